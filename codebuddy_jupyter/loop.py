@@ -1,0 +1,133 @@
+"""One background thread with one event loop, and the sync face of async things. It knows nothing of what runs on it.
+
+A kernel's main thread runs the user's cells, so requests live on a loop of their own: an interrupt can cancel them at
+once, and an answer goes on while the main thread is busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+SLICE = 0.1  # seconds; a bare wait on a lock cannot be interrupted on Windows, so every wait is made of slices
+FAREWELL = 1.0  # seconds that cancelled tasks get to close their sockets when the kernel ends
+
+
+class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
+    """Runs each call in a daemon thread: a name look-up that hangs must not keep the interpreter from exiting."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - a future carries whatever its call raised
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=work, name="buddy-worker", daemon=True).start()
+        return future
+
+
+class Loop:
+    """A background event loop: starts with the first task, ends with the kernel, begins anew in a forked child."""
+
+    def __init__(self) -> None:
+        self._begin_anew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_while_alive(self._begin_anew))
+        atexit.register(_while_alive(self.stop))
+
+    def _begin_anew(self) -> None:
+        # A forked child has this object, but neither the thread nor whoever may have held the lock.
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the background loop; cancelling the future cancels the coroutine."""
+        with self._lock:  # so that what was submitted before a stop is cancelled by it
+            return asyncio.run_coroutine_threadsafe(coroutine, self._running())
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine and wait for its result; an interrupt cancels it.
+
+        Raises
+        ------
+        RuntimeError
+            When called on the background loop itself, which would wait for itself.
+        """
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError("Loop.run was called on the background loop itself")
+        future = self.submit(coroutine)
+        try:
+            while not concurrent.futures.wait([future], timeout=SLICE).done:
+                pass
+        except BaseException:
+            future.cancel()
+            raise
+        return future.result()
+
+    def stop(self) -> None:
+        """Cancel what runs, let it close its sockets, and end the thread; at most two seconds. It may start again."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None or loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(_cancel_all(), loop).add_done_callback(
+            lambda _: loop.call_soon_threadsafe(loop.stop)
+        )
+        if threading.current_thread() is not thread:
+            thread.join(2 * FAREWELL)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None or self._loop.is_closed():
+            loop = asyncio.new_event_loop()
+            loop.set_default_executor(_DaemonExecutor())
+            thread = threading.Thread(target=_serve, args=[loop], name="buddy-loop", daemon=True)
+            thread.start()
+            # Last, so that an interrupt on the way leaves no loop behind that nobody serves.
+            self._loop, self._thread = loop, thread
+        return self._loop
+
+
+def _while_alive(method: Callable[[], None]) -> Callable[[], None]:
+    """Calls the method of an object that may be gone by then, and does not keep it alive."""
+    reference = weakref.WeakMethod(method)
+
+    def call() -> None:
+        if (found := reference()) is not None:
+            found()
+
+    return call
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=FAREWELL)

@@ -1,0 +1,71 @@
+"""The texts that are sent, and how they are filled. It does not decide what is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import PromptError
+
+SYSTEM = (
+    "You are a coding buddy inside a Jupyter notebook. Answer briefly and to the point, in Markdown. "
+    "Put code in fenced blocks that name their language; it should run as a cell when pasted. "
+    "When you do not know something about the notebook, say what you would need to see."
+)
+
+FORMATS: Mapping[str, str] = {
+    "markdown": "",
+    "text": "Answer in plain text, without Markdown.",
+    "code": "Answer with code alone: one fenced block and nothing else.",
+    "json": "Answer with one JSON value and nothing else.",
+    "html": "Answer with HTML alone: one fenced block and nothing else. It is shown without scripts or remote content.",
+    "math": "Answer with one LaTeX formula alone, between $$ and $$.",
+}
+"""What each format of an answer asks of the model."""
+
+_NAME = r"[^\W\d]\w*"
+_KEY = r"""(?:'[^'\n]*'|"[^"\n]*")"""
+_INDEX = r"-?\d{1,9}"
+# The possessive repeats (++, *+) never go back, so that no text takes long.
+_FIELD = re.compile(
+    rf"\{{(?P<twice>\{{)?(?P<name>{_NAME}+)(?P<path>(?:\.{_NAME}+|\[(?:{_INDEX}|{_KEY})\])*+)\}}(?(twice)\}})"
+)
+_STEP = re.compile(rf"\.(?P<attribute>{_NAME})|\[(?P<index>{_INDEX})\]|\[(?P<key>{_KEY})\]")
+
+
+def interpolate(text: str, names: Mapping[str, Any]) -> str:
+    """Put values in the place of ``{name}``, ``{name.attr}`` and ``{name[0]}``, in one pass.
+
+    Nothing is called, and what was put in is not looked at again. ``{{name}}`` is sent as ``{name}``; every other
+    brace stays as it is, so that JSON, code and LaTeX come through unharmed.
+
+    Raises
+    ------
+    PromptError
+        When the name is known but has no such attribute or item.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match["twice"]:
+            return match[0][1:-1]
+        if match["name"] not in names:
+            return match[0]
+        thing = names[match["name"]]
+        for step in _STEP.finditer(match["path"]):
+            thing = _follow(thing, step, match[0])
+        return str(thing)
+
+    return _FIELD.sub(value, text)
+
+
+def _follow(thing: Any, step: re.Match[str], field: str) -> Any:
+    try:
+        if step["attribute"]:
+            return getattr(thing, step["attribute"])
+        return thing[int(step["index"]) if step["index"] else step["key"][1:-1]]
+    except (AttributeError, LookupError, TypeError) as error:
+        raise PromptError(
+            f"{field} cannot be filled: a {type(thing).__name__} has no {step[0]}. "
+            f"Write {{{field}}} to send it as it stands."
+        ) from error

@@ -1,0 +1,107 @@
+"""Model clouds by their OpenAI-compatible addresses. Each needs a key, and prompts to it leave this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from traitlets import Unicode
+
+from ..messages import Model
+from .openai_chat import OpenAIChatProvider
+
+WINDOW = 128_000  # tokens; these clouds do not tell over this protocol, and hardly any of their models sees less
+
+
+def _address(url: str) -> Unicode[str, str | bytes]:
+    return Unicode(url, help="The address of the service, or of a gateway to it.").tag(config=True)
+
+
+def _default(model: str) -> Unicode[str, str | bytes]:
+    return Unicode(model, help="The model that is asked.").tag(config=True)
+
+
+class CloudProvider(OpenAIChatProvider):
+    """What the clouds have in common."""
+
+    async def window(self, model: str) -> int | None:
+        """A number of tokens that the models of all these clouds can see."""
+        return WINDOW
+
+
+class OpenAIProvider(CloudProvider):
+    """OpenAI: https://platform.openai.com/docs/api-reference/chat."""
+
+    label = "OpenAI"
+    key_variable = "OPENAI_API_KEY"
+    max_tokens_field = "max_completion_tokens"  # its newer models refuse the older name
+    base_url = _address("https://api.openai.com/v1")
+    model = _default("gpt-5.4-mini")
+
+
+class AnthropicProvider(CloudProvider):
+    """Anthropic: https://platform.claude.com/docs/en/cli-sdks-libraries/libraries/openai-sdk."""
+
+    label = "Anthropic"
+    key_variable = "ANTHROPIC_API_KEY"
+    base_url = _address("https://api.anthropic.com/v1")
+    model = _default("claude-sonnet-5-5")
+
+
+class GeminiProvider(CloudProvider):
+    """Google Gemini: https://ai.google.dev/gemini-api/docs/openai."""
+
+    label = "Google Gemini"
+    key_variable = "GEMINI_API_KEY"
+    base_url = _address("https://generativelanguage.googleapis.com/v1beta/openai")
+    model = _default("gemini-3.7-flash")
+
+    def read_model(self, entry: Mapping[str, Any]) -> Model:
+        """A model of the list, whose names begin with ``models/`` there and nowhere else."""
+        return Model(super().read_model(entry).name.removeprefix("models/"))
+
+
+class GroqProvider(CloudProvider):
+    """Groq: https://console.groq.com/docs/openai."""
+
+    label = "Groq"
+    key_variable = "GROQ_API_KEY"
+    max_tokens_field = "max_completion_tokens"
+    base_url = _address("https://api.groq.com/openai/v1")
+    model = _default("openai/gpt-oss-120b")
+
+
+class DeepSeekProvider(CloudProvider):
+    """DeepSeek: https://api-docs.deepseek.com."""
+
+    label = "DeepSeek"
+    key_variable = "DEEPSEEK_API_KEY"
+    base_url = _address("https://api.deepseek.com/v1")
+    model = _default("deepseek-v4-flash")
+
+
+class QwenProvider(CloudProvider):
+    """Qwen by Alibaba Cloud: https://help.aliyun.com/en/model-studio/base-url (keys belong to one region each)."""
+
+    label = "Qwen"
+    key_variable = "DASHSCOPE_API_KEY"
+    base_url = _address("https://dashscope-intl.aliyuncs.com/compatible-mode/v1")
+    model = _default("qwen-plus")
+
+
+class GLMProvider(CloudProvider):
+    """GLM by Z.ai: https://docs.z.ai/guides/overview/quick-start."""
+
+    label = "GLM"
+    key_variable = "ZAI_API_KEY"
+    base_url = _address("https://api.z.ai/api/paas/v4")
+    model = _default("glm-5.2")
+
+
+class GrokProvider(CloudProvider):
+    """Grok by xAI: https://docs.x.ai/docs/introduction."""
+
+    label = "Grok"
+    key_variable = "XAI_API_KEY"
+    base_url = _address("https://api.x.ai/v1")
+    model = _default("grok-4.3")

@@ -1,0 +1,120 @@
+"""What every test stands on: a clean environment, empty directories of its own, and no way beyond loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from codebuddy_jupyter.buddy import Buddy
+from tests.fakes import FakeProvider, buddy_with_fakes, fake_of
+
+# No test is timed, and none leaves anything in the source tree.
+hypothesis.settings.register_profile(
+    "buddy", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("buddy")
+
+SPOILERS = re.compile(r"CODEBUDDY_.*|OPENAI_.*|.*_API_KEY|.*_PROXY", re.IGNORECASE)
+FOLDERS = (
+    "HOME",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "IPYTHONDIR",
+    "JUPYTER_CONFIG_DIR",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_RUNTIME_DIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+)
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty home, with no setting, key or proxy in the environment."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if SPOILERS.fullmatch(name)]:
+        monkeypatch.delenv(name)
+    for name in FOLDERS:
+        folder = home if name in ("HOME", "USERPROFILE") else home / name.lower()
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setenv(name, str(folder))
+    return home
+
+
+class BeyondLoopback(AssertionError):
+    """A test tried to leave the machine."""
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no socket of this process connect beyond loopback, and no name be looked up elsewhere."""
+    connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def checked_connect(self: socket.socket, address: Any) -> None:
+        _check(self, address)
+        connect(self, address)
+
+    def checked_connect_ex(self: socket.socket, address: Any) -> int:
+        _check(self, address)
+        return connect_ex(self, address)
+
+    def checked_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name and name != "localhost" and not _is_address(name):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known (tests look no name up)")
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", checked_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", checked_connect_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", checked_look_up)
+
+
+def _check(connecting: socket.socket, address: Any) -> None:
+    if connecting.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    host = str(address[0]).split("%")[0]
+    if not (host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)):
+        raise BeyondLoopback(f"A test tried to connect to {address}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.split("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    """An IPython shell in this process, as ``get_ipython()`` finds it."""
+    InteractiveShell.clear_instance()
+    yield InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def buddy(tmp_path: Path) -> Iterator[Buddy]:
+    """A Buddy whose providers are fakes."""
+    buddy = buddy_with_fakes(tmp_path / "codebuddy.json")
+    yield buddy
+    buddy.close()
+
+
+@pytest.fixture
+def fake(buddy: Buddy) -> FakeProvider:
+    """The provider that ``buddy`` asks; a test gives it its script."""
+    return fake_of(buddy)

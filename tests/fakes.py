@@ -1,0 +1,120 @@
+"""Providers that answer as their script says, above the wire, and a Buddy that asks them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from traitlets import Float, Unicode
+
+from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.errors import ProviderError
+from codebuddy_jupyter.messages import Chunk, Model, Request
+from codebuddy_jupyter.providers.base import Provider
+from codebuddy_jupyter.providers.registry import GROUP, Registry
+
+Step = str | Chunk | float | BaseException
+"""A text, a chunk, seconds to wait, or an error to raise."""
+
+FOREVER = 3600.0  # seconds
+ANSWER: Sequence[Step] = ("An ", "answer.", Chunk(finish="stop"))
+
+
+class FakeProvider(Provider):
+    """Answers each question with the next of ``replies``, and remembers what it was asked."""
+
+    environment: ClassVar = {"base_url": "CODEBUDDY_BASE_URL", "model": "CODEBUDDY_MODEL"}
+
+    model = Unicode("fake-1").tag(config=True)
+    base_url = Unicode("http://localhost:1").tag(config=True)
+    patience = Float(1.0, min=0.0).tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.replies: list[Sequence[Step]] = []
+        self.requests: list[Request] = []
+        self.offline_then: list[bool] = []
+        self.offers: list[Model] | ProviderError = []
+        self.size: int | None = None
+        self.asked = threading.Event()
+        self.ended = threading.Event()
+        self.prepared: list[str] = []
+        super().__init__(**kwargs)
+
+    async def stream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Give what the script says; ``asked`` and ``ended`` tell when that began and was over."""
+        self.requests.append(request)
+        self.offline_then.append(self.offline)
+        self.asked.set()
+        try:
+            for step in self.replies.pop(0) if self.replies else ANSWER:
+                if isinstance(step, BaseException):
+                    raise step
+                if isinstance(step, float):
+                    await asyncio.sleep(step)
+                else:
+                    yield Chunk(text=step) if isinstance(step, str) else step
+        finally:
+            self.ended.set()
+
+    async def models(self) -> list[Model]:
+        """What it offers, or the error that the script says."""
+        if isinstance(self.offers, ProviderError):
+            raise self.offers
+        return self.offers
+
+    async def window(self, model: str) -> int | None:
+        """The window that the script says."""
+        return self.size
+
+    async def prepare(self, model: str, progress: Callable[[str, int, int], None]) -> None:
+        """Remember for which model."""
+        self.prepared.append(model)
+        progress("making ready", 1, 1)
+
+    def where(self) -> str:
+        """Its address."""
+        return self.base_url
+
+
+class FakeCloud(FakeProvider):
+    """A second one, that stands for the cloud."""
+
+    model = Unicode("cloud-1").tag(config=True)
+
+
+class FakeQwen(FakeProvider):
+    """A third one, whose name is also the name of models."""
+
+
+FAKES = {"Local": "FakeProvider", "OpenAI": "FakeCloud", "Qwen": "FakeQwen"}
+
+
+def buddy_with_fakes(settings: Path, **kwargs: Any) -> Buddy:
+    """A Buddy whose providers are fakes, with its saved settings in the file ``settings``."""
+    registry = Registry([EntryPoint(name, f"tests.fakes:{kind}", GROUP) for name, kind in FAKES.items()])
+    return Buddy(settings_path=settings, registry=registry, **kwargs)
+
+
+def fake_of(buddy: Buddy, name: str = "Local") -> FakeProvider:
+    """The fake of this name."""
+    return cast(FakeProvider, buddy.provider_named(name))
+
+
+def texts(request: Request) -> list[tuple[str, str]]:
+    """Role and text of each message of a request."""
+    return [(message.role, message.text) for message in request.messages]
+
+
+def eventually(holds: Callable[[], object], seconds: float = 10.0) -> bool:
+    """Whether something comes to hold in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True

@@ -1,0 +1,116 @@
+"""Base URLs as people type and paste them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codebuddy_jupyter.providers.address import host_of, is_loopback, normalise_base_url, root_of
+
+
+@pytest.mark.parametrize(
+    ("typed", "used"),
+    [
+        ("http://localhost:11434/v1", "http://localhost:11434/v1"),
+        ("http://localhost:11434", "http://localhost:11434/v1"),
+        ("http://localhost:11434/", "http://localhost:11434/v1"),
+        ("http://localhost:11434/v1/", "http://localhost:11434/v1"),
+        ("http://localhost:11434/v1/v1", "http://localhost:11434/v1"),
+        ("http://localhost:11434//v1//", "http://localhost:11434/v1"),
+        ("http://localhost:11434/v1/chat/completions", "http://localhost:11434/v1"),
+        ("http://localhost:11434/v1/chat/completions/", "http://localhost:11434/v1"),
+        ("http://localhost:11434/v1/models", "http://localhost:11434/v1"),
+        ("http://localhost:11434/api/chat", "http://localhost:11434/v1"),
+        ("http://localhost:3000/api/chat/completions", "http://localhost:3000/api"),
+        ("localhost:1234", "http://localhost:1234/v1"),
+        ("localhost", "http://localhost/v1"),
+        ("192.168.0.7:8080", "http://192.168.0.7:8080/v1"),
+        ("gpu-box", "http://gpu-box/v1"),
+        ("my_box:8000/v1", "http://my_box:8000/v1"),
+        ("api.example.com", "https://api.example.com/v1"),
+        ("  'http://localhost:1234/v1' ", "http://localhost:1234/v1"),
+        ("http://0.0.0.0:8080", "http://127.0.0.1:8080/v1"),
+        ("http://[::]:8080", "http://[::1]:8080/v1"),
+        ("::1", "http://[::1]/v1"),
+        ("http://::1:8080/v1", "http://[::1]:8080/v1"),
+        ("HTTP://LocalHost:8080", "http://localhost:8080/v1"),
+        ("http://localhost:12434/engines/v1", "http://localhost:12434/engines/v1"),
+        ("https://api.z.ai/api/paas/v4/", "https://api.z.ai/api/paas/v4"),
+        ("https://host/v1beta/openai/", "https://host/v1beta/openai"),
+    ],
+)
+def test_a_base_url_is_put_right(typed: str, used: str) -> None:
+    assert normalise_base_url(typed) == used
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("", "it is empty"),
+        ("not a url", "there are blanks in it"),
+        ("http://host\nname", "there are blanks in it"),
+        ("ftp://host", "it must begin with http:// or https://"),
+        ("http://", "'' is no host"),
+        ("http://..", "'..' is no host"),
+        ("http://999.1.1.1", "'999.1.1.1' is no host"),
+        ("http://grüße.example", "is no host"),
+        ("http://host:99999", "Port out of range"),
+        ("http://host:0", "'host:0' is no host"),
+        ("http://[::1", "is no URL"),
+        ("http://user:password@host", "a base URL holds no name or password"),
+        ("http://host/v1?key=x", "it ends where its ? or # begins"),
+    ],
+)
+def test_what_is_no_base_url_is_refused_with_the_reason(typed: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason.replace("?", r"\?").replace(".", r"\.")):
+        normalise_base_url(typed)
+
+
+def test_a_password_in_a_base_url_is_not_repeated() -> None:
+    with pytest.raises(ValueError, match="no name or password") as refused:
+        normalise_base_url("http://user:hush-hush@host")
+    assert "hush-hush" not in str(refused.value)
+
+
+@given(st.text())
+def test_any_text_gives_a_stable_url_or_a_reason(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        url = normalise_base_url(text)
+        assert normalise_base_url(url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://localhost:1/v1", True),
+        ("http://127.0.0.1:1/v1", True),
+        ("http://127.8.8.8:1/v1", True),
+        ("http://[::1]:1/v1", True),
+        ("http://192.168.0.7:1/v1", False),
+        ("http://localhost.example.com/v1", False),
+        ("http://127.0.0.1.example.com/v1", False),
+        ("https://api.openai.com/v1", False),
+    ],
+)
+def test_loopback_is_told_from_other_machines(url: str, loopback: bool) -> None:
+    assert is_loopback(url) is loopback
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://api.openai.com/v1", "api.openai.com"),
+        ("http://api.openai.com/v1", "api.openai.com:80"),
+        ("https://host:8443/v1", "host:8443"),
+        ("http://[::1]:1234/v1", "[::1]:1234"),
+    ],
+)
+def test_a_host_is_its_name_and_its_port(url: str, host: str) -> None:
+    assert host_of(url) == host
+
+
+def test_the_root_is_the_address_without_a_path() -> None:
+    assert root_of("http://localhost:11434/v1") == "http://localhost:11434"
