@@ -22,9 +22,9 @@ from .readers import (
     find_code,
     formulas_keep_off,
     is_plain_fence,
-    is_plain_span,
     line_starts,
     parser,
+    plain_spans,
     same_without_maths,
 )
 
@@ -173,7 +173,7 @@ def _reads_alike(text: str) -> bool:
         return True
     return (
         formulas_keep_off(text, rest, code)
-        and all(found.kind == "fence" or is_plain_span(text, rest, found) for found in touched)
+        and plain_spans(text, rest, touched).issuperset(found for found in touched if found.kind != "fence")
         and all(is_plain_fence(text[found.start : found.end], found.markup) for found in fences)
         and same_without_maths(text, contents)
     )
@@ -279,9 +279,10 @@ def _edits(text: str, code: list[Code]) -> Iterator[tuple[int, int, str]]:
             opening = header[: header.index(found.markup)] + found.markup
             yield found.start, found.start + len(header), opening + _safe_info(found.info) + "\n"
     touched, outside = _sorted_out(code, _dangers(text))
+    plain = plain_spans(text, rest, touched)
     for span in touched:
         source = text[span.start : span.end]
-        if span.kind == "span" and "\n" not in source and not is_plain_span(text, rest, span):
+        if span.kind == "span" and "\n" not in source and span not in plain:
             yield span.start, span.end, _spelt_out(source, span.markup)
     formulas = _FORMULA.finditer(rest)
     formula = next(formulas, None)

@@ -1,13 +1,14 @@
 """Where the code of a Markdown text is, and whether all that read Markdown agree on it.
 
 One parser tells what is code. JupyterLab reads another text than it is given, for it lifts maths out first:
-`remove_maths` does the same. Other readers differ in known ways; code that is plain in the sense of `is_plain_span`
+`remove_maths` does the same. Other readers differ in known ways; code that is plain in the sense of `plain_spans`
 and `is_plain_fence`, in a text whose formulas keep off it, is code to them all.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -112,18 +113,38 @@ def blank(text: str, code: list[Code]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def is_plain_span(text: str, rest: str, code: Code) -> bool:
-    """Tell whether code is a span, and every reader pairs the backticks of the paragraph around it alike.
+def plain_spans(text: str, rest: str, code: list[Code]) -> set[Code]:
+    """Give the code spans for which every reader pairs the backticks of the paragraph around them alike."""
+    around = {found.around for found in code if found.kind == "span"}
+    left_over = [match.start() for match in re.finditer("`", rest)]
+    plain = {
+        (start, end)
+        for start, end in around
+        if _is_plain_paragraph(text[start:end], rest[start:end]) and not _is_near(left_over, rest, start, end)
+    }
+    return {found for found in code if found.kind == "span" and found.around in plain}
+
+
+def _is_near(positions: list[int], rest: str, start: int, end: int) -> bool:
+    """Tell whether one of these positions is between the empty lines around `start` and `end`.
+
+    What is a paragraph of its own to one reader is part of the one before to another.
+    """
+    if not positions:
+        return False
+    last = rest.find("\n\n", max(end - 1, 0))
+    index = bisect(positions, rest.rfind("\n\n", 0, start))
+    return index < len(positions) and (last < 0 or positions[index] < last)
+
+
+def _is_plain_paragraph(source: str, outside: str) -> bool:
+    """Tell whether every reader finds the same code spans in a paragraph, also given with its code blanked.
 
     Readers differ on runs of several backticks, ends of lines and bars inside code, backslashes before it, and on
     what binds tighter than code: maths, a web address before it, strikes, links and angle brackets across its border.
     """
-    if code.kind != "span":
-        return False
-    start, end = code.around
-    source, outside = text[start:end], rest[start:end]
     inside = {char for char, left in zip(source, outside, strict=True) if left == "\0"}
-    if "``" in source or "`" in outside or "\\`" in source or "|" in inside or "$" in source or "<" in outside:
+    if "``" in source or "\\`" in source or "|" in inside or "$" in source or "<" in outside:
         return False
     if any(inside & group and group & set(outside) for group in ({"~"}, {"[", "]"})):
         return False

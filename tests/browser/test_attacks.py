@@ -1,0 +1,197 @@
+"""Attacks in a live JupyterLab: shown as they are, they run and fetch; neutralised, they do nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from codebuddy_jupyter.markdown import neutralise
+from tests.attacks import ATTACKS, INNOCENTS, attack
+from tests.lab import IDLE, READY, Lab, Notebook
+
+OUTPUTS_PER_CELL = 40  # JupyterLab folds the outputs of a cell away after 50
+SHOW = """
+import json
+for text in json.load(open({name!r}, encoding="utf-8"))[{start}:{end}]:
+    display({{"text/markdown": text, "text/plain": ""}}, raw=True)
+"""
+COUNT = "window.ran = window.ran ?? []; window.pwned = name => { window.ran.push(name); }; void 0"
+SCROLL = """async () => {
+    const {content} = window.notebook;
+    for (const [index, cell] of content.widgets.entries()) {
+        content.activeCellIndex = index;
+        await content.scrollToCell(cell);
+        cell.outputArea.node.scrollIntoView({block: 'end'});
+        await new Promise(resolve => setTimeout(resolve, 300));
+    }
+}"""
+HAPPENED = "() => [window.ran.length, document.querySelectorAll('mjx-container').length]"
+TOUCH = """() => {
+    const shown = document.querySelectorAll('.jp-OutputArea-output.jp-RenderedMarkdown *');
+    let links = 0;
+    for (const element of shown) {
+        for (const type of ['mouseover', 'mouseenter', 'focus', 'focusin'])
+            element.dispatchEvent(new MouseEvent(type, {bubbles: true}));
+        if (element.tagName.toLowerCase() !== 'a') continue;
+        links += 1;
+        const href = element.getAttribute('href') ?? element.getAttribute('xlink:href') ?? '';
+        if (/^(https?|mailto):|^#/.test(href)) element.addEventListener('click', event => event.preventDefault());
+        element.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));
+    }
+    return links;
+}"""
+
+
+@dataclass
+class Recorder:
+    """A server on loopback that keeps the paths it was asked for."""
+
+    port: int = 0
+    paths: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def running(self) -> Iterator[Recorder]:
+        paths = self.paths
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                paths.append(self.path)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield self
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    with Recorder().running() as recorder:
+        yield recorder
+
+
+def texts(recorder: Recorder) -> list[str]:
+    """All attacks; each reports under its number."""
+    return [
+        attack(name, f"pwned({number})", f"http://127.0.0.1:{recorder.port}/{number}")
+        for number, name in enumerate(ATTACKS)
+    ]
+
+
+def written(lab: Lab, name: str, shown: list[str]) -> str:
+    """A notebook whose cells display these texts as Markdown, and each a formula at its end."""
+    parts = [
+        [*shown[start : start + OUTPUTS_PER_CELL], "The end: $1 + 1$"]
+        for start in range(0, len(shown), OUTPUTS_PER_CELL)
+    ]
+    (lab.root / f"{name}.json").write_text(json.dumps([text for part in parts for text in part]), encoding="utf-8")
+    sizes = [len(part) for part in parts]
+    starts = [sum(sizes[:index]) for index in range(len(sizes))]
+    cells = [
+        SHOW.format(name=f"{name}.json", start=start, end=start + size)
+        for start, size in zip(starts, sizes, strict=True)
+    ]
+    return lab.write(f"{name}.ipynb", cells)
+
+
+def show(notebook: Notebook, recorder: Recorder) -> set[int]:
+    """Run all cells, look at and touch everything; gives the numbers of the attacks that ran or fetched."""
+    notebook.page.add_init_script(COUNT)
+    notebook.page.evaluate(COUNT)
+    notebook.page.context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda route: route.abort())
+    for index in range(int(notebook.page.evaluate("() => window.notebook.content.widgets.length"))):
+        notebook.run(index)
+    return look(notebook, recorder)
+
+
+def look(notebook: Notebook, recorder: Recorder) -> set[int]:
+    """Bring every output into view, point at all in it, and click on all links."""
+    page = notebook.page
+    page.evaluate(SCROLL)
+    settle(lambda: (page.evaluate(HAPPENED), len(recorder.paths)))
+    page.evaluate(TOUCH)
+    settle(lambda: (page.evaluate(HAPPENED), len(recorder.paths)))
+    fetched = {int(found[1]) for path in recorder.paths if (found := re.match(r"/(\d+)", path))}
+    return {*page.evaluate("() => window.ran"), *fetched}
+
+
+def settle(state: Callable[[], object]) -> None:
+    """Wait until nothing has happened for two seconds; for twenty at most."""
+    end = time.monotonic() + 20
+    last, since = state(), time.monotonic()
+    while time.monotonic() < min(end, since + 2):
+        time.sleep(0.2)
+        if (now := state()) != last:
+            last, since = now, time.monotonic()
+
+
+def reopened(notebook: Notebook, path: str) -> None:
+    """Save, load the page again, and open the notebook again."""
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.page.reload()
+    notebook.page.wait_for_function("() => window.jupyterapp !== undefined")
+    notebook.page.evaluate(READY, path)
+    notebook.page.wait_for_function(IDLE)
+
+
+def is_rendered(notebook: Notebook) -> bool:
+    """Tell whether maths has been typeset, which is the last that happens to an output."""
+    return bool(notebook.page.evaluate("() => document.querySelectorAll('mjx-container').length > 0"))
+
+
+def names(numbers: set[int]) -> list[str]:
+    return [name for number, name in enumerate(ATTACKS) if number in numbers]
+
+
+def test_attacks_run_when_they_are_shown_as_they_are(
+    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+) -> None:
+    notebook = opened(written(lab, "plain", texts(recorder)))
+    assert len(names(show(notebook, recorder))) >= 60
+
+
+def test_attacks_do_nothing_when_they_are_neutralised(
+    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+) -> None:
+    path = written(lab, "neutralised", [neutralise(text) for text in texts(recorder)])
+    notebook = opened(path)
+    assert names(show(notebook, recorder)) == []
+    assert is_rendered(notebook)
+    reopened(notebook, path)
+    assert names(look(notebook, recorder)) == []
+    assert is_rendered(notebook)
+
+
+def test_the_blocks_of_attacks_do_nothing_when_they_are_neutralised_together(
+    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+) -> None:
+    whole = "\n\n".join(texts(recorder))
+    notebook = opened(written(lab, "together", [neutralise(whole)]))
+    assert names(show(notebook, recorder)) == []
+    assert is_rendered(notebook)
+
+
+def test_innocent_maths_and_code_are_shown_as_such(
+    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+) -> None:
+    notebook = opened(written(lab, "innocent", [neutralise(INNOCENTS[name]) for name in ("maths", "fence of HTML")]))
+    assert names(show(notebook, recorder)) == []
+    html = notebook.output_html(0)
+    assert html.count("<mjx-container") == 3
+    assert "onclick" in re.sub(r"<[^>]*>", "", html)

@@ -1,0 +1,215 @@
+"""A live JupyterLab and a real browser on it, for what only they can show."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.kernels import clean_environment
+
+SECONDS = 60.0  # a bound for what hangs, not a measure of what is slow
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+READY = """async path => {
+    const app = window.jupyterapp;
+    await app.restored;
+    const panel = await app.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    window.notebook = panel;
+}"""
+IDLE = """() => !document.querySelector('.jp-Spinner')
+    && window.notebook?.sessionContext?.session?.kernel?.status === 'idle'"""
+RUN = """async index => {
+    const {content} = window.notebook;
+    content.deselectAll();
+    content.activeCellIndex = index;
+    await window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+
+class Lab:
+    """A JupyterLab server of its own: nothing of the user's, everything below ``home``.
+
+    Parameters
+    ----------
+    home
+        An empty folder; notebooks are in ``root`` below it.
+    environment
+        More environment variables for the kernels.
+    """
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home, self.root = home, home / "notebooks"
+        self.token = secrets.token_hex(8)
+        self._environment = {
+            **clean_environment(home, **environment),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        }
+
+    def __enter__(self) -> Self:
+        self.root.mkdir(parents=True)
+        self._switch_off_news()
+        self.port = _free_port()
+        options = {
+            "ServerApp.ip": "127.0.0.1",
+            "ServerApp.port": self.port,
+            "ServerApp.port_retries": 0,
+            "IdentityProvider.token": self.token,
+            "ServerApp.root_dir": self.root,
+            "ServerApp.open_browser": False,
+            "ServerApp.allow_root": True,
+            "LabApp.expose_app_in_browser": True,
+            "LabApp.news_url": None,
+            "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        }
+        command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+        self._log = (self.home / "lab.log").open("wb")
+        self._process = subprocess.Popen(
+            command, env=self._environment, cwd=self.root, stdout=self._log, stderr=subprocess.STDOUT
+        )
+        self._wait_until_up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+        self._log.close()
+
+    def write(self, name: str, cells: Sequence[str]) -> str:
+        """Put a notebook of these code cells into the root; gives its path there."""
+        notebook = {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"c{i}",
+                    "metadata": {},
+                    "source": s,
+                    "outputs": [],
+                    "execution_count": None,
+                }
+                for i, s in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (self.root / name).write_text(json.dumps(notebook), encoding="utf-8")
+        return name
+
+    def _switch_off_news(self) -> None:
+        folder = self.home / "settings" / "@jupyterlab" / "apputils-extension"
+        folder.mkdir(parents=True)
+        (folder / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+
+    def _wait_until_up(self) -> None:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                break
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api?token={self.token}", timeout=5).close()
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+            else:
+                return
+        raise RuntimeError(f"JupyterLab did not start: {(self.home / 'lab.log').read_text(errors='replace')[-2000:]}")
+
+
+class Notebook:
+    """An open notebook in a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def begin(self, index: int) -> None:
+        """Run a cell, and go on at once."""
+        self.page.evaluate(f"index => {{ ({RUN})(index); }}", index)
+
+    def run(self, index: int) -> None:
+        """Run a cell to its end."""
+        self.page.evaluate(RUN, index)
+        self.wait_idle()
+
+    def wait_idle(self) -> None:
+        """Wait until the kernel is there and has nothing to do."""
+        self.page.wait_for_function(IDLE)
+
+    def outputs(self, index: int) -> list[dict[str, Any]]:
+        """The outputs of a cell, as they would be saved."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "index => window.notebook.content.widgets[index].model.outputs.toJSON()", index
+        )
+        return found
+
+    def output_html(self, index: int) -> str:
+        """What the page shows as the output of a cell."""
+        return str(
+            self.page.evaluate("index => window.notebook.content.widgets[index].outputArea.node.innerHTML", index)
+        )
+
+    def screenshot(self, path: Path) -> None:
+        """Keep a picture of the page."""
+        self.page.screenshot(path=path)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser of this machine."""
+    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    assert path, "There is no Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def open_notebook(browser: Browser, lab: Lab, path: str, seconds: float = SECONDS) -> Iterator[Notebook]:
+    """A notebook in a page of its own, its kernel ready; ``seconds`` bounds each wait."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(1000 * seconds)
+    page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
+    page.wait_for_function("() => window.jupyterapp !== undefined")
+    page.evaluate(READY, path)
+    notebook = Notebook(page)
+    notebook.wait_idle()
+    yield notebook
+    context.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
