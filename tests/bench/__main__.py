@@ -1,0 +1,68 @@
+"""``python -m tests.bench [names] [--quick]``: measure, and write ``docs/benchmarks.md``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from .rows import ROWS
+from .server import Server
+from .table import Row, load, machine, table, versions
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "benchmarks.md"
+
+TEXT = """\
+# What it costs
+
+Written by `make bench`. Each figure stands beside the same job done by hand with the raw `openai` client, in the same
+run: the same kernel environment, and the same scripted server on loopback, which is a process of its own.
+
+{table}
+Median, with the least and the greatest in brackets where it was measured more than once. Nothing is rounded before
+it is compared with its goal.
+
+- Machine: {machine}. Load average when the run began: {load:.1f}. Where other
+  work runs beside it, times are longer and spread wider.
+- {versions}.
+- The whole run took {minutes:.1f} minutes. `make bench ARGS="first bytes"` measures single rows and prints them.
+
+## How each is measured
+
+{notes}"""
+
+
+def main() -> None:
+    """Measure the rows that are named, or all; all of them make the page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure what the buddy costs.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to measure, of: {', '.join(ROWS)}; else all")
+    parser.add_argument("--quick", action="store_true", help="measure each a few times only, and write no page")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(ROWS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    busy, began = load(), time.monotonic()
+    rows = list(_measured(arguments.names or ROWS, arguments.quick))
+    if not (arguments.names or arguments.quick):
+        PAGE.write_text(page(rows, busy, (time.monotonic() - began) / 60), encoding="utf-8")
+
+
+def page(rows: Iterable[Row], busy: float, minutes: float) -> str:
+    """The page that tells what was measured, at this load average when it began, in so many minutes."""
+    notes = "".join(f"- **{name}**: {' '.join((row.__doc__ or '').split())}\n" for name, row in ROWS.items())
+    return TEXT.format(
+        table=table(rows), machine=machine(), versions=versions(), load=busy, minutes=minutes, notes=notes
+    )
+
+
+def _measured(names: Iterable[str], quick: bool) -> Iterable[Row]:
+    with Server() as server:
+        for name in names:
+            for row in ROWS[name](server, quick):
+                print(row, file=sys.stdout, flush=True)
+                yield row
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""How busy the page's main thread is while an answer comes, in a live JupyterLab."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import CDPSession
+
+from tests.lab import Lab, chromium, open_notebook
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Seconds that the main thread was in tasks, that it really had a processor for them, and that the cell ran."""
+
+    busy: float
+    worked: float
+    lasted: float
+
+
+def page_busy(url: str, cells: Sequence[tuple[str, str]]) -> list[Busy]:
+    """Run each pair of cells in a notebook of its own, and measure the second one."""
+    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as home, chromium() as browser:
+        measured = []
+        with Lab(Path(home), CODEBUDDY_BASE_URL=url) as lab:
+            for number, (load, ask) in enumerate(cells):
+                path = lab.write(f"bench{number}.ipynb", [load, ask])
+                with open_notebook(browser, lab, path, seconds=180) as notebook:
+                    notebook.run(0)
+                    time.sleep(3)  # the page and the kernel come to rest
+                    devtools = notebook.page.context.new_cdp_session(notebook.page)
+                    devtools.send("Performance.enable")
+                    before, began = _metrics(devtools), time.monotonic()
+                    notebook.run(1)
+                    after, lasted = _metrics(devtools), time.monotonic() - began
+                    busy, worked = (after[name] - before[name] for name in ("TaskDuration", "ThreadTime"))
+                    measured.append(Busy(busy, worked, lasted))
+        return measured
+
+
+def _metrics(devtools: CDPSession) -> dict[str, float]:
+    return {metric["name"]: metric["value"] for metric in devtools.send("Performance.getMetrics")["metrics"]}

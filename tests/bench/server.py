@@ -1,0 +1,78 @@
+"""The scripted server as a process of its own, so that its work is not counted as the client's."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from tests import scripted_server
+from tests.scripted_server import CHAT, Answer
+
+SCRIPT = Path(scripted_server.__file__)
+
+
+class Server:
+    """A running scripted server; all moments are seconds of ``time.monotonic()``, which is one for the machine."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, str(SCRIPT), "--port", "0"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._root = f"http://127.0.0.1:{json.loads(self._process.stdout.readline())['port']}"
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+    @property
+    def url(self) -> str:
+        """The base URL, as a client wants it."""
+        return f"{self._root}/v1"
+
+    def script(self, answer: Answer) -> None:
+        """Give every question this answer from now on, and forget the log."""
+        self._control("_reset", {})
+        self._control("_script", {CHAT: [answer.to_json()]})
+
+    def last(self) -> dict[str, Any]:
+        """What the server noted of the latest question: ``arrived``, ``first``, ``ended``, ``closed``."""
+        record: dict[str, Any] = [one for one in self._control("_log")["requests"] if one["path"] == CHAT][-1]
+        return record
+
+    def wait_for(self, moment: str, timeout: float = 10.0) -> float:
+        """Wait until the latest question has this moment, at most ``timeout`` seconds, and give it."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            asked = [one for one in self._control("_log")["requests"] if one["path"] == CHAT]
+            if asked and asked[-1][moment] is not None:
+                return float(asked[-1][moment])
+            time.sleep(0.005)
+        raise TimeoutError(f"the server saw no question that was {moment} within {timeout} s")
+
+    def _control(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(f"{self._root}/{path}", data, timeout=10) as response:
+            return json.load(response)
+
+
+@contextmanager
+def deaf_server() -> Iterator[str]:
+    """The base URL of a server that takes no connection: who connects waits, for its queue is full."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
