@@ -1,0 +1,25 @@
+"""Write the settings table of the README and the picture again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from . import picture, settings
+
+PARTS = {"settings": settings.write, "picture": picture.write}
+
+
+def main() -> None:
+    """Write the parts that are named, or all."""
+    parser = argparse.ArgumentParser("python -m tests.docs", description=__doc__)
+    parser.add_argument("part", nargs="*", help=f"any of {', '.join(PARTS)}; none: all")
+    names = parser.parse_args().part or PARTS
+    if unknown := set(names) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    for name in names:
+        sys.stdout.write(f"{PARTS[name]()}\n")
+
+
+if __name__ == "__main__":
+    main()
