@@ -2,21 +2,29 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+COLAB := .venv-colab/bin
 ifeq ($(OS),Windows_NT)
 PYTHON = py -3
 BIN := .venv/Scripts
+COLAB := .venv-colab/Scripts
 endif
+
+# What Colab pins, and the oldest of what we depend on.
+PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
+# The rooms whose tests need nothing beyond that.
+ROOMS := address buddy chat chat_stream cloud commands errors local loop markdown openai_chat options prompts settings
 
 .PHONY: demo test bench docs clean
 
 demo: .venv/.demo
 	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless)
 
-test: .venv/.test
+test: .venv/.test .venv-colab/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py)))
 
 bench: .venv/.test
 	$(BIN)/python -m tests.bench $(ARGS)
@@ -36,4 +44,9 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
 	$(BIN)/python tests/install_system.py
+	@touch $@
+
+.venv-colab/.done: pyproject.toml
+	$(PYTHON) -m venv .venv-colab
+	$(COLAB)/python -m pip install --quiet --editable . $(PINS) hypothesis pytest pytest-timeout
 	@touch $@

@@ -171,7 +171,7 @@ class Still(_Notebook):
         pass
 
     def finish(self, reply: Reply) -> None:
-        if reply.text or reply.reasoning:
+        if _left_something(reply):
             data, metadata = final(reply)
             self.publish(data, metadata=metadata)
 
@@ -202,7 +202,7 @@ class BlockByBlock(_Notebook):
 
     def finish(self, reply: Reply) -> None:
         self.shell.display_pub.clear_output(wait=True)
-        if reply.text or reply.reasoning:
+        if _left_something(reply):
             data, metadata = final(reply)
             self.publish(data, metadata=metadata)
 
@@ -231,7 +231,7 @@ class OneOutput(_Notebook):
         self.timed(began, len(text))
 
     def finish(self, reply: Reply) -> None:
-        if reply.text or reply.reasoning:
+        if _left_something(reply):
             self._put(*final(reply))
         elif self.id:
             self._put({"text/markdown": "*No answer.*", "text/plain": "No answer."}, {})
@@ -338,9 +338,16 @@ def status(reply: Reply) -> str:
     return " · ".join([*parts, *reply.notes])
 
 
+def _left_something(reply: Reply) -> bool:
+    return bool(reply.text or reply.reasoning) or reply.error is None
+
+
 def final(reply: Reply) -> tuple[Bundle, Bundle]:
     """The one output that stays: its data and its metadata."""
     text = whole(reply.text)
+    if not text.strip() and reply.error is None:
+        names = ", ".join(call.name for call in reply.tool_calls)
+        text = f"The model gave no text{f', but called for tools: {names}' if names else ''}."
     line = status(reply)
     data = _FINAL.get(reply.format, _final_markdown)(text, line)
     if reply.reasoning and "text/markdown" in data:

@@ -1,0 +1,124 @@
+"""What ``%load_ext``, ``%reload_ext`` and ``%unload_ext`` put into a real kernel and take out again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.kernels import Kernel
+from tests.scripted_server import ScriptedServer, reply
+
+SNAPSHOT = """
+import threading, time
+before = after = end = None
+def snapshot():
+    shell = get_ipython()
+    manager, transforms = shell.magics_manager, shell.input_transformer_manager
+    return {
+        "magics": {kind: sorted(names) for kind, names in manager.magics.items()},
+        "magic classes": sorted(manager.registry),
+        "configurables": sorted(type(one).__name__ for one in shell.configurables),
+        "events": {name: sorted(map(repr, hooks)) for name, hooks in shell.events.callbacks.items()},
+        "cleanup": [repr(one) for one in transforms.cleanup_transforms],
+        "lines": [repr(one) for one in transforms.line_transforms],
+        "tokens": [repr(one) for one in transforms.token_transformers],
+        "attributes": sorted(vars(shell)),
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "names": sorted(name for name in shell.user_ns if not name.startswith("_")),
+    }
+"""
+
+
+def test_loading_imports_nothing_slow(fresh: Kernel) -> None:
+    cell = fresh.good(
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "%load_ext codebuddy_jupyter\n"
+        "print(sorted({'openai', 'ipywidgets', 'pydantic', 'markdown_it', 'httpx'} & (set(sys.modules) - before)))"
+    )
+    assert cell.printed == "[]\n"
+
+
+def test_openai_is_imported_in_the_background_once_the_loading_cell_has_ended(fresh: Kernel) -> None:
+    fresh.good("%load_ext codebuddy_jupyter")
+    fresh.good(
+        "import sys, time\n"
+        "end = time.monotonic() + 50\n"
+        "while 'openai' not in sys.modules and time.monotonic() < end: time.sleep(0.05)\n"
+        "assert 'openai' in sys.modules"
+    )
+
+
+def test_loading_twice_changes_nothing(kernel: Kernel, server: ScriptedServer) -> None:
+    kernel.good("%buddy remember this")
+    kernel.good("%load_ext codebuddy_jupyter")
+    kernel.good("%buddy and now?")
+    assert [len(record["body"]["messages"]) for record in server.asked()] == [2, 4]
+
+
+def test_reloading_begins_anew(kernel: Kernel, server: ScriptedServer) -> None:
+    kernel.good("%buddy remember this")
+    kernel.good("%reload_ext codebuddy_jupyter")
+    kernel.good("%buddy and now?")
+    assert [len(record["body"]["messages"]) for record in server.asked()] == [2, 2]
+
+
+def test_unloading_leaves_no_trace(fresh: Kernel, server: ScriptedServer) -> None:
+    fresh.good(SNAPSHOT)
+    fresh.good("%config")  # loads what IPython itself loads lazily
+    fresh.good("before = snapshot()")
+    fresh.good("%load_ext codebuddy_jupyter")
+    fresh.good("%buddy hello?")
+    fresh.good("%config LocalProvider.temperature = 1")
+    fresh.good("%unload_ext codebuddy_jupyter")
+    cell = fresh.good(
+        "end = time.monotonic() + 20\n"
+        "while (after := snapshot())['threads'] != before['threads'] and time.monotonic() < end: time.sleep(0.1)\n"
+        "print({key: (before[key], after[key]) for key in before if before[key] != after[key]})"
+    )
+    assert cell.printed == "{}\n"
+    assert server.wait_for("closed")
+
+
+def test_unloading_stops_the_answer_that_is_coming(kernel: Kernel, server: ScriptedServer) -> None:
+    server.script(reply("Once", end="hang"))
+    kernel.good("import codebuddy_jupyter as buddy\nreply = buddy.ask('tell me').start()\nreply.wait(30, beyond=0)")
+    kernel.good("%unload_ext codebuddy_jupyter")
+    assert server.wait_for("closed")
+    assert kernel.good("print(reply.done, reply.text)").printed == "True Once\n"
+
+
+def test_after_unloading_the_magic_is_unknown(kernel: Kernel) -> None:
+    kernel.good("%unload_ext codebuddy_jupyter")
+    assert "`%buddy` not found" in str(kernel.run("%buddy hello").outputs)
+
+
+def test_a_magic_of_the_same_name_comes_back(kernel: Kernel) -> None:
+    kernel.good("%unload_ext codebuddy_jupyter")
+    kernel.good(
+        "from IPython.core.magic import register_line_magic\n@register_line_magic\ndef buddy(line): print('mine')"
+    )
+    kernel.good("%load_ext codebuddy_jupyter")
+    kernel.good("%unload_ext codebuddy_jupyter")
+    assert kernel.good("%buddy hello").printed == "mine\n"
+    kernel.good("del get_ipython().magics_manager.magics['line']['buddy']")
+
+
+@pytest.mark.parametrize("between", ["\n", "\nimport os\n"], ids=["at once", "after an import"])
+def test_config_works_in_the_cell_that_loads(fresh: Kernel, between: str) -> None:
+    with ScriptedServer() as other:
+        fresh.good(f'%load_ext codebuddy_jupyter{between}%config LocalProvider.base_url = "{other.url}"')
+        fresh.good("%buddy hello")
+        assert len(other.asked()) == 1
+
+
+def test_config_refuses_a_bad_value_and_keeps_the_old_one(kernel: Kernel, server: ScriptedServer) -> None:
+    cell = kernel.run("%config LocalProvider.read_timeout = -1")
+    assert "read_timeout" in str(cell.outputs)
+    kernel.good("%config LocalProvider.temperature = 0.5")
+    kernel.good("%buddy hello")
+    assert server.asked()[-1]["body"]["temperature"] == 0.5
+
+
+def test_config_lists_the_settings_of_every_provider(kernel: Kernel) -> None:
+    printed = kernel.good("%config").printed
+    assert {"Buddy", "LocalProvider", "EmbeddedProvider", "OpenAIProvider"} <= set(printed.split())

@@ -1,0 +1,128 @@
+"""The tour notebook on the embedded engine: run as nbclient runs notebooks, and as ``codebuddy demo --headless``."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.kernels import ROOT, clean_environment
+
+CODEBUDDY = Path(sys.executable).with_name("codebuddy.exe" if os.name == "nt" else "codebuddy")
+TOUR = ROOT / "notebooks" / "tour.ipynb"
+SECONDS = 300  # a bound for what hangs
+ANSWERS = 7  # questions of the tour whose answers are shown
+EMBEDDED = {"CODEBUDDY_PROVIDER": "Embedded"}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a run of the demo wrote, piece by piece, and the notebook that it left."""
+
+    status: int
+    pieces: list[str]
+    complaints: str
+    notebook: Any
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The demo, run once in an empty folder."""
+    folder = tmp_path_factory.mktemp("demo")
+    environment = clean_environment(tmp_path_factory.mktemp("home"), **EMBEDDED)
+    command = [str(CODEBUDDY), "demo", "--headless"]
+    pieces = []
+    complaints = folder / "stderr.txt"
+    with (
+        complaints.open("wb") as stderr,
+        subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=stderr) as process,
+    ):
+        assert process.stdout is not None
+        while piece := os.read(process.stdout.fileno(), 65536):
+            pieces.append(piece.decode("utf-8", "replace"))
+        status = process.wait(SECONDS)
+    notebook = nbformat.read(folder / "tour-executed.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    return Demo(status, pieces, complaints.read_text(encoding="utf-8"), notebook)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The tour, run as nbconvert, papermill and the like run it."""
+    notebook = nbformat.read(TOUR, as_version=4)  # type: ignore[no-untyped-call]
+    home = tmp_path_factory.mktemp("home")
+    client = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(home)}})
+    client.execute(env=clean_environment(home, **EMBEDDED))
+    return notebook
+
+
+def answers(notebook: Any) -> list[Mapping[str, Any]]:
+    """The outputs of the notebook that are answers; each is the only one of its cell."""
+    found = []
+    for cell in notebook.cells:
+        own = [output for output in cell.get("outputs", []) if "codebuddy" in output.get("metadata", {})]
+        assert not own or len(cell.outputs) == 1
+        found += own
+    return found
+
+
+def recites(output: Mapping[str, Any]) -> bool:
+    """Whether an answer says that it comes from the demo model, and how to get a real one."""
+    said = output["data"]["text/plain"]
+    return bool(re.search("demo model|model is a demo|recit", said)) and "/use embedded/hf:" in said
+
+
+@pytest.mark.parametrize("run", ["demo", "executed"])
+def test_every_answer_is_one_markdown_output_that_says_that_it_recites(
+    run: str, request: pytest.FixtureRequest
+) -> None:
+    found = request.getfixturevalue(run)
+    shown = answers(found.notebook if isinstance(found, Demo) else found)
+    assert len(shown) == ANSWERS
+    for output in shown:
+        assert set(output["data"]) == {"text/markdown", "text/plain"}
+        assert output["metadata"]["codebuddy"]["complete"]
+        assert output["metadata"]["codebuddy"]["provider"] == "Embedded"
+        assert recites(output), output["data"]["text/plain"]
+
+
+def test_the_tour_as_a_whole_is_valid_and_fails_only_where_it_says_so(executed: Any) -> None:
+    nbformat.validate(executed)
+    failed = [cell for cell in executed.cells if any(o.output_type == "error" for o in cell.get("outputs", []))]
+    assert [cell.source for cell in failed] == ["%buddy --temprature 0 hello"]
+
+
+def test_the_tour_is_kept_without_outputs() -> None:
+    kept = nbformat.read(TOUR, as_version=4)  # type: ignore[no-untyped-call]
+    assert not [cell for cell in kept.cells if cell.get("outputs") or cell.get("execution_count")]
+
+
+def test_the_demo_says_who_answers_and_where_the_notebook_is(demo: Demo) -> None:
+    text = "".join(demo.pieces)
+    assert (demo.status, demo.complaints) == (0, "")
+    assert text.startswith("The tour asks Embedded, as CODEBUDDY_PROVIDER says.")
+    assert text.rstrip().endswith("tour-executed.ipynb")
+    assert "Traceback" not in text
+
+
+def test_the_demo_streams_the_answers(demo: Demo) -> None:
+    text = "".join(demo.pieces)
+    story = text[text.index("%buddy tell me a long story") : text.index("The teller was the demo model")]
+    whole = [piece for piece in demo.pieces if story in piece]
+    assert not whole
+    assert len(demo.pieces) > 3 * ANSWERS
+
+
+def test_the_demo_shows_every_answer_once(demo: Demo) -> None:
+    text = "".join(demo.pieces)
+    for output in answers(demo.notebook):
+        said = output["data"]["text/plain"].split("\n\n")[-2]
+        assert text.count(said) == 1, said
