@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.recorder import Recorder
 from tests.lab import Lab, Notebook, chromium, open_notebook
 
 
@@ -30,3 +31,10 @@ def opened(browser: Browser, lab: Lab) -> Iterator[Callable[[str], Notebook]]:
     """Opens a notebook of ``lab.root`` in a page of its own; the pages are closed after the test."""
     with ExitStack() as pages:
         yield lambda path: pages.enter_context(open_notebook(browser, lab, path))
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """A server that keeps the paths it was asked for."""
+    with Recorder().running() as recorder:
+        yield recorder

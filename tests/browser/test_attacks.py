@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import pytest
+from collections.abc import Callable
 
 from codebuddy_jupyter.markdown import neutralise
 from tests.attacks import ATTACKS, INNOCENTS, attack
+from tests.browser.recorder import Recorder
 from tests.lab import IDLE, READY, Lab, Notebook
 
 OUTPUTS_PER_CELL = 40  # JupyterLab folds the outputs of a cell away after 50
@@ -48,42 +43,6 @@ TOUCH = """() => {
     }
     return links;
 }"""
-
-
-@dataclass
-class Recorder:
-    """A server on loopback that keeps the paths it was asked for."""
-
-    port: int = 0
-    paths: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def running(self) -> Iterator[Recorder]:
-        paths = self.paths
-
-        class Answer(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                paths.append(self.path)
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        self.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield self
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    with Recorder().running() as recorder:
-        yield recorder
 
 
 def texts(recorder: Recorder) -> list[str]:
