@@ -27,6 +27,11 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
 
+def __dir__() -> list[str]:
+    """Tab offers what is here, imported or not."""
+    return sorted({*globals(), *__all__})
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Put the magics into a shell: ``%load_ext codebuddy_jupyter``."""
     from .magics import Extension

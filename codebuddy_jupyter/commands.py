@@ -37,7 +37,7 @@ def run(buddy: Buddy, line: str, progress: Progress) -> str:
 def show_help(buddy: Buddy, rest: str, progress: Progress) -> str:
     """What can be typed."""
     rows = "\n".join(f"| `{usage}` | {escape(text)} |" for usage, text in HELP)
-    return f"| type | and |\n|---|---|\n{rows}"
+    return f"| type | what it does |\n|---|---|\n{rows}"
 
 
 def show_version(buddy: Buddy, rest: str, progress: Progress) -> str:
