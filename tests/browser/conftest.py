@@ -1,4 +1,8 @@
-"""One JupyterLab and one browser for all tests here; each test opens notebooks of its own in them."""
+"""One JupyterLab and one browser for all tests here; each test opens notebooks of its own in them.
+
+Both end with the last test of this folder: while Playwright has a browser, an event loop runs in the main thread, and
+no other test could use ``asyncio.run``.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,14 @@ from tests.browser.recorder import Recorder
 from tests.lab import Lab, Notebook, chromium, open_notebook
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab that serves ``lab.root``."""
     with Lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The browser of this machine."""
     with chromium() as browser:
