@@ -38,6 +38,7 @@ clean:
 .venv/.demo: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	$(BIN)/python tests/install_system.py libgomp1
 	@touch $@
 
 .venv/.test: pyproject.toml tests/install_system.py

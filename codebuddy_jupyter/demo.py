@@ -125,14 +125,13 @@ class TourClient(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
     def _write(self, content: Mapping[str, Any]) -> None:
-        """Write how the shown text has grown; the answer as it stays ends with its plain text."""
+        """Write how the shown text has grown; what stays is shown by its plain text."""
         told = content["metadata"].get("codebuddy", {})
         if told.get("waiting"):
             return
         data, id = content["data"], (content.get("transient") or {}).get("display_id", "")
-        shown = data["text/plain"]
-        if shown == GROWING:
-            shown = data["text/markdown"]
+        grows = data["text/plain"] == GROWING
+        shown = data["text/markdown"] if grows else data["text/plain"]
         self._shown = {**self._shown, id: shown}
         text = "".join(self._shown.values())
         if text.startswith(self._written):
@@ -140,5 +139,5 @@ class TourClient(NotebookClient):
             self._written = text
         elif told:
             sys.stdout.write(f"\n\n{plain(text)}")
-        if told:
+        if not grows:
             sys.stdout.write("\n")
