@@ -56,10 +56,18 @@ class Loop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the background loop; cancelling the future cancels the coroutine."""
+    def submit(
+        self, coroutine: Coroutine[Any, Any, T], future: concurrent.futures.Future[T] | None = None
+    ) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the background loop; cancelling the future cancels the coroutine.
+
+        Who can be interrupted hands in the future, so as to have it whenever the interrupt comes.
+        """
+        future = future or concurrent.futures.Future()
         with self._lock:  # so that what was submitted before a stop is cancelled by it
-            return asyncio.run_coroutine_threadsafe(coroutine, self._running())
+            loop = self._running()
+            loop.call_soon_threadsafe(_begin, loop, coroutine, future)
+        return future
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine and wait for its result; an interrupt cancels it.
@@ -72,9 +80,14 @@ class Loop:
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("Loop.run was called on the background loop itself")
-        future = self.submit(coroutine)
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        # A bare lock, which the loop only ever releases: an interrupt can leave the future's own lock taken for good.
+        ended = threading.Lock()
+        ended.acquire()
+        future.add_done_callback(lambda _: ended.release())
         try:
-            while not concurrent.futures.wait([future], timeout=SLICE).done:
+            self.submit(coroutine, future)
+            while not ended.acquire(timeout=SLICE):
                 pass
         except BaseException:
             future.cancel()
@@ -103,6 +116,30 @@ class Loop:
             # Last, so that an interrupt on the way leaves no loop behind that nobody serves.
             self._loop, self._thread = loop, thread
         return self._loop
+
+
+def _begin(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], future: concurrent.futures.Future[T]
+) -> None:
+    """Start a task whose outcome the future gets, and which is cancelled with it."""
+    task = loop.create_task(coroutine)
+
+    def give(done: asyncio.Task[T]) -> None:
+        if done.cancelled():
+            future.cancel()
+        if not future.set_running_or_notify_cancel():
+            return
+        if (error := done.exception()) is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(done.result())
+
+    def stop(done: concurrent.futures.Future[T]) -> None:
+        if done.cancelled() and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    task.add_done_callback(give)
+    future.add_done_callback(stop)
 
 
 def _while_alive(method: Callable[[], None]) -> Callable[[], None]:
