@@ -12,7 +12,7 @@ endif
 # What Colab pins, and the oldest of what we depend on.
 PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
 # The rooms whose tests need nothing beyond that.
-ROOMS := address buddy chat chat_stream cloud commands errors local loop markdown openai_chat options prompts settings
+ROOMS := address any_stream buddy chat chat_stream cloud commands errors local loop markdown openai_chat options patience prompts settings show transport
 
 .PHONY: demo test bench docs clean
 
@@ -49,5 +49,5 @@ clean:
 
 .venv-colab/.done: pyproject.toml
 	$(PYTHON) -m venv .venv-colab
-	$(COLAB)/python -m pip install --quiet --editable . $(PINS) hypothesis pytest pytest-timeout
+	$(COLAB)/python -m pip install --quiet --editable . $(PINS) hypothesis pytest pytest-timeout trustme
 	@touch $@

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import traitlets
-from traitlets import Bool, Unicode, validate
+from traitlets import Bool, List, Unicode, validate
 from traitlets.config import Config
 
 from . import prompts
 from .chat import Chat, Reply, Tokens, Turn
-from .errors import BuddyError, PromptError, PromptTooLong, ProviderError, SettingError
+from .errors import BuddyError, PromptError, PromptTooLong, ProviderError, SettingError, Unreachable
 from .loop import Loop
 from .messages import Chunk, Request, Usage
 from .options import Options
@@ -51,6 +51,9 @@ class Buddy(Configured):
         config=True
     )
     offline = Bool(False, help="Refuse every request that would leave this machine.").tag(config=True)
+    allowed_hosts = List(
+        Unicode(), help='Hosts that may be asked even when offline: names, or names with ports, as ["gpu.lan:8000"].'
+    ).tag(config=True)
     system_prompt = Unicode(prompts.SYSTEM, help="What the model is told before every question.").tag(config=True)
 
     def __init__(
@@ -114,7 +117,7 @@ class Buddy(Configured):
         """The provider of this name as the settings and the environment stand now, ready to be asked."""
         provider = self.provider_named(name)
         provider.read_environment()
-        provider.offline = self.offline
+        provider.offline, provider.allowed_hosts = self.offline, tuple(self.allowed_hosts)
         return provider
 
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
@@ -160,13 +163,19 @@ class Buddy(Configured):
         if not prompt.strip():
             raise PromptError("There is nothing to ask. Type a question: %buddy why is df empty after the merge?")
         return Reply(
-            prompt, lambda reply: self._answer(prompt, options, reply), self.loop, self.display, options.format
+            prompt, lambda reply: self._chunks(prompt, options, reply), self.loop, self.display, options.format
         )
 
     def reset(self) -> int:
         """Begin a new conversation; gives the number of turns of the old one."""
         old, self.chat = self.chat, Chat(tokens=self.chat.tokens)
         return len(old.turns)
+
+    def needed(self) -> int:
+        """How many tokens the next question takes, about: what was said so far, and the room for an answer."""
+        turns = self.chat.turns
+        messages, _ = self.chat.fit(turns, self.system_prompt, "", LARGEST_WINDOW)
+        return self.chat.tokens.total(messages) + ROOM
 
     def save(self) -> Path:
         """Save the settings as they are now as the user's defaults; gives the file. Keys are not in it."""
@@ -196,6 +205,14 @@ class Buddy(Configured):
         providers = list(self._providers.values())
         await asyncio.gather(*(provider.close() for provider in providers), return_exceptions=True)
 
+    async def _chunks(self, prompt: str, options: Options, reply: Reply) -> AsyncIterator[Chunk]:
+        try:
+            async with aclosing(cast(Any, self._answer(prompt, options, reply))) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Unreachable as error:
+            raise await self.provider_named(reply.provider or self.provider).instead(error) from error.__cause__
+
     async def _answer(self, prompt: str, options: Options, reply: Reply) -> AsyncIterator[Chunk]:
         if options.new:
             self.reset()
@@ -213,16 +230,29 @@ class Buddy(Configured):
                     async for chunk in chunks:
                         yield chunk
                         if chunk.usage and (note := _count(chat.tokens, request, chunk.usage, window)):
-                            yield Chunk(note=note)
+                            yield Chunk(
+                                note=f"{note}{self._widening(provider, reply.model, earlier, question, window)}"
+                            )
                 break
             except PromptTooLong as error:
                 if not turns or reply.first is not None:
-                    raise
+                    widening = self._widening(provider, reply.model, [], question, error.window or window)
+                    if not widening:
+                        raise
+                    raise PromptTooLong(f"{error}.{widening}", tokens=error.tokens, window=error.window) from error
                 chat.tokens.learn(request.messages, error.tokens)
                 # One that tells its window is fitted to; without that, halving gets there in a few requests.
                 window, turns = error.window or window, turns[1 if error.window else (len(turns) + 1) // 2 :]
         if len(turns) < len(earlier):
-            yield Chunk(note=_left_out(len(earlier) - len(turns), window))
+            note = _left_out(len(earlier) - len(turns), window)
+            yield Chunk(note=f"{note}{self._widening(provider, reply.model, earlier, question, window)}")
+
+    def _widening(self, provider: Provider, model: str, turns: list[Turn], question: str, window: int | None) -> str:
+        """How to give the model a window in which all has room, where a command for that is known."""
+        messages, _ = self.chat.fit(turns, self.system_prompt, question, LARGEST_WINDOW)
+        needed = max(self.chat.tokens.total(messages) + ROOM, 2 * (window or ASSUMED_WINDOW))
+        command = provider.widen(model, 1 << (needed - 1).bit_length())
+        return f" To widen it: {command}" if command else ""
 
     def _request(
         self, question: str, options: Options, provider: Provider, model: str, turns: list[Turn], window: int | None

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from . import __version__
 from .buddy import Buddy
+from .commands import examined
 from .errors import BuddyError, ExtraMissing, SettingError
 from .options import add_arguments, options_from
 from .providers.address import host_of
 from .providers.openai_chat import OpenAIChatProvider
-from .show import Display
+from .show import Display, plain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--headless", action="store_true", help="run it in this terminal instead")
     demo.set_defaults(run=_demo)
 
+    doctor = commands.add_parser("doctor", help="look whether the model can be asked, and what to do where it cannot")
+    doctor.add_argument("provider", nargs="?", default="", help="such as openai; by default the one in use")
+    doctor.add_argument("--json", action="store_true", help="for a bug report; keys and names of homes are blanked")
+    doctor.set_defaults(run=_doctor)
+
     key = commands.add_parser("key", help="keep the key of a provider, for the server that it talks to")
     key.add_argument("provider", help="such as openai, or local for a server that wants a key")
     key.add_argument("--forget", action="store_true", help="take the kept key away")
@@ -70,6 +76,16 @@ def _demo(found: argparse.Namespace) -> int:
     except ImportError as error:
         raise ExtraMissing('The demo needs more packages: pip install "codebuddy-jupyter[demo]"') from error
     return run_demo(headless=found.headless)
+
+
+def _doctor(found: argparse.Namespace) -> int:
+    buddy = Buddy()
+    try:
+        report = examined(buddy, found.provider)
+    finally:
+        buddy.close()
+    sys.stdout.write(f"{report.json() if found.json else plain(report.text())}\n")
+    return 0 if report.well else 1
 
 
 def _key(found: argparse.Namespace) -> None:

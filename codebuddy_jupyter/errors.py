@@ -57,7 +57,19 @@ class ProviderError(BuddyError):
 
 
 class Unreachable(ProviderError):
-    """No connection: nothing listens, no such host, no route, TLS, or time ran out."""
+    """No connection: nothing listens, no such host, no route, TLS, or time ran out.
+
+    Parameters
+    ----------
+    message
+        The line for the user.
+    passing
+        Whether that may be over in a moment, as when a server is being started again.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class Offline(ProviderError):

@@ -43,7 +43,7 @@ class Usage:
     completion_tokens: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a reply can have a million of them
 class Chunk:
     """A piece of a reply: some text, some reasoning, tool calls, or news about the whole.
 
@@ -76,9 +76,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Model:
-    """A model that a server offers. ``window`` is in tokens, as loaded; ``loaded`` and ``abilities`` where told."""
+    """A model that a server offers. What it did not tell is None.
+
+    ``window`` is how many tokens it can see as it is loaded, ``max_window`` the most that it could; ``size`` is bytes.
+    ``abilities`` are of ``chat``, ``tools``, ``images``, ``reasoning``, ``embeddings``; none where it does not tell.
+    """
 
     name: str
     window: int | None = None
     loaded: bool | None = None
     abilities: tuple[str, ...] = ()
+    size: int | None = None
+    max_window: int | None = None

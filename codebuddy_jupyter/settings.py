@@ -107,11 +107,11 @@ class Configured(Configurable):
                 self._set(name, *self._below_environment.pop(name))
 
     def saved_state(self) -> dict[str, Any]:
-        """What is worth saving: the settings that differ from their defaults."""
+        """What is worth saving: the settings that differ from their defaults, without those that hold secrets."""
         return {
             name: getattr(self, name)
             for name, trait in self.traits(config=True).items()
-            if getattr(self, name) != trait.default()
+            if getattr(self, name) != trait.default() and not trait.metadata.get("secret")
         }
 
     def _set(self, name: str, value: Any, origin: str) -> None:

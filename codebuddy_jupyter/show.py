@@ -26,6 +26,8 @@ TAIL_SPEED = 12_000  # characters a second at most that the drawing of a long ta
 PATIENCE = 1.0  # seconds without a sign before the screen says what it waits for
 LOADING = 5.0  # seconds after which waiting is most likely the loading of the model
 
+BAR = 20  # characters of a progress bar
+
 GROWING = "…"  # the plain text of a piece that is drawn again, which only its Markdown is worth the bytes of
 Bundle = dict[str, Any]
 WAITING: Bundle = {"codebuddy": {"waiting": True}}
@@ -288,7 +290,8 @@ class Progress:
         if now - self.last < 0.25 and done < total:
             return
         self.last = now
-        share = f" {100 * done // total} % of {total / 1e6:,.1f} MB" if total else ""
+        bar = "█" * (BAR * done // total) + "░" * (BAR - BAR * done // total) if total else ""
+        share = f" {bar} {100 * done // total} % of {total / 1e6:,.1f} MB" if total else ""
         if _is_notebook(self.shell):
             self._publish(f"{escape(what)}{share}")
         else:

@@ -24,7 +24,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("buddy")
 
-SPOILERS = re.compile(r"CODEBUDDY_.*|OPENAI_.*|.*_API_KEY|.*_PROXY", re.IGNORECASE)
+SPOILERS = re.compile(r"CODEBUDDY_.*|OPENAI_.*|.*_API_KEY|.*_PROXY|(OLLAMA|LMSTUDIO)_HOST", re.IGNORECASE)
 FOLDERS = (
     "HOME",
     "USERPROFILE",

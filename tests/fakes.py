@@ -43,6 +43,8 @@ class FakeProvider(Provider):
         self.asked = threading.Event()
         self.ended = threading.Event()
         self.prepared: list[str] = []
+        self.told: list[tuple[str, str]] = []
+        self.command = ""
         super().__init__(**kwargs)
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
@@ -75,6 +77,27 @@ class FakeProvider(Provider):
         """Remember for which model."""
         self.prepared.append(model)
         progress("making ready", 1, 1)
+
+    def widen(self, model: str, tokens: int) -> str:
+        """The command that the script says."""
+        return self.command and f"{self.command} {model} {tokens}"
+
+    async def pull(self, model: str, progress: Callable[[str, int, int], None]) -> None:
+        """Remember it."""
+        self.told.append(("pull", model))
+        progress("fetching", 1, 2)
+
+    async def load(self, model: str) -> None:
+        """Remember it."""
+        self.told.append(("load", model))
+
+    async def unload(self, model: str) -> None:
+        """Remember it."""
+        self.told.append(("unload", model))
+
+    async def load_ahead(self, model: str) -> None:
+        """Remember it."""
+        self.told.append(("load ahead", model))
 
     def where(self) -> str:
         """Its address."""

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 COLAB = ROOT / ".venv-colab" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PYTHONS = {"newest": Path(sys.executable), "colab": COLAB}
 SECONDS = 60.0  # a bound for what hangs, not a measure of what is slow
-FOREIGN = ("CODEBUDDY_", "OPENAI_", "JUPYTER_", "IPYTHON", "JPY_", "XDG_", "PYTHON")
+FOREIGN = ("CODEBUDDY_", "OPENAI_", "OLLAMA_", "LMSTUDIO_", "JUPYTER_", "IPYTHON", "JPY_", "XDG_", "PYTHON")
 
 
 def python_named(name: str) -> Path:

@@ -17,6 +17,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +56,8 @@ class Answer:
         ``"whole"`` ends the body as HTTP asks; ``"drop"`` closes the connection in the middle of a chunk; ``"hang"``
         sends nothing more and stays open.
     framing
-        ``"chunked"``, ``"length"`` or ``"close"`` (the end of the connection is the end of the body).
+        ``"chunked"``, ``"length"``, ``"close"`` (the end of the connection is the end of the body), or ``"raw"``: the
+        pieces are all that is sent, without a head, and the connection is closed after them.
     tokens, per_second
         Instead of pieces: a stream of so many tokens of Markdown, at this pace; None is as fast as can be.
     """
@@ -137,6 +139,10 @@ def model_list(*names: str, **fields: Any) -> Answer:
     """What ``/v1/models`` gives for these names."""
     return as_json({"object": "list", "data": [{"id": name, "object": "model", **fields} for name in names]})
 
+
+ELSE = "*"
+"""Stands for every path that has no answer of its own."""
+NOT_FOUND = plain("404 page not found", status=404)
 
 DEFAULTS: dict[str, list[Answer]] = {
     CHAT: [reply("Hello from the scripted server.")],
@@ -230,18 +236,9 @@ class _Connection(asyncio.Protocol):
     async def _answer(self, answer: Answer) -> None:
         if answer.wait:
             await asyncio.sleep(answer.wait)
-        pieces = list(answer.pieces)
-        headers = {"Content-Type": "text/event-stream", **answer.headers}
-        if answer.framing == "length":
-            missing = 64 if answer.end == "drop" else 0
-            headers["Content-Length"] = str(sum(len(data) for _, data in pieces) + missing)
-        elif answer.framing == "chunked":
-            headers["Transfer-Encoding"] = "chunked"
-        else:
-            headers["Connection"] = "close"
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(f"HTTP/1.1 {answer.status} Scripted\r\n{lines}\r\n".encode("latin-1"))
-        for delay, data in pieces:
+        if answer.framing != "raw":
+            self._write_head(answer)
+        for delay, data in answer.pieces:
             if delay:
                 await asyncio.sleep(delay)
             await self._write(data, answer)
@@ -250,6 +247,18 @@ class _Connection(asyncio.Protocol):
         if self.record is not None:
             self.record["ended"] = time.monotonic()
         await self._end(answer)
+
+    def _write_head(self, answer: Answer) -> None:
+        headers = {"Content-Type": "text/event-stream", **answer.headers}
+        if answer.framing == "length":
+            missing = 64 if answer.end == "drop" else 0
+            headers["Content-Length"] = str(sum(len(data) for _, data in answer.pieces) + missing)
+        elif answer.framing == "chunked":
+            headers["Transfer-Encoding"] = "chunked"
+        else:
+            headers["Connection"] = "close"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.transport.write(f"HTTP/1.1 {answer.status} Scripted\r\n{lines}\r\n".encode("latin-1"))
 
     async def _end(self, answer: Answer) -> None:
         if answer.end == "hang":
@@ -260,7 +269,7 @@ class _Connection(asyncio.Protocol):
             self.transport.close()
         elif answer.framing == "chunked":
             self.transport.write(b"0\r\n\r\n")
-        elif answer.framing == "close":
+        elif answer.framing in ("close", "raw"):
             self.transport.close()
 
     async def _write_tokens(self, answer: Answer) -> None:
@@ -306,10 +315,12 @@ class ScriptedServer:
         ``127.0.0.1`` or ``::1``.
     port
         0 for any free one.
+    tls
+        Speaks TLS, with the certificate of this context.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.host, self.port = host, port
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.host, self.port, self.tls = host, port, tls
         self.requests: list[dict[str, Any]] = []
         self._scripts: dict[str, list[Answer]] = {}
         self._connections: set[_Connection] = set()
@@ -319,7 +330,8 @@ class ScriptedServer:
     @property
     def root(self) -> str:
         """The address without a path."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://[{self.host}]:{self.port}" if ":" in self.host else f"{scheme}://{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -356,7 +368,7 @@ class ScriptedServer:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await self._loop.create_server(lambda: _Connection(self), self.host, self.port)
+        server = await self._loop.create_server(lambda: _Connection(self), self.host, self.port, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
@@ -366,7 +378,7 @@ class ScriptedServer:
         await asyncio.sleep(0)
 
     def _next(self, path: str) -> Answer:
-        answers = self._scripts.get(path) or DEFAULTS.get(path) or [plain("404 page not found", status=404)]
+        answers = self._scripts.get(path) or DEFAULTS.get(path) or self._scripts.get(ELSE) or [NOT_FOUND]
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
     def _control(self, path: str, body: bytes) -> Answer:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.providers.address import host_of, is_loopback, normalise_base_url, root_of
+from codebuddy_jupyter.providers.address import (
+    host_of,
+    is_loopback,
+    native_of,
+    normalise_base_url,
+    other_base_urls,
+    root_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +121,32 @@ def test_a_host_is_its_name_and_its_port(url: str, host: str) -> None:
 
 def test_the_root_is_the_address_without_a_path() -> None:
     assert root_of("http://localhost:11434/v1") == "http://localhost:11434"
+
+
+@pytest.mark.parametrize(
+    ("url", "others"),
+    [
+        ("http://host:1/v1", ["http://host:1/engines/v1"]),
+        ("http://host:1/llm", ["http://host:1/llm/v1", "http://host:1/v1", "http://host:1/engines/v1"]),
+        (
+            "http://host:1/a/b",
+            ["http://host:1/a/b/v1", "http://host:1/a/v1", "http://host:1/v1", "http://host:1/engines/v1"],
+        ),
+    ],
+)
+def test_what_else_may_be_meant_is_at_the_same_host(url: str, others: list[str]) -> None:
+    assert other_base_urls(url) == others
+
+
+@pytest.mark.parametrize(
+    ("url", "native"),
+    [
+        ("http://host:1/v1", "http://host:1"),
+        ("http://host:1/llm/v1", "http://host:1/llm"),
+        ("http://host:1/engines/v1", "http://host:1"),
+        ("http://host:1/engines/llama.cpp/v1", "http://host:1"),
+        ("http://host:1/api", "http://host:1/api"),
+    ],
+)
+def test_a_protocol_of_its_own_stands_beside_the_usual_one(url: str, native: str) -> None:
+    assert native_of(url) == native

@@ -32,7 +32,16 @@ ROOMS: dict[str, set[str]] = {
     "providers.registry": {"errors", "providers.base"},
     "providers.address": set(),
     "providers.complaint": set(),
-    "providers.explain": {"errors", "keys", "providers.address", "providers.complaint"},
+    "providers.transport": {"errors", "keys", "providers.address"},
+    "providers.patience": {"errors", "providers.complaint"},
+    "providers.explain": {
+        "errors",
+        "keys",
+        "providers.address",
+        "providers.complaint",
+        "providers.patience",
+        "providers.transport",
+    },
     "providers.chat_stream": {"messages", "providers.complaint"},
     "providers.openai_chat": {
         "errors",
@@ -43,15 +52,74 @@ ROOMS: dict[str, set[str]] = {
         "providers.chat_stream",
         "providers.complaint",
         "providers.explain",
+        "providers.patience",
+        "providers.transport",
     },
+    "providers.private": {"keys", "providers.openai_chat", "providers.transport"},
+    "providers.kinds.look": {"providers.complaint", "providers.transport"},
+    "providers.kinds.base": {"messages", "providers.complaint", "providers.kinds.look"},
+    "providers.kinds.ollama": {
+        "messages",
+        "providers.address",
+        "providers.complaint",
+        "providers.kinds.base",
+        "providers.kinds.look",
+    },
+    "providers.kinds.ollama_chat": {"messages", "providers.chat_stream", "providers.complaint"},
+    "providers.kinds.lm_studio": {
+        "messages",
+        "providers.address",
+        "providers.complaint",
+        "providers.kinds.base",
+        "providers.kinds.look",
+    },
+    "providers.kinds.llama_cpp": {
+        "messages",
+        "providers.address",
+        "providers.complaint",
+        "providers.kinds.base",
+        "providers.kinds.look",
+    },
+    "providers.kinds.local_ai": {"messages", "providers.address", "providers.kinds.base", "providers.kinds.look"},
+    "providers.kinds.vllm": {"messages", "providers.address", "providers.kinds.base", "providers.kinds.look"},
+    "providers.kinds.jan": {"providers.kinds.base", "providers.kinds.look"},
+    "providers.kinds.docker": {
+        "messages",
+        "providers.address",
+        "providers.complaint",
+        "providers.kinds.base",
+        "providers.kinds.look",
+    },
+    "providers.kinds.webui": {"messages", "providers.kinds.base", "providers.kinds.look"},
+    "providers.kinds.koboldcpp": {"messages", "providers.address", "providers.kinds.base", "providers.kinds.look"},
+    "providers.kinds": {
+        "providers.kinds.base",
+        "providers.kinds.docker",
+        "providers.kinds.jan",
+        "providers.kinds.koboldcpp",
+        "providers.kinds.llama_cpp",
+        "providers.kinds.lm_studio",
+        "providers.kinds.local_ai",
+        "providers.kinds.look",
+        "providers.kinds.ollama",
+        "providers.kinds.vllm",
+        "providers.kinds.webui",
+    },
+    "providers.finding": {"providers.address", "providers.complaint", "providers.kinds", "providers.kinds.look"},
     "providers.local": {
         "errors",
         "keys",
         "messages",
         "providers.address",
+        "providers.chat_stream",
         "providers.complaint",
         "providers.explain",
-        "providers.openai_chat",
+        "providers.finding",
+        "providers.kinds",
+        "providers.kinds.look",
+        "providers.kinds.ollama",
+        "providers.kinds.ollama_chat",
+        "providers.private",
     },
     "providers.cloud": {"messages", "providers.openai_chat"},
     "providers.recital": set(),
@@ -68,6 +136,7 @@ ROOMS: dict[str, set[str]] = {
         "providers.hub",
         "providers.openai_chat",
     },
+    "report": {"keys", "markdown"},
     # The conversation, and what shows it
     "chat": {"errors", "loop", "messages"},
     "show": {"chat", "errors", "markdown"},
@@ -83,13 +152,38 @@ ROOMS: dict[str, set[str]] = {
         "providers.registry",
         "settings",
     },
+    "doctor": {
+        "errors",
+        "keys",
+        "messages",
+        "providers.address",
+        "providers.base",
+        "providers.complaint",
+        "providers.explain",
+        "providers.finding",
+        "providers.kinds",
+        "providers.kinds.look",
+        "providers.local",
+        "providers.openai_chat",
+        "report",
+    },
     # Its faces: none imports another
-    "commands": {"buddy", "errors", "markdown", "messages", "options"},
+    "commands": {"buddy", "doctor", "errors", "markdown", "messages", "options", "providers.base", "report"},
     "line": {"errors", "options"},
     "api": {"buddy", "chat", "options", "show"},
     "magics": {"buddy", "chat", "commands", "errors", "line", "prompts", "show"},
     "demo": {"buddy", "errors", "show"},
-    "cli": {"__init__", "buddy", "demo", "errors", "options", "providers.address", "providers.openai_chat", "show"},
+    "cli": {
+        "__init__",
+        "buddy",
+        "commands",
+        "demo",
+        "errors",
+        "options",
+        "providers.address",
+        "providers.openai_chat",
+        "show",
+    },
     "__init__": {"api", "chat", "errors", "magics"},
 }
 
@@ -148,11 +242,17 @@ def _names(node: ast.Import | ast.ImportFrom, room: str) -> Iterator[str]:
     elif not node.level:
         yield node.module or ""
     else:
-        package = [] if room == "__init__" else room.split(".")[: -node.level] if "." in room else []
+        # What a package's own door calls `.name` stands within it; for any other room, beside it.
+        inside = [] if room == "__init__" else [*room.split("."), *(["door"] if _is_package(room) else [])]
+        package = inside[: -node.level]
         for alias in node.names:
             inner = ".".join([*package, *([node.module] if node.module else []), alias.name])
             outer = ".".join([*package, *([node.module] if node.module else [])]) or "__init__"
             yield f"codebuddy_jupyter:{inner if inner in rooms() else outer}"
+
+
+def _is_package(room: str) -> bool:
+    return rooms()[room].name == "__init__.py"
 
 
 def own_imports(room: str) -> list[Import]:

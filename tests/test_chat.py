@@ -400,6 +400,20 @@ def test_the_oldest_turns_go_whole_and_a_note_tells(buddy: Buddy, fake: FakeProv
     )
 
 
+def test_the_note_carries_the_command_that_widens_the_window(buddy: Buddy, fake: FakeProvider) -> None:
+    long_turns(buddy, fake, 6)
+    fake.size, fake.command = 1600, "widen"
+    assert buddy.ask("and now?").result().notes[0].endswith("1,600 tokens. To widen it: widen fake-1 4096")
+
+
+def test_a_prompt_that_the_server_cut_tells_the_command_as_well(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.command = "widen"
+    fake.replies = [["ok", Chunk(finish="stop"), Chunk(usage=Usage(100, 1))]]
+    note = buddy.ask("word " * 4000).result().notes[0]
+    assert "seems to have cut the prompt" in note
+    assert note.endswith("To widen it: widen fake-1 8192")
+
+
 def test_system_and_question_stay_where_nothing_else_fits(buddy: Buddy, fake: FakeProvider) -> None:
     long_turns(buddy, fake, 1)
     fake.size = 200
@@ -435,6 +449,15 @@ def test_a_server_that_tells_no_number_is_asked_again_only_a_few_times(buddy: Bu
         buddy.ask("and now?").result()
     assert len(fake.requests) - asked == 6
     assert len(fake.requests[-1].messages) == 2
+
+
+def test_a_prompt_that_is_too_long_by_itself_names_the_command_for_a_larger_window(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.command = "widen"
+    fake.replies = [[PromptTooLong("too long", tokens=2000, window=1500)]]
+    with pytest.raises(PromptTooLong, match=r"^too long\. To widen it: widen fake-1 4096$"):
+        buddy.ask("1?").result()
 
 
 def test_a_question_that_does_not_fit_by_itself_does_not_push_out_the_others(buddy: Buddy, fake: FakeProvider) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
+from traitlets.config import Config
 
 from codebuddy_jupyter import __version__
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import COMMANDS, HELP, run
 from codebuddy_jupyter.errors import SettingError, Unreachable
 from codebuddy_jupyter.messages import Model
-from tests.fakes import FakeProvider, fake_of
+from tests.fakes import FakeProvider, eventually, fake_of
 
 Steps = list[tuple[str, int, int]]
 
@@ -130,17 +132,17 @@ def test_use_tells_what_is_wrong_with_the_settings(buddy: Buddy) -> None:
 
 
 def test_models_tells_what_the_server_offers(buddy: Buddy, fake: FakeProvider) -> None:
-    fake.offers = [Model("llama3:8b", 8192, True, ("tools", "vision")), Model("phi")]
+    fake.offers = [Model("llama3:8b", 8192, True, ("chat", "tools"), 4_920_000_000, 131072), Model("phi", loaded=False)]
     assert table(command(buddy, "/models")) == [
-        ["Local model", "window", ""],
-        ["llama3:8b", "8,192", "loaded, tools, vision"],
-        ["phi", "", ""],
+        ["Local model", "window", "at most", "size", "can", ""],
+        ["llama3:8b", "8,192", "131,072", "4.9 GB", "chat, tools", "loaded"],
+        ["phi", "", "", "", "", ""],
     ]
 
 
 def test_models_of_another_provider_can_be_asked_for(buddy: Buddy) -> None:
     fake_of(buddy, "OpenAI").offers = [Model("gpt-4o")]
-    assert table(command(buddy, "/models openai"))[1:] == [["gpt-4o", "", ""]]
+    assert table(command(buddy, "/models openai"))[1:] == [["gpt-4o", "", "", "", "", ""]]
     assert command(buddy, "/models") == "Local offers no model now."
     with pytest.raises(SettingError, match="There is no provider 'openia': did you mean OpenAI"):
         command(buddy, "/models openia")
@@ -172,7 +174,7 @@ def test_offline_holds_for_commands_too(buddy: Buddy) -> None:
 )
 def test_a_hostile_name_of_a_model_is_shown_as_text(buddy: Buddy, fake: FakeProvider, name: str) -> None:
     fake.offers = [Model(name, abilities=(name,)), Model("after")]
-    assert table(command(buddy, "/models"))[1:] == [[name, "", name], ["after", "", ""]]
+    assert table(command(buddy, "/models"))[1:] == [[name, "", "", "", name, ""], ["after", "", "", "", "", ""]]
 
 
 @pytest.mark.parametrize("name", ["two\nlines\n\n# and a heading", "a\r\n\r\n<script>"])
@@ -180,7 +182,7 @@ def test_a_name_over_lines_stays_in_its_row(buddy: Buddy, fake: FakeProvider, na
     fake.offers = [Model(name), Model("after")]
     rows = table(command(buddy, "/models"))
     assert len(rows) == 3
-    assert rows[2] == ["after", "", ""]
+    assert rows[2] == ["after", "", "", "", "", ""]
 
 
 def test_reset_begins_a_new_conversation(buddy: Buddy, fake: FakeProvider) -> None:
@@ -189,3 +191,39 @@ def test_reset_begins_a_new_conversation(buddy: Buddy, fake: FakeProvider) -> No
     assert command(buddy, "/reset") == "A new conversation begins; the last one had 1 turn."
     buddy.ask("2?").result()
     assert len(fake.requests[-1].messages) == 2
+
+
+def test_pull_fetches_a_model_and_tells_how_far_it_is(buddy: Buddy, fake: FakeProvider) -> None:
+    steps: Steps = []
+    assert MarkdownIt().renderInline(command(buddy, "/pull qwen3:8b", steps)) == (
+        "qwen3:8b is there. To ask it: %buddy /use qwen3:8b"
+    )
+    assert (fake.told, steps) == ([("pull", "qwen3:8b")], [("fetching", 1, 2)])
+
+
+@pytest.mark.parametrize("order", ["load", "unload"])
+def test_an_order_goes_to_the_model_that_is_named_else_to_the_one_in_use(
+    buddy: Buddy, fake: FakeProvider, order: str
+) -> None:
+    told = [command(buddy, f"/{order} phi4"), command(buddy, f"/{order}")]
+    assert fake.told == [(order, "phi4"), (order, "fake-1")]
+    assert told[0].startswith(f"phi4 is {order}ed")
+
+
+@pytest.mark.parametrize("order", ["pull", "load", "unload"])
+def test_an_order_needs_a_model(buddy: Buddy, fake: FakeProvider, order: str) -> None:
+    fake.model = ""
+    with pytest.raises(SettingError, match=f"Which model. Name it: %buddy /{order} NAME"):
+        command(buddy, f"/{order}")
+
+
+def test_a_provider_that_cannot_be_told_says_so(tmp_path: Path) -> None:
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=Config(Buddy={"provider": "Embedded"}))
+    with pytest.raises(SettingError, match="cannot be told to fetch a model"):
+        command(buddy, "/pull phi4")
+    buddy.close()
+
+
+def test_use_has_the_model_loaded_ahead(buddy: Buddy, fake: FakeProvider) -> None:
+    command(buddy, "/use local/phi4")
+    assert eventually(lambda: fake.told == [("load ahead", "phi4")])

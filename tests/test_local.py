@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.messages import Message, Model, Request
+from codebuddy_jupyter.messages import Chunk, Image, Message, Request, Usage
+from codebuddy_jupyter.providers.chat_stream import ChatStream
+from codebuddy_jupyter.providers.kinds.ollama_chat import Lines, native_body
 from codebuddy_jupyter.providers.local import LocalProvider
+from tests.kinds import LM_STUDIO, LOCAL_AI, OLLAMA, OLLAMA_PS, TEXT, VLLM_SERVER, WEBUI, Played, lines
 from tests.scripted_server import MODELS, ScriptedServer, as_json, model_list, plain
 
-PS, LM_STUDIO = "/api/ps", "/api/v0/models"
+PS, GENERATE, NATIVE, CHAT = "/api/ps", "/api/generate", "/api/chat", "/v1/chat/completions"
+PULL, WIDE = "/api/pull", 16384
 NO_KEY = "Bearer not-needed"
 
 
@@ -75,19 +82,6 @@ def test_without_a_name_llama3_else_the_first_that_can_chat(
     assert chosen(provider) == choice
 
 
-def test_a_model_that_ollama_has_loaded_comes_first(server: ScriptedServer, provider: LocalProvider) -> None:
-    server.script(model_list("llama3", "qwen3"), path=MODELS)
-    server.script(as_json({"models": [{"name": "qwen3", "context_length": 4096}]}), path=PS)
-    assert chosen(provider) == "qwen3"
-
-
-def test_a_model_that_lm_studio_has_loaded_comes_first(server: ScriptedServer, provider: LocalProvider) -> None:
-    server.script(model_list("llama3", "qwen3"), path=MODELS)
-    states = [{"id": "llama3", "state": "not-loaded"}, {"id": "qwen3", "state": "loaded"}]
-    server.script(as_json({"data": states}), path=LM_STUDIO)
-    assert chosen(provider) == "qwen3"
-
-
 @pytest.mark.parametrize("names", [[], ["nomic-embed-text"]], ids=["none", "none that can chat"])
 def test_a_server_without_a_model_says_how_to_get_one(
     server: ScriptedServer, provider: LocalProvider, names: list[str]
@@ -125,57 +119,46 @@ def test_choice_and_window_are_remembered_and_forgotten_after_a_failure(
     server.script(model_list("phi4", max_model_len=8192), path=MODELS)
     assert "(500): broken" in run(provider, ask, prepare)[0]
     assert chosen(provider) == "phi4"
-    assert (known, len(server.asked(MODELS))) == (1, 2)
+    assert (known, len(server.asked(MODELS))) == (2, 4)  # for the list, and to recognise the server
 
 
 WINDOWS = {
-    "llama.cpp": (model_list("m", meta={"n_ctx": 8192, "n_ctx_train": 131072}), {}, 8192),
-    "vLLM": (model_list("m", max_model_len=32768), {}, 32768),
-    "Ollama": (model_list("m"), {PS: {"models": [{"name": "m", "context_length": 4096}]}}, 4096),
-    "Ollama, by its short name": (
-        model_list("m:latest"),
-        {PS: {"models": [{"name": "m:latest", "context_length": 4096}]}},
-        4096,
-    ),
-    "Ollama, not loaded": (model_list("m"), {PS: {"models": []}}, None),
-    "LM Studio": (
-        model_list("m"),
-        {LM_STUDIO: {"data": [{"id": "m", "state": "loaded", "loaded_context_length": 6000}]}},
-        6000,
-    ),
-    "a server that does not tell": (model_list("m"), {}, None),
-    "a model that is not listed": (model_list("other"), {}, None),
+    "as llama.cpp": (model_list("m", meta={"n_ctx": 8192, "n_ctx_train": 131072}), 8192),
+    "as vLLM": (model_list("m", max_model_len=32768), 32768),
+    "as LM Studio": (model_list("m", state="loaded", loaded_context_length=6000), 6000),
+    "a server that does not tell": (model_list("m"), None),
+    "a model that is not listed": (model_list("other"), None),
+    "a server without a list": (plain("404 page not found", status=404), None),
 }
 
 
-@pytest.mark.parametrize(("listed", "native", "expected"), WINDOWS.values(), ids=WINDOWS.keys())
-def test_the_window_is_what_the_server_tells(
-    server: ScriptedServer, provider: LocalProvider, listed: Any, native: dict[str, Any], expected: int | None
+@pytest.mark.parametrize(("listed", "expected"), WINDOWS.values(), ids=WINDOWS.keys())
+def test_the_window_is_what_a_server_of_no_known_kind_tells(
+    server: ScriptedServer, provider: LocalProvider, listed: Any, expected: int | None
 ) -> None:
     server.script(listed, path=MODELS)
-    for path, body in native.items():
-        server.script(as_json(body), path=path)
     assert window(provider, "m") == expected
 
 
 def test_a_window_that_is_not_told_before_the_model_is_loaded_is_asked_again(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:
-    server.script(model_list("m"), path=MODELS)
-    loaded = {"models": [{"name": "m", "context_length": 4096}]}
-    server.script(as_json({"models": []}), as_json(loaded), path=PS)
-    assert (window(provider, "m"), window(provider, "m")) == (None, 4096)
+    OLLAMA.on(server)
+    server.script(as_json({"models": []}), as_json(OLLAMA_PS), path=PS)
+    assert (window(provider, "qwen3:8b"), window(provider, "qwen3:8b")) == (None, 4096)
+
+
+def test_a_model_of_ollama_is_known_by_its_short_name(server: ScriptedServer, provider: LocalProvider) -> None:
+    OLLAMA.on(server)
+    server.script(as_json({"models": [{"name": "nomic-embed-text:latest", "context_length": 2048}]}), path=PS)
+    assert window(provider, "nomic-embed-text") == 2048
 
 
 def test_a_server_that_never_tells_is_asked_once(server: ScriptedServer, provider: LocalProvider) -> None:
-    assert (window(provider, "llama3"), window(provider, "llama3")) == (None, None)
-    assert len(server.asked(MODELS)) == 1
-
-
-def test_the_models_are_listed_with_what_is_known_of_them(server: ScriptedServer, provider: LocalProvider) -> None:
-    server.script(model_list("a", "b"), path=MODELS)
-    server.script(as_json({"models": [{"name": "b", "context_length": 4096}]}), path=PS)
-    assert run(provider, provider.models)[0] == [Model("a", loaded=False), Model("b", window=4096, loaded=True)]
+    assert window(provider, "llama3") is None
+    known = len(server.requests)
+    assert window(provider, "llama3") is None
+    assert len(server.requests) == known
 
 
 def test_a_list_without_data_is_an_error_that_says_what_came(server: ScriptedServer, provider: LocalProvider) -> None:
@@ -198,7 +181,9 @@ def test_a_server_that_is_loading_is_waited_for(server: ScriptedServer, provider
     ("url", "remedy"),
     [
         ("http://127.0.0.1:11434", "Start Ollama with `ollama serve`"),
-        ("http://127.0.0.1:1234", "Start LM Studio's server with `lms server start`"),
+        ("http://127.0.0.1:1234", "Start LM Studio with `lms server start`"),
+        ("http://127.0.0.1:8000", "Start vLLM with `vllm serve MODEL`"),
+        ("http://127.0.0.1:8080", "Start the server there"),
         ("http://127.0.0.1:9", "Start the server there"),
     ],
 )
@@ -226,7 +211,8 @@ def test_the_key_of_the_environment_is_for_the_address_of_the_environment(
     run(provider, provider.models)
     monkeypatch.setenv("CODEBUDDY_BASE_URL", "http://my-server:1234")
     run(provider, provider.models)
-    assert [record["headers"]["authorization"] for record in server.asked(MODELS)] == ["Bearer sk-mine", NO_KEY]
+    sent = [record["headers"]["authorization"] for record in server.requests]
+    assert list(dict.fromkeys(sent)) == ["Bearer sk-mine", NO_KEY]
 
 
 def test_a_stored_key_goes_to_its_host(server: ScriptedServer, provider: LocalProvider) -> None:
@@ -238,3 +224,357 @@ def test_a_stored_key_goes_to_its_host(server: ScriptedServer, provider: LocalPr
 def test_warming_asks_no_server(server: ScriptedServer, provider: LocalProvider) -> None:
     provider.warm()
     assert server.requests == []
+
+
+# The address
+
+
+@pytest.mark.parametrize(
+    ("typed", "there"),
+    [
+        ("{root}/llm", "/llm/v1"),
+        ("{root}/llm/", "/llm/v1"),
+        ("{root}/llm/v1/v1", "/llm/v1"),
+        ("{root}/llm/v1/chat", "/llm/v1"),
+        ("{root}/api/v2", "/v1"),
+        ("{root}/ui/", "/v1"),
+        ("{root}/engines", "/engines/v1"),
+        ("{host}:{port}", "/engines/v1"),
+        ("HTTP://LocalHost:{port}/v1/models", "/v1"),
+        (" 0.0.0.0:{port}/llm ", "/llm/v1"),
+    ],
+)
+def test_the_address_is_put_right_by_asking(server: ScriptedServer, typed: str, there: str) -> None:
+    server.script(plain("404 page not found", status=404), path=MODELS)
+    server.script(model_list("here"), path=f"{there}/models")
+    provider = LocalProvider(base_url=typed.format(root=server.root, host=server.host, port=server.port))
+    assert chosen(provider) == "here"
+    assert re.fullmatch(rf"http://(localhost|127\.0\.0\.1):{server.port}{there}", provider.where())
+
+
+def test_an_address_of_ipv6_is_put_right() -> None:
+    with ScriptedServer("::1") as server:
+        provider = LocalProvider(base_url=f"[::1]:{server.port}/chat/completions")
+        assert chosen(provider) == "llama3"
+        assert provider.where() == server.url
+
+
+def test_an_address_that_answers_a_page_elsewhere_is_put_right(server: ScriptedServer) -> None:
+    server.script(plain("<html>hello</html>", "text/html"), path="/llm/models")
+    server.script(model_list("here"), path="/llm/v1/models")
+    assert chosen(LocalProvider(base_url=f"{server.root}/llm")) == "here"
+
+
+def test_what_was_put_right_is_remembered(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=f"{server.root}/ui")
+    run(provider, provider.models)
+    known = len(server.requests)
+    run(provider, provider.models)
+    assert "/ui/models" not in [record["path"] for record in server.requests[known:]]
+    assert provider.base_url == f"{server.root}/ui"
+
+
+def test_what_was_put_right_outlives_a_failure(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=f"{server.root}/ui")
+    run(provider, provider.models, lambda: failing(provider, server))
+    assert provider.where() == server.url
+
+
+async def failing(provider: LocalProvider, server: ScriptedServer) -> None:
+    server.script(plain("broken", status=500))
+    with pytest.raises(errors.ServerError):
+        async for _ in provider.stream(Request((Message("user", "hello"),), "llama3")):
+            pass
+
+
+def test_a_server_that_moved_to_another_path_is_found_again(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=f"{server.root}/llm")
+    run(provider, provider.models)
+    server.script(plain("404 page not found", status=404), path=MODELS)
+    server.script(model_list("here"), path="/llm/models")
+    run(provider, provider.models)
+    assert provider.where() == f"{server.root}/llm"
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+def test_a_server_that_is_there_but_not_well_is_asked_nowhere_else(
+    server: ScriptedServer, provider: LocalProvider, status: int
+) -> None:
+    provider.retries, provider.first_token_timeout = 0, 0.5
+    server.script(plain("no", status=status), path=MODELS)
+    with pytest.raises(errors.ProviderError):
+        run(provider, provider.models)
+    assert {record["path"] for record in server.requests} == {MODELS}
+
+
+# The window that the user wants of Ollama
+
+
+async def question(provider: LocalProvider, **fields: Any) -> tuple[int | None, str]:
+    size = await provider.window("qwen3:8b")
+    request = Request((Message("user", "hello"),), "qwen3:8b", **fields)
+    return size, "".join([chunk.text async for chunk in provider.stream(request)])
+
+
+def ps(window: int) -> Any:
+    return as_json({"models": [{"name": "qwen3:8b", "context_length": window}]})
+
+
+NATIVE_REPLY = lines(
+    {"message": {"role": "assistant", "content": "", "thinking": "Let me count. "}, "done": False},
+    {"message": {"role": "assistant", "content": "One two "}, "done": False},
+    {"message": {"role": "assistant", "content": "three."}, "done": False},
+    {
+        "message": {"role": "assistant", "content": ""},
+        "done": True,
+        "done_reason": "stop",
+        "prompt_eval_count": 9,
+        "eval_count": 3,
+    },
+)
+
+
+@pytest.fixture
+def wide(server: ScriptedServer, provider: LocalProvider) -> LocalProvider:
+    """A provider of Ollama with a window of its own, in which one falls back to 4,096 by the usual protocol."""
+    OLLAMA.on(server)
+    server.script(ps(WIDE), ps(4096), ps(WIDE), path=PS)
+    server.script(as_json({"done": True, "done_reason": "load"}), path=GENERATE)
+    server.script(NATIVE_REPLY, path=NATIVE)
+    provider.num_ctx = WIDE
+    return provider
+
+
+def test_ollama_loads_the_model_with_the_window_of_the_settings(server: ScriptedServer, wide: LocalProvider) -> None:
+    server.script(ps(WIDE), path=PS)
+    assert run(wide, lambda: question(wide)) == [(WIDE, TEXT)]
+    assert server.asked(GENERATE)[0]["body"] == {"model": "qwen3:8b", "stream": False, "options": {"num_ctx": WIDE}}
+
+
+def test_where_the_window_stays_requests_go_by_the_usual_protocol(server: ScriptedServer, wide: LocalProvider) -> None:
+    server.script(ps(WIDE), path=PS)
+    assert run(wide, lambda: question(wide)) == [(WIDE, TEXT)]
+    assert [record["body"].get("max_tokens") for record in server.asked(CHAT)] == [1, None]
+    assert server.asked(NATIVE) == []
+
+
+def test_where_it_falls_back_requests_go_by_the_protocol_of_ollama(server: ScriptedServer, wide: LocalProvider) -> None:
+    assert run(wide, lambda: question(wide, temperature=0.5, max_tokens=99)) == [(WIDE, TEXT)]
+    assert server.asked(NATIVE)[0]["body"] == {
+        "model": "qwen3:8b",
+        "messages": [{"role": "user", "content": "hello"}],
+        "stream": True,
+        "options": {"num_ctx": WIDE, "temperature": 0.5, "num_predict": 99},
+    }
+    assert [record["body"]["messages"][0]["content"] for record in server.asked(CHAT)] == ["1"]
+
+
+def test_by_the_protocol_of_ollama_chunks_are_as_any_other(wide: LocalProvider) -> None:
+    async def ask() -> list[Chunk]:
+        await wide.window("qwen3:8b")
+        return [chunk async for chunk in wide.stream(Request((Message("user", "hello"),), "qwen3:8b"))]
+
+    chunks: list[Chunk] = run(wide, ask)[0]
+    assert [chunk.reasoning for chunk in chunks if chunk.reasoning] == ["Let me count. "]
+    assert [chunk.text for chunk in chunks if chunk.text] == ["One two ", "three."]
+    assert [chunk.finish for chunk in chunks if chunk.finish] == ["stop"]
+    assert chunks[-1].usage == Usage(9, 3)
+
+
+def test_once_it_is_known_how_a_wide_question_is_one_request(server: ScriptedServer, wide: LocalProvider) -> None:
+    run(wide, lambda: question(wide))
+    server.requests.clear()
+    run(wide, lambda: question(wide))
+    assert [record["path"] for record in server.requests] == [NATIVE]
+
+
+def test_a_wide_reply_that_breaks_off_is_told_as_that(server: ScriptedServer, wide: LocalProvider) -> None:
+    begun = {"message": {"content": "One "}, "done": False}
+    server.script(lines(begun, {"error": "llama runner has died"}), path=NATIVE)
+    with pytest.raises(errors.ProviderError, match="llama runner has died"):
+        run(wide, lambda: question(wide))
+    server.script(lines(begun), path=NATIVE)
+    with pytest.raises(errors.CutOff):
+        run(wide, lambda: question(wide))
+
+
+def test_a_model_that_cannot_be_loaded_so_is_told_with_the_words_of_the_server(
+    server: ScriptedServer, wide: LocalProvider
+) -> None:
+    server.script(as_json({"error": "model requires more system memory (9.1 GiB)"}, 500), path=GENERATE)
+    with pytest.raises(errors.ServerError, match="more system memory"):
+        run(wide, lambda: question(wide))
+
+
+def test_only_ollama_is_asked_for_a_window(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=VLLM_SERVER.on(server), num_ctx=WIDE)
+    assert window(provider, VLLM_SERVER.chosen) == 8192
+    assert server.asked(GENERATE) == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({"top_p": 0.9, "seed": 1}, {"options": {"num_ctx": 8192, "top_p": 0.9, "seed": 1}}),
+        ({"response_format": {"type": "json_object"}}, {"format": "json"}),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}}},
+            {"format": {"type": "object"}},
+        ),
+        ({"reasoning_effort": "low"}, {"think": "low"}),
+        ({"tools": [{"type": "function"}]}, {"tools": [{"type": "function"}]}),
+    ],
+    ids=["options", "json", "schema", "effort", "tools"],
+)
+def test_other_fields_find_their_place_in_the_protocol_of_ollama(
+    extra: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    body = native_body(Request((Message("user", "hello"),), "m", extra=extra), 8192)
+    assert body.items() >= expected.items()
+
+
+def test_images_and_tool_calls_pass_through_the_protocol_of_ollama() -> None:
+    request = Request((Message("user", "look", (Image(b"png", "image/png"),)),), "m")
+    assert native_body(request, 8192)["messages"] == [{"role": "user", "content": "look", "images": ["cG5n"]}]
+    reading = ChatStream(Lines())
+    call = {"function": {"name": "look_up", "arguments": {"at": "here"}}}
+    line = {"message": {"content": "", "tool_calls": [call, call]}, "done": False}
+    chunks = [*reading.feed(json.dumps(line).encode() + b"\n"), *reading.feed(b'{"done": true}'), *reading.flush()]
+    calls = [call for chunk in chunks for call in chunk.tool_calls]
+    assert [(call.name, call.arguments) for call in calls] == [("look_up", '{"at": "here"}')] * 2
+    assert reading.whole
+
+
+# What a server can be told
+
+
+def pulled(provider: LocalProvider, name: str = "qwen3:8b") -> list[tuple[str, int, int]]:
+    steps: list[tuple[str, int, int]] = []
+    run(provider, lambda: provider.pull(name, lambda *step: steps.append(step)))
+    return steps
+
+
+def test_a_pull_tells_how_far_it_is(server: ScriptedServer, provider: LocalProvider) -> None:
+    OLLAMA.on(server)
+    layer = {"status": "pulling 8b", "digest": "sha256:8b", "total": 100}
+    server.script(
+        lines({"status": "pulling manifest"}, layer, {**layer, "completed": 60}, {"status": "success"}), path=PULL
+    )
+    assert pulled(provider) == [
+        ("pulling manifest", 0, 0),
+        ("pulling 8b", 0, 100),
+        ("pulling 8b", 60, 100),
+        ("success", 0, 0),
+    ]
+    assert server.asked(PULL)[0]["body"] == {"model": "qwen3:8b", "stream": True}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (
+            lines({"status": "pulling manifest"}, {"error": "no space left on device"}),
+            errors.ServerError,
+            "no space left",
+        ),
+        (lines({"error": "pull model manifest: file does not exist"}), errors.ServerError, "file does not exist"),
+        (as_json({"error": "invalid model name"}, 400), errors.ServerError, "invalid model name"),
+        (lines({"status": "pulling 8b", "total": 100, "completed": 60}), errors.NoReply, "it ended before it was done"),
+        (lines("<html>not a line of JSON</html>"), errors.ServerError, "not a line of JSON"),
+    ],
+    ids=["in a 200", "at once", "a 400", "broken off", "junk"],
+)
+def test_a_pull_that_fails_says_why(
+    server: ScriptedServer, provider: LocalProvider, answer: Any, error: type[Exception], words: str
+) -> None:
+    OLLAMA.on(server)
+    server.script(answer, path=PULL)
+    with pytest.raises(error, match=words):
+        pulled(provider)
+
+
+def test_a_pull_that_was_stopped_closes_its_connection_and_can_be_taken_up_again(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    OLLAMA.on(server)
+    part = lines({"status": "pulling 8b", "total": 100, "completed": 60})
+    server.script(replace(part, end="hang"), lines({"status": "success"}), path=PULL)
+
+    async def stop_it() -> None:
+        begun = asyncio.Event()
+        task = asyncio.create_task(provider.pull("qwen3:8b", lambda *step: begun.set()))
+        await begun.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(provider, stop_it)
+    assert server.wait_for("closed", PULL)
+    assert pulled(provider) == [("success", 0, 0)]
+
+
+ORDERS = {
+    "Ollama, load": (OLLAMA, "load", GENERATE, {"model": "qwen3:8b", "stream": False}),
+    "Ollama, unload": (OLLAMA, "unload", GENERATE, {"model": "qwen3:8b", "stream": False, "keep_alive": 0}),
+    "LM Studio, load": (LM_STUDIO, "load", "/api/v1/models/load", {"model": "openai/gpt-oss-20b"}),
+    "LM Studio, unload": (LM_STUDIO, "unload", "/api/v1/models/unload", {"instance_id": "openai/gpt-oss-20b"}),
+    "LocalAI, unload": (LOCAL_AI, "unload", "/backend/shutdown", {"model": "qwen3-4b"}),
+    "text-generation-webui, load": (WEBUI, "load", "/v1/internal/model/load", {"model_name": "qwen3.gguf"}),
+    "text-generation-webui, unload": (WEBUI, "unload", "/v1/internal/model/unload", {}),
+}
+
+
+@pytest.mark.parametrize(("kind", "order", "path", "body"), ORDERS.values(), ids=ORDERS.keys())
+def test_an_order_is_given_as_the_server_wants_it(
+    server: ScriptedServer, kind: Played, order: str, path: str, body: dict[str, Any]
+) -> None:
+    provider = LocalProvider(base_url=kind.on(server))
+    server.script(as_json({"status": "ok"}), path=path)
+    run(provider, lambda: getattr(provider, order)(kind.chosen))
+    assert [record["body"] for record in server.asked(path)] == [body]
+
+
+@pytest.mark.parametrize(("kind", "order", "path", "body"), ORDERS.values(), ids=ORDERS.keys())
+def test_an_order_that_is_refused_says_why(
+    server: ScriptedServer, kind: Played, order: str, path: str, body: dict[str, Any]
+) -> None:
+    provider = LocalProvider(base_url=kind.on(server))
+    server.script(as_json({"error": {"message": "not enough memory"}}, 500), path=path)
+    with pytest.raises(errors.ServerError, match="not enough memory"):
+        run(provider, lambda: getattr(provider, order)(kind.chosen))
+
+
+@pytest.mark.parametrize(
+    ("order", "line"),
+    [
+        ("pull", "LM Studio cannot be told to fetch a model. Do it there: lms get phi4"),
+        ("load", "vLLM cannot be told to load a model."),
+        ("unload", "vLLM cannot be told to unload a model."),
+    ],
+)
+def test_a_server_that_cannot_be_told_so_says_what_to_do(server: ScriptedServer, order: str, line: str) -> None:
+    kind = LM_STUDIO if order == "pull" else VLLM_SERVER
+    provider = LocalProvider(base_url=kind.on(server))
+    arguments = ("phi4", lambda *step: None) if order == "pull" else ("phi4",)
+    with pytest.raises(errors.SettingError) as refused:
+        run(provider, lambda: getattr(provider, order)(*arguments))
+    assert str(refused.value) == line
+
+
+def test_nothing_is_loaded_ahead_unless_the_settings_say_so(server: ScriptedServer, provider: LocalProvider) -> None:
+    run(provider, lambda: provider.load_ahead(""))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [(OLLAMA, GENERATE), (VLLM_SERVER, CHAT)], ids=["by an order", "by a tiny question"]
+)
+def test_a_model_is_loaded_ahead(server: ScriptedServer, kind: Played, path: str) -> None:
+    provider = LocalProvider(base_url=kind.on(server), warm_up=True)
+    run(provider, lambda: provider.load_ahead(""))
+    assert [record["body"]["model"] for record in server.asked(path)] == [kind.chosen]
+
+
+def test_what_goes_wrong_ahead_is_left_for_the_question_to_say() -> None:
+    with ScriptedServer() as gone:
+        provider = LocalProvider(base_url=gone.url, warm_up=True, retries=0)
+    run(provider, lambda: provider.load_ahead(""))

@@ -621,7 +621,8 @@ def test_offline_refuses_another_machine_before_any_connection(provider: LocalPr
     assert isinstance(outcome.error, errors.Offline)
     assert outcome.line == (
         "The buddy is offline and does not send to models.invalid:1234. Ask a model on this machine: "
-        "%buddy /use Local, or let requests out: %config Buddy.offline = False"
+        '%buddy /use Local, allow this host: %config Buddy.allowed_hosts = ["models.invalid:1234"], '
+        "or let all requests out: %config Buddy.offline = False"
     )
 
 
@@ -645,29 +646,35 @@ def test_a_server_that_loads_its_model_is_waited_for_and_the_user_told(
 
 def test_a_server_that_never_gets_ready_is_given_up(server: ScriptedServer, provider: LocalProvider) -> None:
     server.script(as_json({"error": {"message": "Loading model"}}, 503))
-    provider.read_timeout = 1.0
+    provider.first_token_timeout = 1.0
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.ServerError)
     assert "(503): Loading model." in outcome.line
 
 
-def test_a_silent_server_is_given_up_after_the_read_timeout(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_silent_server_is_given_up_after_the_first_token_timeout(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(hang())
-    provider.read_timeout = 1.0
+    provider.first_token_timeout = 1.0
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.Unreachable)
     assert outcome.line == (
         f"{server.url} took the request and was silent for 1 s. If its model needs longer to load: "
-        "%config LocalProvider.read_timeout = 2"
+        "%config LocalProvider.first_token_timeout = 2"
     )
 
 
 def test_a_server_that_falls_silent_in_its_answer_cuts_it_off(server: ScriptedServer, provider: LocalProvider) -> None:
     server.script(stream(delta("partial"), done=False, end="hang"))
-    provider.read_timeout = 1.0
+    provider.next_token_timeout = 0.5
     outcome = ask(provider)
     assert outcome.text == "partial"
     assert isinstance(outcome.error, errors.CutOff)
+    assert outcome.line == (
+        f"{server.url} fell silent in its reply for 0.5 s. What came is kept; "
+        "to wait longer: %config LocalProvider.next_token_timeout = 1"
+    )
 
 
 def test_an_end_that_is_followed_by_nothing_does_not_keep_the_user_waiting(
@@ -826,7 +833,7 @@ def test_a_connection_is_used_again_for_the_next_question(server: ScriptedServer
         ("base_url", "ftp://host"),
         ("base_url", "http://user:password@host"),
         ("connect_timeout", -1.0),
-        ("read_timeout", -1.0),
+        ("first_token_timeout", -1.0),
         ("temperature", -0.1),
         ("max_tokens", 0),
     ],

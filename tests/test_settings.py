@@ -328,11 +328,11 @@ def test_config_refuses_a_bad_value_and_goes_on_working(loaded: Any, caplog: pyt
     config(loaded, "LocalProvider.base_url = 'ftp://nowhere'")
     assert "it must begin with http:// or https://" in caplog.text
     assert base_url(loaded) == "http://localhost:1234/v1"
-    config(loaded, "LocalProvider.read_timeout = -1")
+    config(loaded, "LocalProvider.first_token_timeout = -1")
     config(loaded, "LocalProvider.temperature = 0.5")
     config(loaded, "Buddy.offline = True")
     local = loaded.codebuddy.buddy.provider_named("Local")
-    assert (local.read_timeout, local.temperature, local.url) == (600.0, 0.5, "http://localhost:1234/v1")
+    assert (local.first_token_timeout, local.temperature, local.url) == (600.0, 0.5, "http://localhost:1234/v1")
     assert loaded.codebuddy.buddy.offline
 
 

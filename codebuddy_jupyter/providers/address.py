@@ -33,6 +33,15 @@ def normalise_base_url(text: str) -> str:
     return f"{parts.scheme.lower()}://{netloc}{_path(parts.path)}"
 
 
+def other_base_urls(url: str) -> list[str]:
+    """What else may be meant by a base URL, the likeliest first: with a version, or with less of its path."""
+    root = root_of(url)
+    parts = [part for part in url.removeprefix(root).split("/") if part]
+    above = ["/".join([root, *parts[:n]]) for n in range(len(parts), -1, -1)]
+    likely = [f"{one}/v1" for one in above if not re.search(r"/v\d+$", one)]
+    return [other for other in dict.fromkeys([*likely, f"{root}/engines/v1"]) if other != url]
+
+
 def is_loopback(url: str) -> bool:
     """Whether a base URL stays on this machine, as far as it says so itself."""
     host = urlsplit(url).hostname or ""
@@ -51,6 +60,11 @@ def root_of(url: str) -> str:
     """The address of the server, without a path."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def native_of(url: str) -> str:
+    """Where a server's own protocol begins: the base URL without the path of the OpenAI-compatible part."""
+    return re.sub(r"(?:/engines(?:/[^/]+)?)?/v\d+$", "", url)
 
 
 def _split(text: str) -> SplitResult:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from traitlets import Float, Int, Unicode
 
-from ..errors import SettingError
+from ..errors import SettingError, Unreachable
 from ..messages import Chunk, Model, Request
 from ..settings import Configured
 
@@ -34,7 +34,9 @@ class Provider(Configured):
         None, allow_none=True, min=1, help="The longest reply, in tokens; empty: the server's default."
     ).tag(config=True)
     offline = False
-    """Whether requests may leave this machine; the Buddy sets it before each request."""
+    """Whether requests must stay on this machine; the Buddy sets it before each request."""
+    allowed_hosts: tuple[str, ...] = ()
+    """The hosts that may be reached all the same; the Buddy sets them before each request."""
 
     def stream(self, request: Request) -> AsyncIterator[Chunk]:
         """Ask, and give the chunks of the reply as they come.
@@ -51,6 +53,10 @@ class Provider(Configured):
     async def models(self) -> list[Model]:
         """The models that can be asked now."""
         return [Model(self.model)] if self.model else []
+
+    async def catalogue(self) -> list[Model]:
+        """The models with all that can be known of each, for a person; that may take a request for each."""
+        return await self.models()
 
     async def choose(self, model: str) -> str:
         """The name of the model to ask, where ``model`` is what the user asked for, or empty.
@@ -73,6 +79,47 @@ class Provider(Configured):
 
         ``progress`` is called with what is being done, and how many bytes of how many are done.
         """
+
+    def widen(self, model: str, tokens: int) -> str:
+        """The command that gives a model a window of so many tokens; empty where none is known."""
+        return ""
+
+    async def pull(self, model: str, progress: Callable[[str, int, int], None]) -> None:
+        """Have the server fetch a model; ``progress`` is as for `prepare`.
+
+        Raises
+        ------
+        SettingError
+            When it is not one that fetches models.
+        """
+        raise SettingError(f"{self.label or type(self).__name__} cannot be told to fetch a model.")
+
+    async def load(self, model: str) -> None:
+        """Have the server load a model.
+
+        Raises
+        ------
+        SettingError
+            When it is not one that can be told so.
+        """
+        raise SettingError(f"{self.label or type(self).__name__} cannot be told to load a model.")
+
+    async def unload(self, model: str) -> None:
+        """Have the server free the memory that a model takes.
+
+        Raises
+        ------
+        SettingError
+            When it is not one that can be told so.
+        """
+        raise SettingError(f"{self.label or type(self).__name__} cannot be told to unload a model.")
+
+    async def load_ahead(self, model: str) -> None:
+        """Have the model loaded before the first question, if the settings say so; what goes wrong, that will say."""
+
+    async def instead(self, error: Unreachable) -> Unreachable:
+        """The error for the user, with what else could be asked where that is known; nobody else is asked by itself."""
+        return error
 
     def warm(self) -> None:
         """Do ahead what takes long and asks nobody, such as slow imports; runs in a background thread."""

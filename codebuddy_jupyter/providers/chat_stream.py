@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..messages import Chunk, ToolCall, Usage
@@ -12,6 +12,7 @@ from .complaint import Complaint, as_mapping, parsed
 
 OPEN, CLOSE = "<think>", "</think>"
 MOST_OTHER = 1 << 20  # bytes of a body that is no stream, of which are kept enough to say what came
+MOST_LINE = 8 << 20  # bytes of one event; a whole reply that is no stream has room in it
 
 
 class Events:
@@ -22,12 +23,20 @@ class Events:
         self._rest = bytearray()
         self._name = ""
         self._data: list[bytes] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> list[tuple[str, bytes]]:
-        """The events (name and data) that ``data`` completes."""
+        """The events (name and data) that ``data`` completes.
+
+        Raises
+        ------
+        Complaint
+            When one grows beyond what can be an event.
+        """
         head, newline, tail = data.rpartition(b"\n")
         if not newline:
             self._rest += data
+            self._check_size(len(self._rest))
             return []
         # Only at LF: text in JSON may hold other separators, which str.splitlines and httpx's own lines would cut at.
         lines = (bytes(self._rest) + head).split(b"\n")
@@ -44,14 +53,22 @@ class Events:
     def _take(self, line: bytes, events: list[tuple[str, bytes]]) -> None:
         if line.startswith(b"data:"):
             self._data.append(line[5:].removeprefix(b" "))
+            self._size += len(line)
+            self._check_size(self._size)
         elif not line:
             if self._data:
                 events.append((self._name, b"\n".join(self._data)))
-            self._name, self._data = "", []
+            self._name, self._data, self._size = "", [], 0
         elif line.startswith(b"event:"):
             self._name = line[6:].strip().decode("utf-8", "replace")
         elif not line.startswith((b":", b"id:", b"retry:")) and len(self.other) < MOST_OTHER:
             self.other += line + b"\n"
+
+    def _check_size(self, size: int) -> None:
+        if size > MOST_LINE:
+            self._rest.clear()
+            self._data.clear()
+            raise Complaint(f"it sent one event of more than {MOST_LINE >> 20} MiB")
 
 
 class Thinking:
@@ -121,7 +138,7 @@ class _Call:
     index: Any
     id: str
     name: str = ""
-    arguments: str = ""
+    arguments: list[str] = field(default_factory=list)
 
 
 class ToolCalls:
@@ -139,7 +156,9 @@ class ToolCalls:
     def flush(self) -> tuple[ToolCall, ...]:
         """The calls, whole; those without an id get one."""
         calls, self._calls = self._calls, []
-        return tuple(ToolCall(call.id or f"call_{i}", call.name, call.arguments) for i, call in enumerate(calls))
+        return tuple(
+            ToolCall(call.id or f"call_{i}", call.name, "".join(call.arguments)) for i, call in enumerate(calls)
+        )
 
     def _take(self, piece: Mapping[str, Any]) -> None:
         function = as_mapping(piece.get("function"))
@@ -152,17 +171,23 @@ class ToolCalls:
         call.id = call.id or key
         call.name += name
         arguments = function.get("arguments") or ""
-        call.arguments += arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+        call.arguments.append(arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False))
 
 
 class ChatStream:
-    """Reads the body of a reply. ``began`` tells whether anything of a reply came, ``whole`` whether its end did."""
+    """Reads the body of a reply. ``began`` tells whether anything of a reply came, ``whole`` whether its end did.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    events
+        What takes the body apart; by default server-sent events.
+    """
+
+    def __init__(self, events: Events | None = None) -> None:
         self.began = False
         self.finish = ""
         self.done = False
-        self._events = Events()
+        self._events = events or Events()
         self._thinking = Thinking()
         self._calls = ToolCalls()
         self._usage: Usage | None = None

@@ -5,10 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 LONGEST = 300  # characters of a server's words that are shown
+MOST_WORDS = 10_000  # characters in which they are looked for, where a page or a text has millions
 OVERFLOW = re.compile(
     r"exceed_context_size_error|context_length_exceeded|context (?:size|length|window)|n_ctx|tokens to keep"
     r"|prompt is too long|input token count",
@@ -23,7 +27,12 @@ NO_MODEL = re.compile(
     r"|(?:no such|unknown|invalid) model|no models? loaded|^model: ",
     re.IGNORECASE | re.DOTALL,
 )
-REFUSED_FIELD = re.compile(r"stream_options|include_usage")
+REFUSAL = re.compile(
+    r"unrecogni[sz]ed|unsupported|not supported|n't support|not support\b|unknown|unexpected|not permitted|not allowed"
+    r"|no longer accept|additional propert|extra_forbidden|extra inputs|invalid (?:argument|parameter|field)",
+    re.IGNORECASE,
+)
+USAGE = {"stream_options", "include_usage"}
 
 
 class Complaint(Exception):
@@ -37,13 +46,16 @@ class Complaint(Exception):
         The HTTP status; None where the error stood inside a stream.
     location
         Where a redirect points to.
+    retry_after
+        The header of that name, which says when to come back.
     """
 
-    def __init__(self, body: object, status: int | None = None, location: str = "") -> None:
+    def __init__(self, body: object, status: int | None = None, location: str = "", retry_after: str = "") -> None:
         super().__init__(status)
         self.body = parsed(body)
         self.status = status
         self.location = location
+        self.retry_after = _seconds(retry_after)
 
     @property
     def words(self) -> str:
@@ -70,9 +82,14 @@ class Complaint(Exception):
         """Whether the server does not have the model that was asked for."""
         return self.status in (400, 404) and NO_MODEL.search(self.text) is not None
 
-    def is_refused_usage(self) -> bool:
-        """Whether the server does not take the wish for a count of tokens."""
-        return self.status in (400, 422) and REFUSED_FIELD.search(self.text) is not None
+    def refused_field(self, fields: Collection[str]) -> str | None:
+        """The one of these fields of a request that the server does not take, if that is its complaint."""
+        if self.status not in (400, 422) or self.is_overflow():
+            return None
+        named = set(re.findall(r"(?<!\\)\b\w+", self.text))
+        if named & USAGE and "stream_options" in fields:
+            return "stream_options"
+        return next((field for field in fields if field in named), None) if REFUSAL.search(self.text) else None
 
     def is_loading(self) -> bool:
         """Whether the server will answer once it has loaded the model."""
@@ -127,6 +144,7 @@ def _text_words(text: str, depth: int) -> str:
 
 
 def _page_words(page: str) -> str:
+    page = page[: 10 * MOST_WORDS]  # much of it can be scripts
     title = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
     if title and title[1].strip():
         return one_line(html.unescape(title[1]))
@@ -136,7 +154,7 @@ def _page_words(page: str) -> str:
 
 def one_line(text: str) -> str:
     """The text without line breaks and control characters, which could steer a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:MOST_WORDS]).split())
 
 
 def _numbers(value: object, depth: int = 0) -> Iterator[tuple[str, int]]:
@@ -149,6 +167,19 @@ def _numbers(value: object, depth: int = 0) -> Iterator[tuple[str, int]]:
                 yield str(name), inner
             else:
                 yield from _numbers(inner, depth + 1)
+
+
+def _seconds(after: str) -> float | None:
+    """The seconds that a ``Retry-After`` means: a number of them, or a date."""
+    if re.fullmatch(r"\s*\d{1,9}(?:\.\d*)?\s*", after):
+        return float(after)
+    try:
+        date = parsedate_to_datetime(after)
+    except ValueError:
+        return None
+    if date.tzinfo is None:  # a zone that is called -0000
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, date.timestamp() - time.time())
 
 
 def _number(pattern: re.Pattern[str], text: str) -> int | None:

@@ -10,6 +10,8 @@ from .. import errors
 from ..keys import NO_KEY, Key
 from .address import normalise_base_url
 from .complaint import Complaint, one_line, shortened, words
+from .patience import Overdue
+from .transport import Access
 
 LISTED = 8  # models that an error names
 
@@ -30,6 +32,10 @@ class Server:
         What to do when nothing answers, as a sentence without its full stop.
     key_help
         How to give a key, as sentences.
+    access
+        How it is reached, and what is shown to it alone.
+    trust_help
+        How to trust its certificate, as the end of a sentence.
     """
 
     provider: str
@@ -38,6 +44,8 @@ class Server:
     key: Key
     remedy: str
     key_help: str
+    access: Access
+    trust_help: str
 
     def setting(self, name: str, value: str) -> str:
         """The line that changes a setting of the provider."""
@@ -48,9 +56,9 @@ class Server:
         return self.setting("base_url", f'"{url}"')
 
     def quote(self, text: str) -> str:
-        """A server's words for an error line: on one line, without the key, and not too long."""
-        if self.key != NO_KEY:
-            text = text.replace(self.key, "…")
+        """A server's words for an error line: on one line, without what is secret, and not too long."""
+        for secret in self.access.secrets:
+            text = text.replace(secret, "…")
         return shortened(one_line(text))
 
     @property
@@ -59,27 +67,43 @@ class Server:
         return f"Look at the base URL: {self.setting_url(self.url)}"
 
 
-def unreachable(server: Server, reason: str) -> errors.Unreachable:
-    """No connection."""
-    return errors.Unreachable(f"Nothing answers at {server.url} ({server.quote(reason)}). {server.remedy}")
+def unreachable(server: Server, reason: str, *, passing: bool = False) -> errors.Unreachable:
+    """No connection; ``passing`` where that may be over in a moment."""
+    line = f"Nothing answers at {server.url} ({server.quote(reason)}). {server.remedy}"
+    return errors.Unreachable(line, passing=passing)
 
 
 def no_tls(server: Server, reason: str) -> errors.Unreachable:
     """Something is there, but no connection that is safe."""
     what = f"There is no safe connection to {server.url} (TLS: {server.quote(reason)})"
     if "CERTIFICATE" in reason.upper():
-        return errors.Unreachable(
-            f"{what}. If you trust its certificate, name the file of its authority in SSL_CERT_FILE and ask again"
-        )
+        return errors.Unreachable(f"{what}. If you trust its certificate, {server.trust_help}")
     plain = server.setting_url(server.url.replace("https://", "http://", 1))
     return errors.Unreachable(f"{what}. If the server speaks plain http: {plain}")
 
 
-def too_slow(server: Server, seconds: float) -> errors.Unreachable:
+def too_slow(server: Server, overdue: Overdue) -> errors.Unreachable:
     """The server took the request and did not answer in time."""
-    longer = server.setting("read_timeout", f"{2 * seconds:g}")
+    longer = server.setting(overdue.setting, f"{2 * overdue.seconds:g}")
     return errors.Unreachable(
-        f"{server.url} took the request and was silent for {seconds:g} s. If its model needs longer to load: {longer}"
+        f"{server.url} took the request and was silent for {overdue.seconds:g} s. "
+        f"If its model needs longer to load: {longer}"
+    )
+
+
+def too_long_coming(server: Server, overdue: Overdue) -> errors.CutOff:
+    """The reply began, and did not go on or end in time."""
+    longer = server.setting(overdue.setting, f"{2 * overdue.seconds:g}")
+    in_all = overdue.setting == "total_timeout"
+    what = "was not at the end of its reply after" if in_all else "fell silent in its reply for"
+    return errors.CutOff(f"{server.url} {what} {overdue.seconds:g} s. What came is kept; to wait longer: {longer}")
+
+
+def too_much(server: Server, size: int) -> errors.CutOff:
+    """The reply is larger than any can be."""
+    return errors.CutOff(
+        f"The reply was stopped: {server.url} sent more than {size >> 20} MiB for it. What came is kept; "
+        "see what the server's own log says, or ask for less: --max-tokens 1000"
     )
 
 
@@ -154,7 +178,8 @@ def _server_error(server: Server, complaint: Complaint, said: str) -> Iterator[s
     if status == 404:
         yield server.look_at_url
     elif status == 429:
-        yield "That is too much for it now: wait a little and ask again, or switch: %buddy /use PROVIDER"
+        wait = f"wait {complaint.retry_after:,.0f} s" if complaint.retry_after else "wait a little"
+        yield f"That is too much for it now: {wait} and ask again, or switch: %buddy /use PROVIDER"
     elif status is None or status >= 500:
         yield "The server's own log says more; ask again when it is well."
     else:

@@ -1,8 +1,7 @@
 """Chat Completions over the ``openai`` package: a Request to JSON, the stream to Chunks, foreign errors to ours.
 
-It knows the protocol and no vendor. It is the only module that imports ``openai``, at the first use, since that takes
-seconds. The body of a reply is read by `ChatStream` rather than by openai's own stream: that gives nothing, and no
-error, for a body that is no stream, and takes a broken one for a whole.
+It knows the protocol and no vendor. The body of a reply is read by `ChatStream` rather than by openai's own stream:
+that gives nothing, and no error, for a body that is no stream, and takes a broken one for a whole.
 """
 
 from __future__ import annotations
@@ -12,32 +11,33 @@ import base64
 import importlib
 import socket
 import ssl
-import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from traitlets import Float, TraitError, Unicode, validate
+from traitlets import Float, Int, TraitError, Unicode, validate
 
 from .. import errors
-from ..keys import NO_KEY, Key, Keys
+from ..keys import Key, Keys
 from ..messages import Chunk, Message, Model, Request
 from . import explain
 from .address import host_of, is_loopback, normalise_base_url
 from .base import Provider
 from .chat_stream import ChatStream
 from .complaint import Complaint, as_mapping, parsed
+from .patience import Clock, Overdue, Patience
+from .transport import Access, broken, http_library, load_openai, new_http
 
 if TYPE_CHECKING:
     import openai
 
 T = TypeVar("T")
-PAUSES = (0.25, 0.5, 1.0, 2.0)  # seconds between the tries while a server loads its model; the last repeats
 ASIDE = 5.0  # seconds that the names of the models may take when they are to stand in an error
-HEADERS = frozenset({"host", "connection", "user-agent", "accept", "accept-encoding", "content-type", "content-length"})
-OPENAI_HEADERS = frozenset({"openai-organization", "openai-project"})  # openai takes them from the environment
 GRACE = 0.1  # seconds that the end of a body may take after [DONE]
+MOST_BODY = 64 << 20  # bytes of one reply; a reply of 128,000 tokens, each in an event of its own, has half of that
+NEEDED = {"model", "messages", "stream"}  # the fields of a request without which there is none
+NO_USAGE = "This server counts no tokens while it streams: it refused stream_options."
 
 
 class OpenAIChatProvider(Provider):
@@ -45,8 +45,15 @@ class OpenAIChatProvider(Provider):
 
     base_url = Unicode("", help="The address of the server, such as http://localhost:11434/v1.").tag(config=True)
     connect_timeout = Float(5.0, min=0.1, help="Seconds to wait for the connection.").tag(config=True)
-    read_timeout = Float(
-        600.0, min=1.0, help="Seconds to wait for the next piece of an answer; a cold model can take minutes to load."
+    first_token_timeout = Float(
+        600.0, min=0.1, help="Seconds to wait for the first piece of an answer; a cold model can take minutes to load."
+    ).tag(config=True)
+    next_token_timeout = Float(300.0, min=0.1, help="Seconds to wait for each next piece of an answer.").tag(
+        config=True
+    )
+    total_timeout = Float(3600.0, min=0.1, help="Seconds that a whole answer may take.").tag(config=True)
+    retries = Int(
+        2, min=0, max=10, help="How often a server is asked again that cannot be reached, or says that it is busy."
     ).tag(config=True)
 
     key_variable: ClassVar[str] = ""
@@ -56,9 +63,9 @@ class OpenAIChatProvider(Provider):
 
     def __init__(self, **kwargs: Any) -> None:
         self.keys = Keys()
-        self._clients: dict[tuple[object, str, Key], openai.AsyncOpenAI] = {}
+        self._clients: dict[tuple[object, Access], openai.AsyncOpenAI] = {}
         self._in_use: Counter[openai.AsyncOpenAI] = Counter()
-        self._without_usage: set[str] = set()
+        self._refused_fields: dict[tuple[str, str], set[str]] = {}
         super().__init__(**kwargs)
 
     @validate("base_url")
@@ -128,12 +135,25 @@ class OpenAIChatProvider(Provider):
             "model": request.model,
             "messages": [_message(message) for message in request.messages],
             "stream": True,
+            "stream_options": {"include_usage": True},
         }
         if request.temperature is not None:
             body["temperature"] = request.temperature
         if request.max_tokens is not None:
             body[self.max_tokens_field] = request.max_tokens
         return {**body, **request.extra}
+
+    def path(self, model: str) -> str:
+        """Where a request for a model goes: a path below the base URL, or a whole URL."""
+        return "/chat/completions"
+
+    def reading(self, model: str) -> ChatStream:
+        """What reads the body of a model's reply."""
+        return ChatStream()
+
+    def access(self, url: str, key: Key) -> Access:
+        """How to reach the server."""
+        return Access(url, key, offline=self.offline, allowed=self.allowed_hosts)
 
     def read_model(self, entry: Mapping[str, Any]) -> Model:
         """A model out of the server's list."""
@@ -142,6 +162,10 @@ class OpenAIChatProvider(Provider):
     def remedy(self) -> str:
         """What to do when nothing answers."""
         return "Look at the network connection, or ask a model on this machine: %buddy /use Local"
+
+    def trust_help(self) -> str:
+        """How to trust the certificate of a server, as the end of a sentence."""
+        return "name the file of its authority in SSL_CERT_FILE and ask again"
 
     def forget(self) -> None:
         """Forget what was remembered of the server; called after a failure, when it may be another one."""
@@ -152,8 +176,8 @@ class OpenAIChatProvider(Provider):
         """Ask, and give the chunks of the reply as they come; see `Provider.stream`."""
         server = await self.server()
         body = _sendable(self.body(request))
-        if server.url not in self._without_usage:
-            body.setdefault("stream_options", {"include_usage": True})
+        for field in self._refused_fields.get((server.url, request.model), ()):
+            body.pop(field, None)
         async with self._using(server) as client, aclosing(self._asking(client, server, body)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -162,24 +186,26 @@ class OpenAIChatProvider(Provider):
         self, client: openai.AsyncOpenAI, server: explain.Server, body: dict[str, Any]
     ) -> AsyncGenerator[Chunk, None]:
         model = str(body["model"])
-        patience = _Patience(self.read_timeout)
+        clock = Clock(self.first_token_timeout, self.next_token_timeout, self.total_timeout)
+        patience = Patience(self.retries, min(self.first_token_timeout, self.total_timeout))
         while True:
             try:
-                response = await self._post(client, server, body)
+                response = await self._post(client, server, body, clock)
                 break
-            except Complaint as complaint:
-                if complaint.is_refused_usage() and body.pop("stream_options", None):
-                    self._without_usage.add(server.url)
-                    yield Chunk(note="This server counts no tokens while it streams: it refused stream_options.")
-                elif patience.bears(complaint):
-                    if not patience.tries:
-                        yield Chunk(note="The server is still loading the model; waiting for it.")
-                    await patience.pause()
+            except (Complaint, errors.NoReply, errors.Unreachable) as error:
+                if note := self._leave_out(server, body, error):
+                    yield Chunk(note=note)
+                elif pause := patience.try_again(error):
+                    if pause.note:
+                        yield Chunk(note=pause.note)
+                    await asyncio.sleep(pause.seconds)
                 else:
                     self.forget()
-                    raise await self._refused(server, complaint, model) from complaint.__cause__
+                    if not isinstance(error, Complaint):
+                        raise
+                    raise await self._refused(server, error, model) from error.__cause__
         try:
-            async with aclosing(self._read(server, response, model)) as chunks:
+            async with aclosing(self._read(server, response, model, clock)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except errors.ProviderError:
@@ -187,6 +213,16 @@ class OpenAIChatProvider(Provider):
             raise
         finally:
             await response.aclose()
+
+    def _leave_out(self, server: explain.Server, body: dict[str, Any], error: Exception) -> str:
+        """Take out of the body the field of which the server complains, if that is it; gives a line for the user."""
+        fields = [field for field in body if field not in NEEDED]
+        field = error.refused_field(fields) if isinstance(error, Complaint) else None
+        if field is None:
+            return ""
+        del body[field]
+        self._refused_fields.setdefault((server.url, str(body["model"])), set()).add(field)
+        return NO_USAGE if field == "stream_options" else f"This server does not take {field}, so it was left out."
 
     async def models(self) -> list[Model]:
         """The models that the server offers."""
@@ -207,22 +243,23 @@ class OpenAIChatProvider(Provider):
             When it cannot be had.
         """
         options: Any = {"timeout": self._timeout()}
-        patience = _Patience(self.read_timeout)
+        clock = Clock(self.first_token_timeout, self.next_token_timeout, self.total_timeout)
+        patience = Patience(0, self.first_token_timeout)
         while True:
             try:
                 async with self._using(server) as client:
-                    request = client.get(path, cast_to=_http().Response, options=options)
-                    response = await self._translated(server, request)
+                    request = client.get(path, cast_to=http_library().Response, options=options)
+                    response = await self._translated(server, request, clock)
             except Complaint as complaint:
-                if not patience.bears(complaint):
+                if not (pause := patience.try_again(complaint)):
                     raise explain.refused(server, complaint) from complaint.__cause__
-                await patience.pause()
+                await asyncio.sleep(pause.seconds)
             else:
                 return parsed(response.content)
 
     def warm(self) -> None:
         """Import what the first request needs, and find the key."""
-        _new_client("http://localhost/v1", NO_KEY)
+        _new_client(Access("http://localhost/v1"))
         anyio = importlib.import_module("anyio")  # openai waits on it; it loads most of itself when it first runs
         anyio.run(anyio.sleep, 0)
         with suppress(errors.BuddyError):
@@ -231,7 +268,7 @@ class OpenAIChatProvider(Provider):
     async def close(self) -> None:
         """Close the connections."""
         clients, self._clients = self._clients, {}
-        for (loop, _, _), client in clients.items():
+        for (loop, _), client in clients.items():
             if loop is asyncio.get_running_loop():
                 await client.close()
 
@@ -246,13 +283,11 @@ class OpenAIChatProvider(Provider):
             Where requests may not leave this machine, or the key is missing.
         """
         url, key = await self.endpoint()
-        if self.offline and not is_loopback(url):
-            raise errors.Offline(
-                f"The buddy is offline and does not send to {host_of(url)}. Ask a model on this machine: "
-                "%buddy /use Local, or let requests out: %config Buddy.offline = False"
-            )
+        access = self.access(url, key)
+        access.check(url)
         owner = type(self).__name__
-        return explain.Server(self.name, owner, url, key, self.remedy(), self._key_help(url))
+        help = (self.remedy(), self._key_help(url))
+        return explain.Server(self.name, owner, url, key, *help, access, self.trust_help())
 
     def _key_help(self, url: str) -> str:
         command = f"codebuddy key {self.name}"
@@ -260,30 +295,32 @@ class OpenAIChatProvider(Provider):
             return f"Set the environment variable {self.key_variable}, or store a key, in a terminal: {command}"
         return f"Store a key for this host, in a terminal: {command}"
 
-    async def _post(self, client: openai.AsyncOpenAI, server: explain.Server, body: dict[str, Any]) -> Any:
+    async def _post(
+        self, client: openai.AsyncOpenAI, server: explain.Server, body: dict[str, Any], clock: Clock
+    ) -> Any:
         """The http library's response, its body not yet read."""
         options: Any = {"timeout": self._timeout()}
-        http, stream = _http(), _openai().AsyncStream[object]
+        how: dict[str, Any] = {
+            "cast_to": http_library().Response,
+            "stream": True,
+            "stream_cls": load_openai().AsyncStream[object],
+        }
+        request = client.post(self.path(str(body["model"])), body=body, options=options, **how)
+        return await self._translated(server, request, clock)
 
-        async def post() -> Any:
-            request = client.post(
-                "/chat/completions", body=body, cast_to=http.Response, stream=True, stream_cls=stream, options=options
-            )
-            return await self._translated(server, request)
-
-        try:
-            return await post()
-        except errors.NoReply:
-            # A kept connection that the server gave up just then; seen on llama.cpp, once in 300 questions. Nothing
-            # came, so asking once more on a new one is safe.
-            return await post()
-
-    async def _read(self, server: explain.Server, response: Any, model: str) -> AsyncGenerator[Chunk, None]:
-        reading = ChatStream()
+    async def _read(
+        self, server: explain.Server, response: Any, model: str, clock: Clock
+    ) -> AsyncGenerator[Chunk, None]:
+        reading = self.reading(model)
+        size = 0
         try:
             body = response.aiter_bytes()
-            async for data in body:
+            while data := await clock.within(anext(body, b"")):
+                size += len(data)
+                if size > MOST_BODY:
+                    raise explain.too_much(server, MOST_BODY)
                 for chunk in reading.feed(data):
+                    clock.tick()
                     yield chunk
                 if reading.done:
                     await _see_end(body)
@@ -292,7 +329,10 @@ class OpenAIChatProvider(Provider):
                 yield chunk
         except Complaint as complaint:
             raise await self._refused(server, complaint, model) from complaint
-        except _broken() as error:
+        except Overdue as overdue:
+            late = explain.too_long_coming if reading.began else explain.too_slow
+            raise late(server, overdue) from overdue
+        except broken() as error:
             if not reading.whole:
                 raise explain.cut_off(server, reading.other or _reason(error)) from error
         if not reading.began:
@@ -311,40 +351,34 @@ class OpenAIChatProvider(Provider):
                     names = [offered.name for offered in await self.models()]
         return explain.refused(server, complaint, model, names)
 
-    async def _translated(self, server: explain.Server, request: Awaitable[T]) -> T:
+    async def _translated(self, server: explain.Server, request: Awaitable[T], clock: Clock) -> T:
         """The outcome of a request to openai, its errors made ours or into a Complaint."""
-        ai, http = _openai(), _http()
+        ai = load_openai()
         try:
-            return await request
+            return await clock.within(request)
+        except Overdue as overdue:
+            raise explain.too_slow(server, overdue) from overdue
         except ai.APIStatusError as error:
-            location = error.response.headers.get("location", "") if error.status_code < 400 else ""
-            complaint = Complaint(error.response.content, error.status_code, location)
-            # openai's own error repeats what the server said; where that holds the key, nobody shall find it there.
-            raise complaint from (None if server.key in error.response.text else error)
-        except (ai.APIConnectionError, *_broken()) as error:
+            raise _complaint(error) from (None if _tells_a_secret(error, server) else error)
+        except (ai.APIConnectionError, *broken()) as error:
             cause = error.__cause__ if isinstance(error, ai.APIConnectionError) else error
-            if tls := next((inner for inner in _chain(cause) if isinstance(inner, ssl.SSLError)), None):
-                raise explain.no_tls(server, tls.reason or str(tls)) from error
-            if isinstance(cause, http.ConnectError | http.ConnectTimeout | http.ProxyError):
-                raise explain.unreachable(server, _reason(cause)) from error
-            if isinstance(cause, http.TimeoutException):
-                raise explain.too_slow(server, self.read_timeout) from error
-            raise explain.hung_up(server, _reason(cause)) from error
+            raise _no_answer(server, cause) from error
 
     def _timeout(self) -> Any:
-        return _openai().Timeout(self.read_timeout, connect=self.connect_timeout)
+        """The times of the http library: all but the connection's are kept by the `Clock`."""
+        return load_openai().Timeout(None, connect=self.connect_timeout)
 
     def _client(self, server: explain.Server) -> openai.AsyncOpenAI:
         """The client for a server on the running loop; connections are kept between questions."""
-        place = (asyncio.get_running_loop(), server.url, server.key)
+        place = (asyncio.get_running_loop(), server.access)
         if place not in self._clients:
             self._clients = {old: client for old, client in self._clients.items() if old[0] is place[0]}
-            self._clients[place] = _new_client(server.url, server.key)
+            self._clients[place] = _new_client(server.access)
         return self._clients[place]
 
     @asynccontextmanager
     async def _using(self, server: explain.Server) -> AsyncIterator[openai.AsyncOpenAI]:
-        """The client for one request; after a stopped one it is closed with its last use, and not used again.
+        """The client for one request; after one that failed it is closed with its last use, and not used again.
 
         httpx 0.28 can leave the connection of a cancelled request open, so that the server goes on for nobody (seen
         in 10 of 150 on a busy machine); closing the client closes whatever it has.
@@ -353,7 +387,9 @@ class OpenAIChatProvider(Provider):
         self._in_use[client] += 1
         try:
             yield client
-        except (asyncio.CancelledError, GeneratorExit):
+        except Complaint:  # a whole answer
+            raise
+        except BaseException:
             self._clients = {place: kept for place, kept in self._clients.items() if kept is not client}
             raise
         finally:
@@ -364,23 +400,6 @@ class OpenAIChatProvider(Provider):
                     await client.close()
 
 
-class _Patience:
-    """Waits for a server that is still loading its model, at most so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self.tries = 0
-        self._end = time.monotonic() + seconds
-
-    def bears(self, complaint: Complaint) -> bool:
-        """Whether to ask again."""
-        return complaint.is_loading() and time.monotonic() < self._end
-
-    async def pause(self) -> None:
-        """Wait a little, longer each time."""
-        await asyncio.sleep(PAUSES[min(self.tries, len(PAUSES) - 1)])
-        self.tries += 1
-
-
 async def _see_end(body: AsyncIterator[bytes]) -> None:
     """Read on past ``[DONE]`` to the end that HTTP knows, so that the connection can be used again."""
     with suppress(TimeoutError):
@@ -388,43 +407,36 @@ async def _see_end(body: AsyncIterator[bytes]) -> None:
             await anext(body, b"")
 
 
-def _new_client(url: str, key: Key) -> openai.AsyncOpenAI:
-    ai = _openai()
-    # A key must not follow to where a server points.
-    how: dict[str, Any] = {"follow_redirects": False, "event_hooks": {"request": [_only_ours(url, key)]}}
-    if is_loopback(url):
-        # The environment's proxies would take 127.0.0.1 as well; and building a TLS context takes 50 ms.
-        how |= {"trust_env": False, "verify": ssl.create_default_context() if url.startswith("https") else False}
-    client: openai.AsyncOpenAI = ai.AsyncOpenAI(
-        base_url=url, api_key=key, max_retries=0, http_client=ai.DefaultAsyncHttpxClient(**how)
+def _new_client(access: Access) -> openai.AsyncOpenAI:
+    client: openai.AsyncOpenAI = load_openai().AsyncOpenAI(
+        base_url=access.url, api_key=access.key, max_retries=0, http_client=new_http(access)
     )
     return client
 
 
-def _only_ours(url: str, key: Key) -> Callable[[Any], Awaitable[None]]:
-    """A hook that takes out of a request what openai adds by itself: what its variables hold, facts of this machine."""
-    meant = HEADERS | OPENAI_HEADERS if host_of(url) == "api.openai.com" else HEADERS
-
-    async def leave_out(request: Any) -> None:
-        for name in [name for name in request.headers if name.lower() not in meant]:
-            del request.headers[name]
-        request.headers["Authorization"] = f"Bearer {key}"
-
-    return leave_out
+def _complaint(error: openai.APIStatusError) -> Complaint:
+    headers = error.response.headers
+    location = headers.get("location", "") if error.status_code < 400 else ""
+    return Complaint(error.response.content, error.status_code, location, headers.get("retry-after", ""))
 
 
-def _openai() -> Any:
-    return importlib.import_module("openai")
+def _tells_a_secret(error: openai.APIStatusError, server: explain.Server) -> bool:
+    """Whether openai's error repeats a secret with what the server said; then nobody shall find it there."""
+    return any(secret in error.response.text for secret in server.access.secrets)
 
 
-def _http() -> Any:
-    """The http library on which this openai stands: httpx, or httpx2."""
-    return importlib.import_module(_openai().DefaultAsyncHttpxClient.__base__.__module__)
-
-
-def _broken() -> tuple[type[Exception], ...]:
-    """What a connection that breaks can raise; not all of it does the http library make its own."""
-    return (_http().HTTPError, OSError, importlib.import_module("anyio").EndOfStream)
+def _no_answer(server: explain.Server, cause: BaseException | None) -> errors.ProviderError:
+    """The error for a request that brought no answer."""
+    http = http_library()
+    for inner in _chain(cause):
+        if isinstance(inner, errors.Offline):
+            return inner
+        if isinstance(inner, ssl.SSLError):
+            return explain.no_tls(server, inner.reason or str(inner))
+    if isinstance(cause, http.ConnectError | http.ConnectTimeout | http.ProxyError):
+        named = not any(isinstance(inner, socket.gaierror) for inner in _chain(cause))
+        return explain.unreachable(server, _reason(cause), passing=named and isinstance(cause, http.ConnectError))
+    return explain.hung_up(server, _reason(cause))
 
 
 def _reason(error: BaseException | None) -> str:
@@ -436,7 +448,7 @@ def _reason(error: BaseException | None) -> str:
             return "there is no such host"
         if isinstance(inner, OSError) and inner.strerror:
             return inner.strerror.lower()
-    if isinstance(error, _http().ConnectTimeout):
+    if isinstance(error, http_library().ConnectTimeout):
         return "no answer in time"
     return str(error or "")
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 LOAD = "%load_ext codebuddy_jupyter"
 ASK = "%%buddy --new\nWhy is df empty after the merge?"
 
+ASK_SILENTLY = """
+import codebuddy_jupyter as buddy
+text = str(buddy.ask("Why is df empty after the merge?"))
+"""
+
 RAW_IMPORT = "import openai"
 
 

@@ -3,13 +3,21 @@ only counts matter, side by side. Its docstring is what the page says about the 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import openai
+
+from codebuddy_jupyter.messages import Message, Request
+from codebuddy_jupyter.providers import kinds
+from codebuddy_jupyter.providers.kinds.look import looking
+from codebuddy_jupyter.providers.local import LocalProvider
 from tests.kernels import Cell
-from tests.scripted_server import FOREVER, Answer, hang
+from tests.kinds import PLAYED
+from tests.scripted_server import BLOCK, DONE, FOREVER, Answer, delta, event, hang
 
 from . import cells
 from .browser import page_busy
@@ -158,6 +166,31 @@ def speed(server: Server, quick: bool) -> Iterator[Row]:
     )
 
 
+def parsing(server: Server, quick: bool) -> Iterator[Row]:
+    """50,000 chunks of one character each, as fast as the server can write them (in blocks of 16 kB): from sending the
+    cell to its end. Neither displays anything; the buddy reads them by `str(buddy.ask(…))`. The two take turns."""
+    chunks, rounds = (5000, 2) if quick else (50000, 5)
+    body = event(delta("x")) * chunks + event(delta(finish="stop")) + DONE
+    pieces = [(0.0, body[start : start + BLOCK]) for start in range(0, len(body), BLOCK)]
+    server.script(SHORT)
+    times: list[float] = []
+    raw_times: list[float] = []
+    with MeasuredKernel(server.url) as buddy, MeasuredKernel(server.url) as raw:
+        _warm(buddy, raw, server)
+        server.script(Answer(pieces=pieces))
+        for _ in range(rounds):
+            times.append(_duration(buddy, cells.ASK_SILENTLY))
+            raw_times.append(_duration(raw, cells.RAW_CONSUME))
+    ratio = median(raw_times) / median(times)
+    yield Row(
+        f"parsing a stream with {chunks:,} chunks of 1 character",
+        "0.8 of the raw client's speed",
+        f"{ratio:.2f} of raw; {seconds(times)}",
+        seconds(raw_times),
+        ratio >= 0.8,
+    )
+
+
 PHASES = {
     "waiting for headers": hang(),
     "before the first token": Answer(pieces=[(FOREVER, b"")]),
@@ -222,6 +255,39 @@ def memory(server: Server, quick: bool) -> Iterator[Row]:
     )
 
 
+def doctor(server: Server, quick: bool) -> Iterator[Row]:
+    """`%buddy /doctor` from sending the cell to its end, in a kernel that has asked before: with a server that answers
+    at once, and where nothing listens and the usual ports are looked at. There is no raw counterpart."""
+    rounds = 3 if quick else 10
+    with MeasuredKernel(server.url) as kernel:
+        server.script(SHORT)
+        kernel.good(cells.LOAD)
+        kernel.good(cells.ASK)
+        well = [_duration(kernel, "%buddy /doctor") for _ in range(rounds)]
+        kernel.good('%config LocalProvider.base_url = "http://localhost:9/v1"')  # "discard", which nobody runs
+        silent = [_duration(kernel, "%buddy /doctor") for _ in range(rounds)]
+    yield Row("`/doctor` on a healthy server", "1 s", seconds(well), "", median(well) <= 1)
+    yield Row("`/doctor` with nothing listening", "1.5 s", seconds(silent), "", median(silent) <= 1.5)
+
+
+def recognise(server: Server, quick: bool) -> Iterator[Row]:
+    """Each known kind of server is played, and a new look recognises it five times (twice when quick); beside it, the
+    raw client's `models.list()`. Then each kind is asked two questions: counted are the requests of the second."""
+    rounds = 2 if quick else 5
+    times: list[float] = []
+    raw: list[float] = []
+    more = 0
+    for kind in PLAYED.values():
+        url = server.play(kind)
+        asyncio.run(_recognised(url, kind.name, 1))  # what is imported at the first time is not the server's
+        times += asyncio.run(_recognised(url, kind.name, rounds))
+        raw += _listed_by_raw(url, rounds)
+        more = max(more, asyncio.run(_requests_of_the_second(server, url)) - 1)
+    told, beside = milliseconds(times), milliseconds(raw)
+    yield Row("recognising a server", "100 ms", told, f"{beside} (a list of models)", median(times) <= 0.1)
+    yield Row("extra requests per question, once the server is known", "0", str(more), "0", more == 0)
+
+
 ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "load": load,
     "first": first,
@@ -229,10 +295,47 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "bytes": bytes_out,
     "cpu": cpu,
     "speed": speed,
+    "parsing": parsing,
     "interrupt": interrupt,
     "browser": browser,
     "memory": memory,
+    "doctor": doctor,
+    "recognise": recognise,
 }
+
+
+async def _recognised(url: str, name: str, rounds: int) -> list[float]:
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        async with looking(url) as look:
+            found = await kinds.recognise(look, url)
+        times.append(time.perf_counter() - began)
+        assert found.kind.name == name, found
+    return times
+
+
+def _listed_by_raw(url: str, rounds: int) -> list[float]:
+    times = []
+    with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+        for _ in range(rounds):
+            began = time.perf_counter()
+            client.models.list()
+            times.append(time.perf_counter() - began)
+    return times
+
+
+async def _requests_of_the_second(server: Server, url: str) -> int:
+    provider = LocalProvider(base_url=url)
+    before = 0
+    for _ in range(2):
+        before = len(server.paths())
+        model = await provider.choose("")
+        await provider.window(model)
+        async for _ in provider.stream(Request((Message("user", "hello"),), model)):
+            pass
+    await provider.close()
+    return len(server.paths()) - before
 
 
 def _warm(buddy: MeasuredKernel, raw: MeasuredKernel, server: Server) -> None:

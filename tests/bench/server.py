@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests import scripted_server
+from tests.kinds import Played
 from tests.scripted_server import CHAT, Answer
 
 SCRIPT = Path(scripted_server.__file__)
@@ -42,6 +43,17 @@ class Server:
         """Give every question this answer from now on, and forget the log."""
         self._control("_reset", {})
         self._control("_script", {CHAT: [answer.to_json()]})
+
+    def play(self, kind: Played) -> str:
+        """Answer as this kind of server from now on, and forget the log; gives the base URL."""
+        answers = {**kind.answers, f"{kind.base}/chat/completions": kind.reply}
+        self._control("_reset", {})
+        self._control("_script", {path: [answer.to_json()] for path, answer in answers.items()})
+        return f"{self._root}{kind.base}"
+
+    def paths(self) -> list[str]:
+        """The paths that were asked for since the log was forgotten."""
+        return [str(record["path"]) for record in self._control("_log")["requests"]]
 
     def last(self) -> dict[str, Any]:
         """What the server noted of the latest question: ``arrived``, ``first``, ``ended``, ``closed``."""

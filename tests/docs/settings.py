@@ -55,8 +55,8 @@ def _order(owner: type[Configured], name: str) -> int:
 
 
 def _default(trait: TraitType[object, object]) -> str:
-    value = trait.default_value
-    if value is None or value == "":
+    value = trait.default()
+    if value in (None, "", [], {}):
         return ""
     text = str(value)
     return f"`{text}`" if len(text) <= LONGEST else f"`{text[:LONGEST].rstrip()}…`"

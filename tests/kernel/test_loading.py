@@ -112,8 +112,8 @@ def test_config_works_in_the_cell_that_loads(fresh: Kernel, between: str) -> Non
 
 
 def test_config_refuses_a_bad_value_and_keeps_the_old_one(kernel: Kernel, server: ScriptedServer) -> None:
-    cell = kernel.run("%config LocalProvider.read_timeout = -1")
-    assert "read_timeout" in str(cell.outputs)
+    cell = kernel.run("%config LocalProvider.first_token_timeout = -1")
+    assert "first_token_timeout" in str(cell.outputs)
     kernel.good("%config LocalProvider.temperature = 0.5")
     kernel.good("%buddy hello")
     assert server.asked()[-1]["body"]["temperature"] == 0.5

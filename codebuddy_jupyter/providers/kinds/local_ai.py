@@ -1,0 +1,60 @@
+"""LocalAI: https://localai.io."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from ...messages import Model
+from ..address import native_of
+from .base import Kind, done
+from .look import SILENCE, Look
+
+
+class LocalAI(Kind):
+    """LocalAI, which imitates Ollama as well, and does not tell its windows."""
+
+    name: ClassVar[str] = "LocalAI"
+    example: ClassVar[str] = "llama-3.2-3b-instruct:q4_k_m"
+    ports: ClassVar[tuple[int, ...]] = (8080,)
+    can_unload: ClassVar[bool] = True
+
+    async def recognise(self, look: Look, url: str) -> str | None:
+        """By the document that describes it; before it had one, by its page and its list of backends."""
+        root = native_of(url)
+        known, page = await asyncio.gather(look.get(f"{root}/.well-known/localai.json"), look.get(f"{root}/"))
+        told = (known or SILENCE).fields
+        if "endpoints" not in told:
+            if "LocalAI" not in str((page or SILENCE).body):
+                return None
+            if "backends" not in (await look.get(f"{root}/system") or SILENCE).fields:
+                return None
+        version = told.get("version") or (await look.get(f"{root}/version") or SILENCE).fields.get("version")
+        return str(version or "")
+
+    async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
+        """Its models, and which of them are loaded, where it tells."""
+        answer, system = await asyncio.gather(look.get(f"{url}/models"), look.get(f"{native_of(url)}/system"))
+        listed = (answer or SILENCE).list_of("data")
+        if listed is None:
+            return None
+        running = (system or SILENCE).list_of("loaded_models")
+        loaded = {str(one.get("id")) for one in running or []}
+        names = [str(one.get("id") or "") for one in listed]
+        return [Model(name, loaded=None if running is None else name in loaded) for name in names]
+
+    def start(self) -> str:
+        """The command that starts it."""
+        return "local-ai run"
+
+    def fetch(self, model: str) -> str:
+        """The command that fetches a model."""
+        return f"local-ai models install {model}"
+
+    def widen(self, model: str, tokens: int) -> str:
+        """What to write in the file of the model."""
+        return f"context_size: {tokens}  # in models/{model}.yaml, then start LocalAI again"
+
+    async def unload(self, look: Look, url: str, model: str) -> None:
+        """End the process that runs a model."""
+        done(await look.post(f"{native_of(url)}/backend/shutdown", {"model": model}))

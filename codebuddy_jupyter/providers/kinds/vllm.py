@@ -1,0 +1,39 @@
+"""vLLM: https://docs.vllm.ai/en/latest/serving/openai_compatible_server."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ...messages import Model
+from ..address import native_of
+from .base import Kind, whole
+from .look import SILENCE, Look
+
+
+class VLLM(Kind):
+    """vLLM, which serves what it was started with."""
+
+    name: ClassVar[str] = "vLLM"
+    ports: ClassVar[tuple[int, ...]] = (8000,)
+
+    async def recognise(self, look: Look, url: str) -> str | None:
+        """By who owns its models."""
+        listed = (await look.get(f"{url}/models") or SILENCE).list_of("data")
+        if not listed or not all(one.get("owned_by") == "vllm" for one in listed):
+            return None
+        return str((await look.get(f"{native_of(url)}/version") or SILENCE).fields.get("version") or "")
+
+    async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
+        """What it serves, with the window."""
+        listed = (await look.get(f"{url}/models") or SILENCE).list_of("data")
+        if listed is None:
+            return None
+        return [Model(str(one.get("id") or ""), whole(one.get("max_model_len")), loaded=True) for one in listed]
+
+    def start(self) -> str:
+        """The command that starts it."""
+        return "vllm serve MODEL"
+
+    def widen(self, model: str, tokens: int) -> str:
+        """The command that starts it so."""
+        return f"vllm serve {model} --max-model-len {tokens}"

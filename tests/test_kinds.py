@@ -1,0 +1,212 @@
+"""The kinds of local servers: the same claims for each that is played, and for the real llama.cpp."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from codebuddy_jupyter import errors
+from codebuddy_jupyter.messages import Message, Request
+from codebuddy_jupyter.providers.kinds import KINDS, Found, recognise
+from codebuddy_jupyter.providers.kinds.look import looking
+from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.recital import Answer as Recited
+from tests.engines import engine_with
+from tests.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played
+from tests.scripted_server import ScriptedServer, hang, plain
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture(params=list(PLAYED.values()), ids=list(PLAYED))
+def played(request: pytest.FixtureRequest) -> Played:
+    """Each kind in turn."""
+    kind: Played = request.param
+    return kind
+
+
+def used(provider: LocalProvider, use: Callable[[LocalProvider], Awaitable[T]]) -> T:
+    async def use_and_close() -> T:
+        try:
+            return await use(provider)
+        finally:
+            await provider.close()
+
+    return asyncio.run(use_and_close())
+
+
+async def ask(provider: LocalProvider, text: str = "count") -> str:
+    """What a question does: choose, see how far the model sees, ask."""
+    model = await provider.choose("")
+    await provider.window(model)
+    chunks = [chunk async for chunk in provider.stream(Request((Message("user", text),), model))]
+    return "".join(chunk.text for chunk in chunks)
+
+
+def recognised(url: str, seconds: float = 3.0) -> Found:
+    async def look_at() -> Found:
+        async with looking(url, seconds) as look:
+            return await recognise(look, url)
+
+    return asyncio.run(look_at())
+
+
+def test_it_is_recognised_by_what_it_answers(server: ScriptedServer, played: Played) -> None:
+    found = recognised(played.on(server))
+    assert (found.kind.name, found.version) == (played.name, played.version)
+
+
+def test_it_is_recognised_behind_a_proxy_with_a_path(server: ScriptedServer, played: Played) -> None:
+    played.on(server)
+    for path, answers in [(path, answers) for path, answers in server._scripts.items() if path.startswith("/")]:
+        server.script(*answers, path=f"/llm{path}")
+        server.script(plain("nothing here", status=404), path=path)
+    assert recognised(f"{server.root}/llm{played.base}").kind.name == played.name
+
+
+def test_its_models_are_told_with_what_they_can(server: ScriptedServer, played: Played) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+    assert tuple(used(provider, lambda provider: provider.catalogue())) == played.models
+
+
+def test_without_a_name_the_model_that_is_loaded_is_asked(server: ScriptedServer, played: Played) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+    assert used(provider, lambda provider: provider.choose("")) == played.chosen
+
+
+def test_the_window_is_that_of_the_loaded_model(server: ScriptedServer, played: Played) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+    assert used(provider, lambda provider: provider.window(played.chosen)) == played.window
+
+
+@pytest.mark.parametrize("typed", ["{root}", "{root}/", "{root}{base}", "{root}{base}/chat/completions", "{root}/api"])
+def test_its_address_is_put_right_by_asking(server: ScriptedServer, played: Played, typed: str) -> None:
+    url = played.on(server)
+    typed = typed.format(root=server.root, base=played.base)
+    provider = LocalProvider(base_url=typed)
+    assert used(provider, ask) == TEXT
+    assert (provider.where(), provider.base_url) == (url, typed)
+
+
+def test_once_it_is_known_a_question_is_one_request(server: ScriptedServer, played: Played) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+
+    async def ask_twice(provider: LocalProvider) -> list[str]:
+        await ask(provider)
+        server.requests.clear()
+        await ask(provider)
+        return [str(record["path"]) for record in server.requests]
+
+    assert used(provider, ask_twice) == [played.at("/chat/completions")]
+
+
+def test_a_prompt_that_is_too_long_is_told_as_that(server: ScriptedServer, played: Played) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+    server.script(played.too_long, path=played.at("/chat/completions"))
+    with pytest.raises(errors.PromptTooLong, match="The prompt is too long for"):
+        used(provider, ask)
+
+
+def test_the_command_that_widens_the_window_is_that_of_the_kind(server: ScriptedServer, played: Played) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+    used(provider, ask)
+    assert provider.widen(played.chosen, 16384) == played.widen
+
+
+def test_a_failure_makes_it_be_asked_anew_who_it_is(server: ScriptedServer, played: Played) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+
+    async def fail_between(provider: LocalProvider) -> list[str]:
+        names = [(await provider.found()).kind.name]
+        server.script(plain("broken", status=500), path=played.at("/chat/completions"))
+        with pytest.raises(errors.ServerError):
+            await ask(provider)
+        server._scripts.clear()
+        OLLAMA.on(server)
+        return [*names, (await provider.found()).kind.name]
+
+    assert used(provider, fail_between) == [played.name, "Ollama"]
+
+
+def test_when_it_is_gone_the_line_tells_how_to_start_it(server: ScriptedServer, played: Played) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+    used(provider, ask)
+    start = provider.kind.start()
+    expected = f"Start {played.name} with `{start}`" if start else "Start the server there"
+    assert provider.remedy().startswith(f"{expected}, or point the buddy elsewhere: %config")
+
+
+def test_a_request_that_hangs_does_not_keep_it_from_being_recognised(server: ScriptedServer) -> None:
+    url = KOBOLDCPP.on(server)
+    server.script(hang(), path="/props")
+    assert recognised(url, 0.3).kind.name == "KoboldCpp"
+
+
+def test_a_server_that_is_loading_is_recognised(server: ScriptedServer) -> None:
+    loading = '{"error":{"message":"Loading model","type":"unavailable_error","code":503}}'
+    for path in ("*", "/v1/models"):
+        server.script(plain(loading, "application/json", 503, Server="llama.cpp"), path=path)
+    assert recognised(server.url).kind.name == "llama.cpp"
+
+
+def test_nobody_is_recognised_where_nothing_listens() -> None:
+    with ScriptedServer() as gone:
+        url = gone.url
+    assert recognised(url).kind.name == "OpenAI-compatible server"
+
+
+JUNK: dict[str, Any] = {
+    "a web page": plain("<html>hello</html>", "text/html"),
+    "a list": plain("[1, 2]", "application/json"),
+    "numbers": plain('{"data": 1, "models": 2, "version": 3, "result": 4, "system": null}', "application/json"),
+    "lists of junk": plain('{"data": [1, null, "x", {}], "models": [[], 3, {"name": 5}]}', "application/json"),
+    "null": plain("null", "application/json"),
+    "an error": plain('{"error": null}', "application/json", 500),
+}
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK.keys())
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_whatever_is_answered_no_kind_breaks(server: ScriptedServer, kind: Any, junk: Any) -> None:
+    for path in ("*", "/v1/models", "/v1/chat/completions"):
+        server.script(junk, path=path)
+
+    async def look_at() -> None:
+        async with looking(server.url) as look:
+            await kind.recognise(look, server.url)
+            await kind.models(look, server.url, closely=True)
+
+    asyncio.run(look_at())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_kind_says_how_to_start_it_and_how_to_widen_a_window(kind: Any) -> None:
+    assert kind.start()
+    assert kind.widen("some-model", 16384)
+    assert kind.ports
+
+
+def test_the_real_engine_is_known_and_told_of(tmp_path: Path) -> None:
+    with engine_with(tmp_path, [Recited(TEXT)], n_ctx=4096) as engine:
+        provider = LocalProvider(base_url=engine.url)
+        provider.keys.store("Local", engine.url.partition("://")[2], engine.key)
+
+        async def look_and_ask(provider: LocalProvider) -> tuple[Found, Any, str, int | None]:
+            text = await ask(provider)
+            found, models = await provider.found(), await provider.catalogue()
+            return found, models[0], text, await provider.window(models[0].name)
+
+        found, model, text, window = used(provider, look_and_ask)
+    assert found.kind.name == "llama.cpp"
+    assert (model.name, model.loaded, model.max_window, "chat" in model.abilities) == ("recital", True, 4096, True)
+    assert (text, window, model.window) == (TEXT, 4096, 4096)

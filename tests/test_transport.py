@@ -1,0 +1,361 @@
+"""Whom requests reach: TLS with one's own authority, proxies, names that point elsewhere, redirects, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from traitlets import TraitError
+
+from codebuddy_jupyter import errors
+from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.keys import NO_KEY, Key, Keys
+from codebuddy_jupyter.messages import Message, Request
+from codebuddy_jupyter.providers import transport
+from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.openai_chat import OpenAIChatProvider
+from codebuddy_jupyter.providers.transport import Access
+from tests.scripted_server import ScriptedServer, as_json, plain
+
+HELLO = Request((Message("user", "hello"),), "llama3")
+SECRET = "a-secret-of-the-gateway"
+TEXT = "Hello from the scripted server."
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def provider(server: ScriptedServer, tmp_path: Path) -> LocalProvider:
+    provider = LocalProvider(base_url=server.url)
+    provider.keys = Keys(tmp_path / "keys.json")
+    return provider
+
+
+def ask(provider: OpenAIChatProvider) -> str:
+    async def once() -> str:
+        try:
+            return "".join([chunk.text async for chunk in provider.stream(HELLO)])
+        finally:
+            await provider.close()
+
+    return asyncio.run(once())
+
+
+def names_mean(monkeypatch: pytest.MonkeyPatch, **addresses: list[str]) -> None:
+    """Let names have these addresses."""
+    look_up = socket.getaddrinfo
+
+    def answer(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        name = (host.decode() if isinstance(host, bytes) else host) or ""
+        found = [look_up(address, port, *args, **kwargs) for address in addresses.get(name.replace(".", "_"), [name])]
+        return [entry for entries in found for entry in entries]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@contextlib.contextmanager
+def behind_tls(server: ScriptedServer, context: ssl.SSLContext) -> Iterator[int]:
+    """A port that speaks TLS and hands everything on to the server."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(server.host, server.port)
+        await asyncio.gather(carry(reader, back), carry(there, writer))
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(take, "127.0.0.1", 0, ssl=context)
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    listening = asyncio.run_coroutine_threadsafe(start(), loop).result(5)
+    try:
+        yield listening.sockets[0].getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(listening.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+@pytest.fixture
+def tls(server: ScriptedServer, authority: trustme.CA) -> Iterator[int]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    with behind_tls(server, context) as port:
+        yield port
+
+
+def pem(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["online", "offline"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_an_authority_of_ones_own_is_trusted_when_it_is_named(
+    tls: int, provider: LocalProvider, authority: trustme.CA, tmp_path: Path, host: str, offline: bool
+) -> None:
+    provider.base_url = f"https://{host}:{tls}"
+    provider.offline = offline
+    provider.ca_bundle = pem(authority, tmp_path)
+    assert ask(provider) == TEXT
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_with_the_setting(tls: int, provider: LocalProvider) -> None:
+    provider.base_url = f"https://localhost:{tls}"
+    with pytest.raises(errors.Unreachable) as caught:
+        ask(provider)
+    assert str(caught.value) == (
+        f"There is no safe connection to https://localhost:{tls}/v1 (TLS: CERTIFICATE_VERIFY_FAILED). If you trust its "
+        'certificate, name the file of its authority: %config LocalProvider.ca_bundle = "/path/to/ca.pem"'
+    )
+
+
+def test_a_certificate_for_another_name_is_refused(
+    server: ScriptedServer, provider: LocalProvider, authority: trustme.CA, tmp_path: Path
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("elsewhere.test").configure_cert(context)
+    provider.ca_bundle = pem(authority, tmp_path)
+    with behind_tls(server, context) as port:
+        provider.base_url = f"https://localhost:{port}"
+        with pytest.raises(errors.Unreachable, match="There is no safe connection"):
+            ask(provider)
+    assert not server.requests
+
+
+@pytest.mark.parametrize("in_one_file", [True, False], ids=["with its key", "key apart"])
+def test_a_server_that_asks_for_a_certificate_gets_it(
+    server: ScriptedServer, provider: LocalProvider, authority: trustme.CA, tmp_path: Path, in_one_file: bool
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    authority.issue_cert("localhost").configure_cert(context)
+    mine, chain, key = authority.issue_cert("me@here.test"), tmp_path / "mine.pem", tmp_path / "mine.key"
+    chain.write_bytes(mine.private_key_and_cert_chain_pem.bytes() if in_one_file else mine.cert_chain_pems[0].bytes())
+    key.write_bytes(mine.private_key_pem.bytes())
+    provider.ca_bundle, provider.client_certificate = pem(authority, tmp_path), str(chain)
+    provider.client_key = "" if in_one_file else str(key)
+    with behind_tls(server, context) as port:
+        provider.base_url = f"https://localhost:{port}"
+        assert ask(provider) == TEXT
+
+
+@pytest.mark.parametrize("setting", ["ca_bundle", "client_certificate"])
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "other"])
+def test_a_certificate_file_that_cannot_be_used_is_told(
+    tls: int, provider: LocalProvider, tmp_path: Path, setting: str, content: str | None
+) -> None:
+    file = tmp_path / "file.pem"
+    if content:
+        file.write_text(content)
+    provider.base_url = f"https://localhost:{tls}"
+    setattr(provider, setting, str(file))
+    with pytest.raises(errors.SettingError) as caught:
+        ask(provider)
+    assert str(caught.value).startswith(f"The certificate file {file} cannot be used (")
+    assert str(caught.value).endswith(f'Name a PEM file: %config LocalProvider.{setting} = "/path/to/file.pem"')
+
+
+# Headers
+
+
+def test_headers_of_ones_own_are_sent_to_the_server(server: ScriptedServer, provider: LocalProvider) -> None:
+    provider.headers = {"X-Gateway": SECRET}
+    assert ask(provider) == TEXT
+    assert server.asked()[-1]["headers"]["x-gateway"] == SECRET
+
+
+def test_a_secret_header_is_neither_saved_nor_shown(server: ScriptedServer, provider: LocalProvider) -> None:
+    provider.headers = {"X-Gateway": SECRET}
+    server.script(as_json({"error": {"message": f"bad {SECRET}"}}, 400))
+    with pytest.raises(errors.ServerError) as caught:
+        ask(provider)
+    assert "bad …." in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert "headers" not in provider.saved_state()
+    assert SECRET not in repr(provider.access(server.url, NO_KEY))
+    assert SECRET not in provider.class_get_help(provider)
+
+
+@pytest.mark.parametrize("name", ["Host", "Content-Length", "Bad Name", "X:", ""])
+def test_a_header_that_no_request_can_carry_is_refused(provider: LocalProvider, name: str) -> None:
+    with pytest.raises(TraitError):
+        provider.headers = {name: "x"}
+    with pytest.raises(TraitError):
+        provider.headers = {"X-Good": "two\nlines"}
+
+
+def test_key_and_headers_go_to_no_other_host(server: ScriptedServer) -> None:
+    async def get() -> None:
+        http = transport.new_http(Access("http://127.0.0.1:9/v1", Key(SECRET), (("X-Gateway", Key(SECRET)),)))
+        await http.get(f"{server.url}/models")
+        await http.aclose()
+
+    asyncio.run(get())
+    assert SECRET not in str(server.requests)
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["online", "offline"])
+def test_nothing_follows_a_redirect_to_another_host(
+    server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch, offline: bool
+) -> None:
+    monkeypatch.setenv("CODEBUDDY_API_KEY", SECRET)
+    provider.headers, provider.offline = {"X-Gateway": SECRET}, offline
+    with ScriptedServer() as elsewhere:
+        for status in (301, 302, 303, 307, 308):
+            server.script(plain("", status=status, Location=f"{elsewhere.url}/chat/completions"))
+            with pytest.raises(errors.ServerError, match="redirects to"):
+                ask(provider)
+        assert elsewhere.requests == []
+
+
+# Proxies
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A proxy that the environment names for everything; it answers what is asked of it itself."""
+    with ScriptedServer() as proxy:
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.root)
+            monkeypatch.setenv(name.upper(), proxy.root)
+        yield proxy
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_a_proxy_never_sees_what_is_for_this_machine(
+    server: ScriptedServer, provider: LocalProvider, proxied: ScriptedServer, host: str
+) -> None:
+    provider.base_url = f"http://{host}:{server.port}"
+    assert ask(provider) == TEXT
+    assert asyncio.run(provider.models())
+    assert proxied.requests == []
+
+
+def test_other_hosts_are_asked_through_the_proxy_of_the_environment(
+    provider: LocalProvider, proxied: ScriptedServer
+) -> None:
+    provider.base_url = "http://models.test:1234"
+    proxied.script(as_json({"error": "the proxy says no"}, 502), path="http://models.test:1234/v1/chat/completions")
+    with pytest.raises(errors.ServerError, match="the proxy says no"):
+        ask(provider)
+
+
+def test_offline_no_proxy_is_used_even_for_a_host_that_is_allowed(
+    server: ScriptedServer, provider: LocalProvider, proxied: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names_mean(monkeypatch, models_test=["127.0.0.1"])
+    provider.base_url, provider.offline = f"http://models.test:{server.port}", True
+    provider.allowed_hosts = ("models.test",)
+    assert ask(provider) == TEXT
+    assert proxied.requests == []
+
+
+# Offline
+
+
+@pytest.mark.parametrize("allowed", ["models.test", "Models.Test", "models.test:{port}"])
+def test_offline_a_host_that_is_allowed_is_reached(
+    server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch, allowed: str
+) -> None:
+    names_mean(monkeypatch, models_test=["127.0.0.1"])
+    provider.base_url, provider.offline = f"http://models.test:{server.port}", True
+    provider.allowed_hosts = (allowed.format(port=server.port),)
+    assert ask(provider) == TEXT
+
+
+def test_the_buddy_tells_each_provider_what_may_be_reached(tmp_path: Path) -> None:
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
+    buddy.change({"offline": True, "allowed_hosts": ["models.test"]})
+    provider = buddy.ready("Local")
+    assert (provider.offline, provider.allowed_hosts) == (True, ("models.test",))
+    assert isinstance(provider, LocalProvider)
+    assert provider.access("http://models.test/v1", NO_KEY).allows("http://models.test/v1")
+    buddy.close()
+
+
+@pytest.mark.parametrize("allowed", ["other.test", "models.test:1", "test", ""])
+def test_offline_no_other_host_is_reached_nor_its_address_looked_up(
+    provider: LocalProvider, monkeypatch: pytest.MonkeyPatch, allowed: str
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up"))
+    provider.base_url, provider.offline, provider.allowed_hosts = "http://models.test:1234", True, (allowed,)
+    with pytest.raises(errors.Offline):
+        ask(provider)
+
+
+def test_offline_a_localhost_that_is_another_machine_is_not_reached(
+    provider: LocalProvider, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names_mean(monkeypatch, localhost=["127.0.0.1", "192.0.2.7"])
+    provider.base_url, provider.offline = f"http://localhost:{server.port}", True
+    with pytest.raises(errors.Offline) as caught:
+        ask(provider)
+    assert str(caught.value).startswith(
+        "The buddy is offline and does not send to localhost, which is 192.0.2.7 here: another machine. "
+    )
+    assert server.requests == []
+
+
+def test_offline_the_transport_itself_refuses_whatever_asks_for_it(server: ScriptedServer) -> None:
+    async def get() -> None:
+        http = transport.new_http(Access(server.url, offline=True))
+        try:
+            await http.get("http://192.0.2.7/v1/models")
+        finally:
+            await http.aclose()
+
+    with pytest.raises(errors.Offline):
+        asyncio.run(get())
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["online", "offline"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_localhost_is_found_on_the_one_address_where_the_server_listens(
+    provider: LocalProvider, monkeypatch: pytest.MonkeyPatch, host: str, offline: bool
+) -> None:
+    other = {"127.0.0.1": "::1", "::1": "127.0.0.1"}[host]
+    names_mean(monkeypatch, localhost=[other, host])
+    try:
+        running = ScriptedServer(host=host).__enter__()
+    except AssertionError:  # this machine has no IPv6 loopback
+        return
+    provider.base_url, provider.offline = f"http://localhost:{running.port}", offline
+    try:
+        assert ask(provider) == TEXT
+    finally:
+        running.__exit__()
