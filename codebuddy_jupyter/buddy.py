@@ -287,7 +287,9 @@ def _with_wish(prompt: str, format: str) -> str:
 def _count(tokens: Tokens, request: Request, usage: Usage, window: int | None) -> str:
     """Learn from what the server counted; a line for the user where it must have left out a part of the prompt."""
     sent, counted = tokens.total(request.messages), usage.prompt_tokens
-    if counted and sent > (window or ASSUMED_WINDOW) and counted < sent / 2:
+    # Some take the room of the answer from the prompt.
+    room = window - (request.max_tokens or 0) if window else ASSUMED_WINDOW
+    if counted and sent > room and counted < sent / 2:
         return f"The server seems to have cut the prompt: about {sent:,} tokens were sent, and it read {counted:,}."
     tokens.learn(request.messages, counted)
     return ""

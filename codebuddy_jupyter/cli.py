@@ -81,11 +81,15 @@ def _demo(found: argparse.Namespace) -> int:
 def _doctor(found: argparse.Namespace) -> int:
     buddy = Buddy()
     try:
-        report = examined(buddy, found.provider)
+        report = examined(buddy, found.provider, progress=_tell)
     finally:
         buddy.close()
     sys.stdout.write(f"{report.json() if found.json else plain(report.text())}\n")
     return 0 if report.well else 1
+
+
+def _tell(what: str, done: int, total: int) -> None:
+    sys.stderr.write(f"{what}\n")
 
 
 def _key(found: argparse.Namespace) -> None:

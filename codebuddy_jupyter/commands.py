@@ -56,12 +56,12 @@ def doctor(buddy: Buddy, rest: str, progress: Progress) -> str:
     names = [word for word in words if word != "--json"]
     if len(names) > 1 or any(word.startswith("-") for word in names):
         raise SettingError(f"/doctor takes a provider and --json, not {' '.join(names)}: %buddy /doctor local --json")
-    report = examined(buddy, *names)
+    report = examined(buddy, *names, progress=progress)
     return fence(report.json(), "json") if "--json" in words else report.markdown()
 
 
-def examined(buddy: Buddy, name: str = "") -> Report:
-    """What an examination of a provider finds; by default of the one in use.
+def examined(buddy: Buddy, name: str = "", *, progress: Progress) -> Report:
+    """What an examination of a provider finds; by default of the one in use. A step that takes long is told.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def examined(buddy: Buddy, name: str = "") -> Report:
     """
     buddy.read_environment()
     provider = buddy.ready(buddy.registry.name(name or buddy.provider))
-    return buddy.loop.run(examine(provider, buddy.needed()))
+    return buddy.loop.run(examine(provider, buddy.needed(), progress))
 
 
 def use(buddy: Buddy, rest: str, progress: Progress) -> str:
@@ -85,6 +85,7 @@ def use(buddy: Buddy, rest: str, progress: Progress) -> str:
             provider.change({"model": model})
         buddy.loop.submit(provider.load_ahead(model))
     provider = buddy.current()
+    buddy.loop.run(provider.settle())
     rows = [
         ("provider", buddy.provider, buddy.origin("provider")),
         ("requests go to", provider.where(), provider.origin("base_url") if provider.has_trait("base_url") else ""),

@@ -10,8 +10,7 @@ import errno
 import os
 import socket
 import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -29,12 +28,14 @@ from .providers.kinds import KINDS, UNKNOWN, Found, recognise
 from .providers.kinds.look import Answer, looking
 from .providers.local import LocalProvider
 from .providers.openai_chat import OpenAIChatProvider
-from .report import Check, Remedy, Report, blanked, versions
+from .providers.transport import proxies, proxy_of
+from .report import Check, Remedy, Report, versions
 
 CONNECT = 1.0  # seconds that a name, and then a connection, may take
 ANSWER = 3.0  # seconds that a server may take to list its models
 QUESTION = 20.0  # seconds that the answer to the tiny question may take
 ALL = 40.0  # seconds for everything
+SLOW = 1.0  # seconds after which it is told what is waited for
 ALLOWED = 8  # tokens of the answer to the tiny question
 TINY = "Count from 1 to 20, and write nothing else."
 AGAIN = "%buddy /doctor"
@@ -44,7 +45,11 @@ REFUSED = (f"[Errno {errno.ECONNREFUSED}]", "[WinError 1225]", "[WinError 10061]
 COMMANDS = ("%", "codebuddy ", "pip ", "ollama ", "lms ", "docker ")
 
 
-async def examine(provider: Provider, needed: int = 0) -> Report:
+def _silently(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+async def examine(provider: Provider, needed: int = 0, progress: Callable[[str, int, int], None] = _silently) -> Report:
     """Look at a provider, from its address to its answer.
 
     Parameters
@@ -53,14 +58,21 @@ async def examine(provider: Provider, needed: int = 0) -> Report:
         Whom to look at, ready to be asked.
     needed
         How many tokens the next question takes, about, with the room for its answer.
+    progress
+        Called with what is waited for, once for each step that takes long, and then at the end; the numbers are 0.
     """
     await asyncio.to_thread(provider.warm)  # to import what a request needs is not the server's time
-    examination = _Examination(provider, needed)
+    examination, began = _Examination(provider, needed), time.monotonic()
+    telling = asyncio.create_task(examination.tell(progress))
     try:
         async with asyncio.timeout(ALL):
             await examination.run()
     except TimeoutError:
         examination.add("time", False, f"not everything could be looked at within {ALL:g} s", Remedy("Again", AGAIN))
+    finally:
+        telling.cancel()
+    if examination.told:
+        progress(f"looked at all in {time.monotonic() - began:.0f} s", 0, 0)
     name = type(provider).__name__.removesuffix("Provider")
     return Report(name, tuple(examination.checks), versions(), tuple(examination.secrets))
 
@@ -75,6 +87,7 @@ class _Examination:
         self.checks: list[Check] = []
         self.secrets: list[Key] = []
         self.found = Found(UNKNOWN, "")
+        self.doing = self.told = ""
 
     def add(self, name: str, well: bool | None, found: str, *remedies: Remedy) -> None:
         """Note what a check found."""
@@ -83,6 +96,15 @@ class _Examination:
     def fail(self, name: str, error: errors.BuddyError) -> None:
         """Note what went wrong, with the remedy that the error's own line holds."""
         self.add(name, False, *_parted(str(error)))
+
+    async def tell(self, progress: Callable[[str, int, int], None]) -> None:
+        """Tell of each step that takes long, once."""
+        while True:
+            doing = self.doing
+            await asyncio.sleep(SLOW)
+            if doing == self.doing != self.told:
+                self.told = doing
+                progress(f"{doing}…", 0, 0)
 
     async def run(self) -> None:
         """Go from the address to the answer, as far as it leads."""
@@ -111,12 +133,13 @@ class _Examination:
 
     async def _reach(self, provider: OpenAIChatProvider, url: str) -> bool:
         self.checks.append(_address(provider, url))
-        if proxy := _proxy(url):
-            self.add("proxy", None, f"requests go through {blanked(proxy)}, as the environment says")
+        if proxy := proxy_of(url):
+            self.add("proxy", None, f"requests go through {proxy}, as the environment says")
             return True
-        if is_loopback(url) and _proxies():
+        if is_loopback(url) and proxies():
             self.add("proxy", True, "the environment names one; requests to this machine do not go through it")
         parts = urlsplit(url)
+        self.doing = f"waiting for a connection to {url}"
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         return await self._resolves(url, host, port) and await self._connects(url, host, port)
 
@@ -169,6 +192,7 @@ class _Examination:
     # The server
 
     async def _serves(self, provider: OpenAIChatProvider, server: explain.Server) -> bool:
+        self.doing = f"asking {server.url} who it is"
         began = time.monotonic()
         try:
             if isinstance(provider, LocalProvider):
@@ -234,12 +258,14 @@ class _Examination:
         return False
 
     def _kind(self) -> None:
-        self.add("server", True, name_of(self.found))
+        is_known = isinstance(self.provider, LocalProvider) or not self.provider.label
+        self.add("server", True, name_of(self.found) if is_known else self.provider.label)
 
     # The model
 
     async def _model(self) -> Model | None:
         """The model that would be asked, where there is one."""
+        self.doing = "asking for its models"
         try:
             async with asyncio.timeout(2 * ANSWER):
                 offered, name = await self.provider.models(), await self.provider.choose("")
@@ -275,6 +301,7 @@ class _Examination:
 
     async def _question(self, model: Model) -> bool:
         """Whether a tiny question is answered; what its answer shows."""
+        self.doing = f"waiting for {model.name} to answer a tiny question"
         heard = _Heard(model)
         request = Request((Message("user", TINY),), model.name, max_tokens=ALLOWED)
         try:
@@ -296,6 +323,7 @@ class _Examination:
         return heard.first is not None
 
     async def _window(self, model: Model) -> None:
+        self.doing = f"asking how far {model.name} sees"
         try:
             async with asyncio.timeout(ANSWER):
                 window = await self.provider.window(model.name)
@@ -407,16 +435,3 @@ def _reason(error: OSError) -> str:
 
 def _power_of_two(tokens: int) -> int:
     return 1 << (tokens - 1).bit_length()
-
-
-def _proxies() -> dict[str, str]:
-    return {name: url for name, url in urllib.request.getproxies().items() if name in ("http", "https", "all")}
-
-
-def _proxy(url: str) -> str:
-    """The proxy through which requests to a URL go; empty where they go straight."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if is_loopback(url) or urllib.request.proxy_bypass(host):
-        return ""
-    return _proxies().get(parts.scheme) or _proxies().get("all", "")

@@ -16,7 +16,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.keys import Keys
+from codebuddy_jupyter.providers.local import LocalProvider
 from tests.fakes import FakeProvider, buddy_with_fakes, fake_of
+from tests.scripted_server import ScriptedServer
 
 # No test is timed, and none leaves anything in the source tree.
 hypothesis.settings.register_profile(
@@ -118,3 +121,18 @@ def buddy(tmp_path: Path) -> Iterator[Buddy]:
 def fake(buddy: Buddy) -> FakeProvider:
     """The provider that ``buddy`` asks; a test gives it its script."""
     return fake_of(buddy)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A scripted server of this test's own."""
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def provider(server: ScriptedServer, tmp_path: Path) -> LocalProvider:
+    """A local provider that asks ``server``, and keeps its keys in a file of this test's own."""
+    provider = LocalProvider(base_url=server.url)
+    provider.keys = Keys(tmp_path / "keys.json")
+    return provider

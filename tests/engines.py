@@ -18,11 +18,13 @@ PATIENCE = 20.0  # seconds that anything here may take on a busy machine
 
 
 @contextmanager
-def engine_with(folder: Path, answers: Sequence[Answer], *, n_ctx: int = 8192, layers: int = 1) -> Iterator[Engine]:
-    """An engine that recites the answers, for as long as the block runs."""
+def engine_with(
+    folder: Path, answers: Sequence[Answer], *, n_ctx: int = 8192, window: int = 0, layers: int = 1
+) -> Iterator[Engine]:
+    """An engine that recites the answers, for as long as the block runs; ``window`` 0: all of ``n_ctx``."""
     file = folder / "recital.gguf"
     write_recital(file, answers, n_ctx=n_ctx, layers=layers)
-    engine = asyncio.run(start_engine(Order(file, "recital", threads=1)))
+    engine = asyncio.run(start_engine(Order(file, "recital", window, threads=1)))
     try:
         yield engine
     finally:

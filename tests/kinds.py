@@ -67,15 +67,20 @@ class Played:
     base: str = "/v1"
     reply: Answer = field(default_factory=lambda: said({"role": "assistant", "content": ""}))
 
-    def on(self, server: ScriptedServer) -> str:
-        """Let a server play it; gives the base URL."""
-        if self.base != "/v1":
+    def on(self, server: ScriptedServer, prefix: str = "") -> str:
+        """Let a server play it, at paths below ``prefix``; gives the base URL."""
+        if f"{prefix}{self.base}" != "/v1":
             for path in ("/v1/models", "/v1/chat/completions"):
                 server.script(plain("not found", status=404), path=path)
         for path, answer in self.answers.items():
-            server.script(answer, path=path)
-        server.script(self.reply, path=f"{self.base}/chat/completions")
-        return f"{server.root}{self.base}"
+            server.script(answer, path=path if path == ELSE else f"{prefix}{path}")
+        server.script(self.reply, path=f"{prefix}{self.base}/chat/completions")
+        return f"{server.root}{prefix}{self.base}"
+
+    def is_too_long_for(self, server: ScriptedServer) -> str:
+        """Let a server play that the prompt is too long; gives the prompt to send."""
+        server.script(self.too_long, path=self.at("/chat/completions"))
+        return "count"
 
     def at(self, path: str) -> str:
         """A path below the base URL."""
@@ -284,6 +289,34 @@ LLAMA_CPP = Played(
     reply=said({"role": "assistant", "content": None}),
 )
 
+LLAMA_CPP_ROUTER = Played(
+    "llama.cpp",
+    "b11549",
+    (
+        Model("phi-4", loaded=False),
+        Model("ggml-org/qwen3:Q4_K_M", 8192, True, ("chat", "tools")),
+    ),
+    "ggml-org/qwen3:Q4_K_M",
+    8192,
+    LLAMA_CPP.too_long,
+    LLAMA_CPP.widen,
+    {
+        "/v1/models": as_json(
+            {
+                "object": "list",
+                "data": [
+                    {"id": "phi-4", "owned_by": "llamacpp", "status": {"value": "unloaded"}},
+                    {"id": "ggml-org/qwen3:Q4_K_M", "owned_by": "llamacpp", "status": {"value": "loaded"}},
+                ],
+            },
+            Server="llama.cpp",
+        ),
+        "/props": as_json({"role": "router", "default_generation_settings": {"n_ctx": 0}, "build_info": "b11549"}),
+        "/props?model=ggml-org%2Fqwen3%3AQ4_K_M&autoload=false": as_json(PROPS, Server="llama.cpp"),
+        ELSE: LLAMA_CPP.answers[ELSE],
+    },
+)
+
 LOCAL_AI = Played(
     "LocalAI",
     "v3.8.0",
@@ -411,6 +444,7 @@ PLAYED: dict[str, Played] = {
     "LM Studio": LM_STUDIO,
     "LM Studio before 0.4": LM_STUDIO_03,
     "llama.cpp": LLAMA_CPP,
+    "llama.cpp as a router": LLAMA_CPP_ROUTER,
     "LocalAI": LOCAL_AI,
     "LocalAI without a document": LOCAL_AI_2,
     "vLLM": VLLM_SERVER,

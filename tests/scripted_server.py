@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
@@ -81,6 +82,15 @@ class Answer:
         """The answer that `to_json` wrote."""
         pieces = [(delay, base64.b64decode(data)) for delay, data in value.get("pieces", [])]
         return cls(**{**value, "pieces": pieces})
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A server that answers what no script says: its address, the key that it is shown, and below which path it is."""
+
+    url: str
+    key: str
+    prefix: str = ""
 
 
 def event(payload: Any) -> bytes:
@@ -231,7 +241,22 @@ class _Connection(asyncio.Protocol):
         self.record = {"method": method, "path": path, "headers": headers, "body": parsed, "arrived": time.monotonic()}
         self.record |= {"first": None, "ended": None, "closed": None}
         self.server.requests.append(self.record)
+        behind = self.server.behind
+        if behind and path.startswith(f"{behind.prefix}/") and path not in self.server._scripts:
+            return await self._hand_on(behind, f"{method} {path.removeprefix(behind.prefix)}", headers, body)
         return await self._answer(self.server._next(path))
+
+    async def _hand_on(self, behind: Behind, what: str, headers: dict[str, str], body: bytes) -> None:
+        """Give what the server behind answers, byte for byte."""
+        place = urlsplit(behind.url)
+        kept = headers | {"host": place.netloc, "authorization": f"Bearer {behind.key}", "connection": "close"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in kept.items())
+        there, back = await asyncio.open_connection(place.hostname, place.port)
+        with contextlib.closing(back):
+            back.write(f"{what} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body)
+            while data := await there.read(BLOCK):
+                await self._send(data)
+        self.transport.close()
 
     async def _answer(self, answer: Answer) -> None:
         if answer.wait:
@@ -317,12 +342,15 @@ class ScriptedServer:
         0 for any free one.
     tls
         Speaks TLS, with the certificate of this context.
+
+    ``behind`` can be set to another server, which then answers what no script says.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.host, self.port, self.tls = host, port, tls
         self.requests: list[dict[str, Any]] = []
         self._scripts: dict[str, list[Answer]] = {}
+        self.behind: Behind | None = None
         self._connections: set[_Connection] = set()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
@@ -341,6 +369,11 @@ class ScriptedServer:
     def script(self, *answers: Answer, path: str = CHAT) -> None:
         """Answer the next requests to ``path`` in this order; the last answer stays."""
         self._scripts[path] = list(answers)
+
+    def forget(self) -> None:
+        """Forget the scripts, and the server behind."""
+        self._scripts.clear()
+        self.behind = None
 
     def asked(self, path: str = CHAT) -> list[dict[str, Any]]:
         """The records of the requests to ``path``."""

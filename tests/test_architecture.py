@@ -59,6 +59,7 @@ ROOMS: dict[str, set[str]] = {
     "providers.kinds.look": {"providers.complaint", "providers.transport"},
     "providers.kinds.base": {"messages", "providers.complaint", "providers.kinds.look"},
     "providers.kinds.ollama": {
+        "errors",
         "messages",
         "providers.address",
         "providers.complaint",
@@ -67,6 +68,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "providers.kinds.ollama_chat": {"messages", "providers.chat_stream", "providers.complaint"},
     "providers.kinds.lm_studio": {
+        "errors",
         "messages",
         "providers.address",
         "providers.complaint",
@@ -80,7 +82,14 @@ ROOMS: dict[str, set[str]] = {
         "providers.kinds.base",
         "providers.kinds.look",
     },
-    "providers.kinds.local_ai": {"messages", "providers.address", "providers.kinds.base", "providers.kinds.look"},
+    "providers.kinds.local_ai": {
+        "errors",
+        "messages",
+        "providers.address",
+        "providers.complaint",
+        "providers.kinds.base",
+        "providers.kinds.look",
+    },
     "providers.kinds.vllm": {"messages", "providers.address", "providers.kinds.base", "providers.kinds.look"},
     "providers.kinds.jan": {"providers.kinds.base", "providers.kinds.look"},
     "providers.kinds.docker": {
@@ -125,7 +134,7 @@ ROOMS: dict[str, set[str]] = {
     "providers.recital": set(),
     "providers.demo_model": {"providers.recital"},
     "providers.engine": set(),
-    "providers.hub": {"errors", "providers.address"},
+    "providers.hub": {"errors", "providers.transport"},
     "providers.embedded": {
         "errors",
         "keys",
@@ -165,6 +174,7 @@ ROOMS: dict[str, set[str]] = {
         "providers.kinds.look",
         "providers.local",
         "providers.openai_chat",
+        "providers.transport",
         "report",
     },
     # Its faces: none imports another

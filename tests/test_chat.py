@@ -414,6 +414,13 @@ def test_a_prompt_that_the_server_cut_tells_the_command_as_well(buddy: Buddy, fa
     assert note.endswith("To widen it: widen fake-1 8192")
 
 
+def test_a_prompt_that_lost_its_room_to_the_answer_is_noticed(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.size = 8192
+    fake.replies = [["ok", Chunk(finish="stop"), Chunk(usage=Usage(100, 1))]]
+    reply = buddy.ask("word " * 2000, Options(max_tokens=7000)).result()
+    assert reply.notes[0].startswith("The server seems to have cut the prompt: ")
+
+
 def test_system_and_question_stay_where_nothing_else_fits(buddy: Buddy, fake: FakeProvider) -> None:
     long_turns(buddy, fake, 1)
     fake.size = 200

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from tests.scripted_server import Answer, ScriptedServer, as_json, delta, event,
 
 CODEBUDDY = Path(sys.executable).with_name("codebuddy.exe" if os.name == "nt" else "codebuddy")
 SECONDS = 60  # a bound for what hangs
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    """A scripted server of this test's own."""
-    with ScriptedServer() as server:
-        yield server
 
 
 def start(server: ScriptedServer, home: Path, *words: str) -> subprocess.Popen[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,12 +26,6 @@ CLOUDS = [
 ]
 HELLO = Request((Message("user", "hello"),), "m", max_tokens=5)
 every_cloud = pytest.mark.parametrize("kind", CLOUDS, ids=lambda kind: kind.__name__)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
 
 
 def ask(provider: CloudProvider) -> str:

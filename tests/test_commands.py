@@ -15,6 +15,7 @@ from codebuddy_jupyter.commands import COMMANDS, HELP, run
 from codebuddy_jupyter.errors import SettingError, Unreachable
 from codebuddy_jupyter.messages import Model
 from tests.fakes import FakeProvider, eventually, fake_of
+from tests.scripted_server import ScriptedServer
 
 Steps = list[tuple[str, int, int]]
 
@@ -129,6 +130,15 @@ def test_use_tells_what_is_wrong_with_the_settings(buddy: Buddy) -> None:
     told = command(buddy, "/use")
     assert "<b>" not in told
     assert "The saved settings" in told
+
+
+def test_use_tells_the_address_as_it_was_put_right(server: ScriptedServer, tmp_path: Path) -> None:
+    typed = f"{server.root}/api"
+    settings = Config(LocalProvider={"base_url": typed})
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=settings)
+    assert table(command(buddy, "/use"))[2] == ["requests go to", server.url, "ipython_config.py"]
+    assert server.asked() == []
+    buddy.close()
 
 
 def test_models_tells_what_the_server_offers(buddy: Buddy, fake: FakeProvider) -> None:

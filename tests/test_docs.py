@@ -2,98 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import html
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import dropwhile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
-from codebuddy_jupyter import __version__, cli, commands, doctor, show
+from codebuddy_jupyter import __version__, cli
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import COMMANDS
-from codebuddy_jupyter.doctor import examine
-from codebuddy_jupyter.errors import BuddyError, Unreachable
-from codebuddy_jupyter.options import Options
-from codebuddy_jupyter.providers import explain
 from codebuddy_jupyter.providers.demo_model import demo_model
 from codebuddy_jupyter.providers.embedded import EmbeddedProvider
-from codebuddy_jupyter.providers.finding import Search
 from codebuddy_jupyter.providers.local import LocalProvider
-from codebuddy_jupyter.providers.patience import Overdue
-from tests import scripted_server as scripted
 from tests.docs import picture, settings
+from tests.docs.texts import (
+    CHANGELOG,
+    CONTRIBUTING,
+    DOCUMENTS,
+    LOCAL_ADDRESS,
+    README,
+    SETUP,
+    blocks,
+    commands_in_code,
+    headings,
+    shell_lines,
+    text_of,
+    tokens_of,
+)
 from tests.kernels import ROOT, Kernel
-from tests.kinds import LM_STUDIO, OLLAMA, lines
-from tests.scripted_server import MODELS, ScriptedServer
-from tests.test_doctor import NOT_WELL, TOO_SMALL
+from tests.scripted_server import ScriptedServer
 
-README, SETUP, CONTRIBUTING, CHANGELOG = "README.md", "docs/LOCAL_LLM_SETUP.md", "CONTRIBUTING.md", "CHANGELOG.md"
-DOCUMENTS = (README, SETUP, CONTRIBUTING, CHANGELOG)
-LOCAL_ADDRESS = re.compile(r"http://localhost:\d+")
-OTHER_PROGRAMS = {"ollama", "lms", "llama-server", "docker", "vllm", "python", "koboldcpp"}
-
-
-def text_of(document: str) -> str:
-    return (ROOT / document).read_text(encoding="utf-8")
-
-
-def tokens_of(document: str) -> Iterator[Token]:
-    for token in MarkdownIt().enable("table").parse(text_of(document)):
-        yield token
-        yield from token.children or ()
-
-
-def blocks(document: str, language: str) -> list[str]:
-    return [token.content for token in tokens_of(document) if token.type == "fence" and token.info == language]
-
-
-def shell_lines() -> list[str]:
-    return [line for document in DOCUMENTS for block in blocks(document, "sh") for line in block.splitlines()]
-
-
-def commands_in_code(name: str) -> set[str]:
-    guides = (README, SETUP, CONTRIBUTING)
-    spans = [token.content for guide in guides for token in tokens_of(guide) if token.type == "code_inline"]
-    return {line for line in [*spans, *shell_lines()] if line.startswith(f"{name} ")}
-
-
-def headings(document: str) -> set[str]:
-    """The anchors that GitHub makes of the headings."""
-    found = re.findall(r"^#+ (.+)$", text_of(document), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def buddy(server: ScriptedServer, tmp_path: Path) -> Iterator[Buddy]:
-    buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
-    local(buddy).base_url = server.url
-    yield buddy
-    buddy.close()
-
-
-def local(buddy: Buddy) -> LocalProvider:
-    provider = buddy.provider_named("Local")
-    assert isinstance(provider, LocalProvider)
-    return provider
+OTHER_PROGRAMS = {"ollama", "lms", "llama-server", "docker", "vllm", "python", "koboldcpp", "local-ai"}
 
 
 # What they say
@@ -265,251 +211,3 @@ def test_the_provider_of_the_guide_for_contributors_installs_and_answers(tmp_pat
     subprocess.run([*pip, "--target", str(installed), str(project)], check=True, timeout=120)
     with Kernel(Path(sys.executable), tmp_path, PYTHONPATH=str(installed)) as kernel:
         assert kernel.good(cell).answer["data"]["text/plain"].startswith("hello there")
-
-
-# What the user sees when it fails
-
-
-def failure(buddy: Buddy, options: Options | None = None) -> str:
-    with pytest.raises(BuddyError) as caught:
-        buddy.ask("hello", options).result()
-    return str(caught.value)
-
-
-def nothing_listens(buddy: Buddy, server: ScriptedServer) -> str:
-    local(buddy).base_url = "http://localhost:11434/v1"  # where nothing need be: nothing is sent
-    return str(explain.unreachable(asyncio.run(local(buddy).server()), "connection refused"))
-
-
-def as_lm_studio(server: ScriptedServer) -> Search:
-    """Have the server answer as LM Studio, where a search finds it."""
-    listed = {"key": "llama3", "type": "llm", "loaded_instances": []}
-    server.script(scripted.as_json({"models": [listed]}), path="/api/v1/models")
-    return Search([(server.port, "/v1")], in_container=False)
-
-
-def advised(buddy: Buddy, server: ScriptedServer, search: Search) -> str:
-    line = Unreachable(nothing_listens(buddy, server))
-    local(buddy).search = search
-    return str(asyncio.run(local(buddy).instead(line)))
-
-
-def another_answers(buddy: Buddy, server: ScriptedServer) -> str:
-    return advised(buddy, server, as_lm_studio(server))
-
-
-def in_a_container(buddy: Buddy, server: ScriptedServer) -> str:
-    return advised(buddy, server, Search([], in_container=True))
-
-
-def no_tls(buddy: Buddy, server: ScriptedServer) -> str:
-    local(buddy).base_url = "https://localhost:8443/v1"
-    return str(explain.no_tls(asyncio.run(local(buddy).server()), "WRONG_VERSION_NUMBER"))
-
-
-def no_trust(buddy: Buddy, server: ScriptedServer) -> str:
-    local(buddy).base_url = "https://localhost:8443/v1"
-    return str(explain.no_tls(asyncio.run(local(buddy).server()), "CERTIFICATE_VERIFY_FAILED"))
-
-
-def redirect(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.plain("", status=307, Location="https://llm.example/v1"))
-    return failure(buddy)
-
-
-def no_model_server(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.plain("<html><title>Sign in</title></html>", "text/html"))
-    return failure(buddy)
-
-
-def hung_up(buddy: Buddy, server: ScriptedServer) -> str:
-    return str(explain.hung_up(asyncio.run(local(buddy).server()), ""))
-
-
-def fell_silent(buddy: Buddy, server: ScriptedServer) -> str:
-    overdue = Overdue("next_token_timeout", local(buddy).next_token_timeout)
-    return str(explain.too_long_coming(asyncio.run(local(buddy).server()), overdue))
-
-
-def own_failure(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.as_json({"error": {"message": "llama runner process has terminated"}}, 500))
-    return failure(buddy)
-
-
-def offline(buddy: Buddy, server: ScriptedServer) -> str:
-    buddy.offline, local(buddy).base_url = True, "http://gpu.lan:8000/v1"
-    return failure(buddy)
-
-
-def no_model(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.model_list(), path=MODELS)
-    return failure(buddy)
-
-
-def no_model_of_ollama(buddy: Buddy, server: ScriptedServer) -> str:
-    OLLAMA.on(server)
-    server.script(scripted.model_list(), path=MODELS)
-    server.script(scripted.as_json({"models": []}), path="/api/tags")
-    return failure(buddy)
-
-
-def pull_refused(buddy: Buddy, server: ScriptedServer) -> str:
-    OLLAMA.on(server)
-    server.script(lines({"error": "pull model manifest: file does not exist"}), path="/api/pull")
-    with pytest.raises(BuddyError) as caught:
-        commands.run(buddy, "/pull lama3", lambda *step: None)
-    return str(caught.value)
-
-
-def no_pull(buddy: Buddy, server: ScriptedServer) -> str:
-    LM_STUDIO.on(server)
-    with pytest.raises(BuddyError) as caught:
-        commands.run(buddy, "/pull phi4", lambda *step: None)
-    return str(caught.value)
-
-
-def left_out_of_ollama(buddy: Buddy, server: ScriptedServer) -> str:
-    OLLAMA.on(server)
-    return outgrown(buddy)
-
-
-def left_out_of_lm_studio(buddy: Buddy, server: ScriptedServer) -> str:
-    LM_STUDIO.on(server)
-    instance = {"id": "qwen3-4b", "config": {"context_length": 4096}}
-    listed = {"key": "qwen3-4b", "type": "llm", "loaded_instances": [instance], "max_context_length": 32768}
-    server.script(scripted.as_json({"models": [listed]}), path="/api/v1/models")
-    server.script(scripted.model_list("qwen3-4b"), path=MODELS)
-    return outgrown(buddy)
-
-
-def outgrown(buddy: Buddy) -> str:
-    for size in (9_000, 9_000):
-        buddy.ask("x" * size).result()
-    return buddy.ask("x" * 20_000).result().notes[0]
-
-
-def unknown_model(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.as_json({"error": {"message": "model 'lama3' not found"}}, 404))
-    return failure(buddy, Options(model="lama3"))
-
-
-def web_page(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.plain("<html><title>Sign in</title></html>", "text/html"), path=MODELS)
-    return failure(buddy)
-
-
-def missing_key(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.as_json({"error": {"message": "Missing API key"}}, 401), path=MODELS)
-    return failure(buddy)
-
-
-def silence(buddy: Buddy, server: ScriptedServer) -> str:
-    overdue = Overdue("first_token_timeout", local(buddy).first_token_timeout)
-    return str(explain.too_slow(asyncio.run(local(buddy).server()), overdue))
-
-
-def too_long(buddy: Buddy, server: ScriptedServer) -> str:
-    said = {"code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 9020, "n_ctx": 8192}
-    server.script(scripted.as_json({"error": {**said, "message": "exceeds the available context size"}}, 400))
-    return failure(buddy)
-
-
-def left_out(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.model_list("llama3", max_model_len=4096), path=MODELS)
-    for size in (9_000, 9_000):
-        buddy.ask("x" * size).result()
-    return buddy.ask("x" * 20_000).result().notes[0]
-
-
-def cut_off(buddy: Buddy, server: ScriptedServer) -> str:
-    server.script(scripted.stream(scripted.delta("Hel"), done=False))
-    return failure(buddy)
-
-
-def no_engine(buddy: Buddy, server: ScriptedServer) -> str:
-    with pytest.MonkeyPatch.context() as without:
-        without.setitem(sys.modules, "xllamacpp", None)
-        return failure(buddy, Options(provider="embedded"))
-
-
-def not_fetched(buddy: Buddy, server: ScriptedServer) -> str:
-    return failure(buddy, Options(model="embedded/hf:OWNER/REPO/FILE.gguf"))
-
-
-PROVOKED: dict[str, Callable[[Buddy, ScriptedServer], str]] = {
-    case.__name__: case
-    for case in (
-        nothing_listens,
-        another_answers,
-        in_a_container,
-        no_tls,
-        no_trust,
-        redirect,
-        no_model_server,
-        hung_up,
-        fell_silent,
-        own_failure,
-        offline,
-        no_model,
-        no_model_of_ollama,
-        pull_refused,
-        no_pull,
-        left_out_of_ollama,
-        left_out_of_lm_studio,
-        unknown_model,
-        web_page,
-        missing_key,
-        silence,
-        too_long,
-        left_out,
-        cut_off,
-        no_engine,
-        not_fetched,
-    )
-}
-
-
-def quoted() -> set[str]:
-    return {LOCAL_ADDRESS.sub("URL", line) for block in blocks(SETUP, "text") for line in block.splitlines()}
-
-
-@pytest.mark.parametrize("case", PROVOKED)
-def test_a_quoted_line_is_what_the_user_sees(case: str, buddy: Buddy, server: ScriptedServer) -> None:
-    line = PROVOKED[case](buddy, server).replace(server.root, "URL")
-    assert LOCAL_ADDRESS.sub("URL", line) in quoted()
-
-
-def test_no_line_is_quoted_that_was_not_provoked() -> None:
-    assert len(quoted()) == len(PROVOKED)
-
-
-def test_the_report_of_the_guide_is_what_the_doctor_says(
-    buddy: Buddy, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connect = asyncio.open_connection
-
-    async def refuse_ollama(host: str, port: int, **how: Any) -> Any:
-        if port == 11434:  # whether or not it runs on this machine
-            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
-        return await connect(host, port, **how)
-
-    monkeypatch.setattr(asyncio, "open_connection", refuse_ollama)
-    local(buddy).base_url, local(buddy).search = "http://localhost:11434/v1", as_lm_studio(server)
-    told = asyncio.run(examine(local(buddy))).text().rpartition("\n")[0]
-    told = re.sub(r"localhost is .*", "localhost is 127.0.0.1", told)  # elsewhere it is ::1 as well
-    report = blocks(SETUP, "console")[0].rstrip("\n")
-    assert LOCAL_ADDRESS.sub("URL", told) == LOCAL_ADDRESS.sub("URL", report)
-
-
-@pytest.mark.parametrize("block", blocks(SETUP, "console")[1:], ids=lambda block: block.split()[1])
-def test_a_quoted_line_of_the_doctor_is_what_it_says(block: str) -> None:
-    told = [line for _, lines in NOT_WELL.values() for line in lines] + TOO_SMALL
-    known = {line.replace("http://127.0.0.1:PORT", "URL").replace("0.3 s", f"{doctor.ANSWER:g} s") for line in told}
-    assert set(LOCAL_ADDRESS.sub("URL", block).splitlines()) <= known
-
-
-def test_the_screen_says_what_it_waits_for(buddy: Buddy) -> None:
-    reply = buddy.ask("hello")
-    reply.started = time.monotonic() - 14
-    assert "waiting for the model to load…" in show.waiting(reply)
-    assert "waiting for the model to load…" in text_of(SETUP)

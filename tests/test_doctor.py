@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,16 @@ from codebuddy_jupyter.errors import ServerError, SettingError
 from codebuddy_jupyter.messages import Chunk, Model, Usage
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.cloud import OpenAIProvider
+from codebuddy_jupyter.providers.embedded import EmbeddedProvider
 from codebuddy_jupyter.providers.finding import Search
 from codebuddy_jupyter.providers.local import LocalProvider
 from codebuddy_jupyter.providers.recital import Answer as Recited
+from codebuddy_jupyter.providers.recital import write_recital
 from codebuddy_jupyter.report import MARKS, Check, Report
 from tests.engines import engine_with
 from tests.fakes import FakeProvider, Step, fake_of
 from tests.kinds import PLAYED, Played
+from tests.proxies import ForwardProxy
 from tests.scripted_server import (
     CHAT,
     MODELS,
@@ -48,11 +51,10 @@ SHORT = stream(*map(delta, "12345678"), delta(finish="length"), usage(20, 8))
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
+def server(server: ScriptedServer) -> ScriptedServer:
     """A server that is well."""
-    with ScriptedServer() as server:
-        server.script(SHORT)
-        yield server
+    server.script(SHORT)
+    return server
 
 
 def local(url: str, **settings: Any) -> LocalProvider:
@@ -158,6 +160,31 @@ def test_a_proxy_is_not_used_for_this_machine(server: ScriptedServer, monkeypatc
     assert not [line for line in shown if line.startswith("✗")]
 
 
+def test_a_proxy_on_the_way_is_named_and_what_it_does_not_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ForwardProxy() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", "://me:open-sesame@"))
+        shown = lines(local("http://models.test:1234/v1", retries=0))
+    assert f"- proxy requests go through {proxy.url}, as the environment says" in shown
+    assert "✗ server http://models.test:1234/v1 answered with an error (502): The proxy says: 502 Bad Gateway" in shown
+    assert f"→ It may be the proxy {proxy.url} that says so; to go past it: %env NO_PROXY=models.test" in shown
+    assert "open-sesame" not in str(shown)
+
+
+def test_a_proxy_that_wants_a_password_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ForwardProxy(password="me:open-sesame") as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        what, remedy = trouble(local("http://models.test:1234/v1", retries=0))
+    assert what.endswith("which does not let them through (407 Proxy Authentication Required)")
+    assert remedy.endswith("To go past it: %env NO_PROXY=models.test")
+
+
+def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    what, remedy = trouble(local("http://models.test:1234/v1", retries=0))
+    assert what.startswith("✗ http Requests to http://models.test:1234/v1 go through the proxy http://127.0.0.1:")
+    assert remedy == "→ To go past it: %env NO_PROXY=models.test"
+
+
 @pytest.mark.parametrize("played", PLAYED.values(), ids=PLAYED)
 def test_a_server_of_every_kind_is_known_and_well(server: ScriptedServer, played: Played) -> None:
     report = report_on(local(played.on(server)))
@@ -177,6 +204,43 @@ def test_the_real_engine_is_known_and_well(tmp_path: Path, monkeypatch: pytest.M
     assert told["key"] == "the server takes it"
     assert told["window"].startswith("8,192 tokens")
     assert engine.key not in report.json()
+
+
+def test_the_embedded_engine_is_called_by_its_name_and_is_well(tmp_path: Path) -> None:
+    model = tmp_path / "small.gguf"
+    write_recital(model, [Recited("one two three four five six seven eight nine ten")])
+    report = report_on(EmbeddedProvider(model=str(model), threads=1))
+    assert [check for check in report.checks if check.well is False] == []
+    assert Check("server", True, "Embedded llama.cpp (no server needed)") in report.checks
+    assert "OpenAI-compatible" not in report.text()
+
+
+# What is told meanwhile
+
+
+def told_meanwhile(provider: LocalProvider) -> list[str]:
+    told: list[str] = []
+
+    async def examine_and_close() -> None:
+        await examine(provider, progress=lambda what, done, total: told.append(what))
+        await provider.close()
+
+    asyncio.run(examine_and_close())
+    return told
+
+
+def test_a_step_that_takes_long_is_told_once(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "SLOW", 0.05)
+    monkeypatch.setattr(doctor, "QUESTION", 0.5)
+    server.script(hang())
+    told = told_meanwhile(local(server.url))
+    assert told.count("waiting for llama3 to answer a tiny question…") == 1
+    assert told[-1].startswith("looked at all in ")
+
+
+def test_of_steps_that_are_quick_nothing_is_told(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "SLOW", 60.0)
+    assert told_meanwhile(local(server.url)) == []
 
 
 # Servers that are not well

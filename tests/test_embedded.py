@@ -22,6 +22,7 @@ from codebuddy_jupyter.providers.embedded import EmbeddedProvider
 from codebuddy_jupyter.providers.engine import Engine, EngineError
 from codebuddy_jupyter.providers.recital import Answer, mentions, write_recital
 from tests.engines import PATIENCE, eventually, fetch
+from tests.names import names_mean
 
 LONG = " ".join(f"word{number}" for number in range(2000))
 ANSWERS = [
@@ -289,6 +290,7 @@ class Hub(ThreadingHTTPServer):
         self.drops = 0  # so many times the connection drops half-way
         self.hold: threading.Event | None = None  # half-way, wait for it
         self.refuses = False
+        self.more: dict[str, str] = {}  # headers
         self.ranges: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -315,7 +317,9 @@ class HubHandler(BaseHTTPRequestHandler):
         whole = self.server.content
         start = int((self.headers.get("Range") or "bytes=0-")[6:].split("-")[0])
         content = whole[start:]
-        self.send_response(206 if start else 200)
+        self.send_response(302 if "Location" in self.server.more else 206 if start else 200)
+        for name, value in self.server.more.items():
+            self.send_header(name, value)
         self.send_header("ETag", f'"{hashlib.sha256(whole).hexdigest()}"')
         self.send_header("X-Repo-Commit", "0" * 40)
         self.send_header("Content-Length", str(len(content)))
@@ -428,3 +432,41 @@ def test_offline_nothing_is_fetched(
     fresh.offline = True
     with pytest.raises(errors.Offline, match=re.escape("%config Buddy.offline = False")):
         loop.run(fresh.prepare(SPEC, lambda *step: None))
+
+
+def test_offline_a_hub_on_this_machine_is_asked(loop: Loop, fresh: EmbeddedProvider, hub: Hub) -> None:
+    fresh.offline = True
+    loop.run(fresh.prepare(SPEC, lambda *step: None))
+    assert loop.run(fresh.choose(SPEC)) == "small"
+
+
+def test_offline_a_hub_that_is_allowed_is_asked(
+    loop: Loop, fresh: EmbeddedProvider, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names_mean(monkeypatch, hub_test=["127.0.0.1"])
+    monkeypatch.setenv("HF_ENDPOINT", hub.url.replace("127.0.0.1", "hub.test"))
+    fresh.offline, fresh.allowed_hosts = True, ("hub.test",)
+    loop.run(fresh.prepare(SPEC, lambda *step: None))
+    assert loop.run(fresh.choose(SPEC)) == "small"
+
+
+def test_offline_a_file_that_the_hub_has_elsewhere_is_not_fetched(
+    loop: Loop, fresh: EmbeddedProvider, hub: Hub
+) -> None:
+    hub.more = {"Location": "https://store.test/small.gguf"}
+    fresh.offline, fresh.allowed_hosts = True, ("hub.test",)
+    with pytest.raises(errors.Offline) as refused:
+        loop.run(fresh.prepare(SPEC, lambda *step: None))
+    assert str(refused.value).startswith("The buddy is offline and does not send to store.test. ")
+    assert '%config Buddy.allowed_hosts = ["hub.test", "store.test"]' in str(refused.value)
+    assert hub.ranges == []
+
+
+def test_offline_a_file_that_comes_from_hosts_without_a_name_is_not_fetched(
+    loop: Loop, fresh: EmbeddedProvider, hub: Hub
+) -> None:
+    hub.more = {"X-Xet-Hash": "0" * 64, "X-Xet-Refresh-Route": f"{hub.url}/refresh"}
+    fresh.offline = True
+    with pytest.raises(errors.Offline, match="set HF_HUB_DISABLE_XET=1 before the kernel starts"):
+        loop.run(fresh.prepare(SPEC, lambda *step: None))
+    assert hub.ranges == []

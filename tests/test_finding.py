@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,12 +15,6 @@ from tests.kinds import PLAYED, Played
 from tests.scripted_server import MODELS, ScriptedServer, as_json, hang, plain
 
 OLLAMA = {"/": plain("Ollama is running"), "/api/version": as_json({"version": "0.12.3"})}
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -1,38 +1,73 @@
-"""The kinds of local servers: the same claims for each that is played, and for the real llama.cpp."""
+"""The kinds of local servers: the same claims for each that is played, and for llama.cpp as it really is."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.messages import Message, Request
+from codebuddy_jupyter.messages import Message, Model, Request
+from codebuddy_jupyter.providers.engine import Engine
 from codebuddy_jupyter.providers.kinds import KINDS, Found, recognise
 from codebuddy_jupyter.providers.kinds.look import looking
 from codebuddy_jupyter.providers.local import LocalProvider
 from codebuddy_jupyter.providers.recital import Answer as Recited
-from tests.engines import engine_with
+from tests.engines import engine_with, fetch
 from tests.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played
-from tests.scripted_server import ScriptedServer, hang, plain
+from tests.scripted_server import Answer, Behind, ScriptedServer, hang, plain
 
 T = TypeVar("T")
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The real llama.cpp, with a model that says `TEXT` whatever it is asked."""
+    with engine_with(tmp_path_factory.mktemp("engine"), [Recited(TEXT)], n_ctx=32768, window=4096) as running:
         yield running
 
 
-@pytest.fixture(params=list(PLAYED.values()), ids=list(PLAYED))
+@dataclass(frozen=True)
+class Real(Played):
+    """A kind that need not be played: a server that hands everything on to it."""
+
+    engine: Engine = field(kw_only=True)
+
+    def on(self, server: ScriptedServer, prefix: str = "") -> str:
+        """Let a server hand on to it; gives the base URL."""
+        server.behind = Behind(self.engine.url, self.engine.key, prefix)
+        return f"{server.root}{prefix}{self.base}"
+
+    def is_too_long_for(self, server: ScriptedServer) -> str:
+        """A prompt that is too long for it."""
+        return "many words " * 2000
+
+
+def real(engine: Engine) -> Real:
+    """What the real llama.cpp is known to be."""
+    size = fetch(engine, "/v1/models")["data"][0]["meta"]["size"]
+    return Real(
+        name="llama.cpp",
+        version=fetch(engine, "/props")["build_info"],
+        models=(Model("recital", 4096, True, ("chat", "tools"), size, 32768),),
+        chosen="recital",
+        window=4096,
+        too_long=hang(),
+        widen="llama-server -m MODEL.gguf --jinja -c 16384",
+        answers={},
+        engine=engine,
+    )
+
+
+@pytest.fixture(params=[*PLAYED, "the real llama.cpp"])
 def played(request: pytest.FixtureRequest) -> Played:
     """Each kind in turn."""
-    kind: Played = request.param
-    return kind
+    if request.param in PLAYED:
+        return PLAYED[request.param]
+    return real(request.getfixturevalue("engine"))
 
 
 def used(provider: LocalProvider, use: Callable[[LocalProvider], Awaitable[T]]) -> T:
@@ -67,11 +102,7 @@ def test_it_is_recognised_by_what_it_answers(server: ScriptedServer, played: Pla
 
 
 def test_it_is_recognised_behind_a_proxy_with_a_path(server: ScriptedServer, played: Played) -> None:
-    played.on(server)
-    for path, answers in [(path, answers) for path, answers in server._scripts.items() if path.startswith("/")]:
-        server.script(*answers, path=f"/llm{path}")
-        server.script(plain("nothing here", status=404), path=path)
-    assert recognised(f"{server.root}/llm{played.base}").kind.name == played.name
+    assert recognised(played.on(server, "/llm")).kind.name == played.name
 
 
 def test_its_models_are_told_with_what_they_can(server: ScriptedServer, played: Played) -> None:
@@ -112,9 +143,9 @@ def test_once_it_is_known_a_question_is_one_request(server: ScriptedServer, play
 
 def test_a_prompt_that_is_too_long_is_told_as_that(server: ScriptedServer, played: Played) -> None:
     provider = LocalProvider(base_url=played.on(server))
-    server.script(played.too_long, path=played.at("/chat/completions"))
-    with pytest.raises(errors.PromptTooLong, match="The prompt is too long for"):
-        used(provider, ask)
+    prompt = played.is_too_long_for(server)
+    with pytest.raises(errors.PromptTooLong, match=f"The prompt is too long for {played.chosen}: "):
+        used(provider, lambda provider: ask(provider, prompt))
 
 
 def test_the_command_that_widens_the_window_is_that_of_the_kind(server: ScriptedServer, played: Played) -> None:
@@ -131,11 +162,26 @@ def test_a_failure_makes_it_be_asked_anew_who_it_is(server: ScriptedServer, play
         server.script(plain("broken", status=500), path=played.at("/chat/completions"))
         with pytest.raises(errors.ServerError):
             await ask(provider)
-        server._scripts.clear()
+        server.forget()
         OLLAMA.on(server)
         return [*names, (await provider.found()).kind.name]
 
     assert used(provider, fail_between) == [played.name, "Ollama"]
+
+
+def test_an_error_about_the_question_does_not_make_it_be_asked_anew_who_it_is(
+    server: ScriptedServer, played: Played
+) -> None:
+    provider = LocalProvider(base_url=played.on(server))
+
+    async def fail_and_ask_who(provider: LocalProvider) -> list[str]:
+        prompt, name = played.is_too_long_for(server), (await provider.found()).kind.name
+        with pytest.raises(errors.PromptTooLong):
+            await ask(provider, prompt)
+        server.requests.clear()
+        return [name, (await provider.found()).kind.name, *(str(record["path"]) for record in server.requests)]
+
+    assert used(provider, fail_and_ask_who) == [played.name, played.name]
 
 
 def test_when_it_is_gone_the_line_tells_how_to_start_it(server: ScriptedServer, played: Played) -> None:
@@ -144,6 +190,16 @@ def test_when_it_is_gone_the_line_tells_how_to_start_it(server: ScriptedServer, 
     start = provider.kind.start()
     expected = f"Start {played.name} with `{start}`" if start else "Start the server there"
     assert provider.remedy().startswith(f"{expected}, or point the buddy elsewhere: %config")
+
+
+def test_one_that_did_not_answer_all_may_still_tell_who_it_is(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=OLLAMA.on(server))
+    server.script(Answer(framing="raw"), plain("Ollama is running"), path="/")
+
+    async def look_twice(provider: LocalProvider) -> list[str]:
+        return [(await provider.found()).kind.name for _ in range(2)]
+
+    assert used(provider, look_twice) == ["OpenAI-compatible server", "Ollama"]
 
 
 def test_a_request_that_hangs_does_not_keep_it_from_being_recognised(server: ScriptedServer) -> None:
@@ -196,17 +252,28 @@ def test_a_kind_says_how_to_start_it_and_how_to_widen_a_window(kind: Any) -> Non
     assert kind.ports
 
 
-def test_the_real_engine_is_known_and_told_of(tmp_path: Path) -> None:
-    with engine_with(tmp_path, [Recited(TEXT)], n_ctx=4096) as engine:
-        provider = LocalProvider(base_url=engine.url)
-        provider.keys.store("Local", engine.url.partition("://")[2], engine.key)
+def test_the_real_engine_is_known_and_told_of_with_nobody_between(engine: Engine) -> None:
+    provider, known = LocalProvider(base_url=engine.url), real(engine)
+    provider.keys.store("Local", engine.url.partition("://")[2], engine.key)
 
-        async def look_and_ask(provider: LocalProvider) -> tuple[Found, Any, str, int | None]:
-            text = await ask(provider)
-            found, models = await provider.found(), await provider.catalogue()
-            return found, models[0], text, await provider.window(models[0].name)
+    async def look_and_ask(provider: LocalProvider) -> tuple[str, Found, tuple[Model, ...]]:
+        return await ask(provider), await provider.found(), tuple(await provider.catalogue())
 
-        found, model, text, window = used(provider, look_and_ask)
-    assert found.kind.name == "llama.cpp"
-    assert (model.name, model.loaded, model.max_window, "chat" in model.abilities) == ("recital", True, 4096, True)
-    assert (text, window, model.window) == (TEXT, 4096, 4096)
+    text, found, models = used(provider, look_and_ask)
+    assert (text, found.kind.name, found.version, models) == (TEXT, known.name, known.version, known.models)
+
+
+def test_the_real_engine_tells_how_long_a_prompt_was_and_how_far_it_sees(
+    engine: Engine, server: ScriptedServer
+) -> None:
+    known = real(engine)
+    provider = LocalProvider(base_url=known.on(server))
+    with pytest.raises(errors.PromptTooLong) as caught:
+        used(provider, lambda provider: ask(provider, known.is_too_long_for(server)))
+    assert caught.value.window == 4096
+    assert (caught.value.tokens or 0) > 4096
+
+
+def test_the_real_engine_that_is_shown_no_key_says_so(engine: Engine) -> None:
+    with pytest.raises(errors.KeyRefused, match="wants a key"):
+        used(LocalProvider(base_url=engine.url, model="recital"), ask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -16,23 +16,12 @@ from codebuddy_jupyter.messages import Chunk, Image, Message, Request, Usage
 from codebuddy_jupyter.providers.chat_stream import ChatStream
 from codebuddy_jupyter.providers.kinds.ollama_chat import Lines, native_body
 from codebuddy_jupyter.providers.local import LocalProvider
-from tests.kinds import LM_STUDIO, LOCAL_AI, OLLAMA, OLLAMA_PS, TEXT, VLLM_SERVER, WEBUI, Played, lines
-from tests.scripted_server import MODELS, ScriptedServer, as_json, model_list, plain
+from tests.kinds import LM_STUDIO, LM_STUDIO_03, LOCAL_AI, OLLAMA, OLLAMA_PS, TEXT, VLLM_SERVER, WEBUI, Played, lines
+from tests.scripted_server import MODELS, Answer, ScriptedServer, as_json, hang, model_list, plain
 
 PS, GENERATE, NATIVE, CHAT = "/api/ps", "/api/generate", "/api/chat", "/v1/chat/completions"
 PULL, WIDE = "/api/pull", 16384
 NO_KEY = "Bearer not-needed"
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
-
-
-@pytest.fixture
-def provider(server: ScriptedServer) -> LocalProvider:
-    return LocalProvider(base_url=server.url)
 
 
 def run(provider: LocalProvider, *calls: Callable[[], Coroutine[Any, Any, Any]]) -> list[Any]:
@@ -120,6 +109,69 @@ def test_choice_and_window_are_remembered_and_forgotten_after_a_failure(
     assert "(500): broken" in run(provider, ask, prepare)[0]
     assert chosen(provider) == "phi4"
     assert (known, len(server.asked(MODELS))) == (2, 4)  # for the list, and to recognise the server
+
+
+FORGOTTEN = {
+    "the key is refused": (plain("no", status=401), False),
+    "the model is gone": (as_json({"error": {"message": "model 'llama3' not found"}}, 404), False),
+    "the prompt is too long": (as_json({"error": {"type": "exceed_context_size_error"}}, 400), False),
+    "a field is wrong": (plain("temperature must be a number", status=422), False),
+    "too many ask": (plain("slow down", status=429), False),
+    "something else is there": (plain("404 page not found", status=404), True),
+    "it failed": (plain("broken", status=500), True),
+    "it answers a page": (plain("<html>hello</html>", "text/html"), True),
+    "it hung up": (Answer(framing="raw"), True),
+}
+
+
+@pytest.mark.parametrize(("answer", "is_anew"), FORGOTTEN.values(), ids=FORGOTTEN)
+def test_it_is_asked_anew_who_it_is_only_where_it_may_be_another(
+    server: ScriptedServer, provider: LocalProvider, answer: Answer, is_anew: bool
+) -> None:
+    server.script(answer)
+
+    async def look_fail_look() -> tuple[int, int]:
+        await provider.found()
+        with pytest.raises(errors.ProviderError):
+            async for _ in provider.stream(Request((Message("user", "hello"),), "llama3")):
+                pass
+        before = len(server.requests)
+        await provider.found()
+        return before, len(server.requests)
+
+    ((before, after),) = run(provider, look_fail_look)
+    assert (after > before) is is_anew
+
+
+def test_a_chosen_model_that_is_gone_is_not_asked_again(server: ScriptedServer, provider: LocalProvider) -> None:
+    assert chosen(provider) == "llama3"
+    server.script(as_json({"error": {"message": "model 'llama3' not found"}}, 404))
+    server.script(model_list("phi4"), path=MODELS)
+    with pytest.raises(errors.ModelNotFound, match="It has phi4"):
+        run(provider, lambda: question_to(provider, "llama3"))
+    assert chosen(provider) == "phi4"
+
+
+async def question_to(provider: LocalProvider, model: str) -> str:
+    return "".join([chunk.text async for chunk in provider.stream(Request((Message("user", "hello"),), model))])
+
+
+def test_where_requests_go_is_settled_without_a_question(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=f"{server.root}/api")
+    run(provider, provider.settle)
+    assert (provider.where(), server.asked()) == (server.url, [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [hang(), plain("dead", status=500), plain("no", status=401)],
+    ids=["silent", "failing", "key wanted"],
+)
+def test_what_cannot_be_settled_is_left_for_the_question_to_say(server: ScriptedServer, answer: Answer) -> None:
+    server.script(answer, path=MODELS)
+    provider = LocalProvider(base_url=server.url)
+    run(provider, provider.settle)
+    assert provider.where() == server.url
 
 
 WINDOWS = {
@@ -477,7 +529,11 @@ def test_a_pull_tells_how_far_it_is(server: ScriptedServer, provider: LocalProvi
             errors.ServerError,
             "no space left",
         ),
-        (lines({"error": "pull model manifest: file does not exist"}), errors.ServerError, "file does not exist"),
+        (
+            lines({"error": "pull model manifest: file does not exist"}),
+            errors.ModelNotFound,
+            "Ollama finds no model qwen3:8b to fetch .*file does not exist.* https://ollama.com/library",
+        ),
         (as_json({"error": "invalid model name"}, 400), errors.ServerError, "invalid model name"),
         (lines({"status": "pulling 8b", "total": 100, "completed": 60}), errors.NoReply, "it ended before it was done"),
         (lines("<html>not a line of JSON</html>"), errors.ServerError, "not a line of JSON"),
@@ -517,6 +573,7 @@ ORDERS = {
     "Ollama, unload": (OLLAMA, "unload", GENERATE, {"model": "qwen3:8b", "stream": False, "keep_alive": 0}),
     "LM Studio, load": (LM_STUDIO, "load", "/api/v1/models/load", {"model": "openai/gpt-oss-20b"}),
     "LM Studio, unload": (LM_STUDIO, "unload", "/api/v1/models/unload", {"instance_id": "openai/gpt-oss-20b"}),
+    "LocalAI, load": (LOCAL_AI, "load", "/backend/load", {"model": "qwen3-4b"}),
     "LocalAI, unload": (LOCAL_AI, "unload", "/backend/shutdown", {"model": "qwen3-4b"}),
     "text-generation-webui, load": (WEBUI, "load", "/v1/internal/model/load", {"model_name": "qwen3.gguf"}),
     "text-generation-webui, unload": (WEBUI, "unload", "/v1/internal/model/unload", {}),
@@ -547,8 +604,8 @@ def test_an_order_that_is_refused_says_why(
     ("order", "line"),
     [
         ("pull", "LM Studio cannot be told to fetch a model. Do it there: lms get phi4"),
-        ("load", "vLLM cannot be told to load a model."),
-        ("unload", "vLLM cannot be told to unload a model."),
+        ("load", "vLLM cannot be told to load a model. Do it there: vllm serve phi4"),
+        ("unload", "vLLM cannot be told to unload a model. What it has loaded ends with it"),
     ],
 )
 def test_a_server_that_cannot_be_told_so_says_what_to_do(server: ScriptedServer, order: str, line: str) -> None:
@@ -560,13 +617,40 @@ def test_a_server_that_cannot_be_told_so_says_what_to_do(server: ScriptedServer,
     assert str(refused.value) == line
 
 
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [(LOCAL_AI, "A question to it does that"), (LM_STUDIO_03, "Do it there: lms load qwen3-4b")],
+    ids=lambda kind: getattr(kind, "name", ""),
+)
+def test_a_version_that_cannot_be_told_yet_says_what_to_do(server: ScriptedServer, kind: Played, remedy: str) -> None:
+    provider = LocalProvider(base_url=kind.on(server))
+    with pytest.raises(errors.SettingError) as refused:
+        run(provider, lambda: provider.load("qwen3-4b"))
+    assert str(refused.value) == f"This version of {kind.name} cannot be told to load a model. {remedy}"
+
+
+def test_a_model_that_is_not_loaded_cannot_be_unloaded(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=LM_STUDIO.on(server))
+    with pytest.raises(errors.SettingError, match="qwen/qwen3-4b is not loaded at "):
+        run(provider, lambda: provider.unload("qwen/qwen3-4b"))
+
+
+def test_a_model_that_cannot_be_loaded_since_it_is_not_there_is_told_as_that(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=LOCAL_AI.on(server))
+    server.script(as_json({"error": {"message": "model phi4 not found"}}, 404), path="/backend/load")
+    with pytest.raises(errors.ModelNotFound, match=r"There is no model 'phi4' at .* It has "):
+        run(provider, lambda: provider.load("phi4"))
+
+
 def test_nothing_is_loaded_ahead_unless_the_settings_say_so(server: ScriptedServer, provider: LocalProvider) -> None:
     run(provider, lambda: provider.load_ahead(""))
     assert server.requests == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "path"), [(OLLAMA, GENERATE), (VLLM_SERVER, CHAT)], ids=["by an order", "by a tiny question"]
+    ("kind", "path"),
+    [(OLLAMA, GENERATE), (VLLM_SERVER, CHAT), (LOCAL_AI, CHAT)],
+    ids=["by an order", "by a tiny question", "by a question where the order is not known"],
 )
 def test_a_model_is_loaded_ahead(server: ScriptedServer, kind: Played, path: str) -> None:
     provider = LocalProvider(base_url=kind.on(server), warm_up=True)

@@ -10,14 +10,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from traitlets import TraitError
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.messages import Chunk, Image, Message, Request, ToolCall, Usage
 from codebuddy_jupyter.providers.local import LocalProvider
 from tests.scripted_server import (
@@ -66,19 +64,6 @@ class Outcome:
         assert "\n" not in line
         assert len(line) < 900
         return line
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
-
-
-@pytest.fixture
-def provider(server: ScriptedServer, tmp_path: Path) -> LocalProvider:
-    provider = LocalProvider(base_url=server.url)
-    provider.keys = Keys(tmp_path / "keys.json")
-    return provider
 
 
 async def asking(provider: LocalProvider, request: Request = HELLO) -> Outcome:
@@ -516,6 +501,16 @@ def test_a_prompt_that_is_too_long_tells_how_long_and_how_large_the_window_is(
             "The prompt is too long for llama3: 9,020 tokens for a window of 8,192. Shorten it, begin anew with "
             "%buddy /reset, or load the model with a larger window"
         )
+
+
+def test_the_log_of_a_runner_that_died_is_no_prompt_that_is_too_long(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    log = "llama.cpp terminated unexpectedly:\nllama_context: n_ctx = 4096\nn_ctx_train = 8192, context size is fine"
+    server.script(plain(f"unable to load runner: {log}", status=500))
+    outcome = ask(provider)
+    assert isinstance(outcome.error, errors.ServerError)
+    assert "unable to load runner" in outcome.line
 
 
 # Requests

@@ -7,36 +7,32 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.messages import Chunk, Message, Request
 from codebuddy_jupyter.providers.complaint import Complaint
 from codebuddy_jupyter.providers.local import LocalProvider
 from codebuddy_jupyter.providers.patience import Clock, Overdue, Patience
-from tests.scripted_server import Answer, ScriptedServer, as_json, delta, event, plain, reply, stream
+from tests.scripted_server import (
+    MODELS,
+    Answer,
+    ScriptedServer,
+    as_json,
+    delta,
+    event,
+    model_list,
+    plain,
+    reply,
+    stream,
+)
 
 HELLO = Request((Message("user", "hello"),), "llama3", temperature=0.5, max_tokens=9, extra={"seed": 1})
 BUSY = as_json({"error": {"message": "server busy"}}, 503)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
-
-
-@pytest.fixture
-def provider(server: ScriptedServer, tmp_path: Path) -> LocalProvider:
-    provider = LocalProvider(base_url=server.url)
-    provider.keys = Keys(tmp_path / "keys.json")
-    return provider
 
 
 def ask(provider: LocalProvider, *, times: int = 1) -> list[Chunk]:
@@ -108,7 +104,9 @@ def test_anything_else_is_asked_once(server: ScriptedServer, provider: LocalProv
     assert len(server.asked()) == 1
 
 
-def test_a_server_that_is_being_started_is_tried_again(provider: LocalProvider) -> None:
+@contextmanager
+def being_started(provider: LocalProvider) -> Iterator[None]:
+    """Have the provider ask a server that listens a little later."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -116,11 +114,50 @@ def test_a_server_that_is_being_started_is_tried_again(provider: LocalProvider) 
     late = ScriptedServer(port=port)
     timer = threading.Timer(0.4, late.__enter__)
     timer.start()
-    chunks = ask(provider)
+    yield
     timer.join(5)
     late.__exit__()
+
+
+def test_a_server_that_is_being_started_is_tried_again(provider: LocalProvider) -> None:
+    with being_started(provider):
+        chunks = ask(provider)
     assert text(chunks) == "Hello from the scripted server."
     assert notes(chunks)[0] == "Nothing answers yet; trying again in 0.25 s."
+
+
+LIST = {
+    "503": [BUSY, model_list("llama3")],
+    "429 with Retry-After": [plain("", status=429, **{"Retry-After": "0"}), model_list("llama3")],
+    "a connection that ends": [Answer(framing="raw"), model_list("llama3")],
+}
+
+
+@pytest.mark.parametrize("answers", LIST.values(), ids=LIST)
+def test_the_models_are_asked_for_again_as_a_question_is(
+    server: ScriptedServer, provider: LocalProvider, answers: list[Answer]
+) -> None:
+    server.script(*answers, path=MODELS)
+    asyncio.run(told_models(provider))
+    assert len(server.asked(MODELS)) >= 2
+
+
+async def told_models(provider: LocalProvider) -> None:
+    assert [model.name for model in await provider.models()] == ["llama3"]
+    await provider.close()
+
+
+def test_the_models_of_a_server_that_is_being_started_are_asked_for_again(provider: LocalProvider) -> None:
+    with being_started(provider):
+        asyncio.run(told_models(provider))
+
+
+def test_a_list_that_nobody_gives_is_asked_for_only_so_often(server: ScriptedServer, provider: LocalProvider) -> None:
+    server.script(BUSY, path=MODELS)
+    provider.retries = 1
+    with pytest.raises(errors.ServerError, match="server busy"):
+        asyncio.run(told_models(provider))
+    assert len(server.asked(MODELS)) == 2
 
 
 def test_a_pause_between_tries_can_be_interrupted(server: ScriptedServer, provider: LocalProvider) -> None:

@@ -23,13 +23,6 @@ Spawn = Callable[..., pexpect.spawn]
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    """A scripted server of this test's own."""
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
 def spawn(server: ScriptedServer, tmp_path: Path) -> Iterator[Spawn]:
     """Start commands in a terminal; they are ended with the test."""
     started: list[pexpect.spawn] = []

@@ -8,9 +8,9 @@ import socket
 import ssl
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trustme
@@ -18,30 +18,20 @@ from traitlets import TraitError
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.keys import NO_KEY, Key, Keys
+from codebuddy_jupyter.keys import NO_KEY, Key
 from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers import transport
 from codebuddy_jupyter.providers.local import LocalProvider
 from codebuddy_jupyter.providers.openai_chat import OpenAIChatProvider
 from codebuddy_jupyter.providers.transport import Access
-from tests.scripted_server import ScriptedServer, as_json, plain
+from tests.names import names_mean
+from tests.proxies import ForwardProxy
+from tests.scripted_server import ScriptedServer, as_json, delta, plain, stream
 
 HELLO = Request((Message("user", "hello"),), "llama3")
 SECRET = "a-secret-of-the-gateway"
 TEXT = "Hello from the scripted server."
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        yield running
-
-
-@pytest.fixture
-def provider(server: ScriptedServer, tmp_path: Path) -> LocalProvider:
-    provider = LocalProvider(base_url=server.url)
-    provider.keys = Keys(tmp_path / "keys.json")
-    return provider
+Far = Callable[[str], LocalProvider]
 
 
 def ask(provider: OpenAIChatProvider) -> str:
@@ -54,16 +44,11 @@ def ask(provider: OpenAIChatProvider) -> str:
     return asyncio.run(once())
 
 
-def names_mean(monkeypatch: pytest.MonkeyPatch, **addresses: list[str]) -> None:
-    """Let names have these addresses."""
-    look_up = socket.getaddrinfo
-
-    def answer(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        name = (host.decode() if isinstance(host, bytes) else host) or ""
-        found = [look_up(address, port, *args, **kwargs) for address in addresses.get(name.replace(".", "_"), [name])]
-        return [entry for entries in found for entry in entries]
-
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
+def failure(provider: OpenAIChatProvider) -> str:
+    with pytest.raises(errors.ProviderError) as caught:
+        ask(provider)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 # TLS
@@ -111,7 +96,7 @@ def behind_tls(server: ScriptedServer, context: ssl.SSLContext) -> Iterator[int]
 @pytest.fixture
 def tls(server: ScriptedServer, authority: trustme.CA) -> Iterator[int]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    authority.issue_cert("localhost", "127.0.0.1", "models.test").configure_cert(context)
     with behind_tls(server, context) as port:
         yield port
 
@@ -247,42 +232,178 @@ def test_nothing_follows_a_redirect_to_another_host(
 
 
 @pytest.fixture
-def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A proxy that the environment names for everything; it answers what is asked of it itself."""
-    with ScriptedServer() as proxy:
-        for name in ("http_proxy", "https_proxy", "all_proxy"):
-            monkeypatch.setenv(name, proxy.root)
-            monkeypatch.setenv(name.upper(), proxy.root)
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForwardProxy]:
+    """A proxy that the environment names for everything. It alone knows where ``models.test`` is."""
+    with ForwardProxy({"models.test": "127.0.0.1"}) as proxy:
+        name_proxy(monkeypatch, proxy.url)
         yield proxy
+
+
+def name_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, url)
+        monkeypatch.setenv(name.upper(), url)
+
+
+@pytest.fixture
+def elsewhere(tls: int, authority: trustme.CA, server: ScriptedServer, provider: LocalProvider, tmp_path: Path) -> Far:
+    """Gives a provider that asks the server as one on another machine, over http or https."""
+
+    def asking(scheme: str) -> LocalProvider:
+        port = tls if scheme == "https" else server.port
+        provider.base_url, provider.ca_bundle = f"{scheme}://models.test:{port}", pem(authority, tmp_path)
+        provider.keys.store("Local", f"models.test:{port}", SECRET)
+        provider.retries = 0
+        return provider
+
+    return asking
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
 def test_a_proxy_never_sees_what_is_for_this_machine(
-    server: ScriptedServer, provider: LocalProvider, proxied: ScriptedServer, host: str
+    server: ScriptedServer, provider: LocalProvider, proxied: ForwardProxy, host: str
 ) -> None:
     provider.base_url = f"http://{host}:{server.port}"
     assert ask(provider) == TEXT
-    assert asyncio.run(provider.models())
-    assert proxied.requests == []
+    assert asyncio.run(provider.catalogue())
+    assert proxied.taken == 0
 
 
-def test_other_hosts_are_asked_through_the_proxy_of_the_environment(
-    provider: LocalProvider, proxied: ScriptedServer
+def test_https_to_this_machine_goes_past_the_proxy(
+    tls: int, provider: LocalProvider, proxied: ForwardProxy, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    provider.base_url = "http://models.test:1234"
-    proxied.script(as_json({"error": "the proxy says no"}, 502), path="http://models.test:1234/v1/chat/completions")
-    with pytest.raises(errors.ServerError, match="the proxy says no"):
-        ask(provider)
+    provider.base_url, provider.ca_bundle = f"https://localhost:{tls}", pem(authority, tmp_path)
+    assert ask(provider) == TEXT
+    assert proxied.taken == 0
+
+
+def test_another_host_is_asked_through_the_proxy_of_the_environment(
+    server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy
+) -> None:
+    assert ask(elsewhere("http")) == TEXT
+    assert proxied.asked() == [f"POST http://models.test:{server.port}/v1/chat/completions"]
+    there = server.asked()[0]["headers"]
+    assert there["host"] == f"models.test:{server.port}"
+    assert not [name for name in there if name.startswith("proxy-")]
+
+
+def test_over_tls_the_proxy_sees_a_tunnel_and_nothing_in_it(
+    tls: int, server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy
+) -> None:
+    assert ask(elsewhere("https")) == TEXT
+    assert proxied.asked() == [f"CONNECT models.test:{tls}"]
+    assert SECRET not in str(proxied.seen)
+    assert server.asked()[0]["headers"]["authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_answer_streams_through_the_proxy(
+    server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy, scheme: str
+) -> None:
+    server.script(stream(delta("One "), done=False, end="hang"))
+    provider = elsewhere(scheme)
+
+    async def first_text() -> str:
+        async with contextlib.aclosing(cast(Any, provider.stream(HELLO))) as chunks:
+            text = (await anext(chunks)).text
+        await provider.close()
+        return str(text)
+
+    assert asyncio.run(first_text()) == "One "
+    assert proxied.taken == 1
+
+
+def test_the_models_of_another_host_are_told_through_the_proxy(
+    server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy
+) -> None:
+    assert [model.name for model in asyncio.run(elsewhere("http").models())] == ["llama3"]
+    there = f"GET http://models.test:{server.port}/"
+    assert len([asked for asked in proxied.asked() if asked.startswith(there)]) == len(server.requests)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_gets_the_password_that_the_environment_has_for_it(
+    elsewhere: Far, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    with ForwardProxy({"models.test": "127.0.0.1"}, password="me:open-sesame") as proxy:
+        name_proxy(monkeypatch, proxy.url.replace("://", "://me:open-sesame@"))
+        assert ask(elsewhere(scheme)) == TEXT
+        name_proxy(monkeypatch, proxy.url.replace("://", "://me:mistaken@"))
+        with pytest.raises(errors.Unreachable) as caught:
+            ask(elsewhere(scheme))
+    assert proxy.url in str(caught.value)
+    assert "mistaken" not in str(caught.value)
+
+
+NO_WAY = "Requests to {url} go through the proxy {proxy}, which does not let them through ({why}). {hint}{past}"
+HINT = "Name and password can stand in its address in the environment: http://NAME:PASSWORD@HOST:PORT. "
+PAST = "To go past it: %env NO_PROXY=models.test"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_wants_a_password_is_told_as_that(elsewhere: Far, proxied: ForwardProxy, scheme: str) -> None:
+    proxied.password, provider = "me:open-sesame", elsewhere(scheme)
+    why = "407 Proxy Authentication Required"
+    told = NO_WAY.format(url=provider.where(), proxy=proxied.url, why=why, hint=HINT, past=PAST)
+    assert failure(provider) == told
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_finds_no_way_is_told_as_that(elsewhere: Far, proxied: ForwardProxy, scheme: str) -> None:
+    proxied.hosts.clear()
+    provider = elsewhere(scheme)
+    assert (
+        failure(provider)
+        == {
+            "http": f"{provider.where()} answered with an error (502): The proxy says: 502 Bad Gateway. It may be the "
+            f"proxy {proxied.url} that says so; to go past it: %env NO_PROXY=models.test",
+            "https": NO_WAY.format(url=provider.where(), proxy=proxied.url, why="502 Bad Gateway", hint="", past=PAST),
+        }[scheme]
+    )
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_not_there_is_told_as_that(
+    elsewhere: Far, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    with ForwardProxy() as gone:
+        name_proxy(monkeypatch, gone.url)
+    provider = elsewhere(scheme)
+    why = NO_WAY.format(url=provider.where(), proxy=gone.url, why="connection refused", hint="", past=PAST)
+    assert failure(provider) == why
+
+
+@pytest.mark.parametrize("trouble", ["no way", "password"])
+def test_what_the_line_says_lets_the_next_question_go_past_the_proxy(
+    server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    names_mean(monkeypatch, models_test=["127.0.0.1"])
+    monkeypatch.setenv("NO_PROXY", "other.test")
+    provider = elsewhere("http")
+    proxied.hosts = {} if trouble == "no way" else proxied.hosts
+    proxied.password = "me:open-sesame" if trouble == "password" else ""
+
+    async def fail_then_ask() -> str:
+        with pytest.raises(errors.ProviderError) as caught:
+            await anext(aiter(provider.stream(HELLO)))
+        setting = str(caught.value).rpartition("%env ")[2]
+        monkeypatch.setenv(*setting.split("=", 1))
+        text = "".join([chunk.text async for chunk in provider.stream(HELLO)])
+        await provider.close()
+        return f"{setting}: {text}"
+
+    assert asyncio.run(fail_then_ask()) == f"NO_PROXY=other.test,models.test: {TEXT}"
+    assert proxied.taken == 1
 
 
 def test_offline_no_proxy_is_used_even_for_a_host_that_is_allowed(
-    server: ScriptedServer, provider: LocalProvider, proxied: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, provider: LocalProvider, proxied: ForwardProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names_mean(monkeypatch, models_test=["127.0.0.1"])
     provider.base_url, provider.offline = f"http://models.test:{server.port}", True
     provider.allowed_hosts = ("models.test",)
     assert ask(provider) == TEXT
-    assert proxied.requests == []
+    assert proxied.taken == 0
 
 
 # Offline

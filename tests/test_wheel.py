@@ -12,7 +12,6 @@ import sys
 import sysconfig
 import venv
 import zipfile
-from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
@@ -81,13 +80,6 @@ def pip(scripts: Path, *words: str) -> str:
     """Let pip work on the environment of the wheel."""
     python = str(scripts / "python")
     return run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, *words)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    """A scripted server of this test's own."""
-    with ScriptedServer() as server:
-        yield server
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:

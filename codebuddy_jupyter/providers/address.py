@@ -8,6 +8,12 @@ from urllib.parse import SplitResult, urlsplit
 
 ENDPOINTS = ("/chat/completions", "/completions", "/responses", "/embeddings", "/models")
 NATIVE = ("/api/chat", "/api/generate", "/api/tags")  # Ollama's own protocol, which also has a /v1
+AROUND = " \t\r\n\"'“”<>,;"
+"""What comes along when an address is copied out of a text."""
+SCHEMES = re.compile(r"^(?:(https?)(?::/+|//+|:(?!\d)))+", re.IGNORECASE)
+"""A scheme as people type it: with a slash or a colon too few, or twice."""
+NEAR = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
+"""Ends of names that no public host has."""
 ANY_TO_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -24,7 +30,7 @@ def normalise_base_url(text: str) -> str:
     ValueError
         When it is no URL, or one that cannot be used; the text says why.
     """
-    parts = _split(text.strip().strip("\"'").strip())
+    parts = _split(SCHEMES.sub(r"\1://", text.strip(AROUND), count=1))
     host = parts.hostname or ""
     host = ANY_TO_LOOPBACK.get(host, host)
     netloc = f"[{host}]" if ":" in host else host
@@ -94,7 +100,7 @@ def _split(text: str) -> SplitResult:
 def _likely_scheme(text: str) -> str:
     """A public name without a port is most likely https; ports, addresses and bare names are of near machines."""
     name = text.split("/", 1)[0]
-    near = ":" in name or "." not in name or _is_address(name)
+    near = ":" in name or "." not in name or name.lower().endswith(NEAR) or _is_address(name)
     return "http" if near else "https"
 
 

@@ -121,6 +121,9 @@ class Provider(Configured):
         """The error for the user, with what else could be asked where that is known; nobody else is asked by itself."""
         return error
 
+    async def settle(self) -> None:
+        """Make sure of where requests go, so that `where` tells it, as far as that is known within half a second."""
+
     def warm(self) -> None:
         """Do ahead what takes long and asks nobody, such as slow imports; runs in a background thread."""
 

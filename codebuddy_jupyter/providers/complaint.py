@@ -18,6 +18,12 @@ OVERFLOW = re.compile(
     r"|prompt is too long|input token count",
     re.IGNORECASE,
 )
+SURE_OVERFLOW = re.compile(
+    r"exceed_context_size_error|context_length_exceeded|prompt is too long|input token count"
+    r"|exceed\w*[^.\n]{0,40}\bcontext|context (?:size|length|window)[^.\n]{0,40}\bexceed",
+    re.IGNORECASE,
+)
+"""What is said of a prompt that is too long and of nothing else; the log of a server that died tells its window too."""
 WINDOW = re.compile(r"(?:context (?:size|length|window)|n_ctx|maximum|allowed)[^\d{}]{0,40}?(\d[\d,]*)", re.IGNORECASE)
 TOKENS = re.compile(
     r"(?:request(?:ed| has)?|resulted in|the first|too long:|token count|prompt has)\W{0,3}(\d[\d,]*)", re.IGNORECASE
@@ -69,7 +75,8 @@ class Complaint(Exception):
 
     def is_overflow(self) -> bool:
         """Whether the prompt did not fit the window."""
-        return self.status in (None, 400, 413, 422, 500) and OVERFLOW.search(self.text) is not None
+        pattern = SURE_OVERFLOW if self.status == 500 else OVERFLOW
+        return self.status in (None, 400, 413, 422, 500) and pattern.search(self.text) is not None
 
     def tokens_and_window(self) -> tuple[int | None, int | None]:
         """How long the prompt was and how large the window is, in tokens, where the server told."""

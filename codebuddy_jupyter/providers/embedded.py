@@ -72,7 +72,7 @@ class EmbeddedProvider(OpenAIChatProvider):
     async def prepare(self, model: str, progress: Callable[[str, int, int], None]) -> None:
         """Fetch a model of the hub, unless it is here; make sure of any other."""
         if model.startswith(PREFIX):
-            await HubFile.parse(model).fetch(progress, offline=self.offline)
+            await HubFile.parse(model).fetch(progress, offline=self.offline, allowed=self.allowed_hosts)
         await self.choose(model)
 
     async def models(self) -> list[Model]:

@@ -11,7 +11,7 @@ from ..keys import NO_KEY, Key
 from .address import normalise_base_url
 from .complaint import Complaint, one_line, shortened, words
 from .patience import Overdue
-from .transport import Access
+from .transport import Access, past_proxy
 
 LISTED = 8  # models that an error names
 
@@ -70,6 +70,16 @@ class Server:
 def unreachable(server: Server, reason: str, *, passing: bool = False) -> errors.Unreachable:
     """No connection; ``passing`` where that may be over in a moment."""
     line = f"Nothing answers at {server.url} ({server.quote(reason)}). {server.remedy}"
+    return errors.Unreachable(line, passing=passing)
+
+
+def no_way_through(server: Server, reason: str, *, passing: bool = False) -> errors.Unreachable:
+    """The proxy on the way does not answer, or lets nothing through; ``passing`` as in `unreachable`."""
+    secret = "Name and password can stand in its address in the environment: http://NAME:PASSWORD@HOST:PORT. "
+    line = (
+        f"Requests to {server.url} go through the proxy {server.access.proxy}, which does not let them through "
+        f"({server.quote(reason)}). {secret if '407' in reason else ''}To go past it: {past_proxy(server.url)}"
+    )
     return errors.Unreachable(line, passing=passing)
 
 
@@ -161,6 +171,8 @@ def refused(server: Server, complaint: Complaint, model: str = "", models: Itera
     if complaint.is_overflow():
         tokens, window = complaint.tokens_and_window()
         return errors.PromptTooLong(_too_long(server, model, tokens, window, said), tokens=tokens, window=window)
+    if status == 407 and server.access.proxy:
+        return no_way_through(server, "407 Proxy Authentication Required")
     if status == 401 or (status == 403 and server.key != NO_KEY):
         return errors.KeyRefused(_key_refused(server, said))
     if model and complaint.is_missing_model():
@@ -180,6 +192,8 @@ def _server_error(server: Server, complaint: Complaint, said: str) -> Iterator[s
     elif status == 429:
         wait = f"wait {complaint.retry_after:,.0f} s" if complaint.retry_after else "wait a little"
         yield f"That is too much for it now: {wait} and ask again, or switch: %buddy /use PROVIDER"
+    elif status in (502, 504) and (proxy := server.access.proxy):
+        yield f"It may be the proxy {proxy} that says so; to go past it: {past_proxy(server.url)}"
     elif status is None or status >= 500:
         yield "The server's own log says more; ask again when it is well."
     else:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import errors
-from .address import is_loopback
+from .transport import Access
 
 PREFIX = "hf:"
 HUB = "https://huggingface.co"
@@ -54,15 +54,15 @@ class HubFile:
         found = _hub().try_to_load_from_cache(self.repository, self.path)
         return Path(found) if isinstance(found, str) else None
 
-    async def fetch(self, progress: Progress, *, offline: bool) -> Path:
+    async def fetch(self, progress: Progress, *, offline: bool, allowed: tuple[str, ...] = ()) -> Path:
         """Fetch the file, unless it is here already; a connection that drops is taken up where it broke off.
 
         Parameters
         ----------
         progress
             Called on the running loop with what is fetched, and how many bytes of how many are here.
-        offline
-            Whether this must not leave the machine.
+        offline, allowed
+            Whether this must not leave the machine, and the hosts that may be reached all the same.
 
         Raises
         ------
@@ -74,11 +74,8 @@ class HubFile:
         if found := await asyncio.to_thread(self.try_find):
             return found
         hub = os.environ.get("HF_ENDPOINT") or HUB
-        if offline and not is_loopback(hub):
-            raise errors.Offline(
-                f"The buddy is offline and fetches nothing from {hub}. "
-                "Let requests out with %config Buddy.offline = False"
-            )
+        access = Access(hub, offline=offline, allowed=allowed)
+        access.check(hub)
         loop, stopped = asyncio.get_running_loop(), threading.Event()
 
         def tell(done: int, total: int) -> None:
@@ -92,14 +89,16 @@ class HubFile:
         level = logger.level
         logger.setLevel(logging.ERROR)
         try:
-            return await asyncio.to_thread(self._download, hub, tell)
+            return await asyncio.to_thread(self._download, access, tell)
         finally:
             stopped.set()
             logger.setLevel(level)
 
-    def _download(self, hub: str, tell: Callable[[int, int], None]) -> Path:
-        library, trouble = _hub(), importlib.import_module("huggingface_hub.errors")
+    def _download(self, access: Access, tell: Callable[[int, int], None]) -> Path:
+        hub, library, trouble = access.url, _hub(), importlib.import_module("huggingface_hub.errors")
         try:
+            if access.offline:
+                self._check_store(access)
             return Path(library.hf_hub_download(self.repository, self.path, endpoint=hub, tqdm_class=_bar(tell)))
         except trouble.GatedRepoError as error:
             raise errors.KeyRefused(
@@ -113,6 +112,18 @@ class HubFile:
             raise errors.Unreachable(
                 f"{self} could not be fetched from {hub}: {_first_line(error)} Try again: %buddy /use embedded/{self}"
             ) from error
+
+    def _check_store(self, access: Access) -> None:
+        """See to it that the hub hands the file out itself, or by a host that may be reached too."""
+        library = _hub()
+        url = library.hf_hub_url(self.repository, self.path, endpoint=access.url)
+        told = library.get_hf_file_metadata(url, endpoint=access.url)
+        access.check(told.location)
+        if told.xet_file_data is not None and not library.constants.HF_HUB_DISABLE_XET:
+            raise errors.Offline(
+                f"The buddy is offline, and {self} would come from hosts that the hub does not name. Have it come from "
+                "the hub's own: set HF_HUB_DISABLE_XET=1 before the kernel starts"
+            )
 
 
 class _StoppedError(Exception):

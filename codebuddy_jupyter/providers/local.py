@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -28,6 +29,7 @@ from .private import PrivateProvider
 
 FAVOURITES = ("llama3", "llama3:latest")
 NO_CHAT = re.compile(r"embed|rerank|whisper|\bbge\b|\be5\b|\btts\b", re.IGNORECASE)
+SETTLE = 0.5  # seconds that a look at the server may take which nobody asked for
 KEPT = 240.0  # seconds that Ollama surely keeps an idle model loaded; by default it is five minutes
 
 
@@ -103,15 +105,22 @@ class LocalProvider(PrivateProvider):
         line = line.removesuffix(remedy) + offers if offers else line
         return errors.Unreachable(f"{line}. {hint}" if hint else line)
 
-    def forget(self) -> None:
-        """Forget who is there, which model was chosen and how far each sees."""
-        self._found.clear()
+    def forget(self, error: errors.ProviderError) -> None:
+        """Forget which model was chosen and how far each sees; also who is there, where it may be another by now."""
+        if not _is_its_own(error):
+            self._found.clear()
         self._forget_models()
 
     def _forget_models(self) -> None:
         self._chosen.clear()
         self._windows.clear()
         self._wide.clear()
+
+    async def settle(self) -> None:
+        """See whether the base URL must be put right, where that is not known."""
+        with suppress(errors.BuddyError, TimeoutError):
+            async with asyncio.timeout(SETTLE):
+                await self.found()
 
     async def found(self) -> Found:
         """The server at the base URL, which is asked once who it is, and again after a failure.
@@ -130,7 +139,9 @@ class LocalProvider(PrivateProvider):
     async def _recognised(self, look: Look) -> Found:
         url = self.url
         found = self._found.get(url) or await recognise(look, url)
-        self._found[url], self._kinds[url] = found, found.kind
+        self._kinds[url] = found.kind
+        if found.kind is not UNKNOWN or not look.met_silence:  # else it may tell the next time
+            self._found[url] = found
         return found
 
     async def _listed(self) -> list[Model]:
@@ -272,7 +283,7 @@ class LocalProvider(PrivateProvider):
     async def load(self, model: str) -> None:
         """Have the server load a model; Ollama, with the window of the settings."""
         found = await self.found()
-        self._check(found.kind.can_load, "load", found.kind.loading(model))
+        self._check(found.kind.can_load, "load", found.kind.loading(model), "A question to it does that")
         async with self._ordering(model) as look:
             if self.num_ctx and isinstance(found.kind, Ollama):
                 await found.kind.load_with(look, found.url, model, self.num_ctx, self.first_token_timeout)
@@ -283,7 +294,7 @@ class LocalProvider(PrivateProvider):
     async def unload(self, model: str) -> None:
         """Have the server free the memory that a model takes."""
         found = await self.found()
-        self._check(found.kind.can_unload, "unload", "")
+        self._check(found.kind.can_unload, "unload", "", "What it has loaded ends with it")
         async with self._ordering(model) as look:
             await found.kind.unload(look, found.url, model)
         self._forget_models()
@@ -295,17 +306,18 @@ class LocalProvider(PrivateProvider):
         with suppress(errors.BuddyError):
             model = await self.choose(model)
             if (await self.found()).kind.can_load:
-                await self.load(model)
-                return
+                with suppress(errors.BuddyError):  # older versions of some cannot be told
+                    await self.load(model)
+                    return
             tiny = Request((Message("user", "1"),), model, max_tokens=1)
             async with aclosing(cast(Any, self.stream(tiny))) as chunks:
                 async for _ in chunks:
                     break
 
-    def _check(self, able: bool, what: str, command: str) -> None:
+    def _check(self, able: bool, what: str, command: str, otherwise: str = "Its own manual tells how") -> None:
         if not able:
-            how = f" Do it there: {command}" if command else ""
-            raise errors.SettingError(f"{self.kind.name} cannot be told to {what} a model.{how}")
+            how = f"Do it there: {command}" if command else otherwise
+            raise errors.SettingError(f"{self.kind.name} cannot be told to {what} a model. {how}")
 
     @asynccontextmanager
     async def _ordering(self, model: str = "") -> AsyncIterator[Look]:
@@ -324,6 +336,13 @@ def _is_elsewhere(error: errors.NoReply | errors.ServerError) -> bool:
     """Whether an error means that there is something, but not here."""
     status = error.status if isinstance(error, errors.ServerError) else 404
     return status is not None and status < 500 and status not in (401, 403, 429)
+
+
+def _is_its_own(error: errors.ProviderError) -> bool:
+    """Whether an error is about the question alone, so that the server is surely the one that it was."""
+    if isinstance(error, errors.ServerError):
+        return error.status in (400, 413, 422, 429)
+    return isinstance(error, errors.PromptTooLong | errors.KeyRefused | errors.ModelNotFound)
 
 
 def _can_chat(model: Model) -> bool:

@@ -63,7 +63,7 @@ class OpenAIChatProvider(Provider):
 
     def __init__(self, **kwargs: Any) -> None:
         self.keys = Keys()
-        self._clients: dict[tuple[object, Access], openai.AsyncOpenAI] = {}
+        self._clients: dict[tuple[object, Access, str], openai.AsyncOpenAI] = {}
         self._in_use: Counter[openai.AsyncOpenAI] = Counter()
         self._refused_fields: dict[tuple[str, str], set[str]] = {}
         super().__init__(**kwargs)
@@ -167,8 +167,8 @@ class OpenAIChatProvider(Provider):
         """How to trust the certificate of a server, as the end of a sentence."""
         return "name the file of its authority in SSL_CERT_FILE and ask again"
 
-    def forget(self) -> None:
-        """Forget what was remembered of the server; called after a failure, when it may be another one."""
+    def forget(self, error: errors.ProviderError) -> None:
+        """Forget of the server what may not hold any more after this error."""
 
     # The contract
 
@@ -200,16 +200,15 @@ class OpenAIChatProvider(Provider):
                         yield Chunk(note=pause.note)
                     await asyncio.sleep(pause.seconds)
                 else:
-                    self.forget()
-                    if not isinstance(error, Complaint):
-                        raise
-                    raise await self._refused(server, error, model) from error.__cause__
+                    failure = await self._refused(server, error, model) if isinstance(error, Complaint) else error
+                    self.forget(failure)
+                    raise failure from error.__cause__
         try:
             async with aclosing(self._read(server, response, model, clock)) as chunks:
                 async for chunk in chunks:
                     yield chunk
-        except errors.ProviderError:
-            self.forget()
+        except errors.ProviderError as error:
+            self.forget(error)
             raise
         finally:
             await response.aclose()
@@ -244,16 +243,19 @@ class OpenAIChatProvider(Provider):
         """
         options: Any = {"timeout": self._timeout()}
         clock = Clock(self.first_token_timeout, self.next_token_timeout, self.total_timeout)
-        patience = Patience(0, self.first_token_timeout)
+        patience = Patience(self.retries, self.first_token_timeout)
         while True:
             try:
                 async with self._using(server) as client:
                     request = client.get(path, cast_to=http_library().Response, options=options)
                     response = await self._translated(server, request, clock)
-            except Complaint as complaint:
-                if not (pause := patience.try_again(complaint)):
-                    raise explain.refused(server, complaint) from complaint.__cause__
-                await asyncio.sleep(pause.seconds)
+            except (Complaint, errors.NoReply, errors.Unreachable) as error:
+                if pause := patience.try_again(error):
+                    await asyncio.sleep(pause.seconds)
+                elif isinstance(error, Complaint):
+                    raise explain.refused(server, error) from error.__cause__
+                else:
+                    raise
             else:
                 return parsed(response.content)
 
@@ -268,7 +270,7 @@ class OpenAIChatProvider(Provider):
     async def close(self) -> None:
         """Close the connections."""
         clients, self._clients = self._clients, {}
-        for (loop, _), client in clients.items():
+        for (loop, *_), client in clients.items():
             if loop is asyncio.get_running_loop():
                 await client.close()
 
@@ -359,6 +361,8 @@ class OpenAIChatProvider(Provider):
         except Overdue as overdue:
             raise explain.too_slow(server, overdue) from overdue
         except ai.APIStatusError as error:
+            if error.status_code == 407 and server.access.proxy:
+                raise explain.refused(server, _complaint(error)) from error
             raise _complaint(error) from (None if _tells_a_secret(error, server) else error)
         except (ai.APIConnectionError, *broken()) as error:
             cause = error.__cause__ if isinstance(error, ai.APIConnectionError) else error
@@ -370,7 +374,7 @@ class OpenAIChatProvider(Provider):
 
     def _client(self, server: explain.Server) -> openai.AsyncOpenAI:
         """The client for a server on the running loop; connections are kept between questions."""
-        place = (asyncio.get_running_loop(), server.access)
+        place = (asyncio.get_running_loop(), server.access, server.access.proxy)
         if place not in self._clients:
             self._clients = {old: client for old, client in self._clients.items() if old[0] is place[0]}
             self._clients[place] = _new_client(server.access)
@@ -435,7 +439,8 @@ def _no_answer(server: explain.Server, cause: BaseException | None) -> errors.Pr
             return explain.no_tls(server, inner.reason or str(inner))
     if isinstance(cause, http.ConnectError | http.ConnectTimeout | http.ProxyError):
         named = not any(isinstance(inner, socket.gaierror) for inner in _chain(cause))
-        return explain.unreachable(server, _reason(cause), passing=named and isinstance(cause, http.ConnectError))
+        line = explain.no_way_through if server.access.proxy else explain.unreachable
+        return line(server, _reason(cause), passing=named and isinstance(cause, http.ConnectError))
     return explain.hung_up(server, _reason(cause))
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import importlib
 import ipaddress
+import os
 import socket
 import ssl
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import errors
 from ..keys import NO_KEY, Key
@@ -66,12 +69,49 @@ class Access:
             When it may not.
         """
         if self.offline and not is_loopback(url) and not self.allows(url):
-            raise _offline(url, f"does not send to {host_of(url)}")
+            raise self.offence(url, f"does not send to {host_of(url)}")
+
+    def offence(self, url: str, what: str) -> errors.Offline:
+        """The error for a request to a URL that may not be made, with how to allow it beside what is allowed."""
+        hosts = ", ".join(f'"{host}"' for host in (*self.allowed, host_of(url)))
+        return errors.Offline(
+            f"The buddy is offline and {what}. Ask a model on this machine: %buddy /use Local, allow this host: "
+            f"%config Buddy.allowed_hosts = [{hosts}], or let all requests out: %config Buddy.offline = False"
+        )
+
+    @property
+    def proxy(self) -> str:
+        """The proxy through which requests go, without its password; empty where they go straight."""
+        return "" if self.offline else proxy_of(self.url)
 
     def allows(self, url: str) -> bool:
         """Whether the user named this host as one that may be reached."""
         host = host_of(url)
         return not {host, host.rpartition(":")[0]}.isdisjoint(name.lower() for name in self.allowed)
+
+
+def proxies() -> dict[str, str]:
+    """The proxies that the environment names, by the schemes for which they are."""
+    return {name: url for name, url in urllib.request.getproxies().items() if name in ("http", "https", "all")}
+
+
+def proxy_of(url: str) -> str:
+    """The proxy that the environment names for a URL, without its password; empty where requests go straight."""
+    parts, known = urlsplit(url), proxies()
+    # Not `proxy_bypass`: on Windows it looks the name up, which blocks, and the http library does not heed it.
+    bypassed = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
+    if is_loopback(url) or bypassed(parts.hostname or ""):
+        return ""
+    text = known.get(parts.scheme) or known.get("all", "")
+    scheme, _, rest = text.rpartition("://")
+    return f"{scheme or 'http'}://{rest.rpartition('@')[2]}" if text else ""
+
+
+def past_proxy(url: str) -> str:
+    """The line that lets requests to the host of a URL go past the proxy, beside those that do already."""
+    name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"  # the small letters win where both are there
+    hosts = filter(None, [os.environ.get(name), urlsplit(url).hostname])
+    return f"%env {name}={','.join(hosts)}"
 
 
 def load_openai() -> Any:
@@ -219,7 +259,8 @@ class _Guarded:
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             if not ipaddress.ip_address(address.split("%")[0]).is_loopback:
-                raise _offline(str(url), f"does not send to {url.host}, which is {address} here: another machine")
+                what = f"does not send to {url.host}, which is {address} here: another machine"
+                raise self._access.offence(str(url), what)
         return addresses
 
 
@@ -229,10 +270,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _offline(url: str, what: str) -> errors.Offline:
-    return errors.Offline(
-        f"The buddy is offline and {what}. Ask a model on this machine: %buddy /use Local, allow this host: "
-        f'%config Buddy.allowed_hosts = ["{host_of(url)}"], or let all requests out: %config Buddy.offline = False'
-    )

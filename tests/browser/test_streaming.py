@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -15,12 +15,6 @@ from tests.scripted_server import Answer, ScriptedServer, delta, event, reply
 LOAD = "import os\nos.environ['CODEBUDDY_BASE_URL'] = {url!r}\n%load_ext codebuddy_jupyter"
 SHOWN = "index => window.notebook.content.widgets[index].outputArea.node.innerText"
 PIECE = 9  # characters: splits tags, links and fences in the middle
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -33,13 +33,6 @@ def shared(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    """A scripted server of this test's own."""
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
 def kernel(shared: Callable[[], Kernel], server: ScriptedServer) -> Kernel:
     """A kernel with a new buddy that asks the scripted server."""
     kernel = shared()

@@ -125,6 +125,6 @@ def done(answer: Answer | None) -> None:
         When it did not answer in time.
     """
     if answer is None:
-        raise ConnectionError("it did not answer in time")
+        raise ConnectionError("it broke, or took too long")
     if answer.status != 200 or as_mapping(answer.body).get("error"):
         raise Complaint(answer.body, answer.status)

@@ -35,6 +35,10 @@ class KoboldCpp(Kind):
         """The command that starts it."""
         return "koboldcpp --model MODEL.gguf"
 
+    def loading(self, model: str) -> str:
+        """The command that starts it with another model."""
+        return self.start()
+
     def widen(self, model: str, tokens: int) -> str:
         """The command that starts it so."""
         return f"koboldcpp --model MODEL.gguf --contextsize {tokens}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from ...messages import Model
 from ..address import native_of
@@ -14,7 +15,7 @@ from .look import SILENCE, Look
 
 
 class LlamaCpp(Kind):
-    """llama.cpp, which serves one model under any name."""
+    """llama.cpp, which serves one model under any name, or as a router each of several under its own."""
 
     name: ClassVar[str] = "llama.cpp"
     ports: ClassVar[tuple[int, ...]] = (8080,)
@@ -28,34 +29,38 @@ class LlamaCpp(Kind):
         return str((await look.get(f"{native_of(url)}/props") or SILENCE).fields.get("build_info") or "")
 
     async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
-        """The model that it runs, with its window, size and what it can take."""
-        answer, props = await asyncio.gather(look.get(f"{url}/models"), look.get(f"{native_of(url)}/props"))
-        listed = (answer or SILENCE).list_of("data")
-        if listed is None:
-            return None
-        told = (props or SILENCE).fields
-        window = whole(as_mapping(told.get("default_generation_settings")).get("n_ctx"))
-        can = ["chat"]
-        can += ["tools"] if as_mapping(told.get("chat_template_caps")).get("supports_tools") else []
-        can += ["images"] if as_mapping(told.get("modalities")).get("vision") else []
-        return [_model(one, window, tuple(can) if told else ()) for one in listed]
+        """The model that it runs, or those that it could, with window, size and what each can take."""
+        listed = (await look.get(f"{url}/models") or SILENCE).list_of("data")
+        return None if listed is None else list(await asyncio.gather(*(_model(look, url, one) for one in listed)))
 
     def start(self) -> str:
         """The command that starts it."""
         return "llama-server -m MODEL.gguf --jinja"
+
+    def loading(self, model: str) -> str:
+        """The command that starts it with another model."""
+        return self.start()
 
     def widen(self, model: str, tokens: int) -> str:
         """The command that starts it so."""
         return f"llama-server -m MODEL.gguf --jinja -c {tokens}"
 
 
-def _model(entry: Mapping[str, Any], window: int | None, can: tuple[str, ...]) -> Model:
-    meta = as_mapping(entry.get("meta"))
+async def _model(look: Look, url: str, entry: Mapping[str, Any]) -> Model:
+    name, meta = str(entry.get("id") or ""), as_mapping(entry.get("meta"))
+    state = as_mapping(entry.get("status")).get("value")  # a router alone tells it, of each of its models
+    if state not in (None, "loaded"):
+        return Model(name, loaded=False)
+    which = "" if state is None else f"?{urlencode({'model': name, 'autoload': 'false'})}"
+    told = (await look.get(f"{native_of(url)}/props{which}") or SILENCE).fields
+    can = ["chat"]
+    can += ["tools"] if as_mapping(told.get("chat_template_caps")).get("supports_tools") else []
+    can += ["images"] if as_mapping(told.get("modalities")).get("vision") else []
     return Model(
-        str(entry.get("id") or ""),
-        window=window or whole(meta.get("n_ctx")),
+        name,
+        window=whole(as_mapping(told.get("default_generation_settings")).get("n_ctx")) or whole(meta.get("n_ctx")),
         loaded=True,
-        abilities=can,
+        abilities=tuple(can) if told else (),
         size=whole(meta.get("size")),
         max_window=whole(meta.get("n_ctx_train")),
     )

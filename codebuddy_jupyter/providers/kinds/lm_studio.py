@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ...errors import SettingError
 from ...messages import Model
 from ..address import native_of
-from ..complaint import Complaint, as_mapping
+from ..complaint import as_mapping
 from .base import Kind, abilities, done, whole
 from .look import SILENCE, Look
 
 TYPES = {"llm": ("chat",), "vlm": ("chat", "images"), "embedding": ("embeddings",), "embeddings": ("embeddings",)}
 ABILITIES = {"tool_use": "tools", "trained_for_tool_use": "tools", "vision": "images", "reasoning": "reasoning"}
+UNEXPECTED = "Unexpected endpoint or method"
+"""What it says to a path that it does not know, with a status of 200."""
 
 
 class LMStudio(Kind):
@@ -30,7 +33,7 @@ class LMStudio(Kind):
         is_new = new and all("loaded_instances" in one for one in new)
         is_old = old and all("state" in one and "type" in one for one in old)
         banner = await look.get(f"{native_of(url)}/")
-        is_empty = "Unexpected endpoint or method" in str((banner or SILENCE).body)
+        is_empty = UNEXPECTED in str((banner or SILENCE).body)
         return "" if is_new or is_old or is_empty else None
 
     async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
@@ -58,7 +61,12 @@ class LMStudio(Kind):
 
     async def load(self, look: Look, url: str, model: str, seconds: float) -> None:
         """Load a model; from 0.4."""
-        done(await look.post(f"{native_of(url)}/api/v1/models/load", {"model": model}, seconds))
+        answer = await look.post(f"{native_of(url)}/api/v1/models/load", {"model": model}, seconds)
+        if UNEXPECTED in str((answer or SILENCE).body):
+            raise SettingError(
+                f"This version of LM Studio cannot be told to load a model. Do it there: lms load {model}"
+            )
+        done(answer)
 
     async def unload(self, look: Look, url: str, model: str) -> None:
         """Unload every instance of a model; from 0.4."""
@@ -66,7 +74,7 @@ class LMStudio(Kind):
         entry = next((one for one in new or [] if one.get("key") == model), {})
         running = [as_mapping(one).get("id") for one in entry.get("loaded_instances") or []]
         if not running:
-            raise Complaint(f"{model} is not loaded")
+            raise SettingError(f"{model} is not loaded at {url}, as far as it tells. See: %buddy /models")
         for instance in running:
             done(await look.post(f"{native_of(url)}/api/v1/models/unload", {"instance_id": instance}))
 

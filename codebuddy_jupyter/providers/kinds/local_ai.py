@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar
 
+from ...errors import SettingError
 from ...messages import Model
 from ..address import native_of
+from ..complaint import Complaint
 from .base import Kind, done
 from .look import SILENCE, Look
 
@@ -17,6 +19,7 @@ class LocalAI(Kind):
     name: ClassVar[str] = "LocalAI"
     example: ClassVar[str] = "llama-3.2-3b-instruct:q4_k_m"
     ports: ClassVar[tuple[int, ...]] = (8080,)
+    can_load: ClassVar[bool] = True
     can_unload: ClassVar[bool] = True
 
     async def recognise(self, look: Look, url: str) -> str | None:
@@ -54,6 +57,17 @@ class LocalAI(Kind):
     def widen(self, model: str, tokens: int) -> str:
         """What to write in the file of the model."""
         return f"context_size: {tokens}  # in models/{model}.yaml, then start LocalAI again"
+
+    def loading(self, model: str) -> str:
+        """The command that loads a model."""
+        return f"%buddy /load {model}"
+
+    async def load(self, look: Look, url: str, model: str, seconds: float) -> None:
+        """Load a model; older versions have no such order (https://localai.io/docs/features/backend-monitor)."""
+        answer = await look.post(f"{native_of(url)}/backend/load", {"model": model}, seconds)
+        if answer is not None and answer.status in (404, 405) and not Complaint(answer.body, 404).is_missing_model():
+            raise SettingError("This version of LocalAI cannot be told to load a model. A question to it does that")
+        done(answer)
 
     async def unload(self, look: Look, url: str, model: str) -> None:
         """End the process that runs a model."""

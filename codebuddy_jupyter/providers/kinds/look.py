@@ -49,11 +49,14 @@ class Look:
         An asynchronous client of the http library.
     seconds
         How long an answer may take.
+
+    ``met_silence`` tells whether some request was not answered.
     """
 
     def __init__(self, http: Any, seconds: float = PATIENCE) -> None:
         self.http = http
         self.seconds = seconds
+        self.met_silence = False
         self._got: dict[str, asyncio.Task[Answer | None]] = {}
 
     async def get(self, url: str) -> Answer | None:
@@ -113,6 +116,7 @@ class Look:
             ):
                 return Answer(response.status_code, dict(response.headers), parsed(await _body(response)))
         except broken():  # TimeoutError is an OSError
+            self.met_silence = True
             return None
 
 

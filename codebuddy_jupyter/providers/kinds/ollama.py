@@ -8,9 +8,10 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from ...errors import ModelNotFound
 from ...messages import Model
 from ..address import native_of
-from ..complaint import Complaint, as_mapping
+from ..complaint import Complaint, as_mapping, shortened
 from .base import Kind, Progress, abilities, done, whole
 from .look import SILENCE, Look
 
@@ -77,7 +78,7 @@ class Ollama(Kind):
         async with aclosing(look.lines(f"{native_of(url)}/api/pull", {"model": model, "stream": True})) as lines:
             async for line in lines:
                 if line.get("error"):
-                    raise Complaint(line["error"], whole(line.get("status")))
+                    raise _not_fetched(model, Complaint(line["error"], whole(line.get("status"))))
                 done_yet, total = whole(line.get("completed")) or 0, whole(line.get("total")) or 0
                 progress(str(line.get("status") or ""), done_yet, total)
                 is_whole = line.get("status") == "success"
@@ -103,6 +104,15 @@ class Ollama(Kind):
         running = (answer or SILENCE).list_of("models") or []
         found = next((one for one in running if one.get("name") in (model, f"{model}:latest")), {})
         return whole(found.get("context_length"))
+
+
+def _not_fetched(model: str, complaint: Complaint) -> Exception:
+    if "does not exist" not in complaint.words:
+        return complaint
+    return ModelNotFound(
+        f"Ollama finds no model {model} to fetch ({shortened(complaint.words)}). "
+        "See how it is called at https://ollama.com/library, then: %buddy /pull NAME"
+    )
 
 
 async def _generate(look: Look, url: str, body: Mapping[str, Any], seconds: float) -> None:

@@ -34,6 +34,10 @@ class VLLM(Kind):
         """The command that starts it."""
         return "vllm serve MODEL"
 
+    def loading(self, model: str) -> str:
+        """The command that starts it with another model."""
+        return f"vllm serve {model}"
+
     def widen(self, model: str, tokens: int) -> str:
         """The command that starts it so."""
         return f"vllm serve {model} --max-model-len {tokens}"
