@@ -12,7 +12,7 @@ endif
 # What Colab pins, and the oldest of what we depend on.
 PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
 # The rooms whose tests need nothing beyond that.
-ROOMS := address any_stream buddy chat chat_stream cloud commands errors local loop markdown openai_chat options patience prompts settings show transport
+ROOMS := address any_stream buddy chat chat_stream cloud commands completion context draft envelope errors export failure fit local loop markdown observer openai_chat options outputs patience preview prompts relevance saved secrets session settings show snapshot store tokens transport
 
 .PHONY: demo test bench docs clean
 

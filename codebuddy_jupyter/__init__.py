@@ -8,14 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import aask, ask, save
+    from .api import aask, ask, describe, save
     from .chat import Reply
     from .errors import BuddyError
 
 __version__ = "0.1.0"
-__all__ = ["BuddyError", "Reply", "aask", "ask", "load_ipython_extension", "save", "unload_ipython_extension"]
+__all__ = [
+    "BuddyError",
+    "Reply",
+    "aask",
+    "ask",
+    "describe",
+    "load_ipython_extension",
+    "save",
+    "unload_ipython_extension",
+]
 
-_HOMES = {"BuddyError": "errors", "Reply": "chat", "aask": "api", "ask": "api", "save": "api"}
+_HOMES = {"BuddyError": "errors", "Reply": "chat", "aask": "api", "ask": "api", "describe": "api", "save": "api"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .buddy import Buddy
 from .chat import Reply
 from .options import Options
 from .show import Display
+
+T = TypeVar("T", bound=Callable[[Any], str | Awaitable[str]])
 
 
 def ask(
@@ -23,6 +25,7 @@ def ask(
     max_tokens: int | None = None,
     format: str = "markdown",
     new: bool = False,
+    context: str = "",
     extra: Mapping[str, Any] | None = None,
 ) -> Reply:
     """Ask the model; the request starts when the reply is first looked at.
@@ -32,11 +35,9 @@ def ask(
     Parameters
     ----------
     prompt
-        The question, sent as it is.
-    model
-        A model, ``provider/model`` or ``provider:model``; empty: as the settings say.
-    provider
-        A provider's name, in any case; empty: as the settings say.
+        The question, sent as it is: braces and mentions stay as they are.
+    model, provider
+        A model, ``provider/model`` or ``provider:model``, and a provider's name; empty: as the settings say.
     system
         What the model is told first; None: ``Buddy.system_prompt``.
     temperature
@@ -47,6 +48,8 @@ def ask(
         How the answer shall look: markdown, text, code, json, html or math.
     new
         Begin a new conversation with this question.
+    context
+        What of the notebook is told: auto, none, or a list of sections; empty: as the settings say.
     extra
         Any other field of the request, by its wire name.
 
@@ -69,6 +72,7 @@ def ask(
         extra=extra or {},
         format=format,
         new=new,
+        context=context,
     )
     return _buddy().ask(prompt, options)
 
@@ -82,6 +86,30 @@ async def aask(prompt: str, **options: Any) -> Reply:
         For whatever goes wrong.
     """
     return await ask(prompt, **options).aresult()
+
+
+def describe(kind: type) -> Callable[[T], T]:
+    """Have a function tell the model what the instances of a class are: ``@buddy.describe(MyType)``.
+
+    The function gets the object and returns a short text, without the values in it. A plain function has a quarter of a
+    second; an ``async`` one is awaited on the kernel's own event loop. One that fails costs its description only.
+
+    Parameters
+    ----------
+    kind
+        The class; classes derived from it are meant, too.
+
+    Raises
+    ------
+    TypeError
+        When it is no class.
+    """
+
+    def registered(function: T) -> T:
+        _buddy().observer.describers.register(kind, function)
+        return function
+
+    return registered
 
 
 def save() -> Path:

@@ -5,29 +5,70 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import traitlets
-from traitlets import Bool, List, Unicode, validate
+from traitlets import Bool, Int, List, Unicode, validate
 from traitlets.config import Config
 
 from . import prompts
-from .chat import Chat, Reply, Tokens, Turn
+from .chat import Chat, Reply, Turn
+from .chats import MOST_ASKED, Chats
+from .context.fit import Measure
+from .context.items import Snapshot
+from .context.mentions import find_mentions, unescaped
+from .context.observer import Observer
+from .draft import Asking, Draft, Room, conversation, draft
 from .errors import BuddyError, PromptError, PromptTooLong, ProviderError, SettingError, Unreachable
 from .loop import Loop
-from .messages import Chunk, Request, Usage
-from .options import Options
+from .messages import Chunk, Message, Request, Usage
+from .options import Options, sections_of
 from .providers.base import Provider
 from .providers.registry import Registry
 from .settings import Configured, SavedSettings
+from .tokens import Tokens
 
 ASSUMED_WINDOW = 4096  # tokens, where no server tells: what Ollama gives a model on most laptops
 ROOM = 1024  # tokens kept free for the answer, at most a quarter of the window
 LARGEST_WINDOW = 1_000_000  # tokens, where no server tells: more than that is refused without asking
+ATTEMPTS = 12  # at making a prompt shorter that a server finds too long
+TIGHT = 0.5  # of the room for a prompt: below that, an estimate of its length is good enough
+SURE = 500  # tokens; a server that says it read less does not count what it read before, or counts wrongly
 MOST_BYTES_PER_TOKEN = 8  # no tokenizer does better on a long text, so a longer prompt is surely too long
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question: as it stands in the conversation, as it is sent, and what was seen of the notebook with it."""
+
+    prompt: str
+    text: str
+    options: Options
+    seen: Snapshot
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who is asked, how, and what."""
+
+    name: str
+    provider: Provider
+    model: str
+    window: int | None
+    asking: Asking
+    temperature: float | None
+    max_tokens: int | None
+    extra: Mapping[str, Any]
+
+    @property
+    def tokens(self) -> Tokens:
+        """How this model's tokens are counted."""
+        return self.asking.tokens
 
 
 class Buddy(Configured):
@@ -54,6 +95,21 @@ class Buddy(Configured):
     allowed_hosts = List(
         Unicode(), help='Hosts that may be asked even when offline: names, or names with ports, as ["gpu.lan:8000"].'
     ).tag(config=True)
+    context = Unicode(
+        "auto", help="What of the notebook is told: auto, none, or a list of outline, cells, outputs, variables, error."
+    ).tag(config=True)
+    context_tokens = Int(8192, min=0, help="The most tokens of the notebook that one question carries.").tag(
+        config=True
+    )
+    share_values = Bool(False, help="Tell the variables' values too, not only their names, types and shapes.").tag(
+        config=True
+    )
+    blank_secrets = Bool(
+        True, help="Blank keys, tokens and passwords in all that is sent. Off: they are sent as they stand."
+    ).tag(config=True)
+    keep_chats = Bool(
+        True, help="Keep a notebook's conversations on this machine's disk, so that they outlive the kernel."
+    ).tag(config=True)
     system_prompt = Unicode(prompts.SYSTEM, help="What the model is told before every question.").tag(config=True)
 
     def __init__(
@@ -66,7 +122,9 @@ class Buddy(Configured):
         parent: Any = None,
     ) -> None:
         self.loop = Loop()
-        self.chat = Chat()
+        self.tokens: defaultdict[str, Tokens] = defaultdict(Tokens)
+        self.observer = Observer()
+        self.chats = Chats(self.loop, self._notebook, lambda: self.keep_chats, display)
         self.registry = registry or Registry()
         self.display = display
         self._providers: dict[str, Provider] = {}
@@ -82,6 +140,14 @@ class Buddy(Configured):
             return self.registry.name(proposal["value"])
         except SettingError as error:
             raise traitlets.TraitError(str(error)) from error
+
+    @validate("context")
+    def _context_is_known(self, proposal: Mapping[str, Any]) -> str:
+        try:
+            sections_of(proposal["value"])
+        except SettingError as error:
+            raise traitlets.TraitError(str(error)) from error
+        return str(proposal["value"])
 
     def provider_named(self, name: str) -> Provider:
         """The provider of this name, one instance each.
@@ -149,33 +215,95 @@ class Buddy(Configured):
                 f"switch first (%buddy /use {other}), or name it in the options (-p {other} -m …). ({error})"
             ) from error
 
-    def ask(self, prompt: str, options: Options | None = None) -> Reply:
+    def ask(self, prompt: str, options: Options | None = None, names: Mapping[str, Any] | None = None) -> Reply:
         """A reply to a prompt, within the conversation. The request starts when the reply is first looked at.
+
+        The notebook is looked at now, in the caller's thread: what is sent is what the user saw when asking.
+
+        Parameters
+        ----------
+        prompt
+            The question. Without ``names`` it is sent as it is.
+        options
+            What this question sets for itself.
+        names
+            The variables that ``{name}`` in the prompt stands for. With it, ``@name`` attaches things, too.
 
         Raises
         ------
         PromptError
-            When the prompt is empty.
+            When the prompt is empty, or names what is not there.
         SettingError
             When an option is not right.
         """
         options = options or Options()
-        if not prompt.strip():
-            raise PromptError("There is nothing to ask. Type a question: %buddy why is df empty after the merge?")
+        question = self._question(prompt, options, names)
         return Reply(
-            prompt, lambda reply: self._chunks(prompt, options, reply), self.loop, self.display, options.format
+            question.prompt, lambda reply: self._chunks(question, reply), self.loop, self.display, options.format
         )
+
+    def preview(
+        self, prompt: str, options: Options | None = None, names: Mapping[str, Any] | None = None
+    ) -> tuple[Draft, Provider, str]:
+        """What `ask` would send first for this prompt, and what it would leave out; nothing is sent.
+
+        The server is asked for its model and its window, where that is not known yet.
+
+        Returns
+        -------
+        tuple
+            What would be sent, and the provider and the model that would be asked.
+
+        Raises
+        ------
+        BuddyError
+            As for `ask`.
+        """
+        question = self._question(prompt, options or Options(), names, empty=True)
+        return self.loop.run(self._preview(question))
+
+    def _question(
+        self, prompt: str, options: Options, names: Mapping[str, Any] | None, *, empty: bool = False
+    ) -> Question:
+        if not (prompt.strip() or empty):
+            raise PromptError("There is nothing to ask. Type a question: %buddy why is df empty after the merge?")
+        mentions = find_mentions(prompt) if names is not None else []
+        if names is not None:
+            prompt = prompts.interpolate(unescaped(prompt), names)
+        sections = sections_of(options.context or self.context)
+        seen = self.observer.look(prompt, sections, mentions, share_values=self.share_values)
+        return Question(prompt, _with_wish(prompt, options.format), options, seen)
+
+    @property
+    def chat(self) -> Chat:
+        """The conversation that goes on: what the notebook's last one was, until another is chosen or begun."""
+        return self.chats.current
 
     def reset(self) -> int:
         """Begin a new conversation; gives the number of turns of the old one."""
-        old, self.chat = self.chat, Chat(tokens=self.chat.tokens)
-        return len(old.turns)
+        turns = len(self.chat.turns)
+        self.chats.new()
+        return turns
+
+    def blanked(self, text: str) -> str:
+        """The text without the secrets in it, as far as they can be told."""
+        return self.observer.measure(len, blank=True).blank(text)[0]
+
+    def _notebook(self) -> Path | None:
+        return self.observer.session.path() if self.observer.session else None
+
+    def _keep(self, chat: Chat, turn: Turn) -> None:
+        self.chats.keep(chat, turn, self.blanked(turn.reply.prompt[:MOST_ASKED]))
 
     def needed(self) -> int:
         """How many tokens the next question takes, about: what was said so far, and the room for an answer."""
-        turns = self.chat.turns
-        messages, _ = self.chat.fit(turns, self.system_prompt, "", LARGEST_WINDOW)
-        return self.chat.tokens.total(messages) + ROOM
+        system = Message("system", self.system_prompt)
+        model = self.chat.turns[-1].reply.model if self.chat.turns else ""
+        tokens = self.tokens[model]
+        return tokens.total([system, *conversation(self.chat.turns, self._measure(tokens))]) + ROOM
+
+    def _measure(self, tokens: Tokens) -> Measure:
+        return self.observer.measure(tokens.count, blank=self.blank_secrets)
 
     def save(self) -> Path:
         """Save the settings as they are now as the user's defaults; gives the file. Keys are not in it."""
@@ -189,88 +317,139 @@ class Buddy(Configured):
     def warm(self) -> None:
         """Do ahead what a first question would wait for, such as slow imports; meant for a background thread."""
         self.registry.discover()
+        self.observer.warm()
         with suppress(BuddyError):  # the first question will say it
             self.current().warm()
 
     def close(self) -> None:
         """Stop what is asked, give back connections and processes, and end the background loop."""
-        for turn in list(self.chat.turns):
-            turn.reply.close()
+        self.chats.stop()
         try:
             self.loop.run(self._close_providers())
         finally:
             self.loop.stop()
+            self.chats.close()
 
     async def _close_providers(self) -> None:
         providers = list(self._providers.values())
         await asyncio.gather(*(provider.close() for provider in providers), return_exceptions=True)
 
-    async def _chunks(self, prompt: str, options: Options, reply: Reply) -> AsyncIterator[Chunk]:
+    async def _chunks(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
         try:
-            async with aclosing(cast(Any, self._answer(prompt, options, reply))) as chunks:
+            async with aclosing(cast(Any, self._answer(question, reply))) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except Unreachable as error:
             raise await self.provider_named(reply.provider or self.provider).instead(error) from error.__cause__
 
-    async def _answer(self, prompt: str, options: Options, reply: Reply) -> AsyncIterator[Chunk]:
-        if options.new:
-            self.reset()
-        chat, question = self.chat, _with_wish(prompt, options.format)
-        chat.turns.append(Turn(question, reply))
-        reply.provider, provider, model = await self.resolve(options)
-        reply.model = await provider.choose(model)
-        window = await provider.window(reply.model)
-        earlier = turns = chat.before(reply)
-        while True:
-            request, left_out = self._request(question, options, provider, reply.model, turns, window)
-            turns = turns[left_out:]
+    async def _answer(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
+        chat = self.chats.new() if question.options.new else self.chats.current
+        turn = Turn(question.text, reply)
+        chat.turns.append(turn)
+        self._keep(chat, turn)
+        asked = await self._asked(question, reply)
+        earlier = chat.before(reply)
+        made = await self._made(asked, earlier)
+        for attempt in range(ATTEMPTS):
+            turn.message, turn.known, turn.before = made.question, made.news.known, made.before
             try:
-                async with aclosing(cast(Any, provider.stream(request))) as chunks:
+                async with aclosing(cast(Any, asked.provider.stream(_request(asked, made)))) as chunks:
                     async for chunk in chunks:
                         yield chunk
-                        if chunk.usage and (note := _count(chat.tokens, request, chunk.usage, window)):
-                            yield Chunk(
-                                note=f"{note}{self._widening(provider, reply.model, earlier, question, window)}"
-                            )
+                        if chunk.usage and (note := _count(asked, made, chunk.usage, earlier)):
+                            yield Chunk(note=f"{note}{self._widening(asked, earlier)}")
                 break
             except PromptTooLong as error:
-                if not turns or reply.first is not None:
-                    widening = self._widening(provider, reply.model, [], question, error.window or window)
+                if reply.first is not None or not made.can_shrink or attempt == ATTEMPTS - 1:
+                    widening = self._widening(asked, [], error.window)
                     if not widening:
                         raise
                     raise PromptTooLong(f"{error}.{widening}", tokens=error.tokens, window=error.window) from error
-                chat.tokens.learn(request.messages, error.tokens)
-                # One that tells its window is fitted to; without that, halving gets there in a few requests.
-                window, turns = error.window or window, turns[1 if error.window else (len(turns) + 1) // 2 :]
-        if len(turns) < len(earlier):
-            note = _left_out(len(earlier) - len(turns), window)
-            yield Chunk(note=f"{note}{self._widening(provider, reply.model, earlier, question, window)}")
+                asked.tokens.learn(made.messages, error.tokens)
+                made = self._smaller(asked, earlier, made, error.window)
+        for note in (*self._notes(asked, earlier, made), *self.chats.notes()):
+            yield Chunk(note=note)
 
-    def _widening(self, provider: Provider, model: str, turns: list[Turn], question: str, window: int | None) -> str:
-        """How to give the model a window in which all has room, where a command for that is known."""
-        messages, _ = self.chat.fit(turns, self.system_prompt, question, LARGEST_WINDOW)
-        needed = max(self.chat.tokens.total(messages) + ROOM, 2 * (window or ASSUMED_WINDOW))
-        command = provider.widen(model, 1 << (needed - 1).bit_length())
-        return f" To widen it: {command}" if command else ""
+    async def _preview(self, question: Question) -> tuple[Draft, Provider, str]:
+        try:
+            asked = await self._asked(question)
+        except Unreachable:  # what would be sent can be told all the same, for a window that is assumed
+            name, provider, model = await self.resolve(question.options)
+            asked = self._asking(question, name, provider, model or provider.model or "its model", None)
+        made = await self._made(asked, [] if question.options.new else self.chat.before(None))
+        return made, asked.provider, asked.model
 
-    def _request(
-        self, question: str, options: Options, provider: Provider, model: str, turns: list[Turn], window: int | None
-    ) -> tuple[Request, int]:
-        if len(question) > (window or LARGEST_WINDOW) * MOST_BYTES_PER_TOKEN:
+    async def _asked(self, question: Question, reply: Reply | None = None) -> Asked:
+        """Who is asked, and with which window; the reply is told who it is as soon as that is known."""
+        options = question.options
+        name, provider, model = await self.resolve(options)
+        if reply is not None:
+            reply.provider = name
+        model = await provider.choose(model)
+        if reply is not None:
+            reply.model = model
+        window = await provider.window(model)
+        if len(question.text) > (window or LARGEST_WINDOW) * MOST_BYTES_PER_TOKEN:
             room = f", and its window is {window:,} tokens" if window else ""
             raise PromptTooLong(
-                f"The prompt is too long for {model}: {len(question):,} characters{room}. "
+                f"The prompt is too long for {model}: {len(question.text):,} characters{room}. "
                 "Shorten the prompt, or choose a model with a larger window: %buddy /models",
                 window=window,
             )
+        return self._asking(question, name, provider, model, window)
+
+    def _asking(self, question: Question, name: str, provider: Provider, model: str, window: int | None) -> Asked:
+        options, tokens = question.options, self.tokens[model]
         system = self.system_prompt if options.system is None else options.system
-        max_tokens = options.max_tokens or provider.max_tokens
-        window = window or ASSUMED_WINDOW
-        budget = window - min(max_tokens or ROOM, window // 4)
-        messages, left_out = self.chat.fit(turns, system, question, budget)
+        asking = Asking(question.text, system, question.seen, tokens, self._measure(tokens))
         temperature = provider.temperature if options.temperature is None else options.temperature
-        return Request(messages, model, temperature, max_tokens, options.extra), left_out
+        max_tokens = options.max_tokens or provider.max_tokens
+        return Asked(name, provider, model, window, asking, temperature, max_tokens, options.extra)
+
+    async def _made(self, asked: Asked, earlier: list[Turn]) -> Draft:
+        """The messages to send first; where they may not fit, the server's own tokenizer is asked, once."""
+        made = draft(asked.asking, earlier, self._room(asked))
+        if made.question.images:
+            abilities = await asked.provider.abilities(asked.model)
+            if abilities and "images" not in abilities:
+                raise PromptError(f"{asked.model} takes no images. Choose a model that does: %buddy /models")
+        if asked.tokens.learned or made.tokens < made.room.prompt * TIGHT:
+            return made
+        count = await asked.provider.count(asked.model, made.question.text)
+        asked.tokens.learn_text(made.question.text, count)
+        return draft(asked.asking, earlier, self._room(asked)) if count else made
+
+    def _smaller(self, asked: Asked, earlier: list[Turn], made: Draft, window: int | None) -> Draft:
+        """A draft for a server that found the last one too long: for the window that it told, else of half the size."""
+        room = made.room
+        if window and window < (room.window or LARGEST_WINDOW):
+            room = self._room(replace(asked, window=window))
+        else:
+            most = asked.tokens.total(made.messages) // 2
+            room = replace(room, prompt=min(room.prompt, most))
+        return draft(asked.asking, earlier, room, cut=True)
+
+    def _room(self, asked: Asked) -> Room:
+        window = asked.window or ASSUMED_WINDOW
+        return Room(
+            asked.window, ASSUMED_WINDOW, window - min(asked.max_tokens or ROOM, window // 4), self.context_tokens
+        )
+
+    def _notes(self, asked: Asked, earlier: list[Turn], made: Draft) -> Iterator[str]:
+        """Lines for the user about what was left out, and how the model can be given room for it."""
+        cut = made.before is not None
+        lines = [*([_cut_short(made)] if cut else []), *made.notes]
+        tight = cut or (made.news.left_out and made.room.notebook > made.room.prompt)
+        widening = self._widening(asked, earlier, made.room.window) if tight else ""
+        for number, line in enumerate(lines):
+            yield f"{line}{widening if number == 0 else ''}"
+
+    def _widening(self, asked: Asked, turns: list[Turn], window: int | None = None) -> str:
+        """How to give the model a window in which all has room, where a command for that is known."""
+        all_of_it = draft(asked.asking, turns, Room(None, LARGEST_WINDOW, LARGEST_WINDOW, self.context_tokens))
+        needed = max(all_of_it.tokens + ROOM, 2 * (window or asked.window or ASSUMED_WINDOW))
+        command = asked.provider.widen(asked.model, 1 << (needed - 1).bit_length())
+        return f" To widen it: {command}" if command else ""
 
 
 def split_model(text: str) -> tuple[str, str]:
@@ -284,21 +463,35 @@ def _with_wish(prompt: str, format: str) -> str:
     return f"{prompt}\n\n{wish}" if wish else prompt
 
 
-def _count(tokens: Tokens, request: Request, usage: Usage, window: int | None) -> str:
-    """Learn from what the server counted; a line for the user where it must have left out a part of the prompt."""
-    sent, counted = tokens.total(request.messages), usage.prompt_tokens
-    # Some take the room of the answer from the prompt.
-    room = window - (request.max_tokens or 0) if window else ASSUMED_WINDOW
-    if counted and sent > room and counted < sent / 2:
+def _request(asked: Asked, made: Draft) -> Request:
+    return Request(made.messages, asked.model, asked.temperature, asked.max_tokens, asked.extra)
+
+
+def _count(asked: Asked, made: Draft, usage: Usage, earlier: list[Turn]) -> str:
+    """Learn from what the server counted; a line for the user where it must have left out a part of the prompt.
+
+    Half of the estimate is surely too little, and a conversation that only grew cannot have become shorter; what is
+    left of a prompt that was cut fills a window, so it is never small.
+    """
+    sent, counted = asked.tokens.total(made.messages), usage.prompt_tokens
+    # What a kept turn was sent with, the notebook, is not sent with it again.
+    grew = earlier and earlier[-1].message is not None and made.before is None
+    before = earlier[-1].reply if grew else None
+    least = before.usage.prompt_tokens if before and before.model == asked.model else None
+    if counted and counted >= SURE and (counted < sent / 2 or counted < (least or 0)):
         return f"The server seems to have cut the prompt: about {sent:,} tokens were sent, and it read {counted:,}."
-    tokens.learn(request.messages, counted)
+    asked.tokens.learn(made.messages, counted)
     return ""
 
 
-def _left_out(turns: int, window: int | None) -> str:
-    what = "The oldest turn was" if turns == 1 else f"The {turns} oldest turns were"
-    size = f"{window:,}" if window else f"an assumed {ASSUMED_WINDOW:,}"
-    return f"{what} left out: the conversation no longer fits the model's window of {size} tokens."
+def _cut_short(made: Draft) -> str:
+    """The line about a conversation that was cut to the latest turns."""
+    size = f"{made.room.window:,}" if made.room.window else f"an assumed {ASSUMED_WINDOW:,}"
+    why = f"the conversation no longer fits the model's window of {size} tokens."
+    if not made.turns_left_out:
+        return f"What was told of the notebook before is told anew: {why}"
+    turns = made.turns_left_out
+    return f"{'The oldest turn was' if turns == 1 else f'The {turns} oldest turns were'} left out: {why}"
 
 
 def _default_settings_path() -> Path:

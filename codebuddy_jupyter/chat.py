@@ -6,20 +6,22 @@ import asyncio
 import concurrent.futures
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, cast
 
-from .errors import PromptTooLong, Stopped
+from .context.fit import Known
+from .errors import CutOff, PromptTooLong, Stopped
 from .loop import SLICE, Loop
 from .messages import Chunk, Message, ToolCall, Usage
 
 Source = Callable[["Reply"], AsyncIterator[Chunk]]
 
 STOPPED = "Stopped. What had come is kept."
-MESSAGE_BYTES = 16  # what a chat template adds to a message, roughly
+TITLE = 60  # characters
 
 
 class Reply:
@@ -65,6 +67,24 @@ class Reply:
         self._future: concurrent.futures.Future[None] | None = None
         self._news = threading.Condition()
         self._done = threading.Event()
+        self._to_call: list[Callable[[], None]] = []
+
+    @classmethod
+    def ended_as(
+        cls,
+        prompt: str,
+        chunk: Chunk,
+        loop: Loop,
+        *,
+        whole: bool,
+        display: Callable[[Reply], None] | None = None,
+        format: str = "markdown",
+    ) -> Reply:
+        """A reply that is over already: one chunk holds all that was kept of it, be that ``whole`` or not."""
+        reply = cls(prompt, _nothing_more, loop, display, format)
+        reply.chunks.append(chunk)
+        reply._end(None if whole else CutOff("This answer broke off. What had come is kept."))
+        return reply
 
     def start(self) -> Reply:
         """Send the request, if that has not been done yet."""
@@ -128,6 +148,14 @@ class Reply:
         if not tokens or self.first is None or self.ended is None or self.ended - self.first < 0.05:
             return None
         return tokens / (self.ended - self.first)
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Have something called when the reply has ended, in whatever thread ends it; at once where it has."""
+        with self._news:
+            if not self.done:
+                self._to_call.append(call)
+                return
+        call()
 
     def wait(self, timeout: float, beyond: int | None = None) -> bool:
         """Wait until the reply is done or, with ``beyond``, has more than that many chunks; at most ``timeout`` s."""
@@ -244,50 +272,48 @@ class Reply:
             self.error = error
             self._done.set()
             self._news.notify_all()
+            calls, self._to_call = self._to_call, []
+        for call in calls:
+            call()
 
 
-class Tokens:
-    """Estimates how many tokens a text has, and learns from what servers count."""
-
-    def __init__(self) -> None:
-        self.bytes_per_token = 3.5
-
-    def count(self, text: str) -> int:
-        """The estimate, in tokens."""
-        return int(_size(text) / self.bytes_per_token) + 1
-
-    def total(self, messages: tuple[Message, ...]) -> int:
-        """The estimate for whole messages, in tokens."""
-        return int(_whole_size(messages) / self.bytes_per_token)
-
-    def learn(self, messages: tuple[Message, ...], tokens: int | None) -> None:
-        """Take note that the server counted ``tokens`` for these messages."""
-        size = _whole_size(messages)
-        if tokens and size > 200:
-            self.bytes_per_token = min(8.0, max(0.5, size / tokens))
+async def _nothing_more(reply: Reply) -> AsyncIterator[Chunk]:
+    return
+    yield Chunk()
 
 
-def _whole_size(messages: tuple[Message, ...]) -> int:
-    return sum(_size(message.text) + MESSAGE_BYTES for message in messages)
+def titled(question: str) -> str:
+    """How a conversation that begins with this question is called."""
+    line = " ".join(question.split(maxsplit=TITLE)[:TITLE])
+    return line if len(line) <= TITLE else f"{line[: TITLE - 1].rstrip()}…"
 
 
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
+def _new_id() -> str:
+    return uuid.uuid4().hex
 
 
 @dataclass
 class Turn:
-    """A question and its reply."""
+    """A question and its reply.
+
+    ``question`` is what was typed; ``message`` is what was sent for it, with what is new in the notebook, and ``known``
+    what the model was told by that. ``before`` holds the messages that stand before it where the conversation was cut
+    for it; None: those of the turns before it. ``asked`` is in seconds since 1970.
+    """
 
     question: str
     reply: Reply
+    message: Message | None = None
+    known: Known = field(default_factory=Known)
+    before: tuple[Message, ...] | None = None
+    id: str = field(default_factory=_new_id)
+    asked: float = field(default_factory=time.time)
 
     def answer(self) -> str:
         """What is sent as the assistant's message: never empty, never its reasoning, with a mark where it broke off."""
-        text = self.reply.text.strip()
         if self.reply.done and self.reply.error is None:
-            return text or "(This answer has no text.)"
-        return f"{text}\n\n(This answer broke off.)".strip()
+            return self.reply.text.strip() or "(This answer has no text.)"
+        return f"{self.reply.text.strip()}\n\n(This answer broke off.)".strip()
 
 
 @dataclass
@@ -295,34 +321,14 @@ class Chat:
     """A conversation: it only grows at its end."""
 
     turns: list[Turn] = field(default_factory=list)
-    tokens: Tokens = field(default_factory=Tokens)
+    id: str = field(default_factory=_new_id)
 
-    def before(self, reply: Reply) -> list[Turn]:
-        """The turns that came before this reply's, without those whose question did not fit the window by itself."""
+    @property
+    def title(self) -> str:
+        """How it is called in a list: the start of its first question."""
+        return titled(self.turns[0].reply.prompt) if self.turns else ""
+
+    def before(self, reply: Reply | None) -> list[Turn]:
+        """The turns before this reply's (None: before a next one), without those whose question did not fit."""
         earlier = takewhile(lambda turn: turn.reply is not reply, self.turns)
         return [turn for turn in earlier if not isinstance(turn.reply.error, PromptTooLong)]
-
-    def fit(self, turns: list[Turn], system: str, question: str, budget: int) -> tuple[tuple[Message, ...], int]:
-        """The messages to send for a question after these turns, within a budget of tokens.
-
-        The oldest turns go first, whole. System message and question always stay.
-
-        Returns
-        -------
-        tuple
-            The messages, and how many turns were left out.
-        """
-        left = budget - self.tokens.count(system) - self.tokens.count(question)
-        kept: list[Message] = []
-        for number, turn in enumerate(reversed(turns)):
-            pair = [Message("user", turn.question), Message("assistant", turn.answer())]
-            left -= sum(self.tokens.count(message.text) for message in pair)
-            if left < 0:
-                return _conversation(system, kept, question), len(turns) - number
-            kept = pair + kept
-        return _conversation(system, kept, question), 0
-
-
-def _conversation(system: str, turns: list[Message], question: str) -> tuple[Message, ...]:
-    first = [Message("system", system)] if system.strip() else []
-    return (*first, *turns, Message("user", question))

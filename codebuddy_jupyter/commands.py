@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
+from . import prompts
 from .buddy import Buddy
+from .chat import titled
 from .doctor import examine
-from .errors import SettingError, Unreachable
+from .errors import PromptError, SettingError, Unreachable
+from .export import export
 from .markdown import escape, fence
 from .messages import Model
 from .options import Options
+from .preview import preview
 from .providers.base import Provider
 from .report import Report, versions
 
@@ -30,13 +36,40 @@ def run(buddy: Buddy, line: str, progress: Progress) -> str:
     name, rest = [*line.strip().removeprefix("/").split(None, 1), "", ""][:2]
     command = COMMANDS.get(name.lower())
     if command is None:
-        near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name.lower(), [*COMMANDS, *TASKS], n=1, cutoff=0.5)
         hint = f"did you mean /{near[0]}?" if near else "see %buddy /help."
         raise SettingError(f"There is no command /{name}: {hint} (To ask about a path, put a word before it.)")
     try:
         return command(buddy, rest.strip(), progress)
     except Unreachable as error:
         raise buddy.loop.run(buddy.current().instead(error)) from error.__cause__
+
+
+def question(buddy: Buddy, line: str) -> str | None:
+    """What a command such as ``/fix`` asks the model, with what it attaches; None for a command that asks nothing.
+
+    The words after the command are a wish, the lines below it the code. Without code it is about the last error, where
+    that is to be fixed or explained, or else about the cell that ran last.
+
+    Raises
+    ------
+    PromptError
+        When there is neither code nor a cell.
+    """
+    first, _, code = line.partition("\n")
+    name, wish = [*first.strip().removeprefix("/").split(None, 1), "", ""][:2]
+    name = name.lower()
+    if name not in TASKS:
+        return None
+    if code.strip():
+        return f"{prompts.task(name, 'the code below', wish)}\n\n{fence(code.strip(), 'python')}"
+    session = buddy.observer.session
+    if session is not None and name in ("fix", "explain") and session.failure() is not None:
+        return prompts.task(name, "@error", wish)
+    ran = [cell.number for cell in session.notebook().cells if cell.number is not None] if session is not None else []
+    if not ran:
+        raise PromptError(f"There is no code to {name} yet: put it below the line, as %%buddy /{name}")
+    return prompts.task(name, f"the code of @In[{max(ran)}]", wish)
 
 
 def show_help(buddy: Buddy, rest: str, progress: Progress) -> str:
@@ -148,11 +181,77 @@ def _named(buddy: Buddy, rest: str, command: str) -> tuple[Provider, str]:
     return provider, model
 
 
+def context(buddy: Buddy, rest: str, progress: Progress) -> str:
+    """What would be sent with a question, section by section, and what not; sends nothing."""
+    session = buddy.observer.session
+    return previewed(buddy, rest, Options(), session.namespace() if session else {})
+
+
+def previewed(buddy: Buddy, prompt: str, options: Options, names: Mapping[str, Any] | None = None) -> str:
+    """What would be sent for a prompt, as Markdown.
+
+    Raises
+    ------
+    BuddyError
+        As for asking it.
+    """
+    draft, provider, model = buddy.preview(prompt, options, names)
+    return preview(draft, model, provider.where())
+
+
 def reset(buddy: Buddy, rest: str, progress: Progress) -> str:
     """Begin a new conversation."""
     turns = buddy.reset()
     return f"A new conversation begins; the last one had {turns} turn{'' if turns == 1 else 's'}."
 
+
+def chats(buddy: Buddy, rest: str, progress: Progress) -> str:
+    """This notebook's conversations; switch to one, or delete some for good."""
+    verb, _, which = rest.lower().partition(" ")
+    if verb == "delete":
+        number = None if which.strip() == "all" else _numbered(which)
+        count = buddy.chats.delete(number)
+        if number is not None and not count:
+            raise SettingError(f"There is no conversation {number}: see %buddy /chats")
+        return f"{count} conversation{' is' if count == 1 else 's are'} deleted for good."
+    if rest:
+        chat = buddy.chats.switch(_numbered(rest))
+        turns = f"{len(chat.turns)} turn{'' if len(chat.turns) == 1 else 's'}"
+        return escape(f"The conversation “{chat.title}” goes on; it has {turns}.")
+    current, found = buddy.chat.id, buddy.chats.listed()
+    if not found:
+        return "No conversation of this notebook is kept yet."
+    rows = "\n".join(
+        f"| {chat.number} | {escape(titled(chat.question))} | {chat.turns} | "
+        f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(chat.used))} | {'goes on' if chat.id == current else ''} |"
+        for chat in found
+    )
+    return f"| | conversation | turns | last used | |\n|---:|---|---:|---|---|\n{rows}"
+
+
+def _numbered(text: str) -> int:
+    if not (text.strip().isdecimal() and len(text) < 10):
+        raise SettingError("/chats takes the number of a conversation: %buddy /chats 3, %buddy /chats delete 3")
+    return int(text)
+
+
+def write_export(buddy: Buddy, rest: str, progress: Progress) -> str:
+    """Write the conversation to a file; nothing that is there is written over."""
+    if not buddy.chat.turns:
+        raise SettingError("There is no conversation yet. To choose an earlier one: %buddy /chats")
+    session = buddy.observer.session
+    notebook = session.path() if session is not None else None
+    folder = (session.folder() if session is not None else None) or Path()
+    name = rest.strip("\"'") or (f"{notebook.stem}-chat.md" if notebook else "chat.md")
+    try:
+        path = folder / Path(name).expanduser()
+    except RuntimeError as error:  # a home that nobody knows
+        raise SettingError(f"{name} cannot be written: {error}") from error
+    return f"The conversation is written to {escape(str(export(buddy.chat, path, buddy.blanked)))}."
+
+
+TASKS = tuple(prompts.TASKS)
+"""The commands that ask the model."""
 
 COMMANDS: dict[str, Command] = {
     "help": show_help,
@@ -163,7 +262,10 @@ COMMANDS: dict[str, Command] = {
     "load": load,
     "unload": unload,
     "doctor": doctor,
+    "context": context,
     "reset": reset,
+    "chats": chats,
+    "export": write_export,
 }
 
 HELP = (
@@ -176,7 +278,12 @@ HELP = (
     ("%buddy /pull NAME", "have the server fetch a model (Ollama); after an interrupt, the same again goes on"),
     ("%buddy /load [NAME], %buddy /unload [NAME]", "have the server load a model, or free its memory"),
     ("%buddy /doctor [provider] [--json]", "whether the server can be asked, and what to do where it cannot"),
+    ("@df, @In[3], @Out[3], @error, @plot, @file:data.csv", "attach a thing to the prompt"),
+    ("%buddy /context [question]", "what would be sent, and what not; sends nothing. --dry-run shows it for a prompt"),
+    (f"%buddy {', '.join(f'/{task}' for task in TASKS)}", "the last error, or the code below or above"),
     ("%buddy /reset", "begin a new conversation"),
+    ("%buddy /chats [N]", "this notebook's conversations, or switch to one; delete N, delete all: for good"),
+    ("%buddy /export [FILE.md or FILE.ipynb]", "write the conversation to a file, by default beside the notebook"),
     ("%buddy /version", "versions"),
     ("%config LocalProvider", "the settings of the local provider"),
 )

@@ -6,6 +6,7 @@
     ├── PromptError           there is nothing to ask, or it cannot be asked
     ├── SettingError          an option, a command or a setting is not right
     ├── ExtraMissing          an optional package is not installed
+    ├── NotKept               conversations cannot be read from disk, or kept there
     └── ProviderError         the model's side
         ├── Unreachable       no connection: nothing listens, no such host, no route, TLS, time ran out
         ├── Offline           the request would leave the machine, and that is switched off
@@ -50,6 +51,10 @@ class SettingError(BuddyError):
 
 class ExtraMissing(BuddyError):
     """An optional package is not installed."""
+
+
+class NotKept(BuddyError):
+    """Conversations cannot be read from disk, or kept there."""
 
 
 class ProviderError(BuddyError):

@@ -43,6 +43,8 @@ class BuddyMagics(Magics):
             %%buddy -m ollama/qwen2.5-coder -t 0
             a longer prompt, with {name} for the value of a variable
 
+            %buddy what is wrong with @df since @In[3]?
+
             %buddy /help
 
         Options, before the prompt::
@@ -54,11 +56,13 @@ class BuddyMagics(Magics):
             --max-tokens N           the longest answer, in tokens
             -o, --option KEY=VALUE   any other field of the request
             -f, --format FORMAT      markdown, text, code, json, html or math
+            -c, --context SECTIONS   auto, none, or a list: cells,outputs,variables,error,outline
             -n, --new                begin a new conversation with this question
+            --dry-run                show what would be sent, and send nothing
 
         The value is the Reply: ``str(_)`` is its text.
         """
-        from . import commands, prompts
+        from . import commands
         from . import line as typed
         from .chat import STOPPED
         from .errors import Stopped
@@ -66,11 +70,18 @@ class BuddyMagics(Magics):
         options, prompt = typed.PARSER.read(line)
         prompt = "\n".join(part for part in (prompt, cell) if part)
         buddy, display = self.extension.buddy, self.extension.display
+        self.extension.listen()
         try:
             if prompt.startswith("/"):
-                display.text(commands.run(buddy, prompt, display.progress()))
+                question = commands.question(buddy, prompt)
+                if question is None:
+                    display.text(commands.run(buddy, prompt, display.progress()))
+                    return None
+                prompt = question
+            if options.dry_run:
+                display.text(commands.previewed(buddy, prompt, options, self.shell.user_ns))
                 return None
-            reply = buddy.ask(prompts.interpolate(prompt, self.shell.user_ns), options)
+            reply = buddy.ask(prompt, options, self.shell.user_ns)
             display.show(reply)
         except KeyboardInterrupt:
             raise Stopped(STOPPED) from None
@@ -109,6 +120,7 @@ class Extension:
         self.shell = shell
         self._lock = threading.RLock()
         self._built: tuple[Buddy, Display] | None = None
+        self._listening = False
         own, doorbell = BuddyMagics(shell, self), _doorbell(self)
         self._configurables: list[Any] = [own, doorbell]
         shell.configurables.append(doorbell)  # magics put themselves there
@@ -146,6 +158,8 @@ class Extension:
         for event in list(self._hooks):
             self._unhook(event)
         shell.input_transformer_manager.token_transformers.remove(Question)
+        if self._listening:
+            self._stop_listening()
         for kind, before in self._before.items():
             manager.magics[kind].pop("buddy", None)
             if before is not None:
@@ -160,11 +174,37 @@ class Extension:
         with self._lock:
             if self._built is None:
                 from .buddy import Buddy
+                from .context.session import Session
                 from .show import Display
 
                 display = Display(self.shell)
-                self._built = Buddy(parent=self.shell, display=display), display
+                buddy = Buddy(parent=self.shell, display=display)
+                buddy.observer.session = Session(self.shell)
+                self._built = buddy, display
             return self._built
+
+    def listen(self, info: Any = None) -> None:
+        """Take note of what the shell runs from now on; in its main thread, since it keeps some hooks by thread."""
+        session = self.buddy.observer.session
+        if session is None or self._listening:
+            return
+        from . import commands, completion
+
+        self._listening = True
+        session.listen()
+        if info is not None:
+            session.before(info)
+        completion.install(
+            self.shell, names=session.names, folder=session.folder, commands=[*commands.COMMANDS, *commands.TASKS]
+        )
+
+    def _stop_listening(self) -> None:
+        from . import completion
+
+        session = self.buddy.observer.session
+        if session is not None:
+            session.leave()
+        completion.uninstall(self.shell)
 
     def _after_first_cell(self, result: Any = None) -> None:
         """The cell that loaded the extension has ended: do now what the first question would wait for."""
@@ -183,6 +223,7 @@ class Extension:
     def _before_next_cell(self, info: Any = None) -> None:
         self._unhook("pre_run_cell")
         self.add_configurables()
+        self.listen(info)
 
     def _unhook(self, event: str) -> None:
         hook = self._hooks.pop(event, None)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .context.items import SECTIONS, Section
 from .errors import SettingError
 from .prompts import FORMATS
 
@@ -36,6 +37,10 @@ class Options:
         One of ``prompts.FORMATS``.
     new
         Begin a new conversation with this question.
+    context
+        What of the notebook is told: ``auto``, ``none``, or a list of sections; empty: as the settings say.
+    dry_run
+        Show what would be sent, and send nothing.
 
     Raises
     ------
@@ -51,6 +56,8 @@ class Options:
     extra: Mapping[str, Any] = field(default_factory=dict)
     format: str = "markdown"
     new: bool = False
+    context: str = ""
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -59,6 +66,8 @@ class Options:
             raise SettingError(f"The temperature must be between 0 and 2, not {self.temperature:g}.")
         if self.max_tokens is not None and self.max_tokens < 1:
             raise SettingError(f"--max-tokens must be 1 or more, not {self.max_tokens}.")
+        if self.context:
+            sections_of(self.context)
         if taken := RESERVED & self.extra.keys():
             raise SettingError(f"{', '.join(sorted(taken))} cannot be set by -o: the buddy sets that itself.")
 
@@ -73,6 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-tokens", type=int, help="the longest answer, in tokens")
     add("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="any other field of the request")
     add("-f", "--format", default="markdown", help=" | ".join(FORMATS))
+    add("-c", "--context", default="", help="auto, none, or a list: cells,outputs,variables,error,outline")
+    add("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     add("-n", "--new", action="store_true", help="begin a new conversation with this question")
 
 
@@ -93,7 +104,25 @@ def options_from(found: argparse.Namespace) -> Options:
         extra=dict(_field(text) for text in found.option),
         format=found.format,
         new=found.new,
+        context=found.context,
+        dry_run=found.dry_run,
     )
+
+
+def sections_of(text: str) -> frozenset[Section]:
+    """The sections of the context that a text names: ``auto`` (all), ``none``, or a list such as ``cells,variables``.
+
+    Raises
+    ------
+    SettingError
+        When one is not known; it lists those that are.
+    """
+    words = text.replace(",", " ").lower().split()
+    unknown = [word for word in words if word not in (*SECTIONS, "auto", "none")]
+    if unknown or not words:
+        known = ", ".join(SECTIONS[:-1])
+        raise SettingError(f"The context is auto, none, or a list of {known}, not {', '.join(unknown) or 'nothing'}.")
+    return frozenset(SECTIONS if "auto" in words else (section for section in SECTIONS if section in words))
 
 
 def _field(text: str) -> tuple[str, Any]:

@@ -33,6 +33,9 @@ Bundle = dict[str, Any]
 WAITING: Bundle = {"codebuddy": {"waiting": True}}
 
 
+_FOLDS = re.compile(r"</?(?:details|summary)>")
+
+
 class Screen(Protocol):
     """Where an answer appears."""
 
@@ -93,7 +96,7 @@ class Display:
         if _is_notebook(self.shell):
             self.shell.display_pub.publish({"text/markdown": markdown, "text/plain": unescape_html(markdown)})
         else:
-            sys.stdout.write(plain(unescape_html(markdown)) + "\n")
+            sys.stdout.write(plain(unescape_html(_FOLDS.sub("", markdown))) + "\n")
 
     def warm(self) -> None:
         """Make ready what the first drawing would wait for: the Markdown parser."""

@@ -331,6 +331,11 @@ def _frame(data: bytes, answer: Answer) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data) if answer.framing == "chunked" and data else data
 
 
+def question_in(message: Mapping[str, Any]) -> str:
+    """What a message asks, without what it tells of the notebook."""
+    return str(message["content"]).rpartition("</notebook>\n\n")[2]
+
+
 class ScriptedServer:
     """The server, in a thread of its own.
 

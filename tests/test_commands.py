@@ -11,7 +11,7 @@ from traitlets.config import Config
 
 from codebuddy_jupyter import __version__
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.commands import COMMANDS, HELP, run
+from codebuddy_jupyter.commands import COMMANDS, HELP, TASKS, run
 from codebuddy_jupyter.errors import SettingError, Unreachable
 from codebuddy_jupyter.messages import Model
 from tests.fakes import FakeProvider, eventually, fake_of
@@ -64,7 +64,7 @@ def test_help_tells_every_command_in_a_table(buddy: Buddy) -> None:
     assert len(rows) == len(HELP) + 1
     assert {cell for row in rows[1:] for cell in row} == {cell for row in HELP for cell in row}
     named = set(re.findall(r"%buddy /(\w+)", str(HELP)))
-    assert named == set(COMMANDS) - {"help"}
+    assert named | set(TASKS) == {*COMMANDS, *TASKS} - {"help"}
 
 
 def test_version_tells_what_a_report_needs(buddy: Buddy) -> None:

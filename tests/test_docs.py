@@ -37,7 +37,7 @@ from tests.docs.texts import (
     tokens_of,
 )
 from tests.kernels import ROOT, Kernel
-from tests.scripted_server import ScriptedServer
+from tests.scripted_server import ScriptedServer, question_in
 
 OTHER_PROGRAMS = {"ollama", "lms", "llama-server", "docker", "vllm", "python", "koboldcpp", "local-ai"}
 
@@ -53,8 +53,9 @@ def test_the_readme_has_a_section_on_local_models() -> None:
     assert "## Local LLM support" in text_of(README).splitlines()
 
 
-def test_the_settings_table_is_what_the_traits_say() -> None:
-    assert settings.written() == settings.table(), "write it again: make docs"
+@pytest.mark.parametrize("page", [settings.README, settings.PAGE], ids=["README", "page"])
+def test_the_settings_table_is_what_the_traits_say(page: Path) -> None:
+    assert settings.written(page) == settings.table(page), "write it again: make docs"
 
 
 def test_the_picture_is_there_and_small() -> None:
@@ -181,7 +182,7 @@ def have_fetched(cache: Path, owner: str, repository: str, file: str) -> None:
 def test_the_cells_of_the_readme_run(kernel: Kernel, server: ScriptedServer) -> None:
     for cell in blocks(README, "python"):
         kernel.good(LOCAL_ADDRESS.sub(server.root, cell))
-    questions = [record["body"]["messages"][-1]["content"] for record in server.asked()]
+    questions = [question_in(record["body"]["messages"][-1]) for record in server.asked()]
     assert questions[0] == "why is df empty after the merge?"
     assert questions[1].startswith("My scores are [3, 1, 4, 1, 5].")
     assert len(questions) == 5

@@ -74,6 +74,14 @@ class Provider(Configured):
         """How many tokens the model can see, prompt and reply together; None where nobody tells."""
         return None
 
+    async def count(self, model: str, text: str) -> int | None:
+        """How many tokens a text has, by the server's own tokenizer; None where it has none that can be asked."""
+        return None
+
+    async def abilities(self, model: str) -> tuple[str, ...]:
+        """What a model can do, as `Model.abilities`; nothing where nobody tells."""
+        return next((offered.abilities for offered in await self.catalogue() if offered.name == model), ())
+
     async def prepare(self, model: str, progress: Callable[[str, int, int], None]) -> None:
         """Make ready what a first request would wait for, such as a download, when the user switches to ``model``.
 

@@ -219,6 +219,19 @@ held no state that was not written down, and if a notebook can be content, this 
 tellers: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or `%buddy /use local` for those of Ollama.*
 """
 
+FIX = """\
+The second number that `share` gets is **zero**, and nothing can be divided by that.
+
+```python
+def share(part, whole):
+    return part / whole if whole else 0.0
+```
+
+*The demo model recited this for the tour. A real one reads the traceback, the failing cell and the types of the \
+variables that came with the question: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or `%buddy /use local` for \
+Ollama's.*
+"""
+
 JSON = """\
 {"mean": 4.0, "count": 3, "teams": ["red", "blue"], "note": "recited by the demo model; for a real one: %buddy /use \
 embedded/hf:OWNER/REPO/FILE.gguf, or %buddy /use local with Ollama"}"""
@@ -238,6 +251,7 @@ ANSWERS = (
     Answer(CODE, mentions("code alone")),
     Answer(STORY, mentions("story", "stream")),
     Answer(THINK, mentions("step by step", "think", "handshake")),
+    Answer(FIX, mentions("what is wrong with")),
     Answer(MERGE, mentions("merge", "join", "empty")),
     Answer(MEAN, mentions("mean of", "average", "pandas")),
     Answer(COMPREHENSION, mentions("comprehension", "explain")),

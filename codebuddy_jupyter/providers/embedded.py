@@ -19,6 +19,8 @@ from .demo_model import NAME as DEMO
 from .demo_model import demo_model
 from .engine import Engine, EngineError, Order, start_engine
 from .hub import PREFIX, HubFile
+from .kinds.llama_cpp import LlamaCpp
+from .kinds.look import looking
 from .openai_chat import OpenAIChatProvider
 
 MAGIC = b"GGUF"
@@ -89,6 +91,12 @@ class EmbeddedProvider(OpenAIChatProvider):
             window = as_mapping(props.get("default_generation_settings")).get("n_ctx")
             self._window = window if isinstance(window, int) else None
         return self._window
+
+    async def count(self, model: str, text: str) -> int | None:
+        """How many tokens a text has, by the engine's own tokenizer."""
+        engine = await self._running(model)
+        async with looking((await self.server()).access) as look:
+            return await LlamaCpp().count(look, f"{engine.url}/v1", model, text)
 
     async def endpoint(self) -> tuple[str, Key]:
         """Where the engine listens, and its key."""

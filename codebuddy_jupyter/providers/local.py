@@ -232,6 +232,12 @@ class LocalProvider(PrivateProvider):
             self._windows[self.url, model] = found_model.window
         return self._windows[self.url, model]
 
+    async def count(self, model: str, text: str) -> int | None:
+        """How many tokens a text has, where the server's kind has a tokenizer that can be asked."""
+        found = await self.found()
+        async with looking((await self.server()).access) as look:
+            return await found.kind.count(look, found.url, model, text)
+
     def widen(self, model: str, tokens: int) -> str:
         """The command that gives a model a window of so many tokens, or of the most that it can have."""
         most = self._most.get((self.url, model), tokens)

@@ -46,7 +46,7 @@ TEMPLATE = r"""
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}
   {%- set asked = namespace(text='') %}
   {%- for message in messages %}{% if message.role == 'user' and message.content is string %}
-    {%- set asked.text = message.content | lower %}
+    {%- set asked.text = (message.content | lower).split('</notebook>')[-1] %}
   {%- endif %}{% endfor %}
   {%- set said = asked.text %}
   {%- CHOICE %}
@@ -63,7 +63,7 @@ class Answer:
         What is recited: Markdown, emoji, a leading ``<think>`` block, ``<tool_call>`` blocks.
     when
         A Jinja test under which it is told, over ``messages``, ``tools`` and ``said`` (the last user message in lower
-        case). The first answer is the default and needs none.
+        case, after what it tells of the notebook). The first answer is the default and needs none.
     """
 
     text: str

@@ -19,7 +19,7 @@ from tests.kernels import Cell
 from tests.kinds import PLAYED
 from tests.scripted_server import BLOCK, DONE, FOREVER, Answer, delta, event, hang
 
-from . import cells
+from . import cells, context
 from .browser import page_busy
 from .kernel import MeasuredKernel, is_answer
 from .server import Server, deaf_server
@@ -301,6 +301,12 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "memory": memory,
     "doctor": doctor,
     "recognise": recognise,
+    "snapshot": context.snapshot,
+    "describing": context.describing,
+    "blanking": context.blanking,
+    "innocent": context.innocent,
+    "growing": context.growing,
+    "facts": context.facts,
 }
 
 

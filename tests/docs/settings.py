@@ -1,4 +1,4 @@
-"""The settings table of the README with the clouds below it, from the traits that declare the settings."""
+"""The tables of settings, from the traits that declare them: in the README the usual ones, on their own page all."""
 
 from __future__ import annotations
 
@@ -13,36 +13,44 @@ from codebuddy_jupyter.providers.embedded import EmbeddedProvider
 from codebuddy_jupyter.providers.local import LocalProvider
 from codebuddy_jupyter.settings import Configured
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README, PAGE = ROOT / "README.md", ROOT / "docs" / "SETTINGS.md"
+USUAL = {"base_url", "model", "num_ctx", "temperature", "max_tokens"}
+"""The settings of a provider that the README tells of."""
 BEGIN, END = "<!-- settings: written by `make docs` -->\n", "<!-- end of settings -->\n"
 LONGEST = 30  # characters of a default that are shown
 
 
 def write() -> Path:
-    """Put the table as it should be into the README; gives the file."""
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}{table()}{END}{after}", encoding="utf-8")
-    return README
+    """Put the tables as they should be into both files; gives the page of all."""
+    for page in (README, PAGE):
+        text = page.read_text(encoding="utf-8")
+        before, _, rest = text.partition(BEGIN)
+        after = rest.partition(END)[2]
+        page.write_text(f"{before}{BEGIN}{table(page)}{END}{after}", encoding="utf-8")
+    return PAGE
 
 
-def written() -> str:
-    """The table as it stands in the README."""
-    return README.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+def written(page: Path) -> str:
+    """The table as it stands in a file."""
+    return page.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
 
 
-def table() -> str:
-    """The table as it should be."""
-    settings = [row for owner in (Buddy, LocalProvider, EmbeddedProvider) for row in _rows(owner)]
+def table(page: Path) -> str:
+    """The table as it should be in a file."""
+    settings = [row for owner in (Buddy, LocalProvider, EmbeddedProvider) for row in _rows(owner, page is README)]
+    if page is README:
+        return "\n".join(["| setting | default | |", "|---|---|---|", *settings, ""])
     clouds = f"Clouds, each with the variable for its key and the model that is asked: {', '.join(_clouds())}."
     return "\n".join(["| setting | default | |", "|---|---|---|", *settings, "", clouds, ""])
 
 
-def _rows(owner: type[Configured]) -> Iterator[str]:
-    """A row for each setting; of the embedded provider only what the local one has not told already."""
+def _rows(owner: type[Configured], usual: bool) -> Iterator[str]:
+    """A row for each setting, or each usual one; of the embedded provider what the local one has not told already."""
     told = {} if owner is LocalProvider else LocalProvider.class_traits(config=True)
     for name, trait in sorted(owner.class_traits(config=True).items(), key=lambda item: _order(owner, item[0])):
+        if usual and owner is not Buddy and name not in USUAL:
+            continue
         if name not in told or told[name].help != trait.help:
             variable = f" Environment: `{owner.environment[name]}`." if name in owner.environment else ""
             yield f"| `{owner.__name__}.{name}` | {_default(trait)} | {trait.help}{variable} |"

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, reply
+from tests.scripted_server import ScriptedServer, question_in, reply
 
 
 def asked(server: ScriptedServer) -> str:
     """The last question as it came to the server."""
-    return str(server.asked()[-1]["body"]["messages"][-1]["content"])
+    return question_in(server.asked()[-1]["body"]["messages"][-1])
 
 
 PROMPTS = {
@@ -99,7 +99,7 @@ def test_the_conversation_goes_on(kernel: Kernel, server: ScriptedServer) -> Non
     server.script(reply("First answer."), reply("Second answer."))
     kernel.good("%buddy first question")
     kernel.good("%%buddy\nsecond question")
-    roles = [(message["role"], message["content"].strip()) for message in server.asked()[-1]["body"]["messages"]]
+    roles = [(message["role"], question_in(message).strip()) for message in server.asked()[-1]["body"]["messages"]]
     assert roles[1:] == [("user", "first question"), ("assistant", "First answer."), ("user", "second question")]
 
 

@@ -21,6 +21,7 @@ from tests.scripted_server import (
     event,
     model_list,
     plain,
+    question_in,
     reply,
 )
 
@@ -120,7 +121,7 @@ def test_a_failed_turn_keeps_question_and_partial_answer(kernel: Kernel, server:
     server.script(reply("Well."))
     kernel.good("%buddy and now?")
     question, answer, again = server.asked()[-1]["body"]["messages"][1:]
-    assert (question["content"], again["content"]) == ("tell me", "and now?")
+    assert (question_in(question), question_in(again)) == ("tell me", "and now?")
     assert answer["content"].startswith("Half of it")
 
 
@@ -161,7 +162,7 @@ def test_a_prompt_of_10_mb_is_refused_before_it_is_sent(
 def test_lone_surrogates_do_no_harm(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.good("odd = 'a\\ud800b'")
     kernel.good("%buddy look at {odd}")
-    sent = server.asked()[0]["body"]["messages"][-1]["content"]
+    sent = question_in(server.asked()[0]["body"]["messages"][-1])
     assert sent.startswith("look at a")
     assert sent.encode("utf-8").endswith(b"b")
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, hang, reply
+from tests.scripted_server import ScriptedServer, hang, question_in, reply
 
 HELLO = "Hello from the scripted server."
 
@@ -47,7 +47,7 @@ def test_a_forked_child_can_ask(fresh: Kernel, server: ScriptedServer) -> None:
         "print(buddy.ask('from the parent'))"
     )
     assert cell.printed == f"{HELLO}\n{HELLO}\n"
-    assert server.asked()[1]["body"]["messages"][-1]["content"] == "from the child"
+    assert question_in(server.asked()[1]["body"]["messages"][-1]) == "from the child"
 
 
 @pytest.mark.parametrize("running", ["a cell", "nothing but the request"])

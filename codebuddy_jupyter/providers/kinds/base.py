@@ -42,6 +42,10 @@ class Kind:
         """
         return None
 
+    async def count(self, look: Look, url: str, model: str, text: str) -> int | None:
+        """How many tokens a text has, by the server's own tokenizer; None where it has none that can be asked."""
+        return None
+
     def start(self) -> str:
         """The command that starts the server."""
         return ""

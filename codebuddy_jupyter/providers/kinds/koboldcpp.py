@@ -31,6 +31,11 @@ class KoboldCpp(Kind):
         window = whole((told or SILENCE).fields.get("value"))
         return None if listed is None else [Model(str(one.get("id") or ""), window, loaded=True) for one in listed]
 
+    async def count(self, look: Look, url: str, model: str, text: str) -> int | None:
+        """How many tokens a text has."""
+        told = (await look.post(f"{native_of(url)}/api/extra/tokencount", {"prompt": text}) or SILENCE).fields
+        return whole(told.get("value"))
+
     def start(self) -> str:
         """The command that starts it."""
         return "koboldcpp --model MODEL.gguf"

@@ -33,6 +33,11 @@ class LlamaCpp(Kind):
         listed = (await look.get(f"{url}/models") or SILENCE).list_of("data")
         return None if listed is None else list(await asyncio.gather(*(_model(look, url, one) for one in listed)))
 
+    async def count(self, look: Look, url: str, model: str, text: str) -> int | None:
+        """How many tokens a text has."""
+        tokens = (await look.post(f"{native_of(url)}/tokenize", {"content": text}) or SILENCE).fields.get("tokens")
+        return len(tokens) if isinstance(tokens, list) else None
+
     def start(self) -> str:
         """The command that starts it."""
         return "llama-server -m MODEL.gguf --jinja"

@@ -30,6 +30,11 @@ class VLLM(Kind):
             return None
         return [Model(str(one.get("id") or ""), whole(one.get("max_model_len")), loaded=True) for one in listed]
 
+    async def count(self, look: Look, url: str, model: str, text: str) -> int | None:
+        """How many tokens a text has."""
+        asked = {"model": model, "prompt": text}
+        return whole((await look.post(f"{native_of(url)}/tokenize", asked) or SILENCE).fields.get("count"))
+
     def start(self) -> str:
         """The command that starts it."""
         return "vllm serve MODEL"

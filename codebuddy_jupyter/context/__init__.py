@@ -1,0 +1,1 @@
+"""What the buddy knows of the notebook: a snapshot that is right, small, visible and safe. No room imports IPython."""

@@ -1,0 +1,435 @@
+"""Files that a prompt names: what is told of each kind, and what is refused in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import polars
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codebuddy_jupyter.context import attached
+from codebuddy_jupyter.context.attached import attach_file, find_file, mention_of
+from codebuddy_jupyter.context.tables import read_separated
+from codebuddy_jupyter.errors import PromptError
+
+pa, feather, parquet = map(importlib.import_module, ("pyarrow", "pyarrow.feather", "pyarrow.parquet"))  # untyped
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+
+
+def told(folder: Path, target: str) -> str:
+    return attach_file(target, folder)[0]
+
+
+def refusal(folder: Path, target: str) -> str:
+    with pytest.raises(PromptError) as caught:
+        attach_file(target, folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_a_relative_path_is_of_the_notebooks_folder(tmp_path: Path) -> None:
+    write(tmp_path, "data/notes.txt", "hello")
+    assert told(tmp_path, "data/notes.txt") == "data/notes.txt: 5 B\nhello"
+
+
+def test_a_path_may_go_out_and_come_back(tmp_path: Path) -> None:
+    write(tmp_path, "book/notes.txt", "hello")
+    assert told(tmp_path / "book", "../book/notes.txt").endswith("hello")
+
+
+def test_a_relative_path_that_leads_out_says_how_to_send_it(tmp_path: Path) -> None:
+    path = write(tmp_path, "secret.txt", "hello")
+    (tmp_path / "book").mkdir()
+    assert refusal(tmp_path / "book", "../secret.txt") == (
+        "../secret.txt is outside the notebook's folder. To send it all the same, spell out where it is: "
+        f"{mention_of(os.path.realpath(path))}"
+    )
+
+
+def test_a_path_that_leads_out_is_refused_whether_it_is_there_or_not(tmp_path: Path) -> None:
+    assert "is outside the notebook's folder" in refusal(tmp_path, "../nothing.txt")
+
+
+def test_a_symbolic_link_does_not_lead_out(tmp_path: Path) -> None:
+    write(tmp_path, "secret.txt", "hello")
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "link.txt").symlink_to(tmp_path / "secret.txt")
+    assert "is outside the notebook's folder" in refusal(tmp_path / "book", "link.txt")
+
+
+def test_a_folder_that_is_a_symbolic_link_holds_its_files(tmp_path: Path) -> None:
+    write(tmp_path, "real/notes.txt", "hello")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert told(tmp_path / "link", "notes.txt").endswith("hello")
+
+
+def test_a_path_that_is_spelled_out_may_be_anywhere(tmp_path: Path) -> None:
+    path = write(tmp_path, "notes.txt", "hello")
+    (tmp_path / "book").mkdir()
+    assert told(tmp_path / "book", str(path)).endswith("hello")
+
+
+def test_a_path_in_the_users_home_is_spelled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "home/notes.txt", "hello")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "book").mkdir()
+    assert told(tmp_path / "book", "~/notes.txt") == "~/notes.txt: 5 B\nhello"
+
+
+def test_without_a_notebook_the_current_folder_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "notes.txt", "hello")
+    monkeypatch.chdir(tmp_path)
+    assert attach_file("notes.txt")[0].endswith("hello")
+
+
+def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path, "data/sales 2024.csv", "a\n1")
+    assert refusal(tmp_path, "data/sale2024.csv") == (
+        "There is no file data/sale2024.csv to attach: "
+        f'did you mean @file:"{Path("data", "sales 2024.csv")}"? Write \\@file to send it as it stands.'
+    )
+
+
+def test_a_file_in_a_missing_folder_says_so(tmp_path: Path) -> None:
+    assert "its folder is not there either" in refusal(tmp_path, "nowhere/a.csv")
+
+
+def test_a_file_unlike_any_other_is_just_missing(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "a.csv").startswith("There is no file a.csv to attach. Write")
+
+
+@pytest.mark.parametrize("target", ["a\0b", "~nobody-of-this-name/x"], ids=["a NUL", "no such user"])
+def test_what_is_no_path_is_refused(tmp_path: Path, target: str) -> None:
+    assert "path" in refusal(tmp_path, target) or "no file" in refusal(tmp_path, target)
+
+
+def test_a_path_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "x" * 5000)
+
+
+def test_a_symbolic_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert refusal(tmp_path, "loop")
+
+
+def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "notes.txt", "hello")
+
+    def denied(*args: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", denied)
+    assert refusal(tmp_path, "notes.txt") == "notes.txt cannot be read: Permission denied."
+
+
+@pytest.mark.parametrize(
+    ("path", "mention"),
+    [
+        ("a.csv", "@file:a.csv"),
+        ("a b.csv", '@file:"a b.csv"'),
+        ("it's", '@file:"it\'s"'),
+        ('6" disk', "@file:'6\" disk'"),
+        ("data)", '@file:"data)"'),
+    ],
+)
+def test_a_path_is_mentioned_in_quotes_where_need_be(path: str, mention: str) -> None:
+    assert mention_of(path) == mention
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("größe €".encode(), "größe €"),
+        (b"\xef\xbb\xbfhello", "hello"),
+        ("größe".encode("utf-16"), "größe"),
+        ("größe".encode("latin-1"), "größe"),
+        (b"\xa3 100 caf\xe9", "£ 100 café"),
+        (b"one\r\ntwo\rthree", "one\ntwo\nthree"),
+        (b"", ""),
+    ],
+    ids=["UTF-8", "with its mark", "UTF-16", "Latin-1", "Latin-1 at both ends", "foreign line ends", "nothing"],
+)
+def test_text_is_read_in_the_usual_encodings(tmp_path: Path, data: bytes, text: str) -> None:
+    write(tmp_path, "a.txt", data)
+    assert told(tmp_path, "a.txt").split("\n", 1)[1] == text
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04\0\0", bytes(range(1, 32)) * 10, b"text\0text"])
+def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes) -> None:
+    write(tmp_path, "a.pkl", data)
+    assert refusal(tmp_path, "a.pkl").startswith("a.pkl is not text")
+
+
+def test_of_a_long_text_head_and_tail_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "a.log", "".join(f"line {number}\n" for number in range(50_000)))
+    text = told(tmp_path, "a.log")
+    assert len(text) < 8_200
+    assert text.startswith("a.log: 539 kB\nline 0\nline 1\n")
+    assert text.endswith("line 49999")
+    assert "lines left out …]" in text
+
+
+def test_of_one_long_line_head_and_tail_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "a.json", json.dumps(list(range(50_000))))
+    text = told(tmp_path, "a.json")
+    assert len(text) < 8_200
+    assert text.endswith("49998, 49999]")
+    assert "characters left out …]" in text
+
+
+def test_a_huge_file_is_read_at_its_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "huge.txt"
+    with path.open("wb") as file:
+        file.write(b"-" + "é".encode() * 40_000)
+        file.seek(3_000_000_000)
+        file.write("é".encode() * 40_000 + b"the end")
+    monkeypatch.setattr(attached, "_END", 63_998)  # the head ends and the tail begins within a character
+    text = told(tmp_path, "huge.txt")
+    assert text.startswith("huge.txt: 3.0 GB\n-éé")
+    assert "[… about 3.0 GB left out …]" in text
+    assert text.endswith("ééthe end")
+    assert len(text) < 8_200
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_text_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    for name in ("any.txt", "any.csv", "any.ipynb", "any.json", "any.png"):
+        write(folder, name, data)
+        with contextlib.suppress(PromptError):
+            assert isinstance(told(folder, name), str)
+
+
+def test_a_folder_is_told_by_its_names(tmp_path: Path) -> None:
+    write(tmp_path, "data/b.csv", "")
+    write(tmp_path, "data/A.csv", "")
+    write(tmp_path, "data/.hidden", "")
+    (tmp_path / "data" / "more").mkdir()
+    assert told(tmp_path, "data") == "data: a folder, 3 names\nA.csv\nb.csv\nmore/"
+    assert told(tmp_path, ".").startswith(".: a folder")
+
+
+def test_a_large_folder_is_told_in_part(tmp_path: Path) -> None:
+    for number in range(120):
+        write(tmp_path, f"data/{number:03}.txt", "")
+    assert told(tmp_path, "data").endswith("099.txt\n… 20 more")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        ("a.png", PNG, "image/png"),
+        ("a.JPG", b"\xff\xd8\xff\xe0", "image/jpeg"),
+        ("a.gif", b"GIF89a", "image/gif"),
+        ("a.webp", b"RIFF\0\0\0\0WEBP", "image/webp"),
+        ("really-a-jpeg.png", b"\xff\xd8\xff\xe0", "image/jpeg"),
+    ],
+)
+def test_a_picture_is_attached_as_an_image(tmp_path: Path, name: str, data: bytes, kind: str) -> None:
+    write(tmp_path, name, data)
+    text, (image,) = attach_file(name, tmp_path)
+    assert (image.data, image.media_type) == (data, kind)
+    assert f"an image ({kind})" in text
+
+
+def test_a_picture_that_is_none_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", "no picture")
+    assert "is not an image" in refusal(tmp_path, "a.png")
+
+
+def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", PNG + b"\0" * 5_000_000)
+    assert "too large" in refusal(tmp_path, "a.png")
+
+
+def test_a_workbook_says_how_it_can_be_told(tmp_path: Path) -> None:
+    write(tmp_path, "a b.xlsx", b"PK")
+    assert "df = pandas.read_excel('a b.xlsx'), and mention @df" in refusal(tmp_path, "a b.xlsx")
+
+
+def test_a_device_is_never_read(tmp_path: Path) -> None:
+    assert refusal(tmp_path, os.devnull)
+
+
+def test_a_notebook_is_told_by_its_cells(tmp_path: Path) -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": ["3\n"]}
+    cells = [
+        {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Sales"},
+        {"cell_type": "code", "id": "b", "metadata": {}, "source": ["x = 1\n", "print(x + 2)"], "outputs": [output]},
+    ]
+    write(tmp_path, "other.ipynb", json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    title, text = told(tmp_path, "other.ipynb").split("\n", 1)
+    assert title.startswith("other.ipynb: ")
+    assert title.endswith(", a notebook of 2 cells")
+    assert text == "--- markdown cell 1\n# Sales\n--- code cell 2\nx = 1\nprint(x + 2)\noutput: 3"
+
+
+def test_a_notebook_that_is_none_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "other.ipynb", "{")
+    assert refusal(tmp_path, "other.ipynb") == "other.ipynb cannot be read: it is not whole JSON."
+
+
+def test_separated_values_are_told_as_schema_and_head(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{n / 2},2024-01-{n % 28 + 1:02},town {n},{'' if n % 2 else n}\n" for n in range(40))
+    write(tmp_path, "sales.csv", f"id,price,day,city,amount\n{rows}")
+    assert told(tmp_path, "sales.csv").splitlines() == [
+        "sales.csv: 1.1 kB, 40 rows, 5 columns",
+        "  id int",
+        "  price float",
+        "  day date",
+        "  city text",
+        "  amount int, some empty",
+        "its first 5 rows:",
+        "  id | price | day | city | amount",
+        "  0 | 0.0 | 2024-01-01 | town 0 | 0",
+        "  1 | 0.5 | 2024-01-02 | town 1 | ",
+        "  2 | 1.0 | 2024-01-03 | town 2 | 2",
+        "  3 | 1.5 | 2024-01-04 | town 3 | ",
+        "  4 | 2.0 | 2024-01-05 | town 4 | 4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1", "-2", "+3"], "int"),
+        (["1", "2.5", "1e-9", ".5"], "float"),
+        (["01", "02"], "text"),
+        (["1", "NaN", ""], "int, some empty"),
+        (["", "null"], "empty"),
+        (["2024-01-01", "2024-01-01T10:00:00Z"], "date"),
+        (["31.12.2024", "1/2/2025"], "date"),
+        (["1", "x"], "text"),
+        (["9" * 50], "text"),
+    ],
+)
+def test_a_columns_type_is_guessed(cells: list[str], kind: str) -> None:
+    table = read_separated("a,b\n" + "".join(f"{cell},x\n" for cell in cells), "", None)
+    assert table is not None
+    assert table.columns[0] == ("a", kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns"),
+    [
+        ("a.csv", "a;b\n1;2,5\n", ["a", "b"]),
+        ("a.csv", "a|b\n1|2\n", ["a", "b"]),
+        ("a.tsv", "a,x\tb\n1\t2\n", ["a,x", "b"]),
+        ("a.csv", ",b\n0,2\n", ["column 1", "b"]),
+        ("a.csv", "1,2\n3,4\n", ["column 1", "column 2"]),
+        ("a.csv", "a\n1,2\n", ["a", "column 2"]),
+        ("a.csv", '"a\nb",c\n1,2\n', ["a b", "c"]),
+        ("a.csv", "only\n", ["only"]),
+    ],
+    ids=["semicolons", "bars", "tabs", "an index", "no names", "longer rows", "a name of two lines", "no rows"],
+)
+def test_columns_are_named(tmp_path: Path, name: str, text: str, columns: list[str]) -> None:
+    write(tmp_path, name, text)
+    lines = told(tmp_path, name).splitlines()
+    assert [line.strip().rpartition(" ")[0] for line in lines[1 : 1 + len(columns)]] == columns
+
+
+def test_quoted_line_ends_do_not_count_as_rows(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", 'a,b\n1,"two\nlines"\n\n2,x\n')
+    assert ", 2 rows, 2 columns\n" in told(tmp_path, "a.csv")
+
+
+def test_of_a_large_table_the_rows_are_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attached, "MOST_COUNTED", 10_000)
+    monkeypatch.setattr(attached, "MOST_READ", 5_000)
+    write(tmp_path, "a.csv", "a,b\n" + "12345,12345\n" * 10_000)
+    assert "a.csv: 120 kB, about 10,000 rows, 2 columns\n" in told(tmp_path, "a.csv")
+
+
+def test_a_wide_table_is_told_in_part(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(200)]
+    write(tmp_path, "a.csv", f"{','.join(names)}\n{','.join('1' for _ in names)}\n")
+    text = told(tmp_path, "a.csv")
+    assert "  … 160 more: 160 int\n" in text
+    assert "its first 1 row (20 of the columns):" in text
+    assert len(text) < 2_000
+
+
+@pytest.mark.parametrize("text", ['a,b\n"' + "x" * 200_000, ""], ids=["a quote without end", "nothing"])
+def test_what_is_no_table_is_told_as_text(tmp_path: Path, text: str) -> None:
+    write(tmp_path, "a.csv", text)
+    assert told(tmp_path, "a.csv").startswith("a.csv: ")
+
+
+COLUMNS = {"id": list(range(100)), "city": [f"town {n}" for n in range(100)]}
+TABLE = pa.table(COLUMNS)
+WRITERS: dict[str, Callable[[str], object]] = {
+    "a.parquet": lambda path: parquet.write_table(TABLE, path),
+    "a.feather": lambda path: feather.write_feather(TABLE, path),
+}
+LIBRARIES = {"pyarrow": pa, "polars": polars, "duckdb": duckdb}
+
+
+def only(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing but this library be there."""
+    for name in LIBRARIES.keys() - {library}:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        ("a.parquet", "pyarrow"),
+        ("a.parquet", "polars"),
+        ("a.parquet", "duckdb"),
+        ("a.feather", "pyarrow"),
+        ("a.feather", "polars"),
+    ],
+)
+def test_columnar_files_are_told_as_schema_and_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, library: str
+) -> None:
+    WRITERS[name](str(tmp_path / name))
+    only(library, monkeypatch)
+    title, first, second, *head = told(tmp_path, name).splitlines()
+    assert title.endswith(", 100 rows, 2 columns")
+    assert first.lower() in ("  id int64", "  id bigint")
+    assert second.lower() in ("  city string", "  city varchar")
+    assert head == ["its first 5 rows:", "  id | city", *(f"  {n} | town {n}" for n in range(5))]
+
+
+def test_a_columnar_file_without_a_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "a.parquet", b"PAR1")
+    only("", monkeypatch)
+    assert "%pip install pyarrow" in refusal(tmp_path, "a.parquet")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_broken_columnar_file_costs_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    write(tmp_path, "a.parquet", b"PAR1" + b"nonsense" * 10)
+    only(library, monkeypatch)
+    assert refusal(tmp_path, "a.parquet").startswith(f"a.parquet cannot be read by {library}: ")
+
+
+def test_a_columnar_file_without_rows_is_told(tmp_path: Path) -> None:
+    parquet.write_table(TABLE.slice(0, 0), tmp_path / "a.parquet")
+    assert "0 rows, 2 columns\n  id int64\n" in told(tmp_path, "a.parquet")
+
+
+def test_a_found_file_is_given_as_it_is(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.txt", "")
+    assert find_file("a.txt", tmp_path) == Path(os.path.realpath(path))

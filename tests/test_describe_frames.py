@@ -1,0 +1,234 @@
+"""Tables and columns as they are described. Spark is too large to install for a test: small classes stand in for it."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import dask.dataframe as dd
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+import pytest
+
+from codebuddy_jupyter.context.describe import Describers
+
+SECRET = "hunter2"
+
+
+class Sales(pd.DataFrame):
+    """A frame of the user's."""
+
+    @property
+    def _constructor(self) -> Any:
+        raise KeyboardInterrupt
+
+    def __len__(self) -> int:
+        raise KeyboardInterrupt
+
+
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "price": [1.5, 2.0, np.nan],
+            "city": pd.Categorical([SECRET, "y", SECRET]),
+            "when": pd.date_range("2026", periods=3, tz="UTC", unit="ns"),
+            "what": np.array([SECRET, {"a": 1}, object()], dtype=object),
+        }
+    )
+
+
+def dask_of(data: Any) -> Any:
+    make: Any = dd.from_pandas
+    return make(data, npartitions=2)
+
+
+def polars_frame() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "n": [1, 2],
+            "level": pl.Series([SECRET, "y"], dtype=pl.Enum([SECRET, "y"])),
+            "levels": pl.Series([[SECRET], ["y"]], dtype=pl.List(pl.Enum([SECRET, "y"]))),
+            "record": [{"a": SECRET}, {"a": "y"}],
+        }
+    )
+
+
+COLUMNS = "  price float64\n  city category, 2 categories\n  when datetime64[ns, UTC]\n  what object"
+SCHEMAS: dict[str, tuple[Any, str]] = {
+    "a frame": (frame, f"pandas.DataFrame 3 rows x 4 columns (over 48 B)\n  index: RangeIndex\n{COLUMNS}"),
+    "no rows": (
+        lambda: frame()[:0],
+        f"pandas.DataFrame 0 rows x 4 columns\n  index: RangeIndex\n{COLUMNS}",
+    ),
+    "nothing at all": (pd.DataFrame, "pandas.DataFrame 0 rows x 0 columns\n  index: RangeIndex"),
+    "a frame of the user's class": (
+        lambda: Sales({"a": [1]}),
+        "tests.test_describe_frames.Sales (a pandas.DataFrame) 1 row x 1 column (8 B)\n  index: RangeIndex\n  a int64",
+    ),
+    "an index of dates": (
+        lambda: frame()[["price", "when"]].set_index("when"),
+        "pandas.DataFrame 3 rows x 1 column (24 B)\n  index: DatetimeIndex when datetime64[ns, UTC]\n  price float64",
+    ),
+    "an index with a frequency": (
+        lambda: pd.Series([1.0], index=pd.date_range("2026", periods=1, freq="D", unit="ns")),
+        "pandas.Series float64, 1 row (8 B)\n  index: DatetimeIndex datetime64[ns], freq D",
+    ),
+    "levels": (
+        lambda: pd.DataFrame({("a", "x"): [1.0], ("a", "y"): [2.0]}, index=pd.MultiIndex.from_arrays([[1], [SECRET]])),
+        "pandas.DataFrame 1 row x 2 columns (16 B)\n  index: MultiIndex of 2 levels: None, None\n"
+        "  columns: MultiIndex of 2 levels: None, None\n  (a, x) float64\n  (a, y) float64",
+    ),
+    "a series": (lambda: frame()["city"], "pandas.Series city category, 2 categories, 3 rows\n  index: RangeIndex"),
+    "an index": (lambda: pd.Index([1, 2], name="id"), "pandas.Index id int64, 2 elements"),
+    "a polars frame": (
+        polars_frame,
+        "polars.DataFrame 2 rows x 4 columns\n  n Int64\n  level Enum, 2 categories\n"
+        "  levels List(Enum, 2 categories)\n  record Struct(a String)",
+    ),
+    "a polars series": (lambda: pl.Series("n", [1, 2]), "polars.Series n Int64, 2 rows"),
+    "a polars query": (lambda: polars_frame().lazy(), "polars.LazyFrame, not computed"),
+    "an arrow table": (
+        lambda: pa.table({"n": pa.array([1, 2]), "s": pa.array([SECRET, "y"]).dictionary_encode()}),
+        "pyarrow.Table 2 rows x 2 columns (40 B)\n  n int64\n  s dictionary<values=string, indices=int32, ordered=0>",
+    ),
+    "an arrow array": (lambda: pa.array([1, 2]), "pyarrow.Int64Array int64, 2 elements (16 B)"),
+    "arrow chunks": (lambda: pa.chunked_array([[1], [2]]), "pyarrow.ChunkedArray int64, 2 elements (16 B)"),
+    "an arrow schema": (lambda: pa.schema([("n", pa.int64())]), "pyarrow.Schema, 1 field\n  n int64"),
+    "a dask frame": (
+        lambda: dask_of(frame()[["price"]]),
+        "dask.dataframe.DataFrame of 1 column, not computed\n  price float64",
+    ),
+    "a dask series": (
+        lambda: dask_of(frame()["price"]),
+        "dask.dataframe.Series, not computed\n  price float64",
+    ),
+    "places": (
+        lambda: gpd.GeoDataFrame({"n": [1]}, geometry=gpd.points_from_xy([1], [2]), crs="EPSG:4326"),
+        "geopandas.GeoDataFrame 1 row x 2 columns (over 8 B)\n  index: RangeIndex\n  n int64\n  geometry geometry\n"
+        "  geometry: geometry, EPSG:4326",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "text"), SCHEMAS.values(), ids=SCHEMAS)
+def test_a_schema_tells_columns_and_types_and_no_value(make: Any, text: str) -> None:
+    assert Describers().schema(make()) == text
+    assert SECRET not in text
+
+
+def test_of_many_columns_the_first_are_named_and_the_rest_counted() -> None:
+    columns = {f"f{i}": np.zeros(1) for i in range(140)} | {f"i{i}": np.zeros(1, dtype=np.int64) for i in range(60)}
+    text = Describers().schema(pd.DataFrame(columns))
+    assert text.startswith("pandas.DataFrame 1 row x 200 columns (1.6 kB)\n")
+    assert text.endswith("\n  f39 float64\n  … 160 more: 100 float64, 60 int64")
+    assert len(text) <= 1500
+
+
+def test_of_very_many_columns_not_even_the_types_are_read() -> None:
+    text = Describers().schema(pd.DataFrame(np.zeros((1, 100_000))))
+    assert text.startswith("pandas.DataFrame 1 row x 100,000 columns\n  0 float64\n")
+    assert text.endswith("\n  39 float64\n  … 99,960 more")
+
+
+HEADS: dict[str, tuple[Any, list[str]]] = {
+    "a frame": (
+        lambda: frame()[["price", "city", "what"]],
+        [
+            "first 3 rows:",
+            "price | city | what",
+            "1.5 | hunter2 | hunter2",
+            "2.0 | y | {'a': 1}",
+            "nan | hunter2 | <object>",
+        ],
+    ),
+    "a frame of many rows": (
+        lambda: pd.DataFrame({"a": range(10)}),
+        ["first 5 rows:", "a", "0", "1", "2", "3", "4"],
+    ),
+    "a series with its index": (
+        lambda: pd.Series([1, 2], index=["x", "y"]),
+        ["first 2 rows:", "(index) | value", "x | 1", "y | 2"],
+    ),
+    "polars": (lambda: polars_frame()[["n", "level"]], ["first 2 rows:", "n | level", "1 | hunter2", "2 | y"]),
+    "arrow": (lambda: pa.table({"n": [1, 2]}), ["first 2 rows:", "n", "1", "2"]),
+    "a long text": (lambda: pd.Series(["x" * 100]), ["first 1 row:", "value", "x" * 39 + "…"]),
+}
+
+
+@pytest.mark.parametrize(("make", "head"), HEADS.values(), ids=HEADS)
+def test_values_are_the_first_rows(make: Any, head: list[str]) -> None:
+    lines = [line.strip() for line in Describers().values(make()).splitlines()]
+    assert lines[-len(head) :] == head
+
+
+def test_what_is_lazy_stays_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def never(*args: Any, **kwargs: Any) -> Any:
+        raise KeyboardInterrupt
+
+    lazy = [
+        dask_of(frame()[["price"]]).map_partitions(lambda part: part),
+        pl.LazyFrame({"a": [1]}),
+    ]
+    lazy.append(pl.scan_csv(tmp_path / "missing.csv"))
+    for name in ("compute", "__len__", "head", "divisions", "npartitions"):
+        monkeypatch.setattr(dd.DataFrame, name, never)
+    for name in ("collect", "collect_schema", "explain", "fetch"):
+        monkeypatch.setattr(pl.LazyFrame, name, never, raising=False)
+    for thing in lazy:
+        assert "not computed" in Describers().schema(thing)
+        assert Describers().values(thing) == Describers().schema(thing)
+
+
+def test_an_arrow_dataset_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    pyarrow.csv.write_csv(pa.table({"n": [1, 2]}), file)
+    dataset = pyarrow.dataset.dataset(file, format="csv")
+    file.unlink()
+    assert Describers().values(dataset) == "pyarrow.dataset.FileSystemDataset of 1 column, not read\n  n int64"
+
+
+def spark(monkeypatch: pytest.MonkeyPatch, module: str, **kept: Any) -> Any:
+    """A stand-in for a Spark frame, in the module where the real class lives."""
+
+    class DataFrame:
+        @property
+        def schema(self) -> Any:
+            return vars(self)["_schema"]
+
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    class Kind:
+        def simpleString(self) -> str:
+            return "bigint"
+
+    class StructType:
+        fields = (types.SimpleNamespace(name="id", dataType=Kind()),)
+
+    sql, kinds = types.ModuleType(module), types.ModuleType("pyspark.sql.types")
+    for kind, home in ((DataFrame, sql), (StructType, kinds)):
+        kind.__module__, kind.__qualname__ = home.__name__, kind.__name__
+        home.__dict__[kind.__name__] = kind
+        monkeypatch.setitem(sys.modules, home.__name__, home)
+    made = DataFrame()
+    vars(made).update(_schema=StructType(), **kept)
+    return made
+
+
+@pytest.mark.parametrize("module", ["pyspark.sql.dataframe", "pyspark.sql.classic.dataframe"])
+def test_a_spark_frame_tells_its_columns(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    thing = spark(monkeypatch, module, _jdf=object())
+    assert Describers().values(thing) == "pyspark.sql.DataFrame of 1 column, not computed\n  id bigint"
+
+
+def test_a_remote_spark_frame_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    thing = spark(monkeypatch, "pyspark.sql.connect.dataframe")
+    del vars(thing)["_schema"]
+    assert Describers().schema(thing) == "pyspark.sql.DataFrame, not computed"

@@ -1,0 +1,233 @@
+"""Python's own values as they are described: types, lengths and signatures, and values only where they were named."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import functools
+import pathlib
+import types
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codebuddy_jupyter.context.describe import Describers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SECRET = "hunter2"
+
+
+class Point(NamedTuple):
+    x: int
+    y: str
+
+
+@dataclasses.dataclass
+class Order:
+    """An order of a customer's."""
+
+    number: int
+    customer: str = SECRET
+
+
+class Color(enum.Enum):
+    RED = SECRET
+
+
+class Customer:
+    """A customer of ours.
+
+    More about it.
+    """
+
+    def __init__(self, name: str, limit: float = 5.0) -> None:
+        self.name = name
+        self.limit = limit
+        self._hidden = 1
+
+
+def clean(df: pd.DataFrame, by: str = SECRET, *cols: str, n: int | None = 3, **more: list[int]) -> dict[str, int]:
+    """Take out what is empty.
+
+    More about it.
+    """
+    return {}
+
+
+@functools.wraps(clean)
+def wrapped(*args: Any, **kwargs: Any) -> Any:
+    return None
+
+
+async def fetch(url: Optional[str] = None, when: datetime.date = datetime.date(2026, 1, 1)) -> None:  # noqa: UP045
+    pass
+
+
+SCHEMAS: dict[str, tuple[Any, str]] = {
+    "nothing": (None, "None"),
+    "a number": (3, "int"),
+    "a truth": (True, "bool"),
+    "a text": (SECRET, "str, 7 characters"),
+    "lines": ("a\nb\n", "str, 4 characters, 3 lines"),
+    "bytes": (b"x" * 24_000, "bytes, 24 kB"),
+    "an empty list": ([], "list of 0"),
+    "a list": ([1] * 1200, "list of 1,200: of the first 1,000: all int"),
+    "a mixed list": ([1, 2, None], "list of 3: 2 int, 1 None"),
+    "a list of lists": ([[1, 2], [3]], "list of 2: all list\n  the first: list of 2: all int"),
+    "records": (
+        [{"id": 1, "name": SECRET}] * 2,
+        "list of 2: all dict\n  the first: dict of 2 keys: id int, name str",
+    ),
+    "a tuple": ((1, SECRET), "tuple of 2: 1 int, 1 str"),
+    "a named tuple": (Point(1, SECRET), "tests.test_describe_plain.Point (a named tuple)\n  x int\n  y str"),
+    "a set": ({1, 2}, "set of 2: all int"),
+    "settings": ({"rate": 0.1, "sizes": [1, 2]}, "dict of 2 keys\n  rate: float\n  sizes: list of 2: all int"),
+    "keys that are data": ({"Bob Smith": 3}, "dict of 1 key\n  keys: str; values: int"),
+    "many keys": (
+        {f"k{i}": i for i in range(31)},
+        "dict of 31 keys\n  keys: all str; values: all int",
+    ),
+    "a counter": (collections.Counter("aab"), "collections.Counter of 2 keys\n  keys: all str; values: all int"),
+    "a queue": (collections.deque([1, 2]), "collections.deque of 2: all int"),
+    "a range": (range(10), "range of 10 numbers"),
+    "an endless range": (range(10**30), "range of more numbers than can be counted"),
+    "a generator": ((i for i in [SECRET]), "generator, not consumed"),
+    "a map": (map(str, [1]), "map, not consumed"),
+    "a date": (datetime.date(2026, 1, 1), "datetime.date"),
+    "a decimal": (decimal.Decimal("1.5"), "decimal.Decimal"),
+    "a path": (pathlib.PurePosixPath(SECRET), "pathlib.PurePosixPath"),
+    "a member": (Color.RED, "tests.test_describe_plain.Color"),
+    "a record": (Order(1), "tests.test_describe_plain.Order (a dataclass)\n  number int\n  customer str"),
+    "an exception": (ValueError(SECRET), "ValueError (an exception)"),
+    "an object": (
+        Customer(SECRET),
+        "tests.test_describe_plain.Customer\n  A customer of ours.\n  .name str\n  .limit float",
+    ),
+    "a class": (
+        Customer,
+        "class tests.test_describe_plain.Customer\n  A customer of ours.\n"
+        "  __init__(self, name: str, limit: float = 5.0) -> None",
+    ),
+    "a function": (
+        clean,
+        "def clean(df: pd.DataFrame, by: str = …, *cols: str, n: int | None = 3, **more: list[int]) -> dict[str, int]\n"
+        "  Take out what is empty.",
+    ),
+    "a coroutine function": (
+        fetch,
+        "async def fetch(url: Optional[str] = None, when: datetime.date = …) -> None",
+    ),
+    "a lambda": (lambda x, y=SECRET: x, "def <lambda>(x, y=…)"),
+    "a built-in": (abs, "built-in function abs\n  Return the absolute value of the argument."),
+    "a module": (pathlib, "module pathlib"),
+    "ellipsis": (..., "ellipsis"),
+}
+
+
+@pytest.mark.parametrize(("thing", "text"), SCHEMAS.values(), ids=SCHEMAS)
+def test_a_schema_tells_types_and_sizes_and_no_value(thing: Any, text: str) -> None:
+    assert Describers().schema(thing) == text
+    assert SECRET not in text
+
+
+def test_a_function_that_is_wrapped_is_described_as_what_it_wraps() -> None:
+    assert Describers().schema(wrapped) == Describers().schema(clean)
+
+
+def test_a_method_tells_its_owners_type() -> None:
+    method = types.MethodType(clean, Customer("a"))
+    assert (
+        Describers().schema(method).startswith("method of tests.test_describe_plain.Customer: clean(df: pd.DataFrame")
+    )
+
+
+def test_a_module_tells_its_version_where_that_is_a_text() -> None:
+    module = types.ModuleType("shop")
+    module.__dict__["__version__"] = "1.2"
+    assert Describers().schema(module) == "module shop 1.2"
+
+
+def test_an_object_with_many_attributes_tells_the_first() -> None:
+    text = Describers().schema(types.SimpleNamespace(**{f"a{i}": i for i in range(100)}))
+    assert text.count("\n  .") == 20
+    assert text.endswith("  of 100 attributes")
+
+
+VALUES: dict[str, tuple[Any, str]] = {
+    "a number": (3, "int\n  = 3"),
+    "a huge number": (10**5000, "int\n  = an int of 16,610 bits"),
+    "a text": ("a", "str, 1 character: 'a'"),
+    "lines": ("a\nb", "str, 3 characters, 2 lines:\na\nb"),
+    "a list": ([1, "a", None], "list of 3: 1 int, 1 str, 1 None\n  = [1, 'a', None]"),
+    "a long list": (list(range(20)), "list of 20: all int\n  = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … 10 more]"),
+    "a list of objects": (
+        [Customer("a")],
+        "list of 1: tests.test_describe_plain.Customer\n  = [<tests.test_describe_plain.Customer>]",
+    ),
+    "settings": ({"rate": 0.1}, "dict of 1 key\n  rate: float\n  = {'rate': 0.1}"),
+    "a counter": (
+        collections.Counter("aab"),
+        "collections.Counter of 2 keys\n  keys: all str; values: all int\n  = {'a': 2, 'b': 1}",
+    ),
+    "a date": (datetime.datetime(2026, 1, 1), "datetime.datetime\n  = 2026-01-01 00:00:00"),
+    "a path": (pathlib.PurePosixPath("/a"), "pathlib.PurePosixPath\n  = /a"),
+    "a member": (
+        Color.RED,
+        "tests.test_describe_plain.Color\n  = tests.test_describe_plain.Color.RED",
+    ),
+    "an exception": (ValueError("no"), "ValueError (an exception)\n  = 'no'"),
+    "a generator": ((i for i in [1]), "generator, not consumed"),
+}
+
+
+@pytest.mark.parametrize(("thing", "text"), VALUES.values(), ids=VALUES)
+def test_values_are_told_of_what_is_named(thing: Any, text: str) -> None:
+    assert Describers().values(thing) == text
+
+
+def test_what_gives_its_elements_once_still_has_them_afterwards() -> None:
+    generator, pairs = (i for i in [1, 2]), zip([1], [2], strict=True)
+    for thing in (generator, pairs):
+        Describers().schema(thing)
+        Describers().values(thing)
+    assert list(generator) == [1, 2]
+    assert list(pairs) == [(1, 2)]
+
+
+def test_a_default_dict_gets_no_new_key() -> None:
+    thing: collections.defaultdict[str, list[int]] = collections.defaultdict(list)
+    Describers().values(thing)
+    assert not thing
+
+
+def test_what_holds_itself_is_described() -> None:
+    thing: list[Any] = []
+    thing.append(thing)
+    assert Describers().values(thing) == "list of 1: list\n  the first: list of 1: list\n  = [[[<list>]]]"
+
+
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.dates())
+THINGS = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner)
+)
+
+
+@given(THINGS)
+def test_any_plain_value_is_described_within_bounds(thing: Any) -> None:
+    schema, values = Describers().schema(thing), Describers().values(thing)
+    assert "could not be" not in schema + values
+    assert 0 < len(schema) <= 1500
+    assert len(values) <= 4000
+
+
+@given(st.lists(st.text(alphabet="§", min_size=1), min_size=1))
+def test_a_schema_holds_no_text_of_the_data(texts: list[str]) -> None:
+    for thing in (texts, set(texts), tuple(texts), dict.fromkeys(texts), {"a": texts}, [{"a": texts[0]}], texts[0]):
+        assert "§" not in Describers().schema(thing)

@@ -1,0 +1,253 @@
+"""What describes itself or is described by the user: who is asked, and what becomes of one that fails or is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from codebuddy_jupyter.context.describe import KINDS, Describers, foreign
+
+
+class Base:
+    pass
+
+
+class Middle(Base):
+    pass
+
+
+class Leaf(Middle):
+    pass
+
+
+@pytest.fixture
+def describers() -> Describers:
+    return Describers()
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    """What a description waits for that is too slow."""
+    release = threading.Event()
+    yield release
+    release.set()
+
+
+def test_a_class_is_described_by_the_function_registered_for_it(describers: Describers) -> None:
+    describers.register(Leaf, lambda thing: f"a leaf, {type(thing).__name__}")
+    assert describers.schema(Leaf()) == describers.values(Leaf()) == "a leaf, Leaf"
+    assert describers.is_own(Leaf())
+
+
+def test_the_nearest_of_the_bases_counts(describers: Describers) -> None:
+    describers.register(Base, lambda thing: "base")
+    describers.register(Middle, lambda thing: "middle")
+    assert [describers.schema(kind()) for kind in (Base, Middle, Leaf)] == ["base", "middle", "middle"]
+
+
+def test_a_registered_describer_goes_before_a_built_in_one(describers: Describers) -> None:
+    assert describers.schema(1) == "int"
+    describers.register(dict, lambda thing: "mine")
+    describers.register(int, lambda thing: "my number")
+    assert describers.schema({}) == "mine"
+    assert (describers.schema(1), describers.schema(True)) == ("my number", "bool")
+    assert describers.schema([]) == "list of 0"
+
+
+def test_a_nearer_type_of_pythons_goes_before_a_base_of_the_users(describers: Describers) -> None:
+    describers.register(object, lambda thing: "mine")
+    assert describers.schema(3) == "int"
+    assert describers.schema(Leaf()) == "mine"
+
+
+def test_only_a_class_can_be_registered(describers: Describers) -> None:
+    wrong: Any = Leaf()
+    with pytest.raises(TypeError, match="for a class, not for an instance"):
+        describers.register(wrong, lambda thing: "")
+
+
+def test_an_object_may_describe_itself(describers: Describers) -> None:
+    class Order:
+        def _repr_llm_(self) -> str:
+            return "an order of 3 items"
+
+    class Special(Order):
+        pass
+
+    assert describers.schema(Order()) == describers.schema(Special()) == "an order of 3 items"
+    assert describers.is_own(Special())
+    assert not describers.is_own(Order)
+
+
+def test_an_instance_cannot_pretend_to_describe_itself(describers: Describers) -> None:
+    class Mock:
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    mock = Mock()
+    mock.__dict__["_repr_llm_"] = lambda: "pretended"
+    assert describers.schema(mock).endswith("Mock")
+
+
+ERRORS = {"an error": ValueError("no"), "an exit": SystemExit(1), "a cancellation": asyncio.CancelledError()}
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_one_that_raises_costs_one_line(describers: Describers, error: BaseException) -> None:
+    def describe(thing: Any) -> str:
+        raise error
+
+    describers.register(Leaf, describe)
+    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, could not be described"
+
+
+def test_an_interrupt_is_not_swallowed(describers: Describers) -> None:
+    def describe(thing: Any) -> str:
+        raise KeyboardInterrupt
+
+    describers.register(Leaf, describe)
+    with pytest.raises(KeyboardInterrupt):
+        describers.schema(Leaf())
+
+
+@pytest.mark.parametrize("result", [None, 3, b"text", ["text"]], ids=str)
+def test_what_is_no_text_costs_one_line(describers: Describers, result: Any) -> None:
+    describers.register(Leaf, lambda thing: result)
+    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, could not be described: no text came"
+
+
+def test_a_long_description_is_cut(describers: Describers) -> None:
+    describers.register(Leaf, lambda thing: "a line of text\n" * 10_000)
+    text = describers.schema(Leaf())
+    assert len(text) <= 1500
+    assert text.endswith("a line of text\n…")
+
+
+def test_one_that_is_too_slow_is_cut_off_and_not_asked_again(describers: Describers, release: threading.Event) -> None:
+    asked = []
+
+    def describe(thing: Any) -> str:
+        asked.append(thing)
+        release.wait(60)
+        return "late"
+
+    describers.register(Leaf, describe)
+    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
+    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
+    assert len(asked) == 1
+
+
+def test_a_new_describer_is_asked_where_the_old_one_was_too_slow(
+    describers: Describers, release: threading.Event
+) -> None:
+    describers.register(Base, lambda thing: str(release.wait(60)))
+    assert "too slow" in describers.schema(Leaf())
+    describers.register(Base, lambda thing: "quick")
+    assert describers.schema(Leaf()) == "quick"
+
+
+def test_all_of_a_snapshot_have_one_second(describers: Describers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(thing: Any) -> str:
+        time.sleep(0.1)
+        return "slow"
+
+    monkeypatch.setattr(foreign, "ALL", 0.05)
+    describers.begin()
+    describers.register(Leaf, slowly)
+    assert describers.schema(Leaf()) == "slow"
+    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, not described: no time was left"
+    describers.begin()
+    assert describers.schema(Leaf()) == "slow"
+
+
+def test_a_coroutine_is_awaited_where_no_loop_runs(describers: Describers) -> None:
+    async def describe(thing: Any) -> str:
+        await asyncio.sleep(0)
+        return "awaited"
+
+    describers.register(Leaf, describe)
+    assert describers.schema(Leaf()) == "awaited"
+
+
+def test_a_coroutine_that_raises_costs_one_line(describers: Describers) -> None:
+    async def describe(thing: Any) -> str:
+        raise ValueError
+
+    describers.register(Leaf, describe)
+    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, could not be described"
+
+
+def test_a_coroutine_that_will_not_be_cancelled_is_left_behind(describers: Describers) -> None:
+    async def describe(thing: Any) -> str:
+        while True:
+            try:
+                await asyncio.sleep(2)
+            except asyncio.CancelledError:
+                await asyncio.sleep(2)
+                return "late"
+
+    describers.register(Leaf, describe)
+    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
+
+
+def in_a_thread(describers: Describers) -> Any:
+    return asyncio.get_running_loop().run_in_executor(None, describers.schema, Leaf())
+
+
+def test_from_another_thread_a_coroutine_is_awaited_on_the_loop_that_runs() -> None:
+    async def main() -> str:
+        lock, describers = asyncio.Lock(), Describers()
+        loop = asyncio.get_running_loop()
+
+        async def describe(thing: Any) -> str:
+            async with lock:
+                return str(asyncio.get_running_loop() is loop)
+
+        describers.register(Leaf, describe)
+        return str(await in_a_thread(describers))
+
+    assert asyncio.run(main()) == "True"
+
+
+def test_a_busy_loop_is_not_held_against_a_describer() -> None:
+    async def main() -> list[str]:
+        describers, texts = Describers(), []
+
+        async def describe(thing: Any) -> str:
+            return "there"
+
+        describers.register(Leaf, describe)
+        asking = threading.Thread(target=lambda: texts.append(describers.schema(Leaf())))
+        asking.start()
+        asking.join(60)  # meanwhile the loop does nothing else
+        texts.append(str(await in_a_thread(describers)))
+        return texts
+
+    assert asyncio.run(main()) == ["tests.test_describers.Leaf, not described: no time was left", "there"]
+
+
+def test_no_library_is_imported_to_describe() -> None:
+    code = (
+        "import sys; before = set(sys.modules); from codebuddy_jupyter.context.describe import Describers\n"
+        "d = Describers(); [d.values(x) for x in (1, 'a', [1], {'a': 1}, d, sys, len, print)]\n"
+        "print(*sorted({m.partition('.')[0] for m in set(sys.modules) - before}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    heavy = {known.library for known in KINDS} - set(sys.stdlib_module_names) | {"IPython", "nest_asyncio2"}
+    assert not heavy & set(done.stdout.split())
+
+
+def test_a_library_is_recognised_from_when_it_is_loaded() -> None:
+    code = (
+        "from codebuddy_jupyter.context.describe import Describers\n"
+        "d = Describers(); d.schema(1)\nimport numpy\nprint(d.schema(numpy.zeros(3)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "numpy.ndarray (3,) float64 (24 B)\n"

@@ -1,0 +1,147 @@
+"""The snapshot: all that could be told, each thing with its rank for the question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from codebuddy_jupyter.context.items import SECTIONS, Cell, Item, Notebook, Output, Section, Snapshot
+from codebuddy_jupyter.context.snapshot import Scene, snapshot
+
+ALL = frozenset(SECTIONS)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The last error, as the snapshot asks for it."""
+
+    cell: int | None = 3
+    text: str = "KeyError: 'price'"
+    message: str = "'price'"
+    names: tuple[str, ...] = ("df",)
+    locals: Mapping[str, Any] = field(default_factory=dict)
+
+
+CELLS = (
+    Cell("m", "markdown", "# Sales\nWe look at sales.\n```\n# no heading\n```"),
+    Cell("a", "code", "df = load('sales.csv')", 1, "run", (Output("text", "loaded 10 rows"),)),
+    Cell("b", "code", "import numpy as np", 2, "run"),
+    Cell("c", "code", "df['price'].mean()", 3, "failed", (Output("error", "KeyError"),)),
+    Cell("d", "code", "rate = 0.1", 4, "changed", ran="rate = 0.2"),
+    Cell("e", "code", "unused = 1"),
+)
+SCENE = Scene(Notebook(CELLS, "sales.ipynb"), {"rate": "float", "np": "module numpy 2", "df": "a frame"}, Failed())
+
+
+def taken(prompt: str = "hm?", scene: Scene = SCENE, sections: frozenset[Section] = ALL, **more: Any) -> Snapshot:
+    return snapshot(prompt, scene, sections, **more)
+
+
+def by_id(found: Snapshot) -> dict[str, Item]:
+    return {item.id: item for item in found.items}
+
+
+def order(found: Snapshot) -> list[str]:
+    return [item.id for item in sorted(found.items, key=lambda item: item.rank)]
+
+
+def test_everything_becomes_an_item_with_its_title() -> None:
+    titles = {id: item.title for id, item in by_id(taken()).items()}
+    assert titles == {
+        "outline": "outline",
+        "cell:m": "text",
+        "cell:a": "In[1]",
+        "output:a": "output of In[1]",
+        "cell:b": "In[2]",
+        "cell:c": "In[3], failed",
+        "cell:d": "In[4], changed",
+        "cell:e": "cell, not run",
+        "variable:rate": "rate",
+        "variable:np": "np",
+        "variable:df": "df",
+        "error": "error in In[3]",
+    }
+    assert taken().name == "sales.ipynb"
+
+
+def test_the_outline_holds_the_headings_and_no_comments_of_code() -> None:
+    assert by_id(taken())["outline"].text == "# Sales"
+
+
+def test_a_text_that_is_all_headings_is_told_by_the_outline_alone() -> None:
+    found = taken(scene=Scene(Notebook((Cell("m", "markdown", "# One\n## Two"),)), {}))
+    assert order(found) == ["outline"]
+
+
+def test_a_changed_cell_tells_what_stands_there_and_what_was_run() -> None:
+    text = by_id(taken())["cell:d"].text
+    assert text.startswith("rate = 0.1\n")
+    assert text.endswith("rate = 0.2")
+
+
+def test_the_error_is_told_once() -> None:
+    assert "output:c" not in by_id(taken())
+    assert "output:c" in by_id(taken(scene=Scene(SCENE.notebook, {})))
+
+
+def test_the_error_tells_the_failing_functions_variables_without_their_values() -> None:
+    failed = Failed(locals={"secret": "1234", "n": 3})
+    text = by_id(taken(scene=Scene(SCENE.notebook, {}, failed), describe=lambda thing: type(thing).__name__))[
+        "error"
+    ].text
+    assert text.endswith("Variables of the failing function:\nsecret: str\nn: int")
+
+
+@pytest.mark.parametrize("section", ["outline", "cells", "outputs", "variables", "error"])
+def test_a_section_alone(section: Section) -> None:
+    found = taken(sections=frozenset([section]))
+    assert {item.section for item in found.items} == {section}
+    assert found.sections == {section}
+
+
+def test_attached_things_come_first_whatever_the_sections() -> None:
+    attached = Item("mention:np", "mentions", "@np", "numpy")
+    found = taken(sections=frozenset(["error"]), mentioned=[attached])
+    assert order(found) == ["mention:np", "error"]
+
+
+def test_the_error_and_its_cell_go_before_the_rest() -> None:
+    assert order(taken())[:2] == ["error", "cell:c"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "first"),
+    [
+        pytest.param("what is rate?", "variable:rate", id="a variable that is named"),
+        pytest.param("where is unused set?", "cell:e", id="a cell by its words"),
+        pytest.param("how many rows were loaded?", "output:a", id="an output by its words"),
+        pytest.param("what does numpy do here", "cell:b", id="an import"),
+    ],
+)
+def test_what_the_question_is_about_goes_first_but_for_outline_and_last_cell(prompt: str, first: str) -> None:
+    ranked = order(taken(prompt, Scene(SCENE.notebook, SCENE.variables)))
+    assert next(id for id in ranked if id not in ("outline", "cell:d")) == first
+
+
+def test_the_cells_that_set_a_named_variable_go_before_those_that_use_it() -> None:
+    cells = (
+        Cell("set", "code", "orders = load()", 1, "run"),
+        *(Cell(f"use{n}", "code", f"print(orders, {n})", 2 + n, "run") for n in range(8)),
+        Cell("last", "code", "other = 1", 20, "run"),
+    )
+    ranked = order(taken("why is orders empty?", Scene(Notebook(cells), {"orders": "a frame"})))
+    assert ranked.index("cell:set") < min(ranked.index(f"cell:use{n}") for n in range(8))
+
+
+def test_the_latest_cell_goes_before_older_ones() -> None:
+    cells = tuple(Cell(str(n), "code", f"value{n} = {n}", n, "run") for n in range(1, 20))
+    ranked = order(taken("and now?", Scene(Notebook(cells), {})))
+    assert ranked[0] == "cell:19"
+    assert ranked.index("cell:15") < ranked.index("cell:2")
+
+
+def test_an_empty_notebook_has_nothing_to_tell() -> None:
+    assert taken(scene=Scene(Notebook(), {})).items == ()
