@@ -17,17 +17,19 @@ import pytest
 
 from codebuddy_jupyter import __version__, cli
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.commands import COMMANDS
+from codebuddy_jupyter.commands import COMMANDS, TASKS
 from codebuddy_jupyter.providers.demo_model import demo_model
 from codebuddy_jupyter.providers.embedded import EmbeddedProvider
 from codebuddy_jupyter.providers.local import LocalProvider
 from tests.docs import picture, settings
 from tests.docs.texts import (
     CHANGELOG,
+    CONTEXT,
     CONTRIBUTING,
     DOCUMENTS,
     LOCAL_ADDRESS,
     README,
+    SENT,
     SETUP,
     blocks,
     commands_in_code,
@@ -82,7 +84,7 @@ def test_every_link_leads_somewhere(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_that_is_named_exists(document: str) -> None:
-    assert set(re.findall(r"%buddy /(\w+)", text_of(document))) <= COMMANDS.keys()
+    assert set(re.findall(r"%buddy /(\w+)", text_of(document))) <= {*COMMANDS, *TASKS}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -104,7 +106,8 @@ def test_every_address_is_shown_as_it_is_written(url: str) -> None:
 
 
 def test_every_room_that_is_named_exists() -> None:
-    places = (ROOT, ROOT / "codebuddy_jupyter", ROOT / "codebuddy_jupyter" / "providers")
+    package = ROOT / "codebuddy_jupyter"
+    places = (ROOT, package, package / "context", package / "providers")
     for name in set(re.findall(r"`([\w/]+\.py)`", text_of(CONTRIBUTING))) - {"codebuddy_echo.py"}:
         assert any((place / name).exists() for place in places), name
 
@@ -196,6 +199,15 @@ def test_the_cells_of_the_setup_guide_run(kernel: Kernel, server: ScriptedServer
             assert f"{there} | this kernel" in shown(kernel, "%buddy /use")
             assert "llama3" in shown(kernel, "%buddy /models")
             assert "Hello" in kernel.good("%buddy hello").answer["data"]["text/plain"]
+
+
+@pytest.mark.parametrize("page", [SENT, CONTEXT])
+def test_the_cells_of_the_pages_on_context_run(kernel: Kernel, page: str) -> None:
+    kernel.good("import os\nos.environ['JPY_SESSION_NAME'] = os.path.abspath('notebook.ipynb')")
+    kernel.good("%load_ext codebuddy_jupyter\nvalues = [3, 4]")
+    kernel.run("sum(values) / 0")
+    for cell in blocks(page, "python"):
+        kernel.good(cell)
 
 
 def shown(kernel: Kernel, line: str) -> str:

@@ -11,8 +11,8 @@ from markdown_it.token import Token
 from tests.kernels import ROOT
 
 README, SETUP, CONTRIBUTING, CHANGELOG = "README.md", "docs/LOCAL_LLM_SETUP.md", "CONTRIBUTING.md", "CHANGELOG.md"
-SENT, SETTINGS = "docs/WHAT_IS_SENT.md", "docs/SETTINGS.md"
-DOCUMENTS = (README, SETUP, SENT, SETTINGS, CONTRIBUTING, CHANGELOG)
+SENT, SETTINGS, CONTEXT = "docs/WHAT_IS_SENT.md", "docs/SETTINGS.md", "docs/CONTEXT.md"
+DOCUMENTS = (README, SETUP, SENT, CONTEXT, SETTINGS, CONTRIBUTING, CHANGELOG)
 LOCAL_ADDRESS = re.compile(r"http://localhost:\d+")
 
 
@@ -35,7 +35,7 @@ def shell_lines() -> list[str]:
 
 
 def commands_in_code(name: str) -> set[str]:
-    guides = (README, SETUP, SENT, CONTRIBUTING)
+    guides = (README, SETUP, SENT, CONTEXT, CONTRIBUTING)
     spans = [token.content for guide in guides for token in tokens_of(guide) if token.type == "code_inline"]
     return {line for line in [*spans, *shell_lines()] if line.startswith(f"{name} ")}
 
