@@ -9,22 +9,36 @@ BIN := .venv/Scripts
 COLAB := .venv-colab/Scripts
 endif
 
+# Checks the types of the panel's JavaScript.
+TYPESCRIPT := typescript@5.9.3 @anywidget/types@0.4.0
+TSC := .venv-node/node_modules/.bin/tsc
+
 # What Colab pins, and the oldest of what we depend on.
 PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
 # The rooms whose tests need nothing beyond that.
-ROOMS := address any_stream buddy chat chat_stream cloud commands completion context draft envelope errors export failure fit local loop markdown observer openai_chat options outputs patience preview prompts relevance saved secrets session settings show snapshot store tokens transport
+ROOMS := address any_stream buddy chat chat_stream cloud commands completion context draft envelope errors export failure fit local loop markdown meter observer openai_chat options outputs panel patience preview prompts relevance saved secrets session settings settings_form show snapshot store tokens transport
 
-.PHONY: demo test bench docs clean
+.PHONY: demo test test-live test-rest test-colab bench docs clean
 
 demo: .venv/.demo
 	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless)
 
-test: .venv/.test .venv-colab/.done
+test: .venv/.test .venv-colab/.done .venv-node/.done
+	$(TSC) --project .
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
-	$(if $(ARGS),,$(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py)))
+	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(MAKE) --jobs 2 test-live test-rest test-colab)
+
+# What starts kernels and browsers mostly waits, so it runs beside the rest.
+test-live:
+	$(BIN)/python -m pytest -q tests/kernel tests/browser
+
+test-rest:
+	$(BIN)/python -m pytest -q --ignore tests/kernel --ignore tests/browser
+
+test-colab:
+	$(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py))
 
 bench: .venv/.test
 	$(BIN)/python -m tests.bench $(ARGS)
@@ -45,6 +59,11 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
 	$(BIN)/python tests/install_system.py
+	@touch $@
+
+.venv-node/.done: Makefile
+	@command -v npm >/dev/null || { echo "Missing: npm, for the types of the panel. On Debian or Ubuntu: sudo apt-get install npm"; exit 1; }
+	npm install --silent --no-audit --no-fund --prefix .venv-node $(TYPESCRIPT)
 	@touch $@
 
 .venv-colab/.done: pyproject.toml

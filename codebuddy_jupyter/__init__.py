@@ -1,6 +1,7 @@
 """A coding buddy for notebooks: ``%load_ext codebuddy_jupyter``, then ``%%buddy``.
 
-In Python: ``import codebuddy_jupyter as buddy``; ``buddy.ask("…")`` gives a Reply, ``await buddy.aask("…")`` too.
+In Python: ``import codebuddy_jupyter as buddy``; ``buddy.ask("…")`` gives a Reply, ``await buddy.aask("…")`` too;
+``buddy.panel()`` is the panel with chat and settings.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import aask, ask, describe, save
+    from .api import aask, ask, describe, panel, save
     from .chat import Reply
     from .errors import BuddyError
 
@@ -20,11 +21,20 @@ __all__ = [
     "ask",
     "describe",
     "load_ipython_extension",
+    "panel",
     "save",
     "unload_ipython_extension",
 ]
 
-_HOMES = {"BuddyError": "errors", "Reply": "chat", "aask": "api", "ask": "api", "describe": "api", "save": "api"}
+_HOMES = {
+    "BuddyError": "errors",
+    "Reply": "chat",
+    "aask": "api",
+    "ask": "api",
+    "describe": "api",
+    "panel": "api",
+    "save": "api",
+}
 
 
 def __getattr__(name: str) -> Any:

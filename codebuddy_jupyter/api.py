@@ -5,12 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .buddy import Buddy
 from .chat import Reply
+from .commands import NO_PANEL
+from .errors import SettingError
 from .options import Options
 from .show import Display
+
+if TYPE_CHECKING:
+    from .widgets.panel import Panel
 
 T = TypeVar("T", bound=Callable[[Any], str | Awaitable[str]])
 
@@ -86,6 +91,22 @@ async def aask(prompt: str, **options: Any) -> Reply:
         For whatever goes wrong.
     """
     return await ask(prompt, **options).aresult()
+
+
+def panel() -> Panel:
+    """The panel with chat and settings, for the end of a cell of a notebook.
+
+    Raises
+    ------
+    codebuddy_jupyter.BuddyError
+        Where there is no notebook.
+    """
+    shell = _try_shell()
+    if not hasattr(shell, "kernel"):
+        raise SettingError(NO_PANEL)
+    _buddy()
+    opened: Panel = shell.codebuddy.panel()
+    return opened
 
 
 def describe(kind: type) -> Callable[[T], T]:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,10 +92,10 @@ class Buddy(Configured):
     provider = Unicode("Local", help="Who answers: Local, Embedded, OpenAI, Anthropic, … (in any case).").tag(
         config=True
     )
-    offline = Bool(False, help="Refuse every request that would leave this machine.").tag(config=True)
+    offline = Bool(False, help="Refuse every request that would leave this machine.").tag(config=True, order=1)
     allowed_hosts = List(
         Unicode(), help='Hosts that may be asked even when offline: names, or names with ports, as ["gpu.lan:8000"].'
-    ).tag(config=True)
+    ).tag(config=True, order=1)
     context = Unicode(
         "auto", help="What of the notebook is told: auto, none, or a list of outline, cells, outputs, variables, error."
     ).tag(config=True)
@@ -110,7 +111,9 @@ class Buddy(Configured):
     keep_chats = Bool(
         True, help="Keep a notebook's conversations on this machine's disk, so that they outlive the kernel."
     ).tag(config=True)
-    system_prompt = Unicode(prompts.SYSTEM, help="What the model is told before every question.").tag(config=True)
+    system_prompt = Unicode(prompts.SYSTEM, help="What the model is told before every question.").tag(
+        config=True, order=-1
+    )
 
     def __init__(
         self,
@@ -124,10 +127,13 @@ class Buddy(Configured):
         self.loop = Loop()
         self.tokens: defaultdict[str, Tokens] = defaultdict(Tokens)
         self.observer = Observer()
-        self.chats = Chats(self.loop, self._notebook, lambda: self.keep_chats, display)
+        self.watchers: list[Callable[[], None]] = []
+        """Called, on any thread, when the conversation has a new turn, lost one, or is another."""
+        self.chats = Chats(self.loop, self._notebook, lambda: self.keep_chats, display, self._tell_watchers)
         self.registry = registry or Registry()
         self.display = display
         self._providers: dict[str, Provider] = {}
+        self._seen: dict[tuple[str, ...], tuple[str, int | None]] = {}
         self._lock = threading.RLock()
         self.saved = SavedSettings(settings_path or _default_settings_path())
         self._state, trouble = self.saved.load()
@@ -262,6 +268,18 @@ class Buddy(Configured):
         question = self._question(prompt, options or Options(), names, empty=True)
         return self.loop.run(self._preview(question))
 
+    def measure(self, prompt: str, names: Mapping[str, Any] | None = None) -> Future[tuple[Draft, Provider, str]]:
+        """What `preview` gives for the settings as they are, but quietly: the server is not asked what it told before.
+
+        The notebook is looked at now, in the caller's thread; the future is ready when that much is known.
+
+        Raises
+        ------
+        PromptError
+            When the prompt names what is not there.
+        """
+        return self.loop.submit(self._measured(self._question(prompt, Options(), names, empty=True)))
+
     def _question(
         self, prompt: str, options: Options, names: Mapping[str, Any] | None, *, empty: bool = False
     ) -> Question:
@@ -294,6 +312,19 @@ class Buddy(Configured):
 
     def _keep(self, chat: Chat, turn: Turn) -> None:
         self.chats.keep(chat, turn, self.blanked(turn.reply.prompt[:MOST_ASKED]))
+
+    def take_back(self, reply: Reply) -> bool:
+        """Take the last turn out of the conversation, if it is this reply's, and stop it; whether that was so."""
+        turns = self.chat.turns
+        if not turns or turns[-1].reply is not reply:
+            return False
+        reply.close()
+        self.chats.forget(turns.pop())
+        return True
+
+    def _tell_watchers(self) -> None:
+        for watcher in list(self.watchers):
+            watcher()
 
     def needed(self) -> int:
         """How many tokens the next question takes, about: what was said so far, and the room for an answer."""
@@ -371,13 +402,27 @@ class Buddy(Configured):
             yield Chunk(note=note)
 
     async def _preview(self, question: Question) -> tuple[Draft, Provider, str]:
-        try:
-            asked = await self._asked(question)
-        except Unreachable:  # what would be sent can be told all the same, for a window that is assumed
-            name, provider, model = await self.resolve(question.options)
-            asked = self._asking(question, name, provider, model or provider.model or "its model", None)
+        asked = await self._asked_or_assumed(question)
         made = await self._made(asked, [] if question.options.new else self.chat.before(None))
         return made, asked.provider, asked.model
+
+    async def _measured(self, question: Question) -> tuple[Draft, Provider, str]:
+        provider = self.current()
+        seen = self._seen.get(_place(self.provider, provider))
+        if seen is None:
+            asked = await self._asked_or_assumed(question)
+            self._seen.setdefault(_place(self.provider, provider), (asked.model, asked.window))
+        else:
+            asked = self._asking(question, self.provider, provider, *seen)
+        return draft(asked.asking, self.chat.before(None), self._room(asked)), asked.provider, asked.model
+
+    async def _asked_or_assumed(self, question: Question) -> Asked:
+        """As `_asked`; where the server is silent, what would be sent can be told all the same."""
+        try:
+            return await self._asked(question)
+        except Unreachable:
+            name, provider, model = await self.resolve(question.options)
+            return self._asking(question, name, provider, model or provider.model or "its model", None)
 
     async def _asked(self, question: Question, reply: Reply | None = None) -> Asked:
         """Who is asked, and with which window; the reply is told who it is as soon as that is known."""
@@ -389,6 +434,8 @@ class Buddy(Configured):
         if reply is not None:
             reply.model = model
         window = await provider.window(model)
+        if not options.model:
+            self._seen[_place(name, provider)] = model, window
         if len(question.text) > (window or LARGEST_WINDOW) * MOST_BYTES_PER_TOKEN:
             room = f", and its window is {window:,} tokens" if window else ""
             raise PromptTooLong(
@@ -456,6 +503,11 @@ def split_model(text: str) -> tuple[str, str]:
     """Cut ``provider/model`` or ``provider:model`` at its first mark; a bare name is all model."""
     match = re.match(r"([^/:]+)[/:](.*)", text, re.DOTALL)
     return (match[1], match[2]) if match else ("", text)
+
+
+def _place(name: str, provider: Provider) -> tuple[str, ...]:
+    """The settings on which it depends which model answers, and with which window."""
+    return name, *(str(getattr(provider, setting, "")) for setting in ("base_url", "model", "num_ctx"))
 
 
 def _with_wish(prompt: str, format: str) -> str:

@@ -50,8 +50,11 @@ class Errands:
 
     def wait(self) -> None:
         """Wait until all is done; not for ever, where a disk hangs."""
-        thread = self._thread
-        if thread is not None and self._process == os.getpid():
+        if self._process != os.getpid():
+            return
+        with self._lock:  # or the thread might be there, and not be started yet
+            thread = self._thread
+        if thread is not None:
             thread.join(2 * BUSY)
 
     def close(self) -> None:
@@ -88,6 +91,8 @@ class Chats:
         Tells whether conversations shall be kept.
     display
         What shows a reply in which a cell ends.
+    changed
+        Called, on any thread, when the conversation that goes on has a new turn, lost one, or is another.
     path
         The file; by default ``codebuddy/chats.sqlite3`` in Jupyter's data directory.
     """
@@ -98,12 +103,14 @@ class Chats:
         notebook: Callable[[], Path | None],
         wanted: Callable[[], bool],
         display: Callable[[Reply], None] | None = None,
+        changed: Callable[[], None] = lambda: None,
         path: Path | None = None,
     ) -> None:
         self._loop = loop
         self._find_notebook = notebook
         self._wanted = wanted
         self._display = display
+        self._changed = changed
         self._path = path
         self._lock = threading.RLock()
         self._errands = Errands()
@@ -124,14 +131,21 @@ class Chats:
     def new(self) -> Chat:
         """Begin a new conversation."""
         with self._lock:
-            self._current = Chat()
-            return self._current
+            chat = self._current = Chat()
+        self._changed()
+        return chat
 
     def keep(self, chat: Chat, turn: Turn, question: str) -> None:
         """Keep a turn from now on: its question as it is given here, and the answer when that has ended."""
         kept = StoredTurn(turn.id, turn.asked, question, turn.reply.format)
         self._soon(lambda store, notebook: store.begin(notebook, chat.id, kept))
         turn.reply.when_done(lambda: self._soon(lambda store, _: _end(store, turn, kept)))
+        self._changed()
+
+    def forget(self, turn: Turn) -> None:
+        """Keep a turn no more, which is taken out of its conversation."""
+        self._soon(lambda store, _: store.drop(turn.id))
+        self._changed()
 
     def listed(self) -> list[StoredChat]:
         """The conversations that are kept of this notebook, the one last used first.
@@ -161,7 +175,9 @@ class Chats:
         with self._lock:
             if self._current is None or self._current.id != chosen.id:
                 self._current = self._loaded(chosen.id, store.turns(chosen.id))
-            return self._current
+            chat = self._current
+        self._changed()
+        return chat
 
     def delete(self, number: int | None = None) -> int:
         """Delete a conversation of this notebook, or all, for good; gives how many there were.
@@ -176,6 +192,7 @@ class Chats:
         with self._lock:
             if self._current is not None and self._current.id in deleted:
                 self._current = Chat()
+        self._changed()
         return len(deleted)
 
     def notes(self) -> list[str]:

@@ -21,6 +21,10 @@ from .preview import preview
 from .providers.base import Provider
 from .report import Report, versions
 
+NO_PANEL = (
+    "The panel opens in a cell of a notebook: %buddy /panel. Elsewhere type the question: %buddy why is df empty? "
+    "Settings: %buddy /use, %buddy /models, %buddy /doctor, %config LocalProvider."
+)
 Progress = Callable[[str, int, int], None]
 Command = Callable[[Buddy, str, Progress], str]
 
@@ -205,6 +209,11 @@ def reset(buddy: Buddy, rest: str, progress: Progress) -> str:
     return f"A new conversation begins; the last one had {turns} turn{'' if turns == 1 else 's'}."
 
 
+def panel(buddy: Buddy, rest: str, progress: Progress) -> str:
+    """What to do where there is no notebook that could show a panel; in one, the magic opens it."""
+    return escape(NO_PANEL)
+
+
 def chats(buddy: Buddy, rest: str, progress: Progress) -> str:
     """This notebook's conversations; switch to one, or delete some for good."""
     verb, _, which = rest.lower().partition(" ")
@@ -264,6 +273,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": doctor,
     "context": context,
     "reset": reset,
+    "panel": panel,
     "chats": chats,
     "export": write_export,
 }
@@ -284,6 +294,7 @@ HELP = (
     ("%buddy /reset", "begin a new conversation"),
     ("%buddy /chats [N]", "this notebook's conversations, or switch to one; delete N, delete all: for good"),
     ("%buddy /export [FILE.md or FILE.ipynb]", "write the conversation to a file, by default beside the notebook"),
+    ("%buddy /panel", "chat and settings beside the code, in a notebook"),
     ("%buddy /version", "versions"),
     ("%config LocalProvider", "the settings of the local provider"),
 )

@@ -22,7 +22,7 @@ _MOST_TYPED = 1_000  # characters before the cursor that are looked at
 
 _CELL = re.compile(r"\s*%%buddy(?=\s)")
 _LINE = re.compile(r"\s*(?:[^\W\d][\w.]*\s*=\s*)?%buddy(?=\s)")
-_COMMAND = re.compile(r"\s+(?:--?[a-z][\w-]*(?:[ \t]+[^\s/-]\S*)?\s+)*(?P<typed>/\w*)")
+_COMMAND = re.compile(r"\s*(?:--?[a-z][\w-]*(?:[ \t]+[^\s/-]\S*)?\s+)*(?P<typed>/\w*)")
 _MENTION = re.compile(
     r"""(?<![\w@\\.)\]])@(?:
         file:(?P<mark>["'])(?P<quoted>[^"'\n]*)
@@ -47,35 +47,36 @@ class Suggestion:
 
 
 @dataclass
-class Completions:
-    """Stands for the completer's own ``completions``, which answers wherever nobody asks the buddy."""
+class Offers:
+    """What a prompt can be completed with.
 
-    ordinary: Callable[[str, int], Iterator[Any]]
+    Parameters
+    ----------
+    shell
+        The IPython shell, 7.34 or later.
+    names
+        Gives the user's variables.
+    folder
+        Gives the notebook's folder, from which relative paths start; None for the current one.
+    commands
+        The names of the commands, without a slash; looked through again each time.
+    """
+
     shell: Any
     names: Callable[[], Iterable[str]]
     folder: Callable[[], Path | None]
     commands: Iterable[str]
 
-    def __call__(self, text: str, offset: int) -> Iterator[Any]:
-        """The completions of a cell's text at an offset, in characters."""
-        found = self.suggestions(text, offset) if "%buddy" in text else []
-        return iter(found) if found else self.ordinary(text, offset)
-
-    def suggestions(self, text: str, offset: int) -> list[Suggestion]:
-        """The buddy's own: none where the cursor does not stand in what is asked."""
-        begin = _prompt_begin(text, offset)
-        if begin is None:
-            return []
-        typed = text[max(begin, offset - _MOST_TYPED) : offset]
+    def find(self, typed: str) -> tuple[str, list[tuple[str, str]]]:
+        """The word with which a prompt ends so far, and what can stand in its place, each with its kind."""
         if command := _COMMAND.fullmatch(typed):
-            start = offset - len(command["typed"])
-            fitting = (f"/{name}" for name in self.commands if f"/{name}".startswith(command["typed"]))
-            return [Suggestion(start, offset, name, "magic") for name in islice(fitting, MOST)]
+            word = command["typed"]
+            fitting = (f"/{name}" for name in self.commands if f"/{name}".startswith(word))
+            return word, [(name, "magic") for name in islice(fitting, MOST)]
         mention = _MENTION.search(typed.rpartition("\n")[2])
         if mention is None:
-            return []
-        start = offset - len(mention[0])
-        return [Suggestion(start, offset, found, kind) for found, kind in islice(self._mentioned(mention), MOST)]
+            return "", []
+        return mention[0], list(islice(self._mentioned(mention), MOST))
 
     def _mentioned(self, mention: re.Match[str]) -> Iterator[tuple[str, str]]:
         if mention["path"] is not None or mention["quoted"] is not None:
@@ -100,6 +101,27 @@ class Completions:
         return (f"@{kind}[{number}]" for number in numbers if str(number).startswith(typed))
 
 
+@dataclass
+class Completions:
+    """Stands for the completer's own ``completions``, which answers wherever nobody asks the buddy."""
+
+    ordinary: Callable[[str, int], Iterator[Any]]
+    offers: Offers
+
+    def __call__(self, text: str, offset: int) -> Iterator[Any]:
+        """The completions of a cell's text at an offset, in characters."""
+        found = self.suggestions(text, offset) if "%buddy" in text else []
+        return iter(found) if found else self.ordinary(text, offset)
+
+    def suggestions(self, text: str, offset: int) -> list[Suggestion]:
+        """The buddy's own: none where the cursor does not stand in what is asked."""
+        begin = _prompt_begin(text, offset)
+        if begin is None:
+            return []
+        word, found = self.offers.find(text[max(begin, offset - _MOST_TYPED) : offset])
+        return [Suggestion(offset - len(word), offset, name, kind) for name, kind in found]
+
+
 def install(
     shell: Any,
     *,
@@ -107,22 +129,10 @@ def install(
     folder: Callable[[], Path | None],
     commands: Iterable[str],
 ) -> None:
-    """Complete what is asked of the buddy in this shell; twice is as once.
-
-    Parameters
-    ----------
-    shell
-        The IPython shell, 7.34 or later.
-    names
-        Gives the user's variables.
-    folder
-        Gives the notebook's folder, from which relative paths start; None for the current one.
-    commands
-        The names of the commands, without a slash; looked through again at each Tab.
-    """
+    """Complete what is asked of the buddy in this shell, with what `Offers` finds; twice is as once."""
     uninstall(shell)
     completer = shell.Completer
-    completer.completions = Completions(completer.completions, shell, names, folder, commands)
+    completer.completions = Completions(completer.completions, Offers(shell, names, folder, commands))
 
 
 def uninstall(shell: Any) -> None:

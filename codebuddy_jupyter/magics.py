@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.inputtransformer2 import EscapedCommand, MagicAssign, TokenTransformBase
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.display import display as display_object
 
 if TYPE_CHECKING:
     from .buddy import Buddy
     from .chat import Reply
     from .show import Display
+    from .widgets.panel import Panel
 
 
 @magics_class
@@ -72,6 +74,9 @@ class BuddyMagics(Magics):
         buddy, display = self.extension.buddy, self.extension.display
         self.extension.listen()
         try:
+            if prompt.strip().lower() == "/panel" and hasattr(self.shell, "kernel"):
+                display_object(self.extension.panel())
+                return None
             if prompt.startswith("/"):
                 question = commands.question(buddy, prompt)
                 if question is None:
@@ -120,6 +125,7 @@ class Extension:
         self.shell = shell
         self._lock = threading.RLock()
         self._built: tuple[Buddy, Display] | None = None
+        self._panels: dict[str, Panel] = {}
         self._listening = False
         own, doorbell = BuddyMagics(shell, self), _doorbell(self)
         self._configurables: list[Any] = [own, doorbell]
@@ -152,8 +158,23 @@ class Extension:
             self._configurables.extend(new)
             self.shell.configurables.extend(new)
 
+    def panel(self) -> Panel:
+        """A panel for the cell that runs; the one that the same cell opened before is closed."""
+        from .widgets.panel import Panel
+
+        parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
+        cell = str(parent.get("metadata", {}).get("cellId", ""))
+        if before := self._panels.pop(cell, None) if cell else None:
+            before.close()
+        panel = Panel(self.buddy, self.shell)
+        self._panels[cell or f"panel {len(self._panels)}"] = panel  # where cells have no ids, none is opened again
+        panel.chat.note_cell(cell)
+        return panel
+
     def unload(self) -> None:
         """Leave the shell as it was before."""
+        for panel in self._panels.values():
+            panel.close()
         shell, manager = self.shell, self.shell.magics_manager
         for event in list(self._hooks):
             self._unhook(event)
@@ -219,6 +240,8 @@ class Extension:
         self.display.warm()
         self.add_configurables()
         self.buddy.warm()
+        if hasattr(self.shell, "kernel"):
+            from .widgets import panel  # noqa: F401 - what /panel imports
 
     def _before_next_cell(self, info: Any = None) -> None:
         self._unhook("pre_run_cell")

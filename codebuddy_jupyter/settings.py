@@ -80,10 +80,16 @@ class Configured(Configurable):
         for name in values:
             if name not in self.traits(config=True):
                 raise TraitError(self._unknown(name))
-        with self.hold_trait_notifications():
-            for name, value in values.items():
-                setattr(self, name, _plain(value, self, name))
-        self.origins.update(dict.fromkeys(values, KERNEL))
+        before = dict(self.origins)
+        try:
+            with self.hold_trait_notifications():
+                for name, value in values.items():
+                    setattr(self, name, _plain(value, self, name))
+                # Before anybody is told: who looks at the environment then must not take the change back.
+                self.origins.update(dict.fromkeys(values, KERNEL))
+        except TraitError:
+            self.origins = before
+            raise
 
     def origin(self, name: str) -> str:
         """Where the value of a setting came from."""

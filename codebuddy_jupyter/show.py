@@ -344,6 +344,12 @@ def status(reply: Reply) -> str:
     return " · ".join([*parts, *reply.notes])
 
 
+def silence(reply: Reply) -> str:
+    """What to say of an answer that ended well and has no text."""
+    names = ", ".join(call.name for call in reply.tool_calls)
+    return f"The model gave no text{f', but called for tools: {names}' if names else ''}."
+
+
 def _left_something(reply: Reply) -> bool:
     return bool(reply.text or reply.reasoning) or reply.error is None
 
@@ -352,8 +358,7 @@ def final(reply: Reply) -> tuple[Bundle, Bundle]:
     """The one output that stays: its data and its metadata."""
     text = whole(reply.text)
     if not text.strip() and reply.error is None:
-        names = ", ".join(call.name for call in reply.tool_calls)
-        text = f"The model gave no text{f', but called for tools: {names}' if names else ''}."
+        text = silence(reply)
     line = status(reply)
     data = _FINAL.get(reply.format, _final_markdown)(text, line)
     if reply.reasoning and "text/markdown" in data:

@@ -73,7 +73,7 @@ class Lab:
 
     def __enter__(self) -> Self:
         self.root.mkdir(parents=True)
-        self._switch_off_news()
+        self.set("@jupyterlab/apputils-extension", "notification", fetchNews="false", checkForUpdates=False)
         self.port = _free_port()
         options = {
             "ServerApp.ip": "127.0.0.1",
@@ -127,10 +127,12 @@ class Lab:
         (self.root / name).write_text(json.dumps(notebook), encoding="utf-8")
         return name
 
-    def _switch_off_news(self) -> None:
-        folder = self.home / "settings" / "@jupyterlab" / "apputils-extension"
-        folder.mkdir(parents=True)
-        (folder / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    def set(self, extension: str, plugin: str, **values: object) -> Path:
+        """Settings of JupyterLab, for the pages that are opened from now on; gives the file that holds them."""
+        file = self.home / "settings" / extension / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
+        return file
 
     def _wait_until_up(self) -> None:
         end = time.monotonic() + SECONDS

@@ -281,8 +281,69 @@ ROOMS: dict[str, set[str]] = {
     },
     "completion": {"context.attached"},
     "line": {"errors", "options"},
-    "api": {"buddy", "chat", "options", "show"},
-    "magics": {"buddy", "chat", "commands", "completion", "context.session", "errors", "line", "show"},
+    # The panel: a face too, which the magics and the functions open
+    "widgets": set(),
+    "widgets.page": set(),
+    "widgets.meter": {
+        "buddy",
+        "commands",
+        "context.items",
+        "draft",
+        "errors",
+        "options",
+        "preview",
+        "providers.base",
+    },
+    "widgets.transcript": {"chat", "errors", "markdown", "show"},
+    "widgets.chat_view": {
+        "buddy",
+        "chat",
+        "commands",
+        "completion",
+        "errors",
+        "widgets.meter",
+        "widgets.page",
+        "widgets.transcript",
+    },
+    "widgets.provider_view": {
+        "buddy",
+        "doctor",
+        "errors",
+        "messages",
+        "providers.address",
+        "providers.base",
+        "providers.complaint",
+        "providers.kinds.look",
+        "providers.openai_chat",
+        "report",
+        "widgets.page",
+    },
+    "widgets.field": {"settings", "widgets.page"},
+    "widgets.settings_form": {
+        "buddy",
+        "chat",
+        "errors",
+        "messages",
+        "providers.address",
+        "providers.base",
+        "settings",
+        "widgets.field",
+        "widgets.page",
+        "widgets.provider_view",
+    },
+    "widgets.panel": {"buddy", "widgets.chat_view", "widgets.page", "widgets.settings_form"},
+    "api": {"buddy", "chat", "commands", "errors", "options", "show", "widgets.panel"},
+    "magics": {
+        "buddy",
+        "chat",
+        "commands",
+        "completion",
+        "context.session",
+        "errors",
+        "line",
+        "show",
+        "widgets.panel",
+    },
     "demo": {"buddy", "errors", "show"},
     "cli": {
         "__init__",
@@ -308,6 +369,8 @@ LATE = {
 OPENAI = {"providers.openai_chat"}
 DISPLAY = {"show", "magics", "line", "api", "demo"}
 """Rooms that may know IPython, nbclient or nbformat: what displays, and what stands at the user's shell."""
+WIDGETS = ("ipywidgets", "anywidget")
+"""Packages that only the panel's rooms may know; no other room imports those before somebody opens one."""
 
 
 @dataclass(frozen=True)
@@ -417,10 +480,14 @@ def test_one_room_imports_openai_and_only_when_it_is_used(room: str) -> None:
 
 
 def test_only_what_stands_at_the_shell_knows_it(room: str) -> None:
-    shell = [
-        one for one in imports_of(room) if one.name.split(".")[0] in ("IPython", "ipywidgets", "nbclient", "nbformat")
-    ]
+    shell = [one for one in imports_of(room) if one.name.split(".")[0] in ("IPython", "nbclient", "nbformat")]
     assert room in DISPLAY or not shell
+
+
+def test_only_the_panel_knows_widgets(room: str) -> None:
+    if not room.startswith("widgets"):
+        assert not [one for one in imports_of(room) if one.name.split(".")[0] in WIDGETS]
+        assert not [one for one in own_imports(room) if one.name.startswith("widgets") and one.when == "at once"]
 
 
 def test_a_room_is_at_most_600_lines(room: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from codebuddy_jupyter.completion import Completions, Suggestion, install, uninstall
+from codebuddy_jupyter.completion import Completions, Offers, Suggestion, install, uninstall
 
 NAMES = ("df", "df_clean", "x")
 SHELL = SimpleNamespace(history_manager=SimpleNamespace(input_hist_parsed=["", "a"], output_hist={}))
@@ -174,9 +174,8 @@ def test_commands_and_variables_are_looked_up_at_each_tab(shell: InteractiveShel
 
 @given(st.text(alphabet="%buddy @/\n-mfile:\"'In[3]. \\", max_size=40), st.integers(0, 40))
 def test_any_text_is_completed(text: str, offset: int) -> None:
-    completions = Completions(
-        lambda text, offset: iter(()), SHELL, lambda: NAMES, lambda: Path.cwd() / "nowhere", ("help",)
-    )
+    offers = Offers(SHELL, lambda: NAMES, lambda: Path.cwd() / "nowhere", ("help",))
+    completions = Completions(lambda text, offset: iter(()), offers)
     cell = f"%%buddy {text}"
     at = min(offset + 8, len(cell))
     assert all(0 <= one.start <= one.end == at for one in completions(cell, at))
@@ -184,6 +183,6 @@ def test_any_text_is_completed(text: str, offset: int) -> None:
 
 @pytest.mark.parametrize("piece", ["@", '@file:"', "-m ", " ", "- a", "@a/"])
 def test_a_long_line_is_completed(piece: str) -> None:
-    completions = Completions(lambda text, offset: iter(()), SHELL, lambda: NAMES, lambda: None, ("help",))
+    completions = Completions(lambda text, offset: iter(()), Offers(SHELL, lambda: NAMES, lambda: None, ("help",)))
     text = f"%buddy {piece * 50_000}"
     list(completions(text, len(text)))

@@ -60,8 +60,9 @@ def test_the_settings_table_is_what_the_traits_say(page: Path) -> None:
     assert settings.written(page) == settings.table(page), "write it again: make docs"
 
 
-def test_the_picture_is_there_and_small() -> None:
-    content = picture.PICTURE.read_bytes()
+@pytest.mark.parametrize("path", picture.PICTURES, ids=lambda path: path.stem)
+def test_each_picture_is_there_and_small(path: Path) -> None:
+    content = path.read_bytes()
     assert content.startswith(b"\x89PNG")
     assert len(content) < 150_000
 

@@ -196,6 +196,18 @@ def test_the_live_notebook_comes_first(shell: InteractiveShell, path: Path) -> N
     assert (notebook.origin, notebook.name, notebook.cells[0].source) == ("live", "sales.ipynb", "live = 1")
 
 
+def test_what_the_page_shows_holds_until_the_next_cell_runs(shell: InteractiveShell, path: Path) -> None:
+    save(path, code("saved = 1", "a"))
+    session = Session(shell)
+    session.listen()
+    session.shown([code("shown = 1", "a")])
+    assert [cell.source for cell in session.notebook().cells] == ["shown = 1"]
+    assert session.notebook().origin == "live"
+    shell.run_cell("x = 1")  # type: ignore[no-untyped-call]
+    assert session.notebook().cells[0].source == "saved = 1"
+    session.leave()
+
+
 def test_a_live_notebook_that_fails_costs_a_line(shell: InteractiveShell, path: Path) -> None:
     def broken() -> list[dict[str, Any]]:
         raise ConnectionError("gone")

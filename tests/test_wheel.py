@@ -86,7 +86,9 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         tour = archive.read("codebuddy_jupyter/tour.ipynb")
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "codebuddy_jupyter").rglob("*.py")}
+    package = ROOT / "codebuddy_jupyter"
+    sources = {path.relative_to(ROOT).as_posix() for kind in ("py", "js", "css") for path in package.rglob(f"*.{kind}")}
+    assert {Path(source).suffix for source in sources} == {".py", ".js", ".css"}
     assert sources | {"codebuddy_jupyter/py.typed"} <= names
     assert tour == (ROOT / "notebooks" / "tour.ipynb").read_bytes()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"codebuddy_jupyter"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AnySet
 from dataclasses import replace
@@ -41,11 +42,12 @@ class Observer:
         self.describers = Describers()
         self._blanker = Blanker()
         self._secrets: dict[str, str] = {}
+        self._looking = threading.RLock()  # the same thread may look again, from within a describer of the user's
 
     def look(
         self, prompt: str, sections: frozenset[Section], mentions: Sequence[Mention], *, share_values: bool
     ) -> Snapshot:
-        """What could be told now for a question; call it in the thread of the cell that asks.
+        """What could be told now for a question. Of several threads one looks after the other.
 
         Parameters
         ----------
@@ -66,14 +68,26 @@ class Observer:
         if self.session is None:
             self._blanker.know(known_values(os.environ, {}))
             return NOTHING
+        with self._looking:
+            return self._look(self.session, prompt, sections, mentions, share_values=share_values)
+
+    def _look(
+        self,
+        session: Session,
+        prompt: str,
+        sections: frozenset[Section],
+        mentions: Sequence[Mention],
+        *,
+        share_values: bool,
+    ) -> Snapshot:
         self.describers.begin()
         sources = _Sources(sections)
-        names = sources.tried("The variables", self.session.names, VARIABLES)
+        names = sources.tried("The variables", session.names, VARIABLES)
         # Where the variables cannot be read, what was known of them is blanked all the same.
         self._secrets = {**(self._secrets if names is None else {}), **known_values(os.environ, names or {})}
         self._blanker.know(self._secrets)
-        attached = resolve(mentions, self.session, self.describers) if mentions else []
-        scene = self._scene(self.session, sources, names or {}, share_values=share_values)
+        attached = resolve(mentions, session, self.describers) if mentions else []
+        scene = self._scene(session, sources, names or {}, share_values=share_values)
         found = sources.tried(
             "What was found",
             lambda: snapshot(prompt, scene, frozenset(sources.sections), attached, self.describers.schema),
@@ -124,7 +138,7 @@ class _Sources:
         self.troubles: list[str] = []
 
     def tried(self, what: str, source: Callable[[], T], sections: AnySet[Section]) -> T | None:
-        """What a source gives; None where it fails, and then nothing of these sections counts as gone."""
+        """What a source gives. None where it fails: then nothing of these sections is known, nor that it is gone."""
         try:
             return source()
         except Exception as error:  # noqa: BLE001 - whatever a source raises costs that source, never the answer

@@ -42,6 +42,7 @@ class Session:
     def __init__(self, shell: Any, live: Callable[[], list[dict[str, Any]] | None] | None = None) -> None:
         self._shell = shell
         self._live = live
+        self._shown: list[dict[str, Any]] | None = None
         self._runs = Runs(shell)
         self._files = Files()
         self._renamed: dict[Path, Path] = {}
@@ -65,8 +66,13 @@ class Session:
         if unregister is not None:
             unregister(self.displayed)
 
+    def shown(self, cells: list[dict[str, Any]]) -> None:
+        """Take the notebook's cells as the front end shows them, which is true until the next cell runs."""
+        self._shown = cells
+
     def before(self, info: Any) -> None:
         """Take note of a cell that begins; where the shell was reset before it, nothing has run and failed so far."""
+        self._shown = None
         self._adopt()
         if self._runs.before(info):
             self._failed = None
@@ -147,7 +153,7 @@ class Session:
         hidden = self._hidden()
         return {
             name: value
-            for name, value in reversed(list(self.namespace().items()))
+            for name, value in reversed(self.namespace().copy().items())  # in one step: a cell may be running
             if isinstance(name, str)
             and not name.startswith("_")
             and name not in _SHELL
@@ -208,7 +214,9 @@ class Session:
         return Saved(), "history", path
 
     def _open_cells(self) -> tuple[Saved, None] | None:
-        cells = _asked(self._live) if self._live else None
+        cells = self._shown
+        if cells is None and self._live is not None:
+            cells = _asked(self._live)
         return None if cells is None else (notebook_in({"cells": cells}, math.inf), None)
 
     def _saved(self, path: Path | None) -> tuple[Saved, Path] | None:

@@ -48,7 +48,7 @@ class LocalProvider(PrivateProvider):
         "", help="The model that is asked. Empty: the one that is loaded, else llama3, else the first that can chat."
     ).tag(config=True)
     num_ctx = Int(0, min=0, help="The window in tokens with which Ollama shall load the model; 0: its own choice.").tag(
-        config=True
+        config=True, label="Window"
     )
     warm_up = Bool(False, help="Load the model in the background when switching to it with /use.").tag(config=True)
 

@@ -44,14 +44,18 @@ class OpenAIChatProvider(Provider):
     """A server that speaks OpenAI's Chat Completions."""
 
     base_url = Unicode("", help="The address of the server, such as http://localhost:11434/v1.").tag(config=True)
-    connect_timeout = Float(5.0, min=0.1, help="Seconds to wait for the connection.").tag(config=True)
+    connect_timeout = Float(5.0, min=0.1, help="Seconds to wait for the connection.").tag(
+        config=True, label="Connecting"
+    )
     first_token_timeout = Float(
         600.0, min=0.1, help="Seconds to wait for the first piece of an answer; a cold model can take minutes to load."
-    ).tag(config=True)
+    ).tag(config=True, label="First token")
     next_token_timeout = Float(300.0, min=0.1, help="Seconds to wait for each next piece of an answer.").tag(
-        config=True
+        config=True, label="Next token"
     )
-    total_timeout = Float(3600.0, min=0.1, help="Seconds that a whole answer may take.").tag(config=True)
+    total_timeout = Float(3600.0, min=0.1, help="Seconds that a whole answer may take.").tag(
+        config=True, label="Whole answer"
+    )
     retries = Int(
         2, min=0, max=10, help="How often a server is asked again that cannot be reached, or says that it is busy."
     ).tag(config=True)

@@ -17,7 +17,7 @@ class PrivateProvider(OpenAIChatProvider):
 
     ca_bundle = Unicode(
         "", help="A PEM file, or a folder, of authorities whose certificates are trusted besides the usual ones."
-    ).tag(config=True)
+    ).tag(config=True, label="Authorities")
     client_certificate = Unicode("", help="A PEM file that proves to the server who asks; it may hold its key.").tag(
         config=True
     )

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import CDPSession
 
-from tests.lab import Lab, chromium, open_notebook
+from tests.lab import Lab, Notebook, chromium, open_notebook
+
+REST = 3.0  # seconds in which page and kernel come to rest
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Seconds that the main thread was in tasks, that it really had a processor for them, and that the cell ran."""
+    """Seconds that the main thread was in tasks, that it really had a processor for them, and that the work lasted."""
 
     busy: float
     worked: float
     lasted: float
+
+    def __str__(self) -> str:
+        return f"{self.busy:.2f} s ({self.worked:.2f}) of {self.lasted:.1f}"
 
 
 def page_busy(url: str, cells: Sequence[tuple[str, str]]) -> list[Busy]:
@@ -31,15 +36,21 @@ def page_busy(url: str, cells: Sequence[tuple[str, str]]) -> list[Busy]:
                 path = lab.write(f"bench{number}.ipynb", [load, ask])
                 with open_notebook(browser, lab, path, seconds=180) as notebook:
                     notebook.run(0)
-                    time.sleep(3)  # the page and the kernel come to rest
-                    devtools = notebook.page.context.new_cdp_session(notebook.page)
-                    devtools.send("Performance.enable")
-                    before, began = _metrics(devtools), time.monotonic()
-                    notebook.run(1)
-                    after, lasted = _metrics(devtools), time.monotonic() - began
-                    busy, worked = (after[name] - before[name] for name in ("TaskDuration", "ThreadTime"))
-                    measured.append(Busy(busy, worked, lasted))
+                    measured.append(busy_during(notebook, lambda notebook=notebook: notebook.run(1)))  # type: ignore[misc]
         return measured
+
+
+def busy_during(notebook: Notebook, work: Callable[[], None]) -> Busy:
+    """Let the page rest, and measure its main thread while something is done."""
+    time.sleep(REST)
+    devtools = notebook.page.context.new_cdp_session(notebook.page)
+    devtools.send("Performance.enable")
+    before, began = _metrics(devtools), time.monotonic()
+    work()
+    after, lasted = _metrics(devtools), time.monotonic() - began
+    devtools.detach()
+    busy, worked = (after[name] - before[name] for name in ("TaskDuration", "ThreadTime"))
+    return Busy(busy, worked, lasted)
 
 
 def _metrics(devtools: CDPSession) -> dict[str, float]:

@@ -13,7 +13,7 @@ import psutil
 from tests.kernels import Kernel, Message
 
 SHOWN = ("display_data", "update_display_data", "execute_result", "stream")
-OUTPUTS = (*SHOWN, "clear_output")
+OUTPUTS = (*SHOWN, "clear_output", "comm_msg")
 
 
 class MeasuredKernel(Kernel):

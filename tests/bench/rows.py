@@ -17,15 +17,14 @@ from codebuddy_jupyter.providers.kinds.look import looking
 from codebuddy_jupyter.providers.local import LocalProvider
 from tests.kernels import Cell
 from tests.kinds import PLAYED
-from tests.scripted_server import BLOCK, DONE, FOREVER, Answer, delta, event, hang
+from tests.scripted_server import BLOCK, DONE, Answer, delta, event
 
-from . import cells, context
+from . import cells, context, panel
 from .browser import page_busy
 from .kernel import MeasuredKernel, is_answer
-from .server import Server, deaf_server
+from .server import PACE, PHASES, Server, deaf_server
 from .table import Row, median, megabytes, milliseconds, seconds
 
-PACE = 100.0  # tokens a second
 SHORT = Answer(tokens=5, per_second=PACE, wait=0.05)
 UNWANTED = ("openai", "ipywidgets", "pydantic")
 
@@ -191,13 +190,6 @@ def parsing(server: Server, quick: bool) -> Iterator[Row]:
     )
 
 
-PHASES = {
-    "waiting for headers": hang(),
-    "before the first token": Answer(pieces=[(FOREVER, b"")]),
-    "mid-stream": Answer(tokens=100_000, per_second=PACE),
-}
-
-
 def interrupt(server: Server, quick: bool) -> Iterator[Row]:
     """From the interrupt, as the stop button sends it half a second after the request, to the kernel's idle message,
     and to the moment at which the server sees the connection close; while connecting there is none to close. The raw
@@ -231,8 +223,8 @@ def browser(server: Server, quick: bool) -> Iterator[Row]:
     yield Row(
         f"browser main thread for {tokens:,} tokens at 100 tokens/s",
         "4.5 s of 20",
-        f"{buddy.busy:.2f} s ({buddy.worked:.2f}) of {buddy.lasted:.1f}",
-        f"{raw.busy:.2f} s ({raw.worked:.2f}) of {raw.lasted:.1f}",
+        str(buddy),
+        str(raw),
         buddy.busy <= 4.5,
     )
 
@@ -307,6 +299,9 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "innocent": context.innocent,
     "growing": context.growing,
     "facts": context.facts,
+    "panel": panel.moments,
+    "panel_page": panel.page,
+    "panel_bytes": panel.sent,
 }
 
 

@@ -15,9 +15,15 @@ from typing import Any, Self
 
 from tests import scripted_server
 from tests.kinds import Played
-from tests.scripted_server import CHAT, Answer
+from tests.scripted_server import CHAT, FOREVER, Answer, hang
 
 SCRIPT = Path(scripted_server.__file__)
+PACE = 100.0  # tokens a second
+PHASES = {
+    "waiting for headers": hang(),
+    "before the first token": Answer(pieces=[(FOREVER, b"")]),
+    "mid-stream": Answer(tokens=100_000, per_second=PACE),
+}
 
 
 class Server:

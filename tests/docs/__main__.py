@@ -1,4 +1,4 @@
-"""Write the settings table of the README and the picture again."""
+"""Write the settings table of the README and the pictures again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from . import picture, settings
 
-PARTS = {"settings": settings.write, "picture": picture.write}
+PARTS = {"settings": settings.write, "pictures": picture.write}
 
 
 def main() -> None:

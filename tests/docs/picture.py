@@ -1,44 +1,104 @@
-"""The picture of the README: a live JupyterLab in a real browser, with an answer of the embedded engine."""
+"""The pictures of the documents: a live JupyterLab in a real browser, with answers of the embedded engine."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab import Lab, Notebook, chromium, open_notebook
+from playwright.sync_api import Locator, Page, expect
 
-PICTURE = Path(__file__).parents[2] / "docs" / "answer.png"
+from tests.lab import Lab, Notebook, chromium, open_notebook
+from tests.scripted_server import MODELS, ScriptedServer, model_list
+
+FOLDER = Path(__file__).parents[2] / "docs"
+PICTURES = PANEL, CONTEXT, SETTINGS = [FOLDER / f"{name}.png" for name in ("panel", "panel_context", "panel_settings")]
 CELLS = (
     "%load_ext codebuddy_jupyter",
-    "scores = [3, 1, 4, 1, 5]",
-    "%%buddy -t 0\nMy scores are {scores}. How do I get the mean of a column like that with pandas?",
+    'import pandas as pd\n\nsales = pd.DataFrame({"shop": ["north", "south"], "amount": [3.5, 2.0]})\nsales',
+    "%buddy /panel",
 )
+QUESTION = "How do I get the mean of a column of @sales with pandas?"
 PLAIN = ".jp-cell-toolbar { display: none }"
-MARGIN = 8  # pixels around the cells
+# The panel in a view of its own, to the right of the code, as somebody puts it who drags the tab there.
+BESIDE = """async () => {
+    const {shell, commands} = window.jupyterapp;
+    const before = new Set([...shell.widgets('main')].map(widget => widget.id));
+    await commands.execute('notebook:create-output-view');
+    const view = [...shell.widgets('main')].find(widget => !before.has(widget.id));
+    shell.add(view, 'main', {mode: 'split-right', ref: window.notebook.id});
+    view.title.label = 'codebuddy';
+    await commands.execute('notebook:hide-cell-outputs');
+    shell.collapseLeft();
+}"""
+MARGIN = 8  # pixels around what is shown
 
 
 def write() -> Path:
-    """Take the picture; gives its file."""
-    with (
-        tempfile.TemporaryDirectory() as home,
-        Lab(Path(home), CODEBUDDY_PROVIDER="Embedded") as lab,
-        chromium() as browser,
-        open_notebook(browser, lab, lab.write("answer.ipynb", CELLS)) as notebook,
-    ):
-        take(notebook, PICTURE)
-    return PICTURE
+    """Take the pictures; gives their folder."""
+    with tempfile.TemporaryDirectory() as home, ScriptedServer() as server, chromium() as browser:
+        server.script(model_list("llama3.2", "qwen2.5-coder:7b"), path=MODELS)
+        pictures: dict[str, Callable[[Notebook], None]] = {
+            "panel": take_panel,
+            "settings": lambda notebook: take_settings(notebook, server.url),
+        }
+        with Lab(Path(home, "lab"), CODEBUDDY_PROVIDER="Embedded") as lab:
+            for name, take in pictures.items():
+                with open_notebook(browser, lab, lab.write(f"{name}.ipynb", CELLS)) as notebook:
+                    notebook.page.add_style_tag(content=PLAIN)
+                    for index in range(len(CELLS)):
+                        notebook.run(index)
+                    take(notebook)
+    return FOLDER
 
 
-def take(notebook: Notebook, path: Path) -> None:
-    """Run the cells of a notebook, and keep a picture of them with what they show."""
+def take_panel(notebook: Notebook) -> None:
+    """Keep a picture of the panel with an answer beside the code, and one of what a question would send."""
     page = notebook.page
-    page.set_viewport_size({"width": 900, "height": 900})
-    page.evaluate("window.jupyterapp.shell.collapseLeft()")
-    page.add_style_tag(content=PLAIN)
-    for index in range(len(CELLS)):
-        notebook.run(index)
-    cells = [cell.bounding_box() for cell in page.locator(".jp-CodeCell").all()]
-    boxes = [box for box in cells if box is not None]
-    left, top = boxes[0]["x"] - MARGIN, boxes[0]["y"] - MARGIN
-    width, height = boxes[0]["width"] + 2 * MARGIN, boxes[-1]["y"] + boxes[-1]["height"] + MARGIN - top
-    page.screenshot(path=path, clip={"x": left, "y": top, "width": width, "height": height})
+    page.set_viewport_size({"width": 1200, "height": 700})
+    page.evaluate(BESIDE)
+    panel = page.locator(".codebuddy-panel:visible")
+    panel.get_by_role("button", name="Settings").click()
+    panel.locator(".cb-input").fill(QUESTION)
+    panel.locator(".cb-input").press("Enter")
+    expect(panel.locator(".cb-foot .cb-line")).to_have_count(1, timeout=60_000)
+    panel.locator(".cb-input").fill("And the median of each shop?")
+    expect(panel.locator(".cb-meter")).to_contain_text("tokens")
+    page.screenshot(path=PANEL)
+    panel.get_by_role("button", name="New conversation").click()
+    panel.locator(".cb-meter").click()
+    expect(panel.locator(".cb-whole table")).to_be_visible()
+    page.set_viewport_size({"width": 1200, "height": 1000})
+    page.wait_for_timeout(1500)  # the meter looks again after a pause
+    keep(page, panel.locator(".cb-composer"), panel.locator(".cb-sends"), CONTEXT)
+
+
+def take_settings(notebook: Notebook, url: str) -> None:
+    """Keep a picture of the settings, with a local server that was tested."""
+    page = notebook.page
+    page.set_viewport_size({"width": 900, "height": 1000})
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    page.get_by_label("Provider").select_option(label="Local LLM (Ollama/LM Studio)")
+    page.get_by_label("Base URL", exact=True).fill(url)
+    page.get_by_label("Base URL", exact=True).press("Tab")
+    expect(page.locator(".cb-title")).to_have_text("reachable")
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.locator(".cb-report li").first).to_be_visible()
+    keep(page, page.get_by_role("button", name="Settings"), page.get_by_role("button", name="More"), SETTINGS)
+
+
+def keep(page: Page, first: Locator, last: Locator, path: Path) -> None:
+    """Keep a picture of what lies between two parts of the panel, in its whole width."""
+    last.scroll_into_view_if_needed()
+    panel, top, end = (
+        box for place in (page.locator(".codebuddy-panel:visible"), first, last) if (box := place.bounding_box())
+    )
+    page.screenshot(
+        path=path,
+        clip={
+            "x": panel["x"] - MARGIN,
+            "y": top["y"] - MARGIN,
+            "width": panel["width"] + 2 * MARGIN,
+            "height": end["y"] + end["height"] - top["y"] + 2 * MARGIN,
+        },
+    )

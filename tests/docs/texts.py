@@ -11,8 +11,9 @@ from markdown_it.token import Token
 from tests.kernels import ROOT
 
 README, SETUP, CONTRIBUTING, CHANGELOG = "README.md", "docs/LOCAL_LLM_SETUP.md", "CONTRIBUTING.md", "CHANGELOG.md"
-SENT, SETTINGS, CONTEXT = "docs/WHAT_IS_SENT.md", "docs/SETTINGS.md", "docs/CONTEXT.md"
-DOCUMENTS = (README, SETUP, SENT, CONTEXT, SETTINGS, CONTRIBUTING, CHANGELOG)
+SENT, SETTINGS = "docs/WHAT_IS_SENT.md", "docs/SETTINGS.md"
+CONTEXT, PANEL = "docs/CONTEXT.md", "docs/PANEL.md"
+DOCUMENTS = (README, SETUP, SENT, CONTEXT, PANEL, SETTINGS, CONTRIBUTING, CHANGELOG)
 LOCAL_ADDRESS = re.compile(r"http://localhost:\d+")
 
 
@@ -35,7 +36,7 @@ def shell_lines() -> list[str]:
 
 
 def commands_in_code(name: str) -> set[str]:
-    guides = (README, SETUP, SENT, CONTEXT, CONTRIBUTING)
+    guides = (README, SETUP, SENT, CONTEXT, PANEL, CONTRIBUTING)
     spans = [token.content for guide in guides for token in tokens_of(guide) if token.type == "code_inline"]
     return {line for line in [*spans, *shell_lines()] if line.startswith(f"{name} ")}
 

@@ -13,7 +13,7 @@ from codebuddy_jupyter.store import Store, StoredTurn
 from tests.fakes import eventually
 from tests.kernels import SECONDS, Kernel
 from tests.notebook_kernel import NotebookKernel
-from tests.scripted_server import ScriptedServer, reply
+from tests.scripted_server import Answer, ScriptedServer, delta, event, reply
 
 HELLO = "Hello from the scripted server."
 
@@ -81,7 +81,7 @@ def test_a_kernel_that_is_shut_down_keeps_the_part_that_came(
     start: Start, server: ScriptedServer, store: Store, tmp_path: Path
 ) -> None:
     kernel = start()
-    server.script(reply("Once upon a time", end="hang"))
+    server.script(Answer(pieces=[(0, event(delta("Once upon a time")))], end="hang"))
     cell = kernel.begin("%buddy first?")
     kernel.wait_for(cell, lambda message: "Once upon" in str(message.content))
     kernel.manager.shutdown_kernel()

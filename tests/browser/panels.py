@@ -1,0 +1,31 @@
+"""The panel in the page of a notebook, as a person has it before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.browser.test_streaming import LOAD
+from tests.comms import PANEL
+from tests.kernels import ROOT
+from tests.lab import Lab, Notebook
+from tests.scripted_server import ScriptedServer
+
+PICTURES = ROOT / "build" / "screenshots"
+
+
+def shown(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer, name: str, cells: Sequence[str] = ()
+) -> Notebook:
+    """A notebook whose second cell shows the panel, which asks ``server``; more cells stand below."""
+    notebook = opened(lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), PANEL, *cells]))
+    notebook.run(0)
+    notebook.run(1)
+    notebook.page.locator(".cb-input").wait_for()
+    return notebook
+
+
+def picture(name: str) -> Path:
+    """Where a picture is kept for somebody to look at; each run writes it anew."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    return PICTURES / f"{name}.png"

@@ -1,0 +1,55 @@
+"""What a notebook keeps of the panel when JupyterLab saves the state of its widgets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.panels import shown
+from tests.browser.test_panel import KEY, ask, ended
+from tests.lab import Lab, Notebook
+from tests.scripted_server import ScriptedServer, as_json, delta, stream
+
+QUESTION, THOUGHT, ANSWER, DRAFT = "what the zebra eats", "grass or bark", "Herbs at dawn", "an unsent word"
+STATE = "application/vnd.jupyter.widget-state+json"
+
+
+@pytest.fixture
+def keeping(lab: Lab) -> Iterator[None]:
+    """Pages that are opened now save the state of widgets with the notebook."""
+    file = lab.set("@jupyter-widgets/jupyterlab-manager", "plugin", saveState=True)
+    yield
+    file.unlink()
+
+
+@pytest.mark.usefixtures("keeping")
+def test_neither_key_nor_conversation_is_in_a_notebook_that_keeps_its_widgets(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    failure = as_json({"error": {"message": "the lion ate it"}}, 400)
+    server.script(
+        stream(delta(reasoning_content=THOUGHT), delta(f"{ANSWER}\n\n```python\n"), delta("herbs = 1\n```\n")), failure
+    )
+    notebook = shown(lab, opened, server, "panel_kept")
+    page = notebook.page
+    page.locator(".cb-provider summary").click()
+    page.get_by_label("API key").fill(KEY)
+    page.get_by_label("API key").press("Enter")
+    expect(page.locator(".cb-notes")).to_contain_text("The key for 127.0.0.1")
+    ask(page, QUESTION)
+    ended(page)
+    assert server.asked()[-1]["headers"]["authorization"] == f"Bearer {KEY}"
+    ask(page, "and then?")
+    expect(page.locator(".cb-turn .cb-error").last).to_contain_text("the lion ate it")
+    page.locator(".cb-input").fill(DRAFT)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("() => !window.notebook.context.model.dirty")
+    saved = (lab.root / "panel_kept.ipynb").read_text(encoding="utf-8")
+    state = json.loads(saved)["metadata"]["widgets"][STATE]["state"]
+    assert {"chat", "provider"} <= {str(widget["state"].get("part")) for widget in state.values()}
+    secrets = [KEY, QUESTION, THOUGHT, ANSWER, "herbs = 1", "the lion ate it", DRAFT]
+    assert [secret for secret in secrets if secret in saved] == []
+    assert not [file for file in lab.root.rglob("*.ipynb") if KEY in file.read_text(encoding="utf-8")]

@@ -1,0 +1,77 @@
+"""A panel of 200 turns: what the page does for one more does not depend on how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.panels import shown
+from tests.browser.test_panel import ask
+from tests.lab import Lab, Notebook
+from tests.scripted_server import Answer, ScriptedServer, reply
+
+TURNS = 200
+DRAWN = "() => [...document.querySelectorAll('.cb-settled')].filter(blocks => blocks.children.length).length"
+WATCH = """() => {
+    const turns = () => [...document.querySelectorAll('.cb-turn')];
+    const before = new Set(turns());
+    const counts = window.counts = {old: 0, messages: 0};
+    const log = document.querySelector('.cb-log');
+    new MutationObserver(records => {
+        for (const {target} of records) {
+            const turn = target.nodeType === 1 ? target.closest('.cb-turn') : target.parentElement?.closest('.cb-turn');
+            if (before.has(turn)) counts.old += 1;
+        }
+    }).observe(log, {subtree: true, childList: true, attributes: true, characterData: true});
+    window.notebook.sessionContext.session.kernel.anyMessage.connect((_, {msg, direction}) => {
+        if (direction === 'recv' && msg.header.msg_type === 'comm_msg') counts.messages += 1;
+    });
+}"""
+
+
+@pytest.fixture
+def long(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer, request: pytest.FixtureRequest) -> Page:
+    """The page of a panel that was opened on a conversation of 200 turns."""
+    server.script(reply("\n\n".join(f"Paragraph {n} with `code`." for n in range(10))))
+    asks = f"import codebuddy_jupyter as buddy\nfor n in range({TURNS}): buddy.ask(f'question {{n}}').result()"
+    notebook = shown(lab, opened, server, request.node.name, [asks])
+    notebook.page.get_by_role("button", name="Close").click()
+    notebook.run(2)
+    notebook.run(1)
+    expect(notebook.page.locator(".cb-turn")).to_have_count(TURNS)
+    expect(notebook.page.locator(".cb-turn").last).to_contain_text("Paragraph 9")
+    return notebook.page
+
+
+def test_one_more_question_leaves_the_others_alone(long: Page, server: ScriptedServer) -> None:
+    server.script(Answer(tokens=200, per_second=100))
+    drawn = long.evaluate(DRAWN)
+    assert drawn < 20
+    long.evaluate(WATCH)
+    ask(long, "one more")
+    expect(long.locator(".cb-turn").last.locator(".cb-line")).to_contain_text("200 tokens")
+    counts = long.evaluate("() => window.counts")
+    assert counts["old"] <= 2  # the last turn of before loses its buttons for Retry and Edit
+    assert counts["messages"] < 60
+    assert long.evaluate(DRAWN) <= drawn + 2
+
+
+def test_what_is_scrolled_to_is_drawn_and_asked_for_once(long: Page) -> None:
+    long.evaluate(WATCH)
+    look_at(long, TURNS // 2)
+    assert long.evaluate(DRAWN) < 100
+    for index in range(0, TURNS, 5):
+        look_at(long, index)
+    told = long.evaluate("() => window.counts.messages")
+    assert told < TURNS
+    for index in range(TURNS - 5, -1, -5):
+        look_at(long, index)
+    assert long.evaluate("() => window.counts.messages") < told + 20
+
+
+def look_at(page: Page, index: int) -> None:
+    """Scroll to a turn, and wait until it is drawn."""
+    page.locator(".cb-turn").nth(index).evaluate("turn => turn.scrollIntoView()")
+    expect(page.locator(".cb-turn").nth(index)).to_contain_text("Paragraph 9")
