@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,6 @@ import pytest
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import Unreachable
-from codebuddy_jupyter.messages import Model
 from codebuddy_jupyter.widgets.meter import CHOSEN, Meter
 from tests.fakes import FakeProvider, eventually
 
@@ -127,7 +128,16 @@ def test_a_server_that_is_silent_is_asked_once_and_the_first_answer_tells_more(
 
 
 def test_of_several_looks_the_last_counts(meter: Meter, told: Told, fake: FakeProvider) -> None:
-    fake.offers = [Model("fake-1")]
+    looked = threading.Event()
+
+    async def window(model: str) -> int | None:
+        while not looked.is_set():
+            await asyncio.sleep(0.01)
+        return 4096
+
+    fake.window = window  # type: ignore[method-assign]
     for text in ("a", "b" * 4000, ""):
         meter.look(text, whole=True)
+    looked.set()
     assert "bbbb" not in told.last()["whole"]
+    assert len(told) == 1

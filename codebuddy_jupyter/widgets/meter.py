@@ -61,14 +61,15 @@ class Meter:
         whole
             Tell the messages themselves, too.
         """
-        if self._look is not None:
-            self._look.cancel()
+        earlier, self._look = self._look, None
+        if earlier is not None:
+            earlier.cancel()
         try:
-            self._look = self.buddy.measure(self._prompt(text), self.names)
-        except Exception as error:  # noqa: BLE001 - the user's own objects are put into the prompt
+            self._look = look = self.buddy.measure(self._prompt(text), self.names)
+        except BuddyError as error:
             self.tell("measured", trouble=str(error), sections=self._sections({}))
             return
-        self._look.add_done_callback(lambda look: self._tell(look, whole))
+        look.add_done_callback(lambda look: self._tell(look, whole))
 
     def choose(self, sections: Sequence[str]) -> None:
         """Tell these sections of the notebook from now on, in this kernel."""
@@ -81,7 +82,7 @@ class Meter:
         return commands.question(self.buddy, text) or ""
 
     def _tell(self, look: concurrent.futures.Future[Measured], whole: bool) -> None:
-        if look.cancelled():
+        if look.cancelled() or look is not self._look:
             return
         error = look.exception()
         if error is not None:
