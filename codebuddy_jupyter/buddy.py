@@ -24,7 +24,7 @@ from .context.fit import Measure
 from .context.items import Snapshot
 from .context.mentions import find_mentions, unescaped
 from .context.observer import Observer
-from .draft import Asking, Draft, Room, conversation, draft
+from .draft import Brief, Draft, Room, conversation, draft
 from .errors import BuddyError, PromptError, PromptTooLong, ProviderError, SettingError, Unreachable
 from .loop import Loop
 from .messages import Chunk, Message, Request, Usage
@@ -61,7 +61,7 @@ class Asked:
     provider: Provider
     model: str
     window: int | None
-    asking: Asking
+    brief: Brief
     temperature: float | None
     max_tokens: int | None
     extra: Mapping[str, Any]
@@ -69,7 +69,7 @@ class Asked:
     @property
     def tokens(self) -> Tokens:
         """How this model's tokens are counted."""
-        return self.asking.tokens
+        return self.brief.tokens
 
 
 class Buddy(Configured):
@@ -305,7 +305,7 @@ class Buddy(Configured):
 
     def blanked(self, text: str) -> str:
         """The text without the secrets in it, as far as they can be told."""
-        return self.observer.measure(len, blank=True).blank(text)[0]
+        return self.observer.blanked(text)
 
     def _notebook(self) -> Path | None:
         return self.observer.session.path() if self.observer.session else None
@@ -414,7 +414,7 @@ class Buddy(Configured):
             self._seen.setdefault(_place(self.provider, provider), (asked.model, asked.window))
         else:
             asked = self._asking(question, self.provider, provider, *seen)
-        return draft(asked.asking, self.chat.before(None), self._room(asked)), asked.provider, asked.model
+        return draft(asked.brief, self.chat.before(None), self._room(asked)), asked.provider, asked.model
 
     async def _asked_or_assumed(self, question: Question) -> Asked:
         """As `_asked`; where the server is silent, what would be sent can be told all the same."""
@@ -448,14 +448,14 @@ class Buddy(Configured):
     def _asking(self, question: Question, name: str, provider: Provider, model: str, window: int | None) -> Asked:
         options, tokens = question.options, self.tokens[model]
         system = self.system_prompt if options.system is None else options.system
-        asking = Asking(question.text, system, question.seen, tokens, self._measure(tokens))
+        brief = Brief(question.text, system, question.seen, tokens, self._measure(tokens))
         temperature = provider.temperature if options.temperature is None else options.temperature
         max_tokens = options.max_tokens or provider.max_tokens
-        return Asked(name, provider, model, window, asking, temperature, max_tokens, options.extra)
+        return Asked(name, provider, model, window, brief, temperature, max_tokens, options.extra)
 
     async def _made(self, asked: Asked, earlier: list[Turn]) -> Draft:
         """The messages to send first; where they may not fit, the server's own tokenizer is asked, once."""
-        made = draft(asked.asking, earlier, self._room(asked))
+        made = draft(asked.brief, earlier, self._room(asked))
         if made.question.images:
             abilities = await asked.provider.abilities(asked.model)
             if abilities and "images" not in abilities:
@@ -464,7 +464,7 @@ class Buddy(Configured):
             return made
         count = await asked.provider.count(asked.model, made.question.text)
         asked.tokens.learn_text(made.question.text, count)
-        return draft(asked.asking, earlier, self._room(asked)) if count else made
+        return draft(asked.brief, earlier, self._room(asked)) if count else made
 
     def _smaller(self, asked: Asked, earlier: list[Turn], made: Draft, window: int | None) -> Draft:
         """A draft for a server that found the last one too long: for the window that it told, else of half the size."""
@@ -474,7 +474,7 @@ class Buddy(Configured):
         else:
             most = asked.tokens.total(made.messages) // 2
             room = replace(room, prompt=min(room.prompt, most))
-        return draft(asked.asking, earlier, room, cut=True)
+        return draft(asked.brief, earlier, room, cut=True)
 
     def _room(self, asked: Asked) -> Room:
         window = asked.window or ASSUMED_WINDOW
@@ -493,7 +493,7 @@ class Buddy(Configured):
 
     def _widening(self, asked: Asked, turns: list[Turn], window: int | None = None) -> str:
         """How to give the model a window in which all has room, where a command for that is known."""
-        all_of_it = draft(asked.asking, turns, Room(None, LARGEST_WINDOW, LARGEST_WINDOW, self.context_tokens))
+        all_of_it = draft(asked.brief, turns, Room(None, LARGEST_WINDOW, LARGEST_WINDOW, self.context_tokens))
         needed = max(all_of_it.tokens + ROOM, 2 * (window or asked.window or ASSUMED_WINDOW))
         command = asked.provider.widen(asked.model, 1 << (needed - 1).bit_length())
         return f" To widen it: {command}" if command else ""

@@ -8,7 +8,7 @@ notebook and the latest turns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from .chat import Turn
@@ -73,7 +73,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Asking:
+class Brief:
     """What a draft is made from: the question as typed, what is said first, what could be told, and how to count."""
 
     question: str
@@ -83,12 +83,12 @@ class Asking:
     measure: Measure
 
 
-def draft(asking: Asking, turns: Sequence[Turn], room: Room, *, cut: bool = False) -> Draft:
+def draft(brief: Brief, turns: Sequence[Turn], room: Room, *, cut: bool = False) -> Draft:
     """The messages for a question after these turns.
 
     Parameters
     ----------
-    asking
+    brief
         The question, and what could be told with it.
     turns
         The earlier turns, oldest first.
@@ -97,25 +97,22 @@ def draft(asking: Asking, turns: Sequence[Turn], room: Room, *, cut: bool = Fals
     cut
         Begin with a fresh look at the notebook even where the conversation could grow.
     """
-    question, kinds = asking.measure.blank(asking.question)
-    system, more = asking.measure.blank(asking.system)
+    question, kinds = brief.measure.blank(brief.question)
+    system, more = brief.measure.blank(brief.system)
     first = (Message("system", system),) if system.strip() else ()
-    free = room.prompt - asking.tokens.total([*first, Message("user", question)])
-    earlier = conversation(turns, asking.measure)
+    free = room.prompt - brief.tokens.total([*first, Message("user", question)])
+    earlier = conversation(turns, brief.measure)
     known = known_after(turns)
-    left = free - asking.tokens.total(earlier)
+    left = free - brief.tokens.total(earlier)
     share = min(room.notebook, int(free * SHARE))
-    if cut or left < min(wanted(asking.snapshot, known, asking.measure), share):
-        news = fit(asking.snapshot, Known(), share, asking.measure)
-        kept, left_out = _latest(turns, asking, int((free - _size(news, asking)) * KEPT))
-        before: tuple[Message, ...] | None = kept
-        known = Known()
-        if not turns:
-            before, left_out = None, 0
+    if cut or left < min(wanted(brief.snapshot, known, brief.measure), share):
+        news = fit(brief.snapshot, Known(), share, brief.measure)
+        kept, left_out = _latest(turns, brief, int((free - _size(news, brief)) * KEPT))
+        before, known = kept if turns else None, Known()
     else:
         kept, before, left_out = earlier, None, 0
-        news = fit(asking.snapshot, known, min(share, left), asking.measure)
-    told = envelope(news, asking.measure.blank(asking.snapshot.name)[0], first=not known.told)
+        news = fit(brief.snapshot, known, min(share, left), brief.measure)
+    told = envelope(news, brief.measure.blank(brief.snapshot.name)[0], first=not known.told)
     images = tuple(image for item in news.items for image in item.images)
     message = Message("user", f"{told}\n\n{question}" if told else question, images)
     messages = (*first, *kept, message)
@@ -123,13 +120,13 @@ def draft(asking: Asking, turns: Sequence[Turn], room: Room, *, cut: bool = Fals
         messages,
         message,
         room,
-        asking.tokens.total(messages),
-        _parts(asking, first, kept, question, news),
+        brief.tokens.total(messages),
+        _parts(brief, first, kept, question, news),
         news,
         (*kinds, *more, *news.blanked),
         before,
         left_out,
-        asking.snapshot.troubles,
+        brief.snapshot.troubles,
     )
 
 
@@ -139,15 +136,13 @@ def conversation(turns: Sequence[Turn], measure: Measure) -> tuple[Message, ...]
     for turn in turns:
         if turn.before is not None:
             messages = list(turn.before)
-        question, answer = _pair(turn, measure)
-        messages += [turn.message or question, answer]
-    # Again, since what was no secret then may be one now; what was blanked stays as it is, to the byte.
+        messages += [turn.message or Message("user", turn.question), Message("assistant", turn.answer())]
+    return _blanked(messages, measure)
+
+
+def _blanked(messages: Iterable[Message], measure: Measure) -> tuple[Message, ...]:
+    """The messages without secrets; what was sent once is blanked again, as what was none then may be one now."""
     return tuple(replace(message, text=measure.blank(message.text)[0]) for message in messages)
-
-
-def _pair(turn: Turn, measure: Measure) -> tuple[Message, Message]:
-    """Question and answer of a turn, without what was told of the notebook; blanked, as all that is sent."""
-    return Message("user", measure.blank(turn.question)[0]), Message("assistant", measure.blank(turn.answer())[0])
 
 
 def known_after(turns: Sequence[Turn]) -> Known:
@@ -158,33 +153,33 @@ def known_after(turns: Sequence[Turn]) -> Known:
     return known
 
 
-def _latest(turns: Sequence[Turn], asking: Asking, room: int) -> tuple[tuple[Message, ...], int]:
+def _latest(turns: Sequence[Turn], brief: Brief, room: int) -> tuple[tuple[Message, ...], int]:
     """The latest turns within so many tokens, without what was told of the notebook then; and how many are left out."""
     kept: list[Message] = []
     for number, turn in enumerate(reversed(turns)):
-        pair = _pair(turn, asking.measure)
-        room -= asking.tokens.total(pair)
+        pair = _blanked([Message("user", turn.question), Message("assistant", turn.answer())], brief.measure)
+        room -= brief.tokens.total(pair)
         if room < 0:
             return tuple(kept), len(turns) - number
         kept = [*pair, *kept]
     return tuple(kept), 0
 
 
-def _size(news: News, asking: Asking) -> int:
-    return sum(asking.tokens.count(item.text) for item in news.items)
+def _size(news: News, brief: Brief) -> int:
+    return sum(brief.tokens.count(item.text) for item in news.items)
 
 
 def _parts(
-    asking: Asking, first: Sequence[Message], kept: Sequence[Message], question: str, news: News
+    brief: Brief, first: Sequence[Message], kept: Sequence[Message], question: str, news: News
 ) -> tuple[tuple[str, int], ...]:
     sizes: Counter[str] = Counter()
     if first:
-        sizes["system prompt"] = asking.tokens.total(first)
+        sizes["system prompt"] = brief.tokens.total(first)
     if kept:
-        sizes["earlier turns"] = asking.tokens.total(kept)
+        sizes["earlier turns"] = brief.tokens.total(kept)
     for item in news.items:
-        sizes[_named(item)] += asking.tokens.count(item.text)
-    sizes["question"] = asking.tokens.total([Message("user", question)])
+        sizes[_named(item)] += brief.tokens.count(item.text)
+    sizes["question"] = brief.tokens.total([Message("user", question)])
     return tuple(sizes.items())
 
 

@@ -125,7 +125,7 @@ class Extension:
         self.shell = shell
         self._lock = threading.RLock()
         self._built: tuple[Buddy, Display] | None = None
-        self._panels: dict[str, Panel] = {}
+        self._panels: dict[object, Panel] = {}
         self._listening = False
         own, doorbell = BuddyMagics(shell, self), _doorbell(self)
         self._configurables: list[Any] = [own, doorbell]
@@ -167,7 +167,7 @@ class Extension:
         if before := self._panels.pop(cell, None) if cell else None:
             before.close()
         panel = Panel(self.buddy, self.shell)
-        self._panels[cell or f"panel {len(self._panels)}"] = panel  # where cells have no ids, none is opened again
+        self._panels[cell or object()] = panel  # where cells have no ids, none takes the place of another
         panel.chat.note_cell(cell)
         return panel
 

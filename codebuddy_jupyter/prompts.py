@@ -61,7 +61,7 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
     Raises
     ------
     PromptError
-        When the name is known but has no such attribute or item.
+        When the name is known but has no such attribute or item, or cannot be written.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -72,9 +72,16 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
         thing = names[match["name"]]
         for step in _STEP.finditer(match["path"]):
             thing = _follow(thing, step, match[0])
-        return str(thing)
+        return _written(thing, match[0])
 
     return _FIELD.sub(value, text)
+
+
+def _written(thing: Any, field: str) -> str:
+    try:
+        return str(thing)
+    except Exception as error:
+        raise PromptError(f"{field} cannot be filled: its str() raised {type(error).__name__}: {error}") from error
 
 
 def _follow(thing: Any, step: re.Match[str], field: str) -> Any:

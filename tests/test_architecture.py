@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "context.fit": {"context.items"},
     "context.envelope": {"context.fit", "context.items"},
     "context.relevance": set(),
-    "context.snapshot": {"context.items", "context.relevance"},
+    "context.snapshot": {"context.failure", "context.items", "context.relevance"},
     "context.secrets.words": set(),
     "context.secrets.forms": {"context.secrets.words"},
     "context.secrets.assignments": {"context.secrets.words"},

@@ -43,7 +43,6 @@ def release() -> Iterator[threading.Event]:
 def test_a_class_is_described_by_the_function_registered_for_it(describers: Describers) -> None:
     describers.register(Leaf, lambda thing: f"a leaf, {type(thing).__name__}")
     assert describers.schema(Leaf()) == describers.values(Leaf()) == "a leaf, Leaf"
-    assert describers.is_own(Leaf())
 
 
 def test_the_nearest_of_the_bases_counts(describers: Describers) -> None:
@@ -82,8 +81,6 @@ def test_an_object_may_describe_itself(describers: Describers) -> None:
         pass
 
     assert describers.schema(Order()) == describers.schema(Special()) == "an order of 3 items"
-    assert describers.is_own(Special())
-    assert not describers.is_own(Order)
 
 
 def test_an_instance_cannot_pretend_to_describe_itself(describers: Describers) -> None:

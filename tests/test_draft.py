@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from codebuddy_jupyter.chat import Reply, Turn
 from codebuddy_jupyter.context.fit import Measure
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
-from codebuddy_jupyter.draft import Asking, Draft, Room, conversation, draft
+from codebuddy_jupyter.draft import Brief, Draft, Room, conversation, draft
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Message
 from codebuddy_jupyter.tokens import Tokens
@@ -38,9 +38,9 @@ def notebook(*cells: str) -> Snapshot:
     return Snapshot(tuple(items), frozenset(SECTIONS), "sales.ipynb")
 
 
-def asking(question: str, seen: Snapshot, system: str = SYSTEM) -> Asking:
+def brief(question: str, seen: Snapshot, system: str = SYSTEM) -> Brief:
     tokens = Tokens()
-    return Asking(question, system, seen, tokens, Measure(tokens.count, lambda text: (text, ())))
+    return Brief(question, system, seen, tokens, Measure(tokens.count, lambda text: (text, ())))
 
 
 def room(window: int, notebook: int = 8192) -> Room:
@@ -55,7 +55,7 @@ class Talk:
         self.turns: list[Turn] = []
 
     def ask(self, question: str, *cells: str) -> Draft:
-        made = draft(asking(question, notebook(*cells)), self.turns, self.room)
+        made = draft(brief(question, notebook(*cells)), self.turns, self.room)
         reply = Reply(question, _no_chunks, self.loop)
         reply.chunks.append(Chunk(text=self.answer))
         reply._end(None)
@@ -137,14 +137,14 @@ def test_question_and_system_prompt_are_blanked_too(loop: Loop) -> None:
     measure = Measure(
         tokens.count, lambda text: (text.replace("hunter2", "[x]"), ("password",) * text.count("hunter2"))
     )
-    made = draft(Asking("is hunter2 good?", "hunter2", notebook("hunter2"), tokens, measure), [], room(4096))
+    made = draft(Brief("is hunter2 good?", "hunter2", notebook("hunter2"), tokens, measure), [], room(4096))
     assert "hunter2" not in str(made.messages)
     assert made.blanked == ("password",) * 3
     assert made.notes == ("3 secrets blanked",)
 
 
 def test_what_is_left_out_is_noted(loop: Loop) -> None:
-    made = draft(asking("why?", notebook(*["word " * 200] * 30)), [], room(2000))
+    made = draft(brief("why?", notebook(*["word " * 200] * 30)), [], room(2000))
     assert made.notes[0].startswith("left out of the context: ")
     assert "<omitted>" in made.question.text
 
@@ -158,6 +158,6 @@ def test_the_parts_tell_where_the_tokens_go(talk: Talk) -> None:
 
 @given(st.integers(100, 5000), st.lists(st.integers(0, 900), max_size=12), st.integers(0, 300))
 def test_it_fits_whatever_there_is_as_long_as_the_question_does(window: int, sizes: list[int], question: int) -> None:
-    made = draft(asking("word " * question, notebook(*("word " * size for size in sizes))), [], room(window))
-    alone = draft(asking("word " * question, notebook()), [], room(window))
+    made = draft(brief("word " * question, notebook(*("word " * size for size in sizes))), [], room(window))
+    alone = draft(brief("word " * question, notebook()), [], room(window))
     assert made.tokens <= max(made.room.prompt, alone.tokens)

@@ -348,7 +348,7 @@ def test_a_value_that_cannot_be_written_is_told(buddy: Buddy) -> None:
     chat = Watched(buddy, {"odd": Odd()})
     chat.ask("look at {odd}")
     assert eventually(lambda: chat.told("refused"))
-    assert chat.told("refused")[0]["text"] == "no"
+    assert chat.told("refused")[0]["text"] == "{odd} cannot be filled: its str() raised ZeroDivisionError: no"
     chat.close()
 
 

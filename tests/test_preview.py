@@ -6,7 +6,7 @@ from html import unescape
 
 from codebuddy_jupyter.context.fit import Measure
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
-from codebuddy_jupyter.draft import Asking, Room, draft
+from codebuddy_jupyter.draft import Brief, Room, draft
 from codebuddy_jupyter.preview import BAR, preview
 from codebuddy_jupyter.tokens import Tokens
 
@@ -17,7 +17,7 @@ def shown(*texts: str, window: int | None = 4096, troubles: tuple[str, ...] = ()
     tokens = Tokens()
     measure = Measure(tokens.count, lambda text: (text.replace(secret, "[x]"), ("password",) * text.count(secret)))
     size = window or 4096
-    made = draft(Asking("why?", "Be brief.", seen, tokens, measure), [], Room(window, 4096, size - size // 4, 8192))
+    made = draft(Brief("why?", "Be brief.", seen, tokens, measure), [], Room(window, 4096, size - size // 4, 8192))
     return unescape(preview(made, "qwen", "http://localhost:1/v1"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codebuddy_jupyter.context.relevance import (
-    Asked,
+    Topic,
     Words,
     is_about_failing,
     may_set,
@@ -55,7 +55,7 @@ def test_names_that_code_uses(source: str, names: set[str]) -> None:
 
 
 def test_a_question_names_variables_as_whole_words() -> None:
-    assert Asked("why is df empty? (order.total)", ["df", "orders", "order"]).named == {"df", "order"}
+    assert Topic("why is df empty? (order.total)", ["df", "orders", "order"]).named == {"df", "order"}
 
 
 @pytest.mark.parametrize(

@@ -188,33 +188,16 @@ def test_blank_cells_and_the_buddys_own_are_left_out(session: Session, path: Pat
     assert states(session.notebook()) == [("d", None, "not run")]
 
 
-def test_the_live_notebook_comes_first(shell: InteractiveShell, path: Path) -> None:
-    save(path, code("saved", "a"))
-    session = Session(shell, live=lambda: [code("live = 1", "a")])
-    run("live = 0", "a")
-    notebook = session.notebook()
-    assert (notebook.origin, notebook.name, notebook.cells[0].source) == ("live", "sales.ipynb", "live = 1")
-
-
 def test_what_the_page_shows_holds_until_the_next_cell_runs(shell: InteractiveShell, path: Path) -> None:
     save(path, code("saved = 1", "a"))
     session = Session(shell)
     session.listen()
     session.shown([code("shown = 1", "a")])
     assert [cell.source for cell in session.notebook().cells] == ["shown = 1"]
-    assert session.notebook().origin == "live"
+    assert (session.notebook().origin, session.notebook().name) == ("live", "sales.ipynb")
     shell.run_cell("x = 1")  # type: ignore[no-untyped-call]
     assert session.notebook().cells[0].source == "saved = 1"
     session.leave()
-
-
-def test_a_live_notebook_that_fails_costs_a_line(shell: InteractiveShell, path: Path) -> None:
-    def broken() -> list[dict[str, Any]]:
-        raise ConnectionError("gone")
-
-    save(path, code("saved = 1", "a"))
-    notebook = Session(shell, live=broken).notebook()
-    assert (notebook.origin, notebook.troubles) == ("file", ("The open notebook could not be read: ConnectionError.",))
 
 
 def test_colab_is_asked(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,6 +215,8 @@ def test_colab_is_asked(session: Session, monkeypatch: pytest.MonkeyPatch) -> No
     assert asked[0] == ("get_ipynb", 5)
     message.blocking_request = lambda *args, **options: None  # type: ignore[attr-defined]
     assert session.notebook().troubles == ("Colab's notebook could not be read: it is not a notebook of format 4.",)
+    del message.blocking_request
+    assert session.notebook().troubles == ("Colab's notebook could not be read: AttributeError.",)
 
 
 def test_vs_code_tells_the_file_in_a_variable(session: Session, tmp_path: Path, shell: InteractiveShell) -> None:

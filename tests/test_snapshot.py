@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from codebuddy_jupyter.context.failure import Failure
 from codebuddy_jupyter.context.items import SECTIONS, Cell, Item, Notebook, Output, Section, Snapshot
 from codebuddy_jupyter.context.snapshot import Scene, snapshot
 
 ALL = frozenset(SECTIONS)
 
 
-@dataclass(frozen=True)
-class Failed:
-    """The last error, as the snapshot asks for it."""
-
-    cell: int | None = 3
-    text: str = "KeyError: 'price'"
-    message: str = "'price'"
-    names: tuple[str, ...] = ("df",)
-    locals: Mapping[str, Any] = field(default_factory=dict)
-
+FAILED = Failure(3, 1, "KeyError", "KeyError: 'price'", "'price'", ("df",))
 
 CELLS = (
     Cell("m", "markdown", "# Sales\nWe look at sales.\n```\n# no heading\n```"),
@@ -33,7 +24,7 @@ CELLS = (
     Cell("d", "code", "rate = 0.1", 4, "changed", ran="rate = 0.2"),
     Cell("e", "code", "unused = 1"),
 )
-SCENE = Scene(Notebook(CELLS, "sales.ipynb"), {"rate": "float", "np": "module numpy 2", "df": "a frame"}, Failed())
+SCENE = Scene(Notebook(CELLS, "sales.ipynb"), {"rate": "float", "np": "module numpy 2", "df": "a frame"}, FAILED)
 
 
 def taken(prompt: str = "hm?", scene: Scene = SCENE, sections: frozenset[Section] = ALL, **more: Any) -> Snapshot:
@@ -88,7 +79,7 @@ def test_the_error_is_told_once() -> None:
 
 
 def test_the_error_tells_the_failing_functions_variables_without_their_values() -> None:
-    failed = Failed(locals={"secret": "1234", "n": 3})
+    failed = replace(FAILED, locals={"secret": "1234", "n": 3})
     text = by_id(taken(scene=Scene(SCENE.notebook, {}, failed), describe=lambda thing: type(thing).__name__))[
         "error"
     ].text

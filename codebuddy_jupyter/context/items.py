@@ -73,11 +73,6 @@ class Item(NamedTuple):
     place: tuple[int, ...] = ()
     images: tuple[Image, ...] = ()
 
-    @property
-    def size(self) -> int:
-        """Its text, in characters."""
-        return len(self.text)
-
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -117,6 +117,10 @@ class Observer:
             for cell in notebook.cells if notebook else ():
                 words_of(cell.source)
 
+    def blanked(self, text: str) -> str:
+        """The text without the secrets in it, as far as they can be told."""
+        return self._blanker.blank(text).text
+
     def measure(self, count: Callable[[str], int], *, blank: bool) -> Measure:
         """How texts are counted and, unless the user wants them as they are, blanked."""
         return Measure(count, self._blank if blank else _as_it_is)

@@ -120,7 +120,7 @@ _FAILING = words_of(
 
 
 @dataclass(frozen=True)
-class Asked:
+class Topic:
     """What a question is about.
 
     Parameters

@@ -9,7 +9,7 @@ import linecache
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -35,13 +35,10 @@ class Session:
     ----------
     shell
         The IPython shell.
-    live
-        Gives the cells of the notebook as the front end holds them (as in a notebook file), or None.
     """
 
-    def __init__(self, shell: Any, live: Callable[[], list[dict[str, Any]] | None] | None = None) -> None:
+    def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._live = live
         self._shown: list[dict[str, Any]] | None = None
         self._runs = Runs(shell)
         self._files = Files()
@@ -214,10 +211,7 @@ class Session:
         return Saved(), "history", path
 
     def _open_cells(self) -> tuple[Saved, None] | None:
-        cells = self._shown
-        if cells is None and self._live is not None:
-            cells = _asked(self._live)
-        return None if cells is None else (notebook_in({"cells": cells}, math.inf), None)
+        return None if self._shown is None else (notebook_in({"cells": self._shown}, math.inf), None)
 
     def _saved(self, path: Path | None) -> tuple[Saved, Path] | None:
         """The notebook file, also where it was renamed since the kernel started."""
@@ -290,12 +284,8 @@ def _colab_notebook() -> tuple[Saved, None] | None:
     message = sys.modules.get("google.colab._message") if "google.colab" in sys.modules else None
     if message is None:
         return None
-    answer = _asked(lambda: message.blocking_request("get_ipynb", timeout_sec=ANSWER_WITHIN))
-    return notebook_in(answer.get("ipynb") if isinstance(answer, dict) else None, math.inf), None
-
-
-def _asked(ask: Callable[[], Any]) -> Any:
     try:
-        return ask()
+        answer = message.blocking_request("get_ipynb", timeout_sec=ANSWER_WITHIN)
     except Exception as error:
         raise Unreadable(f"{type(error).__name__}") from error
+    return notebook_in(answer.get("ipynb") if isinstance(answer, dict) else None, math.inf), None

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, Protocol
 
+from .failure import Failure
 from .items import Cell, Item, Notebook, Section, Snapshot
-from .relevance import Asked, Words, is_about_failing, may_set, names_in, names_set, names_used
+from .relevance import Topic, Words, is_about_failing, may_set, names_in, names_set, names_used
 
 HEADINGS = 60  # of the outline
 LONGEST = 12_000  # characters of one item: more would fill a usual window by itself
@@ -30,37 +30,13 @@ NOTHING_NEW = -25.0  # an output that is a picture: its size is all that can be 
 OUTPUT, TEXT, IMPORTED = -3.0, -2.0, -12.0
 
 
-class LastFailure(Protocol):
-    """The last error, as far as it is needed here."""
-
-    @property
-    def cell(self) -> int | None:
-        """The number of the cell that failed."""
-
-    @property
-    def text(self) -> str:
-        """What is told of it."""
-
-    @property
-    def message(self) -> str:
-        """What the error says."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names on the failing lines."""
-
-    @property
-    def locals(self) -> Mapping[str, Any]:
-        """The variables of the frame that failed, where that is a function of the user's."""
-
-
 @dataclass(frozen=True)
 class Scene:
     """What a question stands in: the notebook, its variables as texts (the latest first), and the last error."""
 
     notebook: Notebook
     variables: Mapping[str, str]
-    failure: LastFailure | None = None
+    failure: Failure | None = None
 
 
 def snapshot(
@@ -89,16 +65,16 @@ def snapshot(
     ran = sorted((cell for cell in cells if cell.number is not None), key=lambda cell: cell.number or 0)
     failing = frozenset(failure.names) if failure else frozenset()
     recent = frozenset(chain.from_iterable(names_used(cell.source) for cell in ran[-RECENT:]))
-    asked = Asked(prompt, scene.variables, failing, recent)
+    topic = Topic(prompt, scene.variables, failing, recent)
     texts = chain((cell.source for cell in cells), scene.variables.values())
     troubled = failure is not None and is_about_failing(prompt)
     words = Words(prompt, texts, failure.message[:SAID] if failure and troubled else "")
-    weights = _Weights(cells, ran, asked, words, failure)
+    weights = _Weights(cells, ran, topic, words, failure)
     made: dict[Section, Callable[[], Iterable[Item]]] = {
         "outline": lambda: _outline(cells),
         "cells": lambda: _cells(cells, weights),
         "outputs": lambda: _outputs(cells, weights),
-        "variables": lambda: _variables(scene.variables, asked, words, weights.used),
+        "variables": lambda: _variables(scene.variables, topic, words, weights.used),
         "error": lambda: _error(failure, describe),
     }
     items = [item for section, make in made.items() if section in sections for item in make()]
@@ -164,14 +140,14 @@ class _Weights:
         self,
         cells: Sequence[Cell],
         ran: Sequence[Cell],
-        asked: Asked,
+        topic: Topic,
         words: Words,
-        failure: LastFailure | None,
+        failure: Failure | None,
     ) -> None:
-        self.asked, self.words = asked, words
+        self.topic, self.words = topic, words
         self.order = {cell.id: place for place, cell in enumerate(ran)}
         self.failing = failure.cell if failure else None
-        self.defining = _last_definitions(ran, asked.named | asked.failing)
+        self.defining = _last_definitions(ran, topic.named | topic.failing)
         self._known = {cell.id: self._of(cell) for cell in cells}
         self.used = self._add_what_the_best_use(ran)
 
@@ -203,7 +179,7 @@ class _Weights:
             weight += LAST_CELL
         if cell.id in self.defining:
             weight += DEFINES_NAMED
-        elif self.asked.named and not self.asked.named.isdisjoint(names_in(cell.source)):
+        elif self.topic.named and not self.topic.named.isdisjoint(names_in(cell.source)):
             weight += USES_NAMED
         return weight
 
@@ -218,18 +194,18 @@ def _last_definitions(ran: Sequence[Cell], names: frozenset[str]) -> set[str]:
     return found
 
 
-def _variables(variables: Mapping[str, str], asked: Asked, words: Words, used: frozenset[str]) -> Iterator[Item]:
+def _variables(variables: Mapping[str, str], topic: Topic, words: Words, used: frozenset[str]) -> Iterator[Item]:
     for place, (name, told) in enumerate(variables.items()):
         text = f"{name}: {told}"
         weight = WORDS * words.score(text) + NEWEST_NAME * (1 - place / (len(variables) + 1))
-        weight += NAMED if name in asked.named else 0.0
-        weight += USED_BY_FAILING if name in asked.failing else USED_BY_RECENT if name in asked.recent else 0.0
+        weight += NAMED if name in topic.named else 0.0
+        weight += USED_BY_FAILING if name in topic.failing else USED_BY_RECENT if name in topic.recent else 0.0
         weight += SETS_WHAT_THE_BEST_USE if name in used else 0.0
         weight += IMPORTED if told.startswith(("module ", "imported ")) else 0.0
         yield Item(f"variable:{name}", "variables", name, text, -weight, (2, len(variables) - place))
 
 
-def _error(failure: LastFailure | None, describe: Callable[[object], str]) -> Iterator[Item]:
+def _error(failure: Failure | None, describe: Callable[[object], str]) -> Iterator[Item]:
     if failure is not None and failure.text:
         inside = [f"{name}: {describe(value)}" for name, value in list(failure.locals.items())[:30]]
         text = "\n".join([failure.text[:LONGEST], *(["Variables of the failing function:", *inside] if inside else [])])

@@ -251,7 +251,7 @@ class ChatView(PageWidget):
         try:
             prompt = commands.question(self.buddy, text) if text.lstrip().startswith("/") else text
             reply = self.buddy.ask(prompt, names=self.shell.user_ns) if prompt is not None else None
-        except Exception as error:  # noqa: BLE001 - the user's own objects are put into the prompt
+        except BuddyError as error:
             self.tell("refused", ask=ask, text=str(error))
             return
         if reply is None:
@@ -273,7 +273,7 @@ class ChatView(PageWidget):
             told.end(commands.run(self.buddy, told.line, told.progress))
         except BuddyError as error:
             told.end(error=error)
-        except BaseException as error:
+        except BaseException as error:  # a command without an end would be waited for in the page
             told.end(error=error)
             raise
         finally:

@@ -72,10 +72,6 @@ class Describers:
         self._foreign.begin()
         self._modules = 0
 
-    def is_own(self, thing: object) -> bool:
-        """Whether a describer of the user's, or the object's own ``_repr_llm_``, describes it."""
-        return self._own_describer(thing) is not None
-
     def schema(self, thing: object) -> str:
         """Names, types, shapes and sizes, never values; at most 1,500 characters."""
         return self._alike.get(id(type(thing))) or self._described(thing, values=False)
