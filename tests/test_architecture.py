@@ -28,7 +28,6 @@ ROOMS: dict[str, set[str]] = {
     "context.fit": {"context.items"},
     "context.envelope": {"context.fit", "context.items"},
     "context.relevance": set(),
-    "context.snapshot": {"context.failure", "context.items", "context.relevance"},
     "context.secrets.words": set(),
     "context.secrets.forms": {"context.secrets.words"},
     "context.secrets.assignments": {"context.secrets.words"},
@@ -62,6 +61,7 @@ ROOMS: dict[str, set[str]] = {
     "context.outputs": {"context.items", "messages"},
     "context.saved": {"context.items", "context.outputs"},
     "context.failure": {"context.outputs"},
+    "context.snapshot": {"context.failure", "context.items", "context.relevance"},
     "context.runs": {"context.items", "context.outputs"},
     "context.matching": {"context.items", "context.runs", "context.saved"},
     "context.session": {
