@@ -45,6 +45,7 @@ class Loop:
     """A background event loop: starts with the first task, ends with the kernel, begins anew in a forked child."""
 
     def __init__(self) -> None:
+        self._stops = threading.local()
         self._begin_anew()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_while_alive(self._begin_anew))
@@ -74,6 +75,8 @@ class Loop:
 
         Raises
         ------
+        concurrent.futures.CancelledError
+            When it was cancelled otherwise, as by `stoppable`.
         RuntimeError
             When called on the background loop itself, which would wait for itself.
         """
@@ -85,6 +88,9 @@ class Loop:
         ended = threading.Lock()
         ended.acquire()
         future.add_done_callback(lambda _: ended.release())
+        stop: concurrent.futures.Future[None] | None = getattr(self._stops, "mine", None)
+        if stop is not None:
+            stop.add_done_callback(lambda _: future.cancel())
         try:
             self.submit(coroutine, future)
             while not ended.acquire(timeout=SLICE):
@@ -93,6 +99,14 @@ class Loop:
             future.cancel()
             raise
         return future.result()
+
+    def stoppable(self, work: Callable[[], T], stop: concurrent.futures.Future[None]) -> T:
+        """Call something in this thread; once ``stop`` is done, all that it awaits by `run` is cancelled."""
+        self._stops.mine = stop
+        try:
+            return work()
+        finally:
+            del self._stops.mine
 
     def stop(self) -> None:
         """Cancel what runs, let it close its sockets, and end the thread; at most two seconds. It may start again."""
@@ -121,7 +135,11 @@ class Loop:
 def _begin(
     loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], future: concurrent.futures.Future[T]
 ) -> None:
-    """Start a task whose outcome the future gets, and which is cancelled with it."""
+    """Start a task whose outcome the future gets, and which is cancelled with it; none, if it is so already."""
+    if future.cancelled():
+        future.set_running_or_notify_cancel()
+        coroutine.close()
+        return
     task = loop.create_task(coroutine)
 
     def give(done: asyncio.Task[T]) -> None:

@@ -268,3 +268,28 @@ def test_a_call_that_hangs_does_not_hold_up_another(loop: Loop) -> None:
         return size, all(await asyncio.gather(*hanging))
 
     assert loop.run(past_the_hanging_ones()) == (4, True)
+
+
+def test_what_a_thread_awaits_can_be_stopped_from_another_and_what_it_would_await_next(loop: Loop) -> None:
+    stop: concurrent.futures.Future[None] = concurrent.futures.Future()
+    cancelled, began = threading.Event(), []
+
+    async def wait() -> None:
+        threading.Thread(target=stop.cancel).start()
+        try:
+            await asyncio.sleep(FOREVER)
+        finally:
+            cancelled.set()
+
+    async def begin() -> None:
+        began.append("the next")
+
+    def work() -> None:
+        for task in (wait, begin):
+            with pytest.raises(concurrent.futures.CancelledError):
+                loop.run(task())
+
+    loop.stoppable(work, stop)
+    assert cancelled.wait(ENOUGH)
+    assert loop.run(answer()) == 42
+    assert began == []
