@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,12 +17,12 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat import Reply
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import ProviderError
-from codebuddy_jupyter.messages import Chunk
+from codebuddy_jupyter.messages import Chunk, Model
 from codebuddy_jupyter.options import Options
 from codebuddy_jupyter.widgets.chat_view import AT_ONCE, ChatView
 from codebuddy_jupyter.widgets.panel import Panel
 from tests.attacks import ATTACKS, attack
-from tests.fakes import FOREVER, FakeProvider, buddy_with_fakes, eventually, texts
+from tests.fakes import FOREVER, FakeProvider, Step, buddy_with_fakes, eventually, texts
 
 MARKDOWN = "# Why\n\nBecause of **this**:\n\n```python\nx = 1\n```\n\nAnd that."
 
@@ -115,6 +116,11 @@ def open_widgets() -> int:
     return len(widgets._instances if hasattr(widgets, "_instances") else widgets.Widget.widgets)
 
 
+def hooks(shell: InteractiveShell) -> dict[str, list[Any]]:
+    """What a shell calls when it runs a cell."""
+    return {name: list(calls) for name, calls in shell.events.callbacks.items()}
+
+
 def panel_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name in ("buddy-panel", "buddy-command")]
 
@@ -188,12 +194,64 @@ def test_stop_ends_what_comes_and_keeps_what_came(chat: Watched, fake: FakeProvi
     assert "stopped before its end" in chat.told("answer")[-1]["line"]
 
 
+def test_stop_ends_a_command_and_what_it_awaits_and_the_next_runs(chat: Watched, fake: FakeProvider) -> None:
+    asked, given_up = threading.Event(), threading.Event()
+
+    async def pull(model: str, progress: Callable[[str, int, int], None]) -> None:
+        progress("fetching", 1, 2)
+        asked.set()
+        try:
+            await asyncio.sleep(FOREVER)
+        finally:
+            progress("fetching", 2, 2)
+            given_up.set()
+
+    fake.pull = pull  # type: ignore[method-assign]
+    chat.ask("/pull llama3")
+    assert asked.wait(5)
+    chat.page("stop")
+    assert chat.answered()
+    assert given_up.wait(5)
+    last = chat.told("answer")[-1]
+    assert (last["line"], last["error"], last["blocks"], last["tail"]) == ("stopped", "", [], "")
+    assert eventually(lambda: not panel_threads())
+    chat.ask("/version")
+    assert chat.answered(2)
+    assert "codebuddy" in chat.blocks(2)[0]
+
+
+def test_a_command_that_was_stopped_changes_nothing_any_more(chat: Watched, buddy: Buddy, fake: FakeProvider) -> None:
+    resolving, stopped = threading.Event(), threading.Event()
+
+    async def models() -> list[Model]:
+        resolving.set()
+        await asyncio.to_thread(stopped.wait, 5)
+        return [Model("qwen/qwen-1")]
+
+    fake.models = models  # type: ignore[method-assign]
+    chat.ask("/use qwen/qwen-1")
+    assert resolving.wait(5)
+    chat.page("stop")
+    stopped.set()
+    assert eventually(lambda: not panel_threads())
+    assert (fake.prepared, buddy.provider, fake.model) == ([], "Local", "fake-1")
+
+
 def test_a_failure_is_one_line_below_what_came(chat: Watched, fake: FakeProvider) -> None:
     fake.replies = [["Half", ProviderError("The server is gone. Start it again.")]]
     chat.ask("hello")
     assert chat.answered()
-    assert chat.told("answer")[-1]["error"] == "The server is gone. Start it again."
+    last = chat.told("answer")[-1]
+    assert (last["error"], last["has_text"]) == ("The server is gone. Start it again.", True)
     assert chat.blocks(1) == ["Half"]
+
+
+@pytest.mark.parametrize("reply", [[ProviderError("gone")], [Chunk(reasoning="Hm.", finish="stop")]])
+def test_an_answer_without_text_has_nothing_to_copy(chat: Watched, fake: FakeProvider, reply: list[Step]) -> None:
+    fake.replies = [reply]
+    chat.ask("hello")
+    assert chat.answered()
+    assert chat.told("answer")[-1]["has_text"] is False
 
 
 def test_retry_takes_the_place_of_the_last_turn(chat: Watched, buddy: Buddy, fake: FakeProvider) -> None:
@@ -412,7 +470,20 @@ def test_closing_stops_what_was_asked_here_and_nothing_else(buddy: Buddy, fake: 
     assert eventually(lambda: buddy.chat.turns and buddy.chat.turns[0].reply.text)
     of_cell = buddy.ask("from a cell").start()
     assert eventually(lambda: of_cell.text)
+    given_up = threading.Event()
+
+    async def models() -> list[Model]:
+        try:
+            await asyncio.sleep(FOREVER)
+        finally:
+            given_up.set()
+        return []
+
+    fake.models = models  # type: ignore[method-assign]
+    chat.ask("/models")
+    assert eventually(lambda: len(panel_threads()) == 2)
     chat.close()
+    assert given_up.wait(5)
     assert buddy.chat.turns[0].reply.done
     assert str(of_cell) == "cell's end"
     assert buddy.watchers == []
@@ -444,14 +515,17 @@ def test_nothing_of_the_conversation_is_in_the_state_that_a_notebook_keeps(chat:
 
 
 def test_a_panel_opens_and_leaves_the_shell_as_it_was(buddy: Buddy, shell: InteractiveShell) -> None:
-    before, count = list(shell.events.callbacks["pre_run_cell"]), open_widgets()
+    before, count = hooks(shell), open_widgets()
     panel = Panel(buddy, shell)
+    told: list[str] = []
+    panel.chat.tell = lambda kind, **content: told.append(kind)  # type: ignore[method-assign]
     assert repr(panel) == "The panel of codebuddy. Run the cell to open it."
     run(shell, "1 + 1")
+    assert told == ["cell", "stale"]
     panel.form.more.value = True
     panel.close()
     panel.close()
-    assert shell.events.callbacks["pre_run_cell"] == before
+    assert hooks(shell) == before
     assert open_widgets() == count
     assert buddy.watchers == []
 

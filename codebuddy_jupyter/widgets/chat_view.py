@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from functools import partial
 from itertools import count
 from typing import Any
@@ -21,10 +22,10 @@ from .. import commands
 from ..buddy import Buddy
 from ..chat import Reply, titled
 from ..completion import Offers
-from ..errors import BuddyError, NotKept
+from ..errors import BuddyError, NotKept, Stopped
 from .meter import Meter
 from .page import Content, PageWidget
-from .transcript import Answer, Told
+from .transcript import STOPPED, Answer, Told
 
 AT_ONCE = 20  # so many of the last turns are told to a page that opens; it asks for others when they come into view
 OFFERED = 12  # completions at most
@@ -79,12 +80,19 @@ class ChatView(PageWidget):
             self.buddy.unobserve(self._keeping_changed, "keep_chats")
         self.meter.close()
         self._stop_own()
+        for entry in list(self._entries):
+            if isinstance(entry, Told):
+                entry.close()
         super().close()
 
     def note_cell(self, cell: str) -> None:
         """Note which cell runs: new code is put below it."""
         self.cell = cell
         self.tell("cell", cell=cell)
+
+    def note_end(self) -> None:
+        """Note that a cell has run: what the next question sends may be other than what the page shows."""
+        self.tell("stale")
 
     # What the page sends
 
@@ -111,10 +119,9 @@ class ChatView(PageWidget):
             session.shown(cells)
 
     def take_stop(self, content: Content) -> None:
-        """Stop what comes, whoever asked it."""
+        """Stop what comes, whoever asked it, and the commands that still work."""
         for entry in list(self._entries):
-            if isinstance(entry, Answer):
-                entry.reply.close()
+            (entry.reply if isinstance(entry, Answer) else entry).close()
         self._do(self._sync)
 
     def take_reset(self, content: Content) -> None:
@@ -269,15 +276,17 @@ class ChatView(PageWidget):
         reply.start()
 
     def _run_command(self, told: Told) -> None:
+        work = partial(commands.run, self.buddy, told.line, told.progress)
         try:
-            told.end(commands.run(self.buddy, told.line, told.progress))
+            told.end(self.buddy.loop.stoppable(work, told.stop))
+        except CancelledError:
+            told.end(error=Stopped(STOPPED))
         except BuddyError as error:
             told.end(error=error)
         except BaseException as error:  # a command without an end would be waited for in the page
             told.end(error=error)
             raise
         finally:
-            told.due = 0.0
             self._do(self._sync)
 
     def _reset(self) -> None:

@@ -42,6 +42,7 @@ class Panel(ipywidgets.VBox):
         self.settings.observe(self._fold, "value")
         self.leave.on_click(lambda _: self.close())
         shell.events.register("pre_run_cell", self._note_cell)
+        shell.events.register("post_run_cell", self._note_end)
         self._is_open = True
 
     def __repr__(self) -> str:
@@ -53,6 +54,7 @@ class Panel(ipywidgets.VBox):
             return
         self._is_open = False
         self.shell.events.unregister("pre_run_cell", self._note_cell)
+        self.shell.events.unregister("post_run_cell", self._note_end)
         close(self.form, self.chat, self.settings, self.leave, self.bar)
         super().close()
         self.layout.close()
@@ -62,3 +64,6 @@ class Panel(ipywidgets.VBox):
 
     def _note_cell(self, info: Any = None) -> None:
         self.chat.note_cell(getattr(info, "cell_id", None) or "")
+
+    def _note_end(self, result: Any = None) -> None:
+        self.chat.note_end()

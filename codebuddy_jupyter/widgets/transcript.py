@@ -7,7 +7,9 @@ made harmless. Both kinds of entries have a ``number``, and ``due``: when to loo
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import Future
 from typing import Any
 
 from .. import show
@@ -17,6 +19,7 @@ from ..markdown import Blocks, escape, neutralise
 
 FIRST = 0.02  # seconds between two looks for the first piece of an answer
 PROGRESS = 0.25  # seconds between two looks at how far a command is
+STOPPED = "stopped"
 IN_PIECES = ("markdown", "code", "math")  # formats whose text may be shown block by block
 
 Message = dict[str, Any]
@@ -92,7 +95,8 @@ class Answer:
         return "" if self._has_text else show.waiting(self.reply)
 
     def _ending(self) -> Message:
-        return {"done": True, "line": show.status(self.reply), "error": _line(self.reply.error)}
+        line, error = show.status(self.reply), _line(self.reply.error)
+        return {"done": True, "line": line, "error": error, "has_text": self._has_text}
 
     def _thoughts(self, done: bool) -> Message:
         if self._thoughts_told or not (done or self._has_text) or not self.reply.reasoning:
@@ -110,13 +114,18 @@ class Answer:
 
 
 class Told:
-    """What a command gave, or that it still works. It is no part of the conversation."""
+    """What a command gave, or that it still works. It is no part of the conversation.
+
+    ``stop`` is done once nobody waits for the command any more.
+    """
 
     def __init__(self, number: int, line: str) -> None:
         self.number = number
         self.line = line
         self.due = 0.0
         self.ended = False
+        self.stop: Future[None] = Future()
+        self._lock = threading.Lock()
         self._now: Message = {"from": 0, "blocks": [], "tail": ""}
         self._before: Message = {}
 
@@ -140,13 +149,23 @@ class Told:
     def progress(self, what: str, done: int, total: int) -> None:
         """Note how far the command is, in bytes."""
         share = f" {100 * done // total} % of {total / 1e6:,.1f} MB" if total else ""
-        self._now = {**self._now, "tail": f"{escape(what)}{share}"}
+        with self._lock:
+            if not self.ended:
+                self._now = {**self._now, "tail": f"{escape(what)}{share}"}
 
     def end(self, markdown: str = "", error: BaseException | None = None) -> None:
-        """Note what the command gave."""
-        self.ended = True
+        """Note what the command gave; of several ends the first counts."""
+        line = STOPPED if isinstance(error, Stopped) else ""
         blocks = [markdown] if markdown else []
-        self._now = {"from": 0, "blocks": blocks, "tail": "", "done": True, "line": "", "error": _line(error)}
+        with self._lock:
+            if not self.ended:
+                self.ended, self.due = True, 0.0
+                self._now = {"from": 0, "blocks": blocks, "tail": "", "done": True, "line": line, "error": _line(error)}
+
+    def close(self) -> None:
+        """Stop the command, if it still works."""
+        self.end(error=Stopped(STOPPED))
+        self.stop.cancel()
 
 
 def _line(error: BaseException | None) -> str:
