@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.kinds import OLLAMA
 from tests.lab import Lab, Notebook, chromium, open_notebook
-from tests.scripted_server import MODELS, ScriptedServer, model_list
+from tests.scripted_server import ScriptedServer
 
 FOLDER = Path(__file__).parents[2] / "docs"
 PICTURES = PANEL, CONTEXT, SETTINGS = [FOLDER / f"{name}.png" for name in ("panel", "panel_context", "panel_settings")]
@@ -32,17 +35,22 @@ BESIDE = """async () => {
     shell.collapseLeft();
 }"""
 MARGIN = 8  # pixels around what is shown
+USUAL = 11434
+"""Ollama's own port, which is played on where it is free, so that the picture shows what a reader has."""
 
 
 def write() -> Path:
     """Take the pictures; gives their folder."""
-    with tempfile.TemporaryDirectory() as home, ScriptedServer() as server, chromium() as browser:
-        server.script(model_list("llama3.2", "qwen2.5-coder:7b"), path=MODELS)
+    with tempfile.TemporaryDirectory() as home, ScriptedServer(port=_usual_or_any()) as server, chromium() as browser:
+        url = OLLAMA.on(server).replace(server.host, "localhost")
         pictures: dict[str, Callable[[Notebook], None]] = {
             "panel": take_panel,
-            "settings": lambda notebook: take_settings(notebook, server.url),
+            "settings": lambda notebook: take_settings(notebook, url),
         }
-        with Lab(Path(home, "lab"), CODEBUDDY_PROVIDER="Embedded") as lab:
+        with Lab(Path(home, "lab")) as lab:
+            saved = lab.home / "jupyter_config_dir" / "codebuddy.json"
+            saved.parent.mkdir(parents=True, exist_ok=True)
+            saved.write_text(json.dumps({"Buddy": {"provider": "Embedded"}}), encoding="utf-8")
             for name, take in pictures.items():
                 with open_notebook(browser, lab, lab.write(f"{name}.ipynb", CELLS)) as notebook:
                     notebook.page.add_style_tag(content=PLAIN)
@@ -76,15 +84,25 @@ def take_panel(notebook: Notebook) -> None:
 def take_settings(notebook: Notebook, url: str) -> None:
     """Keep a picture of the settings, with a local server that was tested."""
     page = notebook.page
-    page.set_viewport_size({"width": 900, "height": 1000})
+    page.set_viewport_size({"width": 900, "height": 1300})
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     page.get_by_label("Provider").select_option(label="Local LLM (Ollama/LM Studio)")
     page.get_by_label("Base URL", exact=True).fill(url)
     page.get_by_label("Base URL", exact=True).press("Tab")
-    expect(page.locator(".cb-title")).to_have_text("reachable")
+    expect(page.locator(".cb-facts")).to_contain_text("qwen3:8b")
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator(".cb-report li").first).to_be_visible()
-    keep(page, page.get_by_role("button", name="Settings"), page.get_by_role("button", name="More"), SETTINGS)
+    keep(page, page.get_by_role("button", name="Settings"), page.locator(".cb-report"), SETTINGS)
+
+
+def _usual_or_any() -> int:
+    """The port to play on; 0 stands for any."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", USUAL))
+        except OSError:
+            return 0
+    return USUAL
 
 
 def keep(page: Page, first: Locator, last: Locator, path: Path) -> None:
