@@ -87,6 +87,11 @@ def state(view: ProviderView) -> dict[str, Any]:
     return view._state
 
 
+def fact(view: ProviderView, label: str) -> str | None:
+    """What the page shows with a label, if anything."""
+    return dict(state(view).get("facts", ())).get(label)
+
+
 def test_local_shows_base_url_and_model_and_a_cloud_its_model_alone(form: SettingsForm, real: Buddy) -> None:
     assert first(form) == ["Base URL", "Model"]
     form.choice.value = "OpenAI"
@@ -198,16 +203,23 @@ def test_the_models_of_the_server_are_offered(form: SettingsForm, server: Script
         assert eventually(lambda: box(form, "model").options[:1] == ("qwen",))
 
 
-def test_the_window_of_the_model_is_told(form: SettingsForm, server: ScriptedServer) -> None:
+def test_model_window_host_and_latency_are_told_each_with_its_label(form: SettingsForm, server: ScriptedServer) -> None:
     server.script(model_list("llama3", max_model_len=8192), path=MODELS)
     form.view.look()
-    assert eventually(lambda: "window 8,192" in state(form.view)["model"])
+    assert eventually(lambda: fact(form.view, "Window") == "8,192 tokens")
+    assert [label for label, _ in state(form.view)["facts"]] == ["Model", "Window", "Host", "Latency"]
+    assert (fact(form.view, "Model"), fact(form.view, "Host")) == ("llama3", f"127.0.0.1:{server.port}")
+
+
+def test_a_model_that_the_server_does_not_list_is_told_so(form: SettingsForm) -> None:
+    box(form, "model").value = "lama3"
+    assert eventually(lambda: fact(form.view, "Model") == "lama3, which is not in the server's list")
 
 
 @pytest.mark.parametrize(
     ("answer", "dot", "told"),
     [
-        (None, "reachable", "llama3"),
+        (None, "reachable", ""),
         (plain("<html>A page</html>", "text/html"), "unreachable", "a web page"),
         (as_json({"error": {"message": "no key"}}, 401), "unreachable", "key"),
         (as_json({"error": {"message": "Loading model"}}, 503), "loading", "oading"),
@@ -218,8 +230,8 @@ def test_the_dot_tells_how_it_stands(real: Buddy, server: ScriptedServer, answer
     if answer is not None:
         server.script(answer, path=MODELS)
     form = SettingsForm(real)
-    assert eventually(lambda: told in state(form.view)["model"], 20)
-    assert state(form.view)["dot"] == dot
+    assert eventually(lambda: state(form.view)["title"] == dot and told in state(form.view)["trouble"], 20)
+    assert (state(form.view)["dot"], bool(state(form.view)["facts"])) == (dot, dot == "reachable")
     assert state(form.view)["where"] == "Requests stay on this machine."
     form.close()
 
@@ -227,7 +239,8 @@ def test_the_dot_tells_how_it_stands(real: Buddy, server: ScriptedServer, answer
 def test_an_absent_server_is_unreachable_with_a_remedy(form: SettingsForm) -> None:
     box(form, "base_url").value = "http://127.0.0.1:9/v1"
     assert eventually(lambda: state(form.view)["dot"] == "unreachable")
-    assert "base_url" in state(form.view)["model"]
+    assert "base_url" in state(form.view)["trouble"]
+    assert state(form.view)["facts"] == []
 
 
 def test_nobody_is_asked_while_nothing_happens(form: SettingsForm, server: ScriptedServer) -> None:

@@ -1,4 +1,4 @@
-"""How it stands with the provider, in the page: a dot, where requests go, the key's own field, what a test found.
+"""How it stands with the provider, in the page: a dot, what is known, the key's own field, and what a test found.
 
 A key is sent once, in a message, by a field that clears itself; it is no trait, so no notebook can keep it.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import os
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -24,9 +25,29 @@ from ..providers.complaint import Complaint
 from ..providers.kinds.look import looking
 from ..providers.openai_chat import OpenAIChatProvider
 from ..report import MARKS, Report
-from .page import Content, PageWidget
+from .page import Content, PageWidget, close
 
 PATIENCE = 5.0  # seconds that a quiet look may take
+
+
+class Findings(PageWidget):
+    """What was noted and found last, which the page shows apart: below the buttons that asked for it.
+
+    Parameters
+    ----------
+    state
+        Gives what the page is to know when it shows the widget.
+    """
+
+    part = Unicode("findings").tag(sync=True)
+
+    def __init__(self, state: Callable[[], dict[str, Any]]) -> None:
+        self.state = state
+        super().__init__()
+
+    def take_ready(self, content: Content) -> None:
+        """A page shows the widget."""
+        self.tell("state", **self.state())
 
 
 class ProviderView(PageWidget):
@@ -47,18 +68,21 @@ class ProviderView(PageWidget):
         self.listed = listed
         self._state: dict[str, Any] = {"dot": "loading", "title": "looking…"}
         self._tasks: dict[str, concurrent.futures.Future[None]] = {}
+        self.findings = Findings(lambda: self._state)
         super().__init__()
 
     def close(self) -> None:
         """Leave the page, and give up what it looks at."""
         for task in self._tasks.values():
             task.cancel()
+        close(self.findings)
         super().close()
 
     def show(self, **news: Any) -> None:
         """Show something more, or something else; from any thread."""
         self._state = {**self._state, **news}
-        self.tell("state", **self._state)
+        for part in (self, self.findings):
+            part.tell("state", **self._state)
 
     def look(self) -> None:
         """Look quietly whether the provider answers, and which models it has."""
@@ -66,7 +90,7 @@ class ProviderView(PageWidget):
 
     def test(self) -> None:
         """Test the connection as ``/doctor`` does, and show what that found."""
-        self.show(report={"verdict": "Testing…", "rows": []}, testing=True)
+        self.show(report={"verdict": "Testing…", "rows": []})
         self._begin("test", self._test())
 
     # What the page sends
@@ -91,15 +115,19 @@ class ProviderView(PageWidget):
             provider = self.buddy.current()
             self.show(where=_where(provider), key=await asyncio.to_thread(_key, provider))
             await asyncio.to_thread(provider.warm)  # to import what a request needs is not the server's time
+            began = time.monotonic()
             models = await self._models(provider)
+            seconds = time.monotonic() - began
             self.listed(models)
             name = provider.model or (await provider.choose("") if models else "")
         except BuddyError as error:
-            self.show(dot="unreachable", title="unreachable", model=str(error))
+            self.show(dot="unreachable", title="unreachable", trouble=str(error), facts=[])
         except TimeoutError:
-            self.show(dot="unreachable", title="unreachable", model=f"No answer within {PATIENCE:g} s.")
+            trouble = f"No answer within {PATIENCE:g} s."
+            self.show(dot="unreachable", title="unreachable", trouble=trouble, facts=[])
         else:
-            self.show(dot="reachable", title="reachable", model=_told(name, models))
+            facts = _facts(provider, name, models, seconds)
+            self.show(dot="reachable", title="reachable", trouble="", facts=facts)
 
     async def _models(self, provider: Provider) -> list[Model]:
         """The models of a server that answers soon, or that says that it is loading."""
@@ -109,7 +137,7 @@ class ProviderView(PageWidget):
             if not asking.done():
                 if not await _is_loading(provider):
                     raise TimeoutError
-                self.show(dot="loading", title="loading", model="The server is loading its model.")
+                self.show(dot="loading", title="loading", trouble="The server is loading its model.", facts=[])
             return await asking
         finally:
             asking.cancel()
@@ -119,9 +147,9 @@ class ProviderView(PageWidget):
             provider = self.buddy.current()
             report = await examine(provider, self.buddy.needed())
         except BuddyError as error:
-            self.show(report={"verdict": str(error), "rows": []}, testing=False)
+            self.show(report={"verdict": str(error), "rows": []})
         else:
-            self.show(report=_rows(report), testing=False)
+            self.show(report=_rows(report))
             await self._look()
 
     async def _keep(self, key: str) -> None:
@@ -163,7 +191,7 @@ def _where(provider: Provider) -> str:
 
 def _key(provider: Provider) -> dict[str, Any] | None:
     """What to tell of the key: whether one is there, and from where; None where there is nothing to tell."""
-    if not isinstance(provider, OpenAIChatProvider) or "base_url" not in provider.traits(config=True):
+    if not (isinstance(provider, OpenAIChatProvider) and _has_address(provider)):
         return None
     needed = not provider.stays_here()
     try:
@@ -177,19 +205,27 @@ def _key(provider: Provider) -> dict[str, Any] | None:
         return {"told": str(error), "needed": True}
 
 
-def _told(name: str, models: list[Model]) -> str:
-    """What is known of a model, in a line."""
+def _has_address(provider: Provider) -> bool:
+    """Whether it is a server that the user could name another one for."""
+    return "base_url" in provider.traits(config=True)
+
+
+def _facts(provider: Provider, name: str, models: list[Model], seconds: float) -> list[tuple[str, str]]:
+    """What is known of the model and of its server, each with its label."""
     model = next((one for one in models if one.name in (name, f"{name}:latest")), None)
-    if model is None:
-        return f"{name} is not in the server's list." if name and models else name
-    most = f" of {model.max_window:,}" if model.max_window and model.max_window != model.window else ""
-    parts = [
-        name,
-        f"window {model.window:,}{most}" if model.window else "",
-        ", ".join(model.abilities),
-        {True: "loaded", False: "not loaded yet", None: ""}[model.loaded],
-    ]
-    return " · ".join(part for part in parts if part)
+    facts = [("Model", name), *(_of_model(model) if model else ())]
+    if model is None and name and models:
+        facts = [("Model", f"{name}, which is not in the server's list")]
+    if isinstance(provider, OpenAIChatProvider) and _has_address(provider):
+        facts += [("Host", host_of(provider.url)), ("Latency", f"{1000 * seconds:,.0f} ms to list its models")]
+    return [(label, text) for label, text in facts if text]
+
+
+def _of_model(model: Model) -> Iterator[tuple[str, str]]:
+    most = f", at most {model.max_window:,}" if model.max_window and model.max_window != model.window else ""
+    yield "State", {True: "loaded", False: "not loaded yet", None: ""}[model.loaded]
+    yield "Window", f"{model.window:,} tokens{most}" if model.window else ""
+    yield "Abilities", ", ".join(model.abilities)
 
 
 def _rows(report: Report) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class SettingsForm(ipywidgets.VBox):
         self.keep = _button("Save as default", "Keep these settings for new kernels", self._save)
         self.more = ipywidgets.ToggleButton(description="More", layout={"width": "auto"}, **help_of("All settings"))
         self.buttons = ipywidgets.HBox([self.test, self.keep, self.more], layout={"flex_flow": "row wrap"})
-        super().__init__([self.choice, self.main, self.view, self.buttons, self.rest])
+        super().__init__([self.choice, self.main, self.view, self.buttons, self.view.findings, self.rest])
         for widget in (self.choice, self.more):
             answer_while_a_cell_runs(widget)
         self.choice.observe(self._choose, "value")
@@ -78,7 +78,7 @@ class SettingsForm(ipywidgets.VBox):
         if isinstance(reply.error, BuddyError) or self.buddy.provider_named(reply.provider).stays_here():
             self.view.look()
         else:
-            self.view.show(dot="reachable", title="reachable")
+            self.view.show(dot="reachable", title="reachable", trouble="")
 
     # The fields of the provider in use
 
@@ -91,7 +91,7 @@ class SettingsForm(ipywidgets.VBox):
             if self.more.value:
                 self._add_rest(provider)
             provider.observe(self._place_changed, PLACE)
-            self.view.show(dot="loading", title="looking…", where="", model="", key=None, report=None)
+            self.view.show(dot="loading", title="looking…", where="", trouble="", facts=[], key=None, report=None)
             self.view.look()
 
     def _add_rest(self, provider: Provider) -> None:
@@ -141,7 +141,7 @@ class SettingsForm(ipywidgets.VBox):
         self._build()
 
     def _place_changed(self, change: Mapping[str, Any]) -> None:
-        self.view.show(dot="loading", title="looking…", report=None)
+        self.view.show(dot="loading", title="looking…", trouble="", facts=[], report=None)
         self.view.look()
 
     def _typed(self, complaint: str) -> None:

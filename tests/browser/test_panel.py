@@ -14,7 +14,7 @@ from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
 from tests.browser.test_streaming import LOAD, pieces
 from tests.lab import Lab, Notebook
-from tests.scripted_server import MODELS, Answer, ScriptedServer, as_json, delta, event, model_list, reply
+from tests.scripted_server import MODELS, Answer, ScriptedServer, as_json, delta, event, hang, model_list, reply
 
 PANEL = "%buddy /panel"
 CODE = "Try this:\n\n```python\ndf = orders.merge(clients)\ndf = df.dropna()\nprint(len(df))\n```\n\nThat is all.\n"
@@ -22,6 +22,15 @@ CELL = "df = orders.merge(clients)\nprint(len(df))"
 KEY = "sk-a-key-of-nobody-1234567890"
 SOURCES = "() => window.notebook.context.model.sharedModel.cells.map(cell => cell.source)"
 DRAWN = "() => [...document.querySelectorAll('.cb-settled')].filter(blocks => blocks.children.length).length"
+CELLS = """() => window.notebook.context.model.sharedModel.cells
+    .map(cell => [cell.source, cell.execution_count, cell.executionState])"""
+WATCH_MEASURES = """() => {
+    window.measures = [];
+    window.notebook.sessionContext.session.kernel.anyMessage.connect((_, {msg, direction}) => {
+        const content = msg.content.data?.content;
+        if (direction === 'send' && content?.type === 'measure') window.measures.push(content);
+    });
+}"""
 RUNS = "index => window.notebook.content.widgets[index].model.executionState === 'running'"
 SAVED = "() => !window.notebook.context.model.dirty"
 
@@ -104,6 +113,42 @@ def test_stop_ends_the_answer_at_the_server_while_a_cell_runs(panel: Opens, serv
     notebook.wait_idle()
 
 
+def test_stop_ends_a_command_and_meanwhile_one_can_ask(panel: Opens, server: ScriptedServer) -> None:
+    page = panel("panel_command").page
+    expect(page.locator(".cb-title")).to_have_text("reachable")
+    server.script(hang(), path=MODELS)
+    ask(page, "/models")
+    page.get_by_role("button", name="Stop the answer").wait_for()
+    server.wait_for("arrived", MODELS)
+    server.script(model_list("llama3"), path=MODELS)
+    ask(page, "hello")
+    page.get_by_text("Hello from the scripted server.").wait_for()
+    ended(page)
+    page.locator(".cb-input").press("Escape")
+    expect(page.locator(".cb-turn").first.locator(".cb-line")).to_have_text("stopped")
+    expect(page.get_by_role("button", name="Stop the answer")).to_have_count(0)
+    closed = [request["closed"] for request in server.asked(MODELS) if request["ended"] is None]
+    assert closed
+    assert None not in closed
+
+
+def test_what_failed_before_any_text_can_be_asked_again_and_not_copied(panel: Opens, server: ScriptedServer) -> None:
+    failure = as_json({"error": {"message": "no such luck"}}, 400)
+    server.script(failure, Answer(pieces=[(0, event(delta("Half")))], end="hang"))
+    page = panel("panel_failed").page
+    ask(page, "hello")
+    expect(page.locator(".cb-turn .cb-error")).to_contain_text("no such luck")
+    expect(page.get_by_role("button", name="Copy the answer")).to_have_count(0)
+    expect(page.get_by_role("button", name="Ask the same again")).to_be_visible()
+    ask(page, "and now?")
+    page.locator(".cb-tail", has_text="Half").wait_for()
+    expect(page.get_by_role("button", name="Ask the same again")).to_have_count(0)
+    page.get_by_role("button", name="Stop the answer").click()
+    ended(page, 2)
+    expect(page.get_by_role("button", name="Copy the answer")).to_have_count(1)
+    expect(page.get_by_role("button", name="Ask the same again")).to_have_count(1)
+
+
 def test_a_question_carries_cells_as_they_stand_in_the_page_saved_or_not(panel: Opens, server: ScriptedServer) -> None:
     page = panel("panel_live", "rate = 1", "# not run").page
     page.evaluate("() => window.notebook.context.model.sharedModel.cells[2].setSource('rate = 4711  # unsaved')")
@@ -131,6 +176,7 @@ def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
     page.get_by_role("checkbox", name="variables").uncheck()
     page.get_by_role("checkbox", name="cells").uncheck()
     expect(page.locator(".cb-whole")).not_to_contain_text("price: float")
+    expect(page.locator(".cb-whole pre").last).to_be_visible()
     page.get_by_role("button", name="More").click()
     expect(page.get_by_label("Context", exact=True)).to_have_value("outline, outputs, error")
     assert server.asked() == []
@@ -142,6 +188,34 @@ def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
     ask(page, "what is @prize?")
     expect(page.locator(".cb-refused .cb-error")).to_contain_text("prize")
     assert page.locator(".cb-input").input_value() == "what is @prize?"
+
+
+def test_the_meter_follows_the_cells_that_run_while_it_is_in_view(panel: Opens, server: ScriptedServer) -> None:
+    notebook = panel("panel_follows", "price = 12.5", "label = 'wine'")
+    page, meter = notebook.page, notebook.page.locator(".cb-meter")
+    expect(meter).to_contain_text("of an assumed 4,096 tokens")
+    before, asked = meter.inner_text(), len(server.requests)
+    page.evaluate(WATCH_MEASURES)
+    notebook.run(2)
+    expect(meter).not_to_have_text(before)
+    expect(page.locator(".cb-gauge .cb-part[title^=variables]")).to_have_count(1)
+    page.locator(".cb-input").fill("what is the price?")
+    page.wait_for_function("() => window.measures.length === 2")
+    assert page.evaluate("() => window.measures.map(one => 'cells' in one)") == [True, False]
+    before = meter.inner_text()
+    page.evaluate("() => { window.notebook.content.node.style.visibility = 'hidden'; window.notebook.hide(); }")
+    notebook.run(3)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("() => window.measures.length") == 2
+    page.evaluate("() => { window.notebook.content.node.style.visibility = ''; window.notebook.show(); }")
+    expect(meter).not_to_have_text(before)
+    assert page.evaluate("() => window.measures.map(one => 'cells' in one)") == [True, False, True]
+    assert len(server.requests) == asked
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".cb-input")).to_have_count(0)
+    notebook.run(2)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("() => window.measures.length") == 3
 
 
 def test_conversations_are_chosen_deleted_and_there_again_after_a_restart(panel: Opens, server: ScriptedServer) -> None:
@@ -221,6 +295,24 @@ def test_the_keyboard_does_it_all(panel: Opens, server: ScriptedServer) -> None:
     page.get_by_role("button", name="What the next question sends").press("Enter")
     page.locator(".cb-whole table").wait_for()
     assert len(page.evaluate(SOURCES)) == 2
+
+
+def test_the_notebooks_own_keys_leave_it_alone_while_the_panel_has_the_focus(panel: Opens) -> None:
+    notebook = panel("panel_shortcuts", "print('not run')")
+    page = notebook.page
+    page.evaluate("() => window.notebook.context.model.sharedModel.cells[2].setSource('edited')")
+    page.get_by_role("button", name="More", exact=True).click()
+    expect(page.get_by_label("Temperature", exact=True)).to_be_visible()
+    before = page.evaluate(CELLS)
+    test, more = (page.get_by_role("button", name=name, exact=True) for name in ("Test connection", "More"))
+    provider, fresh = page.get_by_label("Provider"), page.get_by_label("Temperature", exact=True)
+    for control in (test, more, fresh, page.get_by_role("checkbox", name="Offline"), page.locator(".cb-log"), provider):
+        control.focus()
+        for key in (*"abddxz", "Enter", "Shift+Enter", "Control+Enter", "Control+z"):
+            page.keyboard.press(key)
+        assert page.evaluate(CELLS) == before
+    page.locator(".cb-input").press("Control+s")
+    page.wait_for_function(SAVED)
 
 
 def test_retry_and_edit_take_the_place_of_the_last_question(panel: Opens, server: ScriptedServer) -> None:
@@ -456,5 +548,10 @@ def test_it_works_in_notebook_7(browser: Browser, lab: Lab, server: ScriptedServ
     ask(page, "drop the gaps")
     ended(page)
     page.get_by_role("button", name="Insert the code").click()
+    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(4)
+    page.get_by_role("button", name="More", exact=True).focus()
+    for key in ("a", "b", "d", "d", "Shift+Enter"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
     expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(4)
     context.close()

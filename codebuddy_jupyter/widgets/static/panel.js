@@ -21,8 +21,6 @@ const MOST_OUTPUT = 400000; // characters of the outputs that go along with a qu
 const OUTPUT = 4000; // characters of one output
 const ALIKE = 0.4; // share of common lines from which on code is taken to revise a cell
 
-const KEYED = new Set(["button", "select", "summary"]); // what takes keys, besides fields of text
-
 /**
  * An element with properties and children; texts become text nodes.
  * @template {keyof HTMLElementTagNameMap} Tag
@@ -39,8 +37,6 @@ function make(tag, properties = {}, ...children) {
     element.setAttribute(name === "role" ? name : `aria-${name}`, value);
   }
   for (const [name, listener] of Object.entries(on)) element.addEventListener(name, listener);
-  // JupyterLab's keys for cells work on all that is no field of text: D D on a button would delete the cell.
-  if (KEYED.has(tag) || own.tabIndex === 0 || own.type === "checkbox") element.dataset.lmSuppressShortcuts = "true";
   element.append(...children);
   return element;
 }
@@ -48,6 +44,22 @@ function make(tag, properties = {}, ...children) {
 /** @param {string} text @param {() => void} act @param {string} [label] Its name, where the text says too little. */
 function button(text, act, label = text) {
   return make("button", { type: "button", title: label, aria: { label }, on: { click: act } }, text);
+}
+
+/** @param {KeyboardEvent} event Whether a key is the front end's in any place: to save, and to show all commands. */
+const isEverywhere = ({ key, ctrlKey, metaKey, shiftKey }) =>
+  (ctrlKey || metaKey) && key.toLowerCase() === (shiftKey ? "c" : "s");
+
+/**
+ * Keep JupyterLab's keys for cells from what has the focus in the panel: D D on a button would delete the cell. It
+ * looks for this mark on the element itself, so whatever makes the elements, they get it with the key.
+ * @param {KeyboardEvent} event
+ */
+function keepKeys(event) {
+  const { target } = event;
+  if (target instanceof HTMLElement && target.closest(".codebuddy-panel")) {
+    target.toggleAttribute("data-lm-suppress-shortcuts", !isEverywhere(event));
+  }
 }
 
 /** @param {Model} model @returns {any} What the front end offers beside the widgets; nothing of it is documented. */
@@ -183,8 +195,10 @@ class Turn {
     this.error.hidden = !news.error;
     this.foot.replaceChildren(make("span", { className: "cb-line" }, news.line ?? ""));
     if (this.isCommand) return;
+    if (news.has_text) {
+      this.foot.append(button("Copy", () => copy((this.blocks ?? []).join("").trim()), "Copy the answer"));
+    }
     this.foot.append(
-      button("Copy", () => copy((this.blocks ?? []).join("").trim()), "Copy the answer"),
       make("span", { className: "cb-last" },
         button("Retry", () => this.chat.ask(this.question, this.number), "Ask the same again"),
         button("Edit", () => this.chat.edit(this), "Edit the question and send it again")));
@@ -256,9 +270,9 @@ class Chat {
     this.sendButton = button("Send", () => this.composer.send(), "Send (Enter)");
     this.sendButton.className = "cb-primary";
     this.stopButton = button("Stop", () => this.stop(), "Stop the answer (Esc)");
-    this.comes = false;
+    this.comes = false; // an answer; a command does not keep from asking
     this.chats = new Conversations(this);
-    this.meter = new Meter(this);
+    this.meter = new Meter(this, el);
     const bar = make("div", { className: "cb-bar" },
       this.meter.button, make("span", { className: "cb-gap" }), this.stopButton, this.sendButton);
     el.append(make("div", { className: "cb-chat" },
@@ -266,6 +280,8 @@ class Chat {
     this.watcher = new IntersectionObserver(entries => this.look(entries), { root: this.log, rootMargin: NEAR });
     this.receive = (/** @type {Message} */ message) => this.take(message);
     model.on("msg:custom", this.receive);
+    this.keepKeys = (/** @type {KeyboardEvent} */ event) => keepKeys(event);
+    window.addEventListener("keydown", this.keepKeys, true);
     this.showState();
     this.send("ready", { view: this.view });
     this.meter.soon();
@@ -274,6 +290,7 @@ class Chat {
   close() {
     this.model.off("msg:custom", this.receive);
     this.watcher.disconnect();
+    window.removeEventListener("keydown", this.keepKeys, true);
     clearTimeout(this.noteTimer);
     this.chats.close();
     this.meter.close();
@@ -298,13 +315,19 @@ class Chat {
     else if (message.type === "taken") this.taken(message.ask);
     else if (message.type === "refused") this.refused(message);
     else if (message.type === "noted") this.say(message.text);
-    else if (message.type === "cell") this.cell = message.cell;
+    else if (message.type === "cell") this.runs(message.cell);
     else if (message.type === "completions") this.composer.offer(message);
     else if (message.type === "chats") this.chats.take(message);
     else if (message.type === "measured") this.meter.take(message);
     else if (message.type === "stale") this.meter.soon();
     else if (message.type === "diff") this.diffs.get(message.id)?.(message.rows);
     this.showState();
+  }
+
+  /** @param {string} cell A cell begins to run, and with it the kernel's picture of the notebook is out of date. */
+  runs(cell) {
+    this.cell = cell;
+    this.meter.cells = "";
   }
 
   /** @param {Message} message */
@@ -377,6 +400,12 @@ class Chat {
     this.say("Send takes the place of the last question. Esc: as a new one.");
   }
 
+  /** What is in the composer goes below what is there, not in the place of the last question. */
+  anew() {
+    this.instead = null;
+    this.say("");
+  }
+
   isLate() {
     this.say("Waits for the running cell. If the kernel was restarted, run the panel's cell again.", Infinity);
   }
@@ -419,14 +448,16 @@ class Chat {
 
   showState() {
     const turns = [...this.turns.values()];
-    const comes = this.pending.size > 0 || turns.some(turn => turn.blocks && !turn.done && !turn.isCommand);
+    const working = turns.filter(turn => turn.blocks && !turn.done);
+    const comes = this.pending.size > 0 || working.some(turn => !turn.isCommand);
     if (this.comes && !comes) this.meter.soon();
     this.comes = comes;
-    this.stopButton.hidden = !comes;
+    this.stopButton.hidden = !comes && !working.length;
     this.sendButton.hidden = comes;
     const last = turns.filter(turn => !turn.isCommand).pop();
-    for (const turn of turns) turn.node.classList.toggle("cb-is-last", turn === last);
-    if (!comes && this.note.textContent === "Stopping…") this.say("");
+    for (const turn of turns) turn.node.classList.toggle("cb-is-last", turn === last && !comes);
+    if (this.instead !== null && this.instead !== last?.number) this.anew();
+    if (this.stopButton.hidden && this.note.textContent === "Stopping…") this.say("");
   }
 
   letGo() {
@@ -534,7 +565,7 @@ class Composer {
 
   send() {
     const text = this.area.value;
-    if (!text.trim() || !this.chat.stopButton.hidden) return;
+    if (!text.trim() || this.chat.comes) return;
     const instead = this.chat.instead;
     this.set("");
     this.chat.ask(text, instead);
@@ -617,7 +648,7 @@ class Composer {
 
   /** @param {KeyboardEvent} event */
   press(event) {
-    event.stopPropagation(); // the notebook has shortcuts of its own for plain keys
+    if (!isEverywhere(event)) event.stopPropagation(); // front ends have keys of their own
     if (event.isComposing || event.keyCode === 229) return; // an input method is at work, and Enter is its own
     const isPlain = !(event.shiftKey || event.ctrlKey || event.altKey || event.metaKey);
     const act = this.found.length ? this.pressInList(event.key, isPlain) : this.pressInText(event.key, isPlain);
@@ -641,7 +672,7 @@ class Composer {
     if (key === "ArrowUp" && isPlain && !this.area.value) return () => this.recall();
     if (key !== "Escape") return null;
     if (!this.chat.stopButton.hidden) return () => this.chat.stop();
-    return this.chat.instead === null ? null : () => { this.chat.instead = null; this.chat.say(""); };
+    return this.chat.instead === null ? null : () => this.chat.anew();
   }
 
   recall() {
@@ -698,8 +729,8 @@ class Conversations {
 
 /** How much of the window the next question takes; unfolded, what would be sent, and what of the notebook may be. */
 class Meter {
-  /** @param {Chat} chat */
-  constructor(chat) {
+  /** @param {Chat} chat @param {HTMLElement} el What is in view as long as anybody may want to know. */
+  constructor(chat, el) {
     this.chat = chat;
     this.bar = make("span", { className: "cb-gauge", aria: { hidden: "true" } });
     this.told = make("span");
@@ -718,24 +749,42 @@ class Meter {
     this.forget = () => {};
     this.newest = "";
     this.button.hidden = true;
+    this.cells = ""; // the notebook as the kernel was told of it last
+    this.isStale = false;
+    this.isSeen = false;
+    this.isChosen = false; // the boxes tell what was chosen, and what was measured before that does not
+    this.watcher = new IntersectionObserver(entries => this.seen(entries.some(entry => entry.isIntersecting)));
+    this.watcher.observe(el);
   }
 
   close() {
     clearTimeout(this.timer);
+    this.watcher.disconnect();
     this.forget();
+  }
+
+  /** @param {boolean} isSeen Whether anybody can see the panel; if not, there is no need to look. */
+  seen(isSeen) {
+    this.isSeen = isSeen;
+    if (isSeen && this.isStale) this.soon();
   }
 
   /** Look again, once nobody types any more. */
   soon() {
+    this.isStale = true;
     clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.look(), PAUSE);
+    if (this.isSeen) this.timer = window.setTimeout(() => this.look(), PAUSE);
   }
 
   look() {
     clearTimeout(this.timer);
     if (this.chat.comes) return;
+    this.isStale = this.isChosen = false;
     const cells = this.chat.cells();
-    this.chat.send("measure", { text: this.chat.composer.area.value, whole: !this.node.hidden, cells });
+    const told = JSON.stringify(cells);
+    const news = told === this.cells ? {} : { cells };
+    this.cells = told;
+    this.chat.send("measure", { text: this.chat.composer.area.value, whole: !this.node.hidden, ...news });
   }
 
   unfold() {
@@ -749,7 +798,7 @@ class Meter {
     this.button.hidden = false;
     this.trouble.textContent = trouble;
     this.trouble.hidden = !trouble;
-    this.tick(sections);
+    if (!this.isChosen) this.tick(sections);
     const part = (/** @type {[string, number]} */ [name, count], /** @type {number} */ index) =>
       make("span", { title: `${name}: ${count}`, className: `cb-part cb-part-${index % 4}`,
         style: `width: ${Math.min(100, 100 * count / size)}%` });
@@ -768,7 +817,9 @@ class Meter {
     }
     this.forget();
     this.forget = forget;
+    const unfolded = [...this.whole.querySelectorAll("details")].map(details => details.open);
     this.whole.replaceChildren(host);
+    host.querySelectorAll("details").forEach((details, index) => { details.open = unfolded[index] ?? false; });
   }
 
   /** @param {Message[]} sections */
@@ -788,11 +839,13 @@ class Meter {
   }
 
   choose() {
+    this.isChosen = true;
+    this.soon();
     this.chat.send("sections", { sections: this.boxes().filter(box => box.checked).map(box => box.value) });
   }
 }
 
-/** How it stands with the provider: a dot, where requests go, the key's field, what a test found. */
+/** How it stands with the provider: a dot, where requests go, what is known, and the key's field. */
 class Provider {
   /** @param {Model} model @param {HTMLElement} el */
   constructor(model, el) {
@@ -800,7 +853,8 @@ class Provider {
     this.dot = make("span", { className: "cb-dot", aria: { hidden: "true" } });
     this.title = make("span", { className: "cb-title" });
     this.where = make("span", { className: "cb-where" });
-    this.about = make("div", { className: "cb-about" });
+    this.trouble = make("p", { className: "cb-wrong" });
+    this.facts = make("dl", { className: "cb-facts" });
     this.key = make("input", { type: "password", autocomplete: "off", spellcheck: false, aria: { label: "API key" },
       on: { keydown: (/** @type {Event} */ event) => event.stopPropagation() } });
     this.keyTold = make("span");
@@ -809,11 +863,10 @@ class Provider {
       this.key, make("button", { type: "submit" }, "Keep key"),
       button("Remove key", () => model.send({ type: "key", key: "" }), "Remove the stored key"));
     this.keyPart = make("details", { hidden: true }, make("summary", {}, "API key: ", this.keyTold), this.keyForm);
-    this.lines = make("div", { className: "cb-notes", aria: { role: "status" } });
-    this.report = make("div", { className: "cb-report", aria: { role: "status" } });
+    const state = make("div", { className: "cb-state" },
+      this.dot, make("span", { className: "cb-hidden" }, "The provider is "), this.title, this.where);
     el.append(make("div", { className: "cb-provider" },
-      make("div", { className: "cb-state", aria: { role: "status" } }, this.dot, this.title, this.where),
-      this.about, this.keyPart, this.lines, this.report));
+      make("div", { aria: { role: "status" } }, state, this.trouble), this.facts, this.keyPart));
     this.receive = (/** @type {Message} */ message) => { if (message.type === "state") this.show(message); };
     model.on("msg:custom", this.receive);
     model.send({ type: "ready" });
@@ -832,14 +885,40 @@ class Provider {
   }
 
   /** @param {Message} state */
-  show({ dot, title, where, model, key, noted, overridden, report }) {
+  show({ dot, title, where, trouble, facts, key }) {
     this.dot.className = `cb-dot cb-${dot}`;
     this.title.textContent = title;
     this.where.textContent = where ?? "";
-    this.about.textContent = model ?? "";
+    this.trouble.textContent = trouble ?? "";
+    this.trouble.hidden = !trouble;
+    this.facts.replaceChildren(...(facts ?? []).flatMap((/** @type {[string, string]} */ [label, text]) =>
+      [make("dt", {}, label), make("dd", {}, text)]));
+    this.facts.hidden = !facts?.length;
     this.keyPart.hidden = !key;
     if (key?.needed) this.keyPart.open = true;
     this.keyTold.textContent = key?.told ?? "";
+  }
+}
+
+/** What was noted and found last, below the buttons that asked for it. */
+class Findings {
+  /** @param {Model} model @param {HTMLElement} el */
+  constructor(model, el) {
+    this.model = model;
+    this.lines = make("div", { className: "cb-notes", aria: { role: "status" } });
+    this.report = make("div", { className: "cb-report", aria: { role: "status" } });
+    el.append(make("div", { className: "cb-provider" }, this.lines, this.report));
+    this.receive = (/** @type {Message} */ message) => { if (message.type === "state") this.show(message); };
+    model.on("msg:custom", this.receive);
+    model.send({ type: "ready" });
+  }
+
+  close() {
+    this.model.off("msg:custom", this.receive);
+  }
+
+  /** @param {Message} state */
+  show({ noted, overridden, report }) {
     this.lines.replaceChildren(...[noted, ...(overridden ?? [])].filter(Boolean).map(line => make("div", {}, line)));
     this.report.replaceChildren(...(report ? reportLines(report) : []));
   }
@@ -849,11 +928,13 @@ class Provider {
 function reportLines({ verdict, rows }) {
   const remedy = (/** @type {string} */ text) => make("div", { className: "cb-remedy" }, `→ ${text}`);
   const item = (/** @type {Message} */ { mark, name, found, remedies }) =>
-    make("li", {}, `${mark} `, make("b", {}, name), ` ${found}`, ...remedies.map(remedy));
+    make("li", { className: mark === "✗" ? "cb-failed" : "" },
+      make("span", {}, mark), make("b", {}, name), make("div", {}, found, ...remedies.map(remedy)));
   return [make("b", {}, verdict), make("ul", {}, ...rows.map(item))];
 }
 
-const PARTS = /** @type {{[part: string]: typeof Chat | typeof Provider}} */ ({ chat: Chat, provider: Provider });
+const PARTS = /** @type {{[part: string]: typeof Chat | typeof Provider | typeof Findings}} */ (
+  { chat: Chat, provider: Provider, findings: Findings });
 
 export default {
   /** @param {{model: Model, el: HTMLElement}} context @returns {CleanUp} */
