@@ -317,7 +317,8 @@ def test_the_notebooks_own_keys_leave_it_alone_while_the_panel_has_the_focus(pan
 
 def test_retry_and_edit_take_the_place_of_the_last_question(panel: Opens, server: ScriptedServer) -> None:
     server.script(reply("First."), reply("Second."), reply("Third."))
-    page = panel("panel_retry").page
+    notebook = panel("panel_retry", "%buddy and of a cell")
+    page = notebook.page
     ask(page, "hello")
     page.get_by_text("First.").wait_for()
     page.get_by_role("button", name="Ask the same again").click()
@@ -330,6 +331,13 @@ def test_retry_and_edit_take_the_place_of_the_last_question(panel: Opens, server
     assert page.locator(".cb-question").all_inner_texts() == ["hello there"]
     (asked,) = server.asked()[-1]["body"]["messages"][1:]
     assert asked["content"].endswith("hello there")
+    page.get_by_role("button", name="Edit the question").click()
+    expect(page.locator(".cb-note")).to_contain_text("takes the place of the last question")
+    notebook.run(2)
+    expect(page.locator(".cb-note")).to_have_text("")  # what is edited is not the last any more
+    ask(page, "hello again")
+    ended(page, 3)
+    assert page.locator(".cb-question").all_inner_texts() == ["hello there", "and of a cell", "hello again"]
     page.get_by_role("button", name="New conversation").click()
     expect(page.locator(".cb-turn")).to_have_count(0)
 

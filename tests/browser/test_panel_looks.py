@@ -41,6 +41,13 @@ def talked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) 
 def test_it_fits_and_is_kept_as_pictures(talked: Page) -> None:
     talked.get_by_role("button", name="Test connection").click()
     expect(talked.locator(".cb-report li").last).to_be_visible()
+    expect(talked.get_by_role("status").filter(has_text="The provider is reachable")).to_have_count(1)
+    labels = talked.locator(".cb-facts dt").all_inner_texts()
+    assert labels == ["Model", "Host", "Latency"]
+    button, report = (talked.locator(css).bounding_box() for css in (".jupyter-button:text('More')", ".cb-report"))
+    assert button
+    assert report
+    assert report["y"] >= button["y"] + button["height"]
     for (width, pixels), theme in product(WIDTHS.items(), ("Light", "Dark")):
         talked.evaluate(
             "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
