@@ -34,7 +34,7 @@ def test_rare_words_count_more() -> None:
     words = Words("which data holds the price?", texts)
     assert words.score(texts[-1]) > words.score(texts[0]) > 0
     assert words.score("nothing of that") == 0
-    assert Words("price", ["price"]).score("Prices") == 1
+    assert Words("price", ["price"], more=["Prices"]).score("Prices") == 1
 
 
 def test_a_question_without_words_scores_nothing() -> None:

@@ -30,7 +30,7 @@ def matched(saved: Saved, runs: Runs, before: Mapping[str, Cell]) -> Iterator[Ce
         run = found.get(cell.id)
         told = _after(cell, run, saved.at, runs) if run else (cell.source, None, "not run", cell.outputs, None)
         yield _cell(before, cell.id, cell.type, *told)
-    placed = {run.source.strip() for run in found.values()}
+    placed = {run.source.strip() for run in found.values()} if loose else set()
     rest = {source: run for run in loose if (source := run.source.strip()) not in placed}
     for run in sorted(rest.values(), key=lambda run: run.number or 0)[-APPENDED:]:
         yield _cell(before, run.key, "code", run.source, run.number, run.state, runs.outputs_of(run), None)
@@ -43,8 +43,7 @@ def _by_source(cells: Iterable[SavedCell], loose: Iterable[Run], known: Mapping[
         by_source[run.source.strip()].append(run)
     alike: defaultdict[str, list[SavedCell]] = defaultdict(list)
     for cell in cells:
-        source = cell.source.strip()
-        if cell.type == "code" and cell.id not in known and source in by_source:
+        if cell.type == "code" and cell.id not in known and (source := cell.source.strip()) in by_source:
             alike[source].append(cell)
     found: dict[str, Run] = {}
     for source, same in alike.items():
@@ -72,7 +71,7 @@ def _cell(before: Mapping[str, Cell], id: str, type: Literal["code", "markdown"]
 
 def _after(cell: SavedCell, run: Run, at: float, runs: Runs) -> Told:
     """The cell after its run; of cell and run, the later one has the source and the outputs as they are now."""
-    same = cell.source.strip() == run.source.strip()
+    same = cell.source == run.source or cell.source.strip() == run.source.strip()
     newer = run.state != "running" and run.ended is not None and at >= run.ended
     as_run = run.ended is None and same and cell.number == run.number  # nobody looked, and the file agrees
     outputs = cell.outputs if newer or as_run else runs.outputs_of(run)

@@ -14,7 +14,7 @@ from .failure import message_of
 from .fit import Measure
 from .items import Notebook, Section, Snapshot
 from .mentions import Mention, resolve
-from .relevance import words_of
+from .relevance import names_in, words_of
 from .secrets import Blanker, known_values
 from .session import Session
 from .snapshot import Scene, snapshot
@@ -115,7 +115,7 @@ class Observer:
         if self.session is not None:
             notebook = _Sources().tried("The notebook", self.session.notebook, FROM_NOTEBOOK)
             for cell in notebook.cells if notebook else ():
-                words_of(cell.source)
+                words_of(cell.source), words_of(cell.given), names_in(cell.source)
 
     def blanked(self, text: str) -> str:
         """The text without the secrets in it, as far as they can be told."""

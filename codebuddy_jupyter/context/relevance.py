@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -145,9 +146,6 @@ class Topic:
         object.__setattr__(self, "named", names_in(self.prompt) & frozenset(self.names))
 
 
-NO_WORDS: frozenset[str] = frozenset()
-
-
 class Words:
     """How well texts answer to the words of a question: rare words count more, and 1 is all of them.
 
@@ -161,34 +159,28 @@ class Words:
         All texts that may answer.
     besides
         Words that matter half as much, such as those of an error.
+    more
+        Further texts that are scored, but that do not tell which words are rare.
     """
 
-    def __init__(self, prompt: str, texts: Iterable[str], besides: str = "") -> None:
+    def __init__(self, prompt: str, texts: Sequence[str], besides: str = "", more: Sequence[str] = ()) -> None:
         weights = dict.fromkeys(words_of(besides), 0.5) | dict.fromkeys(words_of(f"{prompt} {_joined(prompt)}"), 1.0)
-        counts = dict.fromkeys(weights, 0)
-        self._found: dict[str, frozenset[str]] = {}
-        number = 0
-        for text in texts if weights else ():
-            number += 1
-            if found := words_of(text) & weights.keys():
-                self._found[text] = found
-                for word in found:
-                    counts[word] += 1
-            else:
-                self._found[text] = NO_WORDS
+        wanted = frozenset(weights)
+        found = {text: words for text in texts if (words := words_of(text) & wanted)}
+        counts: Counter[str] = Counter()
+        for together, times in Counter(map(found.get, texts)).items():
+            counts.update(dict.fromkeys(together or (), times))
         # A word that stands nowhere can tell nothing apart.
-        there = {word: n for word, n in counts.items() if n}
-        self.worth: Mapping[str, float] = {word: weights[word] * math.log(1 + number / n) for word, n in there.items()}
-        self.all = sum(self.worth.values()) or 1.0
+        worth = {word: weights[word] * math.log(1 + len(texts) / n) for word, n in counts.items()}
+        everything = sum(worth.values()) or 1.0
+        there = frozenset(worth)
+        found |= {text: words for text in more if (words := words_of(text) & there)}
+        scores = {words: sum([worth[word] for word in words]) / everything for words in set(found.values())}
+        self._scores = {text: scores[words] for text, words in found.items()}
 
     def score(self, text: str) -> float:
-        """From 0 to 1."""
-        if not self.worth:
-            return 0.0
-        found = self._found.get(text)
-        if found is None:
-            found = words_of(text) & self.worth.keys()
-        return sum([self.worth[word] for word in found]) / self.all if found else 0.0
+        """From 0 to 1, for one of the texts."""
+        return self._scores.get(text, 0.0)
 
 
 def _joined(prompt: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import stat
 import threading
 import zlib
@@ -24,7 +23,7 @@ SIBLINGS = 20  # notebooks that are looked at for one that was renamed
 LARGEST_SIBLING = 5_000_000  # bytes
 _HEAD = b'  {\n   "cell_type": '  # of each cell: the writers sort its fields
 _FIRST = b'{\n "cells": [\n' + _HEAD
-_BETWEEN = re.compile(re.escape(b"\n  },\n" + _HEAD))
+_BETWEEN = b"\n  },\n" + _HEAD
 
 
 class Unreadable(Exception):
@@ -206,14 +205,12 @@ def _pieces(data: bytes) -> list[memoryview]:
     """
     if not data.startswith(_FIRST):
         return []
-    borders = [match.span() for match in _BETWEEN.finditer(data)]
-    starts = [len(_FIRST), *(end for _, end in borders)]
-    last = data.find(b"\n  }\n ],\n", starts[-1])
-    if last < 0:
-        return []
-    ends = [*(start for start, _ in borders), last]
-    view = memoryview(data)
-    return [view[start:end] for start, end in zip(starts, ends, strict=True)]
+    view, pieces, start = memoryview(data), [], len(_FIRST)
+    while (end := data.find(_BETWEEN, start)) >= 0:
+        pieces.append(view[start:end])
+        start = end + len(_BETWEEN)
+    last = data.find(b"\n  }\n ],\n", start)
+    return [*pieces, view[start:last]] if last >= 0 else []
 
 
 def _cell_in(piece: memoryview) -> Any:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 from .failure import Failure
-from .items import Cell, Item, Notebook, Section, Snapshot
+from .items import LONGEST, Cell, Item, Notebook, Section, Snapshot, numbered, told
 from .relevance import Topic, Words, is_about_failing, may_set, names_in, names_set, names_used
 
 HEADINGS = 60  # of the outline
-LONGEST = 12_000  # characters of one item: more would fill a usual window by itself
 SAID = 300  # characters of an error's message whose words matter
 MOST_PARSED = 12  # cells in which one name's definition is looked for
+LAST = 2  # definitions of it that matter
 RECENT = 3  # cells that ran last, whose names matter
 
 # What each sign adds to an item's weight. An item of 30 and more is told even where it was left out before.
@@ -66,9 +67,9 @@ def snapshot(
     failing = frozenset(failure.names) if failure else frozenset()
     recent = frozenset(chain.from_iterable(names_used(cell.source) for cell in ran[-RECENT:]))
     topic = Topic(prompt, scene.variables, failing, recent)
-    texts = chain((cell.source for cell in cells), scene.variables.values())
+    about = [*(cell.source for cell in cells), *(f"{name}: {text}" for name, text in scene.variables.items())]
     troubled = failure is not None and is_about_failing(prompt)
-    words = Words(prompt, texts, failure.message[:SAID] if failure and troubled else "")
+    words = Words(prompt, about, failure.message[:SAID] if failure and troubled else "", [cell.given for cell in cells])
     weights = _Weights(cells, ran, topic, words, failure)
     made: dict[Section, Callable[[], Iterable[Item]]] = {
         "outline": lambda: _outline(cells),
@@ -87,54 +88,36 @@ def snapshot(
 
 
 def _outline(cells: Sequence[Cell]) -> Iterator[Item]:
-    headings = [line.strip() for cell in cells if cell.type == "markdown" for line in _headings(cell.source)]
+    headings = [line.strip() for cell in cells for line in cell.headings]
     if headings:
         more = f"\n… {len(headings) - HEADINGS} more headings" if len(headings) > HEADINGS else ""
         yield Item("outline", "outline", "outline", "\n".join(headings[:HEADINGS]) + more, -OUTLINE, (0,))
 
 
-def _headings(source: str) -> Iterator[str]:
-    fenced = False
-    for line in source.splitlines():
-        fenced ^= line.lstrip().startswith(("```", "~~~"))
-        if not fenced and line.startswith("#") and line.lstrip("#").startswith(" "):
-            yield line
-
-
 def _cells(cells: Sequence[Cell], weights: _Weights) -> Iterator[Item]:
     for index, cell in enumerate(cells):
-        source = cell.source.strip()
-        if not source or (cell.type == "markdown" and _is_all_headings(source)):
-            continue
-        text = source[:LONGEST]
-        if cell.ran is not None and cell.ran.strip() != source:
-            text += f"\n# This is what stands in it now. What was run is:\n{cell.ran.strip()[:LONGEST]}"
-        yield Item(f"cell:{cell.id}", "cells", _title(cell), text, -weights.of(cell), (1, index, 0))
-
-
-def _is_all_headings(source: str) -> bool:
-    return set(source.splitlines()) == set(_headings(source))
+        if cell.text:
+            yield Item(f"cell:{cell.id}", "cells", cell.title, cell.text, -weights.of[cell.id], (1, index, 0))
 
 
 def _outputs(cells: Sequence[Cell], weights: _Weights) -> Iterator[Item]:
+    score = weights.words.score
     for index, cell in enumerate(cells):
-        if not cell.outputs:
-            continue
-        failed = weights.failing is not None and cell.number == weights.failing
-        shown = [output.text for output in cell.outputs if not (failed and output.kind == "error")]
-        text = "\n".join(shown).strip("\n")[:LONGEST]
-        if text.strip() and not _ADDRESS.fullmatch(text):
-            told = any(output.kind != "image" for output in cell.outputs)
-            worth = NOTHING_NEW if not told else SHORT_OUTPUT if len(text) <= SHORT else OUTPUT
-            rank = -(max(weights.of(cell), WORDS * weights.words.score(text)) + worth)
-            yield Item(f"output:{cell.id}", "outputs", f"output of {_called(cell)}", text, rank, (1, index, 1))
+        text = cell.given
+        if text and weights.failing is not None and cell.number == weights.failing:
+            text = told(output for output in cell.outputs if output.kind != "error")
+        if text:
+            rank = -max(weights.of[cell.id], WORDS * score(text)) - (OUTPUT if len(text) > SHORT else _worth(cell))
+            yield Item(f"output:{cell.id}", "outputs", f"output of {cell.name}", text, rank, (1, index, 1))
 
 
-_ADDRESS = re.compile(r"<[^<>\n]{1,200} at 0x[0-9a-f]{6,16}>", re.IGNORECASE)
+def _worth(cell: Cell) -> float:
+    """What it adds that a cell's outputs are short."""
+    return SHORT_OUTPUT if any(output.kind != "image" for output in cell.outputs) else NOTHING_NEW
 
 
 class _Weights:
-    """How much each cell weighs for a question."""
+    """How much each cell weighs for a question, by its id: ``of``."""
 
     def __init__(
         self,
@@ -144,64 +127,69 @@ class _Weights:
         words: Words,
         failure: Failure | None,
     ) -> None:
-        self.topic, self.words = topic, words
-        self.order = {cell.id: place for place, cell in enumerate(ran)}
+        self.words = words
         self.failing = failure.cell if failure else None
-        self.defining = _last_definitions(ran, topic.named | topic.failing)
-        self._known = {cell.id: self._of(cell) for cell in cells}
+        self.of = {cell.id: WORDS * words.score(cell.source) for cell in cells}
+        self._backwards = [(cell, names_in(cell.source)) for cell in reversed(ran)]
+        self._add_what_is_seen(cells, ran, topic)
         self.used = self._add_what_the_best_use(ran)
+
+    def _add_what_is_seen(self, cells: Sequence[Cell], ran: Sequence[Cell], topic: Topic) -> None:
+        """Let text weigh less, and cells more that ran late, that failed, and that have to do with what is named."""
+        defining = self._last_definitions(topic.named | topic.failing)
+        for cell in cells:
+            if cell.type == "markdown":
+                self.of[cell.id] += TEXT
+            elif cell.id in defining:
+                self.of[cell.id] += DEFINES_NAMED
+            elif topic.named and not topic.named.isdisjoint(names_in(cell.source)):
+                self.of[cell.id] += USES_NAMED
+        step = NEWEST / (len(ran) + 1)
+        for place, cell in enumerate(ran, 1):
+            self.of[cell.id] += step * place + (FAILING_CELL if cell.number == self.failing else 0.0)
+        if ran:
+            self.of[ran[-1].id] += LAST_CELL
 
     def _add_what_the_best_use(self, ran: Sequence[Cell]) -> frozenset[str]:
         """Let the cells that set what the best cells use weigh more; gives the names."""
         used: frozenset[str] = frozenset()
-        using = {cell.id: cell for cell in sorted(ran, key=lambda cell: -self._known[cell.id])[:BEST]}
+        using = heapq.nlargest(BEST, ran, key=lambda cell: self.of[cell.id])
         for worth in (SETS_WHAT_THE_BEST_USE, SETS_WHAT_THOSE_USE):
-            names = frozenset(chain.from_iterable(names_used(cell.source) for cell in using.values()))
-            setting = _last_definitions(ran, names - used) - using.keys()
+            names = frozenset(chain.from_iterable(names_used(cell.source) for cell in using))
+            setting = self._last_definitions(names - used) - {cell.id for cell in using}
             for id in setting:
-                self._known[id] += worth
-            using = {cell.id: cell for cell in ran if cell.id in setting}
+                self.of[id] += worth
+            using = [cell for cell in ran if cell.id in setting]
             used |= names
         return used
 
-    def of(self, cell: Cell) -> float:
-        """The weight of a cell."""
-        return self._known[cell.id]
+    def _last_definitions(self, names: frozenset[str]) -> set[str]:
+        """The cells that last set each of these names, and those that did before, which often tell where it came from.
 
-    def _of(self, cell: Cell) -> float:
-        place = self.order.get(cell.id, -1)
-        weight = WORDS * self.words.score(cell.source) + NEWEST * (place + 1) / (len(self.order) + 1)
-        if cell.type == "markdown":
-            return weight + TEXT
-        if self.failing is not None and cell.number == self.failing:
-            weight += FAILING_CELL
-        if place >= 0 and place == len(self.order) - 1:
-            weight += LAST_CELL
-        if cell.id in self.defining:
-            weight += DEFINES_NAMED
-        elif self.topic.named and not self.topic.named.isdisjoint(names_in(cell.source)):
-            weight += USES_NAMED
-        return weight
-
-
-def _last_definitions(ran: Sequence[Cell], names: frozenset[str]) -> set[str]:
-    """The cells that last set each of these names, and the last before that, which often tells where it came from."""
-    found: set[str] = set()
-    for name in names:
-        mentioning = (cell for cell in reversed(ran) if name in names_in(cell.source) and may_set(cell.source, name))
-        setting = (cell.id for cell in islice(mentioning, MOST_PARSED) if name in names_set(cell.source))
-        found.update(islice(setting, 2))
-    return found
+        Who sets a name is found by parsing, so of those that mention it only some are looked at.
+        """
+        found: set[str] = set()
+        parsed, setting = Counter[str](), Counter[str]()
+        for cell, mentioned in self._backwards:
+            if names.isdisjoint(mentioned):
+                continue
+            for name in names & mentioned:
+                if setting[name] < LAST and parsed[name] < MOST_PARSED and may_set(cell.source, name):
+                    parsed[name] += 1
+                    if name in names_set(cell.source):
+                        setting[name] += 1
+                        found.add(cell.id)
+        return found
 
 
 def _variables(variables: Mapping[str, str], topic: Topic, words: Words, used: frozenset[str]) -> Iterator[Item]:
-    for place, (name, told) in enumerate(variables.items()):
-        text = f"{name}: {told}"
+    for place, (name, schema) in enumerate(variables.items()):
+        text = f"{name}: {schema}"
         weight = WORDS * words.score(text) + NEWEST_NAME * (1 - place / (len(variables) + 1))
         weight += NAMED if name in topic.named else 0.0
         weight += USED_BY_FAILING if name in topic.failing else USED_BY_RECENT if name in topic.recent else 0.0
         weight += SETS_WHAT_THE_BEST_USE if name in used else 0.0
-        weight += IMPORTED if told.startswith(("module ", "imported ")) else 0.0
+        weight += IMPORTED if schema.startswith(("module ", "imported ")) else 0.0
         yield Item(f"variable:{name}", "variables", name, text, -weight, (2, len(variables) - place))
 
 
@@ -209,16 +197,4 @@ def _error(failure: Failure | None, describe: Callable[[object], str]) -> Iterat
     if failure is not None and failure.text:
         inside = [f"{name}: {describe(value)}" for name, value in list(failure.locals.items())[:30]]
         text = "\n".join([failure.text[:LONGEST], *(["Variables of the failing function:", *inside] if inside else [])])
-        yield Item("error", "error", f"error in {_number(failure.cell)}", text, -FAILURE, (3,))
-
-
-def _title(cell: Cell) -> str:
-    return _called(cell) if cell.type == "markdown" or cell.state == "run" else f"{_called(cell)}, {cell.state}"
-
-
-def _called(cell: Cell) -> str:
-    return "text" if cell.type == "markdown" else _number(cell.number)
-
-
-def _number(number: int | None) -> str:
-    return "cell" if number is None else f"In[{number}]"
+        yield Item("error", "error", f"error in {numbered(failure.cell)}", text, -FAILURE, (3,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from .text import HEAD, MOST_COLUMNS, count, fields, label, listed, size, table
@@ -109,13 +110,19 @@ def _pandas_type(dtype: Any) -> str:
     """A column's type; of a category only how many there are."""
     kind = type(dtype)
     if is_of_library(kind, "numpy"):
-        return str(dtype)[:80]
+        return _numpy_type(dtype)
     if not is_of_library(kind, "pandas"):
         return str(dtype)[:80] if is_of_library(kind, "geopandas") else name_of(kind)
     if kind.__name__ == "CategoricalDtype":
         categories = dtype.categories
         return f"category, {count(len(categories), 'category', 'categories')}" if categories is not None else "category"
     return f"Sparse[{_pandas_type(dtype.subtype)}]" if kind.__name__ == "SparseDtype" else str(dtype)[:80]
+
+
+@lru_cache(maxsize=256)
+def _numpy_type(dtype: Any) -> str:
+    """numpy's name of a type, which it works out anew each time."""
+    return str(dtype)[:80]
 
 
 def _index(index: Any) -> str:
