@@ -200,7 +200,7 @@ def _text(path: Path, target: str, whole: int) -> str:
         return shorten(head, MOST_CHARACTERS, MOST_LINES)
     tail = _decoded(_read(path, _END, max(0, whole - _END)), cut=True) or ""
     half = MOST_CHARACTERS // 2
-    left_out = f"[… about {size(max(whole, len(data)) - MOST_CHARACTERS)} left out …]"
+    left_out = f"[about {size(max(whole, len(data)) - MOST_CHARACTERS)} left out]"
     return f"{head[:half]}\n{left_out}\n{tail[-half:]}"
 
 

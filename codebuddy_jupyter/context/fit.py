@@ -160,7 +160,7 @@ def trimmed(text: str, most: int, count: Callable[[str], int]) -> str:
         return text
     characters = max(0, int(len(text) * (most - count("x" * LINE)) / tokens))
     head, tail = text[: characters * 2 // 3], text[len(text) - characters // 3 :] if characters // 3 else ""
-    return f"{head}\n[… {len(text) - len(head) - len(tail):,} characters left out …]\n{tail}"
+    return f"{head}\n[{len(text) - len(head) - len(tail):,} characters left out]\n{tail}"
 
 
 def told_as(items: Iterable[Item]) -> str:

@@ -74,7 +74,7 @@ def shorten(text: str, characters: int = CHARACTERS, lines: int = LINES) -> str:
     tail = "\n".join(near[-(characters // 2) :].rsplit("\n", half)[-half:])
     gone = breaks - head.count("\n") - tail.count("\n") - 1
     told = f"{gone:,} lines" if gone > 1 else f"{max(len(whole) - len(head) - len(tail), 0):,} characters"
-    return f"{head}\n[… {told} left out …]\n{tail}"
+    return f"{head}\n[{told} left out]\n{tail}"
 
 
 def outputs_of(saved: Any) -> tuple[Output, ...]:
@@ -93,7 +93,7 @@ def in_short(outputs: Iterable[Output], more: int = 0) -> tuple[Output, ...]:
     if len(once) > OUTPUTS or more:
         half = OUTPUTS // 2
         more += max(len(once) - OUTPUTS, 0)
-        once = [*once[:half], Output("text", f"[… {more:,} outputs left out …]"), *once[half:][-half:]]
+        once = [*once[:half], Output("text", f"[{more:,} outputs left out]"), *once[half:][-half:]]
     if len(once) <= 2:
         return tuple(once)
     room = 2 * CHARACTERS // len(once)
