@@ -18,6 +18,7 @@ from ..errors import BuddyError, Stopped
 from ..markdown import Blocks, escape, neutralise
 
 FIRST = 0.02  # seconds between two looks for the first piece of an answer
+REDRAW = 1 / 8  # seconds between two tellings of the tail; most of what one costs the page is the picture, not its size
 PROGRESS = 0.25  # seconds between two looks at how far a command is
 STOPPED = "stopped"
 IN_PIECES = ("markdown", "code", "math")  # formats whose text may be shown block by block
@@ -110,7 +111,7 @@ class Answer:
             return float("inf")
         if not self._has_text:
             return now + FIRST
-        return now + max(show.REDRAW, size / show.TAIL_SPEED, 4 * (now - began))
+        return now + max(REDRAW, size / show.TAIL_SPEED, 4 * (now - began))
 
 
 class Told:

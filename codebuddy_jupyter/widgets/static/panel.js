@@ -184,7 +184,7 @@ class Turn {
       this.folded.hidden = false;
     }
     if (news.done && !this.done) this.end(news);
-    this.node.setAttribute("aria-busy", String(!this.done));
+    this.node.ariaBusy = String(!this.done);
     this.draw();
   }
 
@@ -308,6 +308,7 @@ class Chat {
   /** @param {Message} message */
   take(message) {
     const turn = this.turns.get(message.turn);
+    if (message.type === "answer" && turn?.blocks && !message.done) return turn.take(message); // no more than more of it
     if (message.type === "all" && message.view === this.view) this.takeAll(message);
     else if (message.type === "turn") this.takeTurn(message);
     else if (message.type === "answer") turn?.take(message);
@@ -321,7 +322,7 @@ class Chat {
     else if (message.type === "measured") this.meter.take(message);
     else if (message.type === "stale") this.meter.soon();
     else if (message.type === "diff") this.diffs.get(message.id)?.(message.rows);
-    this.showState();
+    return this.showState();
   }
 
   /** @param {string} cell A cell begins to run, and with it the kernel's picture of the notebook is out of date. */
