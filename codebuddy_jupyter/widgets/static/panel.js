@@ -100,10 +100,10 @@ async function paintPlainly(host, markdown) {
   return () => {};
 }
 
-/** @param {string} text Markdown that the kernel made harmless, by entities that only a Markdown reader undoes. */
+/** @param {string} text Markdown that the kernel made harmless, by entities and tags that only a Markdown reader undoes. */
 function unescaped(text) {
   const named = /** @type {{[name: string]: string}} */ ({ "&lt;": "<", "&gt;": ">", "&amp;": "&" });
-  return text.replace(/&(?:#(\d{1,7})|lt|gt|amp);/g, (entity, number) =>
+  return text.replace(/<\/?code>/g, "`").replace(/&(?:#(\d{1,7})|lt|gt|amp);/g, (entity, number) =>
     number ? String.fromCodePoint(Math.min(Number(number), 0x10ffff)) : named[entity]);
 }
 
