@@ -23,7 +23,7 @@ ROOMS := address any_stream buddy chat chat_stream cloud commands completion con
 demo: .venv/.demo
 	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless)
 
-test: .venv/.test .venv-colab/.done .venv-node/.done
+test: .venv/.test .venv-colab/.done .venv-ipykernel-7.3/.done .venv-node/.done
 	$(TSC) --project .
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -69,4 +69,9 @@ clean:
 .venv-colab/.done: pyproject.toml
 	$(PYTHON) -m venv .venv-colab
 	$(COLAB)/python -m pip install --quiet --editable . $(PINS) hypothesis pytest pytest-timeout trustme
+	@touch $@
+
+# One package, which a kernel of .venv finds before its own.
+.venv-ipykernel-7.3/.done: .venv/.test
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .venv-ipykernel-7.3 "ipykernel==7.3.*"
 	@touch $@

@@ -13,7 +13,7 @@ Told = Mapping[str, Any]
 
 
 class PageKernel(Kernel):
-    """A kernel and the page that shows its widgets; nobody has made subshells for it.
+    """A kernel and the page that shows its widgets; it speaks over the main shell until it has made a subshell.
 
     Parameters
     ----------
@@ -25,6 +25,7 @@ class PageKernel(Kernel):
         super().__init__(python, home, **environment)
         self.parts: dict[str, str] = {}
         self.heard: list[Told] = []
+        self.subshell: str | None = None
 
     def open_panel(self) -> None:
         """Run a cell that opens the panel, and show it."""
@@ -32,11 +33,18 @@ class PageKernel(Kernel):
         self.say("chat", "ready", view="page")
         self.hear("all")
 
+    def open_subshell(self) -> None:
+        """Have a subshell made, and speak over it from now on, as JupyterLab does for widgets."""
+        self.client.control_channel.send(self.client.session.msg("create_subshell_request"))
+        self.subshell = self.client.get_control_msg(timeout=SECONDS)["content"]["subshell_id"]
+
     def say(self, part: str, kind: str, **content: Any) -> None:
         """Send a message to the newest open ``chat`` or ``provider``, and go on at once."""
         comm = [comm for comm, name in self.parts.items() if name == part][-1]
         data = {"method": "custom", "content": {"type": kind, **content}}
-        self.client.shell_channel.send(self.client.session.msg("comm_msg", {"comm_id": comm, "data": data}))
+        message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
+        message["header"]["subshell_id"] = self.subshell
+        self.client.shell_channel.send(message)
 
     def ask(self, text: str, **more: Any) -> None:
         """Ask as somebody who presses Send."""

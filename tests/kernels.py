@@ -19,6 +19,7 @@ from jupyter_client.manager import KernelManager
 ROOT = Path(__file__).parent.parent
 COLAB = ROOT / ".venv-colab" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PYTHONS = {"newest": Path(sys.executable), "colab": COLAB}
+OLDER = {"ipykernel 7.3": ROOT / ".venv-ipykernel-7.3"}  # it takes a widget's messages otherwise than 7.4
 SECONDS = 60.0  # a bound for what hangs, not a measure of what is slow
 FOREIGN = ("CODEBUDDY_", "OPENAI_", "OLLAMA_", "LMSTUDIO_", "JUPYTER_", "IPYTHON", "JPY_", "XDG_", "PYTHON")
 
@@ -27,6 +28,14 @@ def python_named(name: str) -> Path:
     """The interpreter of an environment: the newest Jupyter, or one as Colab pins it."""
     assert PYTHONS[name].exists(), "The environment that is like Colab's is missing: make .venv-colab/.done"
     return PYTHONS[name]
+
+
+def older(name: str) -> dict[str, str]:
+    """What must be in the environment for the newest Jupyter with this of ``OLDER``; nothing for another name."""
+    if name not in OLDER:
+        return {}
+    assert (OLDER[name] / ".done").exists(), f"{name} is missing: make {OLDER[name].name}/.done"
+    return {"PYTHONPATH": str(OLDER[name])}
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,18 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.comms import PANEL, PageKernel
-from tests.kernels import SECONDS, clean_environment
+from tests.kernels import OLDER, SECONDS, clean_environment, older
 from tests.scripted_server import Answer, ScriptedServer, reply
 
 ASKS = 1000
 WARM = 300  # questions after which all that stays has come
 CONVERSATION = 50  # questions before a new one is begun
-MEMORY = 30e6  # bytes
+MEMORY = 30e6  # bytes that the allocator may keep
+OBJECTS = 1000  # that may have come with 700 questions, some with a cell that counts them: fewer than two for each
 BUSY = "import time\nprint('runs', flush=True)\nfor _ in range({}): time.sleep(0.1)"
 COMMS = "len(get_ipython().kernel.comm_manager.comms)"
 THREADS = "len(__import__('threading').enumerate())"
+ALIVE = "len(gc.get_objects())"
 KEY = "sk-a-key-of-nobody-1234567890"
 QUESTION = "what does the zebra eat"
 ANSWER = "Grass and bark at the waterhole."
@@ -51,20 +54,21 @@ panel
 
 @dataclass(frozen=True)
 class Holdings:
-    """What a kernel holds: threads, comms, and bytes of memory."""
+    """What a kernel holds: threads, comms, objects, and bytes of memory."""
 
     threads: int
     comms: int
+    objects: int
     memory: int
 
     @classmethod
     def of(cls, kernel: PageKernel) -> Holdings:
         """Count, once what is ending has ended."""
         printed = kernel.good(
-            f"import gc, os, time; time.sleep(0.5); gc.collect(); print({THREADS}, {COMMS}, os.getpid())"
+            f"import gc, os, time; time.sleep(0.5); gc.collect(); print({THREADS}, {COMMS}, {ALIVE}, os.getpid())"
         ).printed
-        threads, comms, process = map(int, printed.split())
-        return cls(threads, comms, psutil.Process(process).memory_info().rss)
+        threads, comms, objects, process = map(int, printed.split())
+        return cls(threads, comms, objects, psutil.Process(process).memory_info().rss)
 
 
 @pytest.fixture
@@ -72,6 +76,16 @@ def page(python: Path, server: ScriptedServer, tmp_path: Path) -> Iterator[PageK
     """A kernel with an open panel, and the page that shows it."""
     with PageKernel(python, tmp_path, CODEBUDDY_BASE_URL=server.url) as kernel:
         kernel.good("%load_ext codebuddy_jupyter")
+        kernel.open_panel()
+        yield kernel
+
+
+@pytest.fixture(params=["newest", *OLDER])
+def subshelled(request: pytest.FixtureRequest, server: ScriptedServer, tmp_path: Path) -> Iterator[PageKernel]:
+    """As ``page``, with a subshell for the widgets, in the kernels that have them."""
+    with PageKernel(Path(sys.executable), tmp_path, **older(request.param), CODEBUDDY_BASE_URL=server.url) as kernel:
+        kernel.good("%load_ext codebuddy_jupyter")
+        kernel.open_subshell()
         kernel.open_panel()
         yield kernel
 
@@ -109,6 +123,31 @@ def test_without_subshells_a_question_waits_for_the_running_cell(page: PageKerne
     assert page.hear_end()["error"] == ""
 
 
+def test_with_a_subshell_questions_are_answered_and_stopped_while_a_cell_runs(
+    subshelled: PageKernel, server: ScriptedServer
+) -> None:
+    server.script(reply("Grass."), reply("Once upon a time", end="hang"))
+    page = subshelled
+    cell = page.begin(BUSY.format(600))
+    page.wait_for(cell, lambda message: message.type == "stream")
+    page.ask("hello")
+    assert page.hear_end()["error"] == ""
+    page.forget()
+    page.ask("a story")
+    page.hear("answer", lambda told: "Once upon" in told["tail"])
+    page.say("chat", "stop")
+    server.wait_for("closed")
+    assert "stopped before its end" in page.hear_end()["line"]
+    page.say("chat", "measure", text="and now?", whole=False)
+    assert page.hear("measured")["tokens"] > 0
+    page.say("provider", "ready")
+    page.hear("state")
+    assert cell.ended is None
+    page.interrupt()
+    page.end(cell)
+    page.good("%buddy and after it?")
+
+
 def test_an_answer_that_comes_goes_on_while_a_cell_runs(page: PageKernel, server: ScriptedServer) -> None:
     server.script(Answer(tokens=40, per_second=40))
     page.ask("hello")
@@ -131,10 +170,12 @@ def test_a_thousand_questions_leave_nothing_behind(page: PageKernel, server: Scr
         page.forget()
         page.ask(f"question {number}")
         assert page.hear_end()["error"] == ""
+    page.say("chat", "reset")
     late = Holdings.of(page)
     assert early is not None
     assert late.threads <= early.threads
     assert late.comms == early.comms
+    assert late.objects <= early.objects + OBJECTS
     assert late.memory <= early.memory + MEMORY
 
 
