@@ -342,7 +342,7 @@ class Chat {
 
   /** @param {Message} message */
   takeTurn(message) {
-    this.settle(message.ask);
+    this.settled(message.ask)?.remove(); // the kernel shows the question now
     let turn = this.turns.get(message.turn);
     if (!turn) {
       turn = new Turn(this, message);
@@ -413,30 +413,26 @@ class Chat {
 
   /** @param {string} ask */
   taken(ask) {
-    const waiting = this.pending.get(ask);
-    if (!waiting) return;
-    clearTimeout(waiting.timer);
+    if (!this.pending.has(ask)) return;
+    clearTimeout(this.pending.get(ask)?.timer);
     this.say("");
   }
 
-  /** @param {string} ask The kernel shows the question now, so the page's own picture of it goes. */
-  settle(ask) {
-    const waiting = this.pending.get(ask);
-    if (!waiting) return;
-    clearTimeout(waiting.timer);
-    waiting.node.remove();
+  /** @param {string} ask @returns {HTMLElement | undefined} The page's own picture of a question, needed no more. */
+  settled(ask) {
+    const { node, timer } = this.pending.get(ask) ?? {};
+    clearTimeout(timer);
     this.pending.delete(ask);
+    return node;
   }
 
   /** @param {Message} message */
   refused({ ask, text }) {
-    const waiting = this.pending.get(ask);
-    if (!waiting) return;
-    clearTimeout(waiting.timer);
-    this.pending.delete(ask);
-    if (!this.composer.area.value) this.composer.set(waiting.node.textContent ?? "");
-    waiting.node.classList.add("cb-refused");
-    waiting.node.append(make("p", { className: "cb-error" }, text));
+    const node = this.settled(ask);
+    if (!node) return;
+    if (!this.composer.area.value) this.composer.set(node.textContent ?? "");
+    node.classList.add("cb-refused");
+    node.append(make("p", { className: "cb-error" }, text));
     this.follow();
   }
 
