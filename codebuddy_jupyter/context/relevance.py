@@ -40,8 +40,7 @@ def stem(word: str) -> str:
     return word
 
 
-@lru_cache(maxsize=8192)
-def words_of(text: str) -> frozenset[str]:
+def words_in(text: str) -> frozenset[str]:
     """The stems of the words of a text, of a long one those of its beginning; names in camelCase are taken apart."""
     words: set[str] = set()
     for run in set(_WORD.findall(text, 0, LOOKED_AT)):
@@ -51,6 +50,12 @@ def words_of(text: str) -> frozenset[str]:
         else:
             words.update(part.lower() for part in _CAMEL.split(run) if len(part) > 1)
     return frozenset(stem(word) for word in words - _SMALL)
+
+
+@lru_cache(maxsize=8192)
+def words_of(text: str) -> frozenset[str]:
+    """As `words_in`, for texts that come again: those of the notebook, and not the questions."""
+    return words_in(text)
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +101,7 @@ def _tree(source: str) -> ast.Module | None:
 
 def is_about_failing(prompt: str) -> bool:
     """Whether a question seems to be about an error; one without any words of its own does."""
-    words = words_of(prompt)
+    words = words_in(prompt)
     return not words or bool(words & _FAILING)
 
 
@@ -115,7 +120,7 @@ def names_used(source: str) -> frozenset[str]:
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
-_FAILING = words_of(
+_FAILING = words_in(
     "fail fails failing error exception wrong broken bug crash raise traceback fix work problem trouble"
 )
 
@@ -143,7 +148,7 @@ class Topic:
     named: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "named", names_in(self.prompt) & frozenset(self.names))
+        object.__setattr__(self, "named", frozenset(_NAME.findall(self.prompt)).intersection(self.names))
 
 
 class Words:
@@ -164,7 +169,7 @@ class Words:
     """
 
     def __init__(self, prompt: str, texts: Sequence[str], besides: str = "", more: Sequence[str] = ()) -> None:
-        weights = dict.fromkeys(words_of(besides), 0.5) | dict.fromkeys(words_of(f"{prompt} {_joined(prompt)}"), 1.0)
+        weights = dict.fromkeys(words_in(besides), 0.5) | dict.fromkeys(words_in(f"{prompt} {_joined(prompt)}"), 1.0)
         wanted = frozenset(weights)
         found = {text: words for text in texts if (words := words_of(text) & wanted)}
         counts: Counter[str] = Counter()
