@@ -148,9 +148,10 @@ def test_a_failure_is_told_each_time_after_what_had_come(ask: Ask, error: BaseEx
 
 @pytest.mark.parametrize("moment", ["before it is asked", "as it is asked", "while it waits", "midway", "at its end"])
 def test_it_can_be_closed_at_any_moment(loop: Loop, moment: str) -> None:
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     async def chunks(reply: Reply) -> AsyncIterator[Chunk]:
+        begun.set()
         try:
             if moment == "while it waits":
                 await asyncio.sleep(FOREVER)
@@ -163,6 +164,8 @@ def test_it_can_be_closed_at_any_moment(loop: Loop, moment: str) -> None:
     reply = Reply("why?", chunks, loop)
     if moment != "before it is asked":
         reply.start()
+    if moment == "while it waits":
+        assert begun.wait(ENOUGH)
     if moment == "midway":
         assert reply.wait(ENOUGH, beyond=0)
     if moment == "at its end":
