@@ -6,10 +6,10 @@ import asyncio
 import re
 import threading
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -18,28 +18,24 @@ from traitlets import Bool, Int, List, Unicode, validate
 from traitlets.config import Config
 
 from . import prompts
+from .asked import LARGEST_WINDOW, ROOM, Asked
 from .chat import Chat, Reply, Turn
 from .chats import MOST_ASKED, Chats
 from .context.fit import Measure
 from .context.items import Snapshot
 from .context.mentions import find_mentions, unescaped
 from .context.observer import Observer
-from .draft import Brief, Draft, Room, conversation, draft
+from .draft import Brief, Draft, conversation
 from .errors import BuddyError, PromptError, PromptTooLong, ProviderError, SettingError, Unreachable
 from .loop import Loop
-from .messages import Chunk, Message, Request, Usage
+from .messages import Chunk, Message
 from .options import Options, sections_of
 from .providers.base import Provider
 from .providers.registry import Registry
 from .settings import Configured, SavedSettings
 from .tokens import Tokens
 
-ASSUMED_WINDOW = 4096  # tokens, where no server tells: what Ollama gives a model on most laptops
-ROOM = 1024  # tokens kept free for the answer, at most a quarter of the window
-LARGEST_WINDOW = 1_000_000  # tokens, where no server tells: more than that is refused without asking
 ATTEMPTS = 12  # at making a prompt shorter that a server finds too long
-TIGHT = 0.5  # of the room for a prompt: below that, an estimate of its length is good enough
-SURE = 500  # tokens; a server that says it read less does not count what it read before, or counts wrongly
 MOST_BYTES_PER_TOKEN = 8  # no tokenizer does better on a long text, so a longer prompt is surely too long
 
 
@@ -51,25 +47,6 @@ class Question:
     text: str
     options: Options
     seen: Snapshot
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Who is asked, how, and what."""
-
-    name: str
-    provider: Provider
-    model: str
-    window: int | None
-    brief: Brief
-    temperature: float | None
-    max_tokens: int | None
-    extra: Mapping[str, Any]
-
-    @property
-    def tokens(self) -> Tokens:
-        """How this model's tokens are counted."""
-        return self.brief.tokens
 
 
 class Buddy(Configured):
@@ -380,30 +357,30 @@ class Buddy(Configured):
         self._keep(chat, turn)
         asked = await self._asked(question, reply)
         earlier = chat.before(reply)
-        made = await self._made(asked, earlier)
+        made = await asked.counted(earlier)
         for attempt in range(ATTEMPTS):
             turn.message, turn.known, turn.before = made.question, made.news.known, made.before
             try:
-                async with aclosing(cast(Any, asked.provider.stream(_request(asked, made)))) as chunks:
+                async with aclosing(cast(Any, asked.provider.stream(asked.request(made)))) as chunks:
                     async for chunk in chunks:
                         yield chunk
-                        if chunk.usage and (note := _count(asked, made, chunk.usage, earlier)):
-                            yield Chunk(note=f"{note}{self._widening(asked, earlier)}")
+                        if chunk.usage and (note := asked.learn(made, chunk.usage, earlier)):
+                            yield Chunk(note=note)
                 break
             except PromptTooLong as error:
                 if reply.first is not None or not made.can_shrink or attempt == ATTEMPTS - 1:
-                    widening = self._widening(asked, [], error.window)
+                    widening = asked.widening([], error.window)
                     if not widening:
                         raise
                     raise PromptTooLong(f"{error}.{widening}", tokens=error.tokens, window=error.window) from error
                 asked.tokens.learn(made.messages, error.tokens)
-                made = self._smaller(asked, earlier, made, error.window)
-        for note in (*self._notes(asked, earlier, made), *self.chats.notes()):
+                made = asked.smaller(earlier, made, error.window)
+        for note in (*asked.notes(earlier, made), *self.chats.notes()):
             yield Chunk(note=note)
 
     async def _preview(self, question: Question) -> tuple[Draft, Provider, str]:
         asked = await self._asked_or_assumed(question)
-        made = await self._made(asked, [] if question.options.new else self.chat.before(None))
+        made = await asked.counted([] if question.options.new else self.chat.before(None))
         return made, asked.provider, asked.model
 
     async def _measured(self, question: Question) -> tuple[Draft, Provider, str]:
@@ -414,7 +391,7 @@ class Buddy(Configured):
             self._seen.setdefault(_place(self.provider, provider), (asked.model, asked.window))
         else:
             asked = self._asking(question, self.provider, provider, *seen)
-        return draft(asked.brief, self.chat.before(None), self._room(asked)), asked.provider, asked.model
+        return asked.draft(self.chat.before(None)), asked.provider, asked.model
 
     async def _asked_or_assumed(self, question: Question) -> Asked:
         """As `_asked`; where the server is silent, what would be sent can be told all the same."""
@@ -451,52 +428,7 @@ class Buddy(Configured):
         brief = Brief(question.text, system, question.seen, tokens, self._measure(tokens))
         temperature = provider.temperature if options.temperature is None else options.temperature
         max_tokens = options.max_tokens or provider.max_tokens
-        return Asked(name, provider, model, window, brief, temperature, max_tokens, options.extra)
-
-    async def _made(self, asked: Asked, earlier: list[Turn]) -> Draft:
-        """The messages to send first; where they may not fit, the server's own tokenizer is asked, once."""
-        made = draft(asked.brief, earlier, self._room(asked))
-        if made.question.images:
-            abilities = await asked.provider.abilities(asked.model)
-            if abilities and "images" not in abilities:
-                raise PromptError(f"{asked.model} takes no images. Choose a model that does: %buddy /models")
-        if asked.tokens.learned or made.tokens < made.room.prompt * TIGHT:
-            return made
-        count = await asked.provider.count(asked.model, made.question.text)
-        asked.tokens.learn_text(made.question.text, count)
-        return draft(asked.brief, earlier, self._room(asked)) if count else made
-
-    def _smaller(self, asked: Asked, earlier: list[Turn], made: Draft, window: int | None) -> Draft:
-        """A draft for a server that found the last one too long: for the window that it told, else of half the size."""
-        room = made.room
-        if window and window < (room.window or LARGEST_WINDOW):
-            room = self._room(replace(asked, window=window))
-        else:
-            most = asked.tokens.total(made.messages) // 2
-            room = replace(room, prompt=min(room.prompt, most))
-        return draft(asked.brief, earlier, room, cut=True)
-
-    def _room(self, asked: Asked) -> Room:
-        window = asked.window or ASSUMED_WINDOW
-        return Room(
-            asked.window, ASSUMED_WINDOW, window - min(asked.max_tokens or ROOM, window // 4), self.context_tokens
-        )
-
-    def _notes(self, asked: Asked, earlier: list[Turn], made: Draft) -> Iterator[str]:
-        """Lines for the user about what was left out, and how the model can be given room for it."""
-        cut = made.before is not None
-        lines = [*([_cut_short(made)] if cut else []), *made.notes]
-        tight = cut or (made.news.left_out and made.room.notebook > made.room.prompt)
-        widening = self._widening(asked, earlier, made.room.window) if tight else ""
-        for number, line in enumerate(lines):
-            yield f"{line}{widening if number == 0 else ''}"
-
-    def _widening(self, asked: Asked, turns: list[Turn], window: int | None = None) -> str:
-        """How to give the model a window in which all has room, where a command for that is known."""
-        all_of_it = draft(asked.brief, turns, Room(None, LARGEST_WINDOW, LARGEST_WINDOW, self.context_tokens))
-        needed = max(all_of_it.tokens + ROOM, 2 * (window or asked.window or ASSUMED_WINDOW))
-        command = asked.provider.widen(asked.model, 1 << (needed - 1).bit_length())
-        return f" To widen it: {command}" if command else ""
+        return Asked(name, provider, model, window, brief, self.context_tokens, temperature, max_tokens, options.extra)
 
 
 def split_model(text: str) -> tuple[str, str]:
@@ -513,37 +445,6 @@ def _place(name: str, provider: Provider) -> tuple[str, ...]:
 def _with_wish(prompt: str, format: str) -> str:
     wish = prompts.FORMATS[format]
     return f"{prompt}\n\n{wish}" if wish else prompt
-
-
-def _request(asked: Asked, made: Draft) -> Request:
-    return Request(made.messages, asked.model, asked.temperature, asked.max_tokens, asked.extra)
-
-
-def _count(asked: Asked, made: Draft, usage: Usage, earlier: list[Turn]) -> str:
-    """Learn from what the server counted; a line for the user where it must have left out a part of the prompt.
-
-    Half of the estimate is surely too little, and a conversation that only grew cannot have become shorter; what is
-    left of a prompt that was cut fills a window, so it is never small.
-    """
-    sent, counted = asked.tokens.total(made.messages), usage.prompt_tokens
-    # What a kept turn was sent with, the notebook, is not sent with it again.
-    grew = earlier and earlier[-1].message is not None and made.before is None
-    before = earlier[-1].reply if grew else None
-    least = before.usage.prompt_tokens if before and before.model == asked.model else None
-    if counted and counted >= SURE and (counted < sent / 2 or counted < (least or 0)):
-        return f"The server seems to have cut the prompt: about {sent:,} tokens were sent, and it read {counted:,}."
-    asked.tokens.learn(made.messages, counted)
-    return ""
-
-
-def _cut_short(made: Draft) -> str:
-    """The line about a conversation that was cut to the latest turns."""
-    size = f"{made.room.window:,}" if made.room.window else f"an assumed {ASSUMED_WINDOW:,}"
-    why = f"the conversation no longer fits the model's window of {size} tokens."
-    if not made.turns_left_out:
-        return f"What was told of the notebook before is told anew: {why}"
-    turns = made.turns_left_out
-    return f"{'The oldest turn was' if turns == 1 else f'The {turns} oldest turns were'} left out: {why}"
 
 
 def _default_settings_path() -> Path:

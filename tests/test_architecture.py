@@ -230,7 +230,9 @@ ROOMS: dict[str, set[str]] = {
     "export": {"chat", "errors", "markdown", "readers"},
     "show": {"chat", "errors", "markdown"},
     # The owner
+    "asked": {"chat", "draft", "errors", "messages", "providers.base", "tokens"},
     "buddy": {
+        "asked",
         "chat",
         "chats",
         "context.fit",

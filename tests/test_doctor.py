@@ -15,7 +15,8 @@ import trustme
 from markdown_it import MarkdownIt
 
 from codebuddy_jupyter import cli, doctor
-from codebuddy_jupyter.buddy import ROOM, Buddy
+from codebuddy_jupyter.asked import ROOM
+from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import run
 from codebuddy_jupyter.doctor import examine
 from codebuddy_jupyter.errors import ServerError, SettingError
