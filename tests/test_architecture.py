@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -383,6 +384,7 @@ class Import:
     when: str
 
 
+@cache
 def rooms() -> dict[str, Path]:
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -391,10 +393,12 @@ def rooms() -> dict[str, Path]:
     return found
 
 
+@cache
 def tree_of(room: str) -> ast.Module:
     return ast.parse(rooms()[room].read_text(encoding="utf-8"))
 
 
+@cache
 def imports_of(room: str) -> list[Import]:
     """All imports of a room; those of its own package by the name of the room, others by their whole name."""
     return [Import(name, when) for node, when in _import_nodes(tree_of(room), "at once") for name in _names(node, room)]
