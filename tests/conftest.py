@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import re
 import socket
@@ -44,10 +45,18 @@ FOLDERS = (
 )
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the next test has its home. A numbered ``mktemp`` would look at those of all the thousands before it."""
+    parent = tmp_path_factory.mktemp("homes")
+    return (parent / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> Path:
     """An empty home, with no setting, key or proxy in the environment."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(homes)
+    home.mkdir()
     for name in [name for name in os.environ if SPOILERS.fullmatch(name)]:
         monkeypatch.delenv(name)
     for name in FOLDERS:
@@ -61,8 +70,8 @@ class BeyondLoopback(AssertionError):
     """A test tried to leave the machine."""
 
 
-@pytest.fixture(autouse=True)
-def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def loopback_only() -> Iterator[None]:
     """Let no socket of this process connect beyond loopback, and no name be looked up elsewhere."""
     connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
@@ -80,9 +89,11 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known (tests look no name up)")
         return look_up(host, *args, **kwargs)
 
-    monkeypatch.setattr(socket.socket, "connect", checked_connect)
-    monkeypatch.setattr(socket.socket, "connect_ex", checked_connect_ex)
-    monkeypatch.setattr(socket, "getaddrinfo", checked_look_up)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(socket.socket, "connect", checked_connect)
+        patched.setattr(socket.socket, "connect_ex", checked_connect_ex)
+        patched.setattr(socket, "getaddrinfo", checked_look_up)
+        yield
 
 
 def _check(connecting: socket.socket, address: Any) -> None:
