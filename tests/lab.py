@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -134,13 +135,25 @@ class Lab:
         file.write_text(json.dumps(values), encoding="utf-8")
         return file
 
+    def end_kernels(self) -> None:
+        """End all kernels that its pages have left, each of which would hold its memory to the end."""
+        with self._ask("sessions") as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            self._ask(f"sessions/{session['id']}", "DELETE").close()
+
+    def _ask(self, path: str, method: str = "GET") -> HTTPResponse:
+        address = f"http://127.0.0.1:{self.port}/api/{path}?token={self.token}"
+        answer: HTTPResponse = urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=SECONDS)
+        return answer
+
     def _wait_until_up(self) -> None:
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             if self._process.poll() is not None:
                 break
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api?token={self.token}", timeout=5).close()
+                self._ask("status").close()
             except (urllib.error.URLError, OSError):
                 time.sleep(0.2)
             else:
@@ -209,6 +222,7 @@ def open_notebook(browser: Browser, lab: Lab, path: str, seconds: float = SECOND
     notebook.wait_idle()
     yield notebook
     context.close()
+    lab.end_kernels()
 
 
 def _free_port() -> int:
