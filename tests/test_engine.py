@@ -111,16 +111,23 @@ def test_closing_ends_the_engine(model: Path) -> None:
     assert eventually(lambda: is_gone(engine.pid))
 
 
-def test_cancelling_the_start_leaves_no_engine(model: Path) -> None:
+def children() -> set[int]:
+    return {process.pid for process in psutil.Process().children()}
+
+
+@pytest.mark.parametrize("moment", ["before there is a process", "once there is one"])
+def test_cancelling_the_start_leaves_no_engine(model: Path, moment: str) -> None:
     async def start_and_cancel() -> None:
         starting = asyncio.create_task(start_engine(Order(model, "model", threads=1)))
-        assert await asyncio.to_thread(eventually, lambda: len(psutil.Process().children()) > before)
+        await asyncio.sleep(0)
+        if moment == "once there is one":
+            assert await asyncio.to_thread(eventually, lambda: bool(children() - before))
         starting.cancel()
         await asyncio.wait([starting])
 
-    before = len(psutil.Process().children())
+    before = children()
     asyncio.run(start_and_cancel())
-    assert eventually(lambda: all(map(is_gone, [p.pid for p in psutil.Process().children()][before:])))
+    assert eventually(lambda: all(map(is_gone, children() - before)))
 
 
 ENDS = {

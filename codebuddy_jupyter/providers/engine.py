@@ -112,7 +112,7 @@ async def start_engine(order: Order) -> Engine:
         When it cannot serve the model, with its reason.
     """
     key = secrets.token_urlsafe(32)
-    process = await asyncio.to_thread(_spawn)
+    process = await _spawned()
     log = _Log(process)
     try:
         url = await asyncio.to_thread(_hand_over, process, order, key)
@@ -123,6 +123,21 @@ async def start_engine(order: Order) -> Engine:
         await asyncio.to_thread(_end, process)
         raise EngineError(log.reason() or f"it ended with status {process.returncode} and without a word")
     return Engine(order, url, key, process)
+
+
+async def _spawned() -> subprocess.Popen[bytes]:
+    """A child that waits for its order; none is left when this is cancelled, which no thread that starts one can be."""
+    spawning = asyncio.get_running_loop().run_in_executor(None, _spawn)
+    try:
+        return await asyncio.shield(spawning)
+    except asyncio.CancelledError:
+        spawning.add_done_callback(_forget)
+        raise
+
+
+def _forget(spawning: asyncio.Future[subprocess.Popen[bytes]]) -> None:
+    if not spawning.exception():
+        spawning.result().kill()
 
 
 def _spawn() -> subprocess.Popen[bytes]:
