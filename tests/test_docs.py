@@ -193,6 +193,8 @@ def test_the_cells_of_the_readme_run(kernel: Kernel, server: ScriptedServer) -> 
 
 
 def test_the_cells_of_the_setup_guide_run(kernel: Kernel, server: ScriptedServer) -> None:
+    # On a busy machine, an engine whose threads wait for each other takes a minute for a line.
+    kernel.good("%load_ext codebuddy_jupyter\n%config EmbeddedProvider.threads = 1")
     for cell in blocks(SETUP, "python"):
         kernel.good(LOCAL_ADDRESS.sub(server.root, cell))
         if pointed := re.search(r'base_url = "([^"]+)"', cell):

@@ -24,8 +24,9 @@ from codebuddy_jupyter.errors import PromptError
 from tests.test_outputs import ANYTHING, PNG, text64
 from tests.test_saved import code, picture, printed, save
 
-FUTURE = time.time() + 1_000
-PAST = time.time() - 1_000
+DAY = 86_400.0  # seconds, more than a run of all tests takes
+FUTURE = time.time() + DAY
+PAST = time.time() - DAY
 
 
 @pytest.fixture(autouse=True)
