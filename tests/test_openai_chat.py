@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -804,6 +806,32 @@ def test_closing_the_iterator_closes_the_connection(server: ScriptedServer, prov
         await asyncio.to_thread(server.wait_for, "closed")
 
     asyncio.run(close())
+
+
+LEFT_EARLY = {
+    "an error in the stream": (stream(delta("Half"), {"error": "no"}, done=False, end="hang"), "Response.aiter_bytes"),
+    "an error of a megabyte": (
+        Answer(status=500, pieces=[(0, b"x" * 2**20)], end="hang"),
+        "BoundAsyncStream.__aiter__",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "reader"), LEFT_EARLY.values(), ids=LEFT_EARLY)
+def test_no_body_that_is_left_early_waits_for_the_garbage_collector(
+    server: ScriptedServer, provider: LocalProvider, answer: Answer, reader: str
+) -> None:
+    left: list[str] = []
+
+    async def once() -> None:
+        sys.set_asyncgen_hooks(finalizer=lambda generator: left.append(repr(generator)))
+        assert (await asking(provider)).error
+        await provider.close()
+        gc.collect()
+
+    server.script(answer)
+    asyncio.run(once())
+    assert [one for one in left if reader in one] == []
 
 
 def test_a_connection_is_used_again_for_the_next_question(server: ScriptedServer, provider: LocalProvider) -> None:

@@ -320,17 +320,17 @@ class OpenAIChatProvider(Provider):
         reading = self.reading(model)
         size = 0
         try:
-            body = response.aiter_bytes()
-            while data := await clock.within(anext(body, b"")):
-                size += len(data)
-                if size > MOST_BODY:
-                    raise explain.too_much(server, MOST_BODY)
-                for chunk in reading.feed(data):
-                    clock.tick()
-                    yield chunk
-                if reading.done:
-                    await _see_end(body)
-                    break
+            async with aclosing(response.aiter_bytes()) as body:
+                while data := await clock.within(anext(body, b"")):
+                    size += len(data)
+                    if size > MOST_BODY:
+                        raise explain.too_much(server, MOST_BODY)
+                    for chunk in reading.feed(data):
+                        clock.tick()
+                        yield chunk
+                    if reading.done:
+                        await _see_end(body)
+                        break
             for chunk in reading.flush():
                 yield chunk
         except Complaint as complaint:

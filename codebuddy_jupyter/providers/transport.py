@@ -13,6 +13,7 @@ import socket
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,8 @@ async def _take_no_more_than_enough(response: Any) -> None:
     most = MOST_ANSWER if response.status_code == 200 else MOST_ERROR
     stream = response.stream
     try:
-        body = await _at_most(most, aiter(stream))
+        async with aclosing(aiter(stream)) as pieces:
+            body = await _at_most(most, pieces)
     finally:
         await stream.aclose()
     response.stream = http_library().ByteStream(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,12 +89,13 @@ class Look:
                     yield {"error": parsed(await _body(response)), "status": response.status_code}
                     return
                 rest = b""
-                async for data in response.aiter_bytes():
-                    *whole, rest = (rest + data).split(b"\n")
-                    for line in filter(bytes.strip, whole):
-                        yield _object(line)
-                    if len(rest) > MOST:
-                        raise ConnectionError("it sent a line without an end")
+                async with aclosing(response.aiter_bytes()) as pieces:
+                    async for data in pieces:
+                        *whole, rest = (rest + data).split(b"\n")
+                        for line in filter(bytes.strip, whole):
+                            yield _object(line)
+                        if len(rest) > MOST:
+                            raise ConnectionError("it sent a line without an end")
                 if rest.strip():
                     yield _object(rest)
         except broken() as error:
@@ -134,10 +135,11 @@ async def looking(where: Access | str, seconds: float = PATIENCE) -> AsyncIterat
 
 async def _body(response: Any) -> bytes:
     held = bytearray()
-    async for piece in response.aiter_bytes():
-        held += piece
-        if len(held) > MOST:
-            break
+    async with aclosing(response.aiter_bytes()) as pieces:
+        async for piece in pieces:
+            held += piece
+            if len(held) > MOST:
+                break
     return bytes(held)
 
 
