@@ -23,7 +23,7 @@ from tests.scripted_server import MODELS, Answer, ScriptedServer, hang, model_li
 
 QUESTIONS = 2000
 RESTARTS = 20
-SECONDS = 170.0  # a bound for what hangs
+SECONDS = 570.0  # a bound for what hangs, not a measure of what is slow
 WARM = 300  # questions after which all that stays has come
 SLOW = ("wait: ", "flood: ", "status: loading", "status: queue")
 WRONG = [fault.answer for name, fault in FAULTS.items() if not name.startswith(SLOW)]
@@ -80,6 +80,7 @@ def ask(buddy: Buddy, server: ScriptedServer, dice: random.Random) -> str:
     return "whole"
 
 
+@pytest.mark.timeout(SECONDS + 30)
 def test_two_thousand_questions_with_faults_stops_and_restarts_leave_nothing_behind(buddy: Buddy) -> None:
     dice, server, ended = random.Random(1), ScriptedServer().__enter__(), set()
     server.script(model_list("llama3", meta={"n_ctx": 4096}), path=MODELS)
