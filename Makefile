@@ -18,33 +18,47 @@ PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.
 # The rooms whose tests need nothing beyond that.
 ROOMS := address any_stream buddy chat chat_stream cloud commands completion context draft envelope errors export failure fit local loop markdown meter observer openai_chat options outputs panel patience preview prompts relevance saved secrets session settings settings_form show snapshot store tokens transport
 
-.PHONY: demo test test-live test-rest test-colab bench docs clean
+.PHONY: demo test test-checks test-kernel test-browser test-rest test-colab bench docs system clean
 
 demo: .venv/.demo
 	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless)
 
-test: .venv/.test .venv-colab/.done .venv-ipykernel-7.3/.done .venv-node/.done
+test:
+ifdef ARGS
+	$(MAKE) system test-checks .venv-colab/.done .venv-ipykernel-7.3/.done
+	$(BIN)/python -m pytest $(ARGS)
+else
+	$(MAKE) --jobs 3 test-checks test-kernel test-rest test-browser test-colab
+endif
+
+test-checks: .venv/.test .venv-node/.done
 	$(TSC) --project .
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(MAKE) --jobs 2 test-live test-rest test-colab)
 
-# What starts kernels and browsers mostly waits, so it runs beside the rest.
-test-live:
-	$(BIN)/python -m pytest -q tests/kernel tests/browser
+# What starts kernels and browsers mostly waits, so each runs beside the rest.
+test-kernel: system .venv/.test .venv-colab/.done .venv-ipykernel-7.3/.done
+	$(BIN)/python -m pytest -q tests/kernel
 
-test-rest:
+test-browser: system .venv/.test
+	$(BIN)/python -m pytest -q tests/browser
+
+test-rest: system .venv/.test
 	$(BIN)/python -m pytest -q --ignore tests/kernel --ignore tests/browser
 
-test-colab:
+test-colab: .venv-colab/.done
 	$(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py))
 
-bench: .venv/.test
+bench: system .venv/.test
 	$(BIN)/python -m tests.bench $(ARGS)
 
-docs: .venv/.test
+docs: system .venv/.test
 	$(BIN)/python -m tests.docs
+
+# A browser and the like, which the system has or gets.
+system:
+	$(PYTHON) tests/install_system.py
 
 clean:
 	rm -rf .venv .venv-* build dist
@@ -55,10 +69,10 @@ clean:
 	$(BIN)/python tests/install_system.py libgomp1
 	@touch $@
 
-.venv/.test: pyproject.toml tests/install_system.py
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
-	$(BIN)/python tests/install_system.py
+# The newest pip finds what to install in half the time, and most of what is installed is never imported, nor compiled.
+.venv/.test: pyproject.toml
+	$(PYTHON) -m venv --upgrade-deps .venv
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[test]"
 	@touch $@
 
 .venv-node/.done: Makefile
@@ -67,8 +81,8 @@ clean:
 	@touch $@
 
 .venv-colab/.done: pyproject.toml
-	$(PYTHON) -m venv .venv-colab
-	$(COLAB)/python -m pip install --quiet --editable . $(PINS) hypothesis pytest pytest-timeout trustme
+	$(PYTHON) -m venv --upgrade-deps .venv-colab
+	$(COLAB)/python -m pip install --quiet --no-compile --editable . $(PINS) hypothesis pytest pytest-timeout trustme
 	@touch $@
 
 # One package, which a kernel of .venv finds before its own.
