@@ -6,6 +6,7 @@ import ipaddress
 import itertools
 import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ hypothesis.settings.register_profile(
     "buddy", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("buddy")
+
+# A shell that runs the tests in the background has the interrupt ignored, here and in every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SPOILERS = re.compile(r"CODEBUDDY_.*|OPENAI_.*|.*_API_KEY|.*_PROXY|(OLLAMA|LMSTUDIO)_HOST", re.IGNORECASE)
 FOLDERS = (
