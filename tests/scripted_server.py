@@ -120,9 +120,18 @@ def stream(*payloads: Any, done: bool = True, **fields: Any) -> Answer:
 
 def reply(text: str, **fields: Any) -> Answer:
     """A good reply: the text word by word, an end, usage."""
-    words = text.split(" ")
-    parts = [word + " " for word in words[:-1]] + words[-1:]
+    parts = _words(text)
     return stream(*map(delta, parts), delta(finish="stop"), usage(7, len(parts)), **fields)
+
+
+def begun(text: str) -> Answer:
+    """A reply that begins so, word by word, and then hangs. After ``[DONE]``, nobody would wait for more."""
+    return stream(*map(delta, _words(text)), done=False, end="hang")
+
+
+def _words(text: str) -> list[str]:
+    words = text.split(" ")
+    return [word + " " for word in words[:-1]] + words[-1:]
 
 
 def as_json(value: Any, status: int = 200, **headers: str) -> Answer:

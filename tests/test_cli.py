@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernels import clean_environment
-from tests.scripted_server import Answer, ScriptedServer, as_json, delta, event, hang, reply
+from tests.scripted_server import Answer, ScriptedServer, as_json, begun, delta, event, hang, reply
 
 CODEBUDDY = Path(sys.executable).with_name("codebuddy.exe" if os.name == "nt" else "codebuddy")
 SECONDS = 60  # a bound for what hangs
@@ -32,7 +32,7 @@ def run(server: ScriptedServer, home: Path, *words: str, typed: str = "") -> tup
 
 
 def test_an_answer_streams_and_an_interrupt_stops_it(server: ScriptedServer, tmp_path: Path) -> None:
-    server.script(reply("Once upon a time", end="hang"))
+    server.script(begun("Once upon a time"))
     with start(server, tmp_path, "ask", "tell", "me") as process:
         assert process.stdout is not None
         assert process.stdout.read(16) == b"Once upon a time"

@@ -318,7 +318,8 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
 def test_what_is_not_well_is_told_with_its_remedy(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, answer: Answer, told: list[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "ANSWER", 0.3)
+    if answer.wait:
+        monkeypatch.setattr(doctor, "ANSWER", 0.3)
     server.script(answer, path=MODELS)
     assert trouble(local(server.url)) == told
     assert server.asked(CHAT) == []

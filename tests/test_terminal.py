@@ -15,7 +15,7 @@ if sys.platform == "win32":
 import pexpect  # type: ignore[import-untyped]
 
 from tests.kernels import PYTHONS, clean_environment, python_named
-from tests.scripted_server import ScriptedServer, reply
+from tests.scripted_server import ScriptedServer, begun
 
 SECONDS = 60  # a bound for what hangs
 PROMPT = r"In \[\d+\]: "
@@ -65,7 +65,7 @@ def test_an_answer_and_its_value_are_shown_once(terminal: pexpect.spawn) -> None
 
 
 def test_an_answer_streams_and_ctrl_c_stops_it(terminal: pexpect.spawn, server: ScriptedServer) -> None:
-    server.script(reply("Once upon a time", end="hang"))
+    server.script(begun("Once upon a time"))
     terminal.sendline("%buddy tell me")
     terminal.expect("Once upon a time")
     terminal.sendintr()
@@ -91,7 +91,7 @@ def test_help_is_shown(terminal: pexpect.spawn, server: ScriptedServer) -> None:
 
 
 def test_the_shell_command_streams_to_a_terminal(spawn: Spawn, server: ScriptedServer) -> None:
-    server.script(reply("Once upon a time", end="hang"))
+    server.script(begun("Once upon a time"))
     process = spawn(Path(sys.executable).with_name("codebuddy"), "ask", "tell me")
     process.expect("Once upon a time")
     process.sendintr()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, question_in, reply
+from tests.scripted_server import ScriptedServer, begun, question_in, reply
 
 
 def asked(server: ScriptedServer) -> str:
@@ -137,7 +137,7 @@ def test_a_reply_on_a_later_line_is_shown_again(kernel: Kernel, server: Scripted
 
 
 def test_a_cell_that_ends_in_a_reply_streams(kernel: Kernel, server: ScriptedServer) -> None:
-    server.script(reply("Hello there.", end="hang"))
+    server.script(begun("Hello there."))
     kernel.good("import codebuddy_jupyter as buddy")
     cell = kernel.begin("buddy.ask('hello')")
     kernel.wait_for(cell, lambda message: "Hello there." in message.markdown)

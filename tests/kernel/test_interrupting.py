@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.kernels import Cell, Kernel
-from tests.scripted_server import CHAT, MODELS, Answer, ScriptedServer, delta, event, hang, question_in, reply
+from tests.scripted_server import CHAT, MODELS, Answer, ScriptedServer, begun, delta, event, hang, question_in
 
 STOPPED = "buddy: Stopped. What had come is kept."
 
@@ -31,7 +31,7 @@ PHASES = {
     "before the first token": Phase(
         "%buddy hello", Answer(pieces=[(0, event(delta("")))], end="hang"), reached="first"
     ),
-    "mid-stream": Phase("%%buddy\nhello", reply("Once upon", end="hang"), reached="first"),
+    "mid-stream": Phase("%%buddy\nhello", begun("Once upon"), reached="first"),
     "a value": Phase("import codebuddy_jupyter as buddy\nbuddy.ask('hello')", hang()),
     "text": Phase("import codebuddy_jupyter as buddy\nstr(buddy.ask('hello'))", hang()),
     "pieces": Phase("import codebuddy_jupyter as buddy\nfor piece in buddy.ask('hello'): pass", hang()),
@@ -89,7 +89,7 @@ def test_an_interrupt_while_connecting_ends_the_cell(kernel: Kernel, server: Scr
 
 def stopped_mid_stream(kernel: Kernel, server: ScriptedServer, code: str) -> Cell:
     """A cell that was interrupted after it had shown the first words."""
-    server.script(reply("Once upon a time", end="hang"))
+    server.script(begun("Once upon a time"))
     cell = kernel.begin(code)
     kernel.wait_for(cell, lambda message: "Once upon a time" in message.markdown)
     kernel.interrupt()
@@ -117,7 +117,7 @@ def test_the_next_question_tells_the_partial_answer(kernel: Kernel, server: Scri
 
 def test_an_awaited_reply_is_stopped_too(kernel: Kernel, server: ScriptedServer) -> None:
     kernel.good("import codebuddy_jupyter as buddy")
-    server.script(reply("Once upon a time", end="hang"))
+    server.script(begun("Once upon a time"))
     cell = kernel.begin("await buddy.aask('hello')")
     server.wait_for("first", seconds=30)
     kernel.interrupt()

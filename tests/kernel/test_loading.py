@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, reply
+from tests.scripted_server import ScriptedServer, begun
 
 SNAPSHOT = """
 import threading, time
@@ -80,7 +80,7 @@ def test_unloading_leaves_no_trace(fresh: Kernel, server: ScriptedServer) -> Non
 
 
 def test_unloading_stops_the_answer_that_is_coming(kernel: Kernel, server: ScriptedServer) -> None:
-    server.script(reply("Once", end="hang"))
+    server.script(begun("Once"))
     kernel.good("import codebuddy_jupyter as buddy\nreply = buddy.ask('tell me').start()\nreply.wait(30, beyond=0)")
     kernel.good("%unload_ext codebuddy_jupyter")
     assert server.wait_for("closed")

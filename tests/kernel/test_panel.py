@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 
 from tests.comms import PANEL, PageKernel
 from tests.kernels import OLDER, SECONDS, clean_environment, older
-from tests.scripted_server import Answer, ScriptedServer, reply
+from tests.scripted_server import Answer, ScriptedServer, begun, reply
 
 ASKS = 1000
 WARM = 300  # questions after which all that stays has come
@@ -106,7 +106,7 @@ def test_a_question_is_answered_and_the_next_cell_knows_it(page: PageKernel, ser
 
 
 def test_stop_ends_the_answer_at_the_server(page: PageKernel, server: ScriptedServer) -> None:
-    server.script(reply("Once upon a time", end="hang"))
+    server.script(begun("Once upon a time"))
     page.ask("a story")
     page.hear("answer", lambda told: "Once upon" in told["tail"])
     page.say("chat", "stop")
@@ -126,7 +126,7 @@ def test_without_subshells_a_question_waits_for_the_running_cell(page: PageKerne
 def test_with_a_subshell_questions_are_answered_and_stopped_while_a_cell_runs(
     subshelled: PageKernel, server: ScriptedServer
 ) -> None:
-    server.script(reply("Grass."), reply("Once upon a time", end="hang"))
+    server.script(reply("Grass."), begun("Once upon a time"), reply("Herbs."))
     page = subshelled
     cell = page.begin(BUSY.format(600))
     page.wait_for(cell, lambda message: message.type == "stream")

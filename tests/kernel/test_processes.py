@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, hang, question_in, reply
+from tests.scripted_server import ScriptedServer, begun, hang, question_in
 
 HELLO = "Hello from the scripted server."
 
@@ -53,7 +53,7 @@ def test_a_forked_child_can_ask(fresh: Kernel, server: ScriptedServer) -> None:
 @pytest.mark.parametrize("running", ["a cell", "nothing but the request"])
 def test_a_kernel_that_is_shut_down_ends_with_its_request(fresh: Kernel, server: ScriptedServer, running: str) -> None:
     fresh.good("%load_ext codebuddy_jupyter\nimport codebuddy_jupyter as buddy")
-    server.script(reply("Once", end="hang"))
+    server.script(begun("Once"))
     cell = fresh.begin("%buddy hello" if running == "a cell" else "answer = buddy.ask('hello').start()")
     server.wait_for("first", seconds=30)
     if running != "a cell":

@@ -13,7 +13,7 @@ from codebuddy_jupyter.store import Store, StoredTurn
 from tests.fakes import eventually
 from tests.kernels import SECONDS, Kernel
 from tests.notebook_kernel import NotebookKernel
-from tests.scripted_server import Answer, ScriptedServer, delta, event, reply
+from tests.scripted_server import Answer, ScriptedServer, begun, delta, event, reply
 
 HELLO = "Hello from the scripted server."
 
@@ -68,7 +68,7 @@ def test_a_killed_kernel_loses_no_more_than_the_answer_under_way(
 ) -> None:
     kernel = start()
     kernel.good("%buddy first?")
-    server.script(reply("Once upon a time", end="hang"), reply(HELLO))
+    server.script(begun("Once upon a time"), reply(HELLO))
     kernel.begin("%buddy second?")
     server.wait_for("first", seconds=30)
     assert eventually(lambda: len(kept(store, tmp_path)) == 2)
