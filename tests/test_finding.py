@@ -8,12 +8,13 @@ import socket
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.providers.finding import Search, name_of
+from codebuddy_jupyter.providers.finding import SECONDS, Search, name_of
 from codebuddy_jupyter.providers.kinds import KINDS
 from codebuddy_jupyter.providers.local import LocalProvider
 from tests.kinds import PLAYED, Played
 from tests.scripted_server import MODELS, ScriptedServer, as_json, hang, plain
 
+ENOUGH = 10.0  # seconds, also on a busy machine
 OLLAMA = {"/": plain("Ollama is running"), "/api/version": as_json({"version": "0.12.3"})}
 
 
@@ -23,8 +24,8 @@ def nothing_is_slow_to_begin() -> None:
     LocalProvider().warm()
 
 
-def search(*servers: ScriptedServer, inside: bool = False, offline: bool = False) -> Search:
-    return Search([(server.port, "/v1") for server in servers], inside, offline)
+def search(*servers: ScriptedServer, inside: bool = False, offline: bool = False, seconds: float = ENOUGH) -> Search:
+    return Search([(server.port, "/v1") for server in servers], inside, offline, seconds)
 
 
 def found(looked: Search, silent: str = "") -> list[tuple[str, str]]:
@@ -83,13 +84,13 @@ def test_all_are_looked_at_side_by_side_and_told_in_their_order(server: Scripted
     with ScriptedServer() as other, ScriptedServer() as silent:
         silent.script(hang(), path=MODELS)
         as_ollama(other)
-        names = [name for name, _ in found(search(silent, server, other))]
+        names = [name for name, _ in found(search(silent, server, other, seconds=2))]
     assert names == ["OpenAI-compatible server", "Ollama 0.12.3"]
 
 
 def test_a_server_that_says_nothing_is_not_waited_for(server: ScriptedServer) -> None:
     server.script(hang(), path=MODELS)
-    assert found(search(server)) == []
+    assert found(search(server, seconds=SECONDS)) == []
 
 
 def test_the_one_that_was_asked_already_is_not_asked_again(server: ScriptedServer) -> None:

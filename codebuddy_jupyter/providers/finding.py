@@ -64,7 +64,7 @@ class Search:
     async def find(self, silent: str = "") -> list[Found]:
         """The servers that answer there, but for the one at the base URL ``silent``, which was asked already."""
         urls = [url for url in self.urls() if not silent or _place(url) != _place(silent)]
-        tasks = [asyncio.create_task(_look_at(url)) for url in urls]
+        tasks = [asyncio.create_task(_look_at(url, self.seconds)) for url in urls]
         if not tasks:
             return []
         try:
@@ -136,11 +136,11 @@ def _place(url: str) -> str:
     return f"loopback:{host_of(url).rpartition(':')[2]}" if is_loopback(url) else host_of(url)
 
 
-async def _look_at(url: str) -> Found | None:
+async def _look_at(url: str, seconds: float) -> Found | None:
     """The server at a base URL; None where nobody answers, or nobody who speaks the protocol."""
     if not await _listens(url):
         return None
-    async with looking(url, seconds=SECONDS) as look:
+    async with looking(url, seconds=seconds) as look:
         found, answer = await asyncio.gather(recognise(look, url), look.get(f"{url}/models"))
     # Somebody whom nobody knows must show a list: a web page, or a door that is shut, is no model server.
     listed = answer is not None and answer.list_of("data") is not None

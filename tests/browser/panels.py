@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from playwright.sync_api import Page
+
 from tests.browser.test_streaming import LOAD
 from tests.comms import PANEL
 from tests.kernels import ROOT
 from tests.lab import Lab, Notebook
 from tests.scripted_server import ScriptedServer
 
+STILL = """() => {
+    const [before, now] = [window.seen, document.querySelector('.cb-log').innerHTML];
+    window.seen = now;
+    return now === before;
+}"""
+PAUSE = 1000  # ms
 PICTURES = ROOT / "build" / "screenshots"
 
 
@@ -23,6 +31,11 @@ def shown(
     notebook.run(1)
     notebook.page.locator(".cb-input").wait_for()
     return notebook
+
+
+def settle(page: Page) -> None:
+    """Wait until the conversation is drawn as far as it is going to be."""
+    page.wait_for_function(STILL, polling=PAUSE)
 
 
 def picture(name: str) -> Path:

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.attacks import ATTACKS, attack
+from tests.browser.panels import settle
 from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
 from tests.browser.test_streaming import LOAD, pieces
@@ -202,13 +203,12 @@ def test_the_meter_follows_the_cells_that_run_while_it_is_in_view(panel: Opens, 
     page.locator(".cb-input").fill("what is the price?")
     page.wait_for_function("() => window.measures.length === 2")
     assert page.evaluate("() => window.measures.map(one => 'cells' in one)") == [True, False]
-    before = meter.inner_text()
     page.evaluate("() => { window.notebook.content.node.style.visibility = 'hidden'; window.notebook.hide(); }")
     notebook.run(3)
     page.wait_for_timeout(1500)
     assert page.evaluate("() => window.measures.length") == 2
     page.evaluate("() => { window.notebook.content.node.style.visibility = ''; window.notebook.show(); }")
-    expect(meter).not_to_have_text(before)
+    page.wait_for_function("() => window.measures.length === 3")
     assert page.evaluate("() => window.measures.map(one => 'cells' in one)") == [True, False, True]
     assert len(server.requests) == asked
     page.get_by_role("button", name="Close").click()
@@ -501,6 +501,7 @@ def test_far_turns_are_drawn_when_they_are_scrolled_to(
     page = notebook.page
     expect(page.locator(".cb-turn")).to_have_count(60)
     expect(page.locator(".cb-turn").last).to_contain_text("Paragraph 19.")
+    settle(page)
     assert page.evaluate(DRAWN) < 20
     page.evaluate("() => { document.querySelector('.cb-log').scrollTop = 0; }")
     expect(page.locator(".cb-turn").first).to_contain_text("Paragraph 19.")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.panels import shown
+from tests.browser.panels import settle, shown
 from tests.browser.test_panel import ask
 from tests.lab import Lab, Notebook
 from tests.scripted_server import Answer, ScriptedServer, reply
@@ -42,6 +42,7 @@ def long(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer, re
     notebook.run(1)
     expect(notebook.page.locator(".cb-turn")).to_have_count(TURNS)
     expect(notebook.page.locator(".cb-turn").last).to_contain_text("Paragraph 9")
+    settle(notebook.page)
     return notebook.page
 
 

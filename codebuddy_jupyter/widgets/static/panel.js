@@ -149,6 +149,7 @@ class Turn {
     this.tail = "";
     this.done = false;
     this.isNear = false;
+    this.isWanted = false;
     this.drawn = 0;
     this.drawnTail = "";
     this.isDrawing = false;
@@ -174,9 +175,10 @@ class Turn {
     if (!news.blocks) return;
     this.blocks ??= [];
     if (news.from > this.blocks.length) {
-      this.chat.send("want", { turn: this.number });
+      this.want();
       return;
     }
+    this.isWanted = false;
     this.blocks.push(...news.blocks.slice(this.blocks.length - news.from));
     this.tail = news.tail;
     if (news.thoughts) {
@@ -186,6 +188,12 @@ class Turn {
     if (news.done && !this.done) this.end(news);
     this.node.ariaBusy = String(!this.done);
     this.draw();
+  }
+
+  /** Ask the kernel for all of it, unless that was asked and has not come yet. */
+  want() {
+    if (!this.isWanted) this.chat.send("want", { turn: this.number });
+    this.isWanted = true;
   }
 
   /** @param {Message} news */
@@ -370,7 +378,7 @@ class Chat {
       const turn = this.turns.get(Number(/** @type {HTMLElement} */ (entry.target).dataset.turn));
       if (!turn) continue;
       turn.isNear = entry.isIntersecting;
-      if (turn.isNear && !turn.blocks) this.send("want", { turn: turn.number });
+      if (turn.isNear && !turn.blocks) turn.want();
       turn.draw();
     }
   }
