@@ -18,36 +18,38 @@ PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.
 # The rooms whose tests need nothing beyond that.
 ROOMS := address any_stream buddy chat chat_stream cloud commands completion context draft envelope errors export failure fit local loop markdown meter observer openai_chat options outputs panel patience preview prompts relevance saved secrets session settings settings_form show snapshot store tokens transport
 
-.PHONY: demo test test-checks test-kernel test-browser test-rest test-colab bench docs system clean
+.PHONY: demo test environments test-checks test-kernel test-browser test-rest test-colab bench docs system clean
 
 demo: .venv/.demo
 	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless)
 
 test:
 ifdef ARGS
-	$(MAKE) system test-checks .venv-colab/.done .venv-ipykernel-7.3/.done
+	$(MAKE) --jobs 3 test-checks
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(MAKE) --jobs 3 test-checks test-kernel test-rest test-browser test-colab
+	$(MAKE) --jobs 3 test-kernel test-rest test-checks test-browser test-colab
 endif
 
-test-checks: .venv/.test .venv-node/.done
+environments: system .venv/.test .venv-colab/.done .venv-ipykernel-7.3/.done .venv-node/.done
+
+test-checks: environments
 	$(TSC) --project .
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# What starts kernels and browsers mostly waits, so each runs beside the rest.
-test-kernel: system .venv/.test .venv-colab/.done .venv-ipykernel-7.3/.done
+# What starts kernels and browsers mostly waits, so each runs beside the rest, and the longest begins first.
+test-kernel: environments
 	$(BIN)/python -m pytest -q tests/kernel
 
-test-browser: system .venv/.test
+test-browser: environments
 	$(BIN)/python -m pytest -q tests/browser
 
-test-rest: system .venv/.test
+test-rest: environments
 	$(BIN)/python -m pytest -q --ignore tests/kernel --ignore tests/browser
 
-test-colab: .venv-colab/.done
+test-colab: environments
 	$(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py))
 
 bench: system .venv/.test
