@@ -20,6 +20,7 @@ from .server import PACE, PHASES, Server
 from .table import Row, median, megabytes, milliseconds
 
 BEFORE = 100  # answers
+WATCHED = 600  # tokens/s: slowly enough that an open panel is told of each answer before it has ended
 POLLING = 250  # ms between two looks at a page whose work is measured; by default each of its frames is looked at
 WORD = "Zebra"
 ONE_WORD = Answer(pieces=[(0.05, event(delta(WORD))), (0.05, event(delta(finish="stop")))])
@@ -114,7 +115,7 @@ def page(server: Server, quick: bool) -> Iterator[Row]:
         server.script(Answer(tokens=tokens, per_second=PACE))
         first = busy_during(notebook, lambda: _ask(notebook, "Why is df empty?", 1))
         second = busy_during(notebook, lambda: _ask(notebook, "Why is df empty?", 2))
-        server.script(Answer(tokens=200))
+        server.script(Answer(tokens=200, per_second=WATCHED))
         notebook.run(2)
         notebook.page.wait_for_function(ENDED, arg=before)
         server.script(Answer(tokens=tokens, per_second=PACE))
