@@ -95,7 +95,7 @@ class Loop:
             self.submit(coroutine, future)
             while not ended.acquire(timeout=SLICE):
                 pass
-        except BaseException:
+        except BaseException:  # an interrupt, too
             future.cancel()
             raise
         return future.result()

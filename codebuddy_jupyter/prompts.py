@@ -80,7 +80,7 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
 def _written(thing: Any, field: str) -> str:
     try:
         return str(thing)
-    except Exception as error:
+    except Exception as error:  # it is code of the user's
         raise PromptError(f"{field} cannot be filled: its str() raised {type(error).__name__}: {error}") from error
 
 

@@ -192,7 +192,7 @@ def write_private(path: Path, text: str) -> None:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
             os.replace(name, path)
-        except BaseException:
+        except BaseException:  # an interrupt, too, must leave no half of a file
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:

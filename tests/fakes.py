@@ -16,6 +16,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.messages import Chunk, Model, Request
 from codebuddy_jupyter.providers.base import Provider
+from codebuddy_jupyter.providers.local import LocalProvider
 from codebuddy_jupyter.providers.registry import GROUP, Registry
 
 Step = str | Chunk | float | BaseException
@@ -131,6 +132,13 @@ def fake_of(buddy: Buddy, name: str = "Local") -> FakeProvider:
 def texts(request: Request) -> list[tuple[str, str]]:
     """Role and text of each message of a request."""
     return [(message.role, message.text) for message in request.messages]
+
+
+def local(buddy: Buddy) -> LocalProvider:
+    """The Buddy's own local provider."""
+    provider = buddy.provider_named("Local")
+    assert isinstance(provider, LocalProvider)
+    return provider
 
 
 def eventually(holds: Callable[[], object], seconds: float = 10.0) -> bool:

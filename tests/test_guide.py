@@ -24,10 +24,10 @@ from codebuddy_jupyter.providers import explain, openai_chat
 from codebuddy_jupyter.providers.complaint import Complaint
 from codebuddy_jupyter.providers.finding import Search
 from codebuddy_jupyter.providers.kinds import KINDS, Kind
-from codebuddy_jupyter.providers.local import LocalProvider
 from codebuddy_jupyter.providers.patience import Overdue, Patience
 from tests import scripted_server as scripted
 from tests.docs.texts import LOCAL_ADDRESS, SETUP, blocks, text_of
+from tests.fakes import local
 from tests.kinds import (
     DOCKER,
     JAN,
@@ -71,12 +71,6 @@ def buddy(server: ScriptedServer, tmp_path: Path) -> Iterator[Buddy]:
     local(buddy).base_url = server.url
     yield buddy
     buddy.close()
-
-
-def local(buddy: Buddy) -> LocalProvider:
-    provider = buddy.provider_named("Local")
-    assert isinstance(provider, LocalProvider)
-    return provider
 
 
 def at(buddy: Buddy, url: str = "") -> explain.Server:

@@ -17,14 +17,13 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat import Reply
 from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.providers.base import Provider
-from codebuddy_jupyter.providers.local import LocalProvider
 from codebuddy_jupyter.providers.registry import GROUP, Registry
 from codebuddy_jupyter.settings import DEFAULT, KERNEL
 from codebuddy_jupyter.widgets.field import fields_of
 from codebuddy_jupyter.widgets.page import help_of
 from codebuddy_jupyter.widgets.provider_view import ProviderView
 from codebuddy_jupyter.widgets.settings_form import SettingsForm
-from tests.fakes import eventually
+from tests.fakes import eventually, local
 from tests.scripted_server import CHAT, MODELS, ScriptedServer, as_json, hang, model_list, plain
 
 KEY = "sk-a-key-of-nobody-1234567890"
@@ -63,12 +62,6 @@ def form(real: Buddy) -> Iterator[SettingsForm]:
     form = SettingsForm(real)
     yield form
     form.close()
-
-
-def local(buddy: Buddy) -> LocalProvider:
-    provider = buddy.provider_named("Local")
-    assert isinstance(provider, LocalProvider)
-    return provider
 
 
 def box(form: SettingsForm, name: str) -> Any:

@@ -286,6 +286,6 @@ def _colab_notebook() -> tuple[Saved, None] | None:
         return None
     try:
         answer = message.blocking_request("get_ipynb", timeout_sec=ANSWER_WITHIN)
-    except Exception as error:
+    except Exception as error:  # Colab documents none of what its bridge raises
         raise Unreadable(f"{type(error).__name__}") from error
     return notebook_in(answer.get("ipynb") if isinstance(answer, dict) else None, math.inf), None

@@ -67,7 +67,8 @@ def snapshot(
     failing = frozenset(failure.names) if failure else frozenset()
     recent = frozenset(chain.from_iterable(names_used(cell.source) for cell in ran[-RECENT:]))
     topic = Topic(prompt, scene.variables, failing, recent)
-    about = [*(cell.source for cell in cells), *(f"{name}: {text}" for name, text in scene.variables.items())]
+    lines = {name: f"{name}: {schema}" for name, schema in scene.variables.items()}
+    about = [*(cell.source for cell in cells), *lines.values()]
     troubled = failure is not None and is_about_failing(prompt)
     words = Words(prompt, about, failure.message[:SAID] if failure and troubled else "", [cell.given for cell in cells])
     weights = _Weights(cells, ran, topic, words, failure)
@@ -75,7 +76,7 @@ def snapshot(
         "outline": lambda: _outline(cells),
         "cells": lambda: _cells(cells, weights),
         "outputs": lambda: _outputs(cells, weights),
-        "variables": lambda: _variables(scene.variables, topic, words, weights.used),
+        "variables": lambda: _variables(lines, topic, words, weights.used),
         "error": lambda: _error(failure, describe),
     }
     items = [item for section, make in made.items() if section in sections for item in make()]
@@ -182,15 +183,14 @@ class _Weights:
         return found
 
 
-def _variables(variables: Mapping[str, str], topic: Topic, words: Words, used: frozenset[str]) -> Iterator[Item]:
-    for place, (name, schema) in enumerate(variables.items()):
-        text = f"{name}: {schema}"
-        weight = WORDS * words.score(text) + NEWEST_NAME * (1 - place / (len(variables) + 1))
+def _variables(lines: Mapping[str, str], topic: Topic, words: Words, used: frozenset[str]) -> Iterator[Item]:
+    for place, (name, text) in enumerate(lines.items()):
+        weight = WORDS * words.score(text) + NEWEST_NAME * (1 - place / (len(lines) + 1))
         weight += NAMED if name in topic.named else 0.0
         weight += USED_BY_FAILING if name in topic.failing else USED_BY_RECENT if name in topic.recent else 0.0
         weight += SETS_WHAT_THE_BEST_USE if name in used else 0.0
-        weight += IMPORTED if schema.startswith(("module ", "imported ")) else 0.0
-        yield Item(f"variable:{name}", "variables", name, text, -weight, (2, len(variables) - place))
+        weight += IMPORTED if text.startswith(("module ", "imported "), len(name) + 2) else 0.0
+        yield Item(f"variable:{name}", "variables", name, text, -weight, (2, len(lines) - place))
 
 
 def _error(failure: Failure | None, describe: Callable[[object], str]) -> Iterator[Item]:

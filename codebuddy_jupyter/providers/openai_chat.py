@@ -397,7 +397,7 @@ class OpenAIChatProvider(Provider):
             yield client
         except Complaint:  # a whole answer
             raise
-        except BaseException:
+        except BaseException:  # a cancelled request, too, leaves a connection that may not be used again
             self._clients = {place: kept for place, kept in self._clients.items() if kept is not client}
             raise
         finally:
