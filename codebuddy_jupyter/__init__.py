@@ -1,7 +1,7 @@
 """A coding buddy for notebooks: ``%load_ext codebuddy_jupyter``, then ``%%buddy``.
 
-In Python: ``import codebuddy_jupyter as buddy``; ``buddy.ask("…")`` gives a Reply, ``await buddy.aask("…")`` too;
-``buddy.panel()`` is the panel with chat and settings.
+In Python: ``import codebuddy_jupyter as buddy``; ``buddy.ask("…")`` gives a Reply,
+``await buddy.aask("…")`` too; ``buddy.panel()`` is the panel with chat and settings.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import aask, ask, describe, panel, save
-    from .chat import Reply
+    from .chat.reply import Reply
     from .errors import BuddyError
 
 __version__ = "0.1.0"
@@ -28,7 +28,7 @@ __all__ = [
 
 _HOMES = {
     "BuddyError": "errors",
-    "Reply": "chat",
+    "Reply": "chat.reply",
     "aask": "api",
     "ask": "api",
     "describe": "api",
@@ -53,12 +53,15 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Put the magics into a shell: ``%load_ext codebuddy_jupyter``."""
-    from .magics import Extension
+    from .ipython.extension import Extension
 
     shell.codebuddy = Extension(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Take out again what loading put in, and end what runs: ``%unload_ext codebuddy_jupyter``."""
+    """Take out again what loading put in, and end what runs:
+
+    ``%unload_ext codebuddy_jupyter``.
+    """
     shell.codebuddy.unload()
     del shell.codebuddy

@@ -1,4 +1,7 @@
-"""The functions of ``import codebuddy_jupyter as buddy``. They ask the Buddy of the magics, where there is one."""
+"""The functions of ``import codebuddy_jupyter as buddy``.
+
+They ask the Buddy of the magics, where there is one.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .buddy import Buddy
-from .chat import Reply
+from .chat.reply import Reply
 from .commands import NO_PANEL
+from .display.screens import Display
 from .errors import SettingError
-from .options import Options
-from .show import Display
+from .question.options import Options
 
 if TYPE_CHECKING:
     from .widgets.panel import Panel
@@ -35,14 +38,16 @@ def ask(
 ) -> Reply:
     """Ask the model; the request starts when the reply is first looked at.
 
-    Iterate the reply for its pieces, ``str()`` it for the text, or end a cell with it to see it stream.
+    Iterate the reply for its pieces, ``str()`` it for the text, or end a cell with it
+    to see it stream.
 
     Parameters
     ----------
     prompt
         The question, sent as it is: braces and mentions stay as they are.
     model, provider
-        A model, ``provider/model`` or ``provider:model``, and a provider's name; empty: as the settings say.
+        A model, ``provider/model`` or ``provider:model``, and a provider's name; empty:
+        as the settings say.
     system
         What the model is told first; None: ``Buddy.system_prompt``.
     temperature
@@ -54,7 +59,8 @@ def ask(
     new
         Begin a new conversation with this question.
     context
-        What of the notebook is told: auto, none, or a list of sections; empty: as the settings say.
+        What of the notebook is told: auto, none, or a list of sections; empty: as the
+        settings say.
     extra
         Any other field of the request, by its wire name.
 
@@ -66,7 +72,8 @@ def ask(
     Raises
     ------
     codebuddy_jupyter.BuddyError
-        For an empty prompt or an option that cannot be; when the reply is looked at, for what goes wrong then.
+        For an empty prompt or an option that cannot be; when the reply is looked at,
+        for what goes wrong then.
     """
     options = Options(
         model=model,
@@ -110,10 +117,13 @@ def panel() -> Panel:
 
 
 def describe(kind: type) -> Callable[[T], T]:
-    """Have a function tell the model what the instances of a class are: ``@buddy.describe(MyType)``.
+    """Have a function tell the model what the instances of a class are:
 
-    The function gets the object and returns a short text, without the values in it. A plain function has a quarter of a
-    second; an ``async`` one is awaited on the kernel's own event loop. One that fails costs its description only.
+    ``@buddy.describe(MyType)``.
+
+    The function gets the object and returns a short text, without the values in it. A
+    plain function has a quarter of a second; an ``async`` one is awaited on the
+    kernel's own event loop. One that fails costs its description only.
 
     Parameters
     ----------
@@ -127,14 +137,17 @@ def describe(kind: type) -> Callable[[T], T]:
     """
 
     def registered(function: T) -> T:
-        _buddy().observer.describers.register(kind, function)
+        _buddy().collector.describers.register(kind, function)
         return function
 
     return registered
 
 
 def save() -> Path:
-    """Save the settings as they are now as your defaults; gives the file. Keys are not in it."""
+    """Save the settings as they are now as your defaults; gives the file.
+
+    Keys are not in it.
+    """
     return _buddy().save()
 
 

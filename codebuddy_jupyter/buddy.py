@@ -1,4 +1,7 @@
-"""The Buddy: it owns settings, providers and the conversation, and answers. All state of a session lives here."""
+"""The Buddy: it owns settings, providers and the conversation, and answers.
+
+All state of a session lives here.
+"""
 
 from __future__ import annotations
 
@@ -17,31 +20,42 @@ import traitlets
 from traitlets import Bool, Int, List, Unicode, validate
 from traitlets.config import Config
 
-from . import prompts
-from .asked import LARGEST_WINDOW, ROOM, Asked
-from .chat import Chat, Reply, Turn
-from .chats import MOST_ASKED, Chats
+from .chat.history import MOST_ASKED, History
+from .chat.reply import Chat, Reply, Turn
+from .context.collector import Collector
 from .context.fit import Measure
 from .context.items import Snapshot
 from .context.mentions import find_mentions, unescaped
-from .context.observer import Observer
-from .draft import Brief, Draft, conversation
-from .errors import BuddyError, PromptError, PromptTooLong, ProviderError, SettingError, Unreachable
+from .errors import (
+    BuddyError,
+    PromptError,
+    PromptTooLong,
+    ProviderError,
+    SettingError,
+    Unreachable,
+)
 from .loop import Loop
 from .messages import Chunk, Message
-from .options import Options, sections_of
 from .providers.base import Provider
 from .providers.registry import Registry
+from .question import prompts
+from .question.draft import Brief, Draft, conversation
+from .question.options import Options, sections_of
+from .question.target import LARGEST_WINDOW, ROOM, Asked
+from .question.tokens import Tokens
 from .settings import Configured, SavedSettings
-from .tokens import Tokens
 
-ATTEMPTS = 12  # at making a prompt shorter that a server finds too long
-MOST_BYTES_PER_TOKEN = 8  # no tokenizer does better on a long text, so a longer prompt is surely too long
+# at making a prompt shorter that a server finds too long
+ATTEMPTS = 12
+# no tokenizer does better on a long text, so a longer prompt is surely too long
+MOST_BYTES_PER_TOKEN = 8
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question: as it stands in the conversation, as it is sent, and what was seen of the notebook with it."""
+    """A question: as it stands in the conversation, as it is sent, and what was seen of
+    the notebook with it.
+    """
 
     prompt: str
     text: str
@@ -55,7 +69,8 @@ class Buddy(Configured):
     Parameters
     ----------
     settings_path
-        The file of saved settings; by default ``codebuddy.json`` in Jupyter's configuration directory.
+        The file of saved settings; by default ``codebuddy.json`` in Jupyter's
+        configuration directory.
     display
         What shows a reply in which a cell ends.
     registry
@@ -66,31 +81,51 @@ class Buddy(Configured):
 
     environment: ClassVar = {"provider": "CODEBUDDY_PROVIDER"}
 
-    provider = Unicode("Local", help="Who answers: Local, Embedded, OpenAI, Anthropic, … (in any case).").tag(
-        config=True
-    )
-    offline = Bool(False, help="Refuse every request that would leave this machine.").tag(config=True, order=1)
+    provider = Unicode(
+        "Local",
+        help="Who answers: Local, Embedded, OpenAI, Anthropic, … (in any case).",
+    ).tag(config=True)
+    offline = Bool(
+        False, help="Refuse every request that would leave this machine."
+    ).tag(config=True, order=1)
     allowed_hosts = List(
-        Unicode(), help='Hosts that may be asked even when offline: names, or names with ports, as ["gpu.lan:8000"].'
+        Unicode(),
+        help=(
+            "Hosts that may be asked even when offline: names, or names with "
+            'ports, as ["gpu.lan:8000"].'
+        ),
     ).tag(config=True, order=1)
     context = Unicode(
-        "auto", help="What of the notebook is told: auto, none, or a list of outline, cells, outputs, variables, error."
+        "auto",
+        help=(
+            "What of the notebook is told: auto, none, or a list of outline, "
+            "cells, outputs, variables, error."
+        ),
     ).tag(config=True)
-    context_tokens = Int(8192, min=0, help="The most tokens of the notebook that one question carries.").tag(
-        config=True
-    )
-    share_values = Bool(False, help="Tell the variables' values too, not only their names, types and shapes.").tag(
-        config=True
-    )
-    blank_secrets = Bool(
-        True, help="Blank keys, tokens and passwords in all that is sent. Off: they are sent as they stand."
+    context_tokens = Int(
+        8192, min=0, help="The most tokens of the notebook that one question carries."
+    ).tag(config=True)
+    share_values = Bool(
+        False,
+        help="Tell the variables' values too, not only their names, types and shapes.",
+    ).tag(config=True)
+    redact_secrets = Bool(
+        True,
+        help=(
+            "Blank keys, tokens and passwords in all that is sent. Off: they are "
+            "sent as they stand."
+        ),
     ).tag(config=True)
     keep_chats = Bool(
-        True, help="Keep a notebook's conversations on this machine's disk, so that they outlive the kernel."
+        True,
+        help=(
+            "Keep a notebook's conversations on this machine's disk, so that they "
+            "outlive the kernel."
+        ),
     ).tag(config=True)
-    system_prompt = Unicode(prompts.SYSTEM, help="What the model is told before every question.").tag(
-        config=True, order=-1
-    )
+    system_prompt = Unicode(
+        prompts.SYSTEM, help="What the model is told before every question."
+    ).tag(config=True, order=-1)
 
     def __init__(
         self,
@@ -103,10 +138,18 @@ class Buddy(Configured):
     ) -> None:
         self.loop = Loop()
         self.tokens: defaultdict[str, Tokens] = defaultdict(Tokens)
-        self.observer = Observer()
+        self.collector = Collector()
         self.watchers: list[Callable[[], None]] = []
-        """Called, on any thread, when the conversation has a new turn, lost one, or is another."""
-        self.chats = Chats(self.loop, self._notebook, lambda: self.keep_chats, display, self._tell_watchers)
+        """Called, on any thread, when the conversation has a new turn, lost one, or is
+        another.
+        """
+        self.history = History(
+            self.loop,
+            self._notebook,
+            lambda: self.keep_chats,
+            display,
+            self._tell_watchers,
+        )
         self.registry = registry or Registry()
         self.display = display
         self._providers: dict[str, Provider] = {}
@@ -147,7 +190,9 @@ class Buddy(Configured):
             return self._providers[name]
 
     def providers_named(self, names: Iterable[str]) -> list[Provider]:
-        """The providers of these names; one that cannot be loaded costs a line, which ``/use`` shows."""
+        """The providers of these names; one that cannot be loaded costs a line, which
+        ``/use`` shows.
+        """
         found = []
         for name in names:
             try:
@@ -163,18 +208,25 @@ class Buddy(Configured):
         return self.ready(self.provider)
 
     def ready(self, name: str) -> Provider:
-        """The provider of this name as the settings and the environment stand now, ready to be asked."""
+        """The provider of this name as the settings and the environment stand now,
+        ready to be asked.
+        """
         provider = self.provider_named(name)
         provider.read_environment()
-        provider.offline, provider.allowed_hosts = self.offline, tuple(self.allowed_hosts)
+        provider.offline, provider.allowed_hosts = (
+            self.offline,
+            tuple(self.allowed_hosts),
+        )
         return provider
 
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
-        """Who shall answer: the provider's name, the provider, and the model as far as the options name one.
+        """Who shall answer: the provider's name, the provider, and the model as far as
+        the options name one.
 
-        ``model`` may be bare, ``provider/model`` or ``provider:model``. Local servers have models that are called
-        ``openai/gpt-oss-20b`` or ``qwen:7b``, so before ``openai/…`` is taken to mean the cloud, the provider in use is
-        asked whether it has a model of that whole name: a prompt must not leave the machine by a mix-up.
+        ``model`` may be bare, ``provider/model`` or ``provider:model``. Local servers
+        have models that are called ``openai/gpt-oss-20b`` or ``qwen:7b``, so before
+        ``openai/…`` is taken to mean the cloud, the provider in use is asked whether it
+        has a model of that whole name: a prompt must not leave the machine by a mix-up.
 
         Raises
         ------
@@ -182,26 +234,45 @@ class Buddy(Configured):
             When the provider or the model cannot be told.
         """
         self.read_environment()
-        name, model = self.registry.name(options.provider or self.provider), options.model
+        name, model = (
+            self.registry.name(options.provider or self.provider),
+            options.model,
+        )
         head, rest = split_model(model)
         there = self.registry.try_name(head) if head and not options.provider else None
-        if there and (there == name or self.ready(there).stays_here() or not await self._offers(name, model, there)):
+        if there and (
+            there == name
+            or self.ready(there).stays_here()
+            or not await self._offers(name, model, there)
+        ):
             name, model = there, rest
         return name, self.ready(name), model
 
     async def _offers(self, name: str, model: str, other: str) -> bool:
         try:
-            return any(offered.name == model for offered in await self.ready(name).models())
+            return any(
+                offered.name == model for offered in await self.ready(name).models()
+            )
         except ProviderError as error:
             raise SettingError(
-                f"{model} may be a model of {name}, which cannot be asked now, or one of {other}. If you mean {other}, "
-                f"switch first (%buddy /use {other}), or name it in the options (-p {other} -m …). ({error})"
+                f"{model} may be a model of {name}, which cannot be asked now, "
+                f"or one of {other}. If you mean {other}, "
+                f"switch first (%buddy /use {other}), or name it in the "
+                f"options (-p {other} -m …). ({error})"
             ) from error
 
-    def ask(self, prompt: str, options: Options | None = None, names: Mapping[str, Any] | None = None) -> Reply:
-        """A reply to a prompt, within the conversation. The request starts when the reply is first looked at.
+    def ask(
+        self,
+        prompt: str,
+        options: Options | None = None,
+        names: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """A reply to a prompt, within the conversation.
 
-        The notebook is looked at now, in the caller's thread: what is sent is what the user saw when asking.
+        The request starts when the reply is first looked at.
+
+        The notebook is looked at now, in the caller's thread: what is sent is what the
+        user saw when asking.
 
         Parameters
         ----------
@@ -210,7 +281,8 @@ class Buddy(Configured):
         options
             What this question sets for itself.
         names
-            The variables that ``{name}`` in the prompt stands for. With it, ``@name`` attaches things, too.
+            The variables that ``{name}`` in the prompt stands for. With it, ``@name``
+            attaches things, too.
 
         Raises
         ------
@@ -222,13 +294,21 @@ class Buddy(Configured):
         options = options or Options()
         question = self._question(prompt, options, names)
         return Reply(
-            question.prompt, lambda reply: self._chunks(question, reply), self.loop, self.display, options.format
+            question.prompt,
+            lambda reply: self._chunks(question, reply),
+            self.loop,
+            self.display,
+            options.format,
         )
 
     def preview(
-        self, prompt: str, options: Options | None = None, names: Mapping[str, Any] | None = None
+        self,
+        prompt: str,
+        options: Options | None = None,
+        names: Mapping[str, Any] | None = None,
     ) -> tuple[Draft, Provider, str]:
-        """What `ask` would send first for this prompt, and what it would leave out; nothing is sent.
+        """What `ask` would send first for this prompt, and what it would leave out;
+        nothing is sent.
 
         The server is asked for its model and its window, where that is not known yet.
 
@@ -245,58 +325,77 @@ class Buddy(Configured):
         question = self._question(prompt, options or Options(), names, empty=True)
         return self.loop.run(self._preview(question))
 
-    def measure(self, prompt: str, names: Mapping[str, Any] | None = None) -> Future[tuple[Draft, Provider, str]]:
-        """What `preview` gives for the settings as they are, but quietly: the server is not asked what it told before.
+    def measure(
+        self, prompt: str, names: Mapping[str, Any] | None = None
+    ) -> Future[tuple[Draft, Provider, str]]:
+        """What `preview` gives for the settings as they are, but quietly: the server is
+        not asked what it told before.
 
-        The notebook is looked at now, in the caller's thread; the future is ready when that much is known.
+        The notebook is looked at now, in the caller's thread; the future is ready when
+        that much is known.
 
         Raises
         ------
         PromptError
             When the prompt names what is not there.
         """
-        return self.loop.submit(self._measured(self._question(prompt, Options(), names, empty=True)))
+        return self.loop.submit(
+            self._measured(self._question(prompt, Options(), names, empty=True))
+        )
 
     def _question(
-        self, prompt: str, options: Options, names: Mapping[str, Any] | None, *, empty: bool = False
+        self,
+        prompt: str,
+        options: Options,
+        names: Mapping[str, Any] | None,
+        *,
+        empty: bool = False,
     ) -> Question:
         if not (prompt.strip() or empty):
-            raise PromptError("There is nothing to ask. Type a question: %buddy why is df empty after the merge?")
+            raise PromptError(
+                "There is nothing to ask. Type a question: %buddy why is df empty after the merge?"
+            )
         mentions = find_mentions(prompt) if names is not None else []
         if names is not None:
             prompt = prompts.interpolate(unescaped(prompt), names)
         sections = sections_of(options.context or self.context)
-        seen = self.observer.look(prompt, sections, mentions, share_values=self.share_values)
+        seen = self.collector.look(
+            prompt, sections, mentions, share_values=self.share_values
+        )
         return Question(prompt, _with_wish(prompt, options.format), options, seen)
 
     @property
     def chat(self) -> Chat:
-        """The conversation that goes on: what the notebook's last one was, until another is chosen or begun."""
-        return self.chats.current
+        """The conversation that goes on: what the notebook's last one was, until
+        another is chosen or begun.
+        """
+        return self.history.current
 
     def reset(self) -> int:
         """Begin a new conversation; gives the number of turns of the old one."""
         turns = len(self.chat.turns)
-        self.chats.new()
+        self.history.new()
         return turns
 
-    def blanked(self, text: str) -> str:
+    def redacted(self, text: str) -> str:
         """The text without the secrets in it, as far as they can be told."""
-        return self.observer.blanked(text)
+        return self.collector.redacted(text)
 
     def _notebook(self) -> Path | None:
-        return self.observer.session.path() if self.observer.session else None
+        return self.collector.session.path() if self.collector.session else None
 
     def _keep(self, chat: Chat, turn: Turn) -> None:
-        self.chats.keep(chat, turn, self.blanked(turn.reply.prompt[:MOST_ASKED]))
+        self.history.keep(chat, turn, self.redacted(turn.reply.prompt[:MOST_ASKED]))
 
     def take_back(self, reply: Reply) -> bool:
-        """Take the last turn out of the conversation, if it is this reply's, and stop it; whether that was so."""
+        """Take the last turn out of the conversation, if it is this reply's, and stop
+        it; whether that was so.
+        """
         turns = self.chat.turns
         if not turns or turns[-1].reply is not reply:
             return False
         reply.close()
-        self.chats.forget(turns.pop())
+        self.history.forget(turns.pop())
         return True
 
     def _tell_watchers(self) -> None:
@@ -304,17 +403,27 @@ class Buddy(Configured):
             watcher()
 
     def needed(self) -> int:
-        """How many tokens the next question takes, about: what was said so far, and the room for an answer."""
+        """How many tokens the next question takes, about: what was said so far, and the
+        room for an answer.
+        """
         system = Message("system", self.system_prompt)
         model = self.chat.turns[-1].reply.model if self.chat.turns else ""
         tokens = self.tokens[model]
-        return tokens.total([system, *conversation(self.chat.turns, self._measure(tokens))]) + ROOM
+        return (
+            tokens.total(
+                [system, *conversation(self.chat.turns, self._measure(tokens))]
+            )
+            + ROOM
+        )
 
     def _measure(self, tokens: Tokens) -> Measure:
-        return self.observer.measure(tokens.count, blank=self.blank_secrets)
+        return self.collector.measure(tokens.count, redact=self.redact_secrets)
 
     def save(self) -> Path:
-        """Save the settings as they are now as the user's defaults; gives the file. Keys are not in it."""
+        """Save the settings as they are now as the user's defaults; gives the file.
+
+        Keys are not in it.
+        """
         state = dict(self._state)
         for owner in (self, *self._providers.values()):
             state[type(owner).__name__] = owner.saved_state()
@@ -323,24 +432,31 @@ class Buddy(Configured):
         return self.saved.path
 
     def warm(self) -> None:
-        """Do ahead what a first question would wait for, such as slow imports; meant for a background thread."""
+        """Do ahead what a first question would wait for, such as slow imports; meant
+        for a background thread.
+        """
         self.registry.discover()
-        self.observer.warm()
-        with suppress(BuddyError):  # the first question will say it
+        self.collector.warm()
+        # the first question will say it
+        with suppress(BuddyError):
             self.current().warm()
 
     def close(self) -> None:
-        """Stop what is asked, give back connections and processes, and end the background loop."""
-        self.chats.stop()
+        """Stop what is asked, give back connections and processes, and end the
+        background loop.
+        """
+        self.history.stop()
         try:
             self.loop.run(self._close_providers())
         finally:
             self.loop.stop()
-            self.chats.close()
+            self.history.close()
 
     async def _close_providers(self) -> None:
         providers = list(self._providers.values())
-        await asyncio.gather(*(provider.close() for provider in providers), return_exceptions=True)
+        await asyncio.gather(
+            *(provider.close() for provider in providers), return_exceptions=True
+        )
 
     async def _chunks(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
         try:
@@ -348,10 +464,12 @@ class Buddy(Configured):
                 async for chunk in chunks:
                     yield chunk
         except Unreachable as error:
-            raise await self.provider_named(reply.provider or self.provider).instead(error) from error.__cause__
+            raise await self.provider_named(reply.provider or self.provider).instead(
+                error
+            ) from error.__cause__
 
     async def _answer(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
-        chat = self.chats.new() if question.options.new else self.chats.current
+        chat = self.history.new() if question.options.new else self.history.current
         turn = Turn(question.text, reply)
         chat.turns.append(turn)
         self._keep(chat, turn)
@@ -359,28 +477,44 @@ class Buddy(Configured):
         earlier = chat.before(reply)
         made = await asked.counted(earlier)
         for attempt in range(ATTEMPTS):
-            turn.message, turn.known, turn.before = made.question, made.news.known, made.before
+            turn.message, turn.known, turn.before = (
+                made.question,
+                made.news.known,
+                made.before,
+            )
             try:
-                async with aclosing(cast(Any, asked.provider.stream(asked.request(made)))) as chunks:
+                async with aclosing(
+                    cast(Any, asked.provider.stream(asked.request(made)))
+                ) as chunks:
                     async for chunk in chunks:
                         yield chunk
-                        if chunk.usage and (note := asked.learn(made, chunk.usage, earlier)):
+                        if chunk.usage and (
+                            note := asked.learn(made, chunk.usage, earlier)
+                        ):
                             yield Chunk(note=note)
                 break
             except PromptTooLong as error:
-                if reply.first is not None or not made.can_shrink or attempt == ATTEMPTS - 1:
+                if (
+                    reply.first is not None
+                    or not made.can_shrink
+                    or attempt == ATTEMPTS - 1
+                ):
                     widening = asked.widening([], error.window)
                     if not widening:
                         raise
-                    raise PromptTooLong(f"{error}.{widening}", tokens=error.tokens, window=error.window) from error
+                    raise PromptTooLong(
+                        f"{error}.{widening}", tokens=error.tokens, window=error.window
+                    ) from error
                 asked.tokens.learn(made.messages, error.tokens)
                 made = asked.smaller(earlier, made, error.window)
-        for note in (*asked.notes(earlier, made), *self.chats.notes()):
+        for note in (*asked.notes(earlier, made), *self.history.notes()):
             yield Chunk(note=note)
 
     async def _preview(self, question: Question) -> tuple[Draft, Provider, str]:
         asked = await self._asked_or_assumed(question)
-        made = await asked.counted([] if question.options.new else self.chat.before(None))
+        made = await asked.counted(
+            [] if question.options.new else self.chat.before(None)
+        )
         return made, asked.provider, asked.model
 
     async def _measured(self, question: Question) -> tuple[Draft, Provider, str]:
@@ -388,21 +522,29 @@ class Buddy(Configured):
         seen = self._seen.get(_place(self.provider, provider))
         if seen is None:
             asked = await self._asked_or_assumed(question)
-            self._seen.setdefault(_place(self.provider, provider), (asked.model, asked.window))
+            self._seen.setdefault(
+                _place(self.provider, provider), (asked.model, asked.window)
+            )
         else:
             asked = self._asking(question, self.provider, provider, *seen)
         return asked.draft(self.chat.before(None)), asked.provider, asked.model
 
     async def _asked_or_assumed(self, question: Question) -> Asked:
-        """As `_asked`; where the server is silent, what would be sent can be told all the same."""
+        """As `_asked`; where the server is silent, what would be sent can be told all
+        the same.
+        """
         try:
             return await self._asked(question)
         except Unreachable:
             name, provider, model = await self.resolve(question.options)
-            return self._asking(question, name, provider, model or provider.model or "its model", None)
+            return self._asking(
+                question, name, provider, model or provider.model or "its model", None
+            )
 
     async def _asked(self, question: Question, reply: Reply | None = None) -> Asked:
-        """Who is asked, and with which window; the reply is told who it is as soon as that is known."""
+        """Who is asked, and with which window; the reply is told who it is as soon as
+        that is known.
+        """
         options = question.options
         name, provider, model = await self.resolve(options)
         if reply is not None:
@@ -422,24 +564,50 @@ class Buddy(Configured):
             )
         return self._asking(question, name, provider, model, window)
 
-    def _asking(self, question: Question, name: str, provider: Provider, model: str, window: int | None) -> Asked:
+    def _asking(
+        self,
+        question: Question,
+        name: str,
+        provider: Provider,
+        model: str,
+        window: int | None,
+    ) -> Asked:
         options, tokens = question.options, self.tokens[model]
         system = self.system_prompt if options.system is None else options.system
-        brief = Brief(question.text, system, question.seen, tokens, self._measure(tokens))
-        temperature = provider.temperature if options.temperature is None else options.temperature
+        brief = Brief(
+            question.text, system, question.seen, tokens, self._measure(tokens)
+        )
+        temperature = (
+            provider.temperature if options.temperature is None else options.temperature
+        )
         max_tokens = options.max_tokens or provider.max_tokens
-        return Asked(name, provider, model, window, brief, self.context_tokens, temperature, max_tokens, options.extra)
+        return Asked(
+            name,
+            provider,
+            model,
+            window,
+            brief,
+            self.context_tokens,
+            temperature,
+            max_tokens,
+            options.extra,
+        )
 
 
 def split_model(text: str) -> tuple[str, str]:
-    """Cut ``provider/model`` or ``provider:model`` at its first mark; a bare name is all model."""
+    """Cut ``provider/model`` or ``provider:model`` at its first mark; a bare name is
+    all model.
+    """
     match = re.match(r"([^/:]+)[/:](.*)", text, re.DOTALL)
     return (match[1], match[2]) if match else ("", text)
 
 
 def _place(name: str, provider: Provider) -> tuple[str, ...]:
     """The settings on which it depends which model answers, and with which window."""
-    return name, *(str(getattr(provider, setting, "")) for setting in ("base_url", "model", "num_ctx"))
+    return name, *(
+        str(getattr(provider, setting, ""))
+        for setting in ("base_url", "model", "num_ctx")
+    )
 
 
 def _with_wish(prompt: str, format: str) -> str:

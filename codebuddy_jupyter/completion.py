@@ -1,7 +1,10 @@
-"""Completion by Tab in what is asked: ``@`` mentions with their paths, and ``/`` commands. Other code is left alone.
+"""Completion by Tab in what is asked:
 
-IPython 7 gives a cell's whole text to nothing that can be registered, so the completer's ``completions`` is shadowed,
-which kernel and terminal both call in every version; where a line does not ask the buddy, its own answer is given.
+``@`` mentions with their paths, and ``/`` commands. Other code is left alone.
+
+IPython 7 gives a cell's whole text to nothing that can be registered, so the
+completer's ``completions`` is shadowed, which kernel and terminal both call in every
+version; where a line does not ask the buddy, its own answer is given.
 """
 
 from __future__ import annotations
@@ -16,9 +19,12 @@ from typing import Any
 
 from .context.attached import mention_of
 
-MOST = 200  # suggestions
-MOST_SCANNED = 5_000  # names of a folder that are looked at
-_MOST_TYPED = 1_000  # characters before the cursor that are looked at
+# suggestions
+MOST = 200
+# names of a folder that are looked at
+MOST_SCANNED = 5_000
+# characters before the cursor that are looked at
+_MOST_TYPED = 1_000
 
 _CELL = re.compile(r"\s*%%buddy(?=\s)")
 _LINE = re.compile(r"\s*(?:[^\W\d][\w.]*\s*=\s*)?%buddy(?=\s)")
@@ -36,7 +42,10 @@ _MENTION = re.compile(
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What IPython takes as a completion: ``text`` for what stands from ``start`` to ``end`` of the cell."""
+    """What IPython takes as a completion:
+
+    ``text`` for what stands from ``start`` to ``end`` of the cell.
+    """
 
     start: int
     end: int
@@ -57,7 +66,8 @@ class Offers:
     names
         Gives the user's variables.
     folder
-        Gives the notebook's folder, from which relative paths start; None for the current one.
+        Gives the notebook's folder, from which relative paths start; None for the
+        current one.
     commands
         The names of the commands, without a slash; looked through again each time.
     """
@@ -68,10 +78,14 @@ class Offers:
     commands: Iterable[str]
 
     def find(self, typed: str) -> tuple[str, list[tuple[str, str]]]:
-        """The word with which a prompt ends so far, and what can stand in its place, each with its kind."""
+        """The word with which a prompt ends so far, and what can stand in its place,
+        each with its kind.
+        """
         if command := _COMMAND.fullmatch(typed):
             word = command["typed"]
-            fitting = (f"/{name}" for name in self.commands if f"/{name}".startswith(word))
+            fitting = (
+                f"/{name}" for name in self.commands if f"/{name}".startswith(word)
+            )
             return word, [(name, "magic") for name in islice(fitting, MOST)]
         mention = _MENTION.search(typed.rpartition("\n")[2])
         if mention is None:
@@ -81,29 +95,52 @@ class Offers:
     def _mentioned(self, mention: re.Match[str]) -> Iterator[tuple[str, str]]:
         if mention["path"] is not None or mention["quoted"] is not None:
             typed = mention["path"] if mention["mark"] is None else mention["quoted"]
-            yield from ((found, "path") for found in _paths(typed, self.folder(), mention["mark"]))
+            yield from (
+                (found, "path")
+                for found in _paths(typed, self.folder(), mention["mark"])
+            )
         elif mention["kind"]:
-            yield from ((found, "cell") for found in self._numbers(mention["kind"], mention["number"]))
+            yield from (
+                (found, "cell")
+                for found in self._numbers(mention["kind"], mention["number"])
+            )
         else:
             special = [("error", "keyword"), ("plot", "keyword"), ("file:", "keyword")]
             known = [*((name, "instance") for name in self.names()), *special]
-            yield from ((f"@{name}", kind) for name, kind in known if name.startswith(mention["name"]))
+            yield from (
+                (f"@{name}", kind)
+                for name, kind in known
+                if name.startswith(mention["name"])
+            )
             for kind in ("In", "Out"):
                 if kind.startswith(mention["name"]):
-                    yield from ((found, "cell") for found in islice(self._numbers(kind, ""), MOST // 10))
+                    yield from (
+                        (found, "cell")
+                        for found in islice(self._numbers(kind, ""), MOST // 10)
+                    )
 
     def _numbers(self, kind: str, typed: str) -> Iterator[str]:
-        """``In[n]`` of the cells that ran, ``Out[n]`` of those that gave a value; the latest first."""
+        """``In[n]`` of the cells that ran, ``Out[n]`` of those that gave a value; the
+        latest first.
+        """
         history = self.shell.history_manager
         inputs: list[str] = history.input_hist_parsed
-        ran = [number for number, code in enumerate(inputs) if code.strip()] if kind == "In" else history.output_hist
+        ran = (
+            [number for number, code in enumerate(inputs) if code.strip()]
+            if kind == "In"
+            else history.output_hist
+        )
         numbers = sorted((one for one in ran if type(one) is int), reverse=True)
-        return (f"@{kind}[{number}]" for number in numbers if str(number).startswith(typed))
+        return (
+            f"@{kind}[{number}]" for number in numbers if str(number).startswith(typed)
+        )
 
 
 @dataclass
 class Completions:
-    """Stands for the completer's own ``completions``, which answers wherever nobody asks the buddy."""
+    """Stands for the completer's own ``completions``, which answers wherever nobody
+    asks the buddy.
+    """
 
     ordinary: Callable[[str, int], Iterator[Any]]
     offers: Offers
@@ -119,7 +156,9 @@ class Completions:
         if begin is None:
             return []
         word, found = self.offers.find(text[max(begin, offset - _MOST_TYPED) : offset])
-        return [Suggestion(offset - len(word), offset, name, kind) for name, kind in found]
+        return [
+            Suggestion(offset - len(word), offset, name, kind) for name, kind in found
+        ]
 
 
 def install(
@@ -129,10 +168,14 @@ def install(
     folder: Callable[[], Path | None],
     commands: Iterable[str],
 ) -> None:
-    """Complete what is asked of the buddy in this shell, with what `Offers` finds; twice is as once."""
+    """Complete what is asked of the buddy in this shell, with what `Offers` finds;
+    twice is as once.
+    """
     uninstall(shell)
     completer = shell.Completer
-    completer.completions = Completions(completer.completions, Offers(shell, names, folder, commands))
+    completer.completions = Completions(
+        completer.completions, Offers(shell, names, folder, commands)
+    )
 
 
 def uninstall(shell: Any) -> None:
@@ -150,16 +193,23 @@ def _prompt_begin(text: str, offset: int) -> int | None:
 
 
 def _paths(typed: str, folder: Path | None, mark: str | None) -> Iterator[str]:
-    """The paths that go on from what was typed, as they are mentioned: quoted where need be, folders with a slash."""
+    """The paths that go on from what was typed, as they are mentioned: quoted where
+    need be, folders with a slash.
+    """
     cut = max(typed.rfind("/"), typed.rfind(os.sep)) + 1
     parent, begin = typed[:cut], typed[cut:]
     try:
         root = Path(os.path.realpath(folder or Path.cwd()))
         place = root / Path(parent).expanduser()
-        if not Path(parent).expanduser().is_absolute() and not Path(os.path.realpath(place)).is_relative_to(root):
-            return  # would be refused
+        if not Path(parent).expanduser().is_absolute() and not Path(
+            os.path.realpath(place)
+        ).is_relative_to(root):
+            # would be refused
+            return
         with os.scandir(place) as entries:
-            found = sorted((entry.name, entry.is_dir()) for entry in islice(entries, MOST_SCANNED))
+            found = sorted(
+                (entry.name, entry.is_dir()) for entry in islice(entries, MOST_SCANNED)
+            )
     except (OSError, RuntimeError, ValueError):
         return
     for name, is_folder in found:

@@ -1,4 +1,6 @@
-"""The tour: in JupyterLab, or run in the terminal with the answers shown as they stream."""
+"""The tour: in JupyterLab, or run in the terminal with the answers shown as they
+stream.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,18 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from .buddy import Buddy
+from .display.screens import GROWING, plain
 from .errors import BuddyError, ProviderError
-from .show import GROWING, plain
 
-CELL_TIME = 600  # seconds that one cell of the tour may take
+# seconds that one cell of the tour may take
+CELL_TIME = 600
 
 
 def run_demo(*, headless: bool) -> int:
     """Run the tour; gives the exit status.
 
-    It asks the local server that the settings name where one answers, else the embedded engine.
+    It asks the local server that the settings name where one answers, else the embedded
+    engine.
     """
     provider, why = choose_provider()
     sys.stdout.write(f"{why}\n\n")
@@ -44,18 +48,27 @@ def choose_provider() -> tuple[str, str]:
         buddy.loop.run(local.models())
     except ProviderError:
         return "Embedded", (
-            f"Nothing answers at {local.where()}, so the tour uses the embedded engine and its demo model. To use a "
+            f"Nothing answers at {local.where()}, so the tour uses the "
+            "embedded engine and its demo model. To use a "
             "server of your own, start it, or set CODEBUDDY_BASE_URL=http://localhost:1234/v1"
         )
     except BuddyError as error:
         return "Embedded", f"The tour uses the embedded engine. ({error})"
     finally:
         buddy.close()
-    return "Local", f"The tour asks the server at {local.where()}. For the demo model: CODEBUDDY_PROVIDER=embedded"
+    return (
+        "Local",
+        (
+            f"The tour asks the server at {local.where()}. For the demo model: "
+            "CODEBUDDY_PROVIDER=embedded"
+        ),
+    )
 
 
 def tour_notebook() -> Path:
-    """The tour: in a checkout where it stands, else a copy in this folder, which is never overwritten."""
+    """The tour: in a checkout where it stands, else a copy in this folder, which is
+    never overwritten.
+    """
     checkout = Path(__file__).parent.parent / "notebooks" / "tour.ipynb"
     if checkout.exists():
         return checkout
@@ -69,19 +82,23 @@ def open_lab(tour: Path, environment: Mapping[str, str]) -> int:
     """Open JupyterLab on the tour, and wait until it is closed."""
     command = [sys.executable, "-m", "jupyterlab", str(tour)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # as root, in a container, Jupyter wants to be told
+        # as root, in a container, Jupyter wants to be told
+        command.append("--allow-root")
     return subprocess.run(command, env=dict(environment), check=False).returncode
 
 
 def run_headless(tour: Path, environment: Mapping[str, str]) -> int:
-    """Execute the tour with the answers streaming to the terminal; leaves ``NAME-executed.ipynb`` in this folder."""
+    """Execute the tour with the answers streaming to the terminal; leaves
+    ``NAME-executed.ipynb`` in this folder.
+    """
     notebook = nbformat.read(tour, as_version=4)  # type: ignore[no-untyped-call]
     left = Path.cwd() / f"{tour.stem}-executed.ipynb"
     client = TourClient(
         notebook,
         timeout=CELL_TIME,
         resources={"metadata": {"path": str(tour.parent)}},
-        extra_arguments=["--log-level=ERROR"],  # the kernel's warnings about itself are no part of the tour
+        # the kernel's warnings about itself are no part of the tour
+        extra_arguments=["--log-level=ERROR"],
     )
     try:
         client.execute(env=dict(environment))
@@ -101,7 +118,9 @@ class TourClient(NotebookClient):
     _shown: Mapping[str, str] = {}
 
     async def async_start_new_kernel_client(self) -> Any:
-        """Start as ever, but say that somebody watches: without that, an answer is shown at its end only."""
+        """Start as ever, but say that somebody watches: without that, an answer is
+        shown at its end only.
+        """
         client = await super().async_start_new_kernel_client()
         client.allow_stdin = True
         return client
@@ -115,7 +134,11 @@ class TourClient(NotebookClient):
             sys.stdout.write(f"\n[{content['execution_count']}] {source}\n\n")
         elif msg["msg_type"] == "clear_output":
             self._shown = {}
-        elif msg["msg_type"] in ("display_data", "update_display_data", "execute_result"):
+        elif msg["msg_type"] in (
+            "display_data",
+            "update_display_data",
+            "execute_result",
+        ):
             self._write(content)
         elif msg["msg_type"] == "stream":
             sys.stdout.write(plain(content["text"]))
@@ -129,7 +152,10 @@ class TourClient(NotebookClient):
         told = content["metadata"].get("codebuddy", {})
         if told.get("waiting"):
             return
-        data, id = content["data"], (content.get("transient") or {}).get("display_id", "")
+        data, id = (
+            content["data"],
+            (content.get("transient") or {}).get("display_id", ""),
+        )
         grows = data["text/plain"] == GROWING
         shown = data["text/markdown"] if grows else data["text/plain"]
         self._shown = {**self._shown, id: shown}

@@ -28,17 +28,23 @@ import traceback
 
 
 class _OneLine(BaseException):
-    """Shows as one line in a notebook and in the IPython terminal; ``%tb`` afterwards shows all, with the cause."""
+    """Shows as one line in a notebook and in the IPython terminal; ``%tb`` afterwards
+    shows all, with the cause.
+    """
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython the lines to show: the message alone while the error is being handled, later (``%tb``) all."""
+        """Give IPython the lines to show: the message alone while the error is being
+        handled, later (``%tb``) all.
+        """
         if sys.exc_info()[1] is self:
             return [f"\x1b[31mbuddy:\x1b[0m {self}"]
         return "".join(traceback.format_exception(self)).splitlines()
 
 
 class BuddyError(_OneLine, Exception):
-    """The base of every error that this package raises on purpose; the cell fails with its message as one line."""
+    """The base of every error that this package raises on purpose; the cell fails with
+    its message as one line.
+    """
 
 
 class PromptError(BuddyError):
@@ -102,7 +108,9 @@ class PromptTooLong(ProviderError):
         How many tokens the model can see, where the server told.
     """
 
-    def __init__(self, message: str, *, tokens: int | None = None, window: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, tokens: int | None = None, window: int | None = None
+    ) -> None:
         super().__init__(message)
         self.tokens = tokens
         self.window = window
@@ -125,7 +133,9 @@ class ServerError(ProviderError):
 
 
 class NoReply(ProviderError):
-    """The server answered, but not with a reply: nothing, a page, a JSON text that is no stream."""
+    """The server answered, but not with a reply: nothing, a page, a JSON text that is
+    no stream.
+    """
 
 
 class CutOff(ProviderError):

@@ -1,6 +1,8 @@
-"""Where keys come from and where they are kept: environment, system keyring, a file for its owner alone.
+"""Where keys come from and where they are kept: environment, system keyring, a file for
+its owner alone.
 
-A key belongs to one host and goes to no other. It is never printed, never in a repr, a log or an error.
+A key belongs to one host and goes to no other. It is never printed, never in a repr, a
+log or an error.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ SERVICE = "codebuddy_jupyter"
 
 
 class Key(str):
-    """A key that does not show itself in a repr: tracebacks with local variables, debuggers and logs print those."""
+    """A key that does not show itself in a repr: tracebacks with local variables,
+    debuggers and logs print those.
+    """
 
     __slots__ = ()
 
@@ -29,19 +33,23 @@ class Key(str):
 
 
 NO_KEY = Key("not-needed")
-"""What a server without keys is sent: in the place of none, openai would send what ``OPENAI_API_KEY`` holds."""
+"""What a server without keys is sent: in the place of none, openai would send what
+``OPENAI_API_KEY`` holds.
+"""
 
 
 class Keys:
     """The keys of this user.
 
-    Who wins: the environment, where the host is the provider's own; then what was stored for this host. The file knows
-    which hosts have a key in the system keyring, so that nobody is asked to unlock a keyring that holds none.
+    Who wins: the environment, where the host is the provider's own; then what was
+    stored for this host. The file knows which hosts have a key in the system keyring,
+    so that nobody is asked to unlock a keyring that holds none.
 
     Parameters
     ----------
     path
-        The file; by default ``codebuddy-keys.json`` in Jupyter's configuration directory.
+        The file; by default ``codebuddy-keys.json`` in Jupyter's configuration
+        directory.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -56,7 +64,9 @@ class Keys:
             self._path = Path(jupyter_config_dir(), "codebuddy-keys.json")
         return self._path
 
-    def find(self, provider: str, variable: str, host: str, own_host: str) -> Key | None:
+    def find(
+        self, provider: str, variable: str, host: str, own_host: str
+    ) -> Key | None:
         """The key for a host, or None.
 
         Parameters
@@ -64,7 +74,8 @@ class Keys:
         provider
             The provider's name, such as ``OpenAI``.
         variable
-            The environment variable that holds the key for ``own_host``; empty: there is none.
+            The environment variable that holds the key for ``own_host``; empty: there
+            is none.
         host
             Where the key shall go: ``name`` or ``name:port``.
         own_host
@@ -80,8 +91,16 @@ class Keys:
         hosts = self._load().get(provider, {})
         if host not in hosts:
             return None
-        value = hosts[host] if isinstance(hosts[host], str) else _from_keyring(provider, host)
-        return checked(value, f"the key stored for {provider} at {host}") if value else None
+        value = (
+            hosts[host]
+            if isinstance(hosts[host], str)
+            else _from_keyring(provider, host)
+        )
+        return (
+            checked(value, f"the key stored for {provider} at {host}")
+            if value
+            else None
+        )
 
     def store(self, provider: str, host: str, key: str) -> str:
         """Keep a key for a host; gives where it went, for a person.
@@ -121,7 +140,9 @@ class Keys:
             return {}
         except (OSError, ValueError, TypeError, AttributeError):
             # Without its cause: the text of a JSON error can hold a piece of the file.
-            raise SettingError(f"The stored keys in {self.path} cannot be read: mend the file, or delete it.") from None
+            raise SettingError(
+                f"The stored keys in {self.path} cannot be read: mend the file, or delete it."
+            ) from None
 
     def _save(self, state: Mapping[str, Mapping[str, str | None]]) -> None:
         write_private(self.path, json.dumps(state, indent=2, sort_keys=True) + "\n")
@@ -133,11 +154,14 @@ def checked(key: str, name: str) -> Key:
     Raises
     ------
     SettingError
-        When it is empty, or holds a blank, a line break, or anything but ASCII; the message does not show it.
+        When it is empty, or holds a blank, a line break, or anything but ASCII; the
+        message does not show it.
     """
     if key.isascii() and key.isprintable() and key and " " not in key:
         return Key(key)
-    raise SettingError(f"{name[0].upper()}{name[1:]} is no key: a key holds no blanks, line breaks or accents.")
+    raise SettingError(
+        f"{name[0].upper()}{name[1:]} is no key: a key holds no blanks, line breaks or accents."
+    )
 
 
 def _real_keyring() -> ModuleType | None:
@@ -172,4 +196,6 @@ def _drop_from_keyring(keyring: Any, provider: str, host: str) -> None:
     try:
         keyring.delete_password(f"{SERVICE} {host}", provider)
     except keyring.errors.KeyringError as error:
-        raise SettingError(f"The system keyring does not let the key for {host} go: {error}") from error
+        raise SettingError(
+            f"The system keyring does not let the key for {host} go: {error}"
+        ) from error

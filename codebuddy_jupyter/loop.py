@@ -1,7 +1,10 @@
-"""One background thread with one event loop, and the sync face of async things. It knows nothing of what runs on it.
+"""One background thread with one event loop, and the sync face of async things.
 
-A kernel's main thread runs the user's cells, so requests live on a loop of their own: an interrupt can cancel them at
-once, and an answer goes on while the main thread is busy.
+It knows nothing of what runs on it.
+
+A kernel's main thread runs the user's cells, so requests live on a loop of their own:
+an interrupt can cancel them at once, and an answer goes on while the main thread is
+busy.
 """
 
 from __future__ import annotations
@@ -17,14 +20,21 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-SLICE = 0.1  # seconds; a bare wait on a lock cannot be interrupted on Windows, so every wait is made of slices
-FAREWELL = 1.0  # seconds that cancelled tasks get to close their sockets when the kernel ends
+# seconds; a bare wait on a lock cannot be interrupted on Windows, so every wait is made
+# of slices
+SLICE = 0.1
+# seconds that cancelled tasks get to close their sockets when the kernel ends
+FAREWELL = 1.0
 
 
 class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
-    """Runs each call in a daemon thread: a name look-up that hangs must not keep the interpreter from exiting."""
+    """Runs each call in a daemon thread: a name look-up that hangs must not keep the
+    interpreter from exiting.
+    """
 
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[T]:
+    def submit(
+        self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
+    ) -> concurrent.futures.Future[T]:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
 
         def work() -> None:
@@ -42,7 +52,9 @@ class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
 
 
 class Loop:
-    """A background event loop: starts with the first task, ends with the kernel, begins anew in a forked child."""
+    """A background event loop: starts with the first task, ends with the kernel, begins
+    anew in a forked child.
+    """
 
     def __init__(self) -> None:
         self._stops = threading.local()
@@ -52,20 +64,26 @@ class Loop:
         atexit.register(_while_alive(self.stop))
 
     def _begin_anew(self) -> None:
-        # A forked child has this object, but neither the thread nor whoever may have held the lock.
+        # A forked child has this object, but neither the thread nor whoever may have
+        # held the lock.
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
     def submit(
-        self, coroutine: Coroutine[Any, Any, T], future: concurrent.futures.Future[T] | None = None
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        future: concurrent.futures.Future[T] | None = None,
     ) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the background loop; cancelling the future cancels the coroutine.
+        """Run a coroutine on the background loop; cancelling the future cancels the
+        coroutine.
 
-        Who can be interrupted hands in the future, so as to have it whenever the interrupt comes.
+        Who can be interrupted hands in the future, so as to have it whenever the
+        interrupt comes.
         """
         future = future or concurrent.futures.Future()
-        with self._lock:  # so that what was submitted before a stop is cancelled by it
+        # so that what was submitted before a stop is cancelled by it
+        with self._lock:
             loop = self._running()
             loop.call_soon_threadsafe(_begin, loop, coroutine, future)
         return future
@@ -84,24 +102,32 @@ class Loop:
             coroutine.close()
             raise RuntimeError("Loop.run was called on the background loop itself")
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        # A bare lock, which the loop only ever releases: an interrupt can leave the future's own lock taken for good.
+        # A bare lock, which the loop only ever releases: an interrupt can leave the
+        # future's own lock taken for good.
         ended = threading.Lock()
         ended.acquire()
         future.add_done_callback(lambda _: ended.release())
-        stop: concurrent.futures.Future[None] | None = getattr(self._stops, "mine", None)
+        stop: concurrent.futures.Future[None] | None = getattr(
+            self._stops, "mine", None
+        )
         if stop is not None:
             stop.add_done_callback(lambda _: future.cancel())
         try:
             self.submit(coroutine, future)
             while not ended.acquire(timeout=SLICE):
                 pass
-        except BaseException:  # an interrupt, too
+        except BaseException:
+            # an interrupt, too
             future.cancel()
             raise
         return future.result()
 
-    def stoppable(self, work: Callable[[], T], stop: concurrent.futures.Future[None]) -> T:
-        """Call something in this thread; once ``stop`` is done, all that it awaits by `run` is cancelled."""
+    def stoppable(
+        self, work: Callable[[], T], stop: concurrent.futures.Future[None]
+    ) -> T:
+        """Call something in this thread; once ``stop`` is done, all that it awaits by
+        `run` is cancelled.
+        """
         self._stops.mine = stop
         try:
             return work()
@@ -109,7 +135,9 @@ class Loop:
             del self._stops.mine
 
     def stop(self) -> None:
-        """Cancel what runs, let it close its sockets, and end the thread; at most two seconds. It may start again."""
+        """Cancel what runs, let it close its sockets, and end the thread; at most two
+        seconds. It may start again.
+        """
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
@@ -125,17 +153,24 @@ class Loop:
         if self._loop is None or self._loop.is_closed():
             loop = asyncio.new_event_loop()
             loop.set_default_executor(_DaemonExecutor())
-            thread = threading.Thread(target=_serve, args=[loop], name="buddy-loop", daemon=True)
+            thread = threading.Thread(
+                target=_serve, args=[loop], name="buddy-loop", daemon=True
+            )
             thread.start()
-            # Last, so that an interrupt on the way leaves no loop behind that nobody serves.
+            # Last, so that an interrupt on the way leaves no loop behind that nobody
+            # serves.
             self._loop, self._thread = loop, thread
         return self._loop
 
 
 def _begin(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], future: concurrent.futures.Future[T]
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Coroutine[Any, Any, T],
+    future: concurrent.futures.Future[T],
 ) -> None:
-    """Start a task whose outcome the future gets, and which is cancelled with it; none, if it is so already."""
+    """Start a task whose outcome the future gets, and which is cancelled with it; none,
+    if it is so already.
+    """
     if future.cancelled():
         future.set_running_or_notify_cancel()
         coroutine.close()
@@ -161,7 +196,9 @@ def _begin(
 
 
 def _while_alive(method: Callable[[], None]) -> Callable[[], None]:
-    """Calls the method of an object that may be gone by then, and does not keep it alive."""
+    """Calls the method of an object that may be gone by then, and does not keep it
+    alive.
+    """
     reference = weakref.WeakMethod(method)
 
     def call() -> None:

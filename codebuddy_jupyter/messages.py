@@ -1,4 +1,7 @@
-"""The values that travel between rooms: messages, requests, and the chunks of a reply. They know no wire format."""
+"""The values that travel between rooms: messages, requests, and the chunks of a reply.
+
+They know no wire format.
+"""
 
 from __future__ import annotations
 
@@ -37,18 +40,23 @@ class Message:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a request cost, in tokens, as the server counted it; None where it did not tell."""
+    """What a request cost, in tokens, as the server counted it; None where it did not
+    tell.
+    """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)  # a reply can have a million of them
+# a reply can have a million of them
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a reply: some text, some reasoning, tool calls, or news about the whole.
+    """A piece of a reply: some text, some reasoning, tool calls, or news about the
+    whole.
 
-    ``tool_calls`` come whole. ``finish`` is the server's ``finish_reason``. ``note`` is a line for the user about how
-    the request was made, such as a field that the server did not take.
+    ``tool_calls`` come whole. ``finish`` is the server's ``finish_reason``. ``note`` is
+    a line for the user about how the request was made, such as a field that the server
+    did not take.
     """
 
     text: str = ""
@@ -63,8 +71,9 @@ class Chunk:
 class Request:
     """What a provider is asked for.
 
-    ``temperature`` and ``max_tokens`` (tokens of the reply) are None where the server's own default shall hold;
-    ``extra`` holds any other field of the request, by its wire name.
+    ``temperature`` and ``max_tokens`` (tokens of the reply) are None where the server's
+    own default shall hold; ``extra`` holds any other field of the request, by its wire
+    name.
     """
 
     messages: tuple[Message, ...]
@@ -78,8 +87,9 @@ class Request:
 class Model:
     """A model that a server offers. What it did not tell is None.
 
-    ``window`` is how many tokens it can see as it is loaded, ``max_window`` the most that it could; ``size`` is bytes.
-    ``abilities`` are of ``chat``, ``tools``, ``images``, ``reasoning``, ``embeddings``; none where it does not tell.
+    ``window`` is how many tokens it can see as it is loaded, ``max_window`` the most
+    that it could; ``size`` is bytes. ``abilities`` are of ``chat``, ``tools``,
+    ``images``, ``reasoning``, ``embeddings``; none where it does not tell.
     """
 
     name: str

@@ -1,6 +1,8 @@
-"""Settings: traits that know where each value came from, and the file that keeps what was saved.
+"""Settings: traits that know where each value came from, and the file that keeps what
+was saved.
 
-Who wins: this kernel (``%config``, ``/use``, the panel) > environment > ``ipython_config.py`` > saved > default.
+Who wins: this kernel (``%config``, ``/use``, the panel) > environment >
+``ipython_config.py`` > saved > default.
 """
 
 from __future__ import annotations
@@ -31,22 +33,34 @@ DEFAULT, SAVED, FILE, ENVIRONMENT, KERNEL = (
 class Configured(Configurable):
     """A Configurable that remembers where each of its settings came from.
 
-    ``%config`` is taken as a change in this kernel: only what it names is set, a bad value is refused with the reason,
-    and the old one stays (traitlets' own way would load all earlier configuration again over later changes).
+    ``%config`` is taken as a change in this kernel: only what it names is set, a bad
+    value is refused with the reason, and the old one stays (traitlets' own way would
+    load all earlier configuration again over later changes).
     """
 
     environment: ClassVar[Mapping[str, str]] = {}
     """Trait name to the environment variable that sets it."""
 
-    def __init__(self, *, saved: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, saved: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         self.origins: dict[str, str] = {}
         self.problems: list[str] = []
         self._below_environment: dict[str, tuple[Any, str]] = {}
         super().__init__(**kwargs)
         self.observe(self._note_change)
-        self._take({name: value for name, value in (saved or {}).items() if self.origin(name) != FILE}, SAVED)
+        self._take(
+            {
+                name: value
+                for name, value in (saved or {}).items()
+                if self.origin(name) != FILE
+            },
+            SAVED,
+        )
 
-    def _load_config(self, cfg: Config, section_names: Any = None, traits: Any = None) -> None:
+    def _load_config(
+        self, cfg: Config, section_names: Any = None, traits: Any = None
+    ) -> None:
         self._take(self._find_my_config(cfg), FILE)
 
     def _take(self, values: Mapping[str, Any], origin: str) -> None:
@@ -85,7 +99,8 @@ class Configured(Configurable):
             with self.hold_trait_notifications():
                 for name, value in values.items():
                     setattr(self, name, _plain(value, self, name))
-                # Before anybody is told: who looks at the environment then must not take the change back.
+                # Before anybody is told: who looks at the environment then must not
+                # take the change back.
                 self.origins.update(dict.fromkeys(values, KERNEL))
         except TraitError:
             self.origins = before
@@ -107,41 +122,54 @@ class Configured(Configurable):
             value = os.environ.get(variable, "")
             if value and self.origin(name) != KERNEL:
                 if not self.origin(name).startswith(ENVIRONMENT):
-                    self._below_environment[name] = (getattr(self, name), self.origin(name))
+                    self._below_environment[name] = (
+                        getattr(self, name),
+                        self.origin(name),
+                    )
                 self._set(name, value, f"{ENVIRONMENT} {variable}")
             elif not value and self.origin(name).startswith(ENVIRONMENT):
                 self._set(name, *self._below_environment.pop(name))
 
     def saved_state(self) -> dict[str, Any]:
-        """What is worth saving: the settings that differ from their defaults, without those that hold secrets."""
+        """What is worth saving: the settings that differ from their defaults, without
+        those that hold secrets.
+        """
         return {
             name: getattr(self, name)
             for name, trait in self.traits(config=True).items()
-            if getattr(self, name) != trait.default() and not trait.metadata.get("secret")
+            if getattr(self, name) != trait.default()
+            and not trait.metadata.get("secret")
         }
 
     def _set(self, name: str, value: Any, origin: str) -> None:
         try:
             setattr(self, name, _plain(value, self, name))
         except TraitError as error:
-            raise SettingError(f"{type(self).__name__}.{name} from {origin}: {error}") from error
+            raise SettingError(
+                f"{type(self).__name__}.{name} from {origin}: {error}"
+            ) from error
         self.origins[name] = origin
 
     def _note_change(self, change: Mapping[str, Any]) -> None:
         self.origins[change["name"]] = KERNEL
 
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.traits(config=True), n=1, cutoff=0.5)
+        near = difflib.get_close_matches(
+            name, self.traits(config=True), n=1, cutoff=0.5
+        )
         hint = f"; did you mean {near[0]}?" if near else ""
         return f"{type(self).__name__} has no setting {name!r}{hint}"
 
 
 def _plain(value: Any, owner: HasTraits, name: str) -> Any:
-    """Text from a command line or the environment becomes what the trait holds; all else stays."""
+    """Text from a command line or the environment becomes what the trait holds; all
+    else stays.
+    """
     trait = owner.traits()[name]
     if isinstance(value, DeferredConfig):
         return value.get_value(trait)
-    # A text is taken as it is: traitlets' own reading would strip quotes and expand a ~ at its beginning.
+    # A text is taken as it is: traitlets' own reading would strip quotes and expand a ~
+    # at its beginning.
     if isinstance(value, str) and not isinstance(trait, Unicode):
         try:
             return trait.from_string(value)
@@ -151,7 +179,9 @@ def _plain(value: Any, owner: HasTraits, name: str) -> Any:
 
 
 class SavedSettings:
-    """The file ``codebuddy.json``: ``{class name: {trait: value}}``, readable by its owner alone. It holds no keys.
+    """The file ``codebuddy.json``:
+
+    ``{class name: {trait: value}}``, readable by its owner alone. It holds no keys.
 
     Parameters
     ----------
@@ -163,17 +193,27 @@ class SavedSettings:
         self.path = path
 
     def load(self) -> tuple[dict[str, dict[str, Any]], str]:
-        """Read the file: its settings, and a line for the user where it could not be read."""
+        """Read the file: its settings, and a line for the user where it could not be
+        read.
+        """
         try:
             state = json.loads(self.path.read_text(encoding="utf-8"))
             return {str(k): dict(v) for k, v in state.items()}, ""
         except FileNotFoundError:
             return {}, ""
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            return {}, f"The saved settings in {self.path} could not be read ({error}); they are left aside."
+            return (
+                {},
+                (
+                    f"The saved settings in {self.path} could not be read "
+                    f"({error}); they are left aside."
+                ),
+            )
 
     def save(self, state: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the file in one step: who reads it meanwhile sees the old or the new, never a half."""
+        """Write the file in one step: who reads it meanwhile sees the old or the new,
+        never a half.
+        """
         write_private(self.path, json.dumps(state, indent=2, sort_keys=True) + "\n")
 
 
@@ -187,13 +227,17 @@ def write_private(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mkstemp makes it 0600
+        # mkstemp makes it 0600
+        handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
             os.replace(name, path)
-        except BaseException:  # an interrupt, too, must leave no half of a file
+        except BaseException:
+            # an interrupt, too, must leave no half of a file
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise SettingError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise SettingError(
+            f"{path} cannot be written: {error.strerror or error}"
+        ) from error

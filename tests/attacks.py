@@ -1,6 +1,8 @@
-"""Markdown that tries to run script or to fetch something, and Markdown that is innocent although it looks alike.
+"""Markdown that tries to run script or to fetch something, and Markdown that is
+innocent although it looks alike.
 
-In an attack, ``RUN`` stands for a call that reports that script ran, ``URL`` for an address that reports a fetch.
+In an attack, ``RUN`` stands for a call that reports that script ran, ``URL`` for an
+address that reports a fetch.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ ATTACKS: dict[str, str] = {
     "video with onerror": "<video src=x onerror=RUN></video>",
     "audio with onerror": "<audio><source src=x onerror=RUN></audio>",
     "input with autofocus": "<input autofocus onfocus=RUN>",
-    "animation": "<style>@keyframes a{}</style><b style='animation-name:a' onanimationstart=RUN>x</b>",
+    "animation": (
+        "<style>@keyframes a{}</style><b style='animation-name:a' "
+        "onanimationstart=RUN>x</b>"
+    ),
     "style sheet": '<link rel=stylesheet href="URL">',
     "style with an address": '<style>body{--a:1} .jp-RenderedMarkdown{background:url("URL")}</style>',
     "style attribute": '<div style="background:url(URL)">x</div>',
@@ -35,7 +40,10 @@ ATTACKS: dict[str, str] = {
     "form": '<form action="javascript:RUN"><button autofocus onfocus=RUN>x</button></form>',
     "base": '<base href="URL/"><img src="x">',
     "refresh": '<meta http-equiv="refresh" content="0;url=javascript:RUN">',
-    "maths markup": "<math><mtext><table><mglyph><style><img src=x onerror=RUN></style></mglyph></table></math>",
+    "maths markup": (
+        "<math><mtext><table><mglyph><style><img src=x "
+        "onerror=RUN></style></mglyph></table></math>"
+    ),
     "template in noscript": '<noscript><p title="</noscript><img src=x onerror=RUN>"></noscript>',
     "comment that ends early": "<!--><img src=x onerror=RUN>-->",
     "comment": "<!-- --!><img src=x onerror=RUN> -->",
@@ -79,7 +87,10 @@ ATTACKS: dict[str, str] = {
     # Maths that is lifted out
     "maths across code": "$a `$ <img src=x onerror=RUN>`",
     "maths across code spans": "a $x ` b $ <img src=x onerror=RUN> `",
-    "maths takes a fence": f"- a $x\n  {TICKS}\n  $\n  {TICKS}\n\n  {TICKS}\n  <img src=x onerror=RUN>\n  {TICKS}",
+    "maths takes a fence": (
+        f"- a $x\n  {TICKS}\n  $\n  {TICKS}\n\n  {TICKS}\n"
+        f"  <img src=x onerror=RUN>\n  {TICKS}"
+    ),
     "environment takes a fence": (
         f"\\begin{{a}}\n{TICKS}\n\\end{{a}}\n{TICKS}\n\n{TICKS}\n<img src=x onerror=RUN>\n{TICKS}"
     ),
@@ -129,10 +140,16 @@ ATTACKS: dict[str, str] = {
     "image of data with script": "![x](data:image/svg+xml,<svg onload=RUN>)",
     "image in a table": "| a |\n|---|\n| ![x](URL) |",
     # Diagrams
-    "diagram with an image": f'{TICKS}mermaid\nflowchart TD\nA@{{ img: "URL", label: "x", h: 60 }}\n{TICKS}',
-    "diagram with HTML": f"{TICKS}mermaid\nflowchart TD\nA[\"<img src='URL' onerror='RUN'>\"]\n{TICKS}",
+    "diagram with an image": (
+        f'{TICKS}mermaid\nflowchart TD\nA@{{ img: "URL", label: "x", h: 60 }}\n{TICKS}'
+    ),
+    "diagram with HTML": (
+        f"{TICKS}mermaid\nflowchart TD\nA[\"<img src='URL' onerror='RUN'>\"]\n{TICKS}"
+    ),
     "diagram with a style": (
-        f'{TICKS}mermaid\n%%{{init: {{"themeCSS": "* {{background: url(URL)}}"}}}}%%\nflowchart TD\nA --> B\n{TICKS}'
+        f"{TICKS}mermaid\n"
+        f'%%{{init: {{"themeCSS": "* {{background: url(URL)}}"}}}}%%\n'
+        f"flowchart TD\nA --> B\n{TICKS}"
     ),
     # Odd characters
     "zero byte in a tag": "<im\0g src=x onerror=RUN><img src=x onerror=RUN>",
@@ -157,19 +174,40 @@ INNOCENTS: dict[str, str] = {
     "code with maths": "The shell says `$HOME`.",
     "code in many places": "`<a>`, `<b>` and (`<c>`): **`<d>`**\n- `<e>`",
     "two backticks": "``a ` b``",
-    "fence of HTML": f'{TICKS}html\n<div onclick="x()">\n  <img src="http://example.com/x.png">\n</div>\n{TICKS}\n',
-    "fence of Python": f"{TICKS}python\nfor x in y[1:]:\n    print(x[0](1) < 2, '![x](y)')\n{TICKS}\n",
-    "fence of C++": f"Like so:\n\n{TICKS}c++\n#include <vector>\nstd::vector<int> v;\n{TICKS}\n\nThat is `v`.\n",
-    "fence of the shell": f'{TICKS}bash\necho "$HOME" <file && curl "https://example.com/$ID"\n{TICKS}\n',
-    "fence of JSX": f"{TICKS}jsx\nconst x = <p>{{`${{a}}`}}</p>;\n{TICKS}\n\nThen\n\n{TICKS}js\n`${{b}}`\n{TICKS}\n",
-    "fence of Markdown": f"{TICKS}`markdown\n{TICKS}html\n<b>\n{TICKS}\n[a]: javascript:x\n{TICKS}`\n",
+    "fence of HTML": (
+        f'{TICKS}html\n<div onclick="x()">\n'
+        f'  <img src="http://example.com/x.png">\n</div>\n{TICKS}\n'
+    ),
+    "fence of Python": (
+        f"{TICKS}python\nfor x in y[1:]:\n    print(x[0](1) < 2, '![x](y)')\n{TICKS}\n"
+    ),
+    "fence of C++": (
+        f"Like so:\n\n{TICKS}c++\n#include <vector>\nstd::vector<int> v;\n{TICKS}\n"
+        "\nThat is `v`.\n"
+    ),
+    "fence of the shell": (
+        f'{TICKS}bash\necho "$HOME" <file && curl "https://example.com/$ID"\n{TICKS}\n'
+    ),
+    "fence of JSX": (
+        f"{TICKS}jsx\nconst x = <p>{{`${{a}}`}}</p>;\n{TICKS}\n\nThen\n\n"
+        f"{TICKS}js\n`${{b}}`\n{TICKS}\n"
+    ),
+    "fence of Markdown": (
+        f"{TICKS}`markdown\n{TICKS}html\n<b>\n{TICKS}\n[a]: javascript:x\n{TICKS}`\n"
+    ),
     "fence of Rust": f"{TICKS}rust\nlet v: Vec<u8> = vec![0](1);\n{TICKS}\n",
     "fence of tildes": "~~~html\n<b>\n~~~\n",
-    "fence in a list": f"1. Do this:\n\n   {TICKS}html\n   <div>\n\n   </div>\n   {TICKS}\n\n2. Then that.\n",
+    "fence in a list": (
+        f"1. Do this:\n\n   {TICKS}html\n   <div>\n\n   </div>\n   {TICKS}\n\n"
+        "2. Then that.\n"
+    ),
     "fence in a list of dashes": f"- Do this:\n  {TICKS}html\n  <div>\n  {TICKS}\n- Then that.\n",
     "fence in a quote": f"> Look:\n>\n> {TICKS}html\n> <div>\n>\n> </div>\n> {TICKS}\n",
     "fence without a language": f"{TICKS}\n<b>\n{TICKS}",
-    "fence of TeX": f"{TICKS}latex\n\\begin{{align}}\n\\href{{x}}{{y}} a &< b\n\\end{{align}}\n{TICKS}\n",
+    "fence of TeX": (
+        f"{TICKS}latex\n\\begin{{align}}\n\\href{{x}}{{y}} a &< b\n\\end{{align}}\n"
+        f"{TICKS}\n"
+    ),
     "indented code": "Code:\n\n    x = 1\n    y < 2\n",
     "table": "| a | b |\n|:--|--:|\n| `x` | 1 < 2 |\n",
     "maths": "The sum $a_1 + b^2 < c$ and $$\\int_0^1 f(x)\\,dx$$ too.",

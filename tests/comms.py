@@ -1,4 +1,6 @@
-"""A page without a browser: it shows the panel of a real kernel, and speaks to it by comm messages as front ends do."""
+"""A page without a browser: it shows the panel of a real kernel, and speaks to it by
+comm messages as front ends do.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,12 @@ from typing import Any
 from tests.kernels import SECONDS, Kernel
 
 PANEL = "%buddy /panel"
-Told = Mapping[str, Any]
+CommandOutput = Mapping[str, Any]
 
 
 class PageKernel(Kernel):
-    """A kernel and the page that shows its widgets; it speaks over the main shell until it has made a subshell.
+    """A kernel and the page that shows its widgets; it speaks over the main shell until
+    it has made a subshell.
 
     Parameters
     ----------
@@ -24,7 +27,7 @@ class PageKernel(Kernel):
     def __init__(self, python: Path, home: Path, **environment: str) -> None:
         super().__init__(python, home, **environment)
         self.parts: dict[str, str] = {}
-        self.heard: list[Told] = []
+        self.heard: list[CommandOutput] = []
         self.subshell: str | None = None
 
     def open_panel(self) -> None:
@@ -34,12 +37,20 @@ class PageKernel(Kernel):
         self.hear("all")
 
     def open_subshell(self) -> None:
-        """Have a subshell made, and speak over it from now on, as JupyterLab does for widgets."""
-        self.client.control_channel.send(self.client.session.msg("create_subshell_request"))
-        self.subshell = self.client.get_control_msg(timeout=SECONDS)["content"]["subshell_id"]
+        """Have a subshell made, and speak over it from now on, as JupyterLab does for
+        widgets.
+        """
+        self.client.control_channel.send(
+            self.client.session.msg("create_subshell_request")
+        )
+        self.subshell = self.client.get_control_msg(timeout=SECONDS)["content"][
+            "subshell_id"
+        ]
 
     def say(self, part: str, kind: str, **content: Any) -> None:
-        """Send a message to the newest open ``chat`` or ``provider``, and go on at once."""
+        """Send a message to the newest open ``chat`` or ``provider``, and go on at
+        once.
+        """
         comm = [comm for comm, name in self.parts.items() if name == part][-1]
         data = {"method": "custom", "content": {"type": kind, **content}}
         message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
@@ -50,16 +61,20 @@ class PageKernel(Kernel):
         """Ask as somebody who presses Send."""
         self.say("chat", "ask", ask=f"page:{text}", text=text, **more)
 
-    def told(self, kind: str) -> list[Told]:
-        """The messages of a kind that the panel has sent since `forget`, as far as they are read."""
+    def told(self, kind: str) -> list[CommandOutput]:
+        """The messages of a kind that the panel has sent since `forget`, as far as they
+        are read.
+        """
         return [message for message in self.heard if message.get("type") == kind]
 
-    def hear(self, kind: str, found: Callable[[Told], bool] = lambda message: True) -> Told:
+    def hear(
+        self, kind: str, found: Callable[[CommandOutput], bool] = lambda message: True
+    ) -> CommandOutput:
         """Wait for a message of a kind."""
         self._receive(lambda: any(map(found, self.told(kind))), SECONDS)
         return next(filter(found, self.told(kind)))
 
-    def hear_end(self) -> Told:
+    def hear_end(self) -> CommandOutput:
         """Wait until an answer has ended, and give the message that says so."""
         return self.hear("answer", lambda message: bool(message.get("done")))
 
@@ -75,5 +90,7 @@ class PageKernel(Kernel):
                 self.parts[content["comm_id"]] = part
         elif raw["msg_type"] == "comm_close":
             self.parts.pop(content["comm_id"], None)
-        elif raw["msg_type"] == "comm_msg" and content["data"].get("method") == "custom":
+        elif (
+            raw["msg_type"] == "comm_msg" and content["data"].get("method") == "custom"
+        ):
             self.heard.append(content["data"]["content"])

@@ -1,4 +1,6 @@
-"""What every test stands on: a clean environment, empty directories of its own, and no way beyond loopback."""
+"""What every test stands on: a clean environment, empty directories of its own, and no
+way beyond loopback.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +21,26 @@ from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.keys import Keys
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.fakes import FakeProvider, buddy_with_fakes, fake_of
 from tests.scripted_server import ScriptedServer
 
 # No test is timed, and none leaves anything in the source tree.
 hypothesis.settings.register_profile(
-    "buddy", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "buddy",
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("buddy")
 
-# A shell that runs the tests in the background has the interrupt ignored, here and in every process that a test starts.
+# A shell that runs the tests in the background has the interrupt ignored, here and in
+# every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-SPOILERS = re.compile(r"CODEBUDDY_.*|OPENAI_.*|.*_API_KEY|.*_PROXY|(OLLAMA|LMSTUDIO)_HOST", re.IGNORECASE)
+SPOILERS = re.compile(
+    r"CODEBUDDY_.*|OPENAI_.*|.*_API_KEY|.*_PROXY|(OLLAMA|LMSTUDIO)_HOST", re.IGNORECASE
+)
 FOLDERS = (
     "HOME",
     "USERPROFILE",
@@ -51,7 +59,10 @@ FOLDERS = (
 
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the next test has its home. A numbered ``mktemp`` would look at those of all the thousands before it."""
+    """Where the next test has its home.
+
+    A numbered ``mktemp`` would look at those of all the thousands before it.
+    """
     parent = tmp_path_factory.mktemp("homes")
     return (parent / str(number) for number in itertools.count())
 
@@ -76,8 +87,14 @@ class BeyondLoopback(AssertionError):
 
 @pytest.fixture(autouse=True, scope="session")
 def loopback_only() -> Iterator[None]:
-    """Let no socket of this process connect beyond loopback, and no name be looked up elsewhere."""
-    connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+    """Let no socket of this process connect beyond loopback, and no name be looked up
+    elsewhere.
+    """
+    connect, connect_ex, look_up = (
+        socket.socket.connect,
+        socket.socket.connect_ex,
+        socket.getaddrinfo,
+    )
 
     def checked_connect(self: socket.socket, address: Any) -> None:
         _check(self, address)
@@ -90,7 +107,9 @@ def loopback_only() -> Iterator[None]:
     def checked_look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
         if name and name != "localhost" and not _is_address(name):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known (tests look no name up)")
+            raise socket.gaierror(
+                socket.EAI_NONAME, "Name or service not known (tests look no name up)"
+            )
         return look_up(host, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patched:
@@ -104,7 +123,10 @@ def _check(connecting: socket.socket, address: Any) -> None:
     if connecting.family not in (socket.AF_INET, socket.AF_INET6):
         return
     host = str(address[0]).split("%")[0]
-    if not (host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)):
+    if not (
+        host == "localhost"
+        or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+    ):
         raise BeyondLoopback(f"A test tried to connect to {address}")
 
 
@@ -120,7 +142,9 @@ def _is_address(host: str) -> bool:
 def shell() -> Iterator[InteractiveShell]:
     """An IPython shell in this process, as ``get_ipython()`` finds it."""
     InteractiveShell.clear_instance()
-    yield InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    yield InteractiveShell.instance(
+        config=Config({"HistoryManager": {"enabled": False}})
+    )
     InteractiveShell.clear_instance()
 
 
@@ -147,7 +171,9 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def provider(server: ScriptedServer, tmp_path: Path) -> LocalProvider:
-    """A local provider that asks ``server``, and keeps its keys in a file of this test's own."""
+    """A local provider that asks ``server``, and keeps its keys in a file of this
+    test's own.
+    """
     provider = LocalProvider(base_url=server.url)
     provider.keys = Keys(tmp_path / "keys.json")
     return provider

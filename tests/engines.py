@@ -11,17 +11,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from codebuddy_jupyter.providers.engine import Engine, Order, start_engine
-from codebuddy_jupyter.providers.recital import Answer, write_recital
+from codebuddy_jupyter.providers.embedded.engine import Engine, Order, start_engine
+from codebuddy_jupyter.providers.embedded.recital import Answer, write_recital
 
-PATIENCE = 20.0  # seconds that anything here may take on a busy machine
+# seconds that anything here may take on a busy machine
+PATIENCE = 20.0
 
 
 @contextmanager
 def engine_with(
-    folder: Path, answers: Sequence[Answer], *, n_ctx: int = 8192, window: int = 0, layers: int = 1
+    folder: Path,
+    answers: Sequence[Answer],
+    *,
+    n_ctx: int = 8192,
+    window: int = 0,
+    layers: int = 1,
 ) -> Iterator[Engine]:
-    """An engine that recites the answers, for as long as the block runs; ``window`` 0: all of ``n_ctx``."""
+    """An engine that recites the answers, for as long as the block runs; ``window`` 0:
+    all of ``n_ctx``.
+    """
     file = folder / "recital.gguf"
     write_recital(file, answers, n_ctx=n_ctx, layers=layers)
     engine = asyncio.run(start_engine(Order(file, "recital", window, threads=1)))
@@ -33,10 +41,13 @@ def engine_with(
 
 def fetch(engine: Engine, path: str, body: Any = None, **headers: str) -> Any:
     """The JSON that an engine has at a path."""
-    request = urllib.request.Request(engine.url + path, method="GET" if body is None else "POST")
+    request = urllib.request.Request(
+        engine.url + path, method="GET" if body is None else "POST"
+    )
     request.data = None if body is None else json.dumps(body).encode()
     for name, value in (
-        {"Authorization": f"Bearer {engine.key}", "Content-Type": "application/json"} | headers
+        {"Authorization": f"Bearer {engine.key}", "Content-Type": "application/json"}
+        | headers
     ).items():
         request.add_header(name, value)
     with urllib.request.urlopen(request, timeout=PATIENCE) as response:
@@ -46,7 +57,9 @@ def fetch(engine: Engine, path: str, body: Any = None, **headers: str) -> Any:
 def answer(engine: Engine, question: str, **body: Any) -> dict[str, Any]:
     """The message with which an engine answers a question."""
     body |= {"messages": [{"role": "user", "content": question}]}
-    message: dict[str, Any] = fetch(engine, "/v1/chat/completions", body)["choices"][0]["message"]
+    message: dict[str, Any] = fetch(engine, "/v1/chat/completions", body)["choices"][0][
+        "message"
+    ]
     return message
 
 

@@ -1,4 +1,6 @@
-"""Questions as users ask them about the notebooks beside this file, and what a colleague must see to answer each."""
+"""Questions as users ask them about the notebooks beside this file, and what a
+colleague must see to answer each.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ EARLIER: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a notebook, with the facts (regular expressions) that an answer rests on."""
+    """A question about a notebook, with the facts (regular expressions) that an answer
+    rests on.
+    """
 
     notebook: str
     text: str
@@ -53,17 +57,25 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "sales_merge": {
         "why is df empty after the merge?": (
             *code('orders_clean.merge(clients, on="client_id", how="inner")'),
-            r"\b10\d\d\d\s+\d\d?\b",  # an order with its client's id, which is a plain number there
+            # an order with its client's id, which is a plain number there
+            r"\b10\d\d\d\s+\d\d?\b",
             r"\bC-00\d\d\b",
             r"\bdf\b.*\b0 rows",
         ),
-        "does amount include the VAT?": code("**gross** amounts", 'kept["amount"] / (1 + VAT)'),
+        "does amount include the VAT?": code(
+            "**gross** amounts", 'kept["amount"] / (1 + VAT)'
+        ),
         "what does clean() return?": code(
-            'frame[frame["status"] != "cancelled"].copy()', 'kept["amount_net"] =', 'kept["month"] =', "return kept"
+            'frame[frame["status"] != "cancelled"].copy()',
+            'kept["amount_net"] =',
+            'kept["month"] =',
+            "return kept",
         ),
         "which rate do we take off for VAT?": code("VAT = 0.19"),
         "plot the net revenue per month": (
-            *code('monthly = orders_clean.groupby("month")["amount_net"].agg(["sum", "count"])'),
+            *code(
+                'monthly = orders_clean.groupby("month")["amount_net"].agg(["sum", "count"])'
+            ),
             r"monthly\b.*DataFrame",
             r"\bsum\W+float64",
             r"(?i)period",
@@ -71,9 +83,14 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     # pandas and matplotlib; more than 50 cells
     "energy_series": {
-        "what is ALPHA, and where is it used?": code("ALPHA = 2.5", "penalty = ALPHA * np.eye(A.shape[1])"),
+        "what is ALPHA, and where is it used?": code(
+            "ALPHA = 2.5", "penalty = ALPHA * np.eye(A.shape[1])"
+        ),
         "why does load_kw still have missing values after interpolate?": (
-            *code('outage = slice("2025-06-14", "2025-06-17")', 'readings["load_kw"].interpolate(limit=4)'),
+            *code(
+                'outage = slice("2025-06-14", "2025-06-17")',
+                'readings["load_kw"].interpolate(limit=4)',
+            ),
             r"\b188\b",
         ),
         "which columns does X have, in which order?": (
@@ -81,7 +98,9 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             r"lag_day\W+float64\W+lag_week\W+float64\W+temp\W+float64",
             r"\bX\b.*12,?342\W+7\b",
         ),
-        "when was the highest load of the year?": code("2025-12-25 18:30", 'readings["load_kw"].idxmax()'),
+        "when was the highest load of the year?": code(
+            "2025-12-25 18:30", 'readings["load_kw"].idxmax()'
+        ),
         "does the forecast reach the transformer's rating?": (
             *code("RATING_KW = 315", "margin = RATING_KW - forecast.max()"),
             r"\b8\.2\b",
@@ -90,31 +109,48 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     # scikit-learn; the last cell failed
     "churn_classifier": {
         "why does fit fail?": (
-            *code("Input X contains NaN", "simple.fit(X_train, y_train)", '("numbers", StandardScaler(), NUMERIC)'),
+            *code(
+                "Input X contains NaN",
+                "simple.fit(X_train, y_train)",
+                '("numbers", StandardScaler(), NUMERIC)',
+            ),
             r"age\W+60|60, replace=False\), \"age\"\] = np\.nan",
         ),
         "what did I set max_depth to?": code("max_depth=6"),
         "which threshold is the cheapest, and what does a voucher cost?": (
-            *code("VOUCHER, LOSS = 15, 180", "best_threshold = min(costs, key=costs.get)"),
+            *code(
+                "VOUCHER, LOSS = 15, 180", "best_threshold = min(costs, key=costs.get)"
+            ),
             r"float64\(0\.\d+\)",
         ),
-        "which feature matters most to the forest?": (r"numbers__visits_90d\s+0\.4\d+",),
-        "how many members leave, and is the split stratified?": (r"0\.248", *code("stratify=y")),
+        "which feature matters most to the forest?": (
+            r"numbers__visits_90d\s+0\.4\d+",
+        ),
+        "how many members leave, and is the split stratified?": (
+            r"0\.248",
+            *code("stratify=y"),
+        ),
     },
     # polars; cells ran out of order, one was changed since, one was never run
     "web_logs": {
         "with which SLOW_MS was slow computed?": code(
-            "SLOW_MS = 500", "SLOW_MS = 800", 'after.filter(pl.col("took_ms") > SLOW_MS)'
+            "SLOW_MS = 500",
+            "SLOW_MS = 800",
+            'after.filter(pl.col("took_ms") > SLOW_MS)',
         ),
         "which type does took_ms have?": (r"took_ms\W+Int32",),
-        "why is budget not defined?": (*code('budget = {"availability": 0.995'), r"not run"),
+        "why is budget not defined?": (
+            *code('budget = {"availability": 0.995'),
+            r"not run",
+        ),
         "which page got slower after the release?": (
             r"/api/stock\W+385\W+307",
             r"/api/items\W+595\W+97",
             *code("RELEASE = dt.datetime(2026, 3, 9, 11, 0)"),
         ),
         "what does percentiles() give back?": code(
-            'pl.col("took_ms").quantile(0.99).alias("p99")', '.sort("p95", descending=True)'
+            'pl.col("took_ms").quantile(0.99).alias("p99")',
+            '.sort("p95", descending=True)',
         ),
     },
     # DuckDB
@@ -129,17 +165,26 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             r"\"qty\" not found",
             r"quantity",
         ),
-        "how much do we lose in the next two days?": (r"330574\.2", *code("soon = expiring(2)")),
+        "how much do we lose in the next two days?": (
+            r"330574\.2",
+            *code("soon = expiring(2)"),
+        ),
         "why is the reorder list empty?": (
             *code("MIN_DAYS_COVER = 5", "WHERE held / per_day <"),
             r"reorder\b.*\b0 rows",
         ),
-        "how many days of safety does expiring() take?": code("SAFETY_DAYS = 3", "[SAFETY_DAYS, days]"),
+        "how many days of safety does expiring() take?": code(
+            "SAFETY_DAYS = 3", "[SAFETY_DAYS, days]"
+        ),
     },
     # numpy; the last cell failed
     "epidemic_simulation": {
         "why does the last cell fail?": (
-            *code("size 300 is different from 192", "absent[:, outbreak] @ np.ones(RUNS)", "RUNS = 300"),
+            *code(
+                "size 300 is different from 192",
+                "absent[:, outbreak] @ np.ones(RUNS)",
+                "RUNS = 300",
+            ),
             r"absent\b.*121\W+300",
         ),
         "what shape does simulate() give?": (
@@ -147,23 +192,44 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             r"\(121, 300, 4\)",
         ),
         "how is r0 computed, and what is it for flu?": (
-            *code("return self.beta * self.infectious_days", "infectious_days: float = 5.0"),
+            *code(
+                "return self.beta * self.infectious_days",
+                "infectious_days: float = 5.0",
+            ),
             r"\b2\.1\b",
         ),
-        "does it help to split the classes?": (*code("CONTACT_SPLIT = 0.55"), r"0\.2166", r"float64\(0\.64\)"),
-        "on which day is the peak?": (*code("peak_day = normal[:, :, 2].argmax(axis=0)"), r"float64\(60\.0\)"),
+        "does it help to split the classes?": (
+            *code("CONTACT_SPLIT = 0.55"),
+            r"0\.2166",
+            r"float64\(0\.64\)",
+        ),
+        "on which day is the peak?": (
+            *code("peak_day = normal[:, :, 2].argmax(axis=0)"),
+            r"float64\(60\.0\)",
+        ),
     },
     # Text with the standard library; large outputs; the last cell failed
     "reviews_text": {
-        "why is share('Kiro watch', 'battery') zero?": code('"power": r"charg|battery"', "complaints[product][box]"),
+        "why is share('Kiro watch', 'battery') zero?": code(
+            '"power": r"charg|battery"', "complaints[product][box]"
+        ),
         "where does the ZeroDivisionError come from?": code(
-            'share("Nemo fan", "noise")', "/ len(by_product[product])", "by_product = defaultdict(list)"
+            'share("Nemo fan", "noise")',
+            "/ len(by_product[product])",
+            "by_product = defaultdict(list)",
         ),
-        "which stop words are left out?": code('STOPWORDS = frozenset("a after and as at easily'),
+        "which stop words are left out?": code(
+            'STOPWORDS = frozenset("a after and as at easily'
+        ),
         "which fields does a review have?": (
-            r"product\W+str\W+stars\W+str\W+text\W+str|'product': 'Veda speaker',\s+'stars': '1',\s+'text'",
+            (
+                r"product\W+str\W+stars\W+str\W+text\W+str|'product': 'Veda "
+                r"speaker',\s+'stars': '1',\s+'text'"
+            ),
         ),
-        "which complaint is the most frequent, about which product?": (r"\('Lumo lamp', 'broken'\), 38\.1",),
+        "which complaint is the most frequent, about which product?": (
+            r"\('Lumo lamp', 'broken'\), 38\.1",
+        ),
     },
     # matplotlib
     "quarterly_report": {
@@ -173,10 +239,16 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             r"quarter\W+int32",
         ),
         "why do the cargo bikes earn so little in March?": code(
-            'rentals["day"].between("2026-03-10", "2026-03-24")', 'rentals.loc[repair, ["rides", "income"]] = 0'
+            'rentals["day"].between("2026-03-10", "2026-03-24")',
+            'rentals.loc[repair, ["rides", "income"]] = 0',
         ),
-        "what are the house rules for charts?": code("House rules: no red, width 16 cm"),
-        "how many more rides does a degree bring?": (*code('np.polyfit(both["temp"], both["rides"], 1)'), r"4\.75"),
+        "what are the house rules for charts?": code(
+            "House rules: no red, width 16 cm"
+        ),
+        "how many more rides does a degree bring?": (
+            *code('np.polyfit(both["temp"], both["rides"], 1)'),
+            r"4\.75",
+        ),
         "where is fig2 made, and how high does its axis go?": code(
             "fig2, ax = plt.subplots(figsize=(WIDTH, 7 * CM))", "ax.set_ylim(0, 8000)"
         ),
@@ -184,5 +256,7 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 QUESTIONS = tuple(
-    Question(notebook, text, facts) for notebook, asked in _ASKED.items() for text, facts in asked.items()
+    Question(notebook, text, facts)
+    for notebook, asked in _ASKED.items()
+    for text, facts in asked.items()
 )

@@ -1,4 +1,6 @@
-"""Providers that answer as their script says, above the wire, and a Buddy that asks them."""
+"""Providers that answer as their script says, above the wire, and a Buddy that asks
+them.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +18,26 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.messages import Chunk, Model, Request
 from codebuddy_jupyter.providers.base import Provider
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.registry import GROUP, Registry
 
 Step = str | Chunk | float | BaseException
 """A text, a chunk, seconds to wait, or an error to raise."""
 
-FOREVER = 3600.0  # seconds
+# seconds
+FOREVER = 3600.0
 ANSWER: Sequence[Step] = ("An ", "answer.", Chunk(finish="stop"))
 
 
 class FakeProvider(Provider):
-    """Answers each question with the next of ``replies``, and remembers what it was asked."""
+    """Answers each question with the next of ``replies``, and remembers what it was
+    asked.
+    """
 
-    environment: ClassVar = {"base_url": "CODEBUDDY_BASE_URL", "model": "CODEBUDDY_MODEL"}
+    environment: ClassVar = {
+        "base_url": "CODEBUDDY_BASE_URL",
+        "model": "CODEBUDDY_MODEL",
+    }
 
     model = Unicode("fake-1").tag(config=True)
     base_url = Unicode("http://localhost:1").tag(config=True)
@@ -49,7 +57,9 @@ class FakeProvider(Provider):
         super().__init__(**kwargs)
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Give what the script says; ``asked`` and ``ended`` tell when that began and was over."""
+        """Give what the script says; ``asked`` and ``ended`` tell when that began and
+        was over.
+        """
         self.requests.append(request)
         self.offline_then.append(self.offline)
         self.asked.set()
@@ -74,7 +84,9 @@ class FakeProvider(Provider):
         """The window that the script says."""
         return self.size
 
-    async def prepare(self, model: str, progress: Callable[[str, int, int], None]) -> None:
+    async def prepare(
+        self, model: str, progress: Callable[[str, int, int], None]
+    ) -> None:
         """Remember for which model."""
         self.prepared.append(model)
         progress("making ready", 1, 1)
@@ -119,8 +131,12 @@ FAKES = {"Local": "FakeProvider", "OpenAI": "FakeCloud", "Qwen": "FakeQwen"}
 
 
 def buddy_with_fakes(settings: Path, **kwargs: Any) -> Buddy:
-    """A Buddy whose providers are fakes, with its saved settings in the file ``settings``."""
-    registry = Registry([EntryPoint(name, f"tests.fakes:{kind}", GROUP) for name, kind in FAKES.items()])
+    """A Buddy whose providers are fakes, with its saved settings in the file
+    ``settings``.
+    """
+    registry = Registry(
+        [EntryPoint(name, f"tests.fakes:{kind}", GROUP) for name, kind in FAKES.items()]
+    )
     return Buddy(settings_path=settings, registry=registry, **kwargs)
 
 

@@ -1,4 +1,5 @@
-"""What servers do wrong: each fault with the line that the user must see, and the text that must be kept.
+"""What servers do wrong: each fault with the line that the user must see, and the text
+that must be kept.
 
 ``WAIT`` and ``PAUSE`` are the timeouts, in seconds, under which they are to be tried.
 """
@@ -10,10 +11,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.scripted_server import DONE, Answer, as_json, delta, event, hang, plain, stream, usage
+from tests.scripted_server import (
+    DONE,
+    Answer,
+    as_json,
+    delta,
+    event,
+    hang,
+    plain,
+    stream,
+    usage,
+)
 
-WAIT = 2.0  # seconds to the first token
-PAUSE = 1.0  # seconds from one token to the next
+# seconds to the first token
+WAIT = 2.0
+# seconds from one token to the next
+PAUSE = 1.0
 
 WINDOW = "The prompt is too long for llama3"
 CUT = "The reply was cut off"
@@ -23,7 +36,9 @@ WORDS = "out of luck today"
 
 @dataclass(frozen=True)
 class Fault:
-    """What a server does, what the user must read in the line of the error, and what must be kept of the text."""
+    """What a server does, what the user must read in the line of the error, and what
+    must be kept of the text.
+    """
 
     answer: Answer
     says: tuple[str, ...]
@@ -50,33 +65,78 @@ PAGE = f"<!DOCTYPE html><html><head><title>{WORDS}</title></head><body><h1>nginx
 BODIES: dict[str, tuple[str, str]] = {
     "an object": (json.dumps(ERROR), "application/json"),
     "a text in JSON": (json.dumps({"error": WORDS}), "application/json"),
-    "JSON in a string": (json.dumps({"error": {"message": json.dumps(ERROR)}}), "application/json"),
+    "JSON in a string": (
+        json.dumps({"error": {"message": json.dumps(ERROR)}}),
+        "application/json",
+    ),
     "a detail": (json.dumps({"detail": WORDS}), "application/json"),
-    "a list of details": (json.dumps({"detail": [{"loc": ["body"], "msg": WORDS}]}), "application/json"),
-    "fields at the top": (json.dumps({"object": "error", "message": WORDS, "code": 7}), "application/json"),
+    "a list of details": (
+        json.dumps({"detail": [{"loc": ["body"], "msg": WORDS}]}),
+        "application/json",
+    ),
+    "fields at the top": (
+        json.dumps({"object": "error", "message": WORDS, "code": 7}),
+        "application/json",
+    ),
     "text": (WORDS, "text/plain"),
     "a page": (PAGE, "text/html"),
 }
 
 
 def errors_by_status() -> Iterator[tuple[str, Fault]]:
-    """Each form of an error under each status that servers use; the queue that is full and the dead runner too."""
+    """Each form of an error under each status that servers use; the queue that is full
+    and the dead runner too.
+    """
     for status in (400, 403, 422, 500, 502, 504):
         for name, (body, kind) in BODIES.items():
-            yield f"{status}, {name}", fault(plain(body, kind, status), f"({status})", WORDS)
+            yield (
+                f"{status}, {name}",
+                fault(plain(body, kind, status), f"({status})", WORDS),
+            )
     for name, (body, kind) in list(BODIES.items())[:2]:
-        yield f"401, {name}", fault(plain(body, kind, 401), "wants a key", WORDS, "codebuddy key Local")
+        yield (
+            f"401, {name}",
+            fault(plain(body, kind, 401), "wants a key", WORDS, "codebuddy key Local"),
+        )
         yield f"404, {name}", fault(plain(body, kind, 404), "(404)", WORDS, "base_url")
-        yield f"429, {name}", fault(plain(body, kind, 429), "(429)", WORDS, "wait a little")
+        yield (
+            f"429, {name}",
+            fault(plain(body, kind, 429), "(429)", WORDS, "wait a little"),
+        )
     nothing = plain("", status=500)
     yield "500, nothing", fault(nothing, "(500): without a word")
-    dead = as_json({"error": {"message": "llama runner process has terminated: exit status 2"}}, 500)
-    yield "dead runner", fault(dead, "llama runner process has terminated: exit status 2")
-    full = as_json({"error": {"message": "server busy, please try again. maximum pending requests exceeded"}}, 503)
+    dead = as_json(
+        {"error": {"message": "llama runner process has terminated: exit status 2"}},
+        500,
+    )
+    yield (
+        "dead runner",
+        fault(dead, "llama runner process has terminated: exit status 2"),
+    )
+    full = as_json(
+        {
+            "error": {
+                "message": "server busy, please try again. maximum pending requests exceeded"
+            }
+        },
+        503,
+    )
     yield "queue full", fault(full, "(503)", "maximum pending requests exceeded")
     later = as_json(ERROR, 429, **{"Retry-After": "3600"})
-    yield "429, come back in an hour", fault(later, "(429)", WORDS, "wait 3,600 s and ask again")
-    loading = as_json({"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}, 503)
+    yield (
+        "429, come back in an hour",
+        fault(later, "(429)", WORDS, "wait 3,600 s and ask again"),
+    )
+    loading = as_json(
+        {
+            "error": {
+                "code": 503,
+                "message": "Loading model",
+                "type": "unavailable_error",
+            }
+        },
+        503,
+    )
     yield "loading for ever", fault(loading, "(503)", "Loading model")
 
 
@@ -85,9 +145,15 @@ def redirects() -> Iterator[tuple[str, Fault]]:
     for status in (301, 302, 307, 308):
         to = "http://127.0.0.1:9/v1/chat/completions"
         line = '%config LocalProvider.base_url = "http://127.0.0.1:9/v1"'
-        yield f"{status}", fault(plain("", status=status, Location=to), "redirects to", line)
+        yield (
+            f"{status}",
+            fault(plain("", status=status, Location=to), "redirects to", line),
+        )
     yield "301 to nowhere", fault(plain("", status=301, Location=":::"), "127.0.0.1")
-    yield "302 to a login page", fault(plain("", status=302, Location="/login?next=%2F"), "redirects to /login")
+    yield (
+        "302 to a login page",
+        fault(plain("", status=302, Location="/login?next=%2F"), "redirects to /login"),
+    )
 
 
 LLAMA_CPP = {
@@ -95,11 +161,18 @@ LLAMA_CPP = {
     "type": "exceed_context_size_error",
     "n_prompt_tokens": 9020,
     "n_ctx": 8192,
-    "message": "request (9020 tokens) exceeds the available context size (8192 tokens), try increasing it",
+    "message": (
+        "request (9020 tokens) exceeds the available context size (8192 tokens), "
+        "try increasing it"
+    ),
 }
-VLLM = "This model's maximum context length is 8192 tokens. However, you requested 9020 tokens (in the messages)."
+VLLM = (
+    "This model's maximum context length is 8192 tokens. However, you requested "
+    "9020 tokens (in the messages)."
+)
 LM_STUDIO = (
-    "Trying to keep the first 9020 tokens when context the overflows. However, the model is loaded with context "
+    "Trying to keep the first 9020 tokens when context the overflows. However, "
+    "the model is loaded with context "
     "length of only 8192 tokens, which is not enough."
 )
 
@@ -107,14 +180,25 @@ LM_STUDIO = (
 def overflows() -> Iterator[tuple[str, Fault]]:
     """The prompt is too long, as each server says it."""
     size = "9,020 tokens for a window of 8,192"
-    lm_studio = Answer(pieces=[(0.0, f"event: error\ndata: {json.dumps({'error': LM_STUDIO})}\n\n".encode())])
+    lm_studio = Answer(
+        pieces=[
+            (
+                0.0,
+                f"event: error\ndata: {json.dumps({'error': LM_STUDIO})}\n\n".encode(),
+            )
+        ]
+    )
     for name, answer in {
         "llama.cpp": as_json({"error": LLAMA_CPP}, 400),
         "llama.cpp, in the stream": stream({"error": LLAMA_CPP}, done=False),
-        "Ollama": as_json({"error": {"message": json.dumps({"error": LLAMA_CPP})}}, 400),
+        "Ollama": as_json(
+            {"error": {"message": json.dumps({"error": LLAMA_CPP})}}, 400
+        ),
         "LM Studio": as_json({"error": LM_STUDIO}, 400),
         "LM Studio, in the stream": lm_studio,
-        "vLLM": as_json({"error": {"message": VLLM, "type": "BadRequestError", "code": 400}}, 400),
+        "vLLM": as_json(
+            {"error": {"message": VLLM, "type": "BadRequestError", "code": 400}}, 400
+        ),
         "vLLM, older": as_json({"object": "error", "message": VLLM, "code": 400}, 400),
     }.items():
         yield name, fault(answer, WINDOW, size)
@@ -136,11 +220,25 @@ def in_the_stream() -> Iterator[tuple[str, Fault]]:
         "a list": event([WORDS]),
     }
     for name, rest in forms.items():
-        yield name, fault(after("Half of ", rest), "answered with an error", WORDS, text="Half of")
-        yield f"{name}, at once", fault(Answer(pieces=[(0.0, rest)]), "answered with an error", WORDS)
-        yield f"{name}, then dropped", fault(after("Half of ", rest, end="drop"), WORDS, text="Half of")
+        yield (
+            name,
+            fault(
+                after("Half of ", rest), "answered with an error", WORDS, text="Half of"
+            ),
+        )
+        yield (
+            f"{name}, at once",
+            fault(Answer(pieces=[(0.0, rest)]), "answered with an error", WORDS),
+        )
+        yield (
+            f"{name}, then dropped",
+            fault(after("Half of ", rest, end="drop"), WORDS, text="Half of"),
+        )
     finish = after("Half of ", event(delta(finish="error")))
-    yield "a reason to finish, as KoboldCpp", fault(finish, "it broke off with an error", text="Half of")
+    yield (
+        "a reason to finish, as KoboldCpp",
+        fault(finish, "it broke off with an error", text="Half of"),
+    )
     ndjson = after("Half of ", json.dumps({"error": WORDS}).encode() + b"\n")
     yield "a line of JSON, as Ollama", fault(ndjson, CUT, WORDS, text="Half of")
 
@@ -153,28 +251,83 @@ def no_streams() -> Iterator[tuple[str, Fault]]:
     no_reply = "answered 200, but not with a reply"
     for name, (body, kind) in BODIES.items():
         yield name, fault(plain(body, kind), no_reply, WORDS, "base_url")
-    yield "LM Studio's wrong path", fault(as_json({"error": UNEXPECTED}), no_reply, UNEXPECTED)
+    yield (
+        "LM Studio's wrong path",
+        fault(as_json({"error": UNEXPECTED}), no_reply, UNEXPECTED),
+    )
     yield "nothing", fault(plain(""), no_reply, "nothing came")
     yield "nothing, as a stream", fault(stream(done=False), no_reply, "nothing came")
     yield "[DONE] alone", fault(stream(), no_reply, "nothing came")
-    yield "comments alone", fault(Answer(pieces=[(0.0, b": ping\n\n: ping\n\n")]), no_reply, "nothing came")
-    yield "a role alone", fault(stream(delta(role="assistant", content=None)), no_reply, "nothing came")
+    yield (
+        "comments alone",
+        fault(
+            Answer(pieces=[(0.0, b": ping\n\n: ping\n\n")]), no_reply, "nothing came"
+        ),
+    )
+    yield (
+        "a role alone",
+        fault(stream(delta(role="assistant", content=None)), no_reply, "nothing came"),
+    )
     yield "usage alone", fault(stream(usage(7, 0)), no_reply)
-    yield "the page of another server", fault(plain("Ollama is running"), no_reply, "Ollama is running")
+    yield (
+        "the page of another server",
+        fault(plain("Ollama is running"), no_reply, "Ollama is running"),
+    )
     yield "bytes", fault(Answer(pieces=[(0.0, bytes(range(256)))]), no_reply)
     yield "a number", fault(as_json(42), no_reply)
     yield "an empty list", fault(as_json([]), no_reply)
 
 
 def conversations() -> dict[str, list[bytes]]:
-    """The events of a good reply, as different servers write them; each has a text that is not ASCII."""
+    """The events of a good reply, as different servers write them; each has a text that
+    is not ASCII.
+    """
     first, last = {"role": "assistant", "content": None}, delta(finish="stop")
     return {
-        "llama.cpp": [event(one) for one in (delta(**first), delta("Grüße "), delta("日本 "), delta("🙂"), last)],
-        "Ollama": [event(one) for one in (delta("Grüße ", role="assistant"), delta("日本 🙂"), last, usage(7, 3))],
-        "gpt-oss": [event(one) for one in (delta("", reasoning="Grüße?"), delta("Grüße "), delta("日本 🙂"), last)],
-        "a think tag": [event(one) for one in (delta("<thi"), delta("nk>so</think>"), delta("Grüße 日本 🙂"), last)],
-        "CRLF": [b": ping\r\n\r\n", *(event(one).replace(b"\n", b"\r\n") for one in (delta("Grüße 日本 🙂"), last))],
+        "llama.cpp": [
+            event(one)
+            for one in (
+                delta(**first),
+                delta("Grüße "),
+                delta("日本 "),
+                delta("🙂"),
+                last,
+            )
+        ],
+        "Ollama": [
+            event(one)
+            for one in (
+                delta("Grüße ", role="assistant"),
+                delta("日本 🙂"),
+                last,
+                usage(7, 3),
+            )
+        ],
+        "gpt-oss": [
+            event(one)
+            for one in (
+                delta("", reasoning="Grüße?"),
+                delta("Grüße "),
+                delta("日本 🙂"),
+                last,
+            )
+        ],
+        "a think tag": [
+            event(one)
+            for one in (
+                delta("<thi"),
+                delta("nk>so</think>"),
+                delta("Grüße 日本 🙂"),
+                last,
+            )
+        ],
+        "CRLF": [
+            b": ping\r\n\r\n",
+            *(
+                event(one).replace(b"\n", b"\r\n")
+                for one in (delta("Grüße 日本 🙂"), last)
+            ),
+        ],
     }
 
 
@@ -187,18 +340,33 @@ ENDINGS: dict[str, dict[str, Any]] = {
 
 
 def cuts() -> Iterator[tuple[str, Fault]]:
-    """Good replies that are cut at several bytes: inside each event's name, JSON, characters, and between events."""
+    """Good replies that are cut at several bytes: inside each event's name, JSON,
+    characters, and between events.
+    """
     for number, (name, events) in enumerate(conversations().items()):
         body, end = b"".join(events), b"".join(events).index(b'"finish_reason": "stop"')
-        places = sorted({1, 4, *(end * part // 7 for part in range(1, 7)), body.index("ü".encode()) + 1, end})
+        places = sorted(
+            {
+                1,
+                4,
+                *(end * part // 7 for part in range(1, 7)),
+                body.index("ü".encode()) + 1,
+                end,
+            }
+        )
         for turn, place in enumerate(places):
             ending = list(ENDINGS)[(number + turn) % len(ENDINGS)]
             answer = Answer(pieces=[(0.0, body[:place])], **ENDINGS[ending])
-            yield f"{name} at byte {place}, {ending}", fault(answer, text=_settled(events, place))
+            yield (
+                f"{name} at byte {place}, {ending}",
+                fault(answer, text=_settled(events, place)),
+            )
 
 
 def _settled(events: list[bytes], place: int) -> str:
-    """The text that is surely there when the body is cut at a byte: that of the events before it."""
+    """The text that is surely there when the body is cut at a byte: that of the events
+    before it.
+    """
     text, seen = "", 0
     for data in events:
         seen += len(data)
@@ -218,43 +386,80 @@ def not_http() -> Iterator[tuple[str, Fault]]:
     yield "closed in the headers", fault(raw(head), closed)
     yield "another protocol", fault(raw(b"SSH-2.0-OpenSSH_9.6\r\n"), closed)
     yield "an endless header", fault(raw(head + b"X: " + b"x" * 200_000), closed)
-    yield "a length that is none", fault(raw(head + b"Content-Length: many\r\n\r\n"), closed)
+    yield (
+        "a length that is none",
+        fault(raw(head + b"Content-Length: many\r\n\r\n"), closed),
+    )
     chunked = head + b"Transfer-Encoding: chunked\r\n\r\n"
     yield "a chunk that is none", fault(raw(chunked, b"zz\r\n"), CUT)
     part = event(delta("Half of "))
     framed = b"%x\r\n%b\r\n" % (len(part), part)
-    yield "a chunk that is none, later", fault(raw(chunked + framed, b"zz\r\n"), CUT, text="Half of")
+    yield (
+        "a chunk that is none, later",
+        fault(raw(chunked + framed, b"zz\r\n"), CUT, text="Half of"),
+    )
     gzip = head + b"Content-Encoding: gzip\r\n\r\n" + part
     yield "gzip that is none", fault(raw(gzip), CUT)
 
 
 def waits() -> Iterator[tuple[str, Fault]]:
     """Servers that keep one waiting."""
-    silent, longer = f"silent for {WAIT:g} s", f"%config LocalProvider.first_token_timeout = {2 * WAIT:g}"
+    silent, longer = (
+        f"silent for {WAIT:g} s",
+        f"%config LocalProvider.first_token_timeout = {2 * WAIT:g}",
+    )
     head = [bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 200]
     pings = [(0.2, b": ping\n\n")] * 100
     part = event(delta("Half of "))
-    fell = (f"fell silent in its reply for {PAUSE:g} s", f"%config LocalProvider.next_token_timeout = {2 * PAUSE:g}")
+    fell = (
+        f"fell silent in its reply for {PAUSE:g} s",
+        f"%config LocalProvider.next_token_timeout = {2 * PAUSE:g}",
+    )
     yield "no headers", fault(hang(), silent, longer)
     yield "headers that trickle", fault(raw(*head, pause=0.1), silent, longer)
     yield "headers and no more", fault(Answer(end="hang"), silent, longer)
-    yield "a role and no more", fault(stream(delta(role="assistant"), done=False, end="hang"), silent, longer)
+    yield (
+        "a role and no more",
+        fault(stream(delta(role="assistant"), done=False, end="hang"), silent, longer),
+    )
     yield "comments and no more", fault(Answer(pieces=pings), silent, longer)
-    yield "an answer that stops", fault(Answer(pieces=[(0.0, part)], end="hang"), *fell, text="Half of")
-    yield "an answer, then comments", fault(Answer(pieces=[(0.0, part), *pings]), *fell, text="Half of")
+    yield (
+        "an answer that stops",
+        fault(Answer(pieces=[(0.0, part)], end="hang"), *fell, text="Half of"),
+    )
+    yield (
+        "an answer, then comments",
+        fault(Answer(pieces=[(0.0, part), *pings]), *fell, text="Half of"),
+    )
     yield (
         "an answer, then trickled bytes",
-        fault(Answer(pieces=[(0.0, part), *((0.2, bytes([byte])) for byte in part)]), *fell, text="Half of"),
+        fault(
+            Answer(pieces=[(0.0, part), *((0.2, bytes([byte])) for byte in part)]),
+            *fell,
+            text="Half of",
+        ),
     )
 
 
 def floods() -> Iterator[tuple[str, Fault]]:
     """Servers that send more than can be an answer."""
     million = b"x" * (1 << 20)
-    line = [(0.0, b'data: {"choices":[{"delta":{"content":"'), *((0.0, million) for _ in range(100))]
+    line = [
+        (0.0, b'data: {"choices":[{"delta":{"content":"'),
+        *((0.0, million) for _ in range(100)),
+    ]
     yield "a line of 100 MB", fault(Answer(pieces=line), "one event of more than 8 MiB")
-    yield "an error of 100 MB", fault(Answer(status=500, pieces=[(0.0, million)] * 100), "(500)", "xxxx")
-    yield "a page of 100 MB", fault(Answer(pieces=[(0.0, (b"x" * 999 + b"\n") * 1000)] * 100), "sent more than 64 MiB")
+    yield (
+        "an error of 100 MB",
+        fault(Answer(status=500, pieces=[(0.0, million)] * 100), "(500)", "xxxx"),
+    )
+    yield (
+        "a page of 100 MB",
+        fault(
+            Answer(pieces=[(0.0, (b"x" * 999 + b"\n") * 1000)] * 100),
+            "sent more than 64 MiB",
+        ),
+    )
 
 
 GROUPS = {
@@ -268,7 +473,9 @@ GROUPS = {
     "wait": waits,
     "flood": floods,
 }
-FAULTS: dict[str, Fault] = {f"{group}: {name}": one for group, cases in GROUPS.items() for name, one in cases()}
+FAULTS: dict[str, Fault] = {
+    f"{group}: {name}": one for group, cases in GROUPS.items() for name, one in cases()
+}
 """All of them, by name."""
 
 GOOD = Answer(pieces=[(0.0, event(delta("Well again.", finish="stop")) + DONE)])

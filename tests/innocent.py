@@ -1,6 +1,8 @@
-"""About a megabyte of ordinary notebook text without a secret: the same on every machine and at every run.
+"""About a megabyte of ordinary notebook text without a secret: the same on every
+machine and at every run.
 
-Some is written by hand, line by line what a careless rule would blank; the rest is made from templates by a seeded lot.
+Some is written by hand, line by line what a careless rule would blank; the rest is made
+from templates by a seeded lot.
 """
 
 from __future__ import annotations
@@ -165,15 +167,27 @@ _SENTENCES = (
     "We first join the orders with the customers, then look at what is missing after the merge.",
     "The key of the dictionary is the token, its value how often the token was seen.",
     "As the password field shows, a secret is only as good as the habits of those who keep it.",
-    "Learning rate and batch size were tuned together; see the table below for the best of 240 runs.",
-    "Note: authentication tokens expire after an hour, so that the last cell may need to be run again.",
+    (
+        "Learning rate and batch size were tuned together; see the table below for "
+        "the best of 240 runs."
+    ),
+    (
+        "Note: authentication tokens expire after an hour, so that the last cell "
+        "may need to be run again."
+    ),
     "Is the difference significant? With p = 0.0312 and n = 1,284 we would say so, but barely.",
     "Nach dem Zusammenführen fehlen 312 Zeilen; der Schlüssel der Tabelle ist nicht eindeutig.",
     "Das Passwort wird hier nicht gespeichert, sondern beim Start abgefragt (siehe Abschnitt 2.3).",
     "Die Spalte „token_count“ enthält die Anzahl der Wörter je Absatz, nicht die der Zeichen.",
-    "Après la jointure, la colonne « prix » contient des valeurs manquantes : il faut les remplacer.",
+    (
+        "Après la jointure, la colonne « prix » contient des valeurs manquantes : "
+        "il faut les remplacer."
+    ),
     "Le mot de passe est demandé à l'utilisateur ; la clé reste dans le coffre de l'équipe.",
-    "On voit bien que le modèle apprend vite, puis que l'erreur de validation remonte après 12 époques.",
+    (
+        "On voit bien que le modèle apprend vite, puis que l'erreur de validation "
+        "remonte après 12 époques."
+    ),
     "La contraseña no aparece en el cuaderno: se lee de una variable de entorno al empezar.",
     "Los datos de 2023 tienen 18.204 filas y 14 columnas, de las cuales tres son claves.",
     "A senha fica no cofre; o código abaixo só lê o nome da variável e nunca o seu valor.",
@@ -183,27 +197,74 @@ _SENTENCES = (
     "После объединения таблиц пропало 312 строк: ключ не уникален.",
     "合并之后有些行丢失了。因为主键不唯一。令牌的数量见下表。",
     "Chìa khóa của bảng là cột id; mật khẩu không nằm trong sổ này.",
-    "TODO list for the review: (1) rename `key` to `sort_key`; (2) drop `token`; (3) document `auth=None`.",
-    "Bearer bonds, basic income, digest tables and cookie recipes are all in the corpus, about 4 kB each.",
+    (
+        "TODO list for the review: (1) rename `key` to `sort_key`; (2) drop "
+        "`token`; (3) document `auth=None`."
+    ),
+    (
+        "Bearer bonds, basic income, digest tables and cookie recipes are all in "
+        "the corpus, about 4 kB each."
+    ),
 )
 _NAMES = (
-    *("df", "sales", "orders", "customers", "model", "scaler", "token", "tokens", "tokenizer", "key", "keys", "x", "y"),
-    *("auth_score", "secret_santa", "password_length", "pwd_count", "embeddings", "train_df", "test_df", "result"),
+    *(
+        "df",
+        "sales",
+        "orders",
+        "customers",
+        "model",
+        "scaler",
+        "token",
+        "tokens",
+        "tokenizer",
+        "key",
+        "keys",
+        "x",
+        "y",
+    ),
+    *(
+        "auth_score",
+        "secret_santa",
+        "password_length",
+        "pwd_count",
+        "embeddings",
+        "train_df",
+        "test_df",
+        "result",
+    ),
     *("token_ids", "sort_key", "cache_key", "token_counts", "next_token", "merged"),
 )
 _COLUMNS = (
-    *("id", "name", "city", "price", "qty", "token_count", "key_id", "password_changed_at", "auth_method", "region"),
+    *(
+        "id",
+        "name",
+        "city",
+        "price",
+        "qty",
+        "token_count",
+        "key_id",
+        "password_changed_at",
+        "auth_method",
+        "region",
+    ),
     *("date", "score", "secret_level"),
 )
 
 
 def _prose(lot: random.Random) -> str:
-    heading = "#" * lot.randint(1, 3) + f" {lot.choice(_NAMES)} by {lot.choice(_COLUMNS)}"
+    heading = (
+        "#" * lot.randint(1, 3) + f" {lot.choice(_NAMES)} by {lot.choice(_COLUMNS)}"
+    )
     return f"{heading}\n\n" + " ".join(lot.choices(_SENTENCES, k=lot.randint(2, 8)))
 
 
 def _code(lot: random.Random) -> str:
-    name, other, column, n = lot.choice(_NAMES), lot.choice(_NAMES), lot.choice(_COLUMNS), lot.randint(0, 9999)
+    name, other, column, n = (
+        lot.choice(_NAMES),
+        lot.choice(_NAMES),
+        lot.choice(_COLUMNS),
+        lot.randint(0, 9999),
+    )
     return "\n".join(
         lot.sample(
             [
@@ -212,13 +273,25 @@ def _code(lot: random.Random) -> str:
                 f"for {name} in {other}:\n    print({name}, key={n})",
                 f"{name}['{column}'] = {other}['{column}'].astype('float64') / {n}.0",
                 f"{name} = {{'{column}': {n}, 'key': '{column}', 'token': {other}}}",
-                f"def {name}_of({other}: str, key: int = {n}) -> dict[str, float]:\n    return dict({other})",
-                f"{name} = tokenizer({other}, max_length={n}, padding='max_length', return_tensors='pt')",
+                (
+                    f"def {name}_of({other}: str, key: int = {n}) -> dict[str, "
+                    f"float]:\n    return dict({other})"
+                ),
+                (
+                    f"{name} = tokenizer({other}, max_length={n}, "
+                    "padding='max_length', return_tensors='pt')"
+                ),
                 f"assert {name}.token == {other}.token, f'{{{name}.key}} is not {n}'",
                 f"{name} = [{other}.key for {other} in rows if {other}.token is not None]",
-                f"password = {name}.ask(prompt='{column}')\ntoken = {other}(password, key='{column}')",
+                (
+                    f"password = {name}.ask(prompt='{column}')\n"
+                    f"token = {other}(password, key='{column}')"
+                ),
                 f"ax.plot({name}, label='{column} {n}', color='#{n % 4096:06x}')",
-                f"with open('{column}/{n}.json', encoding='utf-8') as {name}:\n    {other} = json.load({name})",
+                (
+                    f"with open('{column}/{n}.json', encoding='utf-8') as {name}:\n"
+                    f"    {other} = json.load({name})"
+                ),
             ],
             k=6,
         )
@@ -227,7 +300,10 @@ def _code(lot: random.Random) -> str:
 
 def _table(lot: random.Random) -> str:
     columns = lot.sample(_COLUMNS, 5)
-    rows = [[f"{lot.uniform(-1e4, 1e4):.3f}" for _ in columns] for _ in range(lot.randint(4, 20))]
+    rows = [
+        [f"{lot.uniform(-1e4, 1e4):.3f}" for _ in columns]
+        for _ in range(lot.randint(4, 20))
+    ]
     mark = lot.choice([",", "\t", "  ", " | "])
     return "\n".join(mark.join(row) for row in [columns, *rows])
 
@@ -238,7 +314,10 @@ def _hashes(lot: random.Random) -> str:
         seed = lot.randbytes(12)
         digest = lot.choice([md5, sha1, sha256])(seed).hexdigest()
         lines += [
-            f"commit {sha1(seed).hexdigest()}\nAuthor: Jo <jo@example.com>\n\n    Fix the {lot.choice(_NAMES)} key",
+            (
+                f"commit {sha1(seed).hexdigest()}\nAuthor: Jo <jo@example.com>\n\n"
+                f"    Fix the {lot.choice(_NAMES)} key"
+            ),
             f"{digest}  data/{lot.choice(_COLUMNS)}.parquet",
             f'id={UUID(bytes=lot.randbytes(16))} etag="{md5(seed).hexdigest()}"',
             f"requests==2.{lot.randint(1, 40)}.0 --hash=sha256:{sha256(seed).hexdigest()}",
@@ -249,7 +328,11 @@ def _hashes(lot: random.Random) -> str:
 
 
 def _image(lot: random.Random) -> str:
-    return '"image/png": "iVBORw0KGgoAAAANSUhEUg' + b64encode(lot.randbytes(lot.randint(200, 1500))).decode() + '\\n"'
+    return (
+        '"image/png": "iVBORw0KGgoAAAANSUhEUg'
+        + b64encode(lot.randbytes(lot.randint(200, 1500))).decode()
+        + '\\n"'
+    )
 
 
 def _json(lot: random.Random) -> str:
@@ -257,9 +340,14 @@ def _json(lot: random.Random) -> str:
         {
             "cell_type": "code",
             "id": f"{lot.randrange(16**8):08x}",
-            "metadata": {"execution": {"iopub.execute_input": "2024-05-01T10:00:00.123456Z"}, "tags": ["key", "token"]},
+            "metadata": {
+                "execution": {"iopub.execute_input": "2024-05-01T10:00:00.123456Z"},
+                "tags": ["key", "token"],
+            },
             "source": _code(lot).splitlines(keepends=True),
-            "outputs": [{"name": "stdout", "text": _table(lot).splitlines(keepends=True)}],
+            "outputs": [
+                {"name": "stdout", "text": _table(lot).splitlines(keepends=True)}
+            ],
         },
         indent=lot.choice([None, 1]),
     )
@@ -268,11 +356,15 @@ def _json(lot: random.Random) -> str:
 def _traceback(lot: random.Random) -> str:
     n, name, column = lot.randint(2, 400), lot.choice(_NAMES), lot.choice(_COLUMNS)
     return (
-        f"KeyError                                  Traceback (most recent call last)\nCell In[{n}], line {n % 9}\n"
+        "KeyError                                  Traceback (most recent "
+        f"call last)\nCell In[{n}], line {n % 9}\n"
         f"      {n - 1} {name} = load('{column}')\n----> {n} {name}['{column}'] = {name}.key\n"
         f"      {n + 1} token = {name}\n"
-        f"File /opt/conda/lib/python3.11/site-packages/pandas/core/frame.py:{n}, in DataFrame.__getitem__(self, key)\n"
-        f"   {n} if self.columns.nlevels > 1:\n-> {n + 1}     return self._getitem_multilevel(key)\n"
+        "File "
+        f"/opt/conda/lib/python3.11/site-packages/pandas/core/frame.py:{n}, in "
+        "DataFrame.__getitem__(self, key)\n"
+        f"   {n} if self.columns.nlevels > 1:\n"
+        f"-> {n + 1}     return self._getitem_multilevel(key)\n"
         f"KeyError: '{column}'"
     )
 
@@ -280,11 +372,14 @@ def _traceback(lot: random.Random) -> str:
 def _markup(lot: random.Random) -> str:
     row = "".join(f"<td>{lot.uniform(0, 9):.4f}</td>" for _ in range(6))
     return (
-        f'<div id="sk-container-id-{lot.randint(1, 9)}" class="sk-top-container"><table class="dataframe">'
+        f'<div id="sk-container-id-{lot.randint(1, 9)}" '
+        'class="sk-top-container"><table class="dataframe">'
         f"<tr><th>token</th><th>key</th></tr>{f'<tr>{row}</tr>' * 4}</table></div>"
-        f"<script>!function(e,t){{var n=e.key||t.token;return n&&(e.secret=t.auth?{lot.randint(1, 99)}:null),"
+        f"<script>!function(e,t){{var n=e.key||t.token;return "
+        f"n&&(e.secret=t.auth?{lot.randint(1, 99)}:null),"
         f'e.password=t.value,{{key:"{lot.choice(_COLUMNS)}",token:n}}}}(a,b);</script>'
-        f'<a href="https://example.com/{lot.choice(_COLUMNS)}?page={lot.randint(1, 99)}&key=name#token">link</a>'
+        "<a "
+        f'href="https://example.com/{lot.choice(_COLUMNS)}?page={lot.randint(1, 99)}&key=name#token">link</a>'
     )
 
 
@@ -292,25 +387,56 @@ def _letters(lot: random.Random) -> str:
     dna = "".join(lot.choices("ACGT", k=240))
     protein = "".join(lot.choices("ACDEFGHIKLMNPQRSTVWY", k=200))
     numbers = " ".join(f"{lot.gauss(0, 1): .6e}" for _ in range(24))
-    return f">seq{lot.randint(1, 999)}\n{dna}\n>sp|P{lot.randint(10000, 99999)}|KEY_HUMAN\n{protein}\n[{numbers}]"
+    return (
+        f">seq{lot.randint(1, 999)}\n{dna}\n"
+        f">sp|P{lot.randint(10000, 99999)}|KEY_HUMAN\n{protein}\n[{numbers}]"
+    )
 
 
 def _settings(lot: random.Random) -> str:
     n = lot.randint(1, 9999)
     return "\n".join(
         [
-            f"[section{n}]\nkey = {lot.choice(_COLUMNS)}\ntoken_limit = {n}\npath = /data/{n}/keys.csv",
-            f"name: job-{n}\nkeys:\n  - {lot.choice(_COLUMNS)}\nauth: none\ntokens: {n}\nurl: https://example.com:{n}/",
+            (
+                f"[section{n}]\nkey = {lot.choice(_COLUMNS)}\ntoken_limit = {n}\n"
+                f"path = /data/{n}/keys.csv"
+            ),
+            (
+                f"name: job-{n}\nkeys:\n  - {lot.choice(_COLUMNS)}\nauth: none\n"
+                f"tokens: {n}\nurl: https://example.com:{n}/"
+            ),
             f"image: repo/app:{n}@sha256:{lot.randrange(16**64):064x}\nsecretName: app-{n}",
-            f"PATH=/usr/bin:/opt/{n}\nTOKENIZERS_PARALLELISM=false\nMAX_TOKENS={n}\nKEY_COLUMN={lot.choice(_COLUMNS)}",
-            f"Collecting package-{n}\n  Downloading https://example.org/packages/{lot.randrange(16**60):060x}/p-{n}.whl",
-            f"2024-03-0{n % 9 + 1} 12:00:00,{n % 1000:03d} INFO auth: user {n} signed in (token expires in {n} s)",
+            (
+                f"PATH=/usr/bin:/opt/{n}\nTOKENIZERS_PARALLELISM=false\n"
+                f"MAX_TOKENS={n}\nKEY_COLUMN={lot.choice(_COLUMNS)}"
+            ),
+            (
+                f"Collecting package-{n}\n"
+                "  Downloading "
+                f"https://example.org/packages/{lot.randrange(16**60):060x}/p-{n}.whl"
+            ),
+            (
+                f"2024-03-0{n % 9 + 1} 12:00:00,{n % 1000:03d} INFO auth: user {n} "
+                f"signed in (token expires in {n} s)"
+            ),
         ]
     )
 
 
 MAKERS: tuple[Callable[[random.Random], str], ...] = (
-    *(_prose, _code, _code, _table, _hashes, _image, _json, _traceback, _markup, _letters, _settings),
+    *(
+        _prose,
+        _code,
+        _code,
+        _table,
+        _hashes,
+        _image,
+        _json,
+        _traceback,
+        _markup,
+        _letters,
+        _settings,
+    ),
 )
 
 

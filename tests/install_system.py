@@ -1,4 +1,6 @@
-"""Installs what the tests need beyond Python packages, where it may (Debian, as root), and names it where not."""
+"""Installs what the tests need beyond Python packages, where it may (Debian, as root),
+and names it where not.
+"""
 
 import ctypes.util
 import os
@@ -17,7 +19,11 @@ def missing(wanted: list[str]) -> dict[str, str]:
         needed["chromium"] = "a Chromium browser, for the tests in a real JupyterLab"
     if sys.platform == "linux" and ctypes.util.find_library("gomp") is None:
         needed["libgomp1"] = "libgomp, for the embedded engine"
-    return {package: use for package, use in needed.items() if not wanted or package in wanted}
+    return {
+        package: use
+        for package, use in needed.items()
+        if not wanted or package in wanted
+    }
 
 
 def main(wanted: list[str]) -> None:
@@ -26,7 +32,11 @@ def main(wanted: list[str]) -> None:
     may = shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0
     if needed and may:
         subprocess.run(["apt-get", "update", "-qq"], env=APT, check=False)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *needed], env=APT, check=False)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *needed],
+            env=APT,
+            check=False,
+        )
     for package, use in missing(wanted).items():
         print(f"Missing: {use}. On Debian or Ubuntu: sudo apt-get install {package}")
 

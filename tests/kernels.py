@@ -1,4 +1,6 @@
-"""Real kernels for tests: started as Jupyter starts them, every message kept with the moment at which it came."""
+"""Real kernels for tests: started as Jupyter starts them, every message kept with the
+moment at which it came.
+"""
 
 from __future__ import annotations
 
@@ -17,35 +19,65 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).parent.parent
-COLAB = ROOT / ".venv-colab" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+COLAB = (
+    ROOT / ".venv-colab" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+)
 PYTHONS = {"newest": Path(sys.executable), "colab": COLAB}
-OLDER = {"ipykernel 7.3": ROOT / ".venv-ipykernel-7.3"}  # it takes a widget's messages otherwise than 7.4
-SECONDS = 60.0  # a bound for what hangs, not a measure of what is slow
-FOREIGN = ("CODEBUDDY_", "OPENAI_", "OLLAMA_", "LMSTUDIO_", "JUPYTER_", "IPYTHON", "JPY_", "XDG_", "PYTHON")
+# it takes a widget's messages otherwise than 7.4
+OLDER = {"ipykernel 7.3": ROOT / ".venv-ipykernel-7.3"}
+# a bound for what hangs, not a measure of what is slow
+SECONDS = 60.0
+FOREIGN = (
+    "CODEBUDDY_",
+    "OPENAI_",
+    "OLLAMA_",
+    "LMSTUDIO_",
+    "JUPYTER_",
+    "IPYTHON",
+    "JPY_",
+    "XDG_",
+    "PYTHON",
+)
 
 
 def python_named(name: str) -> Path:
     """The interpreter of an environment: the newest Jupyter, or one as Colab pins it."""
-    assert PYTHONS[name].exists(), "The environment that is like Colab's is missing: make .venv-colab/.done"
+    assert PYTHONS[name].exists(), (
+        "The environment that is like Colab's is missing: make .venv-colab/.done"
+    )
     return PYTHONS[name]
 
 
 def older(name: str) -> dict[str, str]:
-    """What must be in the environment for the newest Jupyter with this of ``OLDER``; nothing for another name."""
+    """What must be in the environment for the newest Jupyter with this of ``OLDER``;
+    nothing for another name.
+    """
     if name not in OLDER:
         return {}
-    assert (OLDER[name] / ".done").exists(), f"{name} is missing: make {OLDER[name].name}/.done"
+    assert (OLDER[name] / ".done").exists(), (
+        f"{name} is missing: make {OLDER[name].name}/.done"
+    )
     return {"PYTHONPATH": str(OLDER[name])}
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a process that shall know nothing of the user: no keys, no proxies, an empty home."""
+    """The environment of a process that shall know nothing of the user: no keys, no
+    proxies, an empty home.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(FOREIGN) and not name.upper().endswith(("_API_KEY", "_PROXY"))
+        if not name.startswith(FOREIGN)
+        and not name.upper().endswith(("_API_KEY", "_PROXY"))
     }
-    folders = ("HOME", "USERPROFILE", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    folders = (
+        "HOME",
+        "USERPROFILE",
+        "IPYTHONDIR",
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+    )
     return {
         **kept,
         **{name: str(home / name.lower()) for name in folders},
@@ -58,7 +90,9 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Message:
-    """A message of the kernel's output channel, and when it came, in seconds of ``time.monotonic()``."""
+    """A message of the kernel's output channel, and when it came, in seconds of
+    ``time.monotonic()``.
+    """
 
     type: str
     content: Mapping[str, Any]
@@ -92,19 +126,32 @@ class Cell:
     @property
     def printed(self) -> str:
         """What the cell wrote to its standard output."""
-        return "".join(m.content["text"] for m in self.messages if m.type == "stream" and m.content["name"] == "stdout")
+        return "".join(
+            m.content["text"]
+            for m in self.messages
+            if m.type == "stream" and m.content["name"] == "stdout"
+        )
 
     @property
     def answer(self) -> dict[str, Any]:
         """The one output that an answer leaves."""
-        answers = [output for output in self.outputs if "codebuddy" in output.get("metadata", {})]
+        answers = [
+            output
+            for output in self.outputs
+            if "codebuddy" in output.get("metadata", {})
+        ]
         assert len(answers) == 1, self.outputs
         return answers[0]
 
     @property
     def error(self) -> str:
         """What the user sees of the failure, without colours; it must be one line."""
-        lines = [line for output in self.outputs if output["type"] == "error" for line in output["traceback"]]
+        lines = [
+            line
+            for output in self.outputs
+            if output["type"] == "error"
+            for line in output["traceback"]
+        ]
         assert len(lines) == 1, lines
         return str(lines[0]).replace("\x1b[31m", "").replace("\x1b[0m", "")
 
@@ -129,7 +176,13 @@ def outputs(messages: Iterable[Message]) -> list[dict[str, Any]]:
             if message.type == "stream" and last.get("name") == content["name"]:
                 last["text"] += content["text"]
             else:
-                left.append({"type": message.type, "id": content.get("transient", {}).get("display_id"), **content})
+                left.append(
+                    {
+                        "type": message.type,
+                        "id": content.get("transient", {}).get("display_id"),
+                        **content,
+                    }
+                )
     return left
 
 
@@ -152,8 +205,12 @@ class Kernel:
         spec = home / "specs" / "tested"
         spec.mkdir(parents=True, exist_ok=True)
         argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "tested", "language": "python"}))
-        specs = KernelSpecManager(kernel_dirs=[str(spec.parent)], ensure_native_kernel=False)
+        (spec / "kernel.json").write_text(
+            json.dumps({"argv": argv, "display_name": "tested", "language": "python"})
+        )
+        specs = KernelSpecManager(
+            kernel_dirs=[str(spec.parent)], ensure_native_kernel=False
+        )
         self.manager = KernelManager(kernel_name="tested", kernel_spec_manager=specs)
         self._cells: dict[str, Cell] = {}
 
@@ -171,17 +228,25 @@ class Kernel:
     @property
     def is_at_rest(self) -> bool:
         """Whether it lives, and no cell runs or waits."""
-        return self.manager.is_alive() and all(cell.ended for cell in self._cells.values())
+        return self.manager.is_alive() and all(
+            cell.ended for cell in self._cells.values()
+        )
 
-    def begin(self, code: str, *, stdin: bool = True, stop_on_error: bool = True) -> Cell:
-        """Send a cell. ``stdin`` says whether somebody is there to type, as a front end does."""
+    def begin(
+        self, code: str, *, stdin: bool = True, stop_on_error: bool = True
+    ) -> Cell:
+        """Send a cell.
+
+        ``stdin`` says whether somebody is there to type, as a front end does.
+        """
         id = self.client.execute(code, allow_stdin=stdin, stop_on_error=stop_on_error)
         return self._cells.setdefault(id, Cell(id))
 
     def run(self, code: str, *, stdin: bool = True) -> Cell:
         """Run a cell to its end, however it ends."""
         cell = self.end(self.begin(code, stdin=stdin))
-        if cell.status == "aborted":  # a kernel turns away what comes in the moment after a failure
+        # a kernel turns away what comes in the moment after a failure
+        if cell.status == "aborted":
             time.sleep(0.5)
             cell = self.end(self.begin(code, stdin=stdin))
         return cell
@@ -197,7 +262,9 @@ class Kernel:
         self._receive(lambda: cell.ended is not None, seconds)
         return cell
 
-    def wait_for(self, cell: Cell, found: Callable[[Message], bool], seconds: float = SECONDS) -> Message:
+    def wait_for(
+        self, cell: Cell, found: Callable[[Message], bool], seconds: float = SECONDS
+    ) -> Message:
         """Wait for a message of a cell."""
         self._receive(lambda: any(map(found, cell.messages)), seconds)
         return next(filter(found, cell.messages))
@@ -210,7 +277,9 @@ class Kernel:
         end = time.monotonic() + seconds
         while not enough():
             if time.monotonic() > end:
-                raise TimeoutError(f"not within {seconds} s; the cells: {list(self._cells.values())}")
+                raise TimeoutError(
+                    f"not within {seconds} s; the cells: {list(self._cells.values())}"
+                )
             try:
                 self._take(self.client.get_iopub_msg(timeout=0.2))
             except queue.Empty:
@@ -224,7 +293,9 @@ class Kernel:
             cell.reply = self._reply(cell.id)
             cell.ended = time.monotonic()
         elif raw["msg_type"] not in ("status", "execute_input"):
-            cell.messages.append(Message(raw["msg_type"], raw["content"], time.monotonic()))
+            cell.messages.append(
+                Message(raw["msg_type"], raw["content"], time.monotonic())
+            )
 
     def _reply(self, id: str) -> Mapping[str, Any]:
         while True:

@@ -1,4 +1,6 @@
-"""The kinds of local servers, each as a table of what it answers, taken from the servers or from their documents."""
+"""The kinds of local servers, each as a table of what it answers, taken from the
+servers or from their documents.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from codebuddy_jupyter.messages import Model
-from tests.scripted_server import ELSE, Answer, ScriptedServer, as_json, delta, plain, stream, usage
+from tests.scripted_server import (
+    ELSE,
+    Answer,
+    ScriptedServer,
+    as_json,
+    delta,
+    plain,
+    stream,
+    usage,
+)
 
 TEXT = "One two three."
 
@@ -16,13 +27,25 @@ TEXT = "One two three."
 def listed(*names: str, owner: str = "", **fields: Any) -> Answer:
     """The plain list of models."""
     owned = {"owned_by": owner} if owner else {}
-    return as_json({"object": "list", "data": [{"id": name, "object": "model", **owned, **fields} for name in names]})
+    return as_json(
+        {
+            "object": "list",
+            "data": [
+                {"id": name, "object": "model", **owned, **fields} for name in names
+            ],
+        }
+    )
 
 
 def lines(*values: Any, status: int = 200) -> Answer:
     """JSON values, each on a line and in a packet of its own."""
-    pieces = [(0.0, (value if isinstance(value, str) else json.dumps(value)).encode() + b"\n") for value in values]
-    return Answer(status=status, headers={"Content-Type": "application/x-ndjson"}, pieces=pieces)
+    pieces = [
+        (0.0, (value if isinstance(value, str) else json.dumps(value)).encode() + b"\n")
+        for value in values
+    ]
+    return Answer(
+        status=status, headers={"Content-Type": "application/x-ndjson"}, pieces=pieces
+    )
 
 
 def said(first: Mapping[str, Any], *, finish: str = "stop") -> Answer:
@@ -65,7 +88,9 @@ class Played:
     widen: str
     answers: Mapping[str, Answer]
     base: str = "/v1"
-    reply: Answer = field(default_factory=lambda: said({"role": "assistant", "content": ""}))
+    reply: Answer = field(
+        default_factory=lambda: said({"role": "assistant", "content": ""})
+    )
 
     def on(self, server: ScriptedServer, prefix: str = "") -> str:
         """Let a server play it, at paths below ``prefix``; gives the base URL."""
@@ -96,7 +121,10 @@ OVERFLOW = {
     "type": "exceed_context_size_error",
     "n_prompt_tokens": 9020,
     "n_ctx": 8192,
-    "message": "request (9020 tokens) exceeds the available context size (8192 tokens), try increasing it",
+    "message": (
+        "request (9020 tokens) exceeds the available context size (8192 tokens), "
+        "try increasing it"
+    ),
 }
 
 OLLAMA_TAGS = {
@@ -105,19 +133,33 @@ OLLAMA_TAGS = {
             "name": "nomic-embed-text:latest",
             "model": "nomic-embed-text:latest",
             "size": 274302450,
-            "details": {"family": "nomic-bert", "parameter_size": "137M", "quantization_level": "F16"},
+            "details": {
+                "family": "nomic-bert",
+                "parameter_size": "137M",
+                "quantization_level": "F16",
+            },
         },
         {
             "name": "qwen3:8b",
             "model": "qwen3:8b",
             "size": 5225388164,
-            "details": {"family": "qwen3", "parameter_size": "8.2B", "quantization_level": "Q4_K_M"},
+            "details": {
+                "family": "qwen3",
+                "parameter_size": "8.2B",
+                "quantization_level": "Q4_K_M",
+            },
         },
     ]
 }
 OLLAMA_PS = {
     "models": [
-        {"name": "qwen3:8b", "model": "qwen3:8b", "size": 6000000000, "size_vram": 6000000000, "context_length": 4096}
+        {
+            "name": "qwen3:8b",
+            "model": "qwen3:8b",
+            "size": 6000000000,
+            "size_vram": 6000000000,
+            "context_length": 4096,
+        }
     ]
 }
 
@@ -125,8 +167,17 @@ OLLAMA = Played(
     "Ollama",
     "0.12.3",
     (
-        Model("nomic-embed-text:latest", None, False, ("chat", "tools", "reasoning"), 274302450, 40960),
-        Model("qwen3:8b", 4096, True, ("chat", "tools", "reasoning"), 5225388164, 40960),
+        Model(
+            "nomic-embed-text:latest",
+            None,
+            False,
+            ("chat", "tools", "reasoning"),
+            274302450,
+            40960,
+        ),
+        Model(
+            "qwen3:8b", 4096, True, ("chat", "tools", "reasoning"), 5225388164, 40960
+        ),
     ),
     "qwen3:8b",
     4096,
@@ -140,7 +191,10 @@ OLLAMA = Played(
         "/api/show": as_json(
             {
                 "capabilities": ["completion", "tools", "thinking"],
-                "model_info": {"general.architecture": "qwen3", "qwen3.context_length": 40960},
+                "model_info": {
+                    "general.architecture": "qwen3",
+                    "qwen3.context_length": 40960,
+                },
             }
         ),
         "/v1/models": listed("nomic-embed-text:latest", "qwen3:8b", owner="library"),
@@ -172,7 +226,9 @@ LM_STUDIO_MODELS = {
             "publisher": "openai",
             "key": "openai/gpt-oss-20b",
             "size_bytes": 12109566624,
-            "loaded_instances": [{"id": "openai/gpt-oss-20b", "config": {"context_length": 8192}}],
+            "loaded_instances": [
+                {"id": "openai/gpt-oss-20b", "config": {"context_length": 8192}}
+            ],
             "max_context_length": 131072,
             "capabilities": {"vision": True, "trained_for_tool_use": True},
         },
@@ -192,8 +248,22 @@ LM_STUDIO = Played(
     "",
     (
         Model("qwen/qwen3-4b", None, False, ("chat", "tools"), 2500000000, 32768),
-        Model("openai/gpt-oss-20b", 8192, True, ("chat", "images", "tools"), 12109566624, 131072),
-        Model("text-embedding-nomic-embed-text-v1.5", None, False, ("embeddings",), 84106624, 2048),
+        Model(
+            "openai/gpt-oss-20b",
+            8192,
+            True,
+            ("chat", "images", "tools"),
+            12109566624,
+            131072,
+        ),
+        Model(
+            "text-embedding-nomic-embed-text-v1.5",
+            None,
+            False,
+            ("embeddings",),
+            84106624,
+            2048,
+        ),
     ),
     "openai/gpt-oss-20b",
     8192,
@@ -201,15 +271,22 @@ LM_STUDIO = Played(
         pieces=[
             (
                 0.0,
-                b'event: error\ndata: {"error":{"message":"Trying to keep the first 9020 tokens when context the '
-                b'overflows. However, the model is loaded with context length of only 8192 tokens"}}\n\n',
+                b"event: error\n"
+                b'data: {"error":{"message":"Trying to keep the first 9020 '
+                b"tokens when context the "
+                b"overflows. However, the model is loaded with context length "
+                b'of only 8192 tokens"}}\n\n',
             )
         ]
     ),
     "lms unload openai/gpt-oss-20b && lms load openai/gpt-oss-20b --context-length 16384",
     {
         "/api/v1/models": as_json(LM_STUDIO_MODELS),
-        "/v1/models": listed("qwen/qwen3-4b", "openai/gpt-oss-20b", "text-embedding-nomic-embed-text-v1.5"),
+        "/v1/models": listed(
+            "qwen/qwen3-4b",
+            "openai/gpt-oss-20b",
+            "text-embedding-nomic-embed-text-v1.5",
+        ),
         ELSE: UNEXPECTED,
     },
     reply=said({"role": "assistant", "reasoning_content": "Let me count."}),
@@ -219,7 +296,9 @@ LM_STUDIO_03 = Played(
     "LM Studio",
     "",
     (
-        Model("qwen2-vl-7b-instruct", None, False, ("chat", "images"), max_window=32768),
+        Model(
+            "qwen2-vl-7b-instruct", None, False, ("chat", "images"), max_window=32768
+        ),
         Model("llama-3.1-8b", 6000, True, ("chat", "tools"), max_window=131072),
     ),
     "llama-3.1-8b",
@@ -277,14 +356,22 @@ LLAMA_CPP = Played(
                     {
                         "id": "/models/qwen.gguf",
                         "owned_by": "llamacpp",
-                        "meta": {"n_ctx": 8192, "n_ctx_train": 32768, "size": 4_700_000_000},
+                        "meta": {
+                            "n_ctx": 8192,
+                            "n_ctx_train": 32768,
+                            "size": 4_700_000_000,
+                        },
                     }
                 ],
             },
             Server="llama.cpp",
         ),
         "/props": as_json(PROPS, Server="llama.cpp"),
-        ELSE: as_json({"error": {"code": 404, "message": "File Not Found"}}, 404, Server="llama.cpp"),
+        ELSE: as_json(
+            {"error": {"code": 404, "message": "File Not Found"}},
+            404,
+            Server="llama.cpp",
+        ),
     },
     reply=said({"role": "assistant", "content": None}),
 )
@@ -305,14 +392,30 @@ LLAMA_CPP_ROUTER = Played(
             {
                 "object": "list",
                 "data": [
-                    {"id": "phi-4", "owned_by": "llamacpp", "status": {"value": "unloaded"}},
-                    {"id": "ggml-org/qwen3:Q4_K_M", "owned_by": "llamacpp", "status": {"value": "loaded"}},
+                    {
+                        "id": "phi-4",
+                        "owned_by": "llamacpp",
+                        "status": {"value": "unloaded"},
+                    },
+                    {
+                        "id": "ggml-org/qwen3:Q4_K_M",
+                        "owned_by": "llamacpp",
+                        "status": {"value": "loaded"},
+                    },
                 ],
             },
             Server="llama.cpp",
         ),
-        "/props": as_json({"role": "router", "default_generation_settings": {"n_ctx": 0}, "build_info": "b11549"}),
-        "/props?model=ggml-org%2Fqwen3%3AQ4_K_M&autoload=false": as_json(PROPS, Server="llama.cpp"),
+        "/props": as_json(
+            {
+                "role": "router",
+                "default_generation_settings": {"n_ctx": 0},
+                "build_info": "b11549",
+            }
+        ),
+        "/props?model=ggml-org%2Fqwen3%3AQ4_K_M&autoload=false": as_json(
+            PROPS, Server="llama.cpp"
+        ),
         ELSE: LLAMA_CPP.answers[ELSE],
     },
 )
@@ -327,8 +430,12 @@ LOCAL_AI = Played(
     "context_size: 16384  # in models/qwen3-4b.yaml, then start LocalAI again",
     {
         "/": plain("<html><title>LocalAI</title></html>", "text/html"),
-        "/.well-known/localai.json": as_json({"version": "v3.8.0", "endpoints": {"chat": "/v1/chat/completions"}}),
-        "/system": as_json({"backends": ["llama-cpp"], "loaded_models": [{"id": "qwen3-4b"}]}),
+        "/.well-known/localai.json": as_json(
+            {"version": "v3.8.0", "endpoints": {"chat": "/v1/chat/completions"}}
+        ),
+        "/system": as_json(
+            {"backends": ["llama-cpp"], "loaded_models": [{"id": "qwen3-4b"}]}
+        ),
         "/readyz": plain("OK"),
         "/version": as_json({"version": "v3.8.0"}),
         "/api/version": as_json({"version": "0.9.0"}),
@@ -339,7 +446,11 @@ LOCAL_AI = Played(
 
 LOCAL_AI_2 = replace(
     LOCAL_AI,
-    answers={name: answer for name, answer in LOCAL_AI.answers.items() if not name.startswith("/.well-known")},
+    answers={
+        name: answer
+        for name, answer in LOCAL_AI.answers.items()
+        if not name.startswith("/.well-known")
+    },
 )
 
 VLLM_SERVER = Played(
@@ -351,7 +462,10 @@ VLLM_SERVER = Played(
     as_json(
         {
             "object": "error",
-            "message": "This model's maximum context length is 8192 tokens. However, you requested 9020 tokens.",
+            "message": (
+                "This model's maximum context length is 8192 tokens. However, you "
+                "requested 9020 tokens."
+            ),
             "type": "BadRequestError",
             "code": 400,
         },
@@ -360,7 +474,9 @@ VLLM_SERVER = Played(
     "vllm serve Qwen/Qwen2.5-Coder-7B-Instruct --max-model-len 16384",
     {
         "/version": as_json({"version": "0.11.0"}),
-        "/v1/models": listed("Qwen/Qwen2.5-Coder-7B-Instruct", owner="vllm", max_model_len=8192),
+        "/v1/models": listed(
+            "Qwen/Qwen2.5-Coder-7B-Instruct", owner="vllm", max_model_len=8192
+        ),
         ELSE: as_json({"detail": "Not Found"}, 404),
     },
 )
@@ -373,7 +489,10 @@ JAN = Played(
     None,
     LLAMA_CPP.too_long,
     "Settings > Model Providers > Llama.cpp > jan-v3-4b > Context Size = 16384",
-    {"/v1/models": listed("jan-v3-4b", owner="llama.cpp"), ELSE: plain("Not Found", status=404)},
+    {
+        "/v1/models": listed("jan-v3-4b", owner="llama.cpp"),
+        ELSE: plain("Not Found", status=404),
+    },
 )
 
 DOCKER = Played(
@@ -386,7 +505,9 @@ DOCKER = Played(
     "docker model configure --context-size 16384 docker.io/ai/llama3.2:latest",
     {
         "/": plain("Docker Model Runner is running"),
-        "/engines/v1/models": listed("docker.io/ai/llama3.2:latest", owner="docker", dmr={"context_window": 8192}),
+        "/engines/v1/models": listed(
+            "docker.io/ai/llama3.2:latest", owner="docker", dmr={"context_window": 8192}
+        ),
         "/api/version": as_json({"version": "0.9.0"}),
         "/api/tags": as_json({"models": [{"name": "docker.io/ai/llama3.2:latest"}]}),
     },
@@ -403,11 +524,20 @@ WEBUI = Played(
     "python server.py --api --model qwen3.gguf --ctx-size 16384",
     {
         "/v1/models": listed("phi-4.gguf", "qwen3.gguf", owner="user"),
-        "/v1/internal/model/info": as_json({"model_name": "qwen3.gguf", "lora_names": [], "loader": "llama.cpp"}),
-        "/v1/internal/model/list": as_json({"model_names": ["phi-4.gguf", "qwen3.gguf"]}),
+        "/v1/internal/model/info": as_json(
+            {"model_name": "qwen3.gguf", "lora_names": [], "loader": "llama.cpp"}
+        ),
+        "/v1/internal/model/list": as_json(
+            {"model_names": ["phi-4.gguf", "qwen3.gguf"]}
+        ),
         ELSE: as_json({"detail": "Not Found"}, 404),
     },
-    reply=Answer(pieces=[(0.0, b": ping\n\n"), *said({"role": "assistant", "content": ""}).pieces]),
+    reply=Answer(
+        pieces=[
+            (0.0, b": ping\n\n"),
+            *said({"role": "assistant", "content": ""}).pieces,
+        ]
+    ),
 )
 
 KOBOLDCPP = Played(
@@ -420,7 +550,9 @@ KOBOLDCPP = Played(
     "koboldcpp --model MODEL.gguf --contextsize 16384",
     {
         "/": plain("<html><title>KoboldAI Lite</title></html>", "text/html"),
-        "/api/extra/version": as_json({"result": "KoboldCpp", "version": "1.104", "protected": False}),
+        "/api/extra/version": as_json(
+            {"result": "KoboldCpp", "version": "1.104", "protected": False}
+        ),
         "/api/extra/true_max_context_length": as_json({"value": 8192}),
         "/api/version": as_json({"version": "0.7.0"}),
         "/api/tags": as_json({"models": [{"name": "koboldcpp"}]}),

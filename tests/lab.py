@@ -22,7 +22,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.kernels import clean_environment
 
-SECONDS = 60.0  # a bound for what hangs, not a measure of what is slow
+# a bound for what hangs, not a measure of what is slow
+SECONDS = 60.0
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 QUIET = [
     "--headless",
@@ -74,7 +75,12 @@ class Lab:
 
     def __enter__(self) -> Self:
         self.root.mkdir(parents=True)
-        self.set("@jupyterlab/apputils-extension", "notification", fetchNews="false", checkForUpdates=False)
+        self.set(
+            "@jupyterlab/apputils-extension",
+            "notification",
+            fetchNews="false",
+            checkForUpdates=False,
+        )
         self.port = _free_port()
         options = {
             "ServerApp.ip": "127.0.0.1",
@@ -88,16 +94,28 @@ class Lab:
             "LabApp.news_url": None,
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }
-        command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]
         self._log = (self.home / "lab.log").open("wb")
         self._process = subprocess.Popen(
-            command, env=self._environment, cwd=self.root, stdout=self._log, stderr=subprocess.STDOUT
+            command,
+            env=self._environment,
+            cwd=self.root,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
         )
         self._wait_until_up()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._process.terminate()
         try:
@@ -121,7 +139,13 @@ class Lab:
                 }
                 for i, s in enumerate(cells)
             ],
-            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            "metadata": {
+                "kernelspec": {
+                    "name": "python3",
+                    "display_name": "Python 3",
+                    "language": "python",
+                }
+            },
             "nbformat": 4,
             "nbformat_minor": 5,
         }
@@ -129,14 +153,18 @@ class Lab:
         return name
 
     def set(self, extension: str, plugin: str, **values: object) -> Path:
-        """Settings of JupyterLab, for the pages that are opened from now on; gives the file that holds them."""
+        """Settings of JupyterLab, for the pages that are opened from now on; gives the
+        file that holds them.
+        """
         file = self.home / "settings" / extension / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values), encoding="utf-8")
         return file
 
     def end_kernels(self) -> None:
-        """End all kernels that its pages have left, each of which would hold its memory to the end."""
+        """End all kernels that its pages have left, each of which would hold its memory
+        to the end.
+        """
         with self._ask("sessions") as answer:
             sessions = json.load(answer)
         for session in sessions:
@@ -144,7 +172,9 @@ class Lab:
 
     def _ask(self, path: str, method: str = "GET") -> HTTPResponse:
         address = f"http://127.0.0.1:{self.port}/api/{path}?token={self.token}"
-        answer: HTTPResponse = urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=SECONDS)
+        answer: HTTPResponse = urllib.request.urlopen(
+            urllib.request.Request(address, method=method), timeout=SECONDS
+        )
         return answer
 
     def _wait_until_up(self) -> None:
@@ -158,7 +188,10 @@ class Lab:
                 time.sleep(0.2)
             else:
                 return
-        raise RuntimeError(f"JupyterLab did not start: {(self.home / 'lab.log').read_text(errors='replace')[-2000:]}")
+        raise RuntimeError(
+            "JupyterLab did not start: "
+            f"{(self.home / 'lab.log').read_text(errors='replace')[-2000:]}"
+        )
 
 
 class Notebook:
@@ -183,14 +216,18 @@ class Notebook:
     def outputs(self, index: int) -> list[dict[str, Any]]:
         """The outputs of a cell, as they would be saved."""
         found: list[dict[str, Any]] = self.page.evaluate(
-            "index => window.notebook.content.widgets[index].model.outputs.toJSON()", index
+            "index => window.notebook.content.widgets[index].model.outputs.toJSON()",
+            index,
         )
         return found
 
     def output_html(self, index: int) -> str:
         """What the page shows as the output of a cell."""
         return str(
-            self.page.evaluate("index => window.notebook.content.widgets[index].outputArea.node.innerHTML", index)
+            self.page.evaluate(
+                "index => window.notebook.content.widgets[index].outputArea.node.innerHTML",
+                index,
+            )
         )
 
     def screenshot(self, path: Path) -> None:
@@ -210,7 +247,9 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def open_notebook(browser: Browser, lab: Lab, path: str, seconds: float = SECONDS) -> Iterator[Notebook]:
+def open_notebook(
+    browser: Browser, lab: Lab, path: str, seconds: float = SECONDS
+) -> Iterator[Notebook]:
     """A notebook in a page of its own, its kernel ready; ``seconds`` bounds each wait."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()

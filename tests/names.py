@@ -14,7 +14,10 @@ def names_mean(monkeypatch: pytest.MonkeyPatch, **addresses: list[str]) -> None:
 
     def answer(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
         name = (host.decode() if isinstance(host, bytes) else host) or ""
-        found = [look_up(address, port, *args, **kwargs) for address in addresses.get(name.replace(".", "_"), [name])]
+        found = [
+            look_up(address, port, *args, **kwargs)
+            for address in addresses.get(name.replace(".", "_"), [name])
+        ]
         return [entry for entries in found for entry in entries]
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)

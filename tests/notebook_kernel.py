@@ -1,4 +1,6 @@
-"""A real kernel in which a notebook is run as a front end runs it, and what a server then hears of it."""
+"""A real kernel in which a notebook is run as a front end runs it, and what a server
+then hears of it.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,13 @@ from tests.kernels import Cell, Kernel
 from tests.kinds import LLAMA_CPP, Played
 from tests.scripted_server import ScriptedServer, as_json, delta, stream
 
-BYTES_PER_TOKEN = 3.5  # of English and code, with the tokenizers of today's local models
+# of English and code, with the tokenizers of today's local models
+BYTES_PER_TOKEN = 3.5
 
 
 class NotebookKernel(Kernel):
-    """A kernel that belongs to a notebook: it is told the file, and with each cell that cell's id.
+    """A kernel that belongs to a notebook: it is told the file, and with each cell that
+    cell's id.
 
     Parameters
     ----------
@@ -31,7 +35,11 @@ class NotebookKernel(Kernel):
 
     def __init__(self, notebook: Path, **environment: str) -> None:
         super().__init__(
-            Path(sys.executable), notebook.parent, JPY_SESSION_NAME=str(notebook), MPLBACKEND="agg", **environment
+            Path(sys.executable),
+            notebook.parent,
+            JPY_SESSION_NAME=str(notebook),
+            MPLBACKEND="agg",
+            **environment,
         )
 
     def begin_cell(self, id: str, code: str) -> Cell:
@@ -44,7 +52,9 @@ class NotebookKernel(Kernel):
             "allow_stdin": False,
             "stop_on_error": False,
         }
-        message = self.client.session.msg("execute_request", content, metadata={"cellId": id})
+        message = self.client.session.msg(
+            "execute_request", content, metadata={"cellId": id}
+        )
         self.client.shell_channel.send(message)
         key = str(message["header"]["msg_id"])
         return self._cells.setdefault(key, Cell(key))
@@ -61,16 +71,27 @@ class NotebookKernel(Kernel):
 
 
 def played(window: int) -> Played:
-    """A llama.cpp whose model has a window of so many tokens. It tells no usage, so that nothing is learnt from it."""
-    models: dict[str, Any] = {"id": "coder", "owned_by": "llamacpp", "meta": {"n_ctx": window}}
+    """A llama.cpp whose model has a window of so many tokens.
+
+    It tells no usage, so that nothing is learnt from it.
+    """
+    models: dict[str, Any] = {
+        "id": "coder",
+        "owned_by": "llamacpp",
+        "meta": {"n_ctx": window},
+    }
     return replace(
         LLAMA_CPP,
         chosen="coder",
         window=window,
         answers={
             **LLAMA_CPP.answers,
-            "/v1/models": as_json({"object": "list", "data": [models]}, Server="llama.cpp"),
-            "/props": as_json({"default_generation_settings": {"n_ctx": window}}, Server="llama.cpp"),
+            "/v1/models": as_json(
+                {"object": "list", "data": [models]}, Server="llama.cpp"
+            ),
+            "/props": as_json(
+                {"default_generation_settings": {"n_ctx": window}}, Server="llama.cpp"
+            ),
         },
         reply=stream(delta("An answer."), delta(finish="stop")),
     )
@@ -84,7 +105,9 @@ def copied(notebook: str, folder: Path) -> Path:
 
 @contextmanager
 def run_notebook(notebook: str, folder: Path, url: str) -> Iterator[NotebookKernel]:
-    """A kernel in which the buddy was loaded and the notebook's cells were then run, and which was then saved."""
+    """A kernel in which the buddy was loaded and the notebook's cells were then run,
+    and which was then saved.
+    """
     file = copied(notebook, folder)
     with NotebookKernel(file, CODEBUDDY_BASE_URL=url) as kernel:
         kernel.run_cell("loading", "%load_ext codebuddy_jupyter")
@@ -97,8 +120,15 @@ def run_notebook(notebook: str, folder: Path, url: str) -> Iterator[NotebookKern
 def sent(record: Mapping[str, Any]) -> str:
     """All text of a recorded request to a chat."""
     contents = [message["content"] for message in record["body"]["messages"]]
-    parts = [part.get("text", "") for content in contents if isinstance(content, list) for part in content]
-    return "\n".join([*(content for content in contents if isinstance(content, str)), *parts])
+    parts = [
+        part.get("text", "")
+        for content in contents
+        if isinstance(content, list)
+        for part in content
+    ]
+    return "\n".join(
+        [*(content for content in contents if isinstance(content, str)), *parts]
+    )
 
 
 def tokens_of(text: str) -> int:
@@ -107,8 +137,13 @@ def tokens_of(text: str) -> int:
 
 
 def told_in(notebook: str, folder: Path, window: int) -> dict[Question, str]:
-    """What the server hears for each question about a notebook, at a window of so many tokens."""
-    with ScriptedServer() as server, run_notebook(notebook, folder, played(window).on(server)) as kernel:
+    """What the server hears for each question about a notebook, at a window of so many
+    tokens.
+    """
+    with (
+        ScriptedServer() as server,
+        run_notebook(notebook, folder, played(window).on(server)) as kernel,
+    ):
         found = {}
         for question in (one for one in QUESTIONS if one.notebook == notebook):
             kernel.ask(question.text)

@@ -1,6 +1,9 @@
-"""Stands between a buddy and a real engine, and remembers what was asked and what the engine told of its work.
+"""Stands between a buddy and a real engine, and remembers what was asked and what the
+engine told of its work.
 
-It hands an answer on when it is whole, so that whoever has the answer finds it remembered."""
+It hands an answer on when it is whole, so that whoever has the answer finds it
+remembered.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from codebuddy_jupyter.providers.engine import Engine
+from codebuddy_jupyter.providers.embedded.engine import Engine
 
-PATIENCE = 60.0  # seconds that the engine may be silent on a busy machine
-DROPPED = {"connection", "content-length", "transfer-encoding"}  # each of the two connections has its own
+# seconds that the engine may be silent on a busy machine
+PATIENCE = 60.0
+# each of the two connections has its own
+DROPPED = {"connection", "content-length", "transfer-encoding"}
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A question and how the engine answered: the status, and the last of its chunks with ``usage`` or ``timings``."""
+    """A question and how the engine answered: the status, and the last of its chunks
+    with ``usage`` or ``timings``.
+    """
 
     body: Mapping[str, Any]
     status: int
@@ -39,7 +46,9 @@ class Exchange:
 
 
 class PassThrough(ThreadingHTTPServer):
-    """A server on loopback that hands everything on to an engine; ``with PassThrough(engine) as passed``."""
+    """A server on loopback that hands everything on to an engine; ``with
+    PassThrough(engine) as passed``.
+    """
 
     daemon_threads = True
 
@@ -68,16 +77,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._pass(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
     def _pass(self, body: bytes | None) -> None:
-        engine = http.client.HTTPConnection(urlsplit(self.server.engine.url).netloc, timeout=PATIENCE)
+        engine = http.client.HTTPConnection(
+            urlsplit(self.server.engine.url).netloc, timeout=PATIENCE
+        )
         try:
-            headers = {"Authorization": f"Bearer {self.server.engine.key}", "Content-Type": "application/json"}
+            headers = {
+                "Authorization": f"Bearer {self.server.engine.key}",
+                "Content-Type": "application/json",
+            }
             engine.request(self.command, self.path, body, headers)
             response = engine.getresponse()
             said = response.read()
         finally:
             engine.close()
         if body is not None and self.path.endswith("/chat/completions"):
-            self.server.exchanges.append(Exchange(json.loads(body), response.status, _last(said)))
+            self.server.exchanges.append(
+                Exchange(json.loads(body), response.status, _last(said))
+            )
         self.send_response(response.status)
         for name, value in response.getheaders():
             if name.lower() not in DROPPED:
@@ -95,5 +111,7 @@ def _last(said: bytes) -> dict[str, Any]:
     for line in said.split(b"\n"):
         if line.startswith(b"data: {"):
             chunk = json.loads(line.removeprefix(b"data: "))
-            told |= {name: chunk[name] for name in ("usage", "timings") if chunk.get(name)}
+            told |= {
+                name: chunk[name] for name in ("usage", "timings") if chunk.get(name)
+            }
     return told

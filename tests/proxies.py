@@ -1,4 +1,6 @@
-"""A forward proxy on loopback: it hands on what is asked of it, by plain HTTP and in tunnels, and remembers it."""
+"""A forward proxy on loopback: it hands on what is asked of it, by plain HTTP and in
+tunnels, and remembers it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class ForwardProxy:
         What it wants to be shown, as ``NAME:PASSWORD``; empty: nothing.
     """
 
-    def __init__(self, hosts: Mapping[str, str] | None = None, password: str = "") -> None:
+    def __init__(
+        self, hosts: Mapping[str, str] | None = None, password: str = ""
+    ) -> None:
         self.hosts = dict(hosts or {})
         self.password = password
         self.seen: list[tuple[str, str, Headers]] = []
@@ -64,13 +68,21 @@ class ForwardProxy:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _take(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.taken += 1
-        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with (
+            contextlib.closing(writer),
+            contextlib.suppress(OSError, asyncio.IncompleteReadError),
+        ):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             line, *lines = head.rstrip("\r\n").split("\r\n")
             method, target, version = line.split(" ")
-            headers = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)}
+            headers = {
+                name.lower(): value.strip()
+                for name, _, value in (one.partition(":") for one in lines)
+            }
             self.seen.append((method, target, headers))
             if self.password and headers.get("proxy-authorization") != self._shown():
                 challenge = 'Proxy-Authenticate: Basic realm="proxy"\r\n'
@@ -84,12 +96,28 @@ class ForwardProxy:
             there, back = await asyncio.open_connection(address, parts.port or 80)
             with contextlib.closing(back):
                 if method == "CONNECT":
-                    writer.write(f"{version} 200 Connection established\r\n\r\n".encode())
+                    writer.write(
+                        f"{version} 200 Connection established\r\n\r\n".encode()
+                    )
                     await _first(_carry(reader, back), _carry(there, writer))
                 else:
                     path = parts._replace(scheme="", netloc="").geturl() or "/"
-                    kept = [one for one in lines if not one.lower().startswith(("proxy-", "connection:"))]
-                    back.write("\r\n".join([f"{method} {path} {version}", *kept, "Connection: close", "", ""]).encode())
+                    kept = [
+                        one
+                        for one in lines
+                        if not one.lower().startswith(("proxy-", "connection:"))
+                    ]
+                    back.write(
+                        "\r\n".join(
+                            [
+                                f"{method} {path} {version}",
+                                *kept,
+                                "Connection: close",
+                                "",
+                                "",
+                            ]
+                        ).encode()
+                    )
                     await _first(_carry(reader, back), _hand_back(there, writer))
 
     def _shown(self) -> str:
@@ -98,7 +126,10 @@ class ForwardProxy:
 
 def _refusal(status: str, headers: str = "") -> bytes:
     text = f"The proxy says: {status}"
-    return f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n{text}".encode()
+    return (
+        f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(text)}\r\n"
+        f"Connection: close\r\n\r\n{text}"
+    ).encode()
 
 
 async def _first(*ways: Coroutine[Any, Any, None]) -> None:
@@ -111,8 +142,12 @@ async def _first(*ways: Coroutine[Any, Any, None]) -> None:
             task.cancel()
 
 
-async def _hand_back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry an answer, after which the connection is not used again: the next request may be for another host."""
+async def _hand_back(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Carry an answer, after which the connection is not used again: the next request
+    may be for another host.
+    """
     with contextlib.suppress(asyncio.IncompleteReadError):
         head = await reader.readuntil(b"\r\n\r\n")
         writer.write(head.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n")

@@ -1,13 +1,16 @@
-"""An OpenAI-compatible server on loopback that answers as its script says, and remembers what it was asked.
+"""An OpenAI-compatible server on loopback that answers as its script says, and
+remembers what it was asked.
 
-It stands on the standard library alone. Tests use it in a thread (``with ScriptedServer() as server``); benchmarks run
-it as its own process (``python tests/scripted_server.py --port 0`` prints ``{"port": N}``) and steer it over HTTP:
+It stands on the standard library alone. Tests use it in a thread (``with
+ScriptedServer() as server``); benchmarks run it as its own process (``python
+tests/scripted_server.py --port 0`` prints ``{"port": N}``) and steer it over HTTP:
 
-- ``POST /_script`` with ``{"path": [answer, …]}`` (an answer is the JSON form of `Answer`),
-- ``GET /_log`` for what it saw: one record per request, with the moments at which things happened,
-- ``POST /_reset`` to forget log and scripts.
+- ``POST /_script`` with ``{"path": [answer, …]}`` (an answer is the JSON form of
+`Answer`), - ``GET /_log`` for what it saw: one record per request, with the moments at
+which things happened, - ``POST /_reset`` to forget log and scripts.
 
-All moments are seconds of ``time.monotonic()``, which processes of one machine share on Linux.
+All moments are seconds of ``time.monotonic()``, which processes of one machine share on
+Linux.
 """
 
 from __future__ import annotations
@@ -29,14 +32,20 @@ CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
 DONE = b"data: [DONE]\n\n"
 CHUNK = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "llama3"}
-FOREVER = 3600.0  # seconds
-BLOCK = 16 * 1024  # bytes that a stream without pace writes at once
+# seconds
+FOREVER = 3600.0
+# bytes that a stream without pace writes at once
+BLOCK = 16 * 1024
 
 MARKDOWN = (
-    "## Why `df` is empty\n\nThe two **key columns** have different types, so no row finds its partner:\n\n"
+    "## Why `df` is empty\n\n"
+    "The two **key columns** have different types, so no row finds its "
+    "partner:\n\n"
     "- `orders.id` holds *integers*\n- `clients.id` holds text such as `'42'`\n\n"
-    "```python\nclients['id'] = clients['id'].astype(int)\ndf = orders.merge(clients, on='id')\n```\n\n"
-    "After that the mean is $\\bar{x} = \\frac{1}{n}\\sum_i x_i$, as expected. See [the guide](https://pandas.pydata.org).\n\n"
+    "```python\nclients['id'] = clients['id'].astype(int)\n"
+    "df = orders.merge(clients, on='id')\n```\n\n"
+    "After that the mean is $\\bar{x} = \\frac{1}{n}\\sum_i x_i$, as expected. "
+    "See [the guide](https://pandas.pydata.org).\n\n"
     "| step | rows |\n|---|---|\n| before | 0 |\n| after | 1,204 |\n\n"
 )
 
@@ -54,13 +63,15 @@ class Answer:
     wait
         Seconds before the headers are sent.
     end
-        ``"whole"`` ends the body as HTTP asks; ``"drop"`` closes the connection in the middle of a chunk; ``"hang"``
-        sends nothing more and stays open.
+        ``"whole"`` ends the body as HTTP asks; ``"drop"`` closes the connection in the
+        middle of a chunk; ``"hang"`` sends nothing more and stays open.
     framing
-        ``"chunked"``, ``"length"``, ``"close"`` (the end of the connection is the end of the body), or ``"raw"``: the
-        pieces are all that is sent, without a head, and the connection is closed after them.
+        ``"chunked"``, ``"length"``, ``"close"`` (the end of the connection is the end
+        of the body), or ``"raw"``: the pieces are all that is sent, without a head, and
+        the connection is closed after them.
     tokens, per_second
-        Instead of pieces: a stream of so many tokens of Markdown, at this pace; None is as fast as can be.
+        Instead of pieces: a stream of so many tokens of Markdown, at this pace; None is
+        as fast as can be.
     """
 
     status: int = 200
@@ -74,19 +85,25 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The form in which an answer travels to ``POST /_script``."""
-        pieces = [[delay, base64.b64encode(data).decode()] for delay, data in self.pieces]
+        pieces = [
+            [delay, base64.b64encode(data).decode()] for delay, data in self.pieces
+        ]
         return {**asdict(replace(self, pieces=())), "pieces": pieces}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The answer that `to_json` wrote."""
-        pieces = [(delay, base64.b64decode(data)) for delay, data in value.get("pieces", [])]
+        pieces = [
+            (delay, base64.b64decode(data)) for delay, data in value.get("pieces", [])
+        ]
         return cls(**{**value, "pieces": pieces})
 
 
 @dataclass(frozen=True)
 class Behind:
-    """A server that answers what no script says: its address, the key that it is shown, and below which path it is."""
+    """A server that answers what no script says: its address, the key that it is shown,
+    and below which path it is.
+    """
 
     url: str
     key: str
@@ -95,11 +112,17 @@ class Behind:
 
 def event(payload: Any) -> bytes:
     """One server-sent event: bytes as they are, else JSON."""
-    data = payload if isinstance(payload, bytes) else json.dumps(payload, ensure_ascii=False).encode()
+    data = (
+        payload
+        if isinstance(payload, bytes)
+        else json.dumps(payload, ensure_ascii=False).encode()
+    )
     return b"data: " + data + b"\n\n"
 
 
-def delta(text: str | None = None, *, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+def delta(
+    text: str | None = None, *, finish: str | None = None, **fields: Any
+) -> dict[str, Any]:
     """The JSON of one chunk of a reply."""
     content = {} if text is None else {"content": text}
     choice = {"index": 0, "delta": {**content, **fields}, "finish_reason": finish}
@@ -108,7 +131,11 @@ def delta(text: str | None = None, *, finish: str | None = None, **fields: Any) 
 
 def usage(prompt: int, completion: int) -> dict[str, Any]:
     """The JSON of the chunk that tells what the request cost."""
-    count = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    count = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
     return {**CHUNK, "choices": [], "usage": count}
 
 
@@ -121,11 +148,16 @@ def stream(*payloads: Any, done: bool = True, **fields: Any) -> Answer:
 def reply(text: str, **fields: Any) -> Answer:
     """A good reply: the text word by word, an end, usage."""
     parts = _words(text)
-    return stream(*map(delta, parts), delta(finish="stop"), usage(7, len(parts)), **fields)
+    return stream(
+        *map(delta, parts), delta(finish="stop"), usage(7, len(parts)), **fields
+    )
 
 
 def begun(text: str) -> Answer:
-    """A reply that begins so, word by word, and then hangs. After ``[DONE]``, nobody would wait for more."""
+    """A reply that begins so, word by word, and then hangs.
+
+    After ``[DONE]``, nobody would wait for more.
+    """
     return stream(*map(delta, _words(text)), done=False, end="hang")
 
 
@@ -139,7 +171,9 @@ def as_json(value: Any, status: int = 200, **headers: str) -> Answer:
     return plain(json.dumps(value), "application/json", status, **headers)
 
 
-def plain(body: str, content_type: str = "text/plain", status: int = 200, **headers: str) -> Answer:
+def plain(
+    body: str, content_type: str = "text/plain", status: int = 200, **headers: str
+) -> Answer:
     """A whole body of some type."""
     return Answer(
         status=status,
@@ -156,7 +190,12 @@ def hang() -> Answer:
 
 def model_list(*names: str, **fields: Any) -> Answer:
     """What ``/v1/models`` gives for these names."""
-    return as_json({"object": "list", "data": [{"id": name, "object": "model", **fields} for name in names]})
+    return as_json(
+        {
+            "object": "list",
+            "data": [{"id": name, "object": "model", **fields} for name in names],
+        }
+    )
 
 
 ELSE = "*"
@@ -214,24 +253,32 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        if not self.buffer[:1].isalpha():  # no HTTP, such as a TLS handshake
-            self.transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        # no HTTP, such as a TLS handshake
+        if not self.buffer[:1].isalpha():
+            self.transport.write(
+                b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
             self.transport.close()
         elif self.task is None:
             self._next_request()
 
     def _next_request(self) -> None:
-        head, blank, rest = bytes(self.buffer).partition(b"\r\n\r\n")
-        if not blank:
+        head, redact, rest = bytes(self.buffer).partition(b"\r\n\r\n")
+        if not redact:
             return
         line, *lines = head.decode("latin-1").split("\r\n")
         method, path, _ = line.split(" ", 2)
-        headers = {name.strip().lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
+        headers = {
+            name.strip().lower(): value.strip()
+            for name, _, value in (x.partition(":") for x in lines)
+        }
         length = int(headers.get("content-length", "0"))
         if len(rest) < length:
             return
         self.buffer = bytearray(rest[length:])
-        self.task = asyncio.get_running_loop().create_task(self._respond(method, path, headers, rest[:length]))
+        self.task = asyncio.get_running_loop().create_task(
+            self._respond(method, path, headers, rest[:length])
+        )
         self.task.add_done_callback(self._responded)
 
     def _responded(self, task: asyncio.Task[None]) -> None:
@@ -240,25 +287,45 @@ class _Connection(asyncio.Protocol):
             task.result()
             self._next_request()
 
-    async def _respond(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+    async def _respond(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> None:
         if path.startswith("/_"):
             return await self._answer(self.server._control(path, body))
         try:
             parsed = json.loads(body) if body else None
         except ValueError:
             parsed = body.decode("utf-8", "replace")
-        self.record = {"method": method, "path": path, "headers": headers, "body": parsed, "arrived": time.monotonic()}
+        self.record = {
+            "method": method,
+            "path": path,
+            "headers": headers,
+            "body": parsed,
+            "arrived": time.monotonic(),
+        }
         self.record |= {"first": None, "ended": None, "closed": None}
         self.server.requests.append(self.record)
         behind = self.server.behind
-        if behind and path.startswith(f"{behind.prefix}/") and path not in self.server._scripts:
-            return await self._hand_on(behind, f"{method} {path.removeprefix(behind.prefix)}", headers, body)
+        if (
+            behind
+            and path.startswith(f"{behind.prefix}/")
+            and path not in self.server._scripts
+        ):
+            return await self._hand_on(
+                behind, f"{method} {path.removeprefix(behind.prefix)}", headers, body
+            )
         return await self._answer(self.server._next(path))
 
-    async def _hand_on(self, behind: Behind, what: str, headers: dict[str, str], body: bytes) -> None:
+    async def _hand_on(
+        self, behind: Behind, what: str, headers: dict[str, str], body: bytes
+    ) -> None:
         """Give what the server behind answers, byte for byte."""
         place = urlsplit(behind.url)
-        kept = headers | {"host": place.netloc, "authorization": f"Bearer {behind.key}", "connection": "close"}
+        kept = headers | {
+            "host": place.netloc,
+            "authorization": f"Bearer {behind.key}",
+            "connection": "close",
+        }
         lines = "".join(f"{name}: {value}\r\n" for name, value in kept.items())
         there, back = await asyncio.open_connection(place.hostname, place.port)
         with contextlib.closing(back):
@@ -286,13 +353,17 @@ class _Connection(asyncio.Protocol):
         headers = {"Content-Type": "text/event-stream", **answer.headers}
         if answer.framing == "length":
             missing = 64 if answer.end == "drop" else 0
-            headers["Content-Length"] = str(sum(len(data) for _, data in answer.pieces) + missing)
+            headers["Content-Length"] = str(
+                sum(len(data) for _, data in answer.pieces) + missing
+            )
         elif answer.framing == "chunked":
             headers["Transfer-Encoding"] = "chunked"
         else:
             headers["Connection"] = "close"
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(f"HTTP/1.1 {answer.status} Scripted\r\n{lines}\r\n".encode("latin-1"))
+        self.transport.write(
+            f"HTTP/1.1 {answer.status} Scripted\r\n{lines}\r\n".encode("latin-1")
+        )
 
     async def _end(self, answer: Answer) -> None:
         if answer.end == "hang":
@@ -320,14 +391,17 @@ class _Connection(asyncio.Protocol):
             return
         start = time.monotonic()
         for i, data in enumerate(token_events(answer.tokens)):
-            await asyncio.sleep(max(0.0, start + i / answer.per_second - time.monotonic()))
+            await asyncio.sleep(
+                max(0.0, start + i / answer.per_second - time.monotonic())
+            )
             await self._write(data, answer)
         for data in tail:
             await self._write(data, answer)
 
     async def _write(self, data: bytes, answer: Answer) -> None:
         await self._send(_frame(data, answer))
-        await asyncio.sleep(0)  # lets each piece be a packet of its own
+        # lets each piece be a packet of its own
+        await asyncio.sleep(0)
 
     async def _send(self, data: bytes) -> None:
         if self.record is not None and self.record["first"] is None:
@@ -337,7 +411,11 @@ class _Connection(asyncio.Protocol):
 
 
 def _frame(data: bytes, answer: Answer) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data) if answer.framing == "chunked" and data else data
+    return (
+        b"%x\r\n%b\r\n" % (len(data), data)
+        if answer.framing == "chunked" and data
+        else data
+    )
 
 
 def question_in(message: Mapping[str, Any]) -> str:
@@ -360,20 +438,28 @@ class ScriptedServer:
     ``behind`` can be set to another server, which then answers what no script says.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.host, self.port, self.tls = host, port, tls
         self.requests: list[dict[str, Any]] = []
         self._scripts: dict[str, list[Answer]] = {}
         self.behind: Behind | None = None
         self._connections: set[_Connection] = set()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), daemon=True
+        )
 
     @property
     def root(self) -> str:
         """The address without a path."""
         scheme = "https" if self.tls else "http"
-        return f"{scheme}://[{self.host}]:{self.port}" if ":" in self.host else f"{scheme}://{self.host}:{self.port}"
+        return (
+            f"{scheme}://[{self.host}]:{self.port}"
+            if ":" in self.host
+            else f"{scheme}://{self.host}:{self.port}"
+        )
 
     @property
     def url(self) -> str:
@@ -394,7 +480,9 @@ class ScriptedServer:
         return [record for record in self.requests if record["path"] == path]
 
     def wait_for(self, what: str, path: str = CHAT, seconds: float = 5.0) -> float:
-        """Wait until the last request to ``path`` has this moment (``arrived``, ``first``, ``closed``), and give it."""
+        """Wait until the last request to ``path`` has this moment (``arrived``,
+        ``first``, ``closed``), and give it.
+        """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             records = self.asked(path)
@@ -415,7 +503,9 @@ class ScriptedServer:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await self._loop.create_server(lambda: _Connection(self), self.host, self.port, ssl=self.tls)
+        server = await self._loop.create_server(
+            lambda: _Connection(self), self.host, self.port, ssl=self.tls
+        )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
@@ -425,7 +515,12 @@ class ScriptedServer:
         await asyncio.sleep(0)
 
     def _next(self, path: str) -> Answer:
-        answers = self._scripts.get(path) or DEFAULTS.get(path) or self._scripts.get(ELSE) or [NOT_FOUND]
+        answers = (
+            self._scripts.get(path)
+            or DEFAULTS.get(path)
+            or self._scripts.get(ELSE)
+            or [NOT_FOUND]
+        )
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
     def _control(self, path: str, body: bytes) -> Answer:
@@ -440,7 +535,9 @@ class ScriptedServer:
 
 def main() -> None:
     """Run the server as a process of its own until it is stopped."""
-    parser = argparse.ArgumentParser(description="A scripted OpenAI-compatible server on loopback.")
+    parser = argparse.ArgumentParser(
+        description="A scripted OpenAI-compatible server on loopback."
+    )
     parser.add_argument("--host", default="127.0.0.1", choices=["127.0.0.1", "::1"])
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()

@@ -1,6 +1,9 @@
-"""Made-up secrets of many kinds, and where they are found. None stands here whole: they are put together on import.
+"""Made-up secrets of many kinds, and where they are found.
 
-Every one is random letters in the form that its vendor gives to keys; none was ever issued.
+None stands here whole: they are put together on import.
+
+Every one is random letters in the form that its vendor gives to keys; none was ever
+issued.
 """
 
 from __future__ import annotations
@@ -18,14 +21,21 @@ _HEX = "0123456789abcdef"
 def _drawn(length: int, alphabet: str = _ALNUM) -> str:
     """Drawn by lot, with a letter and a digit so that it looks the part."""
     body = "".join(_LOT.choices(alphabet, k=length - 2))
-    return body[:3] + _LOT.choice([c for c in alphabet if c.isalpha()]) + _LOT.choice("234567") + body[3:]
+    return (
+        body[:3]
+        + _LOT.choice([c for c in alphabet if c.isalpha()])
+        + _LOT.choice("234567")
+        + body[3:]
+    )
 
 
 def _json64(text: str) -> str:
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _block(title: str, *, lines: int = 12, line_end: str = "\n", end: bool = True) -> str:
+def _block(
+    title: str, *, lines: int = 12, line_end: str = "\n", end: bool = True
+) -> str:
     body = [_drawn(64, _ALNUM + "+/") for _ in range(lines)] + [_drawn(30) + "=="]
     head, tail = f"-----BEGIN {title}-----", f"-----END {title}-----"
     return line_end.join([head, *body[: None if end else -1], *([tail] if end else [])])
@@ -33,7 +43,10 @@ def _block(title: str, *, lines: int = 12, line_end: str = "\n", end: bool = Tru
 
 @dataclass(frozen=True)
 class Planted:
-    """A text that holds a secret: ``text`` is what stands in a notebook, ``secret`` what must not leave it."""
+    """A text that holds a secret:
+
+    ``text`` is what stands in a notebook, ``secret`` what must not leave it.
+    """
 
     name: str
     text: str
@@ -51,7 +64,12 @@ def _tokens() -> dict[str, str]:
         "google client secret": "GOC" + "SPX-" + _drawn(28, _ALNUM + "-_"),
         "azure client secret": _drawn(3) + "8" + "Q~" + _drawn(34),
         "openai key": "s" + "k-" + _drawn(20) + "T3Blbk" + "FJ" + _drawn(20),
-        "openai project key": "s" + "k-proj-" + _drawn(74, _ALNUM + "-_") + "T3Blbk" + "FJ" + _drawn(74, _ALNUM + "-_"),
+        "openai project key": "s"
+        + "k-proj-"
+        + _drawn(74, _ALNUM + "-_")
+        + "T3Blbk"
+        + "FJ"
+        + _drawn(74, _ALNUM + "-_"),
         "openai service account key": "s" + "k-svcacct-" + _drawn(100, _ALNUM + "-_"),
         "anthropic key": "s" + "k-ant-api03-" + _drawn(93, _ALNUM + "-_") + "AA",
         "openrouter key": "s" + "k-or-v1-" + _drawn(64, _HEX),
@@ -67,21 +85,59 @@ def _tokens() -> dict[str, str]:
         "github oauth token": "gh" + "o_" + _drawn(36),
         "github fine-grained token": "github" + "_pat_" + _drawn(22) + "_" + _drawn(59),
         "gitlab token": "gl" + "pat-" + _drawn(20, _ALNUM + "-_"),
-        "gitlab routable token": "gl" + "pat-" + _drawn(27, _ALNUM + "-_") + ".01." + _drawn(9),
+        "gitlab routable token": "gl"
+        + "pat-"
+        + _drawn(27, _ALNUM + "-_")
+        + ".01."
+        + _drawn(9),
         "npm token": "np" + "m_" + _drawn(36),
         "pypi token": "py" + "pi-AgEIcHlwaS5vcmc" + _drawn(120, _ALNUM + "-_"),
         "docker token": "dckr" + "_pat_" + _drawn(27, _ALNUM + "-_"),
-        "atlassian token": "ATA" + "TT3xFfGF0" + _drawn(180, _ALNUM + "-_") + "=" + _drawn(8, "0123456789ABCDEF"),
-        "slack bot token": "xo" + "xb-" + _drawn(12, digits + "a") + "-" + _drawn(13, digits + "a") + "-" + _drawn(24),
-        "slack app token": "xa" + "pp-1-A0" + _drawn(9, ascii_uppercase) + "-" + _drawn(13) + "-" + _drawn(64, _HEX),
-        "slack webhook": "hooks.slack" + ".com/services/T" + _drawn(8) + "/B" + _drawn(9) + "/" + _drawn(24),
-        "discord token": "M" + _drawn(25) + "." + _drawn(6) + "." + _drawn(38, _ALNUM + "-_"),
-        "telegram token": str(_LOT.randrange(10**9, 10**10)) + ":A" + "A" + _drawn(33, _ALNUM + "-_"),
+        "atlassian token": "ATA"
+        + "TT3xFfGF0"
+        + _drawn(180, _ALNUM + "-_")
+        + "="
+        + _drawn(8, "0123456789ABCDEF"),
+        "slack bot token": "xo"
+        + "xb-"
+        + _drawn(12, digits + "a")
+        + "-"
+        + _drawn(13, digits + "a")
+        + "-"
+        + _drawn(24),
+        "slack app token": "xa"
+        + "pp-1-A0"
+        + _drawn(9, ascii_uppercase)
+        + "-"
+        + _drawn(13)
+        + "-"
+        + _drawn(64, _HEX),
+        "slack webhook": "hooks.slack"
+        + ".com/services/T"
+        + _drawn(8)
+        + "/B"
+        + _drawn(9)
+        + "/"
+        + _drawn(24),
+        "discord token": "M"
+        + _drawn(25)
+        + "."
+        + _drawn(6)
+        + "."
+        + _drawn(38, _ALNUM + "-_"),
+        "telegram token": str(_LOT.randrange(10**9, 10**10))
+        + ":A"
+        + "A"
+        + _drawn(33, _ALNUM + "-_"),
         "stripe key": "sk" + "_live_" + _drawn(99),
         "stripe restricted key": "rk" + "_live_" + _drawn(24),
         "stripe webhook secret": "wh" + "sec_" + _drawn(32),
         "twilio key": "S" + "K" + _drawn(32, _HEX),
-        "sendgrid key": "S" + "G." + _drawn(22, _ALNUM + "-_") + "." + _drawn(43, _ALNUM + "-_"),
+        "sendgrid key": "S"
+        + "G."
+        + _drawn(22, _ALNUM + "-_")
+        + "."
+        + _drawn(43, _ALNUM + "-_"),
         "mailgun key": "ke" + "y-" + _drawn(32, _HEX),
         "mailchimp key": _drawn(32, _HEX) + "-u" + "s14",
         "databricks token": "da" + "pi" + _drawn(32, _HEX),
@@ -95,7 +151,11 @@ def _tokens() -> dict[str, str]:
         "new relic key": "NR" + "AK-" + _drawn(27, ascii_uppercase + digits),
         "supabase token": "sb" + "p_" + _drawn(40, _HEX),
         "json web token": ".".join(
-            [_json64('{"alg":"HS256","typ":"JWT"}'), _json64('{"sub":"1234","name":"Jo"}'), _drawn(43, _ALNUM + "-_")]
+            [
+                _json64('{"alg":"HS256","typ":"JWT"}'),
+                _json64('{"sub":"1234","name":"Jo"}'),
+                _drawn(43, _ALNUM + "-_"),
+            ]
         ),
         "rsa key": _block("RSA " + "PRIVATE KEY"),
         "pkcs8 key": _block("PRIVATE" + " KEY"),
@@ -109,26 +169,45 @@ def _tokens() -> dict[str, str]:
 def _in_their_places() -> list[Planted]:
     """Secrets that are told by what stands around them; {} in a text is where."""
     password, odd = _drawn(12), "s3cr3t" + "&Pa$$!"
-    hex32, key40, key88 = _drawn(32, _HEX), _drawn(40, _ALNUM + "/+"), _drawn(86, _ALNUM + "/+") + "=="
+    hex32, key40, key88 = (
+        _drawn(32, _HEX),
+        _drawn(40, _ALNUM + "/+"),
+        _drawn(86, _ALNUM + "/+") + "==",
+    )
     basic = b64encode(f"jo:{password}".encode()).decode()
     named = {
         "password in code": ('password = "{}"', odd),
         "short password in code": ("db_password = '{}'", "hunter2"),
         "password with spaces": ('password = "{}"', "correct horse battery staple"),
-        "password as an argument": ('engine = connect(host="db", user="jo", password="{}")', password),
+        "password as an argument": (
+            'engine = connect(host="db", user="jo", password="{}")',
+            password,
+        ),
         "annotated password": ('password: str = "{}"', password),
         "password compared": ('if password == "{}":', password),
         "password in a dict": ("{{'user': 'jo', 'password': '{}'}}", password),
-        "password in JSON": ('{{"user": "jo", "dbPassword": "{}", "port": 5432}}', password),
-        "password in JSON within JSON": ('"source": "{{\\"password\\": \\"{}\\"}}"', password),
-        "password in a saved notebook": ('"source": ["import os\\nDB_PASSWORD=\\"{}\\"\\n"]', password),
+        "password in JSON": (
+            '{{"user": "jo", "dbPassword": "{}", "port": 5432}}',
+            password,
+        ),
+        "password in JSON within JSON": (
+            '"source": "{{\\"password\\": \\"{}\\"}}"',
+            password,
+        ),
+        "password in a saved notebook": (
+            '"source": ["import os\\nDB_PASSWORD=\\"{}\\"\\n"]',
+            password,
+        ),
         "password in YAML": ("db:\n  host: x\n  password: {}\n  port: 1", password),
         "password in INI": ("[db]\nhost = x\npassword = {}\n", password),
         "password in .env": ("HOST=x\nDB_PASSWORD={}\nPORT=1", odd),
         "word as password in .env": ("POSTGRES_PASSWORD={}\n", "swordfish"),
         "password in TOML": ('[db]\npassword = "{}"\n', odd),
         "password in XML": ("<user>jo</user><password>{}</password>", password),
-        "password as a flag": ("!tool login --user jo --password {} --host x", password),
+        "password as a flag": (
+            "!tool login --user jo --password {} --host x",
+            password,
+        ),
         "token as a flag": ("!tool --token={} push", hex32),
         "exported token": ("export MY_API_TOKEN={}", hex32),
         "token set by a magic": ("%env SERVICE_API_KEY={}", hex32),
@@ -137,26 +216,56 @@ def _in_their_places() -> list[Planted]:
         "api key": ('client = Client(api_key="{}")', hex32),
         "key in a header": ('headers = {{"X-Api-Key": "{}"}}', hex32),
         "password in a repr": ("Config(host='x', password='{}', port=1)", password),
-        "password in a traceback": ("----> 3 connect(user='jo', password='{}')\n      4 print(1)", password),
-        "password in numbered lines": ("      2 HOST=x\n----> 3 DB_PASSWORD={}\n", password),
+        "password in a traceback": (
+            "----> 3 connect(user='jo', password='{}')\n      4 print(1)",
+            password,
+        ),
+        "password in numbered lines": (
+            "      2 HOST=x\n----> 3 DB_PASSWORD={}\n",
+            password,
+        ),
         "aws secret": ("aws_secret_access_key = {}", key40),
-        "aws secret beside its key": ('Session("AKI' + 'AIOSFODNN7EXAMPLE", "{}")', key40),
-        "azure storage": ("DefaultEndpointsProtocol=https;AccountName=a;AccountKey={};EndpointSuffix=x", key88),
-        "azure shared access": ("Endpoint=sb://a/;SharedAccessKeyName=b;SharedAccessKey={}", _drawn(43) + "="),
-        "azure signature": ("https://a.blob.core.windows.net/c?sv=2024-11-04&se=2025&sig={}&sp=r", _drawn(40) + "%3D"),
-        "password in a connection string": ("Server=db;Database=x;Uid=sa;Pwd={};Encrypt=yes", "Abc!1234"),
+        "aws secret beside its key": (
+            'Session("AKI' + 'AIOSFODNN7EXAMPLE", "{}")',
+            key40,
+        ),
+        "azure storage": (
+            "DefaultEndpointsProtocol=https;AccountName=a;AccountKey={};EndpointSuffix=x",
+            key88,
+        ),
+        "azure shared access": (
+            "Endpoint=sb://a/;SharedAccessKeyName=b;SharedAccessKey={}",
+            _drawn(43) + "=",
+        ),
+        "azure signature": (
+            "https://a.blob.core.windows.net/c?sv=2024-11-04&se=2025&sig={}&sp=r",
+            _drawn(40) + "%3D",
+        ),
+        "password in a connection string": (
+            "Server=db;Database=x;Uid=sa;Pwd={};Encrypt=yes",
+            "Abc!1234",
+        ),
         "password in a DSN": ("host=db user=jo password={} dbname=x", password),
-        "password in a database URL": ('create_engine("postgresql+psycopg://jo:{}@db:5432/x")', password),
+        "password in a database URL": (
+            'create_engine("postgresql+psycopg://jo:{}@db:5432/x")',
+            password,
+        ),
         "odd password in a database URL": ("mysql://jo:{}@db/x", "p@ss/w0rd"),
         "password in a web address": ("https://jo:{}@example.com/x.csv", password),
         "snowflake": ("snowflake://jo:{}@acct/db/schema?warehouse=w", odd),
         "mongo": ("mongodb+srv://jo:{}@c0.mongodb.net/?retryWrites=true", password),
         "redis": ("redis://:{}@cache:6379/0", password),
-        "token in a query": ("https://api.example.com/v1?x=1&access_token={}&y=2", hex32),
+        "token in a query": (
+            "https://api.example.com/v1?x=1&access_token={}&y=2",
+            hex32,
+        ),
         "token before a host": ("https://{}@git.example.com/a/b.git", _drawn(40)),
         "bearer": ("Authorization: Bearer {}", _drawn(40)),
         "bearer in code": ('headers={{"Authorization": "Bearer {}"}}', _drawn(40)),
-        "bearer in curl": ("!curl -H 'Authorization: Bearer {}' https://example.com", _drawn(40)),
+        "bearer in curl": (
+            "!curl -H 'Authorization: Bearer {}' https://example.com",
+            _drawn(40),
+        ),
         "basic": ('{{"Authorization": "Basic {}"}}', basic),
         "curl user": ("!curl -u jo:{} https://example.com", password),
         "requests auth": ('requests.get(url, auth=("jo", "{}"))', password),
@@ -167,7 +276,10 @@ def _in_their_places() -> list[Planted]:
         "cookie": ("Cookie: {}\n", f"theme=dark; sessionid={hex32}"),
         "kaggle": ('{{"username":"jo","key":"{}"}}', hex32),
     }
-    return [Planted(name, text.format(secret), secret) for name, (text, secret) in named.items()]
+    return [
+        Planted(name, text.format(secret), secret)
+        for name, (text, secret) in named.items()
+    ]
 
 
 TOKENS: dict[str, str] = _tokens()

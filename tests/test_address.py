@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.providers.address import (
+from codebuddy_jupyter.providers.http.address import (
     host_of,
     is_loopback,
     native_of,
@@ -82,8 +82,12 @@ def test_a_base_url_is_put_right(typed: str, used: str) -> None:
         ("http://host/v1?key=x", "it ends where its ? or # begins"),
     ],
 )
-def test_what_is_no_base_url_is_refused_with_the_reason(typed: str, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason.replace("?", r"\?").replace(".", r"\.")):
+def test_what_is_no_base_url_is_refused_with_the_reason(
+    typed: str, reason: str
+) -> None:
+    with pytest.raises(
+        ValueError, match=reason.replace("?", r"\?").replace(".", r"\.")
+    ):
         normalise_base_url(typed)
 
 
@@ -138,14 +142,24 @@ def test_the_root_is_the_address_without_a_path() -> None:
     ("url", "others"),
     [
         ("http://host:1/v1", ["http://host:1/engines/v1"]),
-        ("http://host:1/llm", ["http://host:1/llm/v1", "http://host:1/v1", "http://host:1/engines/v1"]),
+        (
+            "http://host:1/llm",
+            ["http://host:1/llm/v1", "http://host:1/v1", "http://host:1/engines/v1"],
+        ),
         (
             "http://host:1/a/b",
-            ["http://host:1/a/b/v1", "http://host:1/a/v1", "http://host:1/v1", "http://host:1/engines/v1"],
+            [
+                "http://host:1/a/b/v1",
+                "http://host:1/a/v1",
+                "http://host:1/v1",
+                "http://host:1/engines/v1",
+            ],
         ),
     ],
 )
-def test_what_else_may_be_meant_is_at_the_same_host(url: str, others: list[str]) -> None:
+def test_what_else_may_be_meant_is_at_the_same_host(
+    url: str, others: list[str]
+) -> None:
     assert other_base_urls(url) == others
 
 
@@ -159,5 +173,7 @@ def test_what_else_may_be_meant_is_at_the_same_host(url: str, others: list[str])
         ("http://host:1/api", "http://host:1/api"),
     ],
 )
-def test_a_protocol_of_its_own_stands_beside_the_usual_one(url: str, native: str) -> None:
+def test_a_protocol_of_its_own_stands_beside_the_usual_one(
+    url: str, native: str
+) -> None:
     assert native_of(url) == native

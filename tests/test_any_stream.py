@@ -1,4 +1,6 @@
-"""Whatever bytes follow a good status: text or one of our own errors, the same however they are cut into packets."""
+"""Whatever bytes follow a good status: text or one of our own errors, the same however
+they are cut into packets.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ from hypothesis import strategies as st
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Chunk, Message, Request
-from codebuddy_jupyter.providers.chat_stream import ChatStream, Thinking
-from codebuddy_jupyter.providers.complaint import Complaint
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.http.chat_stream import ChatStream, Thinking
+from codebuddy_jupyter.providers.http.server_error import ErrorResponse
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.faults import FAULTS, conversations
 from tests.scripted_server import DONE, Answer, ScriptedServer, delta, event, usage
 
@@ -26,32 +28,64 @@ TOOLS = [
 ]
 VALID = [
     *[b"".join(events) + DONE for events in conversations().values()],
-    b"".join(event(delta(tool_calls=[piece])) for piece in TOOLS) + event(delta(finish="tool_calls")) + DONE,
-    event(delta("a\u2028b\x0bc")) + b"data:" + event(usage(3, 4))[6:] + event(delta(finish="length")),
+    b"".join(event(delta(tool_calls=[piece])) for piece in TOOLS)
+    + event(delta(finish="tool_calls"))
+    + DONE,
+    event(delta("a\u2028b\x0bc"))
+    + b"data:"
+    + event(usage(3, 4))[6:]
+    + event(delta(finish="length")),
 ]
 PIECES = st.one_of(
     st.binary(max_size=40),
-    st.sampled_from([b"data: ", b"data:", b"event: error\n", b"\n\n", b"\r\n\r\n", b": ping\n\n", b"[DONE]", b"null"]),
-    st.sampled_from([event(delta("x")), event(delta(finish="stop")), event(delta("<think>")), DONE]),
-    st.sampled_from([data for fault in FAULTS.values() for _, data in fault.answer.pieces if len(data) < 1000]),
+    st.sampled_from(
+        [
+            b"data: ",
+            b"data:",
+            b"event: error\n",
+            b"\n\n",
+            b"\r\n\r\n",
+            b": ping\n\n",
+            b"[DONE]",
+            b"null",
+        ]
+    ),
+    st.sampled_from(
+        [event(delta("x")), event(delta(finish="stop")), event(delta("<think>")), DONE]
+    ),
+    st.sampled_from(
+        [
+            data
+            for fault in FAULTS.values()
+            for _, data in fault.answer.pieces
+            if len(data) < 1000
+        ]
+    ),
 )
 
 
 def read(body: bytes, cuts: list[int]) -> tuple[list[Chunk], object]:
-    """The chunks of a body that comes in packets, and the complaint in which it ends, if any."""
-    reading, places = ChatStream(), sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
+    """The chunks of a body that comes in packets, and the complaint in which it ends,
+    if any.
+    """
+    reading, places = (
+        ChatStream(),
+        sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)}),
+    )
     chunks: list[Chunk] = []
     try:
         for start, end in pairwise(places):
             chunks.extend(reading.feed(body[start:end]))
         chunks.extend(reading.flush())
-    except Complaint as complaint:
+    except ErrorResponse as complaint:
         return chunks, complaint.body
     return chunks, reading.whole
 
 
 @given(st.sampled_from(VALID), st.lists(st.integers(min_value=0), max_size=12))
-def test_a_good_stream_gives_the_same_chunks_however_it_is_cut(body: bytes, cuts: list[int]) -> None:
+def test_a_good_stream_gives_the_same_chunks_however_it_is_cut(
+    body: bytes, cuts: list[int]
+) -> None:
     assert read(body, cuts) == read(body, [])
     assert read(body, cuts)[1] is True
 
@@ -62,13 +96,24 @@ def test_a_good_stream_gives_the_same_chunks_byte_by_byte(body: bytes) -> None:
 
 
 @given(st.lists(PIECES, max_size=8), st.lists(st.integers(min_value=0), max_size=8))
-def test_any_bytes_give_the_same_chunks_however_they_are_cut(pieces: list[bytes], cuts: list[int]) -> None:
+def test_any_bytes_give_the_same_chunks_however_they_are_cut(
+    pieces: list[bytes], cuts: list[int]
+) -> None:
     body = b"".join(pieces)
     assert read(body, cuts) == read(body, [])
 
 
-@given(st.lists(st.sampled_from(["<think>", "</think>", "<th", "ink>", " ", "\n", "a<", "b>", "é"])), st.data())
-def test_reasoning_is_the_same_wherever_its_tags_are_split(parts: list[str], data: st.DataObject) -> None:
+@given(
+    st.lists(
+        st.sampled_from(
+            ["<think>", "</think>", "<th", "ink>", " ", "\n", "a<", "b>", "é"]
+        )
+    ),
+    st.data(),
+)
+def test_reasoning_is_the_same_wherever_its_tags_are_split(
+    parts: list[str], data: st.DataObject
+) -> None:
     text = "".join(parts)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(text)))))
     places = [0, *cuts, len(text)]
@@ -97,7 +142,11 @@ def server() -> Iterator[ScriptedServer]:
 def test_any_bytes_after_a_good_status_give_text_or_one_of_our_errors(
     server: ScriptedServer, pieces: list[bytes], end: str, framing: str
 ) -> None:
-    server.script(Answer(pieces=[(0.0, piece) for piece in pieces if piece], end=end, framing=framing))
+    server.script(
+        Answer(
+            pieces=[(0.0, piece) for piece in pieces if piece], end=end, framing=framing
+        )
+    )
     provider = LocalProvider(base_url=server.url)
 
     async def ask() -> list[Chunk] | errors.ProviderError:

@@ -1,8 +1,11 @@
-"""The rooms of the package, and who may import whom: the table of the design, kept true."""
+"""The rooms of the package, and who may import whom: the table of the design, kept
+true.
+"""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,511 +17,350 @@ import codebuddy_jupyter
 
 PACKAGE = Path(codebuddy_jupyter.__file__).parent
 
-# Each room with the rooms that it may import. Every one stands below those that import it, so there is no cycle.
+# Each room with the rooms that it may import, from the bottom up. A room is a module or
+# a folder of modules; the modules of a folder may import each other, never in a circle.
 ROOMS: dict[str, set[str]] = {
-    # Plain values, the error tree, the background loop
+    # The ground: plain values, errors, the background loop, settings, keys
     "errors": set(),
     "messages": set(),
     "loop": set(),
-    "readers": set(),
-    "markdown": {"readers"},
-    # What is known of the notebook
-    "tokens": {"messages"},
-    "context": set(),
-    "context.items": {"messages"},
-    "context.fit": {"context.items"},
-    "context.envelope": {"context.fit", "context.items"},
-    "context.relevance": set(),
-    "context.secrets.words": set(),
-    "context.secrets.forms": {"context.secrets.words"},
-    "context.secrets.assignments": {"context.secrets.words"},
-    "context.secrets.written": set(),
-    "context.secrets": {
-        "context.secrets.assignments",
-        "context.secrets.forms",
-        "context.secrets.words",
-        "context.secrets.written",
-    },
-    "context.describe.types": set(),
-    "context.describe.text": {"context.describe.types"},
-    "context.describe.plain": {"context.describe.text", "context.describe.types"},
-    "context.describe.code": {"context.describe.text", "context.describe.types"},
-    "context.describe.frames": {"context.describe.text", "context.describe.types"},
-    "context.describe.arrays": {"context.describe.text", "context.describe.types"},
-    "context.describe.models": {"context.describe.text", "context.describe.types"},
-    "context.describe.databases": {"context.describe.text", "context.describe.types"},
-    "context.describe.foreign": set(),
-    "context.describe": {
-        "context.describe.arrays",
-        "context.describe.code",
-        "context.describe.databases",
-        "context.describe.foreign",
-        "context.describe.frames",
-        "context.describe.models",
-        "context.describe.plain",
-        "context.describe.text",
-        "context.describe.types",
-    },
-    "context.outputs": {"context.items", "messages"},
-    "context.saved": {"context.items", "context.outputs"},
-    "context.failure": {"context.outputs"},
-    "context.snapshot": {"context.failure", "context.items", "context.relevance"},
-    "context.runs": {"context.items", "context.outputs"},
-    "context.matching": {"context.items", "context.runs", "context.saved"},
-    "context.session": {
-        "context.failure",
-        "context.items",
-        "context.matching",
-        "context.outputs",
-        "context.runs",
-        "context.saved",
-        "messages",
-    },
-    "context.tables": {"context.describe.text", "errors"},
-    "context.attached": {
-        "context.describe.text",
-        "context.outputs",
-        "context.saved",
-        "context.tables",
-        "errors",
-        "messages",
-    },
-    "context.mentions": {"context.attached", "context.describe.text", "context.items", "errors", "messages"},
-    "context.observer": {
-        "context.describe",
-        "context.failure",
-        "context.fit",
-        "context.items",
-        "context.mentions",
-        "context.relevance",
-        "context.secrets",
-        "context.session",
-        "context.snapshot",
-    },
-    # Settings, keys, and what can be set for one question
     "settings": {"errors"},
     "keys": {"errors", "settings"},
-    "prompts": {"errors"},
-    "options": {"context.items", "errors", "prompts"},
-    # Providers
-    "providers": set(),
-    "providers.base": {"errors", "messages", "settings"},
-    "providers.registry": {"errors", "providers.base"},
-    "providers.address": set(),
-    "providers.complaint": set(),
-    "providers.transport": {"errors", "keys", "providers.address"},
-    "providers.patience": {"errors", "providers.complaint"},
-    "providers.explain": {
-        "errors",
-        "keys",
-        "providers.address",
-        "providers.complaint",
-        "providers.patience",
-        "providers.transport",
-    },
-    "providers.chat_stream": {"messages", "providers.complaint"},
-    "providers.openai_chat": {
-        "errors",
-        "keys",
-        "messages",
-        "providers.address",
-        "providers.base",
-        "providers.chat_stream",
-        "providers.complaint",
-        "providers.explain",
-        "providers.patience",
-        "providers.transport",
-    },
-    "providers.private": {"keys", "providers.openai_chat", "providers.transport"},
-    "providers.kinds.look": {"providers.complaint", "providers.transport"},
-    "providers.kinds.base": {"messages", "providers.complaint", "providers.kinds.look"},
-    "providers.kinds.ollama": {
-        "errors",
-        "messages",
-        "providers.address",
-        "providers.complaint",
-        "providers.kinds.base",
-        "providers.kinds.look",
-    },
-    "providers.kinds.ollama_chat": {"messages", "providers.chat_stream", "providers.complaint"},
-    "providers.kinds.lm_studio": {
-        "errors",
-        "messages",
-        "providers.address",
-        "providers.complaint",
-        "providers.kinds.base",
-        "providers.kinds.look",
-    },
-    "providers.kinds.llama_cpp": {
-        "messages",
-        "providers.address",
-        "providers.complaint",
-        "providers.kinds.base",
-        "providers.kinds.look",
-    },
-    "providers.kinds.local_ai": {
-        "errors",
-        "messages",
-        "providers.address",
-        "providers.complaint",
-        "providers.kinds.base",
-        "providers.kinds.look",
-    },
-    "providers.kinds.vllm": {"messages", "providers.address", "providers.kinds.base", "providers.kinds.look"},
-    "providers.kinds.jan": {"providers.kinds.base", "providers.kinds.look"},
-    "providers.kinds.docker": {
-        "messages",
-        "providers.address",
-        "providers.complaint",
-        "providers.kinds.base",
-        "providers.kinds.look",
-    },
-    "providers.kinds.webui": {"messages", "providers.kinds.base", "providers.kinds.look"},
-    "providers.kinds.koboldcpp": {"messages", "providers.address", "providers.kinds.base", "providers.kinds.look"},
-    "providers.kinds": {
-        "providers.kinds.base",
-        "providers.kinds.docker",
-        "providers.kinds.jan",
-        "providers.kinds.koboldcpp",
-        "providers.kinds.llama_cpp",
-        "providers.kinds.lm_studio",
-        "providers.kinds.local_ai",
-        "providers.kinds.look",
-        "providers.kinds.ollama",
-        "providers.kinds.vllm",
-        "providers.kinds.webui",
-    },
-    "providers.finding": {"providers.address", "providers.complaint", "providers.kinds", "providers.kinds.look"},
+    # Pure text
+    "secrets": set(),
+    "markdown": set(),
+    # What is known of the notebook
+    "context.describe": set(),
+    "context": {"context.describe", "errors", "messages", "secrets"},
+    # Where answers come from
+    "providers.http": {"errors", "keys", "messages"},
+    "providers.kinds": {"errors", "messages", "providers.http"},
+    "providers": {"errors", "keys", "messages", "providers.http", "settings"},
     "providers.local": {
         "errors",
         "keys",
         "messages",
-        "providers.address",
-        "providers.chat_stream",
-        "providers.complaint",
-        "providers.explain",
-        "providers.finding",
+        "providers",
+        "providers.http",
         "providers.kinds",
-        "providers.kinds.look",
-        "providers.kinds.ollama",
-        "providers.kinds.ollama_chat",
-        "providers.private",
     },
-    "providers.cloud": {"messages", "providers.openai_chat"},
-    "providers.recital": set(),
-    "providers.demo_model": {"providers.recital"},
-    "providers.engine": set(),
-    "providers.hub": {"errors", "providers.transport"},
     "providers.embedded": {
         "errors",
         "keys",
         "messages",
-        "providers.complaint",
-        "providers.demo_model",
-        "providers.engine",
-        "providers.hub",
-        "providers.kinds.llama_cpp",
-        "providers.kinds.look",
-        "providers.openai_chat",
+        "providers",
+        "providers.http",
+        "providers.kinds",
     },
-    "report": {"keys", "markdown"},
-    # The conversation, and what shows it
-    "chat": {"context.fit", "errors", "loop", "messages"},
-    "draft": {"chat", "context.envelope", "context.fit", "context.items", "messages", "tokens"},
-    "preview": {"context.items", "draft", "markdown"},
-    "store": {"errors", "messages"},
-    "chats": {"chat", "errors", "loop", "messages", "store"},
-    "export": {"chat", "errors", "markdown", "readers"},
-    "show": {"chat", "errors", "markdown"},
-    # The owner
-    "asked": {"chat", "draft", "errors", "messages", "providers.base", "tokens"},
+    # The conversation, and a question on its way to a model
+    "chat": {"context", "errors", "loop", "messages"},
+    "question": {"chat", "context", "errors", "messages", "providers"},
     "buddy": {
-        "asked",
         "chat",
-        "chats",
-        "context.fit",
-        "context.items",
-        "context.mentions",
-        "context.observer",
-        "draft",
+        "context",
         "errors",
         "loop",
         "messages",
-        "options",
-        "prompts",
-        "providers.base",
-        "providers.registry",
+        "providers",
+        "question",
         "settings",
-        "tokens",
     },
+    # What is shown, and what is examined
+    "display": {"chat", "context", "errors", "markdown", "question"},
     "doctor": {
         "errors",
         "keys",
+        "markdown",
         "messages",
-        "providers.address",
-        "providers.base",
-        "providers.complaint",
-        "providers.explain",
-        "providers.finding",
+        "providers",
+        "providers.http",
         "providers.kinds",
-        "providers.kinds.look",
         "providers.local",
-        "providers.openai_chat",
-        "providers.transport",
-        "report",
     },
-    # Its faces: none imports another
     "commands": {
         "buddy",
         "chat",
+        "display",
         "doctor",
         "errors",
-        "export",
         "markdown",
         "messages",
-        "options",
-        "preview",
-        "prompts",
-        "providers.base",
-        "report",
+        "providers",
+        "question",
     },
-    "completion": {"context.attached"},
-    "line": {"errors", "options"},
-    # The panel: a face too, which the magics and the functions open
-    "widgets": set(),
-    "widgets.page": set(),
-    "widgets.meter": {
-        "buddy",
-        "commands",
-        "context.items",
-        "draft",
-        "errors",
-        "options",
-        "preview",
-        "providers.base",
-    },
-    "widgets.transcript": {"chat", "errors", "markdown", "show"},
-    "widgets.chat_view": {
+    "completion": {"context"},
+    # The faces: none imports another, except that each may open the panel
+    "widgets": {
         "buddy",
         "chat",
         "commands",
         "completion",
-        "errors",
-        "widgets.meter",
-        "widgets.page",
-        "widgets.transcript",
-    },
-    "widgets.provider_view": {
-        "buddy",
+        "context",
+        "display",
         "doctor",
         "errors",
+        "markdown",
         "messages",
-        "providers.address",
-        "providers.base",
-        "providers.complaint",
-        "providers.kinds.look",
-        "providers.openai_chat",
-        "report",
-        "widgets.page",
-    },
-    "widgets.field": {"settings", "widgets.page"},
-    "widgets.settings_form": {
-        "buddy",
-        "chat",
-        "errors",
-        "messages",
-        "providers.address",
-        "providers.base",
+        "providers",
+        "providers.http",
+        "question",
         "settings",
-        "widgets.field",
-        "widgets.page",
-        "widgets.provider_view",
     },
-    "widgets.panel": {"buddy", "widgets.chat_view", "widgets.page", "widgets.settings_form"},
-    "api": {"buddy", "chat", "commands", "errors", "options", "show", "widgets.panel"},
-    "magics": {
+    "api": {"buddy", "chat", "commands", "display", "errors", "question", "widgets"},
+    "ipython": {
         "buddy",
         "chat",
         "commands",
         "completion",
-        "context.session",
+        "context",
+        "display",
         "errors",
-        "line",
-        "show",
-        "widgets.panel",
+        "question",
+        "widgets",
     },
-    "demo": {"buddy", "errors", "show"},
+    "demo": {"buddy", "display", "errors"},
     "cli": {
         "__init__",
         "buddy",
         "commands",
         "demo",
+        "display",
         "errors",
-        "options",
-        "providers.address",
-        "providers.openai_chat",
-        "show",
+        "providers",
+        "providers.http",
+        "question",
     },
-    "__init__": {"api", "chat", "errors", "magics"},
+    "__init__": {"api", "chat", "errors", "ipython"},
 }
+FOLDERS_IN_FOLDERS = {room for room in ROOMS if "." in room}
+TOP_LEVEL = 24
+"""Entries of the package's folder, at most."""
 
 LATE = {
-    "__init__": "the extension's door: %load_ext shall be instant",
-    "magics": "the other side of that door: what does the work is imported when it is first needed",
+    "__init__": "the extension's door: %load_ext must be instant",
+    "ipython.extension": "the same: what it needs is imported when it is first used",
     "cli": "the demo needs packages that are optional",
 }
-"""Rooms that may import their own package inside functions, with the reason."""
+"""Modules that may import their own package inside functions, with the reason."""
 
-OPENAI = {"providers.openai_chat"}
-DISPLAY = {"show", "magics", "line", "api", "demo"}
-"""Rooms that may know IPython, nbclient or nbformat: what displays, and what stands at the user's shell."""
+OPENAI = {"providers.openai_chat", "providers.http.transport"}
+"""Modules that may know openai and its HTTP library, imported only when they are used."""
+DISPLAY = ("display", "ipython", "api", "demo")
+"""Rooms that may know IPython, nbclient or nbformat."""
 WIDGETS = ("ipywidgets", "anywidget")
-"""Packages that only the panel's rooms may know; no other room imports those before somebody opens one."""
+"""Packages that only the panel knows; nothing imports them before it is opened."""
 
 
 @dataclass(frozen=True)
 class Import:
-    """An import: of what, and whether it happens when the module is imported, later, or only for the type checker."""
+    """What is imported, and when: ``at once``, ``later`` or ``for types``."""
 
     name: str
     when: str
 
 
 @cache
-def rooms() -> dict[str, Path]:
+def modules() -> dict[str, Path]:
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        found[".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)] = path
+        is_door = len(parts) > 1 and parts[-1] == "__init__"
+        found[".".join(parts[:-1] if is_door else parts)] = path
     return found
 
 
-@cache
-def tree_of(room: str) -> ast.Module:
-    return ast.parse(rooms()[room].read_text(encoding="utf-8"))
+def room_of(module: str) -> str:
+    first, *rest = module.split(".")
+    inner = ".".join([first, *rest[:1]])
+    return inner if inner in FOLDERS_IN_FOLDERS else first
 
 
 @cache
-def imports_of(room: str) -> list[Import]:
-    """All imports of a room; those of its own package by the name of the room, others by their whole name."""
-    return [Import(name, when) for node, when in _import_nodes(tree_of(room), "at once") for name in _names(node, room)]
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(modules()[module].read_text(encoding="utf-8"))
 
 
-def _import_nodes(node: ast.AST, when: str) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
+@cache
+def imports_of(module: str) -> list[Import]:
+    """All imports of a module; those of its own package begin with a dot."""
+    return [
+        Import(name, when)
+        for node, when in _import_nodes(tree_of(module), "at once")
+        for name in _names(node, module)
+    ]
+
+
+def _import_nodes(node: ast.AST, when: str) -> Iterator[tuple[ast.AST, str]]:
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import | ast.ImportFrom):
+        if isinstance(child, ast.Import | ast.ImportFrom) or _is_by_text(child):
             yield child, when
-        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield from _import_nodes(child, "later")
-        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+        elif isinstance(child, ast.If) and _is_for_types(child):
             yield from _import_nodes(child, "for types")
         else:
             yield from _import_nodes(child, when)
 
 
-def _names(node: ast.Import | ast.ImportFrom, room: str) -> Iterator[str]:
-    if isinstance(node, ast.Import):
+def _is_for_types(node: ast.If) -> bool:
+    return ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def _is_by_text(node: ast.AST) -> bool:
+    """Whether this is ``importlib.import_module("…")``, under any of its names."""
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__")
+        and bool(node.args)
+        and isinstance(node.args[0], ast.Constant)
+    )
+
+
+def _names(node: ast.AST, module: str) -> Iterator[str]:
+    if isinstance(node, ast.Call):
+        yield str(ast.literal_eval(node.args[0]))
+    elif isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
-    elif not node.level:
+    elif isinstance(node, ast.ImportFrom) and not node.level:
         yield node.module or ""
-    else:
-        # What a package's own door calls `.name` stands within it; for any other room, beside it.
-        inside = [] if room == "__init__" else [*room.split("."), *(["door"] if _is_package(room) else [])]
-        package = inside[: -node.level]
+    elif isinstance(node, ast.ImportFrom):
+        is_door = modules()[module].name == "__init__.py"
+        inside = [] if module == "__init__" else module.split(".")
+        package = [*inside, ""] if is_door and inside else inside
+        place = [*package[: -node.level], *([node.module] if node.module else [])]
         for alias in node.names:
-            inner = ".".join([*package, *([node.module] if node.module else []), alias.name])
-            outer = ".".join([*package, *([node.module] if node.module else [])]) or "__init__"
-            yield f"codebuddy_jupyter:{inner if inner in rooms() else outer}"
+            inner, outer = ".".join([*place, alias.name]), ".".join(place)
+            yield f".{inner if inner in modules() else outer or '__init__'}"
 
 
-def _is_package(room: str) -> bool:
-    return rooms()[room].name == "__init__.py"
+def own_imports(module: str) -> list[Import]:
+    return [
+        Import(found.name[1:], found.when)
+        for found in imports_of(module)
+        if found.name.startswith(".")
+    ]
 
 
-def own_imports(room: str) -> list[Import]:
-    own = "codebuddy_jupyter:"
-    return [Import(one.name.removeprefix(own), one.when) for one in imports_of(room) if one.name.startswith(own)]
+def neighbours(module: str) -> set[str]:
+    """The rooms of the package that a module imports, its own left out."""
+    return {room_of(found.name) for found in own_imports(module)} - {room_of(module)}
 
 
-def functions_of(room: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree_of(room)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+def functions_of(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
 
 
-@pytest.fixture(params=sorted(rooms()))
-def room(request: pytest.FixtureRequest) -> str:
-    """Each room in turn."""
+@pytest.fixture(params=sorted(modules()))
+def module(request: pytest.FixtureRequest) -> str:
+    """Each module in turn."""
     return str(request.param)
 
 
-def test_the_table_holds_the_rooms_that_there_are() -> None:
-    assert sorted(rooms()) == sorted(ROOMS)
+def test_the_table_names_the_rooms_that_there_are() -> None:
+    assert {room_of(module) for module in modules()} == set(ROOMS)
+
+
+def test_the_top_level_stays_small() -> None:
+    entries = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= TOP_LEVEL
 
 
 def test_imports_point_down() -> None:
     above: set[str] = set()
-    for name, below in reversed(ROOMS.items()):
-        assert name not in below
-        assert not below & above - {"__init__"}, f"{name} imports what stands above it"
-        above.add(name)
+    for room, below in reversed(ROOMS.items()):
+        assert not below & {*above, room} - {"__init__"}, f"{room} imports upwards"
+        above.add(room)
 
 
-def test_a_room_imports_only_what_the_table_allows(room: str) -> None:
-    assert {one.name for one in own_imports(room)} <= ROOMS[room]
+def test_a_module_imports_only_the_rooms_that_the_table_allows(module: str) -> None:
+    assert neighbours(module) <= ROOMS[room_of(module)]
 
 
-def test_the_table_allows_nothing_that_nobody_needs(room: str) -> None:
-    assert ROOMS[room] <= {one.name for one in own_imports(room)} | _by_name(room)
+def test_the_table_allows_nothing_that_nobody_needs() -> None:
+    needed: dict[str, set[str]] = {room: set() for room in ROOMS}
+    for module in modules():
+        needed[room_of(module)] |= neighbours(module)
+    needed["__init__"] |= {room_of(home) for home in codebuddy_jupyter._HOMES.values()}
+    assert needed == ROOMS
 
 
-def _by_name(room: str) -> set[str]:
-    """The rooms that the package's door names as texts, to import them when they are asked for."""
-    return set(codebuddy_jupyter._HOMES.values()) if room == "__init__" else set()
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {
+        module: {
+            found.name for found in own_imports(module) if found.when != "for types"
+        }
+        - {"__init__", module}
+        for module in modules()
+    }
+    assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
-def test_an_import_inside_a_function_has_its_reason(room: str) -> None:
-    assert room in LATE or not [one for one in own_imports(room) if one.when == "later"]
+def test_an_import_inside_a_function_has_its_reason(module: str) -> None:
+    late = [found for found in own_imports(module) if found.when == "later"]
+    assert module in LATE or not late
 
 
-def test_one_room_imports_openai_and_only_when_it_is_used(room: str) -> None:
-    openai = [one for one in imports_of(room) if one.name.split(".")[0] in ("openai", "httpx", "httpx2")]
-    assert room in OPENAI or not openai
-    assert all(one.when == "for types" for one in openai)
+def test_openai_is_imported_in_two_places_and_only_when_used(module: str) -> None:
+    names = ("openai", "httpx", "httpx2")
+    openai = [one for one in imports_of(module) if one.name.split(".")[0] in names]
+    assert module in OPENAI or not openai
+    assert all(found.when != "at once" for found in openai)
 
 
-def test_only_what_stands_at_the_shell_knows_it(room: str) -> None:
-    shell = [one for one in imports_of(room) if one.name.split(".")[0] in ("IPython", "nbclient", "nbformat")]
-    assert room in DISPLAY or not shell
+def test_the_check_sees_an_import_by_text() -> None:
+    assert "openai" in {found.name for found in imports_of("providers.http.transport")}
 
 
-def test_only_the_panel_knows_widgets(room: str) -> None:
-    if not room.startswith("widgets"):
-        assert not [one for one in imports_of(room) if one.name.split(".")[0] in WIDGETS]
-        assert not [one for one in own_imports(room) if one.name.startswith("widgets") and one.when == "at once"]
+def test_only_what_stands_at_the_shell_knows_it(module: str) -> None:
+    names = ("IPython", "nbclient", "nbformat")
+    shell = [one for one in imports_of(module) if one.name.split(".")[0] in names]
+    assert room_of(module) in DISPLAY or not shell
 
 
-def test_a_room_is_at_most_600_lines(room: str) -> None:
-    assert len(rooms()[room].read_text(encoding="utf-8").splitlines()) <= 600
+def test_only_the_panel_knows_widgets(module: str) -> None:
+    if room_of(module) != "widgets":
+        names = {found.name.split(".")[0] for found in imports_of(module)}
+        assert not names & set(WIDGETS)
+        assert not [
+            found
+            for found in own_imports(module)
+            if room_of(found.name) == "widgets" and found.when == "at once"
+        ]
 
 
-def test_a_function_is_at_most_60_lines(room: str) -> None:
-    long = [node.name for node in functions_of(room) if (node.end_lineno or 0) - node.lineno >= 60]
-    assert long == []
+def test_a_module_is_at_most_600_lines(module: str) -> None:
+    text = modules()[module].read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 600
 
 
-def test_a_room_says_what_it_is(room: str) -> None:
-    assert ast.get_docstring(tree_of(room))
+def test_a_function_is_at_most_60_lines(module: str) -> None:
+    lengths = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in functions_of(module)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 60} == {}
 
 
-def test_a_room_is_named_after_what_is_in_it(room: str) -> None:
-    assert not {"util", "utils", "helper", "helpers", "common", "misc"} & set(room.split("."))
+def test_a_module_says_what_it_is(module: str) -> None:
+    assert ast.get_docstring(tree_of(module))
 
 
-def test_a_class_is_named_after_what_it_is(room: str) -> None:
+def test_a_module_is_named_after_what_is_in_it(module: str) -> None:
+    vague = {"util", "utils", "helper", "helpers", "common", "misc"}
+    assert not vague & set(module.split("."))
+
+
+def test_a_class_is_named_after_what_it_is(module: str) -> None:
     vague = ("Manager", "Handler", "Service", "Helper", "Util", "Utils")
-    assert [
-        node.name for node in ast.walk(tree_of(room)) if isinstance(node, ast.ClassDef) and node.name.endswith(vague)
-    ] == []
+    classes = [
+        node for node in ast.walk(tree_of(module)) if isinstance(node, ast.ClassDef)
+    ]
+    assert [node.name for node in classes if node.name.endswith(vague)] == []
 
 
-def test_nobody_sets_a_global(room: str) -> None:
-    assert not [node for node in ast.walk(tree_of(room)) if isinstance(node, ast.Global)]
+def test_nobody_sets_a_global(module: str) -> None:
+    assert not [
+        node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Global)
+    ]

@@ -1,4 +1,6 @@
-"""Files that a prompt names: what is told of each kind, and what is refused in one line."""
+"""Files that a prompt names: what is told of each kind, and what is refused in one
+line.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ from codebuddy_jupyter.context.attached import attach_file, find_file, mention_o
 from codebuddy_jupyter.context.tables import read_separated
 from codebuddy_jupyter.errors import PromptError
 
-pa, feather, parquet = map(importlib.import_module, ("pyarrow", "pyarrow.feather", "pyarrow.parquet"))  # untyped
+# untyped
+pa, feather, parquet = map(
+    importlib.import_module, ("pyarrow", "pyarrow.feather", "pyarrow.parquet")
+)
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
 
@@ -57,12 +62,15 @@ def test_a_relative_path_that_leads_out_says_how_to_send_it(tmp_path: Path) -> N
     path = write(tmp_path, "secret.txt", "hello")
     (tmp_path / "book").mkdir()
     assert refusal(tmp_path / "book", "../secret.txt") == (
-        "../secret.txt is outside the notebook's folder. To send it all the same, spell out where it is: "
+        "../secret.txt is outside the notebook's folder. To send it all the "
+        "same, spell out where it is: "
         f"{mention_of(os.path.realpath(path))}"
     )
 
 
-def test_a_path_that_leads_out_is_refused_whether_it_is_there_or_not(tmp_path: Path) -> None:
+def test_a_path_that_leads_out_is_refused_whether_it_is_there_or_not(
+    tmp_path: Path,
+) -> None:
     assert "is outside the notebook's folder" in refusal(tmp_path, "../nothing.txt")
 
 
@@ -85,7 +93,9 @@ def test_a_path_that_is_spelled_out_may_be_anywhere(tmp_path: Path) -> None:
     assert told(tmp_path / "book", str(path)).endswith("hello")
 
 
-def test_a_path_in_the_users_home_is_spelled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_in_the_users_home_is_spelled_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, "home/notes.txt", "hello")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
@@ -93,7 +103,9 @@ def test_a_path_in_the_users_home_is_spelled_out(tmp_path: Path, monkeypatch: py
     assert told(tmp_path / "book", "~/notes.txt") == "~/notes.txt: 5 B\nhello"
 
 
-def test_without_a_notebook_the_current_folder_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_notebook_the_current_folder_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, "notes.txt", "hello")
     monkeypatch.chdir(tmp_path)
     assert attach_file("notes.txt")[0].endswith("hello")
@@ -103,7 +115,8 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, "data/sales 2024.csv", "a\n1")
     assert refusal(tmp_path, "data/sale2024.csv") == (
         "There is no file data/sale2024.csv to attach: "
-        f'did you mean @file:"{Path("data", "sales 2024.csv")}"? Write \\@file to send it as it stands.'
+        f'did you mean @file:"{Path("data", "sales 2024.csv")}"? Write \\@file '
+        "to send it as it stands."
     )
 
 
@@ -112,10 +125,14 @@ def test_a_file_in_a_missing_folder_says_so(tmp_path: Path) -> None:
 
 
 def test_a_file_unlike_any_other_is_just_missing(tmp_path: Path) -> None:
-    assert refusal(tmp_path, "a.csv").startswith("There is no file a.csv to attach. Write")
+    assert refusal(tmp_path, "a.csv").startswith(
+        "There is no file a.csv to attach. Write"
+    )
 
 
-@pytest.mark.parametrize("target", ["a\0b", "~nobody-of-this-name/x"], ids=["a NUL", "no such user"])
+@pytest.mark.parametrize(
+    "target", ["a\0b", "~nobody-of-this-name/x"], ids=["a NUL", "no such user"]
+)
 def test_what_is_no_path_is_refused(tmp_path: Path, target: str) -> None:
     assert "path" in refusal(tmp_path, target) or "no file" in refusal(tmp_path, target)
 
@@ -129,14 +146,18 @@ def test_a_symbolic_link_to_itself_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "loop")
 
 
-def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_read_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, "notes.txt", "hello")
 
     def denied(*args: object) -> int:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", denied)
-    assert refusal(tmp_path, "notes.txt") == "notes.txt cannot be read: Permission denied."
+    assert (
+        refusal(tmp_path, "notes.txt") == "notes.txt cannot be read: Permission denied."
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,14 +185,26 @@ def test_a_path_is_mentioned_in_quotes_where_need_be(path: str, mention: str) ->
         (b"one\r\ntwo\rthree", "one\ntwo\nthree"),
         (b"", ""),
     ],
-    ids=["UTF-8", "with its mark", "UTF-16", "Latin-1", "Latin-1 at both ends", "foreign line ends", "nothing"],
+    ids=[
+        "UTF-8",
+        "with its mark",
+        "UTF-16",
+        "Latin-1",
+        "Latin-1 at both ends",
+        "foreign line ends",
+        "nothing",
+    ],
 )
-def test_text_is_read_in_the_usual_encodings(tmp_path: Path, data: bytes, text: str) -> None:
+def test_text_is_read_in_the_usual_encodings(
+    tmp_path: Path, data: bytes, text: str
+) -> None:
     write(tmp_path, "a.txt", data)
     assert told(tmp_path, "a.txt").split("\n", 1)[1] == text
 
 
-@pytest.mark.parametrize("data", [b"PK\x03\x04\0\0", bytes(range(1, 32)) * 10, b"text\0text"])
+@pytest.mark.parametrize(
+    "data", [b"PK\x03\x04\0\0", bytes(range(1, 32)) * 10, b"text\0text"]
+)
 def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes) -> None:
     write(tmp_path, "a.pkl", data)
     assert refusal(tmp_path, "a.pkl").startswith("a.pkl is not text")
@@ -194,13 +227,16 @@ def test_of_one_long_line_head_and_tail_are_told(tmp_path: Path) -> None:
     assert "characters left out]" in text
 
 
-def test_a_huge_file_is_read_at_its_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_file_is_read_at_its_ends_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "huge.txt"
     with path.open("wb") as file:
         file.write(b"-" + "é".encode() * 40_000)
         file.seek(3_000_000_000)
         file.write("é".encode() * 40_000 + b"the end")
-    monkeypatch.setattr(attached, "_END", 63_998)  # the head ends and the tail begins within a character
+    # the head ends and the tail begins within a character
+    monkeypatch.setattr(attached, "_END", 63_998)
     text = told(tmp_path, "huge.txt")
     assert text.startswith("huge.txt: 3.0 GB\n-éé")
     assert "[about 3.0 GB left out]" in text
@@ -209,7 +245,9 @@ def test_a_huge_file_is_read_at_its_ends_alone(tmp_path: Path, monkeypatch: pyte
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_text_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_any_bytes_are_text_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     folder = tmp_path_factory.getbasetemp()
     for name in ("any.txt", "any.csv", "any.ipynb", "any.json", "any.png"):
         write(folder, name, data)
@@ -242,7 +280,9 @@ def test_a_large_folder_is_told_in_part(tmp_path: Path) -> None:
         ("really-a-jpeg.png", b"\xff\xd8\xff\xe0", "image/jpeg"),
     ],
 )
-def test_a_picture_is_attached_as_an_image(tmp_path: Path, name: str, data: bytes, kind: str) -> None:
+def test_a_picture_is_attached_as_an_image(
+    tmp_path: Path, name: str, data: bytes, kind: str
+) -> None:
     write(tmp_path, name, data)
     text, (image,) = attach_file(name, tmp_path)
     assert (image.data, image.media_type) == (data, kind)
@@ -261,7 +301,9 @@ def test_a_picture_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
 def test_a_workbook_says_how_it_can_be_told(tmp_path: Path) -> None:
     write(tmp_path, "a b.xlsx", b"PK")
-    assert "df = pandas.read_excel('a b.xlsx'), and mention @df" in refusal(tmp_path, "a b.xlsx")
+    assert "df = pandas.read_excel('a b.xlsx'), and mention @df" in refusal(
+        tmp_path, "a b.xlsx"
+    )
 
 
 def test_a_device_is_never_read(tmp_path: Path) -> None:
@@ -272,22 +314,43 @@ def test_a_notebook_is_told_by_its_cells(tmp_path: Path) -> None:
     output = {"output_type": "stream", "name": "stdout", "text": ["3\n"]}
     cells = [
         {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Sales"},
-        {"cell_type": "code", "id": "b", "metadata": {}, "source": ["x = 1\n", "print(x + 2)"], "outputs": [output]},
+        {
+            "cell_type": "code",
+            "id": "b",
+            "metadata": {},
+            "source": ["x = 1\n", "print(x + 2)"],
+            "outputs": [output],
+        },
     ]
-    write(tmp_path, "other.ipynb", json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    write(
+        tmp_path,
+        "other.ipynb",
+        json.dumps(
+            {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        ),
+    )
     title, text = told(tmp_path, "other.ipynb").split("\n", 1)
     assert title.startswith("other.ipynb: ")
     assert title.endswith(", a notebook of 2 cells")
-    assert text == "--- markdown cell 1\n# Sales\n--- code cell 2\nx = 1\nprint(x + 2)\noutput: 3"
+    assert (
+        text
+        == "--- markdown cell 1\n# Sales\n--- code cell 2\nx = 1\nprint(x + 2)\noutput: 3"
+    )
 
 
 def test_a_notebook_that_is_none_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "other.ipynb", "{")
-    assert refusal(tmp_path, "other.ipynb") == "other.ipynb cannot be read: it is not whole JSON."
+    assert (
+        refusal(tmp_path, "other.ipynb")
+        == "other.ipynb cannot be read: it is not whole JSON."
+    )
 
 
 def test_separated_values_are_told_as_schema_and_head(tmp_path: Path) -> None:
-    rows = "".join(f"{n},{n / 2},2024-01-{n % 28 + 1:02},town {n},{'' if n % 2 else n}\n" for n in range(40))
+    rows = "".join(
+        f"{n},{n / 2},2024-01-{n % 28 + 1:02},town {n},{'' if n % 2 else n}\n"
+        for n in range(40)
+    )
     write(tmp_path, "sales.csv", f"id,price,day,city,amount\n{rows}")
     assert told(tmp_path, "sales.csv").splitlines() == [
         "sales.csv: 1.1 kB, 40 rows, 5 columns",
@@ -338,12 +401,25 @@ def test_a_columns_type_is_guessed(cells: list[str], kind: str) -> None:
         ("a.csv", '"a\nb",c\n1,2\n', ["a b", "c"]),
         ("a.csv", "only\n", ["only"]),
     ],
-    ids=["semicolons", "bars", "tabs", "an index", "no names", "longer rows", "a name of two lines", "no rows"],
+    ids=[
+        "semicolons",
+        "bars",
+        "tabs",
+        "an index",
+        "no names",
+        "longer rows",
+        "a name of two lines",
+        "no rows",
+    ],
 )
-def test_columns_are_named(tmp_path: Path, name: str, text: str, columns: list[str]) -> None:
+def test_columns_are_named(
+    tmp_path: Path, name: str, text: str, columns: list[str]
+) -> None:
     write(tmp_path, name, text)
     lines = told(tmp_path, name).splitlines()
-    assert [line.strip().rpartition(" ")[0] for line in lines[1 : 1 + len(columns)]] == columns
+    assert [
+        line.strip().rpartition(" ")[0] for line in lines[1 : 1 + len(columns)]
+    ] == columns
 
 
 def test_quoted_line_ends_do_not_count_as_rows(tmp_path: Path) -> None:
@@ -351,7 +427,9 @@ def test_quoted_line_ends_do_not_count_as_rows(tmp_path: Path) -> None:
     assert ", 2 rows, 2 columns\n" in told(tmp_path, "a.csv")
 
 
-def test_of_a_large_table_the_rows_are_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_large_table_the_rows_are_estimated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(attached, "MOST_COUNTED", 10_000)
     monkeypatch.setattr(attached, "MOST_READ", 5_000)
     write(tmp_path, "a.csv", "a,b\n" + "12345,12345\n" * 10_000)
@@ -367,7 +445,9 @@ def test_a_wide_table_is_told_in_part(tmp_path: Path) -> None:
     assert len(text) < 2_000
 
 
-@pytest.mark.parametrize("text", ['a,b\n"' + "x" * 200_000, ""], ids=["a quote without end", "nothing"])
+@pytest.mark.parametrize(
+    "text", ['a,b\n"' + "x" * 200_000, ""], ids=["a quote without end", "nothing"]
+)
 def test_what_is_no_table_is_told_as_text(tmp_path: Path, text: str) -> None:
     write(tmp_path, "a.csv", text)
     assert told(tmp_path, "a.csv").startswith("a.csv: ")
@@ -407,7 +487,11 @@ def test_columnar_files_are_told_as_schema_and_head(
     assert title.endswith(", 100 rows, 2 columns")
     assert first.lower() in ("  id int64", "  id bigint")
     assert second.lower() in ("  city string", "  city varchar")
-    assert head == ["its first 5 rows:", "  id | city", *(f"  {n} | town {n}" for n in range(5))]
+    assert head == [
+        "its first 5 rows:",
+        "  id | city",
+        *(f"  {n} | town {n}" for n in range(5)),
+    ]
 
 
 def test_a_columnar_file_without_a_library_says_what_to_install(
@@ -419,10 +503,14 @@ def test_a_columnar_file_without_a_library_says_what_to_install(
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_broken_columnar_file_costs_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+def test_a_broken_columnar_file_costs_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
     write(tmp_path, "a.parquet", b"PAR1" + b"nonsense" * 10)
     only(library, monkeypatch)
-    assert refusal(tmp_path, "a.parquet").startswith(f"a.parquet cannot be read by {library}: ")
+    assert refusal(tmp_path, "a.parquet").startswith(
+        f"a.parquet cannot be read by {library}: "
+    )
 
 
 def test_a_columnar_file_without_rows_is_told(tmp_path: Path) -> None:

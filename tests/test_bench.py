@@ -1,4 +1,7 @@
-"""The page that the benchmarks write. What they measure is theirs to tell: no test asserts a time."""
+"""The page that the benchmarks write.
+
+What they measure is theirs to tell: no test asserts a time.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from tests.bench.table import Row, milliseconds, seconds, table
 
 
 def test_a_goal_that_is_missed_stands_out() -> None:
-    rows = [Row("load", "15 ms", "20 ms", "1 s", met=False), Row("first", "5 ms", "4 ms", "4 ms", met=True)]
+    rows = [
+        Row("load", "15 ms", "20 ms", "1 s", met=False),
+        Row("first", "5 ms", "4 ms", "4 ms", met=True),
+    ]
     assert table(rows).splitlines()[2:] == [
         "| load | 15 ms | 20 ms | 1 s | **no** |",
         "| first | 5 ms | 4 ms | 4 ms | yes |",
@@ -20,7 +26,11 @@ def test_a_goal_that_is_missed_stands_out() -> None:
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        pytest.param(milliseconds([0.003, 0.001, 0.0204]), "3.0 (1.0 to 20.4) ms", id="median and spread"),
+        pytest.param(
+            milliseconds([0.003, 0.001, 0.0204]),
+            "3.0 (1.0 to 20.4) ms",
+            id="median and spread",
+        ),
         pytest.param(seconds([1.5]), "1.500 s", id="measured once"),
     ],
 )

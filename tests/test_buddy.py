@@ -14,15 +14,23 @@ from traitlets.config import Config
 import codebuddy_jupyter
 from codebuddy_jupyter import api
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat import Reply
-from codebuddy_jupyter.errors import KeyRefused, PromptError, PromptTooLong, SettingError, Stopped, Unreachable
+from codebuddy_jupyter.chat.reply import Reply
+from codebuddy_jupyter.errors import (
+    KeyRefused,
+    PromptError,
+    PromptTooLong,
+    SettingError,
+    Stopped,
+    Unreachable,
+)
 from codebuddy_jupyter.messages import Model
-from codebuddy_jupyter.options import Options
-from codebuddy_jupyter.prompts import FORMATS, SYSTEM
+from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.question.prompts import FORMATS, SYSTEM
 from tests.fakes import FOREVER, FakeProvider, buddy_with_fakes, fake_of, texts
 
 THEIR_OWN = ("openai/gpt-oss-20b", "qwen/qwen3-8b", "qwen:7b")
-ENOUGH = 30.0  # seconds
+# seconds
+ENOUGH = 30.0
 
 
 def who(buddy: Buddy, options: Options) -> tuple[str, str]:
@@ -42,24 +50,47 @@ def who(buddy: Buddy, options: Options) -> tuple[str, str]:
         pytest.param("llama3:8b", ("Local", "llama3:8b"), id="bare with a tag"),
         pytest.param("ollama/llama3:8b", ("Local", "llama3:8b"), id="a server's name"),
         pytest.param("LMStudio:phi", ("Local", "phi"), id="in any case"),
-        pytest.param("local/hf.co/me/mine:Q4", ("Local", "hf.co/me/mine:Q4"), id="only the first mark counts"),
-        pytest.param("meta-llama/Llama-3", ("Local", "meta-llama/Llama-3"), id="an owner"),
-        pytest.param("hf:me/mine/file.gguf", ("Local", "hf:me/mine/file.gguf"), id="a file on a hub"),
+        pytest.param(
+            "local/hf.co/me/mine:Q4",
+            ("Local", "hf.co/me/mine:Q4"),
+            id="only the first mark counts",
+        ),
+        pytest.param(
+            "meta-llama/Llama-3", ("Local", "meta-llama/Llama-3"), id="an owner"
+        ),
+        pytest.param(
+            "hf:me/mine/file.gguf",
+            ("Local", "hf:me/mine/file.gguf"),
+            id="a file on a hub",
+        ),
         pytest.param("/models/mine.gguf", ("Local", "/models/mine.gguf"), id="a path"),
-        pytest.param(r"C:\mine.gguf", ("Local", r"C:\mine.gguf"), id="a path on Windows"),
+        pytest.param(
+            r"C:\mine.gguf", ("Local", r"C:\mine.gguf"), id="a path on Windows"
+        ),
         pytest.param("openai/gpt-4o", ("OpenAI", "gpt-4o"), id="another provider"),
-        pytest.param("openai:gpt-4o", ("OpenAI", "gpt-4o"), id="another provider by a colon"),
+        pytest.param(
+            "openai:gpt-4o", ("OpenAI", "gpt-4o"), id="another provider by a colon"
+        ),
         pytest.param("openai/", ("OpenAI", ""), id="another provider's own choice"),
-        *(pytest.param(name, ("Local", name), id=f"the server's own {name}") for name in THEIR_OWN),
+        *(
+            pytest.param(name, ("Local", name), id=f"the server's own {name}")
+            for name in THEIR_OWN
+        ),
     ],
 )
-def test_who_is_asked(buddy: Buddy, fake: FakeProvider, model: str, expected: tuple[str, str]) -> None:
+def test_who_is_asked(
+    buddy: Buddy, fake: FakeProvider, model: str, expected: tuple[str, str]
+) -> None:
     fake.offers = [Model(name) for name in THEIR_OWN]
     assert who(buddy, Options(model=model)) == expected
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-oss-20b", "openai:gpt-4o", "qwen:7b"])
-@pytest.mark.parametrize("error", [Unreachable("Nothing answers."), KeyRefused("It wants a key.")], ids=["gone", "key"])
+@pytest.mark.parametrize(
+    "error",
+    [Unreachable("Nothing answers."), KeyRefused("It wants a key.")],
+    ids=["gone", "key"],
+)
 def test_a_prompt_does_not_leave_the_machine_by_a_mix_up(
     buddy: Buddy, fake: FakeProvider, model: str, error: Unreachable | KeyRefused
 ) -> None:
@@ -68,27 +99,41 @@ def test_a_prompt_does_not_leave_the_machine_by_a_mix_up(
         buddy.ask("a secret", Options(model=model)).result()
     other = "Qwen" if model.startswith("qwen") else "OpenAI"
     assert str(caught.value) == (
-        f"{model} may be a model of Local, which cannot be asked now, or one of {other}. If you mean {other}, "
-        f"switch first (%buddy /use {other}), or name it in the options (-p {other} -m …). ({error})"
+        f"{model} may be a model of Local, which cannot be asked now, or one "
+        f"of {other}. If you mean {other}, "
+        f"switch first (%buddy /use {other}), or name it in the options (-p "
+        f"{other} -m …). ({error})"
     )
     assert fake_of(buddy, other).requests == []
 
 
-def test_a_provider_named_by_itself_is_asked_whatever_the_model_is_called(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_provider_named_by_itself_is_asked_whatever_the_model_is_called(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.offers = Unreachable("Nothing answers.")
-    assert who(buddy, Options(provider="openai", model="gpt-4o")) == ("OpenAI", "gpt-4o")
-    assert who(buddy, Options(provider="openai", model="local/x")) == ("OpenAI", "local/x")
+    assert who(buddy, Options(provider="openai", model="gpt-4o")) == (
+        "OpenAI",
+        "gpt-4o",
+    )
+    assert who(buddy, Options(provider="openai", model="local/x")) == (
+        "OpenAI",
+        "local/x",
+    )
 
 
 def test_an_unknown_provider_names_the_nearest(buddy: Buddy) -> None:
     with pytest.raises(SettingError) as caught:
         buddy.ask("hello", Options(provider="opnai")).result()
     assert str(caught.value) == "There is no provider 'opnai': did you mean OpenAI?"
-    with pytest.raises(SettingError, match="There is no provider 'xyz': there are Local, OpenAI, Qwen"):
+    with pytest.raises(
+        SettingError, match="There is no provider 'xyz': there are Local, OpenAI, Qwen"
+    ):
         buddy.ask("hello", Options(provider="xyz")).result()
 
 
-def test_the_provider_setting_takes_a_name_in_any_case_and_no_other(buddy: Buddy) -> None:
+def test_the_provider_setting_takes_a_name_in_any_case_and_no_other(
+    buddy: Buddy,
+) -> None:
     buddy.provider = "OPENAI"
     assert buddy.provider == "OpenAI"
     buddy.provider = "ollama"
@@ -103,7 +148,9 @@ def test_a_reply_tells_who_answered(buddy: Buddy) -> None:
     assert (reply.provider, reply.model) == ("OpenAI", "gpt-4o")
 
 
-def test_offline_is_told_to_the_provider_before_each_request(buddy: Buddy, fake: FakeProvider) -> None:
+def test_offline_is_told_to_the_provider_before_each_request(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     for offline in (False, True, False):
         buddy.offline = offline
         buddy.ask("hello").result()
@@ -113,30 +160,60 @@ def test_offline_is_told_to_the_provider_before_each_request(buddy: Buddy, fake:
 # What is sent
 
 
-def test_a_question_is_sent_after_the_system_prompt(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_question_is_sent_after_the_system_prompt(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     buddy.ask("why {x} is so?").result()
     assert texts(fake.requests[0]) == [("system", SYSTEM), ("user", "why {x} is so?")]
     assert (fake.requests[0].temperature, fake.requests[0].max_tokens) == (None, None)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_format_asks_for_itself(buddy: Buddy, fake: FakeProvider, format: str) -> None:
+def test_a_format_asks_for_itself(
+    buddy: Buddy, fake: FakeProvider, format: str
+) -> None:
     reply = buddy.ask("why?", Options(format=format)).result()
     buddy.ask("and then?").result()
     wish = FORMATS[format]
     assert reply.format == format
-    assert texts(fake.requests[0])[-1] == ("user", f"why?\n\n{wish}" if wish else "why?")
+    assert texts(fake.requests[0])[-1] == (
+        "user",
+        f"why?\n\n{wish}" if wish else "why?",
+    )
     assert texts(fake.requests[1])[:2] == texts(fake.requests[0])
 
 
-def test_options_win_over_settings_for_one_question(buddy: Buddy, fake: FakeProvider) -> None:
-    fake.temperature, fake.max_tokens, fake.model, buddy.system_prompt = 1.5, 500, "set", "As set."
-    options = Options(model="mine", system="As said.", temperature=0.0, max_tokens=5, extra={"seed": 1})
+def test_options_win_over_settings_for_one_question(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.temperature, fake.max_tokens, fake.model, buddy.system_prompt = (
+        1.5,
+        500,
+        "set",
+        "As set.",
+    )
+    options = Options(
+        model="mine",
+        system="As said.",
+        temperature=0.0,
+        max_tokens=5,
+        extra={"seed": 1},
+    )
     buddy.ask("1?", options).result()
     buddy.ask("2?").result()
     first, second = fake.requests
-    assert (first.model, first.temperature, first.max_tokens, first.extra) == ("mine", 0.0, 5, {"seed": 1})
-    assert (second.model, second.temperature, second.max_tokens, second.extra) == ("set", 1.5, 500, {})
+    assert (first.model, first.temperature, first.max_tokens, first.extra) == (
+        "mine",
+        0.0,
+        5,
+        {"seed": 1},
+    )
+    assert (second.model, second.temperature, second.max_tokens, second.extra) == (
+        "set",
+        1.5,
+        500,
+        {},
+    )
     assert (texts(first)[0][1], texts(second)[0][1]) == ("As said.", "As set.")
 
 
@@ -144,10 +221,15 @@ def test_new_begins_a_new_conversation(buddy: Buddy, fake: FakeProvider) -> None
     buddy.ask("1?").result()
     buddy.ask("2?", Options(new=True)).result()
     buddy.ask("3?").result()
-    assert [text for role, text in texts(fake.requests[-1]) if role == "user"] == ["2?", "3?"]
+    assert [text for role, text in texts(fake.requests[-1]) if role == "user"] == [
+        "2?",
+        "3?",
+    ]
 
 
-def test_a_reply_that_nobody_looks_at_is_no_turn(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_reply_that_nobody_looks_at_is_no_turn(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     unseen = buddy.ask("never?", Options(new=True))
     buddy.ask("1?").result()
     assert [role for role, _ in texts(fake.requests[0])] == ["system", "user"]
@@ -161,13 +243,18 @@ def test_a_reply_that_nobody_looks_at_is_no_turn(buddy: Buddy, fake: FakeProvide
 def test_an_empty_prompt_is_refused(buddy: Buddy, prompt: str) -> None:
     with pytest.raises(PromptError) as caught:
         buddy.ask(prompt)
-    assert str(caught.value) == "There is nothing to ask. Type a question: %buddy why is df empty after the merge?"
+    assert (
+        str(caught.value)
+        == "There is nothing to ask. Type a question: %buddy why is df empty after the merge?"
+    )
 
 
 TEN_MEGABYTES = "x" * (10 * 1024 * 1024)
 
 
-@pytest.mark.parametrize(("window", "told"), [(4096, ", and its window is 4,096 tokens"), (None, "")])
+@pytest.mark.parametrize(
+    ("window", "told"), [(4096, ", and its window is 4,096 tokens"), (None, "")]
+)
 def test_a_prompt_of_ten_megabytes_is_refused_before_it_is_sent(
     buddy: Buddy, fake: FakeProvider, window: int | None, told: str
 ) -> None:
@@ -181,7 +268,9 @@ def test_a_prompt_of_ten_megabytes_is_refused_before_it_is_sent(
     assert fake.requests == []
 
 
-def test_lone_surrogates_in_a_prompt_are_no_trouble(buddy: Buddy, fake: FakeProvider) -> None:
+def test_lone_surrogates_in_a_prompt_are_no_trouble(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.size = 4096
     assert str(buddy.ask("\ud800 and \udfff")) == "An answer."
     assert str(buddy.ask("again")) == "An answer."
@@ -202,7 +291,9 @@ def test_closing_stops_what_is_asked(tmp_path: Path) -> None:
     assert reply.text == "one "
 
 
-def test_a_provider_that_fails_to_close_does_not_keep_the_others_open(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_provider_that_fails_to_close_does_not_keep_the_others_open(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     closed = threading.Event()
 
     async def fail() -> None:
@@ -218,7 +309,9 @@ def test_a_provider_that_fails_to_close_does_not_keep_the_others_open(buddy: Bud
     assert closed.is_set()
 
 
-def test_warming_a_provider_that_cannot_be_made_is_no_error(buddy: Buddy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warming_a_provider_that_cannot_be_made_is_no_error(
+    buddy: Buddy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CODEBUDDY_PROVIDER", "nobody")
     buddy.warm()
 
@@ -228,7 +321,9 @@ def test_it_is_configured_as_any_configurable(tmp_path: Path) -> None:
     buddy = buddy_with_fakes(tmp_path / "codebuddy.json", config=config)
     reply = buddy.ask("1?").result()
     assert (reply.provider, reply.model) == ("OpenAI", "mine")
-    assert (buddy.origin("provider"), fake_of(buddy, "OpenAI").origin("model")) == ("ipython_config.py",) * 2
+    assert (buddy.origin("provider"), fake_of(buddy, "OpenAI").origin("model")) == (
+        "ipython_config.py",
+    ) * 2
     buddy.close()
 
 
@@ -247,12 +342,24 @@ def asked(shell: Any, buddy: Buddy) -> Buddy:
     return buddy
 
 
-def test_ask_gives_a_reply_of_the_extensions_buddy(asked: Buddy, fake: FakeProvider) -> None:
-    options = {"model": "mine", "system": "s", "temperature": 0.5, "max_tokens": 9, "extra": {"seed": 1}}
+def test_ask_gives_a_reply_of_the_extensions_buddy(
+    asked: Buddy, fake: FakeProvider
+) -> None:
+    options = {
+        "model": "mine",
+        "system": "s",
+        "temperature": 0.5,
+        "max_tokens": 9,
+        "extra": {"seed": 1},
+    }
     reply = api.ask("why?", format="text", new=True, provider="local", **options)  # type: ignore[arg-type]
     assert fake.requests == []
     assert str(reply) == "An answer."
-    assert (reply.format, fake.requests[0].model, fake.requests[0].max_tokens) == ("text", "mine", 9)
+    assert (reply.format, fake.requests[0].model, fake.requests[0].max_tokens) == (
+        "text",
+        "mine",
+        9,
+    )
     with pytest.raises(SettingError, match="There is no format"):
         api.ask("why?", format="yaml")
 

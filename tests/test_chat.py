@@ -11,14 +11,21 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat import STOPPED, Chat, Reply, Source, Turn
-from codebuddy_jupyter.errors import BuddyError, CutOff, PromptTooLong, Stopped, Unreachable
+from codebuddy_jupyter.chat.reply import STOPPED, Chat, Reply, Source, Turn
+from codebuddy_jupyter.errors import (
+    BuddyError,
+    CutOff,
+    PromptTooLong,
+    Stopped,
+    Unreachable,
+)
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
-from codebuddy_jupyter.options import Options
+from codebuddy_jupyter.question.options import Options
 from tests.fakes import FOREVER, FakeProvider, Step, eventually, texts
 
-ENOUGH = 30.0  # seconds; no test waits that long unless it fails
+# seconds; no test waits that long unless it fails
+ENOUGH = 30.0
 
 
 @pytest.fixture
@@ -65,7 +72,11 @@ def test_nothing_is_asked_before_the_first_look(loop: Loop) -> None:
         yield Chunk("yes")
 
     reply = Reply("why?", chunks, loop)
-    assert (reply.text, reply.done, repr(reply)) == ("", False, "<Reply from ?: not asked yet, 0 characters>")
+    assert (reply.text, reply.done, repr(reply)) == (
+        "",
+        False,
+        "<Reply from ?: not asked yet, 0 characters>",
+    )
     assert not asked.is_set()
     assert str(reply) == "yes"
     assert asked.is_set()
@@ -81,7 +92,9 @@ def test_it_comes_piece_by_piece(ask: Ask) -> None:
 
 def test_it_says_the_same_every_time(ask: Ask) -> None:
     reply = ask("one ", "two")
-    assert [list(reply), list(reply), str(reply), reply.result().text] == [["one ", "two"]] * 2 + ["one two"] * 2
+    assert [list(reply), list(reply), str(reply), reply.result().text] == [
+        ["one ", "two"]
+    ] * 2 + ["one two"] * 2
 
 
 def test_who_comes_late_gets_all_from_the_beginning(ask: Ask) -> None:
@@ -115,8 +128,16 @@ def test_it_tells_what_came_besides_its_text(ask: Ask) -> None:
         Chunk(usage=Usage(3, 2)),
         Chunk(note="A note."),
     ).result()
-    assert (reply.text, reply.reasoning, reply.tool_calls) == ("Yes", "Hm. Well.", (call,))
-    assert (reply.finish, reply.usage, reply.notes) == ("stop", Usage(3, 2), ("A note.",))
+    assert (reply.text, reply.reasoning, reply.tool_calls) == (
+        "Yes",
+        "Hm. Well.",
+        (call,),
+    )
+    assert (reply.finish, reply.usage, reply.notes) == (
+        "stop",
+        Usage(3, 2),
+        ("A note.",),
+    )
 
 
 def test_it_tells_how_fast_it_came(ask: Ask) -> None:
@@ -134,7 +155,9 @@ def test_it_tells_how_fast_it_came(ask: Ask) -> None:
     [CutOff("cut off"), ValueError("a bug"), SystemExit(3)],
     ids=["one of ours", "one of a stranger", "one that means to end all"],
 )
-def test_a_failure_is_told_each_time_after_what_had_come(ask: Ask, error: BaseException) -> None:
+def test_a_failure_is_told_each_time_after_what_had_come(
+    ask: Ask, error: BaseException
+) -> None:
     reply = ask("one ", error)
     heard: list[str] = []
     for _ in range(2):
@@ -146,7 +169,10 @@ def test_a_failure_is_told_each_time_after_what_had_come(ask: Ask, error: BaseEx
     assert repr(reply) == "<Reply from ?: broke off, 4 characters>"
 
 
-@pytest.mark.parametrize("moment", ["before it is asked", "as it is asked", "while it waits", "midway", "at its end"])
+@pytest.mark.parametrize(
+    "moment",
+    ["before it is asked", "as it is asked", "while it waits", "midway", "at its end"],
+)
 def test_it_can_be_closed_at_any_moment(loop: Loop, moment: str) -> None:
     begun, ended = threading.Event(), threading.Event()
 
@@ -200,14 +226,19 @@ def test_closed_before_it_is_asked_it_never_asks(loop: Loop) -> None:
     assert not asked.is_set()
 
 
-@pytest.mark.parametrize("look", [str, list, Reply.result], ids=["str", "iterate", "result"])
-def test_an_interrupt_stops_the_request_and_keeps_what_had_come(loop: Loop, look: Callable[[Reply], object]) -> None:
+@pytest.mark.parametrize(
+    "look", [str, list, Reply.result], ids=["str", "iterate", "result"]
+)
+def test_an_interrupt_stops_the_request_and_keeps_what_had_come(
+    loop: Loop, look: Callable[[Reply], object]
+) -> None:
     ended = threading.Event()
 
     async def chunks(reply: Reply) -> AsyncIterator[Chunk]:
         try:
             yield Chunk("one ")
-            await asyncio.sleep(0.2)  # by then the main thread waits
+            # by then the main thread waits
+            await asyncio.sleep(0.2)
             _thread.interrupt_main()
             await asyncio.sleep(FOREVER)
         finally:
@@ -241,7 +272,9 @@ def test_it_can_be_awaited_on_a_foreign_loop(ask: Ask) -> None:
 
     async def look() -> list[str]:
         ticks: list[str] = []
-        whole = await asyncio.gather(reply.aresult(), _pieces(reply, ticks), _pieces(reply, ticks))
+        whole = await asyncio.gather(
+            reply.aresult(), _pieces(reply, ticks), _pieces(reply, ticks)
+        )
         assert whole[0] is reply
         return ticks
 
@@ -304,7 +337,9 @@ def test_its_display_shows_it(loop: Loop) -> None:
 
 
 def is_well_formed(provider: FakeProvider) -> bool:
-    """Whether the latest request is one that every server takes: one system message, then strictly in turn."""
+    """Whether the latest request is one that every server takes: one system message,
+    then strictly in turn.
+    """
     roles = [message.role for message in provider.requests[-1].messages]
     turns = len(roles) // 2 - 1
     return roles == ["system", *["user", "assistant"] * turns, "user"] and all(
@@ -312,7 +347,9 @@ def is_well_formed(provider: FakeProvider) -> bool:
     )
 
 
-def test_each_turn_sends_those_before_it_word_for_word(buddy: Buddy, fake: FakeProvider) -> None:
+def test_each_turn_sends_those_before_it_word_for_word(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.replies = [["One."], ["Two."]]
     for question in ("1?", "2?", "3?"):
         buddy.ask(question).result()
@@ -332,14 +369,18 @@ def test_each_turn_sends_those_before_it_word_for_word(buddy: Buddy, fake: FakeP
     [
         pytest.param(["Half an"], "Half an\n\n(This answer broke off.)", id="midway"),
         pytest.param([], "(This answer broke off.)", id="before its first word"),
-        pytest.param([Chunk(reasoning="Hm.")], "(This answer broke off.)", id="while it thought"),
+        pytest.param(
+            [Chunk(reasoning="Hm.")], "(This answer broke off.)", id="while it thought"
+        ),
     ],
 )
 @pytest.mark.parametrize("end", ["failed", "stopped"])
 def test_a_broken_turn_keeps_question_and_partial_answer(
     buddy: Buddy, fake: FakeProvider, steps: list[Step], sent: str, end: str
 ) -> None:
-    fake.replies = [[*steps, CutOff("cut off")] if end == "failed" else [*steps, FOREVER]]
+    fake.replies = [
+        [*steps, CutOff("cut off")] if end == "failed" else [*steps, FOREVER]
+    ]
     reply = buddy.ask("1?")
     if end == "failed":
         with pytest.raises(CutOff):
@@ -349,12 +390,19 @@ def test_a_broken_turn_keeps_question_and_partial_answer(
         assert fake.asked.wait(ENOUGH)
         reply.close()
     buddy.ask("2?").result()
-    assert texts(fake.requests[1])[1:] == [("user", "1?"), ("assistant", sent), ("user", "2?")]
+    assert texts(fake.requests[1])[1:] == [
+        ("user", "1?"),
+        ("assistant", sent),
+        ("user", "2?"),
+    ]
     assert is_well_formed(fake)
 
 
 def test_reasoning_is_never_sent_back(buddy: Buddy, fake: FakeProvider) -> None:
-    fake.replies = [[Chunk("One.", "a secret thought")], [Chunk(reasoning="another secret thought")]]
+    fake.replies = [
+        [Chunk("One.", "a secret thought")],
+        [Chunk(reasoning="another secret thought")],
+    ]
     for question in ("1?", "2?", "3?"):
         buddy.ask(question).result()
     assert "thought" not in str([texts(request) for request in fake.requests])
@@ -362,18 +410,25 @@ def test_reasoning_is_never_sent_back(buddy: Buddy, fake: FakeProvider) -> None:
     assert is_well_formed(fake)
 
 
-def test_questions_that_overlap_leave_a_conversation_that_is_well_formed(buddy: Buddy, fake: FakeProvider) -> None:
+def test_questions_that_overlap_leave_a_conversation_that_is_well_formed(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.replies = [["Slow", FOREVER], ["Quick."]]
     slow = buddy.ask("1?").start()
     assert slow.wait(ENOUGH, beyond=0)
     assert str(buddy.ask("2?")) == "Quick."
-    assert texts(fake.requests[1])[1:3] == [("user", "1?"), ("assistant", "Slow\n\n(This answer broke off.)")]
+    assert texts(fake.requests[1])[1:3] == [
+        ("user", "1?"),
+        ("assistant", "Slow\n\n(This answer broke off.)"),
+    ]
     slow.close()
     buddy.ask("3?").result()
     assert is_well_formed(fake)
 
 
-def test_without_a_system_prompt_there_is_no_empty_message(buddy: Buddy, fake: FakeProvider) -> None:
+def test_without_a_system_prompt_there_is_no_empty_message(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     buddy.ask("1?", Options(system="  ")).result()
     assert texts(fake.requests[0]) == [("user", "1?")]
 
@@ -388,7 +443,9 @@ def long_turns(buddy: Buddy, fake: FakeProvider, turns: int) -> None:
         buddy.ask(f"{number}?").result()
 
 
-def test_the_oldest_turns_go_whole_and_a_note_tells(buddy: Buddy, fake: FakeProvider) -> None:
+def test_the_oldest_turns_go_whole_and_a_note_tells(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     long_turns(buddy, fake, 6)
     fake.size = 1600
     reply = buddy.ask("and now?").result()
@@ -403,13 +460,22 @@ def test_the_oldest_turns_go_whole_and_a_note_tells(buddy: Buddy, fake: FakeProv
     )
 
 
-def test_the_note_carries_the_command_that_widens_the_window(buddy: Buddy, fake: FakeProvider) -> None:
+def test_the_note_carries_the_command_that_widens_the_window(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     long_turns(buddy, fake, 6)
     fake.size, fake.command = 1600, "widen"
-    assert buddy.ask("and now?").result().notes[0].endswith("1,600 tokens. To widen it: widen fake-1 4096")
+    assert (
+        buddy.ask("and now?")
+        .result()
+        .notes[0]
+        .endswith("1,600 tokens. To widen it: widen fake-1 4096")
+    )
 
 
-def test_a_prompt_that_the_server_cut_tells_the_command_as_well(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_prompt_that_the_server_cut_tells_the_command_as_well(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.command = "widen"
     fake.replies = [["ok", Chunk(finish="stop"), Chunk(usage=Usage(1000, 1))]]
     note = buddy.ask("word " * 4000).result().notes[0]
@@ -417,14 +483,18 @@ def test_a_prompt_that_the_server_cut_tells_the_command_as_well(buddy: Buddy, fa
     assert note.endswith("To widen it: widen fake-1 8192")
 
 
-def test_a_prompt_that_lost_its_room_to_the_answer_is_noticed(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_prompt_that_lost_its_room_to_the_answer_is_noticed(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.size = 8192
     fake.replies = [["ok", Chunk(finish="stop"), Chunk(usage=Usage(1000, 1))]]
     reply = buddy.ask("word " * 2000, Options(max_tokens=7000)).result()
     assert reply.notes[0].startswith("The server seems to have cut the prompt: ")
 
 
-def test_system_and_question_stay_where_nothing_else_fits(buddy: Buddy, fake: FakeProvider) -> None:
+def test_system_and_question_stay_where_nothing_else_fits(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     long_turns(buddy, fake, 1)
     fake.size = 200
     reply = buddy.ask("and now?").result()
@@ -432,7 +502,9 @@ def test_system_and_question_stay_where_nothing_else_fits(buddy: Buddy, fake: Fa
     assert "The oldest turn was left out" in reply.notes[0]
 
 
-def test_where_no_window_is_told_a_usual_one_is_assumed(buddy: Buddy, fake: FakeProvider) -> None:
+def test_where_no_window_is_told_a_usual_one_is_assumed(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     long_turns(buddy, fake, 15)
     notes = [note for turn in buddy.chat.turns for note in turn.reply.notes]
     assert len(texts(fake.requests[-1])) < 30
@@ -440,7 +512,9 @@ def test_where_no_window_is_told_a_usual_one_is_assumed(buddy: Buddy, fake: Fake
     assert all("window of an assumed 4,096 tokens" in note for note in notes)
 
 
-def test_a_server_that_says_it_is_too_long_gets_fewer_turns(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_server_that_says_it_is_too_long_gets_fewer_turns(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.size = 100_000
     long_turns(buddy, fake, 6)
     fake.replies = [[PromptTooLong("too long", tokens=2000, window=1500)], ["It fits."]]
@@ -451,7 +525,9 @@ def test_a_server_that_says_it_is_too_long_gets_fewer_turns(buddy: Buddy, fake: 
     assert "window of 1,500 tokens" in reply.notes[0]
 
 
-def test_a_server_that_tells_no_number_is_asked_again_only_a_few_times(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_server_that_tells_no_number_is_asked_again_only_a_few_times(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.size = 100_000
     long_turns(buddy, fake, 20)
     asked = len(fake.requests)
@@ -467,32 +543,46 @@ def test_a_prompt_that_is_too_long_by_itself_names_the_command_for_a_larger_wind
 ) -> None:
     fake.command = "widen"
     fake.replies = [[PromptTooLong("too long", tokens=2000, window=1500)]]
-    with pytest.raises(PromptTooLong, match=r"^too long\. To widen it: widen fake-1 4096$"):
+    with pytest.raises(
+        PromptTooLong, match=r"^too long\. To widen it: widen fake-1 4096$"
+    ):
         buddy.ask("1?").result()
 
 
-def test_a_question_that_does_not_fit_by_itself_does_not_push_out_the_others(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_question_that_does_not_fit_by_itself_does_not_push_out_the_others(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.size = 1000
     buddy.ask("1?").result()
     with pytest.raises(PromptTooLong):
         buddy.ask("x" * 10_000).result()
     reply = buddy.ask("3?").result()
-    assert texts(fake.requests[-1])[1:] == [("user", "1?"), ("assistant", "An answer."), ("user", "3?")]
+    assert texts(fake.requests[-1])[1:] == [
+        ("user", "1?"),
+        ("assistant", "An answer."),
+        ("user", "3?"),
+    ]
     assert reply.notes == ()
 
 
-def test_what_the_server_counts_corrects_the_estimate(buddy: Buddy, fake: FakeProvider) -> None:
+def test_what_the_server_counts_corrects_the_estimate(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.size = 100_000
     fake.replies = [["One.", Chunk(usage=Usage(4000, 2))]]
     buddy.ask("word " * 1000).result()
     assert 3500 < buddy.tokens["fake-1"].count("word " * 1000) < 4500
 
 
-def test_a_prompt_that_the_server_cut_without_a_word_is_noticed(buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_prompt_that_the_server_cut_without_a_word_is_noticed(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.replies = [["One.", Chunk(usage=Usage(2050, 2))]]
     reply = buddy.ask("word " * 5000).result()
     assert len(reply.notes) == 1
-    assert reply.notes[0].startswith("The server seems to have cut the prompt: about 7,")
+    assert reply.notes[0].startswith(
+        "The server seems to have cut the prompt: about 7,"
+    )
     assert reply.notes[0].endswith(" tokens were sent, and it read 2,050.")
     assert buddy.tokens["fake-1"].bytes_per_token == 3.5
 
@@ -504,7 +594,9 @@ def test_a_chat_knows_what_came_before_a_reply(ask: Ask) -> None:
     assert len(chat.before(ask("new"))) == 3
 
 
-def test_an_error_that_is_ours_is_a_buddy_error(buddy: Buddy, fake: FakeProvider) -> None:
+def test_an_error_that_is_ours_is_a_buddy_error(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.replies = [[Unreachable("Nothing answers.")]]
     with pytest.raises(BuddyError, match="Nothing answers"):
         str(buddy.ask("1?"))

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.providers.chat_stream import ChatStream, Events, Thinking
-from codebuddy_jupyter.providers.complaint import Complaint, shortened, words
+from codebuddy_jupyter.providers.http.chat_stream import ChatStream, Events, Thinking
+from codebuddy_jupyter.providers.http.server_error import (
+    ErrorResponse,
+    shortened,
+    words,
+)
 from tests.scripted_server import DONE, delta, event
 
 
@@ -58,8 +62,16 @@ def test_answers_are_not_held_back() -> None:
 
 @given(st.lists(st.integers(min_value=0, max_value=400), max_size=8))
 def test_a_stream_reads_the_same_however_it_is_cut(cuts: list[int]) -> None:
-    body = event(delta("grüße ")) + b": ping\r\n\r\n" + event(delta("🙂", finish="stop")) + DONE
-    reading, places = ChatStream(), sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
+    body = (
+        event(delta("grüße "))
+        + b": ping\r\n\r\n"
+        + event(delta("🙂", finish="stop"))
+        + DONE
+    )
+    reading, places = (
+        ChatStream(),
+        sorted({0, len(body), *(cut for cut in cuts if cut < len(body))}),
+    )
     text = ""
     for start, end in itertools.pairwise(places):
         text += "".join(chunk.text for chunk in reading.feed(body[start:end]))
@@ -70,7 +82,7 @@ def test_a_stream_reads_the_same_however_it_is_cut(cuts: list[int]) -> None:
 @given(st.lists(st.binary(max_size=60)))
 def test_no_bytes_raise_anything_but_a_complaint(pieces: list[bytes]) -> None:
     reading = ChatStream()
-    with contextlib.suppress(Complaint):
+    with contextlib.suppress(ErrorResponse):
         for piece in pieces:
             list(reading.feed(piece))
         list(reading.flush())
@@ -82,7 +94,18 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["choices", "delta", "message", "content", "tool_calls", "function", "usage", "error", "index", "id"]
+                [
+                    "choices",
+                    "delta",
+                    "message",
+                    "content",
+                    "tool_calls",
+                    "function",
+                    "usage",
+                    "error",
+                    "index",
+                    "id",
+                ]
             ),
             inner,
             max_size=5,
@@ -95,7 +118,7 @@ JSON = st.recursive(
 @given(st.lists(JSON, max_size=4))
 def test_no_json_raises_anything_but_a_complaint(payloads: list[object]) -> None:
     reading = ChatStream()
-    with contextlib.suppress(Complaint):
+    with contextlib.suppress(ErrorResponse):
         for payload in payloads:
             list(reading.feed(event(payload)))
         list(reading.flush())

@@ -1,4 +1,6 @@
-"""The clouds: each with its address, its key and its quirks; none is ever reached by a test."""
+"""The clouds: each with its address, its key and its quirks; none is ever reached by a
+test.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ import pytest
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers import cloud
-from codebuddy_jupyter.providers.address import host_of, normalise_base_url
 from codebuddy_jupyter.providers.cloud import CloudProvider
+from codebuddy_jupyter.providers.http.address import host_of, normalise_base_url
 from tests.scripted_server import MODELS, ScriptedServer, model_list
 
 CLOUDS = [
@@ -38,7 +40,9 @@ def ask(provider: CloudProvider) -> str:
 
 
 @every_cloud
-def test_a_cloud_has_a_label_an_address_a_model_and_a_key(kind: type[CloudProvider]) -> None:
+def test_a_cloud_has_a_label_an_address_a_model_and_a_key(
+    kind: type[CloudProvider],
+) -> None:
     provider = kind()
     assert provider.label
     assert provider.model
@@ -48,12 +52,15 @@ def test_a_cloud_has_a_label_an_address_a_model_and_a_key(kind: type[CloudProvid
 
 
 @every_cloud
-def test_a_missing_key_is_told_with_its_variable_before_any_request(kind: type[CloudProvider]) -> None:
+def test_a_missing_key_is_told_with_its_variable_before_any_request(
+    kind: type[CloudProvider],
+) -> None:
     provider = kind()
     with pytest.raises(errors.KeyRefused) as refused:
         ask(provider)
     assert str(refused.value) == (
-        f"There is no key for {provider.name} at {host_of(provider.url)}. Set the environment variable "
+        f"There is no key for {provider.name} at {host_of(provider.url)}. Set "
+        "the environment variable "
         f"{provider.key_variable}, or store a key, in a terminal: codebuddy key {provider.name}"
     )
 
@@ -95,7 +102,9 @@ def test_a_cloud_answers_through_a_gateway_with_the_key_that_is_stored_for_it(
 
 
 @every_cloud
-def test_offline_refuses_a_cloud(kind: type[CloudProvider], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_refuses_a_cloud(
+    kind: type[CloudProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
     provider = kind()
     provider.offline = True
     monkeypatch.setenv(provider.key_variable, "sk-mine")
@@ -103,7 +112,9 @@ def test_offline_refuses_a_cloud(kind: type[CloudProvider], monkeypatch: pytest.
         ask(provider)
 
 
-def test_a_cloud_that_cannot_be_reached_points_to_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cloud_that_cannot_be_reached_points_to_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
     with pytest.raises(errors.Unreachable) as refused:
         ask(cloud.OpenAIProvider())
@@ -113,11 +124,15 @@ def test_a_cloud_that_cannot_be_reached_points_to_the_network(monkeypatch: pytes
     )
 
 
-def test_geminis_models_are_listed_by_the_names_that_it_takes(server: ScriptedServer) -> None:
+def test_geminis_models_are_listed_by_the_names_that_it_takes(
+    server: ScriptedServer,
+) -> None:
     provider = cloud.GeminiProvider(base_url=server.url)
     provider.keys.store("Gemini", f"127.0.0.1:{server.port}", "sk-gateway")
     server.script(model_list("models/gemini-3.7-flash"), path=MODELS)
-    assert [model.name for model in asyncio.run(provider.models())] == ["gemini-3.7-flash"]
+    assert [model.name for model in asyncio.run(provider.models())] == [
+        "gemini-3.7-flash"
+    ]
 
 
 def test_a_cloud_has_room_for_a_long_prompt() -> None:

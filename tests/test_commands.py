@@ -26,13 +26,21 @@ def command(buddy: Buddy, line: str, steps: Steps | None = None) -> str:
 
 
 def table(markdown: str) -> list[list[str]]:
-    """The cells of the table, as a reader sees them; fails where anything but plain text stands in one."""
+    """The cells of the table, as a reader sees them; fails where anything but plain
+    text stands in one.
+    """
     cells: list[list[str]] = []
-    for token in MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown):
+    for token in (
+        MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown)
+    ):
         if token.type == "tr_open":
             cells.append([])
         if token.type == "inline" and cells:
-            assert {child.type for child in token.children or []} <= {"text", "text_special", "code_inline"}
+            assert {child.type for child in token.children or []} <= {
+                "text",
+                "text_special",
+                "code_inline",
+            }
             cells[-1].append("".join(child.content for child in token.children or []))
     return cells
 
@@ -52,7 +60,9 @@ def test_a_command_is_known_by_its_first_word(buddy: Buddy, line: str) -> None:
         ("/home/me/data.csv is empty, why?", "There is no command /home/me/data.csv: "),
     ],
 )
-def test_an_unknown_command_names_the_nearest(buddy: Buddy, line: str, told: str) -> None:
+def test_an_unknown_command_names_the_nearest(
+    buddy: Buddy, line: str, told: str
+) -> None:
     with pytest.raises(SettingError) as caught:
         command(buddy, line)
     assert str(caught.value).startswith(told)
@@ -62,7 +72,9 @@ def test_an_unknown_command_names_the_nearest(buddy: Buddy, line: str, told: str
 def test_help_tells_every_command_in_a_table(buddy: Buddy) -> None:
     rows = table(command(buddy, "/help"))
     assert len(rows) == len(HELP) + 1
-    assert {cell for row in rows[1:] for cell in row} == {cell for row in HELP for cell in row}
+    assert {cell for row in rows[1:] for cell in row} == {
+        cell for row in HELP for cell in row
+    }
     named = set(re.findall(r"%buddy /(\w+)", str(HELP)))
     assert named | set(TASKS) == {*COMMANDS, *TASKS} - {"help"}
 
@@ -73,7 +85,9 @@ def test_version_tells_what_a_report_needs(buddy: Buddy) -> None:
     assert " · Python 3." in told
 
 
-def test_use_alone_tells_where_requests_go_and_why(buddy: Buddy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_use_alone_tells_where_requests_go_and_why(
+    buddy: Buddy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CODEBUDDY_BASE_URL", "http://localhost:2")
     buddy.offline = True
     assert table(command(buddy, "/use"))[1:] == [
@@ -100,17 +114,24 @@ def test_use_alone_tells_where_requests_go_and_why(buddy: Buddy, monkeypatch: py
         ("/use openai/gpt-oss-20b", "Local", "openai/gpt-oss-20b"),
     ],
 )
-def test_use_switches_in_this_kernel(buddy: Buddy, fake: FakeProvider, line: str, provider: str, model: str) -> None:
+def test_use_switches_in_this_kernel(
+    buddy: Buddy, fake: FakeProvider, line: str, provider: str, model: str
+) -> None:
     fake.offers = [Model("openai/gpt-oss-20b"), Model("qwen:7b")]
     steps: Steps = []
     rows = table(command(buddy, line, steps))
-    assert (rows[1], rows[3][:2]) == (["provider", provider, "this kernel"], ["model", model])
+    assert (rows[1], rows[3][:2]) == (
+        ["provider", provider, "this kernel"],
+        ["model", model],
+    )
     assert buddy.current() is fake_of(buddy, provider)
     assert fake_of(buddy, provider).prepared == [model]
     assert steps == [("making ready", 1, 1)]
 
 
-def test_use_wins_over_the_environment_even_where_they_agree(buddy: Buddy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_use_wins_over_the_environment_even_where_they_agree(
+    buddy: Buddy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CODEBUDDY_PROVIDER", "openai")
     command(buddy, "/use openai")
     monkeypatch.setenv("CODEBUDDY_PROVIDER", "qwen")
@@ -119,7 +140,10 @@ def test_use_wins_over_the_environment_even_where_they_agree(buddy: Buddy, monke
 
 def test_a_switch_that_fails_changes_nothing(buddy: Buddy, fake: FakeProvider) -> None:
     fake.offers = Unreachable("Nothing answers.")
-    with pytest.raises(SettingError, match="openai/x may be a model of Local, which cannot be asked now"):
+    with pytest.raises(
+        SettingError,
+        match="openai/x may be a model of Local, which cannot be asked now",
+    ):
         command(buddy, "/use openai/x")
     assert (buddy.provider, buddy.origin("provider")) == ("Local", "default")
     assert fake_of(buddy, "OpenAI").prepared == []
@@ -132,17 +156,26 @@ def test_use_tells_what_is_wrong_with_the_settings(buddy: Buddy) -> None:
     assert "The saved settings" in told
 
 
-def test_use_tells_the_address_as_it_was_put_right(server: ScriptedServer, tmp_path: Path) -> None:
+def test_use_tells_the_address_as_it_was_put_right(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
     typed = f"{server.root}/api"
     settings = Config(LocalProvider={"base_url": typed})
     buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=settings)
-    assert table(command(buddy, "/use"))[2] == ["requests go to", server.url, "ipython_config.py"]
+    assert table(command(buddy, "/use"))[2] == [
+        "requests go to",
+        server.url,
+        "ipython_config.py",
+    ]
     assert server.asked() == []
     buddy.close()
 
 
 def test_models_tells_what_the_server_offers(buddy: Buddy, fake: FakeProvider) -> None:
-    fake.offers = [Model("llama3:8b", 8192, True, ("chat", "tools"), 4_920_000_000, 131072), Model("phi", loaded=False)]
+    fake.offers = [
+        Model("llama3:8b", 8192, True, ("chat", "tools"), 4_920_000_000, 131072),
+        Model("phi", loaded=False),
+    ]
     assert table(command(buddy, "/models")) == [
         ["Local model", "window", "at most", "size", "can", ""],
         ["llama3:8b", "8,192", "131,072", "4.9 GB", "chat, tools", "loaded"],
@@ -152,13 +185,19 @@ def test_models_tells_what_the_server_offers(buddy: Buddy, fake: FakeProvider) -
 
 def test_models_of_another_provider_can_be_asked_for(buddy: Buddy) -> None:
     fake_of(buddy, "OpenAI").offers = [Model("gpt-4o")]
-    assert table(command(buddy, "/models openai"))[1:] == [["gpt-4o", "", "", "", "", ""]]
+    assert table(command(buddy, "/models openai"))[1:] == [
+        ["gpt-4o", "", "", "", "", ""]
+    ]
     assert command(buddy, "/models") == "Local offers no model now."
-    with pytest.raises(SettingError, match="There is no provider 'openia': did you mean OpenAI"):
+    with pytest.raises(
+        SettingError, match="There is no provider 'openia': did you mean OpenAI"
+    ):
         command(buddy, "/models openia")
 
 
-def test_models_that_cannot_be_had_are_an_error(buddy: Buddy, fake: FakeProvider) -> None:
+def test_models_that_cannot_be_had_are_an_error(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.offers = Unreachable("Nothing answers.")
     with pytest.raises(Unreachable, match="Nothing answers"):
         command(buddy, "/models")
@@ -182,13 +221,20 @@ def test_offline_holds_for_commands_too(buddy: Buddy) -> None:
         "http://elsewhere/",
     ],
 )
-def test_a_hostile_name_of_a_model_is_shown_as_text(buddy: Buddy, fake: FakeProvider, name: str) -> None:
+def test_a_hostile_name_of_a_model_is_shown_as_text(
+    buddy: Buddy, fake: FakeProvider, name: str
+) -> None:
     fake.offers = [Model(name, abilities=(name,)), Model("after")]
-    assert table(command(buddy, "/models"))[1:] == [[name, "", "", "", name, ""], ["after", "", "", "", "", ""]]
+    assert table(command(buddy, "/models"))[1:] == [
+        [name, "", "", "", name, ""],
+        ["after", "", "", "", "", ""],
+    ]
 
 
 @pytest.mark.parametrize("name", ["two\nlines\n\n# and a heading", "a\r\n\r\n<script>"])
-def test_a_name_over_lines_stays_in_its_row(buddy: Buddy, fake: FakeProvider, name: str) -> None:
+def test_a_name_over_lines_stays_in_its_row(
+    buddy: Buddy, fake: FakeProvider, name: str
+) -> None:
     fake.offers = [Model(name), Model("after")]
     rows = table(command(buddy, "/models"))
     assert len(rows) == 3
@@ -196,14 +242,22 @@ def test_a_name_over_lines_stays_in_its_row(buddy: Buddy, fake: FakeProvider, na
 
 
 def test_reset_begins_a_new_conversation(buddy: Buddy, fake: FakeProvider) -> None:
-    assert command(buddy, "/reset") == "A new conversation begins; the last one had 0 turns."
+    assert (
+        command(buddy, "/reset")
+        == "A new conversation begins; the last one had 0 turns."
+    )
     buddy.ask("1?").result()
-    assert command(buddy, "/reset") == "A new conversation begins; the last one had 1 turn."
+    assert (
+        command(buddy, "/reset")
+        == "A new conversation begins; the last one had 1 turn."
+    )
     buddy.ask("2?").result()
     assert len(fake.requests[-1].messages) == 2
 
 
-def test_pull_fetches_a_model_and_tells_how_far_it_is(buddy: Buddy, fake: FakeProvider) -> None:
+def test_pull_fetches_a_model_and_tells_how_far_it_is(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     steps: Steps = []
     assert MarkdownIt().renderInline(command(buddy, "/pull qwen3:8b", steps)) == (
         "qwen3:8b is there. To ask it: %buddy /use qwen3:8b"
@@ -223,12 +277,17 @@ def test_an_order_goes_to_the_model_that_is_named_else_to_the_one_in_use(
 @pytest.mark.parametrize("order", ["pull", "load", "unload"])
 def test_an_order_needs_a_model(buddy: Buddy, fake: FakeProvider, order: str) -> None:
     fake.model = ""
-    with pytest.raises(SettingError, match=f"Which model. Name it: %buddy /{order} NAME"):
+    with pytest.raises(
+        SettingError, match=f"Which model. Name it: %buddy /{order} NAME"
+    ):
         command(buddy, f"/{order}")
 
 
 def test_a_provider_that_cannot_be_told_says_so(tmp_path: Path) -> None:
-    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=Config(Buddy={"provider": "Embedded"}))
+    buddy = Buddy(
+        settings_path=tmp_path / "codebuddy.json",
+        config=Config(Buddy={"provider": "Embedded"}),
+    )
     with pytest.raises(SettingError, match="cannot be told to fetch a model"):
         command(buddy, "/pull phi4")
     buddy.close()

@@ -13,15 +13,25 @@ from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from codebuddy_jupyter.completion import Completions, Offers, Suggestion, install, uninstall
+from codebuddy_jupyter.completion import (
+    Completions,
+    Offers,
+    Suggestion,
+    install,
+    uninstall,
+)
 
 NAMES = ("df", "df_clean", "x")
-SHELL = SimpleNamespace(history_manager=SimpleNamespace(input_hist_parsed=["", "a"], output_hist={}))
+SHELL = SimpleNamespace(
+    history_manager=SimpleNamespace(input_hist_parsed=["", "a"], output_hist={})
+)
 
 
 @pytest.fixture
 def asking(shell: InteractiveShell, tmp_path: Path) -> InteractiveShell:
-    """A shell that completes what is asked; three cells have run, and the second gave a value."""
+    """A shell that completes what is asked; three cells have run, and the second gave a
+    value.
+    """
     for name in ("sales.csv", "my notes.txt", ".hidden", "data/more.csv"):
         path = tmp_path / "book" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,14 +40,21 @@ def asking(shell: InteractiveShell, tmp_path: Path) -> InteractiveShell:
     history.input_hist_parsed[:] = ["", "a = 1", "a", "", "print(a)"]
     history.output_hist.clear()
     history.output_hist[2] = 1
-    install(shell, names=lambda: NAMES, folder=lambda: tmp_path / "book", commands=("help", "models", "use"))
+    install(
+        shell,
+        names=lambda: NAMES,
+        folder=lambda: tmp_path / "book",
+        commands=("help", "models", "use"),
+    )
     return shell
 
 
 def offered(shell: InteractiveShell, text: str, offset: int | None = None) -> list[Any]:
     """The completions at the end of a text, or at an offset."""
     with provisionalcompleter():
-        return list(shell.Completer.completions(text, len(text) if offset is None else offset))
+        return list(
+            shell.Completer.completions(text, len(text) if offset is None else offset)
+        )
 
 
 def texts(found: Iterable[Any]) -> list[str]:
@@ -46,12 +63,22 @@ def texts(found: Iterable[Any]) -> list[str]:
 
 @pytest.mark.parametrize(
     "text",
-    ["%buddy why is @d", "answer = %buddy @d", "%%buddy @d", "%%buddy -m x\nfirst line\n(see @d", "\n %%buddy\n@d"],
+    [
+        "%buddy why is @d",
+        "answer = %buddy @d",
+        "%%buddy @d",
+        "%%buddy -m x\nfirst line\n(see @d",
+        "\n %%buddy\n@d",
+    ],
 )
-def test_variables_are_offered_wherever_the_buddy_is_asked(asking: InteractiveShell, text: str) -> None:
+def test_variables_are_offered_wherever_the_buddy_is_asked(
+    asking: InteractiveShell, text: str
+) -> None:
     found = offered(asking, text)
     assert texts(found) == ["@df", "@df_clean"]
-    assert {(text[one.start : one.end], one.type) for one in found} == {("@d", "instance")}
+    assert {(text[one.start : one.end], one.type) for one in found} == {
+        ("@d", "instance")
+    }
 
 
 def test_all_that_can_be_mentioned_is_offered(asking: InteractiveShell) -> None:
@@ -78,28 +105,47 @@ def test_all_that_can_be_mentioned_is_offered(asking: InteractiveShell) -> None:
         ('@file:"da', ['@file:"data/']),
     ],
 )
-def test_each_kind_goes_on_from_what_was_typed(asking: InteractiveShell, typed: str, found: list[str]) -> None:
+def test_each_kind_goes_on_from_what_was_typed(
+    asking: InteractiveShell, typed: str, found: list[str]
+) -> None:
     text = f"%%buddy\nlook at {typed}"
     got = offered(asking, text)
     assert texts(got) == found
     assert {text[one.start : one.end] for one in got} == {typed}
 
 
-def test_a_path_that_is_spelled_out_is_gone_on_with(asking: InteractiveShell, tmp_path: Path) -> None:
+def test_a_path_that_is_spelled_out_is_gone_on_with(
+    asking: InteractiveShell, tmp_path: Path
+) -> None:
     typed = f"{(tmp_path / 'book').as_posix()}/sa"
     assert texts(offered(asking, f"%buddy @file:{typed}")) == [f"@file:{typed}les.csv"]
 
 
 @pytest.mark.parametrize("typed", ["../", "nowhere/", "\0/", "sales.csv/"])
-def test_no_path_is_offered_that_would_be_refused(asking: InteractiveShell, typed: str) -> None:
+def test_no_path_is_offered_that_would_be_refused(
+    asking: InteractiveShell, typed: str
+) -> None:
     completions = vars(asking.Completer)["completions"]
-    assert completions.suggestions(f"%buddy @file:{typed}", len(f"%buddy @file:{typed}")) == []
+    assert (
+        completions.suggestions(f"%buddy @file:{typed}", len(f"%buddy @file:{typed}"))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["%buddy /", "%%buddy /", "%%buddy\n/", "%buddy -n /", "%buddy -m ollama/qwen:7b -t 0 /", "x = %buddy /"]
+    "text",
+    [
+        "%buddy /",
+        "%%buddy /",
+        "%%buddy\n/",
+        "%buddy -n /",
+        "%buddy -m ollama/qwen:7b -t 0 /",
+        "x = %buddy /",
+    ],
 )
-def test_commands_are_offered_where_a_prompt_begins(asking: InteractiveShell, text: str) -> None:
+def test_commands_are_offered_where_a_prompt_begins(
+    asking: InteractiveShell, text: str
+) -> None:
     assert texts(offered(asking, text)) == ["/help", "/models", "/use"]
     assert texts(offered(asking, f"{text}mo")) == ["/models"]
 
@@ -133,7 +179,9 @@ def test_the_cursor_may_stand_within_the_text(asking: InteractiveShell) -> None:
         "%buddy why /he",
     ],
 )
-def test_all_else_is_completed_as_ever(shell: InteractiveShell, tmp_path: Path, text: str) -> None:
+def test_all_else_is_completed_as_ever(
+    shell: InteractiveShell, tmp_path: Path, text: str
+) -> None:
     shell.user_ns.update(value=1, value_two={"a": 1})
     before = offered(shell, text)
     install(shell, names=lambda: ["value"], folder=lambda: tmp_path, commands=("help",))
@@ -141,11 +189,17 @@ def test_all_else_is_completed_as_ever(shell: InteractiveShell, tmp_path: Path, 
     assert not any(isinstance(one, Suggestion) for one in before)
 
 
-def test_what_cannot_be_gone_on_with_is_completed_as_ever(asking: InteractiveShell) -> None:
-    assert not any(isinstance(one, Suggestion) for one in offered(asking, "%buddy @zzz"))
+def test_what_cannot_be_gone_on_with_is_completed_as_ever(
+    asking: InteractiveShell,
+) -> None:
+    assert not any(
+        isinstance(one, Suggestion) for one in offered(asking, "%buddy @zzz")
+    )
 
 
-def test_taking_it_out_leaves_the_completer_as_it_was(shell: InteractiveShell, tmp_path: Path) -> None:
+def test_taking_it_out_leaves_the_completer_as_it_was(
+    shell: InteractiveShell, tmp_path: Path
+) -> None:
     before = dict(vars(shell.Completer))
     for _ in range(2):
         install(shell, names=lambda: NAMES, folder=lambda: tmp_path, commands=())
@@ -162,7 +216,9 @@ def test_what_somebody_put_over_it_stays(asking: InteractiveShell) -> None:
     assert vars(asking.Completer)["completions"] is over
 
 
-def test_commands_and_variables_are_looked_up_at_each_tab(shell: InteractiveShell, tmp_path: Path) -> None:
+def test_commands_and_variables_are_looked_up_at_each_tab(
+    shell: InteractiveShell, tmp_path: Path
+) -> None:
     names: list[str] = []
     commands: dict[str, int] = {}
     install(shell, names=lambda: names, folder=lambda: tmp_path, commands=commands)
@@ -172,7 +228,9 @@ def test_commands_and_variables_are_looked_up_at_each_tab(shell: InteractiveShel
     assert texts(offered(shell, "%buddy /m")) == ["/mine"]
 
 
-@given(st.text(alphabet="%buddy @/\n-mfile:\"'In[3]. \\", max_size=40), st.integers(0, 40))
+@given(
+    st.text(alphabet="%buddy @/\n-mfile:\"'In[3]. \\", max_size=40), st.integers(0, 40)
+)
 def test_any_text_is_completed(text: str, offset: int) -> None:
     offers = Offers(SHELL, lambda: NAMES, lambda: Path.cwd() / "nowhere", ("help",))
     completions = Completions(lambda text, offset: iter(()), offers)
@@ -183,6 +241,9 @@ def test_any_text_is_completed(text: str, offset: int) -> None:
 
 @pytest.mark.parametrize("piece", ["@", '@file:"', "-m ", " ", "- a", "@a/"])
 def test_a_long_line_is_completed(piece: str) -> None:
-    completions = Completions(lambda text, offset: iter(()), Offers(SHELL, lambda: NAMES, lambda: None, ("help",)))
+    completions = Completions(
+        lambda text, offset: iter(()),
+        Offers(SHELL, lambda: NAMES, lambda: None, ("help",)),
+    )
     text = f"%buddy {piece * 50_000}"
     list(completions(text, len(text)))

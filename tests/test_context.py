@@ -1,4 +1,6 @@
-"""The Buddy with a notebook: what it sees goes with the question, shown before it is sent, and only once."""
+"""The Buddy with a notebook: what it sees goes with the question, shown before it is
+sent, and only once.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from codebuddy_jupyter.commands import question, run
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Image, Model, Usage
-from codebuddy_jupyter.options import Options
+from codebuddy_jupyter.question.options import Options
 from tests.fakes import FakeProvider, buddy_with_fakes, fake_of, texts
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -24,7 +26,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def seeing(shell: Any, tmp_path: Path) -> Iterator[Buddy]:
     """A Buddy that sees the notebook of a shell."""
     buddy = buddy_with_fakes(tmp_path / "codebuddy.json")
-    buddy.observer.session = session = Session(shell)
+    buddy.collector.session = session = Session(shell)
     session.listen()
     yield buddy
     session.leave()
@@ -52,7 +54,13 @@ def test_a_question_carries_cells_outputs_variables_and_the_error(
     execute(shell, "rate = 0.19", "rate * 2", "rate / 0")
     seeing.ask("why?", names=shell.user_ns).result()
     told = last_question(fake)
-    for part in ("rate = 0.19", "0.38", "rate: float", "ZeroDivisionError", "</notebook>\n\nwhy?"):
+    for part in (
+        "rate = 0.19",
+        "0.38",
+        "rate: float",
+        "ZeroDivisionError",
+        "</notebook>\n\nwhy?",
+    ):
         assert part in told
     assert "rate: float 0.19" not in told
 
@@ -65,7 +73,9 @@ def test_it_is_told_once(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
     assert fake.requests[1].messages[:2] == fake.requests[0].messages
 
 
-def test_a_question_that_failed_has_told_it_all_the_same(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
+def test_a_question_that_failed_has_told_it_all_the_same(
+    seeing: Buddy, fake: FakeProvider, shell: Any
+) -> None:
     execute(shell, "rate = 0.19")
     fake.replies = [[Unreachable("Nothing answers.")]]
     with pytest.raises(Unreachable):
@@ -76,7 +86,9 @@ def test_a_question_that_failed_has_told_it_all_the_same(seeing: Buddy, fake: Fa
 
 
 @pytest.mark.parametrize("question", ["why?", "", "what is @rate?"])
-def test_what_is_shown_before_is_what_is_sent(seeing: Buddy, fake: FakeProvider, shell: Any, question: str) -> None:
+def test_what_is_shown_before_is_what_is_sent(
+    seeing: Buddy, fake: FakeProvider, shell: Any, question: str
+) -> None:
     execute(shell, "rate = 0.19", "password = 'hunter2hunter2'")
     shown, _, model = seeing.preview(question, names=shell.user_ns)
     assert not fake.requests
@@ -87,7 +99,9 @@ def test_what_is_shown_before_is_what_is_sent(seeing: Buddy, fake: FakeProvider,
     assert "hunter2hunter2" not in str(shown.messages)
 
 
-def test_a_preview_without_a_server_assumes_a_window(seeing: Buddy, fake: FakeProvider, monkeypatch: Any) -> None:
+def test_a_preview_without_a_server_assumes_a_window(
+    seeing: Buddy, fake: FakeProvider, monkeypatch: Any
+) -> None:
     async def silent(model: str) -> str:
         raise Unreachable("Nothing answers.")
 
@@ -96,7 +110,9 @@ def test_a_preview_without_a_server_assumes_a_window(seeing: Buddy, fake: FakePr
     assert (shown.room.window, shown.room.assumed, model) == (None, 4096, "fake-1")
 
 
-def test_a_section_that_is_left_out_is_not_sent(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
+def test_a_section_that_is_left_out_is_not_sent(
+    seeing: Buddy, fake: FakeProvider, shell: Any
+) -> None:
     execute(shell, "rate = 0.19", "rate * 2")
     seeing.ask("1?", Options(context="variables")).result()
     assert "rate: float" in last_question(fake)
@@ -108,11 +124,15 @@ def test_a_section_that_is_left_out_is_not_sent(seeing: Buddy, fake: FakeProvide
 
 @pytest.mark.parametrize("wrong", ["cels", "", "cells,nope"])
 def test_an_unknown_section_is_refused(buddy: Buddy, wrong: str) -> None:
-    with pytest.raises(traitlets.TraitError, match="outline, cells, outputs, variables, error"):
+    with pytest.raises(
+        traitlets.TraitError, match="outline, cells, outputs, variables, error"
+    ):
         buddy.context = wrong
 
 
-def test_values_are_shared_when_the_user_says_so(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
+def test_values_are_shared_when_the_user_says_so(
+    seeing: Buddy, fake: FakeProvider, shell: Any
+) -> None:
     execute(shell, "import random", "chosen = 4711 + 0 * random.random()")
     seeing.share_values = True
     seeing.ask("1?", Options(context="variables")).result()
@@ -126,7 +146,7 @@ def test_secrets_are_blanked_and_counted_unless_the_user_wants_them_sent(
     reply = seeing.ask("is {password} good?", names=shell.user_ns).result()
     assert "hunter2hunter2" not in str(fake.requests)
     assert any("blanked" in note for note in reply.notes)
-    seeing.blank_secrets = False
+    seeing.redact_secrets = False
     seeing.ask("is {password} good?", Options(new=True), shell.user_ns).result()
     assert "is hunter2hunter2 good?" in last_question(fake)
 
@@ -141,31 +161,51 @@ def test_an_answer_that_tells_a_secret_is_blanked_when_it_is_sent_back(
     assert "hunter2hunter2" not in str(fake.requests)
 
 
-def test_a_mention_attaches_and_braces_are_filled(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
+def test_a_mention_attaches_and_braces_are_filled(
+    seeing: Buddy, fake: FakeProvider, shell: Any
+) -> None:
     execute(shell, "rate = 0.19", "text = 'see @rate and {rate}'")
-    seeing.ask("what is @rate? {text} \\@guido", Options(context="none"), shell.user_ns).result()
-    assert '<attached title="@rate">\nfloat\n  = 0.19\n</attached>' in last_question(fake)
+    seeing.ask(
+        "what is @rate? {text} \\@guido", Options(context="none"), shell.user_ns
+    ).result()
+    assert '<attached title="@rate">\nfloat\n  = 0.19\n</attached>' in last_question(
+        fake
+    )
     assert last_question(fake).endswith("what is @rate? see @rate and {rate} @guido")
 
 
-def test_a_prompt_of_python_is_sent_as_it_is(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
+def test_a_prompt_of_python_is_sent_as_it_is(
+    seeing: Buddy, fake: FakeProvider, shell: Any
+) -> None:
     execute(shell, "rate = 0.19")
     seeing.ask("mail to @nobody about {rate}", Options(context="none")).result()
     assert last_question(fake) == "mail to @nobody about {rate}"
 
 
-def test_an_unknown_mention_fails_before_anything_is_sent(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
+def test_an_unknown_mention_fails_before_anything_is_sent(
+    seeing: Buddy, fake: FakeProvider, shell: Any
+) -> None:
     execute(shell, "rate = 0.19")
     with pytest.raises(PromptError, match="did you mean @rate"):
         seeing.ask("what is @rat?", names=shell.user_ns)
     assert not fake.requests
 
 
-@pytest.mark.parametrize("abilities", [("chat",), ("chat", "images"), ()], ids=["cannot", "can", "does not tell"])
+@pytest.mark.parametrize(
+    "abilities",
+    [("chat",), ("chat", "images"), ()],
+    ids=["cannot", "can", "does not tell"],
+)
 def test_a_figure_goes_to_a_model_that_takes_images(
-    seeing: Buddy, fake: FakeProvider, shell: Any, monkeypatch: Any, abilities: tuple[str, ...]
+    seeing: Buddy,
+    fake: FakeProvider,
+    shell: Any,
+    monkeypatch: Any,
+    abilities: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(seeing.observer.session, "figure", lambda: Image(PNG, "image/png"))
+    monkeypatch.setattr(
+        seeing.collector.session, "figure", lambda: Image(PNG, "image/png")
+    )
     fake.offers = [Model("fake-1", abilities=abilities)]
     reply = seeing.ask("what does @plot show?", names=shell.user_ns)
     if abilities == ("chat",):
@@ -184,7 +224,8 @@ def test_the_servers_tokenizer_is_asked_once_where_it_may_be_tight(
 
     async def count(model: str, text: str) -> int:
         counted.append(text)
-        return len(text)  # a token for each character
+        # a token for each character
+        return len(text)
 
     monkeypatch.setattr(fake, "count", count)
     seeing.ask("short?").result()
@@ -197,8 +238,13 @@ def test_the_servers_tokenizer_is_asked_once_where_it_may_be_tight(
     assert sum(len(message.text) for message in fake.requests[1].messages) < 4096
 
 
-def test_a_conversation_that_grew_and_reads_shorter_was_cut(seeing: Buddy, fake: FakeProvider) -> None:
-    fake.replies = [["1.", Chunk(usage=Usage(900, 2))], ["2.", Chunk(usage=Usage(700, 2))]]
+def test_a_conversation_that_grew_and_reads_shorter_was_cut(
+    seeing: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [
+        ["1.", Chunk(usage=Usage(900, 2))],
+        ["2.", Chunk(usage=Usage(700, 2))],
+    ]
     assert not seeing.ask("word " * 600).result().notes
     assert "seems to have cut the prompt" in seeing.ask("and now?").result().notes[0]
 
@@ -209,10 +255,21 @@ def test_a_conversation_that_grew_and_reads_shorter_was_cut(seeing: Buddy, fake:
 @pytest.mark.parametrize(
     ("line", "cells", "asked"),
     [
-        pytest.param("/fix", ["1 / 0"], "what is wrong with @error", id="the last error"),
-        pytest.param("/explain", ["x = 1"], "Explain the code of @In[1]", id="the last cell"),
-        pytest.param("/fix use polars", ["x = 1"], "@In[1], say it", id="no error: the last cell"),
-        pytest.param("/review\nfor x in y:\n    pass", [], "```python\nfor x in y:\n    pass\n```", id="code below"),
+        pytest.param(
+            "/fix", ["1 / 0"], "what is wrong with @error", id="the last error"
+        ),
+        pytest.param(
+            "/explain", ["x = 1"], "Explain the code of @In[1]", id="the last cell"
+        ),
+        pytest.param(
+            "/fix use polars", ["x = 1"], "@In[1], say it", id="no error: the last cell"
+        ),
+        pytest.param(
+            "/review\nfor x in y:\n    pass",
+            [],
+            "```python\nfor x in y:\n    pass\n```",
+            id="code below",
+        ),
         pytest.param("/TEST", ["x = 1"], "@In[1], with pytest", id="in any case"),
     ],
 )
@@ -232,7 +289,9 @@ def test_the_wish_of_a_task_is_sent(seeing: Buddy, shell: Any) -> None:
 
 
 def test_a_task_without_code_says_where_to_put_it(seeing: Buddy) -> None:
-    with pytest.raises(PromptError, match="put it below the line, as %%buddy /optimize"):
+    with pytest.raises(
+        PromptError, match="put it below the line, as %%buddy /optimize"
+    ):
         question(seeing, "/optimize")
 
 
@@ -243,7 +302,9 @@ def test_other_commands_ask_nothing(seeing: Buddy) -> None:
         run(seeing, "/fixx", lambda *args: None)
 
 
-def test_context_shows_and_sends_nothing(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
+def test_context_shows_and_sends_nothing(
+    seeing: Buddy, fake: FakeProvider, shell: Any
+) -> None:
     execute(shell, "rate = 0.19")
     told = run(seeing, "/context what is @rate, {rate}?", lambda *args: None)
     assert "rate = 0.19" in told
@@ -255,10 +316,10 @@ def test_context_shows_and_sends_nothing(seeing: Buddy, fake: FakeProvider, shel
 def test_what_becomes_a_secret_later_is_blanked_in_earlier_turns_too(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
-    seeing.blank_secrets = False
+    seeing.redact_secrets = False
     execute(shell, "password = 'hunter2hunter2'")
     seeing.ask("1?").result()
     assert "hunter2hunter2" in str(fake.requests[0])
-    seeing.blank_secrets = True
+    seeing.redact_secrets = True
     seeing.ask("2?").result()
     assert "hunter2hunter2" not in str(fake.requests[1])

@@ -1,4 +1,7 @@
-"""Arrays, models and figures as they are described. Torch is too large to install for a test: classes stand in."""
+"""Arrays, models and figures as they are described.
+
+Torch is too large to install for a test: classes stand in.
+"""
 
 from __future__ import annotations
 
@@ -40,18 +43,26 @@ def figure() -> matplotlib.figure.Figure:
 
 
 def fitted() -> LogisticRegression:
-    return LogisticRegression(C=0.5).fit(np.array([[0.0, 1], [1, 0], [2, 1], [3, 0]]), [0, 1, 0, 1])
+    return LogisticRegression(C=0.5).fit(
+        np.array([[0.0, 1], [1, 0], [2, 1], [3, 0]]), [0, 1, 0, 1]
+    )
 
 
 SCHEMAS: dict[str, tuple[Any, str]] = {
-    "an array": (lambda: np.zeros((1000, 3)), "numpy.ndarray (1,000, 3) float64 (24 kB)"),
+    "an array": (
+        lambda: np.zeros((1000, 3)),
+        "numpy.ndarray (1,000, 3) float64 (24 kB)",
+    ),
     "one axis": (lambda: np.zeros(3, dtype="int8"), "numpy.ndarray (3,) int8 (3 B)"),
     "no axis": (lambda: np.array(1.0), "numpy.ndarray () float64 (8 B)"),
     "records": (
         lambda: np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]),
         "numpy.ndarray (2,) records of 2 fields (24 B)\n  a int32\n  b float64",
     ),
-    "masked": (lambda: np.ma.masked_array([1], dtype="i8"), "numpy.ma.MaskedArray (1,) int64 (8 B)"),
+    "masked": (
+        lambda: np.ma.masked_array([1], dtype="i8"),
+        "numpy.ma.MaskedArray (1,) int64 (8 B)",
+    ),
     "of the user's class": (
         lambda: np.zeros(3).view(Signal),
         "tests.test_describe_arrays.Signal (a numpy.ndarray) (3,) float64 (24 B)",
@@ -61,19 +72,28 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
         lambda: sp.csr_matrix(np.eye(4)),
         "scipy.sparse.csr_matrix (4, 4) float64, 4 stored values (25 %, 32 B)",
     ),
-    "sparse, not counted": (lambda: sp.dok_array((3, 3)), "scipy.sparse.dok_array (3, 3) float64"),
+    "sparse, not counted": (
+        lambda: sp.dok_array((3, 3)),
+        "scipy.sparse.dok_array (3, 3) float64",
+    ),
     "dask": (
         lambda: da.zeros((10, 10), chunks=5),
         "dask.array.Array (10, 10) float64, 2 x 2 blocks, not computed",
     ),
-    "a data array": (lambda: dataset()["t"], "xarray.DataArray t (x 3, y 4) float64\n  coordinate x (x 3) int64"),
+    "a data array": (
+        lambda: dataset()["t"],
+        "xarray.DataArray t (x 3, y 4) float64\n  coordinate x (x 3) int64",
+    ),
     "a lazy data array": (
         lambda: dataset().chunk()["t"],
         "xarray.DataArray t (x 3, y 4) float64, not computed\n  coordinate x (x 3) int64",
     ),
     "a dataset": (
         dataset,
-        "xarray.Dataset of 1 variable, dimensions: x 3, y 4\n  t (x 3, y 4) float64\n  coordinate x (x 3) int64",
+        (
+            "xarray.Dataset of 1 variable, dimensions: x 3, y 4\n"
+            "  t (x 3, y 4) float64\n  coordinate x (x 3) int64"
+        ),
     ),
     "a figure": (
         figure,
@@ -116,9 +136,13 @@ def test_an_empty_array_has_no_first_values() -> None:
         assert Describers().values(array) == Describers().schema(array)
 
 
-def test_an_estimator_tells_what_fitting_has_left_and_its_parameters_where_values_are_told() -> None:
+def test_an_estimator_tells_what_fitting_has_left_and_its_parameters_where_values_are_told() -> (
+    None
+):
     schema, values = Describers().schema(fitted()), Describers().values(fitted())
-    assert schema.startswith("sklearn.linear_model.LogisticRegression (an estimator), fitted\n  parameters: ")
+    assert schema.startswith(
+        "sklearn.linear_model.LogisticRegression (an estimator), fitted\n  parameters: "
+    )
     assert "  n_features_in_ 2\n" in schema
     assert "  coef_ ndarray 1x2 float64\n" in schema
     assert "0.5" not in schema
@@ -126,7 +150,9 @@ def test_an_estimator_tells_what_fitting_has_left_and_its_parameters_where_value
 
 
 def torch_with(monkeypatch: pytest.MonkeyPatch, device: str = "cpu") -> Any:
-    """Stand-ins for torch's tensor and module, in the modules where the real classes live."""
+    """Stand-ins for torch's tensor and module, in the modules where the real classes
+    live.
+    """
 
     class Tensor:
         shape, dtype, requires_grad = (2, 3), "torch.float32", False
@@ -157,22 +183,35 @@ def torch_with(monkeypatch: pytest.MonkeyPatch, device: str = "cpu") -> Any:
 def test_a_tensor_tells_shape_type_and_device(monkeypatch: pytest.MonkeyPatch) -> None:
     tensor = torch_with(monkeypatch).Tensor()
     assert Describers().schema(tensor) == "torch.Tensor (2, 3) torch.float32 on cpu"
-    assert Describers().values(tensor).endswith("\n  first values: [0.0, 1.0, 2.0, 3.0, 4.0]")
+    assert (
+        Describers()
+        .values(tensor)
+        .endswith("\n  first values: [0.0, 1.0, 2.0, 3.0, 4.0]")
+    )
 
 
 def test_a_tensor_on_a_device_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     tensor = torch_with(monkeypatch, "cuda:0").Tensor()
-    assert Describers().values(tensor) == "torch.Tensor (2, 3) torch.float32 on cuda:0, values not fetched"
+    assert (
+        Describers().values(tensor)
+        == "torch.Tensor (2, 3) torch.float32 on cuda:0, values not fetched"
+    )
 
 
-def test_a_network_of_the_users_tells_its_layers_and_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_of_the_users_tells_its_layers_and_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     torch = torch_with(monkeypatch)
 
     class Net(torch.Module):  # type: ignore[misc, name-defined]
         pass
 
     layer, net = torch.Module(), Net()
-    layer.__dict__.update(_modules={}, _parameters={"weight": torch.Tensor(), "bias": None})
+    layer.__dict__.update(
+        _modules={}, _parameters={"weight": torch.Tensor(), "bias": None}
+    )
     net.__dict__.update(_modules={"first": layer}, _parameters={})
     text = Describers().schema(net)
-    assert text.endswith("Net (a torch.nn.Module), 6 parameters\n  first torch.nn.Module")
+    assert text.endswith(
+        "Net (a torch.nn.Module), 6 parameters\n  first torch.nn.Module"
+    )

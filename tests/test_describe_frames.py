@@ -1,4 +1,7 @@
-"""Tables and columns as they are described. Spark is too large to install for a test: small classes stand in for it."""
+"""Tables and columns as they are described.
+
+Spark is too large to install for a test: small classes stand in for it.
+"""
 
 from __future__ import annotations
 
@@ -54,53 +57,98 @@ def polars_frame() -> pl.DataFrame:
         {
             "n": [1, 2],
             "level": pl.Series([SECRET, "y"], dtype=pl.Enum([SECRET, "y"])),
-            "levels": pl.Series([[SECRET], ["y"]], dtype=pl.List(pl.Enum([SECRET, "y"]))),
+            "levels": pl.Series(
+                [[SECRET], ["y"]], dtype=pl.List(pl.Enum([SECRET, "y"]))
+            ),
             "record": [{"a": SECRET}, {"a": "y"}],
         }
     )
 
 
-COLUMNS = "  price float64\n  city category, 2 categories\n  when datetime64[ns, UTC]\n  what object"
+COLUMNS = (
+    "  price float64\n  city category, 2 categories\n  when datetime64[ns, UTC]\n"
+    "  what object"
+)
 SCHEMAS: dict[str, tuple[Any, str]] = {
-    "a frame": (frame, f"pandas.DataFrame 3 rows x 4 columns (over 48 B)\n  index: RangeIndex\n{COLUMNS}"),
+    "a frame": (
+        frame,
+        f"pandas.DataFrame 3 rows x 4 columns (over 48 B)\n  index: RangeIndex\n{COLUMNS}",
+    ),
     "no rows": (
         lambda: frame()[:0],
         f"pandas.DataFrame 0 rows x 4 columns\n  index: RangeIndex\n{COLUMNS}",
     ),
-    "nothing at all": (pd.DataFrame, "pandas.DataFrame 0 rows x 0 columns\n  index: RangeIndex"),
+    "nothing at all": (
+        pd.DataFrame,
+        "pandas.DataFrame 0 rows x 0 columns\n  index: RangeIndex",
+    ),
     "a frame of the user's class": (
         lambda: Sales({"a": [1]}),
-        "tests.test_describe_frames.Sales (a pandas.DataFrame) 1 row x 1 column (8 B)\n  index: RangeIndex\n  a int64",
+        (
+            "tests.test_describe_frames.Sales (a pandas.DataFrame) 1 row x 1 "
+            "column (8 B)\n  index: RangeIndex\n  a int64"
+        ),
     ),
     "an index of dates": (
         lambda: frame()[["price", "when"]].set_index("when"),
-        "pandas.DataFrame 3 rows x 1 column (24 B)\n  index: DatetimeIndex when datetime64[ns, UTC]\n  price float64",
+        (
+            "pandas.DataFrame 3 rows x 1 column (24 B)\n"
+            "  index: DatetimeIndex when datetime64[ns, UTC]\n  price float64"
+        ),
     ),
     "an index with a frequency": (
-        lambda: pd.Series([1.0], index=pd.date_range("2026", periods=1, freq="D", unit="ns")),
+        lambda: pd.Series(
+            [1.0], index=pd.date_range("2026", periods=1, freq="D", unit="ns")
+        ),
         "pandas.Series float64, 1 row (8 B)\n  index: DatetimeIndex datetime64[ns], freq D",
     ),
     "levels": (
-        lambda: pd.DataFrame({("a", "x"): [1.0], ("a", "y"): [2.0]}, index=pd.MultiIndex.from_arrays([[1], [SECRET]])),
+        lambda: pd.DataFrame(
+            {("a", "x"): [1.0], ("a", "y"): [2.0]},
+            index=pd.MultiIndex.from_arrays([[1], [SECRET]]),
+        ),
         "pandas.DataFrame 1 row x 2 columns (16 B)\n  index: MultiIndex of 2 levels: None, None\n"
         "  columns: MultiIndex of 2 levels: None, None\n  (a, x) float64\n  (a, y) float64",
     ),
-    "a series": (lambda: frame()["city"], "pandas.Series city category, 2 categories, 3 rows\n  index: RangeIndex"),
-    "an index": (lambda: pd.Index([1, 2], name="id"), "pandas.Index id int64, 2 elements"),
+    "a series": (
+        lambda: frame()["city"],
+        "pandas.Series city category, 2 categories, 3 rows\n  index: RangeIndex",
+    ),
+    "an index": (
+        lambda: pd.Index([1, 2], name="id"),
+        "pandas.Index id int64, 2 elements",
+    ),
     "a polars frame": (
         polars_frame,
         "polars.DataFrame 2 rows x 4 columns\n  n Int64\n  level Enum, 2 categories\n"
         "  levels List(Enum, 2 categories)\n  record Struct(a String)",
     ),
-    "a polars series": (lambda: pl.Series("n", [1, 2]), "polars.Series n Int64, 2 rows"),
+    "a polars series": (
+        lambda: pl.Series("n", [1, 2]),
+        "polars.Series n Int64, 2 rows",
+    ),
     "a polars query": (lambda: polars_frame().lazy(), "polars.LazyFrame, not computed"),
     "an arrow table": (
-        lambda: pa.table({"n": pa.array([1, 2]), "s": pa.array([SECRET, "y"]).dictionary_encode()}),
-        "pyarrow.Table 2 rows x 2 columns (40 B)\n  n int64\n  s dictionary<values=string, indices=int32, ordered=0>",
+        lambda: pa.table(
+            {"n": pa.array([1, 2]), "s": pa.array([SECRET, "y"]).dictionary_encode()}
+        ),
+        (
+            "pyarrow.Table 2 rows x 2 columns (40 B)\n  n int64\n"
+            "  s dictionary<values=string, indices=int32, ordered=0>"
+        ),
     ),
-    "an arrow array": (lambda: pa.array([1, 2]), "pyarrow.Int64Array int64, 2 elements (16 B)"),
-    "arrow chunks": (lambda: pa.chunked_array([[1], [2]]), "pyarrow.ChunkedArray int64, 2 elements (16 B)"),
-    "an arrow schema": (lambda: pa.schema([("n", pa.int64())]), "pyarrow.Schema, 1 field\n  n int64"),
+    "an arrow array": (
+        lambda: pa.array([1, 2]),
+        "pyarrow.Int64Array int64, 2 elements (16 B)",
+    ),
+    "arrow chunks": (
+        lambda: pa.chunked_array([[1], [2]]),
+        "pyarrow.ChunkedArray int64, 2 elements (16 B)",
+    ),
+    "an arrow schema": (
+        lambda: pa.schema([("n", pa.int64())]),
+        "pyarrow.Schema, 1 field\n  n int64",
+    ),
     "a dask frame": (
         lambda: dask_of(frame()[["price"]]),
         "dask.dataframe.DataFrame of 1 column, not computed\n  price float64",
@@ -110,8 +158,11 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
         "dask.dataframe.Series, not computed\n  price float64",
     ),
     "places": (
-        lambda: gpd.GeoDataFrame({"n": [1]}, geometry=gpd.points_from_xy([1], [2]), crs="EPSG:4326"),
-        "geopandas.GeoDataFrame 1 row x 2 columns (over 8 B)\n  index: RangeIndex\n  n int64\n  geometry geometry\n"
+        lambda: gpd.GeoDataFrame(
+            {"n": [1]}, geometry=gpd.points_from_xy([1], [2]), crs="EPSG:4326"
+        ),
+        "geopandas.GeoDataFrame 1 row x 2 columns (over 8 B)\n"
+        "  index: RangeIndex\n  n int64\n  geometry geometry\n"
         "  geometry: geometry, EPSG:4326",
     ),
 }
@@ -124,7 +175,9 @@ def test_a_schema_tells_columns_and_types_and_no_value(make: Any, text: str) -> 
 
 
 def test_of_many_columns_the_first_are_named_and_the_rest_counted() -> None:
-    columns = {f"f{i}": np.zeros(1) for i in range(140)} | {f"i{i}": np.zeros(1, dtype=np.int64) for i in range(60)}
+    columns = {f"f{i}": np.zeros(1) for i in range(140)} | {
+        f"i{i}": np.zeros(1, dtype=np.int64) for i in range(60)
+    }
     text = Describers().schema(pd.DataFrame(columns))
     assert text.startswith("pandas.DataFrame 1 row x 200 columns (1.6 kB)\n")
     assert text.endswith("\n  f39 float64\n  … 160 more: 100 float64, 60 int64")
@@ -156,9 +209,15 @@ HEADS: dict[str, tuple[Any, list[str]]] = {
         lambda: pd.Series([1, 2], index=["x", "y"]),
         ["first 2 rows:", "(index) | value", "x | 1", "y | 2"],
     ),
-    "polars": (lambda: polars_frame()[["n", "level"]], ["first 2 rows:", "n | level", "1 | hunter2", "2 | y"]),
+    "polars": (
+        lambda: polars_frame()[["n", "level"]],
+        ["first 2 rows:", "n | level", "1 | hunter2", "2 | y"],
+    ),
     "arrow": (lambda: pa.table({"n": [1, 2]}), ["first 2 rows:", "n", "1", "2"]),
-    "a long text": (lambda: pd.Series(["x" * 100]), ["first 1 row:", "value", "x" * 39 + "…"]),
+    "a long text": (
+        lambda: pd.Series(["x" * 100]),
+        ["first 1 row:", "value", "x" * 39 + "…"],
+    ),
 }
 
 
@@ -191,7 +250,10 @@ def test_an_arrow_dataset_is_not_read(tmp_path: Path) -> None:
     pyarrow.csv.write_csv(pa.table({"n": [1, 2]}), file)
     dataset = pyarrow.dataset.dataset(file, format="csv")
     file.unlink()
-    assert Describers().values(dataset) == "pyarrow.dataset.FileSystemDataset of 1 column, not read\n  n int64"
+    assert (
+        Describers().values(dataset)
+        == "pyarrow.dataset.FileSystemDataset of 1 column, not read\n  n int64"
+    )
 
 
 def spark(monkeypatch: pytest.MonkeyPatch, module: str, **kept: Any) -> Any:
@@ -222,10 +284,17 @@ def spark(monkeypatch: pytest.MonkeyPatch, module: str, **kept: Any) -> Any:
     return made
 
 
-@pytest.mark.parametrize("module", ["pyspark.sql.dataframe", "pyspark.sql.classic.dataframe"])
-def test_a_spark_frame_tells_its_columns(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+@pytest.mark.parametrize(
+    "module", ["pyspark.sql.dataframe", "pyspark.sql.classic.dataframe"]
+)
+def test_a_spark_frame_tells_its_columns(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
     thing = spark(monkeypatch, module, _jdf=object())
-    assert Describers().values(thing) == "pyspark.sql.DataFrame of 1 column, not computed\n  id bigint"
+    assert (
+        Describers().values(thing)
+        == "pyspark.sql.DataFrame of 1 column, not computed\n  id bigint"
+    )
 
 
 def test_a_remote_spark_frame_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

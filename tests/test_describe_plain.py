@@ -1,4 +1,6 @@
-"""Python's own values as they are described: types, lengths and signatures, and values only where they were named."""
+"""Python's own values as they are described: types, lengths and signatures, and values
+only where they were named.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import enum
 import functools
 import pathlib
 import types
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -53,7 +55,9 @@ class Customer:
         self._hidden = 1
 
 
-def clean(df: pd.DataFrame, by: str = SECRET, *cols: str, n: int | None = 3, **more: list[int]) -> dict[str, int]:
+def clean(
+    df: pd.DataFrame, by: str = SECRET, *cols: str, n: int | None = 3, **more: list[int]
+) -> dict[str, int]:
     """Take out what is empty.
 
     More about it.
@@ -66,7 +70,9 @@ def wrapped(*args: Any, **kwargs: Any) -> Any:
     return None
 
 
-async def fetch(url: Optional[str] = None, when: datetime.date = datetime.date(2026, 1, 1)) -> None:  # noqa: UP045
+async def fetch(
+    url: str | None = None, when: datetime.date = datetime.date(2026, 1, 1)
+) -> None:
     pass
 
 
@@ -80,21 +86,33 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "an empty list": ([], "list of 0"),
     "a list": ([1] * 1200, "list of 1,200: of the first 1,000: all int"),
     "a mixed list": ([1, 2, None], "list of 3: 2 int, 1 None"),
-    "a list of lists": ([[1, 2], [3]], "list of 2: all list\n  the first: list of 2: all int"),
+    "a list of lists": (
+        [[1, 2], [3]],
+        "list of 2: all list\n  the first: list of 2: all int",
+    ),
     "records": (
         [{"id": 1, "name": SECRET}] * 2,
         "list of 2: all dict\n  the first: dict of 2 keys: id int, name str",
     ),
     "a tuple": ((1, SECRET), "tuple of 2: 1 int, 1 str"),
-    "a named tuple": (Point(1, SECRET), "tests.test_describe_plain.Point (a named tuple)\n  x int\n  y str"),
+    "a named tuple": (
+        Point(1, SECRET),
+        "tests.test_describe_plain.Point (a named tuple)\n  x int\n  y str",
+    ),
     "a set": ({1, 2}, "set of 2: all int"),
-    "settings": ({"rate": 0.1, "sizes": [1, 2]}, "dict of 2 keys\n  rate: float\n  sizes: list of 2: all int"),
+    "settings": (
+        {"rate": 0.1, "sizes": [1, 2]},
+        "dict of 2 keys\n  rate: float\n  sizes: list of 2: all int",
+    ),
     "keys that are data": ({"Bob Smith": 3}, "dict of 1 key\n  keys: str; values: int"),
     "many keys": (
         {f"k{i}": i for i in range(31)},
         "dict of 31 keys\n  keys: all str; values: all int",
     ),
-    "a counter": (collections.Counter("aab"), "collections.Counter of 2 keys\n  keys: all str; values: all int"),
+    "a counter": (
+        collections.Counter("aab"),
+        "collections.Counter of 2 keys\n  keys: all str; values: all int",
+    ),
     "a queue": (collections.deque([1, 2]), "collections.deque of 2: all int"),
     "a range": (range(10), "range of 10 numbers"),
     "an endless range": (range(10**30), "range of more numbers than can be counted"),
@@ -104,7 +122,10 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "a decimal": (decimal.Decimal("1.5"), "decimal.Decimal"),
     "a path": (pathlib.PurePosixPath(SECRET), "pathlib.PurePosixPath"),
     "a member": (Color.RED, "tests.test_describe_plain.Color"),
-    "a record": (Order(1), "tests.test_describe_plain.Order (a dataclass)\n  number int\n  customer str"),
+    "a record": (
+        Order(1),
+        "tests.test_describe_plain.Order (a dataclass)\n  number int\n  customer str",
+    ),
     "an exception": (ValueError(SECRET), "ValueError (an exception)"),
     "an object": (
         Customer(SECRET),
@@ -117,7 +138,8 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     ),
     "a function": (
         clean,
-        "def clean(df: pd.DataFrame, by: str = …, *cols: str, n: int | None = 3, **more: list[int]) -> dict[str, int]\n"
+        "def clean(df: pd.DataFrame, by: str = …, *cols: str, n: int | None = "
+        "3, **more: list[int]) -> dict[str, int]\n"
         "  Take out what is empty.",
     ),
     "a coroutine function": (
@@ -125,7 +147,10 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
         "async def fetch(url: Optional[str] = None, when: datetime.date = …) -> None",
     ),
     "a lambda": (lambda x, y=SECRET: x, "def <lambda>(x, y=…)"),
-    "a built-in": (abs, "built-in function abs\n  Return the absolute value of the argument."),
+    "a built-in": (
+        abs,
+        "built-in function abs\n  Return the absolute value of the argument.",
+    ),
     "a module": (pathlib, "module pathlib"),
     "ellipsis": (..., "ellipsis"),
 }
@@ -144,7 +169,11 @@ def test_a_function_that_is_wrapped_is_described_as_what_it_wraps() -> None:
 def test_a_method_tells_its_owners_type() -> None:
     method = types.MethodType(clean, Customer("a"))
     assert (
-        Describers().schema(method).startswith("method of tests.test_describe_plain.Customer: clean(df: pd.DataFrame")
+        Describers()
+        .schema(method)
+        .startswith(
+            "method of tests.test_describe_plain.Customer: clean(df: pd.DataFrame"
+        )
     )
 
 
@@ -155,7 +184,9 @@ def test_a_module_tells_its_version_where_that_is_a_text() -> None:
 
 
 def test_an_object_with_many_attributes_tells_the_first() -> None:
-    text = Describers().schema(types.SimpleNamespace(**{f"a{i}": i for i in range(100)}))
+    text = Describers().schema(
+        types.SimpleNamespace(**{f"a{i}": i for i in range(100)})
+    )
     assert text.count("\n  .") == 20
     assert text.endswith("  of 100 attributes")
 
@@ -166,7 +197,10 @@ VALUES: dict[str, tuple[Any, str]] = {
     "a text": ("a", "str, 1 character: 'a'"),
     "lines": ("a\nb", "str, 3 characters, 2 lines:\na\nb"),
     "a list": ([1, "a", None], "list of 3: 1 int, 1 str, 1 None\n  = [1, 'a', None]"),
-    "a long list": (list(range(20)), "list of 20: all int\n  = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … 10 more]"),
+    "a long list": (
+        list(range(20)),
+        "list of 20: all int\n  = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, … 10 more]",
+    ),
     "a list of objects": (
         [Customer("a")],
         "list of 1: tests.test_describe_plain.Customer\n  = [<tests.test_describe_plain.Customer>]",
@@ -176,7 +210,10 @@ VALUES: dict[str, tuple[Any, str]] = {
         collections.Counter("aab"),
         "collections.Counter of 2 keys\n  keys: all str; values: all int\n  = {'a': 2, 'b': 1}",
     ),
-    "a date": (datetime.datetime(2026, 1, 1), "datetime.datetime\n  = 2026-01-01 00:00:00"),
+    "a date": (
+        datetime.datetime(2026, 1, 1),
+        "datetime.datetime\n  = 2026-01-01 00:00:00",
+    ),
     "a path": (pathlib.PurePosixPath("/a"), "pathlib.PurePosixPath\n  = /a"),
     "a member": (
         Color.RED,
@@ -210,12 +247,28 @@ def test_a_default_dict_gets_no_new_key() -> None:
 def test_what_holds_itself_is_described() -> None:
     thing: list[Any] = []
     thing.append(thing)
-    assert Describers().values(thing) == "list of 1: list\n  the first: list of 1: list\n  = [[[<list>]]]"
+    assert (
+        Describers().values(thing)
+        == "list of 1: list\n  the first: list of 1: list\n  = [[[<list>]]]"
+    )
 
 
-SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.dates())
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.dates(),
+)
 THINGS = st.recursive(
-    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner)
+    SCALARS,
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.tuples(inner, inner)
+    ),
 )
 
 
@@ -229,5 +282,13 @@ def test_any_plain_value_is_described_within_bounds(thing: Any) -> None:
 
 @given(st.lists(st.text(alphabet="§", min_size=1), min_size=1))
 def test_a_schema_holds_no_text_of_the_data(texts: list[str]) -> None:
-    for thing in (texts, set(texts), tuple(texts), dict.fromkeys(texts), {"a": texts}, [{"a": texts[0]}], texts[0]):
+    for thing in (
+        texts,
+        set(texts),
+        tuple(texts),
+        dict.fromkeys(texts),
+        {"a": texts},
+        [{"a": texts[0]}],
+        texts[0],
+    ):
         assert "§" not in Describers().schema(thing)

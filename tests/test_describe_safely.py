@@ -1,4 +1,6 @@
-"""No code of the user's runs when a variable is described: traps in all that an object or a class can replace."""
+"""No code of the user's runs when a variable is described: traps in all that an object
+or a class can replace.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,14 @@ OF_CLASSES = words(
     """
 )
 HIDING = {"__class__", "__dict__"}
-LOOKS_OF_CLASSES = ["__name__", "__module__", "__doc__", "__bases__", "__base__", "__flags__"]
+LOOKS_OF_CLASSES = [
+    "__name__",
+    "__module__",
+    "__doc__",
+    "__bases__",
+    "__base__",
+    "__flags__",
+]
 
 BASES: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "object": (object, lambda kind: kind()),
@@ -72,7 +81,10 @@ BASES: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "a series": (pd.Series, lambda kind: kind([1], name="a")),
     "an array": (np.ndarray, lambda kind: np.zeros(3).view(kind)),
     "an estimator": (BaseEstimator, lambda kind: kind()),
-    "a connection": (sqlite3.Connection, lambda kind: sqlite3.connect(":memory:", factory=kind)),
+    "a connection": (
+        sqlite3.Connection,
+        lambda kind: sqlite3.connect(":memory:", factory=kind),
+    ),
 }
 PLACES: dict[str, Callable[[Any], Any]] = {
     "alone": lambda thing: thing,
@@ -83,7 +95,9 @@ PLACES: dict[str, Callable[[Any], Any]] = {
     "in a counted dict": lambda thing: collections.defaultdict(list, {"a": thing}),
     "in an array": lambda thing: boxed(thing),
     "in a frame": lambda thing: pd.DataFrame({"a": boxed(thing)}),
-    "as a label": lambda thing: pd.DataFrame([[1]], columns=pd.Index(boxed(thing), dtype=object)),
+    "as a label": lambda thing: pd.DataFrame(
+        [[1]], columns=pd.Index(boxed(thing), dtype=object)
+    ),
     "in an object": lambda thing: types.SimpleNamespace(a=thing),
     "in an exception": lambda thing: ValueError(thing),
     "as its class": lambda thing: type(thing),
@@ -107,23 +121,43 @@ def function_with(default: Any) -> Callable[..., Any]:
 
 
 class Trapped:
-    """A class whose code tells that it was run; armed once its object is where it shall be."""
+    """A class whose code tells that it was run; armed once its object is where it shall
+    be.
+    """
 
-    def __init__(self, base: type, methods: set[str], properties: set[str], of_class: set[str]) -> None:
+    def __init__(
+        self, base: type, methods: set[str], properties: set[str], of_class: set[str]
+    ) -> None:
         self.hits: list[str] = []
         self.is_live = False
-        looks = {name: property(self._look(name)) for name in sorted(of_class & set(LOOKS_OF_CLASSES))}
+        looks = {
+            name: property(self._look(name))
+            for name in sorted(of_class & set(LOOKS_OF_CLASSES))
+        }
         meta: Any = type("Meta", (type(base),), looks)
-        hidden = {name: property(self._look(name)) for name in sorted(properties & HIDING)}
-        self.kind = meta("Hostile", (base,), {"__doc__": "A class that is armed.", **hidden})
+        hidden = {
+            name: property(self._look(name)) for name in sorted(properties & HIDING)
+        }
+        self.kind = meta(
+            "Hostile", (base,), {"__doc__": "A class that is armed.", **hidden}
+        )
         self._armed: list[tuple[Any, str]] = []
-        self._plan: list[tuple[Any, str, Any]] = [(self.kind, name, self._method(name)) for name in sorted(methods)]
-        self._plan += [(self.kind, name, property(self._method(name))) for name in sorted(properties - HIDING)]
-        self._plan += [(meta, name, self._method(f"class {name}")) for name in sorted(of_class & set(OF_CLASSES))]
+        self._plan: list[tuple[Any, str, Any]] = [
+            (self.kind, name, self._method(name)) for name in sorted(methods)
+        ]
+        self._plan += [
+            (self.kind, name, property(self._method(name)))
+            for name in sorted(properties - HIDING)
+        ]
+        self._plan += [
+            (meta, name, self._method(f"class {name}"))
+            for name in sorted(of_class & set(OF_CLASSES))
+        ]
 
     def arm(self) -> None:
         self._armed = [(kind, name) for kind, name, _ in self._plan]
-        for kind, name, trap in reversed(self._plan):  # the class first, then what it is made of
+        # the class first, then what it is made of
+        for kind, name, trap in reversed(self._plan):
             type.__setattr__(kind, name, trap)
         self.hits.clear()
         self.is_live = True
@@ -165,7 +199,9 @@ def no_collection() -> Iterator[None]:
     gc.enable()
 
 
-def hits_of(base: str, place: str, methods: set[str], properties: set[str], of_class: set[str]) -> list[str]:
+def hits_of(
+    base: str, place: str, methods: set[str], properties: set[str], of_class: set[str]
+) -> list[str]:
     root, make = BASES[base]
     trapped = Trapped(root, methods, properties, of_class)
     thing = PLACES[place](make(trapped.kind))
@@ -183,13 +219,18 @@ def hits_of(base: str, place: str, methods: set[str], properties: set[str], of_c
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("base", BASES)
 def test_nothing_that_a_class_replaces_is_run(base: str, place: str) -> None:
-    assert hits_of(base, place, set(METHODS), set(PROPERTIES) - set(METHODS), set()) == []
+    assert (
+        hits_of(base, place, set(METHODS), set(PROPERTIES) - set(METHODS), set()) == []
+    )
 
 
 @pytest.mark.parametrize("base", BASES)
 def test_nothing_that_a_metaclass_replaces_is_run(base: str) -> None:
     for place in ("alone", "in a list", "in a dict", "as its class"):
-        assert hits_of(base, place, set(), set(), set(OF_CLASSES) | set(LOOKS_OF_CLASSES)) == []
+        assert (
+            hits_of(base, place, set(), set(), set(OF_CLASSES) | set(LOOKS_OF_CLASSES))
+            == []
+        )
 
 
 @given(
@@ -202,7 +243,9 @@ def test_nothing_that_a_metaclass_replaces_is_run(base: str) -> None:
 def test_no_choice_of_traps_is_run(
     base: str, place: str, methods: set[str], properties: set[str], of_class: set[str]
 ) -> None:
-    assert hits_of(base, place, methods, properties - methods - of_class, of_class) == []
+    assert (
+        hits_of(base, place, methods, properties - methods - of_class, of_class) == []
+    )
 
 
 def test_a_member_of_an_enumeration_is_not_asked() -> None:
@@ -241,7 +284,9 @@ def test_who_says_to_be_of_a_library_is_not_believed() -> None:
     assert Describers().values([Timestamp()]).endswith("[<pandas.Timestamp>]")
 
 
-def test_a_module_that_is_no_module_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_that_is_no_module_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Liar:
         def __getattribute__(self, name: str) -> Any:
             raise KeyboardInterrupt

@@ -1,4 +1,6 @@
-"""What describes itself or is described by the user: who is asked, and what becomes of one that fails or is slow."""
+"""What describes itself or is described by the user: who is asked, and what becomes of
+one that fails or is slow.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from codebuddy_jupyter.context.describe import KINDS, Describers, foreign
+from codebuddy_jupyter.context.describe import KINDS, Describers
+from codebuddy_jupyter.context.describe import user_code as foreign
 
 
 class Base:
@@ -40,7 +43,9 @@ def release() -> Iterator[threading.Event]:
     release.set()
 
 
-def test_a_class_is_described_by_the_function_registered_for_it(describers: Describers) -> None:
+def test_a_class_is_described_by_the_function_registered_for_it(
+    describers: Describers,
+) -> None:
     describers.register(Leaf, lambda thing: f"a leaf, {type(thing).__name__}")
     assert describers.schema(Leaf()) == describers.values(Leaf()) == "a leaf, Leaf"
 
@@ -48,10 +53,16 @@ def test_a_class_is_described_by_the_function_registered_for_it(describers: Desc
 def test_the_nearest_of_the_bases_counts(describers: Describers) -> None:
     describers.register(Base, lambda thing: "base")
     describers.register(Middle, lambda thing: "middle")
-    assert [describers.schema(kind()) for kind in (Base, Middle, Leaf)] == ["base", "middle", "middle"]
+    assert [describers.schema(kind()) for kind in (Base, Middle, Leaf)] == [
+        "base",
+        "middle",
+        "middle",
+    ]
 
 
-def test_a_registered_describer_goes_before_a_built_in_one(describers: Describers) -> None:
+def test_a_registered_describer_goes_before_a_built_in_one(
+    describers: Describers,
+) -> None:
     assert describers.schema(1) == "int"
     describers.register(dict, lambda thing: "mine")
     describers.register(int, lambda thing: "my number")
@@ -60,7 +71,9 @@ def test_a_registered_describer_goes_before_a_built_in_one(describers: Describer
     assert describers.schema([]) == "list of 0"
 
 
-def test_a_nearer_type_of_pythons_goes_before_a_base_of_the_users(describers: Describers) -> None:
+def test_a_nearer_type_of_pythons_goes_before_a_base_of_the_users(
+    describers: Describers,
+) -> None:
     describers.register(object, lambda thing: "mine")
     assert describers.schema(3) == "int"
     assert describers.schema(Leaf()) == "mine"
@@ -80,7 +93,11 @@ def test_an_object_may_describe_itself(describers: Describers) -> None:
     class Special(Order):
         pass
 
-    assert describers.schema(Order()) == describers.schema(Special()) == "an order of 3 items"
+    assert (
+        describers.schema(Order())
+        == describers.schema(Special())
+        == "an order of 3 items"
+    )
 
 
 def test_an_instance_cannot_pretend_to_describe_itself(describers: Describers) -> None:
@@ -93,16 +110,25 @@ def test_an_instance_cannot_pretend_to_describe_itself(describers: Describers) -
     assert describers.schema(mock).endswith("Mock")
 
 
-ERRORS = {"an error": ValueError("no"), "an exit": SystemExit(1), "a cancellation": asyncio.CancelledError()}
+ERRORS = {
+    "an error": ValueError("no"),
+    "an exit": SystemExit(1),
+    "a cancellation": asyncio.CancelledError(),
+}
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-def test_one_that_raises_costs_one_line(describers: Describers, error: BaseException) -> None:
+def test_one_that_raises_costs_one_line(
+    describers: Describers, error: BaseException
+) -> None:
     def describe(thing: Any) -> str:
         raise error
 
     describers.register(Leaf, describe)
-    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, could not be described"
+    assert (
+        describers.schema(Leaf())
+        == "tests.test_describers.Leaf, could not be described"
+    )
 
 
 def test_an_interrupt_is_not_swallowed(describers: Describers) -> None:
@@ -117,7 +143,10 @@ def test_an_interrupt_is_not_swallowed(describers: Describers) -> None:
 @pytest.mark.parametrize("result", [None, 3, b"text", ["text"]], ids=str)
 def test_what_is_no_text_costs_one_line(describers: Describers, result: Any) -> None:
     describers.register(Leaf, lambda thing: result)
-    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, could not be described: no text came"
+    assert (
+        describers.schema(Leaf())
+        == "tests.test_describers.Leaf, could not be described: no text came"
+    )
 
 
 def test_a_long_description_is_cut(describers: Describers) -> None:
@@ -127,7 +156,9 @@ def test_a_long_description_is_cut(describers: Describers) -> None:
     assert text.endswith("a line of text\n…")
 
 
-def test_one_that_is_too_slow_is_cut_off_and_not_asked_again(describers: Describers, release: threading.Event) -> None:
+def test_one_that_is_too_slow_is_cut_off_and_not_asked_again(
+    describers: Describers, release: threading.Event
+) -> None:
     asked = []
 
     def describe(thing: Any) -> str:
@@ -136,8 +167,12 @@ def test_one_that_is_too_slow_is_cut_off_and_not_asked_again(describers: Describ
         return "late"
 
     describers.register(Leaf, describe)
-    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
-    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
+    assert (
+        describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
+    )
+    assert (
+        describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
+    )
     assert len(asked) == 1
 
 
@@ -150,7 +185,9 @@ def test_a_new_describer_is_asked_where_the_old_one_was_too_slow(
     assert describers.schema(Leaf()) == "quick"
 
 
-def test_all_of_a_snapshot_have_one_second(describers: Describers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_of_a_snapshot_have_one_second(
+    describers: Describers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slowly(thing: Any) -> str:
         time.sleep(0.1)
         return "slow"
@@ -159,7 +196,10 @@ def test_all_of_a_snapshot_have_one_second(describers: Describers, monkeypatch: 
     describers.begin()
     describers.register(Leaf, slowly)
     assert describers.schema(Leaf()) == "slow"
-    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, not described: no time was left"
+    assert (
+        describers.schema(Leaf())
+        == "tests.test_describers.Leaf, not described: no time was left"
+    )
     describers.begin()
     assert describers.schema(Leaf()) == "slow"
 
@@ -178,10 +218,15 @@ def test_a_coroutine_that_raises_costs_one_line(describers: Describers) -> None:
         raise ValueError
 
     describers.register(Leaf, describe)
-    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, could not be described"
+    assert (
+        describers.schema(Leaf())
+        == "tests.test_describers.Leaf, could not be described"
+    )
 
 
-def test_a_coroutine_that_will_not_be_cancelled_is_left_behind(describers: Describers) -> None:
+def test_a_coroutine_that_will_not_be_cancelled_is_left_behind(
+    describers: Describers,
+) -> None:
     async def describe(thing: Any) -> str:
         while True:
             try:
@@ -191,7 +236,9 @@ def test_a_coroutine_that_will_not_be_cancelled_is_left_behind(describers: Descr
                 return "late"
 
     describers.register(Leaf, describe)
-    assert describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
+    assert (
+        describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
+    )
 
 
 def in_a_thread(describers: Describers) -> Any:
@@ -221,23 +268,39 @@ def test_a_busy_loop_is_not_held_against_a_describer() -> None:
             return "there"
 
         describers.register(Leaf, describe)
-        asking = threading.Thread(target=lambda: texts.append(describers.schema(Leaf())))
+        asking = threading.Thread(
+            target=lambda: texts.append(describers.schema(Leaf()))
+        )
         asking.start()
-        asking.join(60)  # meanwhile the loop does nothing else
+        # meanwhile the loop does nothing else
+        asking.join(60)
         texts.append(str(await in_a_thread(describers)))
         return texts
 
-    assert asyncio.run(main()) == ["tests.test_describers.Leaf, not described: no time was left", "there"]
+    assert asyncio.run(main()) == [
+        "tests.test_describers.Leaf, not described: no time was left",
+        "there",
+    ]
 
 
 def test_no_library_is_imported_to_describe() -> None:
     code = (
-        "import sys; before = set(sys.modules); from codebuddy_jupyter.context.describe import Describers\n"
+        "import sys; before = set(sys.modules); from "
+        "codebuddy_jupyter.context.describe import Describers\n"
         "d = Describers(); [d.values(x) for x in (1, 'a', [1], {'a': 1}, d, sys, len, print)]\n"
         "print(*sorted({m.partition('.')[0] for m in set(sys.modules) - before}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    heavy = {known.library for known in KINDS} - set(sys.stdlib_module_names) | {"IPython", "nest_asyncio2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    heavy = {known.library for known in KINDS} - set(sys.stdlib_module_names) | {
+        "IPython",
+        "nest_asyncio2",
+    }
     assert not heavy & set(done.stdout.split())
 
 
@@ -246,5 +309,11 @@ def test_a_library_is_recognised_from_when_it_is_loaded() -> None:
         "from codebuddy_jupyter.context.describe import Describers\n"
         "d = Describers(); d.schema(1)\nimport numpy\nprint(d.schema(numpy.zeros(3)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert done.stdout == "numpy.ndarray (3,) float64 (24 B)\n"

@@ -18,9 +18,9 @@ import pytest
 from codebuddy_jupyter import __version__, cli
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import COMMANDS, TASKS
-from codebuddy_jupyter.providers.demo_model import demo_model
-from codebuddy_jupyter.providers.embedded import EmbeddedProvider
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.embedded.demo_model import demo_model
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.docs import picture, settings
 from tests.docs.texts import (
     CHANGELOG,
@@ -41,7 +41,16 @@ from tests.docs.texts import (
 from tests.kernels import ROOT, Kernel
 from tests.scripted_server import ScriptedServer, question_in
 
-OTHER_PROGRAMS = {"ollama", "lms", "llama-server", "docker", "vllm", "python", "koboldcpp", "local-ai"}
+OTHER_PROGRAMS = {
+    "ollama",
+    "lms",
+    "llama-server",
+    "docker",
+    "vllm",
+    "python",
+    "koboldcpp",
+    "local-ai",
+}
 
 
 # What they say
@@ -55,7 +64,9 @@ def test_the_readme_has_a_section_on_local_models() -> None:
     assert "## Local LLM support" in text_of(README).splitlines()
 
 
-@pytest.mark.parametrize("page", [settings.README, settings.PAGE], ids=["README", "page"])
+@pytest.mark.parametrize(
+    "page", [settings.README, settings.PAGE], ids=["README", "page"]
+)
 def test_the_settings_table_is_what_the_traits_say(page: Path) -> None:
     assert settings.written(page) == settings.table(page), "write it again: make docs"
 
@@ -73,7 +84,9 @@ def test_the_changes_of_this_version_are_told() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_leads_somewhere(document: str) -> None:
-    targets = [str(t.attrs.get("href", t.attrs.get("src", ""))) for t in tokens_of(document)]
+    targets = [
+        str(t.attrs.get("href", t.attrs.get("src", ""))) for t in tokens_of(document)
+    ]
     for target in targets:
         path, _, anchor = target.partition("#")
         if "://" in target or not target:
@@ -91,17 +104,25 @@ def test_every_command_that_is_named_exists(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_setting_that_is_named_exists(document: str) -> None:
     classes = {kind.__name__: kind for kind in (Buddy, LocalProvider, EmbeddedProvider)}
-    for owner, name in re.findall(r"\b(Buddy|\w+Provider)\.([a-z_]+) =", text_of(document)):
+    for owner, name in re.findall(
+        r"\b(Buddy|\w+Provider)\.([a-z_]+) =", text_of(document)
+    ):
         assert name in classes[owner].class_traits(config=True), f"{owner}.{name}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_environment_variable_that_is_named_exists(document: str) -> None:
-    known = {*Buddy.environment.values(), *LocalProvider.environment.values(), LocalProvider.key_variable}
+    known = {
+        *Buddy.environment.values(),
+        *LocalProvider.environment.values(),
+        LocalProvider.key_variable,
+    }
     assert set(re.findall(r"CODEBUDDY_\w+", text_of(document))) <= known
 
 
-@pytest.mark.parametrize("url", sorted(set(re.findall(r"http://localhost:\d+[\w/]*", text_of(SETUP)))))
+@pytest.mark.parametrize(
+    "url", sorted(set(re.findall(r"http://localhost:\d+[\w/]*", text_of(SETUP))))
+)
 def test_every_address_is_shown_as_it_is_written(url: str) -> None:
     assert LocalProvider(base_url=url).where() == url
 
@@ -109,7 +130,9 @@ def test_every_address_is_shown_as_it_is_written(url: str) -> None:
 def test_every_room_that_is_named_exists() -> None:
     package = ROOT / "codebuddy_jupyter"
     places = (ROOT, package, package / "context", package / "providers")
-    for name in set(re.findall(r"`([\w/]+\.py)`", text_of(CONTRIBUTING))) - {"codebuddy_echo.py"}:
+    for name in set(re.findall(r"`([\w/]+\.py)`", text_of(CONTRIBUTING))) - {
+        "codebuddy_echo.py"
+    }:
         assert any((place / name).exists() for place in places), name
 
 
@@ -124,7 +147,12 @@ def test_every_shell_line_can_be_typed(line: str) -> None:
             assert f"\n{target}:" in text_of("Makefile")
         case ["pip", "install", wanted]:
             extras = set(wanted.removeprefix(".").strip("[]").split(","))
-            assert extras <= tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"].keys()
+            assert (
+                extras
+                <= tomllib.loads(text_of("pyproject.toml"))["project"][
+                    "optional-dependencies"
+                ].keys()
+            )
         case ["codebuddy", *arguments]:
             cli._parser().parse_args(arguments)
         case ["export", assignment]:
@@ -138,17 +166,30 @@ def test_every_use_of_the_shell_command_is_understood(line: str) -> None:
     cli._parser().parse_args(shlex.split(line)[1:])
 
 
-def test_the_shell_command_of_the_readme_answers(server: ScriptedServer, tmp_path: Path) -> None:
+def test_the_shell_command_of_the_readme_answers(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
     line = next(line for line in commands_in_code("codebuddy") if " ask " in line)
-    environment = Kernel(Path(sys.executable), tmp_path, CODEBUDDY_BASE_URL=server.url).environment
+    environment = Kernel(
+        Path(sys.executable), tmp_path, CODEBUDDY_BASE_URL=server.url
+    ).environment
     program = shutil.which("codebuddy", path=str(Path(sys.executable).parent))
     assert program is not None
     command = [program, *shlex.split(line)[1:]]
-    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
     assert done.stdout.startswith("Hello from the scripted server."), done.stderr
 
 
-def test_a_key_that_was_kept_goes_to_its_server(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_was_kept_goes_to_its_server(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     line = next(line for line in shell_lines() if "codebuddy key" in line)
     setting, _, *arguments = shlex.split(LOCAL_ADDRESS.sub(server.root, line))
     monkeypatch.setenv(*setting.split("=", 1))
@@ -169,7 +210,12 @@ def kernel(server: ScriptedServer, tmp_path: Path) -> Iterator[Kernel]:
     cache = tmp_path / "hub"
     for model in re.findall(r"hf:(\S+\.gguf)$", text_of(SETUP), re.MULTILINE):
         have_fetched(cache, *model.split("/"))
-    with Kernel(Path(sys.executable), tmp_path, CODEBUDDY_BASE_URL=server.url, HF_HUB_CACHE=str(cache)) as kernel:
+    with Kernel(
+        Path(sys.executable),
+        tmp_path,
+        CODEBUDDY_BASE_URL=server.url,
+        HF_HUB_CACHE=str(cache),
+    ) as kernel:
         yield kernel
 
 
@@ -186,14 +232,19 @@ def have_fetched(cache: Path, owner: str, repository: str, file: str) -> None:
 def test_the_cells_of_the_readme_run(kernel: Kernel, server: ScriptedServer) -> None:
     for cell in blocks(README, "python"):
         kernel.good(LOCAL_ADDRESS.sub(server.root, cell))
-    questions = [question_in(record["body"]["messages"][-1]) for record in server.asked()]
+    questions = [
+        question_in(record["body"]["messages"][-1]) for record in server.asked()
+    ]
     assert questions[0] == "why is df empty after the merge?"
     assert questions[1].startswith("My scores are [3, 1, 4, 1, 5].")
     assert len(questions) == 5
 
 
-def test_the_cells_of_the_setup_guide_run(kernel: Kernel, server: ScriptedServer) -> None:
-    # On a busy machine, an engine whose threads wait for each other takes a minute for a line.
+def test_the_cells_of_the_setup_guide_run(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    # On a busy machine, an engine whose threads wait for each other takes a minute for
+    # a line.
     kernel.good("%load_ext codebuddy_jupyter\n%config EmbeddedProvider.threads = 1")
     for cell in blocks(SETUP, "python"):
         kernel.good(LOCAL_ADDRESS.sub(server.root, cell))
@@ -206,7 +257,9 @@ def test_the_cells_of_the_setup_guide_run(kernel: Kernel, server: ScriptedServer
 
 @pytest.mark.parametrize("page", [SENT, CONTEXT])
 def test_the_cells_of_the_pages_on_context_run(kernel: Kernel, page: str) -> None:
-    kernel.good("import os\nos.environ['JPY_SESSION_NAME'] = os.path.abspath('notebook.ipynb')")
+    kernel.good(
+        "import os\nos.environ['JPY_SESSION_NAME'] = os.path.abspath('notebook.ipynb')"
+    )
     kernel.good("%load_ext codebuddy_jupyter\nvalues = [3, 4]")
     kernel.run("sum(values) / 0")
     for cell in blocks(page, "python"):
@@ -217,13 +270,28 @@ def shown(kernel: Kernel, line: str) -> str:
     return html.unescape(kernel.good(line).outputs[0]["data"]["text/markdown"])
 
 
-def test_the_provider_of_the_guide_for_contributors_installs_and_answers(tmp_path: Path) -> None:
+def test_the_provider_of_the_guide_for_contributors_installs_and_answers(
+    tmp_path: Path,
+) -> None:
     source, cell = blocks(CONTRIBUTING, "python")
     project, installed = tmp_path / "project", tmp_path / "installed"
     project.mkdir()
     (project / "codebuddy_echo.py").write_text(source, encoding="utf-8")
-    (project / "pyproject.toml").write_text(blocks(CONTRIBUTING, "toml")[0], encoding="utf-8")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
-    subprocess.run([*pip, "--target", str(installed), str(project)], check=True, timeout=120)
+    (project / "pyproject.toml").write_text(
+        blocks(CONTRIBUTING, "toml")[0], encoding="utf-8"
+    )
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+    ]
+    subprocess.run(
+        [*pip, "--target", str(installed), str(project)], check=True, timeout=120
+    )
     with Kernel(Path(sys.executable), tmp_path, PYTHONPATH=str(installed)) as kernel:
         assert kernel.good(cell).answer["data"]["text/plain"].startswith("hello there")

@@ -1,4 +1,6 @@
-"""The examination of a provider: what it finds of servers that are well and not well, and each remedy, line by line."""
+"""The examination of a provider: what it finds of servers that are well and not well,
+and each remedy, line by line.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +16,22 @@ import pytest
 import trustme
 from markdown_it import MarkdownIt
 
-from codebuddy_jupyter import cli, doctor
-from codebuddy_jupyter.asked import ROOM
+from codebuddy_jupyter import cli
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import run
-from codebuddy_jupyter.doctor import examine
+from codebuddy_jupyter.doctor import examination as doctor
+from codebuddy_jupyter.doctor.examination import examine
+from codebuddy_jupyter.doctor.report import MARKS, Check, Report
 from codebuddy_jupyter.errors import ServerError, SettingError
 from codebuddy_jupyter.messages import Chunk, Model, Usage
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.cloud import OpenAIProvider
-from codebuddy_jupyter.providers.embedded import EmbeddedProvider
-from codebuddy_jupyter.providers.finding import Search
-from codebuddy_jupyter.providers.local import LocalProvider
-from codebuddy_jupyter.providers.recital import Answer as Recited
-from codebuddy_jupyter.providers.recital import write_recital
-from codebuddy_jupyter.report import MARKS, Check, Report
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
+from codebuddy_jupyter.providers.embedded.recital import write_recital
+from codebuddy_jupyter.providers.local.discovery import Discovery
+from codebuddy_jupyter.providers.local.provider import LocalProvider
+from codebuddy_jupyter.question.target import ROOM
 from tests.engines import engine_with
 from tests.fakes import FakeProvider, Step, fake_of
 from tests.kinds import PLAYED, Played
@@ -60,7 +63,7 @@ def server(server: ScriptedServer) -> ScriptedServer:
 
 def local(url: str, **settings: Any) -> LocalProvider:
     provider = LocalProvider(base_url=url, **settings)
-    provider.search = Search([], in_container=False)
+    provider.search = Discovery([], in_container=False)
     return provider
 
 
@@ -75,10 +78,16 @@ def report_on(provider: Provider, needed: int = 0) -> Report:
 
 
 def lines(provider: Provider, needed: int = 0) -> list[str]:
-    """The report as a terminal shows it: without the versions, the port taken out, and `-` for what is not known."""
+    """The report as a terminal shows it: without the versions, the port taken out, and
+    `-` for what is not known.
+    """
     text = report_on(provider, needed).text()
     shown = [" ".join(line.split()) for line in text.splitlines()[1:-1]]
-    port = str(getattr(provider, "base_url", "")).partition("127.0.0.1:")[2].partition("/")[0]
+    port = (
+        str(getattr(provider, "base_url", ""))
+        .partition("127.0.0.1:")[2]
+        .partition("/")[0]
+    )
     shown = [line.replace(MARKS[None], "-", 1) for line in shown]
     return [line.replace(port, "PORT") if port else line for line in shown]
 
@@ -86,7 +95,9 @@ def lines(provider: Provider, needed: int = 0) -> list[str]:
 def trouble(provider: Provider, needed: int = 0) -> list[str]:
     """What failed, each with the remedies under it."""
     shown = lines(provider, needed)
-    first = next((i for i, line in enumerate(shown) if line.startswith("✗")), len(shown))
+    first = next(
+        (i for i, line in enumerate(shown) if line.startswith("✗")), len(shown)
+    )
     kept = [shown[first]] if first < len(shown) else []
     for line in shown[first + 1 :]:
         if not line.startswith("→"):
@@ -129,15 +140,25 @@ def test_one_tiny_question_is_asked(server: ScriptedServer) -> None:
     assert len(json.dumps(asked["body"]["messages"])) < 200
 
 
-def test_an_address_as_typed_is_shown_with_the_one_in_use(server: ScriptedServer) -> None:
+def test_an_address_as_typed_is_shown_with_the_one_in_use(
+    server: ScriptedServer,
+) -> None:
     shown = lines(local(f"127.0.0.1:{server.port}/v1/chat/completions"))
-    assert shown[0] == "✓ address http://127.0.0.1:PORT/v1, from 127.0.0.1:PORT/v1/chat/completions"
+    assert (
+        shown[0]
+        == "✓ address http://127.0.0.1:PORT/v1, from 127.0.0.1:PORT/v1/chat/completions"
+    )
 
 
-def test_an_address_that_had_to_be_asked_for_is_shown_as_it_is_used(server: ScriptedServer) -> None:
+def test_an_address_that_had_to_be_asked_for_is_shown_as_it_is_used(
+    server: ScriptedServer,
+) -> None:
     provider = local(f"{server.root}/somewhere")
     shown = lines(provider)
-    assert shown[0] == "✓ address http://127.0.0.1:PORT/v1, from http://127.0.0.1:PORT/somewhere"
+    assert (
+        shown[0]
+        == "✓ address http://127.0.0.1:PORT/v1, from http://127.0.0.1:PORT/somewhere"
+    )
     assert not trouble(provider)
 
 
@@ -147,27 +168,45 @@ def test_a_name_is_shown_with_its_addresses(server: ScriptedServer) -> None:
     assert "127.0.0.1" in shown[1]
 
 
-def test_a_key_that_is_taken_is_told_and_not_shown(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_taken_is_told_and_not_shown(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CODEBUDDY_API_KEY", "sk-very-secret")
     report = report_on(local(server.url))
     assert Check("key", True, "the server takes it") in report.checks
-    assert "sk-very-secret" not in report.text() + report.markdown() + report.json() + repr(report)
+    assert (
+        "sk-very-secret"
+        not in report.text() + report.markdown() + report.json() + repr(report)
+    )
 
 
-def test_a_proxy_is_not_used_for_this_machine(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_not_used_for_this_machine(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     shown = lines(local(server.url))
-    assert "✓ proxy the environment names one; requests to this machine do not go through it" in shown
+    assert (
+        "✓ proxy the environment names one; requests to this machine do not go through it"
+        in shown
+    )
     assert not [line for line in shown if line.startswith("✗")]
 
 
-def test_a_proxy_on_the_way_is_named_and_what_it_does_not_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_on_the_way_is_named_and_what_it_does_not_let_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with ForwardProxy() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", "://me:open-sesame@"))
         shown = lines(local("http://models.test:1234/v1", retries=0))
     assert f"- proxy requests go through {proxy.url}, as the environment says" in shown
-    assert "✗ server http://models.test:1234/v1 answered with an error (502): The proxy says: 502 Bad Gateway" in shown
-    assert f"→ It may be the proxy {proxy.url} that says so; to go past it: %env NO_PROXY=models.test" in shown
+    assert (
+        "✗ server http://models.test:1234/v1 answered with an error (502): The "
+        "proxy says: 502 Bad Gateway"
+    ) in shown
+    assert (
+        f"→ It may be the proxy {proxy.url} that says so; to go past it: %env NO_PROXY=models.test"
+        in shown
+    )
     assert "open-sesame" not in str(shown)
 
 
@@ -175,28 +214,41 @@ def test_a_proxy_that_wants_a_password_is_told(monkeypatch: pytest.MonkeyPatch) 
     with ForwardProxy(password="me:open-sesame") as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         what, remedy = trouble(local("http://models.test:1234/v1", retries=0))
-    assert what.endswith("which does not let them through (407 Proxy Authentication Required)")
+    assert what.endswith(
+        "which does not let them through (407 Proxy Authentication Required)"
+    )
     assert remedy.endswith("To go past it: %env NO_PROXY=models.test")
 
 
 def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     what, remedy = trouble(local("http://models.test:1234/v1", retries=0))
-    assert what.startswith("✗ http Requests to http://models.test:1234/v1 go through the proxy http://127.0.0.1:")
+    assert what.startswith(
+        "✗ http Requests to http://models.test:1234/v1 go through the proxy http://127.0.0.1:"
+    )
     assert remedy == "→ To go past it: %env NO_PROXY=models.test"
 
 
 @pytest.mark.parametrize("played", PLAYED.values(), ids=PLAYED)
-def test_a_server_of_every_kind_is_known_and_well(server: ScriptedServer, played: Played) -> None:
+def test_a_server_of_every_kind_is_known_and_well(
+    server: ScriptedServer, played: Played
+) -> None:
     report = report_on(local(played.on(server)))
-    assert Check("server", True, f"{played.name} {played.version}".strip()) in report.checks
+    assert (
+        Check("server", True, f"{played.name} {played.version}".strip())
+        in report.checks
+    )
     assert [check for check in report.checks if check.well is False] == []
     window = next(check for check in report.checks if check.name == "window")
     assert (window.well is True) == (played.window is not None)
 
 
-def test_the_real_engine_is_known_and_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with engine_with(tmp_path, [Recited("one two three four five six seven eight nine ten")]) as engine:
+def test_the_real_engine_is_known_and_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine_with(
+        tmp_path, [Recited("one two three four five six seven eight nine ten")]
+    ) as engine:
         monkeypatch.setenv("CODEBUDDY_API_KEY", engine.key)
         report = report_on(local(f"{engine.url}/v1"))
     assert [check for check in report.checks if check.well is False] == []
@@ -212,7 +264,9 @@ def test_the_embedded_engine_is_called_by_its_name_and_is_well(tmp_path: Path) -
     write_recital(model, [Recited("one two three four five six seven eight nine ten")])
     report = report_on(EmbeddedProvider(model=str(model), threads=1))
     assert [check for check in report.checks if check.well is False] == []
-    assert Check("server", True, "Embedded llama.cpp (no server needed)") in report.checks
+    assert (
+        Check("server", True, "Embedded llama.cpp (no server needed)") in report.checks
+    )
     assert "OpenAI-compatible" not in report.text()
 
 
@@ -230,7 +284,9 @@ def told_meanwhile(provider: LocalProvider) -> list[str]:
     return told
 
 
-def test_a_step_that_takes_long_is_told_once(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_takes_long_is_told_once(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "SLOW", 0.05)
     monkeypatch.setattr(doctor, "QUESTION", 0.5)
     server.script(hang())
@@ -239,7 +295,9 @@ def test_a_step_that_takes_long_is_told_once(server: ScriptedServer, monkeypatch
     assert told[-1].startswith("looked at all in ")
 
 
-def test_of_steps_that_are_quick_nothing_is_told(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_steps_that_are_quick_nothing_is_told(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "SLOW", 60.0)
     assert told_meanwhile(local(server.url)) == []
 
@@ -254,7 +312,10 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
         as_json({"error": {"message": "Missing API key"}}, 401),
         [
             "✗ key http://127.0.0.1:PORT/v1 wants a key (Missing API key)",
-            "→ Set the environment variable CODEBUDDY_API_KEY, or store a key, in a terminal: codebuddy key Local",
+            (
+                "→ Set the environment variable CODEBUDDY_API_KEY, or store a key, "
+                "in a terminal: codebuddy key Local"
+            ),
         ],
     ),
     "web page": (
@@ -281,7 +342,10 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
     ),
     "loading": (
         LOADING,
-        ["✗ loaded the server is still loading its model", "→ Wait a little, then: %buddy /doctor"],
+        [
+            "✗ loaded the server is still loading its model",
+            "→ Wait a little, then: %buddy /doctor",
+        ],
     ),
     "failing": (
         as_json({"error": {"message": "out of memory"}}, 500),
@@ -316,7 +380,10 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
 
 @pytest.mark.parametrize(("answer", "told"), NOT_WELL.values(), ids=NOT_WELL)
 def test_what_is_not_well_is_told_with_its_remedy(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, answer: Answer, told: list[str]
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Answer,
+    told: list[str],
 ) -> None:
     if answer.wait:
         monkeypatch.setattr(doctor, "ANSWER", 0.3)
@@ -345,16 +412,20 @@ def test_at_a_usual_port_the_remedy_starts_the_usual_server(
     async def refuse(*args: Any, **kwargs: Any) -> None:
         raise ConnectionRefusedError(111, "Connect call failed")
 
-    monkeypatch.setattr(asyncio, "open_connection", refuse)  # whether or not one runs on this machine
+    # whether or not one runs on this machine
+    monkeypatch.setattr(asyncio, "open_connection", refuse)
     assert trouble(local(f"http://127.0.0.1:{port}/v1"))[1:] == remedies
 
 
 def test_a_server_that_answers_elsewhere_is_offered(server: ScriptedServer) -> None:
     provider = local(f"http://127.0.0.1:{free_port()}/v1")
-    provider.search = Search([(server.port, "/v1")], in_container=False)
+    provider.search = Discovery([(server.port, "/v1")], in_container=False)
     there = f"http://localhost:{server.port}/v1"
     assert trouble(provider)[1:] == [
-        f'→ OpenAI-compatible server answers at {there}; use it: %config LocalProvider.base_url = "{there}"',
+        (
+            f"→ OpenAI-compatible server answers at {there}; use it: %config "
+            f'LocalProvider.base_url = "{there}"'
+        ),
         "→ Start the server there",
     ]
     assert server.asked(CHAT) == []
@@ -362,9 +433,12 @@ def test_a_server_that_answers_elsewhere_is_offered(server: ScriptedServer) -> N
 
 def test_inside_a_container_the_machine_around_it_is_named() -> None:
     provider = local(f"http://127.0.0.1:{free_port()}/v1")
-    provider.search = Search([], in_container=True)
+    provider.search = Discovery([], in_container=True)
     around = '%config LocalProvider.base_url = "http://host.docker.internal:PORT/v1"'
-    assert trouble(provider)[-1] == f"→ Here localhost is a container; to ask the machine around it: {around}"
+    assert (
+        trouble(provider)[-1]
+        == f"→ Here localhost is a container; to ask the machine around it: {around}"
+    )
 
 
 def test_a_host_that_nobody_knows_is_told() -> None:
@@ -376,7 +450,9 @@ def test_a_host_that_nobody_knows_is_told() -> None:
 
 def test_a_server_without_tls_behind_https_is_told(server: ScriptedServer) -> None:
     what, remedy = trouble(local(f"https://127.0.0.1:{server.port}/v1"))
-    assert what.startswith("✗ tls There is no safe connection to https://127.0.0.1:PORT/v1 (TLS: ")
+    assert what.startswith(
+        "✗ tls There is no safe connection to https://127.0.0.1:PORT/v1 (TLS: "
+    )
     assert remedy == f"→ If the server speaks plain http: {SET}"
 
 
@@ -388,7 +464,10 @@ def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
         server.script(SHORT)
         what, remedy = trouble(local(server.url))
         trusted = lines(local(server.url, ca_bundle=str(tmp_path / "ca.pem")))
-    assert what == "✗ tls There is no safe connection to https://127.0.0.1:PORT/v1 (TLS: CERTIFICATE_VERIFY_FAILED)"
+    assert what == (
+        "✗ tls There is no safe connection to https://127.0.0.1:PORT/v1 (TLS: "
+        "CERTIFICATE_VERIFY_FAILED)"
+    )
     assert remedy == (
         "→ If you trust its certificate, name the file of its authority: "
         '%config LocalProvider.ca_bundle = "/path/to/ca.pem"'
@@ -397,7 +476,9 @@ def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
     assert not [line for line in trusted if line.startswith("✗")]
 
 
-def test_a_model_that_is_not_there_is_told_with_those_that_are(server: ScriptedServer) -> None:
+def test_a_model_that_is_not_there_is_told_with_those_that_are(
+    server: ScriptedServer,
+) -> None:
     server.script(as_json({"error": {"message": "model 'lama3' not found"}}, 404))
     shown = lines(local(server.url, model="lama3"))
     assert "- model lama3 is not in the server's list, which has llama3" in shown
@@ -415,7 +496,9 @@ def test_a_key_that_only_questions_need_is_told(server: ScriptedServer) -> None:
     ]
 
 
-def test_a_question_that_fails_is_told_in_the_server_s_words(server: ScriptedServer) -> None:
+def test_a_question_that_fails_is_told_in_the_server_s_words(
+    server: ScriptedServer,
+) -> None:
     server.script(as_json({"error": {"message": "the runner has died"}}, 500))
     assert trouble(local(server.url)) == [
         "✗ answer http://127.0.0.1:PORT/v1 answered with an error (500): the runner has died",
@@ -423,7 +506,9 @@ def test_a_question_that_fails_is_told_in_the_server_s_words(server: ScriptedSer
     ]
 
 
-def test_a_question_that_is_not_answered_is_told(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_that_is_not_answered_is_told(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "QUESTION", 0.3)
     server.script(hang())
     assert trouble(local(server.url)) == [
@@ -432,7 +517,11 @@ def test_a_question_that_is_not_answered_is_told(server: ScriptedServer, monkeyp
     ]
 
 
-@pytest.mark.parametrize("provider", [local("http://192.0.2.1:1234/v1"), OpenAIProvider()], ids=["other host", "cloud"])
+@pytest.mark.parametrize(
+    "provider",
+    [local("http://192.0.2.1:1234/v1"), OpenAIProvider()],
+    ids=["other host", "cloud"],
+)
 def test_offline_nothing_is_sent_and_no_name_looked_up(
     provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -463,13 +552,22 @@ def test_a_cloud_is_asked_for_its_models_and_not_for_what_local_servers_tell(
 # What the answer shows
 
 HEARD: dict[str, tuple[Sequence[Step], str]] = {
-    "max_tokens kept": (["a", Chunk(finish="length")], "✓ max_tokens the server keeps to it"),
+    "max_tokens kept": (
+        ["a", Chunk(finish="length")],
+        "✓ max_tokens the server keeps to it",
+    ),
     "max_tokens ignored": (
         ["a", Chunk(finish="stop", usage=Usage(9, 60))],
         "- max_tokens the server ignores it: 60 tokens came where 8 were allowed",
     ),
-    "a short answer": (["a", Chunk(finish="stop")], "- max_tokens not known: the answer ended before 8 tokens"),
-    "no usage": (["a", Chunk(finish="stop")], "- usage the server counts no tokens; the buddy estimates them"),
+    "a short answer": (
+        ["a", Chunk(finish="stop")],
+        "- max_tokens not known: the answer ended before 8 tokens",
+    ),
+    "no usage": (
+        ["a", Chunk(finish="stop")],
+        "- usage the server counts no tokens; the buddy estimates them",
+    ),
     "reasoning": (
         [Chunk(reasoning="Hm."), "a", Chunk(finish="stop")],
         "✓ reasoning the model thinks before it answers, and that is told apart",
@@ -493,17 +591,28 @@ def test_the_answer_shows_what_the_server_can(steps: Sequence[Step], line: str) 
     ("model", "told"),
     [
         (Model("fake-1", loaded=True), ["✓ loaded yes"]),
-        (Model("fake-1", loaded=False), ["- loaded no; the first question waits for that"]),
+        (
+            Model("fake-1", loaded=False),
+            ["- loaded no; the first question waits for that"],
+        ),
         (
             Model("fake-1", abilities=("chat", "tools")),
             ["✓ tools this model takes them", "- images this model does not take them"],
         ),
-        (Model("fake-1", abilities=("chat", "images")), ["✓ images this model takes them"]),
-        (Model("other"), ["- model fake-1 is not in the server's list, which has other"]),
+        (
+            Model("fake-1", abilities=("chat", "images")),
+            ["✓ images this model takes them"],
+        ),
+        (
+            Model("other"),
+            ["- model fake-1 is not in the server's list, which has other"],
+        ),
     ],
     ids=["loaded", "not loaded", "tools", "images", "not listed"],
 )
-def test_the_list_of_models_shows_what_the_model_can(model: Model, told: list[str]) -> None:
+def test_the_list_of_models_shows_what_the_model_can(
+    model: Model, told: list[str]
+) -> None:
     provider = FakeProvider()
     provider.offers = [model]
     assert set(told) <= set(lines(provider))
@@ -527,7 +636,9 @@ TOO_SMALL = [
 
 
 @pytest.mark.parametrize(
-    "played", [kind for kind in PLAYED.values() if kind.window and kind.widen], ids=lambda k: k.name
+    "played",
+    [kind for kind in PLAYED.values() if kind.window and kind.widen],
+    ids=lambda k: k.name,
 )
 def test_a_window_that_is_too_small_is_widened_by_the_command_of_its_kind(
     server: ScriptedServer, played: Played
@@ -542,7 +653,10 @@ def test_a_window_that_is_too_small_is_widened_by_the_command_of_its_kind(
 def test_a_window_on_ollama_is_widened_by_a_setting(server: ScriptedServer) -> None:
     server.script(plain("Ollama is running"), path="/")
     server.script(as_json({"version": "0.12.3"}), path="/api/version")
-    server.script(as_json({"models": [{"name": "llama3", "context_length": 4096}]}), path="/api/ps")
+    server.script(
+        as_json({"models": [{"name": "llama3", "context_length": 4096}]}),
+        path="/api/ps",
+    )
     server.script(as_json({"models": [{"name": "llama3"}]}), path="/api/tags")
     provider = local(server.url)
     assert "✓ server Ollama 0.12.3" in lines(provider)
@@ -552,7 +666,9 @@ def test_a_window_on_ollama_is_widened_by_a_setting(server: ScriptedServer) -> N
 # How it is shown
 
 
-def test_a_report_of_json_holds_no_key_and_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_of_json_holds_no_key_and_no_home(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HF_TOKEN", "token-of-the-environment")
     told = {
         f"{Path.home()}/models/a.gguf": "~/models/a.gguf",
@@ -564,23 +680,37 @@ def test_a_report_of_json_holds_no_key_and_no_home(monkeypatch: pytest.MonkeyPat
         "http://me:word@proxy:3128": "http://…@proxy:3128",
     }
     report = Report("Local", tuple(Check("c", True, text) for text in told), {})
-    assert [check["found"] for check in json.loads(report.json())["checks"]] == list(told.values())
+    assert [check["found"] for check in json.loads(report.json())["checks"]] == list(
+        told.values()
+    )
 
 
 def test_hostile_words_of_a_server_are_shown_as_text() -> None:
-    words = "<img src=x onerror=alert(1)> `code` **bold** [a](javascript:b)\n\n# heading"
+    words = (
+        "<img src=x onerror=alert(1)> `code` **bold** [a](javascript:b)\n\n# heading"
+    )
     provider = FakeProvider()
     provider.offers = [Model(words)]
     shown = report_on(provider).markdown()
     tokens = MarkdownIt("commonmark", {"html": True}).parse(shown)
-    kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or ()}
-    assert not kinds & {"html_inline", "html_block", "link_open", "heading_open", "image"}
+    kinds = {token.type for token in tokens} | {
+        child.type for token in tokens for child in token.children or ()
+    }
+    assert not kinds & {
+        "html_inline",
+        "html_block",
+        "link_open",
+        "heading_open",
+        "image",
+    }
 
 
 def test_hostile_words_of_a_server_stay_on_their_line_in_a_terminal() -> None:
     provider = FakeProvider()
     provider.offers = [Model("two\n✓ lines")]
-    assert "- model fake-1 is not in the server's list, which has two ✓ lines" in lines(provider)
+    assert "- model fake-1 is not in the server's list, which has two ✓ lines" in lines(
+        provider
+    )
 
 
 # Where it is asked for
@@ -590,7 +720,9 @@ def command(buddy: Buddy, line: str) -> str:
     return str(MarkdownIt().render(run(buddy, line, lambda *step: None)))
 
 
-def test_the_command_examines_the_provider_in_use(buddy: Buddy, fake: FakeProvider) -> None:
+def test_the_command_examines_the_provider_in_use(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     shown = command(buddy, "/doctor")
     assert "Fake is well." in shown
     assert len(fake.requests) == 1
@@ -604,7 +736,10 @@ def test_the_command_examines_the_provider_that_is_named(buddy: Buddy) -> None:
 
 def test_the_command_gives_json_for_a_report(buddy: Buddy) -> None:
     shown = run(buddy, "/doctor --json", lambda *step: None)
-    assert json.loads(shown.removeprefix("```json\n").removesuffix("```\n"))["well"] is True
+    assert (
+        json.loads(shown.removeprefix("```json\n").removesuffix("```\n"))["well"]
+        is True
+    )
 
 
 @pytest.mark.parametrize("line", ["/doctor --jsn", "/doctor local openai"])
@@ -613,7 +748,9 @@ def test_the_command_says_what_it_takes(buddy: Buddy, line: str) -> None:
         run(buddy, line, lambda *step: None)
 
 
-def test_what_the_next_question_needs_grows_with_the_conversation(buddy: Buddy, fake: FakeProvider) -> None:
+def test_what_the_next_question_needs_grows_with_the_conversation(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     before = buddy.needed()
     assert before > ROOM
     buddy.ask("x" * 7000).result()
@@ -621,7 +758,9 @@ def test_what_the_next_question_needs_grows_with_the_conversation(buddy: Buddy, 
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"), [(SHORT, 0), (as_json({"error": "oh"}, 500), 1)], ids=["well", "not well"]
+    ("answer", "status"),
+    [(SHORT, 0), (as_json({"error": "oh"}, 500), 1)],
+    ids=["well", "not well"],
 )
 def test_the_shell_command_ends_as_the_checks_do(
     server: ScriptedServer,
@@ -638,12 +777,19 @@ def test_the_shell_command_ends_as_the_checks_do(
     assert json.loads(capsys.readouterr().out)["well"] is (status == 0)
 
 
-def test_the_shell_command_names_a_provider_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shell_command_names_a_provider_that_there_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert cli.main(["doctor", "olama"]) == 1
     assert "There is no provider 'olama'" in capsys.readouterr().err
 
 
-def test_a_good_reply_that_goes_on_is_not_waited_for(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_good_reply_that_goes_on_is_not_waited_for(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "QUESTION", 0.3)
     server.script(Answer(pieces=reply("One two three").pieces[:2], end="hang"))
-    assert any(line.startswith("✓ answer it streams: 2 pieces") for line in lines(local(server.url)))
+    assert any(
+        line.startswith("✓ answer it streams: 2 pieces")
+        for line in lines(local(server.url))
+    )

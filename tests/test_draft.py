@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.chat import Reply, Turn
+from codebuddy_jupyter.chat.reply import Reply, Turn
 from codebuddy_jupyter.context.fit import Measure
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
-from codebuddy_jupyter.draft import Brief, Draft, Room, conversation, draft
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Message
-from codebuddy_jupyter.tokens import Tokens
+from codebuddy_jupyter.question.draft import Brief, Draft, Room, conversation, draft
+from codebuddy_jupyter.question.tokens import Tokens
 
 SYSTEM = "Be brief."
 
@@ -34,13 +34,18 @@ async def _no_chunks(reply: Reply) -> AsyncIterator[Chunk]:
 
 
 def notebook(*cells: str) -> Snapshot:
-    items = (Item(f"cell:{n}", "cells", f"In[{n}]", text, -n, (n,)) for n, text in enumerate(cells, 1))
+    items = (
+        Item(f"cell:{n}", "cells", f"In[{n}]", text, -n, (n,))
+        for n, text in enumerate(cells, 1)
+    )
     return Snapshot(tuple(items), frozenset(SECTIONS), "sales.ipynb")
 
 
 def brief(question: str, seen: Snapshot, system: str = SYSTEM) -> Brief:
     tokens = Tokens()
-    return Brief(question, system, seen, tokens, Measure(tokens.count, lambda text: (text, ())))
+    return Brief(
+        question, system, seen, tokens, Measure(tokens.count, lambda text: (text, ()))
+    )
 
 
 def room(window: int, notebook: int = 8192) -> Room:
@@ -50,7 +55,9 @@ def room(window: int, notebook: int = 8192) -> Room:
 class Talk:
     """A conversation that goes on with each question."""
 
-    def __init__(self, loop: Loop, window: int = 100_000, answer: str = "An answer.") -> None:
+    def __init__(
+        self, loop: Loop, window: int = 100_000, answer: str = "An answer."
+    ) -> None:
         self.loop, self.room, self.answer = loop, room(window), answer
         self.turns: list[Turn] = []
 
@@ -59,7 +66,9 @@ class Talk:
         reply = Reply(question, _no_chunks, self.loop)
         reply.chunks.append(Chunk(text=self.answer))
         reply._end(None)
-        self.turns.append(Turn(question, reply, made.question, made.news.known, made.before))
+        self.turns.append(
+            Turn(question, reply, made.question, made.news.known, made.before)
+        )
         return made
 
 
@@ -98,7 +107,9 @@ def test_a_later_turn_tells_only_what_is_new(talk: Talk) -> None:
     assert "What changed in the notebook" in text
 
 
-def test_near_the_windows_end_it_goes_on_from_a_fresh_look_and_the_latest_turns(loop: Loop) -> None:
+def test_near_the_windows_end_it_goes_on_from_a_fresh_look_and_the_latest_turns(
+    loop: Loop,
+) -> None:
     talk = Talk(loop, window=2000, answer="word " * 100)
     cuts = []
     for number in range(24):
@@ -116,7 +127,11 @@ def test_near_the_windows_end_it_goes_on_from_a_fresh_look_and_the_latest_turns(
 
 def test_after_a_cut_it_grows_at_its_end_again(loop: Loop) -> None:
     talk = Talk(loop, window=2000, answer="word " * 100)
-    cut = next(made for made in (talk.ask(f"{n}?", "df = 1") for n in range(24)) if made.before is not None)
+    cut = next(
+        made
+        for made in (talk.ask(f"{n}?", "df = 1") for n in range(24))
+        if made.before is not None
+    )
     made = talk.ask("next?", "df = 1")
     assert made.messages[: len(cut.messages)] == cut.messages
     assert made.question.text == "next?"
@@ -135,12 +150,20 @@ def test_a_turn_that_was_never_sent_stands_with_its_question(loop: Loop) -> None
 def test_question_and_system_prompt_are_blanked_too(loop: Loop) -> None:
     tokens = Tokens()
     measure = Measure(
-        tokens.count, lambda text: (text.replace("hunter2", "[x]"), ("password",) * text.count("hunter2"))
+        tokens.count,
+        lambda text: (
+            text.replace("hunter2", "[x]"),
+            ("password",) * text.count("hunter2"),
+        ),
     )
-    made = draft(Brief("is hunter2 good?", "hunter2", notebook("hunter2"), tokens, measure), [], room(4096))
+    made = draft(
+        Brief("is hunter2 good?", "hunter2", notebook("hunter2"), tokens, measure),
+        [],
+        room(4096),
+    )
     assert "hunter2" not in str(made.messages)
-    assert made.blanked == ("password",) * 3
-    assert made.notes == ("3 secrets blanked",)
+    assert made.redacted == ("password",) * 3
+    assert made.notes == ("3 secrets redacted",)
 
 
 def test_what_is_left_out_is_noted(loop: Loop) -> None:
@@ -156,8 +179,18 @@ def test_the_parts_tell_where_the_tokens_go(talk: Talk) -> None:
     assert all(parts.values())
 
 
-@given(st.integers(100, 5000), st.lists(st.integers(0, 900), max_size=12), st.integers(0, 300))
-def test_it_fits_whatever_there_is_as_long_as_the_question_does(window: int, sizes: list[int], question: int) -> None:
-    made = draft(brief("word " * question, notebook(*("word " * size for size in sizes))), [], room(window))
+@given(
+    st.integers(100, 5000),
+    st.lists(st.integers(0, 900), max_size=12),
+    st.integers(0, 300),
+)
+def test_it_fits_whatever_there_is_as_long_as_the_question_does(
+    window: int, sizes: list[int], question: int
+) -> None:
+    made = draft(
+        brief("word " * question, notebook(*("word " * size for size in sizes))),
+        [],
+        room(window),
+    )
     alone = draft(brief("word " * question, notebook()), [], room(window))
     assert made.tokens <= max(made.room.prompt, alone.tokens)

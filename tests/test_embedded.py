@@ -17,10 +17,10 @@ import pytest
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Message, Request
-from codebuddy_jupyter.providers import embedded
-from codebuddy_jupyter.providers.embedded import EmbeddedProvider
-from codebuddy_jupyter.providers.engine import Engine, EngineError
-from codebuddy_jupyter.providers.recital import Answer, mentions, write_recital
+from codebuddy_jupyter.providers.embedded import provider as embedded
+from codebuddy_jupyter.providers.embedded.engine import Engine, EngineError
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from codebuddy_jupyter.providers.embedded.recital import Answer, mentions, write_recital
 from tests.engines import PATIENCE, eventually, fetch
 from tests.names import names_mean
 
@@ -29,7 +29,7 @@ ANSWERS = [
     Answer("Hello from a small model."),
     Answer(f"<think>\nWell, well.\n</think>\n\n{LONG}", mentions("long")),
 ]
-Told = list[tuple[str, int, int]]
+CommandOutput = list[tuple[str, int, int]]
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +79,21 @@ class Answered(list[Chunk]):
 
 
 def ask(
-    loop: Loop, provider: EmbeddedProvider, question: str, *, at: int = -1, do: Callable[[], object] = bool
+    loop: Loop,
+    provider: EmbeddedProvider,
+    question: str,
+    *,
+    at: int = -1,
+    do: Callable[[], object] = bool,
 ) -> Answered:
     """Ask as the buddy does; after ``at`` chunks, do something."""
 
     async def answer() -> Answered:
         answered, name = Answered(), await provider.choose("")
         try:
-            async for chunk in provider.stream(Request((Message("user", question),), name)):
+            async for chunk in provider.stream(
+                Request((Message("user", question),), name)
+            ):
                 answered.append(chunk)
                 if len(answered) == at:
                     do()
@@ -102,7 +109,9 @@ def engine_of(provider: EmbeddedProvider) -> Engine:
     return provider._engine
 
 
-def test_an_answer_streams_in_many_chunks_with_its_reasoning_apart(loop: Loop, provider: EmbeddedProvider) -> None:
+def test_an_answer_streams_in_many_chunks_with_its_reasoning_apart(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
     answer = ask(loop, provider, "a long one")
     assert answer.error is None
     assert (answer.reasoning.strip(), answer.text.strip()) == ("Well, well.", LONG)
@@ -111,11 +120,15 @@ def test_an_answer_streams_in_many_chunks_with_its_reasoning_apart(loop: Loop, p
     assert [chunk.finish for chunk in answer if chunk.finish] == ["stop"]
 
 
-def test_the_model_is_named_by_the_stem_of_its_file(loop: Loop, provider: EmbeddedProvider) -> None:
+def test_the_model_is_named_by_the_stem_of_its_file(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
     assert loop.run(provider.choose("")) == "small"
 
 
-def test_the_window_is_the_one_that_the_engine_runs(loop: Loop, provider: EmbeddedProvider) -> None:
+def test_the_window_is_the_one_that_the_engine_runs(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
     assert loop.run(provider.window("small")) == 4096
 
 
@@ -128,9 +141,13 @@ def test_a_prompt_beyond_the_window_fails_with_its_length_and_the_window(
     assert (answer.error.tokens or 0) > 6000
 
 
-def test_closing_the_stream_frees_the_engine(loop: Loop, provider: EmbeddedProvider) -> None:
+def test_closing_the_stream_frees_the_engine(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
     def is_free() -> bool:
-        return not any(slot["is_processing"] for slot in fetch(engine_of(provider), "/slots"))
+        return not any(
+            slot["is_processing"] for slot in fetch(engine_of(provider), "/slots")
+        )
 
     async def begin() -> None:
         request = Request((Message("user", "a long one"),), "small")
@@ -142,7 +159,9 @@ def test_closing_the_stream_frees_the_engine(loop: Loop, provider: EmbeddedProvi
     assert eventually(is_free)
 
 
-def test_one_engine_serves_all_questions(loop: Loop, provider: EmbeddedProvider) -> None:
+def test_one_engine_serves_all_questions(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
     ask(loop, provider, "hello")
     first = engine_of(provider)
     ask(loop, provider, "hello")
@@ -153,10 +172,18 @@ def test_an_engine_that_dies_in_an_answer_leaves_the_part_and_one_line_and_the_n
     loop: Loop, provider: EmbeddedProvider
 ) -> None:
     ask(loop, provider, "hello")
-    answer = ask(loop, provider, "a long one", at=40, do=lambda: os.kill(engine_of(provider).pid, 9))
+    answer = ask(
+        loop,
+        provider,
+        "a long one",
+        at=40,
+        do=lambda: os.kill(engine_of(provider).pid, 9),
+    )
     assert isinstance(answer.error, errors.CutOff)
     how = "Killed" if os.name == "posix" else "status 9"
-    assert str(answer.error).startswith(f"The engine stopped before the answer was whole ({how}). What came is kept")
+    assert str(answer.error).startswith(
+        f"The engine stopped before the answer was whole ({how}). What came is kept"
+    )
     assert answer.text
     assert LONG.startswith(answer.text.strip())
 
@@ -166,7 +193,9 @@ def test_an_engine_that_dies_in_an_answer_leaves_the_part_and_one_line_and_the_n
     assert ask(loop, provider, "hello").notes == []
 
 
-def test_another_window_starts_another_engine(loop: Loop, fresh: EmbeddedProvider, model: Path) -> None:
+def test_another_window_starts_another_engine(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
     fresh.model, fresh.n_ctx = str(model), 1024
     loop.run(fresh.choose(""))
     assert loop.run(fresh.window("small")) == 1024
@@ -176,7 +205,9 @@ def test_another_window_starts_another_engine(loop: Loop, fresh: EmbeddedProvide
     assert not first.alive
 
 
-def test_questions_at_the_same_time_start_one_engine(loop: Loop, fresh: EmbeddedProvider, model: Path) -> None:
+def test_questions_at_the_same_time_start_one_engine(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
     async def both() -> set[int]:
         engines = await asyncio.gather(*(fresh._running(str(model)) for _ in range(4)))
         return {engine.pid for engine in engines}
@@ -184,7 +215,9 @@ def test_questions_at_the_same_time_start_one_engine(loop: Loop, fresh: Embedded
     assert len(loop.run(both())) == 1
 
 
-def test_closing_ends_the_engine(loop: Loop, fresh: EmbeddedProvider, model: Path) -> None:
+def test_closing_ends_the_engine(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
     fresh.model = str(model)
     ask(loop, fresh, "hello")
     engine = engine_of(fresh)
@@ -209,7 +242,9 @@ TOUR = {
 }
 
 
-def test_without_a_model_the_demo_model_answers_what_the_tour_asks(loop: Loop, fresh: EmbeddedProvider) -> None:
+def test_without_a_model_the_demo_model_answers_what_the_tour_asks(
+    loop: Loop, fresh: EmbeddedProvider
+) -> None:
     assert loop.run(fresh.choose("")) == "recital-demo"
     for question, part in TOUR.items():
         answer = ask(loop, fresh, question)
@@ -218,29 +253,49 @@ def test_without_a_model_the_demo_model_answers_what_the_tour_asks(loop: Loop, f
     assert ask(loop, fresh, "think step by step").reasoning.strip()
 
 
-def test_nothing_is_started_or_fetched_before_the_first_question(loop: Loop, fresh: EmbeddedProvider) -> None:
+def test_nothing_is_started_or_fetched_before_the_first_question(
+    loop: Loop, fresh: EmbeddedProvider
+) -> None:
     assert [model.name for model in loop.run(fresh.models())] == ["recital-demo"]
     assert fresh._engine is None
 
 
-def test_warming_makes_the_demo_model_and_starts_nothing(fresh: EmbeddedProvider, home: Path) -> None:
+def test_warming_makes_the_demo_model_and_starts_nothing(
+    fresh: EmbeddedProvider, home: Path
+) -> None:
     fresh.warm()
     assert len(list(home.rglob("recital-demo-*.gguf"))) == 1
     assert fresh._engine is None
 
 
 BAD = {
-    "no file": ("nowhere.gguf", errors.ModelNotFound, "There is no model file nowhere.gguf"),
+    "no file": (
+        "nowhere.gguf",
+        errors.ModelNotFound,
+        "There is no model file nowhere.gguf",
+    ),
     "no gguf": (__file__, errors.ModelNotFound, "is no GGUF file"),
     "a folder": (".", errors.ModelNotFound, "There is no model file"),
-    "no file on the hub": ("hf:owner/repo", errors.SettingError, "Write hf:OWNER/REPO/FILE.gguf"),
-    "not fetched": ("hf:o/r/f.gguf", errors.ModelNotFound, "Fetch it: %buddy /use embedded/hf:o/r/f.gguf"),
+    "no file on the hub": (
+        "hf:owner/repo",
+        errors.SettingError,
+        "Write hf:OWNER/REPO/FILE.gguf",
+    ),
+    "not fetched": (
+        "hf:o/r/f.gguf",
+        errors.ModelNotFound,
+        "Fetch it: %buddy /use embedded/hf:o/r/f.gguf",
+    ),
 }
 
 
 @pytest.mark.parametrize(("model", "kind", "line"), BAD.values(), ids=BAD)
 def test_a_model_that_is_not_here_fails_with_one_line(
-    loop: Loop, fresh: EmbeddedProvider, model: str, kind: type[errors.BuddyError], line: str
+    loop: Loop,
+    fresh: EmbeddedProvider,
+    model: str,
+    kind: type[errors.BuddyError],
+    line: str,
 ) -> None:
     with pytest.raises(kind, match=re.escape(line)) as failure:
         loop.run(fresh.choose(model))
@@ -261,7 +316,10 @@ def test_a_missing_engine_names_the_command_that_installs_it(
     loop: Loop, fresh: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(errors.ExtraMissing, match=re.escape('pip install "codebuddy-jupyter[embedded]"')):
+    with pytest.raises(
+        errors.ExtraMissing,
+        match=re.escape('pip install "codebuddy-jupyter[embedded]"'),
+    ):
         loop.run(fresh.window("recital-demo"))
 
 
@@ -269,7 +327,9 @@ def test_a_missing_libgomp_names_the_package_of_the_system(
     loop: Loop, fresh: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def start_without_libgomp(order: object) -> Engine:
-        raise EngineError("ImportError: libgomp.so.1: cannot open shared object file: No such file or directory")
+        raise EngineError(
+            "ImportError: libgomp.so.1: cannot open shared object file: No such file or directory"
+        )
 
     monkeypatch.setattr(embedded, "start_engine", start_without_libgomp)
     with pytest.raises(errors.ExtraMissing, match="apt-get install libgomp1"):
@@ -287,10 +347,13 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, content: bytes) -> None:
         super().__init__(("127.0.0.1", 0), HubHandler)
         self.content = content
-        self.drops = 0  # so many times the connection drops half-way
-        self.hold: threading.Event | None = None  # half-way, wait for it
+        # so many times the connection drops half-way
+        self.drops = 0
+        # half-way, wait for it
+        self.hold: threading.Event | None = None
         self.refuses = False
-        self.more: dict[str, str] = {}  # headers
+        # headers
+        self.more: dict[str, str] = {}
         self.ranges: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -310,21 +373,28 @@ class HubHandler(BaseHTTPRequestHandler):
         if self.server.refuses or self.path != "/owner/repo/resolve/main/small.gguf":
             self.send_response(403 if self.server.refuses else 404)
             if not self.server.refuses:
-                self.send_header("X-Error-Code", "EntryNotFound" if "/owner/repo/" in self.path else "RepoNotFound")
+                self.send_header(
+                    "X-Error-Code",
+                    "EntryNotFound" if "/owner/repo/" in self.path else "RepoNotFound",
+                )
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
         whole = self.server.content
         start = int((self.headers.get("Range") or "bytes=0-")[6:].split("-")[0])
         content = whole[start:]
-        self.send_response(302 if "Location" in self.server.more else 206 if start else 200)
+        self.send_response(
+            302 if "Location" in self.server.more else 206 if start else 200
+        )
         for name, value in self.server.more.items():
             self.send_header(name, value)
         self.send_header("ETag", f'"{hashlib.sha256(whole).hexdigest()}"')
         self.send_header("X-Repo-Commit", "0" * 40)
         self.send_header("Content-Length", str(len(content)))
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
+            self.send_header(
+                "Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}"
+            )
         self.end_headers()
         if with_content:
             self.send(content)
@@ -364,7 +434,7 @@ SPEC = "hf:owner/repo/small.gguf"
 def test_a_model_of_the_hub_is_fetched_with_progress_and_then_answers(
     loop: Loop, fresh: EmbeddedProvider, hub: Hub
 ) -> None:
-    told: Told = []
+    told: CommandOutput = []
     loop.run(fresh.prepare(SPEC, lambda *step: told.append(step)))
     size = len(hub.content)
     assert told[-1] == ("fetching small.gguf", size, size)
@@ -374,7 +444,9 @@ def test_a_model_of_the_hub_is_fetched_with_progress_and_then_answers(
     assert loop.run(fresh.choose("")) == "small"
 
 
-def test_a_model_that_is_here_is_not_fetched_again(loop: Loop, fresh: EmbeddedProvider, hub: Hub) -> None:
+def test_a_model_that_is_here_is_not_fetched_again(
+    loop: Loop, fresh: EmbeddedProvider, hub: Hub
+) -> None:
     for _ in range(2):
         loop.run(fresh.prepare(SPEC, lambda *step: None))
     assert len(hub.ranges) == 1
@@ -397,7 +469,9 @@ def test_an_interrupted_download_stops_and_leaves_no_half_model(
     half_way = threading.Event()
 
     async def fetch_and_stop() -> None:
-        fetching = asyncio.create_task(fresh.prepare(SPEC, lambda *step: half_way.set()))
+        fetching = asyncio.create_task(
+            fresh.prepare(SPEC, lambda *step: half_way.set())
+        )
         await asyncio.to_thread(half_way.wait, PATIENCE)
         fetching.cancel()
         await asyncio.wait([fetching])
@@ -406,20 +480,39 @@ def test_an_interrupted_download_stops_and_leaves_no_half_model(
     hub.hold.set()
     with pytest.raises(errors.ModelNotFound):
         loop.run(fresh.choose(SPEC))
-    assert eventually(lambda: not [file for file in (tmp_path / "hub").rglob("*") if file.name.endswith("incomplete")])
+    assert eventually(
+        lambda: (
+            not [
+                file
+                for file in (tmp_path / "hub").rglob("*")
+                if file.name.endswith("incomplete")
+            ]
+        )
+    )
     with pytest.raises(errors.ModelNotFound):
         loop.run(fresh.choose(SPEC))
 
 
-@pytest.mark.parametrize("name", ["hf:owner/repo/other.gguf", "hf:nobody/nothing/small.gguf"])
-def test_what_the_hub_does_not_have_is_one_line(loop: Loop, fresh: EmbeddedProvider, hub: Hub, name: str) -> None:
-    with pytest.raises(errors.ModelNotFound, match=f"The hub has no {name}. Look at its files: {hub.url}/"):
+@pytest.mark.parametrize(
+    "name", ["hf:owner/repo/other.gguf", "hf:nobody/nothing/small.gguf"]
+)
+def test_what_the_hub_does_not_have_is_one_line(
+    loop: Loop, fresh: EmbeddedProvider, hub: Hub, name: str
+) -> None:
+    with pytest.raises(
+        errors.ModelNotFound,
+        match=f"The hub has no {name}. Look at its files: {hub.url}/",
+    ):
         loop.run(fresh.prepare(name, lambda *step: None))
 
 
-def test_a_hub_that_refuses_is_one_line(loop: Loop, fresh: EmbeddedProvider, hub: Hub) -> None:
+def test_a_hub_that_refuses_is_one_line(
+    loop: Loop, fresh: EmbeddedProvider, hub: Hub
+) -> None:
     hub.refuses = True
-    with pytest.raises(errors.Unreachable, match=f"could not be fetched from {hub.url}: ") as failure:
+    with pytest.raises(
+        errors.Unreachable, match=f"could not be fetched from {hub.url}: "
+    ) as failure:
         loop.run(fresh.prepare(SPEC, lambda *step: None))
     assert str(failure.value).endswith(f"Try again: %buddy /use embedded/{SPEC}")
     assert "\n" not in str(failure.value)
@@ -430,11 +523,15 @@ def test_offline_nothing_is_fetched(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.example.org")
     fresh.offline = True
-    with pytest.raises(errors.Offline, match=re.escape("%config Buddy.offline = False")):
+    with pytest.raises(
+        errors.Offline, match=re.escape("%config Buddy.offline = False")
+    ):
         loop.run(fresh.prepare(SPEC, lambda *step: None))
 
 
-def test_offline_a_hub_on_this_machine_is_asked(loop: Loop, fresh: EmbeddedProvider, hub: Hub) -> None:
+def test_offline_a_hub_on_this_machine_is_asked(
+    loop: Loop, fresh: EmbeddedProvider, hub: Hub
+) -> None:
     fresh.offline = True
     loop.run(fresh.prepare(SPEC, lambda *step: None))
     assert loop.run(fresh.choose(SPEC)) == "small"
@@ -457,8 +554,12 @@ def test_offline_a_file_that_the_hub_has_elsewhere_is_not_fetched(
     fresh.offline, fresh.allowed_hosts = True, ("hub.test",)
     with pytest.raises(errors.Offline) as refused:
         loop.run(fresh.prepare(SPEC, lambda *step: None))
-    assert str(refused.value).startswith("The buddy is offline and does not send to store.test. ")
-    assert '%config Buddy.allowed_hosts = ["hub.test", "store.test"]' in str(refused.value)
+    assert str(refused.value).startswith(
+        "The buddy is offline and does not send to store.test. "
+    )
+    assert '%config Buddy.allowed_hosts = ["hub.test", "store.test"]' in str(
+        refused.value
+    )
     assert hub.ranges == []
 
 
@@ -467,6 +568,8 @@ def test_offline_a_file_that_comes_from_hosts_without_a_name_is_not_fetched(
 ) -> None:
     hub.more = {"X-Xet-Hash": "0" * 64, "X-Xet-Refresh-Route": f"{hub.url}/refresh"}
     fresh.offline = True
-    with pytest.raises(errors.Offline, match="set HF_HUB_DISABLE_XET=1 before the kernel starts"):
+    with pytest.raises(
+        errors.Offline, match="set HF_HUB_DISABLE_XET=1 before the kernel starts"
+    ):
         loop.run(fresh.prepare(SPEC, lambda *step: None))
     assert hub.ranges == []

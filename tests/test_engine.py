@@ -12,13 +12,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from codebuddy_jupyter.providers.engine import Engine, EngineError, Order, start_engine
-from codebuddy_jupyter.providers.recital import Answer, write_recital
+from codebuddy_jupyter.providers.embedded.engine import (
+    Engine,
+    EngineError,
+    Order,
+    start_engine,
+)
+from codebuddy_jupyter.providers.embedded.recital import Answer, write_recital
 from tests.engines import PATIENCE, answer, engine_with, eventually, fetch
 
 POSIX = os.name == "posix"
 
-# A kernel in miniature: it starts an engine, tells its pid, does one more thing, and then lives on.
+# A kernel in miniature: it starts an engine, tells its pid, does one more thing, and
+# then lives on.
 PARENT = """
 import asyncio, os, sys, time
 from pathlib import Path
@@ -32,7 +38,9 @@ time.sleep({patience})
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with engine_with(tmp_path_factory.mktemp("engine"), [Answer("Hello from the engine.")]) as engine:
+    with engine_with(
+        tmp_path_factory.mktemp("engine"), [Answer("Hello from the engine.")]
+    ) as engine:
         yield engine
 
 
@@ -43,12 +51,17 @@ def model(tmp_path: Path) -> Path:
 
 
 def is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return (
+        not psutil.pid_exists(pid)
+        or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    )
 
 
 def parent(model: Path, action: str = "") -> tuple[subprocess.Popen[str], int]:
     program = PARENT.format(action=action, patience=PATIENCE)
-    process = subprocess.Popen([sys.executable, "-c", program, str(model)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(model)], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     return process, int(process.stdout.readline())
 
@@ -64,7 +77,9 @@ def test_a_request_without_the_key_is_refused(engine: Engine, path: str) -> None
         fetch(engine, path, Authorization="Bearer guessed")
 
 
-def test_each_engine_has_a_key_and_a_port_of_its_own(engine: Engine, model: Path) -> None:
+def test_each_engine_has_a_key_and_a_port_of_its_own(
+    engine: Engine, model: Path
+) -> None:
     other = asyncio.run(start_engine(Order(model, "other", threads=1)))
     asyncio.run(other.close())
     assert len(engine.key) >= 32
@@ -77,20 +92,30 @@ def test_the_key_shows_in_no_list_of_processes(engine: Engine) -> None:
 
 
 def test_a_page_of_another_origin_is_not_let_in(engine: Engine) -> None:
-    request = urllib.request.Request(engine.url + "/v1/models", headers={"Authorization": f"Bearer {engine.key}"})
+    request = urllib.request.Request(
+        engine.url + "/v1/models", headers={"Authorization": f"Bearer {engine.key}"}
+    )
     request.add_header("Origin", "http://example.org")
     with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         assert response.headers["Access-Control-Allow-Origin"] is None
 
 
 def test_the_engine_listens_on_loopback_alone(engine: Engine) -> None:
-    listening = [c.laddr.ip for c in psutil.Process(engine.pid).net_connections() if c.status == psutil.CONN_LISTEN]
+    listening = [
+        c.laddr.ip
+        for c in psutil.Process(engine.pid).net_connections()
+        if c.status == psutil.CONN_LISTEN
+    ]
     assert listening == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"junk, not a model", "invalid magic"), (b"GGUF" + bytes(60), "."), (None, "No such file|failed to")],
+    [
+        (b"junk, not a model", "invalid magic"),
+        (b"GGUF" + bytes(60), "."),
+        (None, "No such file|failed to"),
+    ],
     ids=["no GGUF", "a broken GGUF", "no file"],
 )
 def test_a_model_that_cannot_be_loaded_fails_with_the_reason(
@@ -121,7 +146,9 @@ def test_cancelling_the_start_leaves_no_engine(model: Path, moment: str) -> None
         starting = asyncio.create_task(start_engine(Order(model, "model", threads=1)))
         await asyncio.sleep(0)
         if moment == "once there is one":
-            assert await asyncio.to_thread(eventually, lambda: bool(children() - before))
+            assert await asyncio.to_thread(
+                eventually, lambda: bool(children() - before)
+            )
         starting.cancel()
         await asyncio.wait([starting])
 
@@ -134,11 +161,15 @@ ENDS = {
     "killed": "",
     "with a fork that lives on": "os.fork() or (os.close(1), time.sleep(30), os._exit(0))",
     "with a child that lives on": "import subprocess; "
-    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'], stdout=subprocess.DEVNULL)",
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'], "
+    "stdout=subprocess.DEVNULL)",
 }
 
 
-@pytest.mark.parametrize("action", [pytest.param(v, id=k) for k, v in ENDS.items() if POSIX or "fork" not in k])
+@pytest.mark.parametrize(
+    "action",
+    [pytest.param(v, id=k) for k, v in ENDS.items() if POSIX or "fork" not in k],
+)
 def test_the_engine_ends_when_its_parent_is_killed(model: Path, action: str) -> None:
     process, pid = parent(model, action)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -158,12 +189,18 @@ def test_the_engine_ends_with_its_parent_that_exits_well(model: Path) -> None:
 
 
 def test_the_engine_ends_while_it_still_loads_when_its_parent_is_gone() -> None:
-    """The pipe alone ends it, though a model that loads holds Python's lock for minutes."""
+    """The pipe alone ends it, though a model that loads holds Python's lock for
+    minutes.
+    """
     program = (
-        "import ctypes, sys; from codebuddy_jupyter.providers import engine; engine._die_with_pipe();"
-        "print('loading', flush=True); (ctypes.PyDLL(None).sleep if engine.os.name == 'posix' else sys.stdin.read)(60)"
+        "import ctypes, sys; from codebuddy_jupyter.providers import engine; "
+        "engine._die_with_pipe();"
+        "print('loading', flush=True); (ctypes.PyDLL(None).sleep if "
+        "engine.os.name == 'posix' else sys.stdin.read)(60)"
     )
-    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert child.stdin is not None
     assert child.stdout is not None
     with child.stdout:

@@ -13,7 +13,11 @@ TREE = errors.__doc__ or ""
 
 
 def all_errors() -> list[type[BaseException]]:
-    return [kind for kind in vars(errors).values() if isinstance(kind, type) and not kind.__name__.startswith("_")]
+    return [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and not kind.__name__.startswith("_")
+    ]
 
 
 def in_cell(error: str, cause: str = "None") -> str:
@@ -21,25 +25,43 @@ def in_cell(error: str, cause: str = "None") -> str:
 
 
 @pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
-def test_every_error_stands_in_the_drawn_tree_below_its_base(kind: type[BaseException]) -> None:
-    drawn = [line for line in TREE.splitlines() if re.search(rf"\b{kind.__name__}\b", line)]
+def test_every_error_stands_in_the_drawn_tree_below_its_base(
+    kind: type[BaseException],
+) -> None:
+    drawn = [
+        line for line in TREE.splitlines() if re.search(rf"\b{kind.__name__}\b", line)
+    ]
     base = kind.__bases__[-1]
     assert len(drawn) == 1
     if base not in (Exception, KeyboardInterrupt):
-        parent = next(line for line in TREE.splitlines() if re.search(rf"\b{base.__name__}\b", line))
+        parent = next(
+            line
+            for line in TREE.splitlines()
+            if re.search(rf"\b{base.__name__}\b", line)
+        )
         assert TREE.index(parent) < TREE.index(drawn[0])
         assert drawn[0].index(kind.__name__) == parent.index(base.__name__) + 4
 
 
-def test_a_failed_cell_shows_one_line(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    result = shell.run_cell(in_cell("Unreachable('Nothing answers. Start it.')", "OSError(111)"))
+def test_a_failed_cell_shows_one_line(
+    shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = shell.run_cell(
+        in_cell("Unreachable('Nothing answers. Start it.')", "OSError(111)")
+    )
     shown = capsys.readouterr().out
     assert not result.success
-    assert shown.strip().splitlines() == ["\x1b[31mbuddy:\x1b[0m Nothing answers. Start it."]
+    assert shown.strip().splitlines() == [
+        "\x1b[31mbuddy:\x1b[0m Nothing answers. Start it."
+    ]
 
 
-def test_tb_afterwards_shows_all_with_the_cause(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    shell.run_cell(in_cell("Unreachable('Nothing answers.')", "OSError('refused by the host')"))
+def test_tb_afterwards_shows_all_with_the_cause(
+    shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell(
+        in_cell("Unreachable('Nothing answers.')", "OSError('refused by the host')")
+    )
     capsys.readouterr()
     shell.run_line_magic("tb", "")
     shown = capsys.readouterr().out
@@ -48,9 +70,13 @@ def test_tb_afterwards_shows_all_with_the_cause(shell: Any, capsys: pytest.Captu
     assert "Nothing answers." in shown
 
 
-def test_a_stop_is_shown_as_one_line_too(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stop_is_shown_as_one_line_too(
+    shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     shell.run_cell(in_cell("Stopped('Stopped. What had come is kept.')"))
-    assert capsys.readouterr().out.strip().splitlines() == ["\x1b[31mbuddy:\x1b[0m Stopped. What had come is kept."]
+    assert capsys.readouterr().out.strip().splitlines() == [
+        "\x1b[31mbuddy:\x1b[0m Stopped. What had come is kept."
+    ]
 
 
 def test_a_stop_is_not_swallowed_by_except_exception() -> None:

@@ -12,26 +12,29 @@ import nbformat
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat import Chat, Reply, Turn
+from codebuddy_jupyter.chat.reply import Chat, Reply, Turn
 from codebuddy_jupyter.commands import run
+from codebuddy_jupyter.display.export import as_markdown, as_notebook, export
 from codebuddy_jupyter.errors import SettingError
-from codebuddy_jupyter.export import as_markdown, as_notebook, export
 from codebuddy_jupyter.loop import Loop
-from codebuddy_jupyter.markdown import neutralise
+from codebuddy_jupyter.markdown.safe import neutralise
 from codebuddy_jupyter.messages import Chunk
 from tests.attacks import ATTACKS
 from tests.fakes import fake_of
 
 CODE = "%timeit f('x')\n\n```not a fence```\nprint(1)"
 ANSWER = (
-    f"Two ways.\n\n````python\n{CODE}\n````\n\nor\n\n```bash\nls\n```\n\n- in a list:\n\n  ```python\n  inside\n  ```\n"
+    f"Two ways.\n\n````python\n{CODE}\n````\n\nor\n\n```bash\nls\n```\n\n"
+    "- in a list:\n\n  ```python\n  inside\n  ```\n"
 )
 
 
 def chat(*turns: tuple[str, str], whole: bool = True, format: str = "markdown") -> Chat:
     found = []
     for question, answer in turns:
-        reply = Reply.ended_as(question, Chunk(answer), Loop(), whole=whole, format=format)
+        reply = Reply.ended_as(
+            question, Chunk(answer), Loop(), whole=whole, format=format
+        )
         reply.provider, reply.model = "Local", "llama3"
         found.append(Turn(question, reply, asked=0.0))
     return Chat(found)
@@ -58,16 +61,28 @@ def test_markdown_holds_every_turn_in_order() -> None:
 def test_a_notebook_has_the_python_in_code_cells_that_were_not_run() -> None:
     text = as_notebook(chat(("2?", ANSWER)), as_it_is)
     found = cells(text)
-    assert [kind for kind, _ in found] == ["markdown", "markdown", "code", "markdown", "markdown"]
+    assert [kind for kind, _ in found] == [
+        "markdown",
+        "markdown",
+        "code",
+        "markdown",
+        "markdown",
+    ]
     assert found[2] == ("code", CODE)
     assert "```bash\nls\n```" in found[3][1]
     assert "inside" in found[3][1]
-    assert [cell["outputs"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"] == [[]]
+    assert [
+        cell["outputs"]
+        for cell in json.loads(text)["cells"]
+        if cell["cell_type"] == "code"
+    ] == [[]]
 
 
 @pytest.mark.parametrize("make", [as_markdown, as_notebook])
 def test_an_answer_that_broke_off_says_so(make: Callable[..., str]) -> None:
-    assert "*This answer broke off.*" in make(chat(("1?", "```python\nhalf"), whole=False), as_it_is)
+    assert "*This answer broke off.*" in make(
+        chat(("1?", "```python\nhalf"), whole=False), as_it_is
+    )
     assert "broke off" not in make(chat(("1?", "whole")), as_it_is)
 
 
@@ -78,12 +93,21 @@ def test_an_answer_of_another_format_is_fenced(format: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<script>alert(1)</script>", "![x](https://evil.example/x.png)", "<img src=x onerror=a>"]
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "![x](https://evil.example/x.png)",
+        "<img src=x onerror=a>",
+    ],
 )
 @pytest.mark.parametrize("make", [as_markdown, as_notebook])
-def test_what_a_model_or_a_paste_wrote_is_neutralised(make: Callable[..., str], text: str) -> None:
+def test_what_a_model_or_a_paste_wrote_is_neutralised(
+    make: Callable[..., str], text: str
+) -> None:
     made = make(chat((text, text)), as_it_is)
-    prose = made if make is as_markdown else "\n".join(source for _, source in cells(made))
+    prose = (
+        made if make is as_markdown else "\n".join(source for _, source in cells(made))
+    )
     assert "<script" not in prose
     assert "<img" not in prose
     assert "![x](http" not in prose
@@ -92,7 +116,9 @@ def test_what_a_model_or_a_paste_wrote_is_neutralised(make: Callable[..., str], 
 def test_secrets_in_questions_are_blanked(buddy: Buddy) -> None:
     secret = "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT5vW7" * 2
     for make in (as_markdown, as_notebook):
-        assert secret not in make(chat((f"why does {secret} fail?", "Well.")), buddy.blanked)
+        assert secret not in make(
+            chat((f"why does {secret} fail?", "Well.")), buddy.redacted
+        )
 
 
 @pytest.mark.parametrize("name", ["chat.md", "chat.ipynb", "CHAT.MD"])
@@ -104,7 +130,9 @@ def test_no_file_is_written_over(tmp_path: Path, name: str) -> None:
     assert (tmp_path / name).read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", ["chat.txt", "chat", "missing/chat.md", ".md", "a\0b.md"])
+@pytest.mark.parametrize(
+    "name", ["chat.txt", "chat", "missing/chat.md", ".md", "a\0b.md"]
+)
 def test_what_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingError) as caught:
         export(chat(("1?", "One.")), tmp_path / name, as_it_is)
@@ -114,7 +142,9 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
 
 def test_half_a_character_can_be_written(tmp_path: Path) -> None:
     for name in ("chat.md", "chat.ipynb"):
-        assert export(chat(("\ud800?", "so \udfff\0")), tmp_path / name, as_it_is).exists()
+        assert export(
+            chat(("\ud800?", "so \udfff\0")), tmp_path / name, as_it_is
+        ).exists()
 
 
 def test_the_command_writes_the_conversation_and_says_where(
@@ -125,7 +155,10 @@ def test_the_command_writes_the_conversation_and_says_where(
         run(buddy, "/export", print)
     fake_of(buddy).replies = [["Well."]]
     buddy.ask("why?").result()
-    for line, name in (("/export", "chat.md"), ("/export 'my notes.ipynb'", "my notes.ipynb")):
+    for line, name in (
+        ("/export", "chat.md"),
+        ("/export 'my notes.ipynb'", "my notes.ipynb"),
+    ):
         assert "is written to" in run(buddy, line, print)
         assert "Well." in (tmp_path / name).read_text(encoding="utf-8")
 
@@ -133,7 +166,11 @@ def test_the_command_writes_the_conversation_and_says_where(
 def test_a_mark_in_one_answer_frees_no_code_in_the_next() -> None:
     for mark in ("$$", "\\[", "\\begin{align}", "```", "~~~~"):
         made = as_markdown(
-            chat(("1?", f"costs {mark}"), ("2?", f"```html\n{mark}<img src=x onerror=a>\n```")), as_it_is
+            chat(
+                ("1?", f"costs {mark}"),
+                ("2?", f"```html\n{mark}<img src=x onerror=a>\n```"),
+            ),
+            as_it_is,
         )
         assert neutralise(made) == made
 

@@ -1,4 +1,6 @@
-"""What a question needs is in the prompt: 40 questions about eight notebooks, asked in real kernels."""
+"""What a question needs is in the prompt: 40 questions about eight notebooks, asked in
+real kernels.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ import pytest
 from tests.facts import EARLIER, NOTEBOOKS, QUESTIONS, Question, as_run, cells_of
 from tests.notebook_kernel import tokens_of, told
 
-WINDOW = 4096  # tokens
+# tokens
+WINDOW = 4096
 ENOUGH = 38
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 
@@ -23,22 +26,36 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> dict[Question, str]:
 
 
 @pytest.mark.timeout(600)
-def test_the_facts_that_a_question_needs_are_in_the_prompt(heard: dict[Question, str]) -> None:
-    short = {f"{one.notebook}: {one.text}": one.missing(text) for one, text in heard.items() if one.missing(text)}
+def test_the_facts_that_a_question_needs_are_in_the_prompt(
+    heard: dict[Question, str],
+) -> None:
+    short = {
+        f"{one.notebook}: {one.text}": one.missing(text)
+        for one, text in heard.items()
+        if one.missing(text)
+    }
     assert len(heard) - len(short) >= ENOUGH, json.dumps(short, indent=1)
 
 
 @pytest.mark.timeout(600)
 def test_each_prompt_has_room_in_the_window(heard: dict[Question, str]) -> None:
-    assert {one.text: tokens_of(text) for one, text in heard.items() if tokens_of(text) > WINDOW} == {}
+    assert {
+        one.text: tokens_of(text)
+        for one, text in heard.items()
+        if tokens_of(text) > WINDOW
+    } == {}
 
 
 def test_there_are_five_questions_about_each_notebook() -> None:
-    assert Counter(one.notebook for one in QUESTIONS) == {file.stem: 5 for file in FILES}
+    assert Counter(one.notebook for one in QUESTIONS) == {
+        file.stem: 5 for file in FILES
+    }
     assert len(FILES) == 8
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: f"{one.notebook}: {one.text}")
+@pytest.mark.parametrize(
+    "question", QUESTIONS, ids=lambda one: f"{one.notebook}: {one.text}"
+)
 def test_no_question_tells_its_own_facts(question: Question) -> None:
     assert question.missing(question.text) == list(question.facts)
 
@@ -53,7 +70,10 @@ def test_the_notebooks_are_as_jupyter_saves_them(file: Path) -> None:
 
 
 def test_the_notebooks_are_of_every_kind() -> None:
-    counts = {file.stem: [cell.get("execution_count") for cell in cells_of(file.stem)] for file in FILES}
+    counts = {
+        file.stem: [cell.get("execution_count") for cell in cells_of(file.stem)]
+        for file in FILES
+    }
     assert max(map(len, counts.values())) > 50
     assert max(file.stat().st_size for file in FILES) > 50_000
     ran = [number for number in counts["web_logs"] if number]

@@ -1,4 +1,6 @@
-"""Errors as text: the user's frames whole, the libraries' in a line, and nothing of the user's is run for it."""
+"""Errors as text: the user's frames whole, the libraries' in a line, and nothing of the
+user's is run for it.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,14 @@ NUMBERS = itertools.count(1)
 def run(*cells: str) -> tuple[BaseException, Callable[[str], Source | None]]:
     """Run cells, of which the last one fails: the error, and what knows their sources."""
     space: dict[str, Any] = {"__name__": "__main__"}
-    sources = {f"<ipython-input-{number}-{next(NUMBERS)}>": cell for number, cell in enumerate(cells, 1)}
-    found = {name: Source(number, cell.splitlines()) for number, (name, cell) in enumerate(sources.items(), 1)}
+    sources = {
+        f"<ipython-input-{number}-{next(NUMBERS)}>": cell
+        for number, cell in enumerate(cells, 1)
+    }
+    found = {
+        name: Source(number, cell.splitlines())
+        for number, (name, cell) in enumerate(sources.items(), 1)
+    }
     with pytest.raises(Exception) as failed:  # noqa: PT011 - each test looks at its own
         execute(sources, space)
     return failed.value, found.get
@@ -52,7 +60,9 @@ def message(error: BaseException) -> str:
 
 
 def test_the_cell_and_the_function_that_failed_are_told_whole() -> None:
-    failure = failed("def f(x):\n    y = x\n    return y / 0\n", "z = 3\n\nf(\n  z,\n)\nafter = 1")
+    failure = failed(
+        "def f(x):\n    y = x\n    return y / 0\n", "z = 3\n\nf(\n  z,\n)\nafter = 1"
+    )
     assert failure.text == (
         "Cell In[2], line 3\n"
         "       1 z = 3\n"
@@ -73,7 +83,9 @@ def test_the_cell_and_the_function_that_failed_are_told_whole() -> None:
 
 
 def test_the_locals_are_those_of_the_innermost_function_of_the_users() -> None:
-    error, sources = run("import json\ndef f(text):\n    more = 1\n    return json.loads(text)", "f('{')")
+    error, sources = run(
+        "import json\ndef f(text):\n    more = 1\n    return json.loads(text)", "f('{')"
+    )
     assert locals_of(error, sources) == {"text": "{", "more": 1}
 
 
@@ -86,8 +98,13 @@ def test_frames_of_a_library_are_a_line_each() -> None:
     failure = failed("import json\njson.loads('{')")
     lines = failure.text.splitlines()
     assert lines[2].startswith("-->    2 json.loads(")
-    assert [line.split(":")[0] for line in lines[3:5]] == ["json/__init__.py", "json/decoder.py"]
-    assert lines[-1].startswith("JSONDecodeError: Expecting property name enclosed in double quotes")
+    assert [line.split(":")[0] for line in lines[3:5]] == [
+        "json/__init__.py",
+        "json/decoder.py",
+    ]
+    assert lines[-1].startswith(
+        "JSONDecodeError: Expecting property name enclosed in double quotes"
+    )
     assert str(Path(json.__file__).parent) not in failure.text
 
 
@@ -108,21 +125,31 @@ def test_a_recursion_is_told_once() -> None:
 
 def test_errors_that_led_to_it_stand_before_it() -> None:
     failure = failed(
-        "def a():\n    try:\n        {}['k']\n    except KeyError as error:\n        raise ValueError('v') from error",
+        (
+            "def a():\n    try:\n        {}['k']\n    except KeyError as error:\n"
+            "        raise ValueError('v') from error"
+        ),
         "try:\n    a()\nexcept ValueError:\n    1 / 0",
     )
-    places = [failure.text.index(text) for text in ("KeyError: 'k'", CAUSED, "ValueError: v", DURING, "ZeroDivision")]
+    places = [
+        failure.text.index(text)
+        for text in ("KeyError: 'k'", CAUSED, "ValueError: v", DURING, "ZeroDivision")
+    ]
     assert places == sorted(places)
     assert failure.name == "ZeroDivisionError"
 
 
 def test_an_error_that_is_raised_from_none_hides_the_one_before() -> None:
-    failure = failed("try:\n    {}['k']\nexcept KeyError:\n    raise ValueError('v') from None")
+    failure = failed(
+        "try:\n    {}['k']\nexcept KeyError:\n    raise ValueError('v') from None"
+    )
     assert "KeyError: 'k'" not in failure.text
 
 
 def test_a_chain_that_bites_its_tail_has_an_end() -> None:
-    failure = failed("a, b = ValueError('a'), ValueError('b')\na.__cause__, b.__cause__ = b, a\nraise a")
+    failure = failed(
+        "a, b = ValueError('a'), ValueError('b')\na.__cause__, b.__cause__ = b, a\nraise a"
+    )
     assert failure.text.count("ValueError: b") == 1
 
 
@@ -141,8 +168,13 @@ def test_a_syntax_error_has_its_caret() -> None:
 
 def test_the_members_of_a_group_are_told() -> None:
     members = ", ".join(f"ValueError({number})" for number in range(5))
-    failure = failed(f"raise ExceptionGroup('many', [{members}, ExceptionGroup('in', [KeyError('k')])])")
-    assert "ExceptionGroup: many (6 sub-exceptions)\n  1 of 6:\n    ValueError: 0" in failure.text
+    failure = failed(
+        f"raise ExceptionGroup('many', [{members}, ExceptionGroup('in', [KeyError('k')])])"
+    )
+    assert (
+        "ExceptionGroup: many (6 sub-exceptions)\n  1 of 6:\n    ValueError: 0"
+        in failure.text
+    )
     assert "  … 3 more" in failure.text
 
 
@@ -153,14 +185,18 @@ def test_files_beside_the_notebook_are_the_users_own(tmp_path: Path) -> None:
     library.parent.mkdir()
     library.write_text("def load(path):\n    return path.nope\n")
     for file in (module, library):
-        call = f"exec(compile(open({str(file)!r}).read(), {str(file)!r}, 'exec'))\nload(1)"
+        call = (
+            f"exec(compile(open({str(file)!r}).read(), {str(file)!r}, 'exec'))\nload(1)"
+        )
         text = failed(call, folder=tmp_path).text
         assert ("-->    2     return path.nope" in text) is (file is module)
         assert ("theirs.py:2 in load" in text) is (file is library)
 
 
 def test_notes_are_told() -> None:
-    failure = failed("error = ValueError('v')\nerror.add_note('while reading a.csv')\nraise error")
+    failure = failed(
+        "error = ValueError('v')\nerror.add_note('while reading a.csv')\nraise error"
+    )
     assert failure.text.endswith("ValueError: v\nwhile reading a.csv")
 
 
@@ -171,7 +207,10 @@ def test_a_message_is_trimmed() -> None:
 def test_what_the_shell_has_rendered_is_taken() -> None:
     error, sources = run("raise ValueError(object())")
     assert failure_of(error, sources, rendered="as rendered").message == "as rendered"
-    assert rendered_message("KeyError", "\x1b[31mKeyError\x1b[39m: 'k'\nmore") == "'k'\nmore"
+    assert (
+        rendered_message("KeyError", "\x1b[31mKeyError\x1b[39m: 'k'\nmore")
+        == "'k'\nmore"
+    )
     assert rendered_message("KeyError", "ValueError: v") is None
 
 
@@ -184,7 +223,9 @@ class Hostile:
         Hostile.touched.append("touched")
         raise RuntimeError("touched")
 
-    __repr__ = __str__ = __len__ = __bool__ = __eq__ = __hash__ = __format__ = __iter__ = _touch
+    __repr__ = __str__ = __len__ = __bool__ = __eq__ = __hash__ = __format__ = (
+        __iter__
+    ) = _touch
 
 
 class Trap(Exception):
@@ -195,7 +236,9 @@ class Trap(Exception):
         raise RuntimeError("touched")
 
     __str__ = __repr__ = __len__ = __bool__ = __eq__ = __hash__ = _touch
-    args = __traceback__ = __cause__ = __context__ = __notes__ = __class__ = __dict__ = property(_touch)
+    args = __traceback__ = __cause__ = __context__ = __notes__ = __class__ = (
+        __dict__
+    ) = property(_touch)
 
 
 def hostile(error: BaseException) -> BaseException:
@@ -234,7 +277,9 @@ def test_nothing_of_the_users_is_run(make: Callable[[], BaseException]) -> None:
 
 
 def test_plain_arguments_are_told_beside_what_is_not() -> None:
-    assert message(ValueError("cannot take", Hostile(), 3)) == "cannot take, 3, <Hostile>"
+    assert (
+        message(ValueError("cannot take", Hostile(), 3)) == "cannot take, 3, <Hostile>"
+    )
     assert message(Trap("said", 1)) == "said, 1"
     assert message(ValueError(10**5_000)) == "<int>"
 

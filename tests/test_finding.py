@@ -1,4 +1,6 @@
-"""Finding a server that runs: at the usual ports, by what answers, within half a second, and nowhere else."""
+"""Finding a server that runs: at the usual ports, by what answers, within half a
+second, and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,18 @@ import socket
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.providers.finding import SECONDS, Search, name_of
 from codebuddy_jupyter.providers.kinds import KINDS
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.local.discovery import SECONDS, Discovery, name_of
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.kinds import PLAYED, Played
 from tests.scripted_server import MODELS, ScriptedServer, as_json, hang, plain
 
-ENOUGH = 10.0  # seconds, also on a busy machine
-OLLAMA = {"/": plain("Ollama is running"), "/api/version": as_json({"version": "0.12.3"})}
+# seconds, also on a busy machine
+ENOUGH = 10.0
+OLLAMA = {
+    "/": plain("Ollama is running"),
+    "/api/version": as_json({"version": "0.12.3"}),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +30,18 @@ def nothing_is_slow_to_begin() -> None:
     LocalProvider().warm()
 
 
-def search(*servers: ScriptedServer, inside: bool = False, offline: bool = False, seconds: float = ENOUGH) -> Search:
-    return Search([(server.port, "/v1") for server in servers], inside, offline, seconds)
+def search(
+    *servers: ScriptedServer,
+    inside: bool = False,
+    offline: bool = False,
+    seconds: float = ENOUGH,
+) -> Discovery:
+    return Discovery(
+        [(server.port, "/v1") for server in servers], inside, offline, seconds
+    )
 
 
-def found(looked: Search, silent: str = "") -> list[tuple[str, str]]:
+def found(looked: Discovery, silent: str = "") -> list[tuple[str, str]]:
     return [(name_of(one), one.url) for one in asyncio.run(looked.find(silent))]
 
 
@@ -53,14 +66,18 @@ def test_a_server_is_known_by_what_it_answers(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("played", PLAYED.values(), ids=PLAYED)
-def test_a_server_of_every_kind_is_found(server: ScriptedServer, played: Played) -> None:
+def test_a_server_of_every_kind_is_found(
+    server: ScriptedServer, played: Played
+) -> None:
     played.on(server)
-    looked = Search([(server.port, played.base)], in_container=False)
+    looked = Discovery([(server.port, played.base)], in_container=False)
     name = f"{played.name} {played.version}".strip()
     assert found(looked) == [(name, f"http://localhost:{server.port}{played.base}")]
 
 
-def test_one_that_nobody_knows_counts_when_it_lists_models(server: ScriptedServer) -> None:
+def test_one_that_nobody_knows_counts_when_it_lists_models(
+    server: ScriptedServer,
+) -> None:
     assert found(search(server)) == [("OpenAI-compatible server", url(server))]
 
 
@@ -75,12 +92,16 @@ def test_one_that_nobody_knows_counts_when_it_lists_models(server: ScriptedServe
     ],
     ids=["web page", "shut door", "other JSON", "failing", "redirect"],
 )
-def test_what_is_no_model_server_is_not_found(server: ScriptedServer, answer: object) -> None:
+def test_what_is_no_model_server_is_not_found(
+    server: ScriptedServer, answer: object
+) -> None:
     server.script(answer, path=MODELS)  # type: ignore[arg-type]
     assert found(search(server)) == []
 
 
-def test_all_are_looked_at_side_by_side_and_told_in_their_order(server: ScriptedServer) -> None:
+def test_all_are_looked_at_side_by_side_and_told_in_their_order(
+    server: ScriptedServer,
+) -> None:
     with ScriptedServer() as other, ScriptedServer() as silent:
         silent.script(hang(), path=MODELS)
         as_ollama(other)
@@ -93,12 +114,16 @@ def test_a_server_that_says_nothing_is_not_waited_for(server: ScriptedServer) ->
     assert found(search(server, seconds=SECONDS)) == []
 
 
-def test_the_one_that_was_asked_already_is_not_asked_again(server: ScriptedServer) -> None:
+def test_the_one_that_was_asked_already_is_not_asked_again(
+    server: ScriptedServer,
+) -> None:
     assert found(search(server), silent=f"http://127.0.0.1:{server.port}/v1") == []
     assert server.requests == []
 
 
-def test_a_key_is_shown_to_nobody(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_shown_to_nobody(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CODEBUDDY_API_KEY", "sk-mine")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
     found(search(server))
@@ -107,7 +132,14 @@ def test_a_key_is_shown_to_nobody(server: ScriptedServer, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "host", ["0.0.0.0:{}", "http://127.0.0.1:{}", ":{}", "localhost:{}/", " http://localhost:{}/ "]
+    "host",
+    [
+        "0.0.0.0:{}",
+        "http://127.0.0.1:{}",
+        ":{}",
+        "localhost:{}/",
+        " http://localhost:{}/ ",
+    ],
 )
 @pytest.mark.parametrize("variable", ["OLLAMA_HOST", "LMSTUDIO_HOST"])
 def test_the_address_that_a_server_goes_by_is_looked_at(
@@ -136,26 +168,33 @@ def test_an_address_in_the_environment_is_read_as_its_program_reads_it(
 
 
 def test_the_usual_ports_are_those_of_the_kinds() -> None:
-    expected = {f"http://localhost:{port}{kind.path}" for kind in KINDS for port in kind.ports}
-    assert set(Search(in_container=False).urls()) == expected
+    expected = {
+        f"http://localhost:{port}{kind.path}" for kind in KINDS for port in kind.ports
+    }
+    assert set(Discovery(in_container=False).urls()) == expected
     assert "http://localhost:12434/engines/v1" in expected
 
 
 def test_inside_a_container_the_machine_around_it_is_looked_at() -> None:
-    looked = Search([(1234, "/v1")], in_container=True)
-    assert looked.urls() == ["http://localhost:1234/v1", "http://host.docker.internal:1234/v1"]
+    looked = Discovery([(1234, "/v1")], in_container=True)
+    assert looked.urls() == [
+        "http://localhost:1234/v1",
+        "http://host.docker.internal:1234/v1",
+    ]
 
 
-def test_offline_nothing_beyond_loopback_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_nothing_beyond_loopback_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OLLAMA_HOST", "gpu.lan")
-    looked = Search([(1234, "/v1")], in_container=True, offline=True)
+    looked = Discovery([(1234, "/v1")], in_container=True, offline=True)
     assert looked.urls() == ["http://localhost:1234/v1"]
 
 
 # What the first failed request makes of it
 
 
-def refusing(looked: Search) -> tuple[LocalProvider, errors.Unreachable]:
+def refusing(looked: Discovery) -> tuple[LocalProvider, errors.Unreachable]:
     provider = LocalProvider(base_url=f"http://localhost:{free_port()}")
     provider.search = looked
     with pytest.raises(errors.Unreachable) as caught:
@@ -163,7 +202,7 @@ def refusing(looked: Search) -> tuple[LocalProvider, errors.Unreachable]:
     return provider, caught.value
 
 
-def advised(looked: Search) -> str:
+def advised(looked: Discovery) -> str:
     provider, error = refusing(looked)
     return str(asyncio.run(provider.instead(error))).replace(provider.url, "URL")
 
@@ -171,7 +210,8 @@ def advised(looked: Search) -> str:
 def test_a_server_that_answers_elsewhere_is_offered(server: ScriptedServer) -> None:
     as_ollama(server)
     assert advised(search(server)) == (
-        f"Nothing answers at URL (connection refused). Ollama 0.12.3 answers at {url(server)}; to ask it: "
+        "Nothing answers at URL (connection refused). Ollama 0.12.3 answers "
+        f"at {url(server)}; to ask it: "
         f'%config LocalProvider.base_url = "{url(server)}"'
     )
 
@@ -179,7 +219,11 @@ def test_a_server_that_answers_elsewhere_is_offered(server: ScriptedServer) -> N
 def test_two_that_answer_are_both_offered(server: ScriptedServer) -> None:
     with ScriptedServer() as other:
         told = advised(search(server, other))
-        assert told.index(url(server)) < told.index(". Or OpenAI-compatible server") < told.index(url(other))
+        assert (
+            told.index(url(server))
+            < told.index(". Or OpenAI-compatible server")
+            < told.index(url(other))
+        )
 
 
 def test_a_version_cannot_break_the_line(server: ScriptedServer) -> None:
@@ -196,8 +240,11 @@ def test_where_none_answers_the_line_stays_as_it_is() -> None:
 
 
 def test_inside_a_container_it_is_said_what_localhost_is() -> None:
-    told = advised(Search([], in_container=True))
-    assert ". Here localhost is a container; to ask the machine around it: %config LocalProvider.base_url = " in told
+    told = advised(Discovery([], in_container=True))
+    assert (
+        ". Here localhost is a container; to ask the machine around it: "
+        "%config LocalProvider.base_url = "
+    ) in told
     assert "http://host.docker.internal:" in told
     assert "Start the server there" in told
 
@@ -208,7 +255,9 @@ def test_what_is_offered_is_never_taken_by_itself(server: ScriptedServer) -> Non
     assert provider.where() not in (url(server), server.url)
 
 
-def test_a_server_that_is_there_but_not_well_is_no_reason_to_look_elsewhere(server: ScriptedServer) -> None:
+def test_a_server_that_is_there_but_not_well_is_no_reason_to_look_elsewhere(
+    server: ScriptedServer,
+) -> None:
     provider = LocalProvider(base_url=f"http://127.0.0.1:{free_port()}")
     provider.search = search(server)
     error = errors.Unreachable("It took the request and was silent.")

@@ -1,4 +1,6 @@
-"""A server that sends more than can be an answer: memory stays bounded, and what came is kept."""
+"""A server that sends more than can be an answer: memory stays bounded, and what came
+is kept.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ import pytest
 
 from tests.scripted_server import FOREVER, Answer, ScriptedServer, delta, event
 
-LIMIT = 200e6  # bytes of memory, of the whole process that asks
-SECONDS = 150  # a bound for what hangs, not a measure of what is slow
+# bytes of memory, of the whole process that asks
+LIMIT = 200e6
+# a bound for what hangs, not a measure of what is slow
+SECONDS = 150
 MILLION = b"x" * 1_000_000
 
 ASKING = """
@@ -43,20 +47,47 @@ buddy.close()
 
 BLOCK = event(delta("word and word ")) * 500
 FLOODS = {
-    "one line of 100 MB": (Answer(pieces=[(0, b'data: {"x":"')] + [(0, MILLION)] * 100), "one event of more than"),
+    "one line of 100 MB": (
+        Answer(pieces=[(0, b'data: {"x":"')] + [(0, MILLION)] * 100),
+        "one event of more than",
+    ),
     "lines of 100 MB without an end of the event": (
         Answer(pieces=[(0, b"data: x\n" * 125_000)] * 100),
         "one event of more than",
     ),
-    "a stream that never stops": (Answer(pieces=[(0, BLOCK)] * 2000), "sent more than 64 MiB"),
-    "a page that never stops": (Answer(pieces=[(0, b"x" * 99 + b"\n")] * 10 + [(0, MILLION)] * 200), "more than"),
-    "an error that never stops": (Answer(status=500, pieces=[(0, MILLION)] * 2000, end="hang"), "(500)"),
+    "a stream that never stops": (
+        Answer(pieces=[(0, BLOCK)] * 2000),
+        "sent more than 64 MiB",
+    ),
+    "a page that never stops": (
+        Answer(pieces=[(0, b"x" * 99 + b"\n")] * 10 + [(0, MILLION)] * 200),
+        "more than",
+    ),
+    "an error that never stops": (
+        Answer(status=500, pieces=[(0, MILLION)] * 2000, end="hang"),
+        "(500)",
+    ),
     "reasoning that never stops": (
         Answer(pieces=[(0, event(delta(reasoning="hm, hm, hm ")) * 500)] * 2000),
         "sent more than 64 MiB",
     ),
     "a tool call that never stops": (
-        Answer(pieces=[(0, event(delta(tool_calls=[{"index": 0, "function": {"arguments": "x" * 900}}])) * 90)] * 2000),
+        Answer(
+            pieces=[
+                (
+                    0,
+                    event(
+                        delta(
+                            tool_calls=[
+                                {"index": 0, "function": {"arguments": "x" * 900}}
+                            ]
+                        )
+                    )
+                    * 90,
+                )
+            ]
+            * 2000
+        ),
         "sent more than 64 MiB",
     ),
 }
@@ -69,7 +100,12 @@ def test_a_flood_is_stopped_before_it_fills_the_memory(
     with ScriptedServer() as server:
         server.script(answer)
         monkeypatch.setenv("CODEBUDDY_BASE_URL", server.url)
-        ran = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True, timeout=SECONDS)
+        ran = subprocess.run(
+            [sys.executable, "-c", ASKING],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
         assert ran.returncode == 0, ran.stderr
         told = json.loads(ran.stdout)
         assert says in told["error"]
@@ -77,12 +113,21 @@ def test_a_flood_is_stopped_before_it_fills_the_memory(
         server.wait_for("closed")
 
 
-def test_a_list_of_models_that_never_stops_is_no_list(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_models_that_never_stops_is_no_list(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ScriptedServer() as server:
-        server.script(Answer(pieces=[(0, MILLION)] * 2000 + [(FOREVER, b"")]), path="/v1/models")
+        server.script(
+            Answer(pieces=[(0, MILLION)] * 2000 + [(FOREVER, b"")]), path="/v1/models"
+        )
         monkeypatch.setenv("CODEBUDDY_BASE_URL", server.url)
         code = ASKING.replace('Options(model="llama3")', "None")
-        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS)
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
         assert ran.returncode == 0, ran.stderr
         told = json.loads(ran.stdout)
         assert "gives no list of models" in told["error"]

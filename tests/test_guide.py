@@ -1,4 +1,6 @@
-"""The troubleshooting of the setup guide: each line there is what the user sees, and what the user sees is there."""
+"""The troubleshooting of the setup guide: each line there is what the user sees, and
+what the user sees is there.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,19 @@ from typing import Any
 
 import pytest
 
-from codebuddy_jupyter import commands, doctor, show
+from codebuddy_jupyter import commands
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.doctor import examine
+from codebuddy_jupyter.display import screens as show
+from codebuddy_jupyter.doctor import examination as doctor
+from codebuddy_jupyter.doctor.examination import examine
 from codebuddy_jupyter.errors import BuddyError, ProviderError, Unreachable
-from codebuddy_jupyter.options import Options
-from codebuddy_jupyter.providers import explain, openai_chat
-from codebuddy_jupyter.providers.complaint import Complaint
-from codebuddy_jupyter.providers.finding import Search
+from codebuddy_jupyter.providers import openai_chat
+from codebuddy_jupyter.providers.http import error_lines
+from codebuddy_jupyter.providers.http.server_error import ErrorResponse
+from codebuddy_jupyter.providers.http.timeouts import Retries, TimedOut
 from codebuddy_jupyter.providers.kinds import KINDS, Kind
-from codebuddy_jupyter.providers.patience import Overdue, Patience
+from codebuddy_jupyter.providers.local.discovery import Discovery
+from codebuddy_jupyter.question.options import Options
 from tests import scripted_server as scripted
 from tests.docs.texts import LOCAL_ADDRESS, SETUP, blocks, text_of
 from tests.fakes import local
@@ -58,10 +63,17 @@ from tests.test_doctor import NOT_WELL, TOO_SMALL
 Provoke = Callable[[Buddy, ScriptedServer], str]
 """Brings about that the user sees a line, and gives it."""
 
-PARTS = ("**Start**", "**Point**", "**Verify:**", "**Widen the window", "**Common failures:**")
+PARTS = (
+    "**Start**",
+    "**Point**",
+    "**Verify:**",
+    "**Widen the window",
+    "**Common failures:**",
+)
 PROXY = "http://proxy.lan:3128"
 FAR = "http://gpu.lan:8000/v1"
-SHORTEST = 16  # characters of a piece of a line by which it can be told from others
+# characters of a piece of a line by which it can be told from others
+SHORTEST = 16
 
 
 @pytest.fixture
@@ -73,7 +85,7 @@ def buddy(server: ScriptedServer, tmp_path: Path) -> Iterator[Buddy]:
     buddy.close()
 
 
-def at(buddy: Buddy, url: str = "") -> explain.Server:
+def at(buddy: Buddy, url: str = "") -> error_lines.Server:
     """Whom the buddy asks; it need not be there, since nothing is sent."""
     local(buddy).base_url = url or local(buddy).base_url
     return asyncio.run(local(buddy).server())
@@ -93,7 +105,9 @@ def answered(answer: Answer, kind: Played | None = None) -> Provoke:
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         local(buddy).base_url = kind.on(server) if kind else server.url
-        server.script(answer, path=kind.at("/chat/completions") if kind else scripted.CHAT)
+        server.script(
+            answer, path=kind.at("/chat/completions") if kind else scripted.CHAT
+        )
         return failure(buddy)
 
     return provoke
@@ -109,7 +123,9 @@ def listed(*answers: Answer) -> Provoke:
     return provoke
 
 
-def told_to(command: str, kind: Played, path: str = "", answer: Answer | None = None) -> Provoke:
+def told_to(
+    command: str, kind: Played, path: str = "", answer: Answer | None = None
+) -> Provoke:
     """What is said where a kind of server is told to do something."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
@@ -123,8 +139,12 @@ def told_to(command: str, kind: Played, path: str = "", answer: Answer | None = 
     return provoke
 
 
-def said_of(say: Callable[[explain.Server], ProviderError], url: str = "") -> Provoke:
-    """What is said of a server, where it takes long or another machine to bring it about."""
+def said_of(
+    say: Callable[[error_lines.Server], ProviderError], url: str = ""
+) -> Provoke:
+    """What is said of a server, where it takes long or another machine to bring it
+    about.
+    """
     return lambda buddy, server: str(say(at(buddy, url)))
 
 
@@ -132,12 +152,16 @@ def late(setting: str) -> Provoke:
     """What is said where a reply that began does not go on or end in time."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
-        return str(explain.too_long_coming(at(buddy), Overdue(setting, getattr(local(buddy), setting))))
+        return str(
+            error_lines.too_long_coming(
+                at(buddy), TimedOut(setting, getattr(local(buddy), setting))
+            )
+        )
 
     return provoke
 
 
-def by_proxy(say: Callable[[explain.Server], ProviderError]) -> Provoke:
+def by_proxy(say: Callable[[error_lines.Server], ProviderError]) -> Provoke:
     """What is said where a proxy stands between."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
@@ -149,17 +173,21 @@ def by_proxy(say: Callable[[explain.Server], ProviderError]) -> Provoke:
 
 
 def nothing_listens(buddy: Buddy, server: ScriptedServer) -> str:
-    return str(explain.unreachable(at(buddy, "http://localhost:11434/v1"), "connection refused"))
+    return str(
+        error_lines.unreachable(
+            at(buddy, "http://localhost:11434/v1"), "connection refused"
+        )
+    )
 
 
-def as_lm_studio(server: ScriptedServer) -> Search:
+def as_lm_studio(server: ScriptedServer) -> Discovery:
     """Have the server answer as LM Studio, where a search finds it."""
     listed = {"key": "llama3", "type": "llm", "loaded_instances": []}
     server.script(as_json({"models": [listed]}), path="/api/v1/models")
-    return Search([(server.port, "/v1")], in_container=False)
+    return Discovery([(server.port, "/v1")], in_container=False)
 
 
-def advised(search: Callable[[ScriptedServer], Search]) -> Provoke:
+def advised(search: Callable[[ScriptedServer], Discovery]) -> Provoke:
     """What is said where nothing answers, with what a search finds."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
@@ -195,7 +223,9 @@ def unknown_model(*names: str) -> Provoke:
 def key_refused(buddy: Buddy, server: ScriptedServer) -> str:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CODEBUDDY_API_KEY", "another-key")
-        return listed(plain("Invalid or missing authorization token", status=401))(buddy, server)
+        return listed(plain("Invalid or missing authorization token", status=401))(
+            buddy, server
+        )
 
 
 def no_engine(buddy: Buddy, server: ScriptedServer) -> str:
@@ -211,7 +241,9 @@ def not_fetched(buddy: Buddy, server: ScriptedServer) -> str:
 # What a remark says
 
 
-def remark(*answers: Answer, options: Options | None = None, question: str = "hello") -> Provoke:
+def remark(
+    *answers: Answer, options: Options | None = None, question: str = "hello"
+) -> Provoke:
     """What stands under an answer that comes at last."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
@@ -221,7 +253,12 @@ def remark(*answers: Answer, options: Options | None = None, question: str = "he
     return provoke
 
 
-def outgrown(*names: str, kind: Played | None = None, path: str = MODELS, answer: Answer | None = None) -> Provoke:
+def outgrown(
+    *names: str,
+    kind: Played | None = None,
+    path: str = MODELS,
+    answer: Answer | None = None,
+) -> Provoke:
     """What stands under an answer before which turns were left out."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
@@ -239,14 +276,21 @@ def outgrown(*names: str, kind: Played | None = None, path: str = MODELS, answer
 
 
 def not_up_yet(buddy: Buddy, server: ScriptedServer) -> str:
-    pause = Patience(1, 60.0).try_again(Unreachable("", passing=True))
+    pause = Retries(1, 60.0).try_again(Unreachable("", passing=True))
     assert pause is not None
     return pause.note
 
 
-LOADING = as_json({"error": {"message": "Loading model", "code": 503}}, 503, Server="llama.cpp")
+LOADING = as_json(
+    {"error": {"message": "Loading model", "code": 503}}, 503, Server="llama.cpp"
+)
 SIGN_IN = plain("<html><title>Sign in</title></html>", "text/html")
-OVERFLOW = {"code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 9020, "n_ctx": 8192}
+OVERFLOW = {
+    "code": 400,
+    "type": "exceed_context_size_error",
+    "n_prompt_tokens": 9020,
+    "n_ctx": 8192,
+}
 QWEN = {
     "key": "qwen3-4b",
     "type": "llm",
@@ -259,11 +303,17 @@ PROVOKED: dict[str, Provoke] = {
     # Each kind
     "Ollama has no model": no_model_of_ollama,
     "Ollama cannot pull": told_to(
-        "/pull lama3", OLLAMA, "/api/pull", lines({"error": "pull model manifest: file does not exist"})
+        "/pull lama3",
+        OLLAMA,
+        "/api/pull",
+        lines({"error": "pull model manifest: file does not exist"}),
     ),
     "Ollama, outgrown": outgrown(kind=OLLAMA),
     "LM Studio, outgrown": outgrown(
-        "qwen3-4b", kind=LM_STUDIO, path="/api/v1/models", answer=as_json({"models": [QWEN]})
+        "qwen3-4b",
+        kind=LM_STUDIO,
+        path="/api/v1/models",
+        answer=as_json({"models": [QWEN]}),
     ),
     "LM Studio does not pull": told_to("/pull phi4", LM_STUDIO),
     "llama.cpp loads": remark(LOADING, reply("Hi")),
@@ -279,26 +329,42 @@ PROVOKED: dict[str, Provoke] = {
     "Docker, too long": answered(DOCKER.too_long, DOCKER),
     "Docker, dead runner": answered(plain(DEAD, status=500), DOCKER),
     "webui, too long": answered(WEBUI.too_long, WEBUI),
-    "webui drops the connection": answered(stream(delta("Hel"), done=False, end="drop"), WEBUI),
+    "webui drops the connection": answered(
+        stream(delta("Hel"), done=False, end="drop"), WEBUI
+    ),
     "KoboldCpp, too long": answered(KOBOLDCPP.too_long, KOBOLDCPP),
     "KoboldCpp fails": answered(stream(delta("Hel"), delta(finish="error")), KOBOLDCPP),
     # The way to a server
     "nothing listens": nothing_listens,
     "another answers": advised(as_lm_studio),
-    "in a container": advised(lambda server: Search([], in_container=True)),
-    "no TLS": said_of(lambda there: explain.no_tls(there, "WRONG_VERSION_NUMBER"), "https://localhost:8443/v1"),
-    "no trust": said_of(lambda there: explain.no_tls(there, "CERTIFICATE_VERIFY_FAILED"), "https://localhost:8443/v1"),
-    "a proxy wants a password": by_proxy(
-        lambda there: explain.no_way_through(there, "407 Proxy Authentication Required")
+    "in a container": advised(lambda server: Discovery([], in_container=True)),
+    "no TLS": said_of(
+        lambda there: error_lines.no_tls(there, "WRONG_VERSION_NUMBER"),
+        "https://localhost:8443/v1",
     ),
-    "a proxy is not there": by_proxy(lambda there: explain.no_way_through(there, "connection refused")),
-    "a proxy finds no way": by_proxy(lambda there: explain.refused(there, Complaint("Bad Gateway", 502))),
+    "no trust": said_of(
+        lambda there: error_lines.no_tls(there, "CERTIFICATE_VERIFY_FAILED"),
+        "https://localhost:8443/v1",
+    ),
+    "a proxy wants a password": by_proxy(
+        lambda there: error_lines.no_way_through(
+            there, "407 Proxy Authentication Required"
+        )
+    ),
+    "a proxy is not there": by_proxy(
+        lambda there: error_lines.no_way_through(there, "connection refused")
+    ),
+    "a proxy finds no way": by_proxy(
+        lambda there: error_lines.refused(there, ErrorResponse("Bad Gateway", 502))
+    ),
     "redirect": answered(plain("", status=307, Location="https://llm.example/v1")),
     "offline": offline,
     # What is there
     "no model server": answered(SIGN_IN),
-    "hung up": said_of(lambda there: explain.hung_up(there, "")),
-    "not found": said_of(lambda there: explain.refused(there, Complaint("Not Found", 404))),
+    "hung up": said_of(lambda there: error_lines.hung_up(there, "")),
+    "not found": said_of(
+        lambda there: error_lines.refused(there, ErrorResponse("Not Found", 404))
+    ),
     "no model": listed(model_list()),
     "unknown model": unknown_model("llama3"),
     "unknown model, none known": unknown_model(),
@@ -306,25 +372,44 @@ PROVOKED: dict[str, Provoke] = {
     "key wanted": listed(as_json({"error": {"message": "Missing API key"}}, 401)),
     "key wanted, without a word": listed(plain("", status=401)),
     "too many ask": answered(plain("too many requests", status=429)),
-    "a wrong field": answered(as_json({"error": {"message": "temperature must be below 1"}}, 400)),
+    "a wrong field": answered(
+        as_json({"error": {"message": "temperature must be below 1"}}, 400)
+    ),
     # The answer
-    "silence": said_of(lambda there: explain.too_slow(there, Overdue("first_token_timeout", 600.0))),
-    "too long": answered(as_json({"error": {**OVERFLOW, "message": "exceeds the available context size"}}, 400)),
+    "silence": said_of(
+        lambda there: error_lines.too_slow(
+            there, TimedOut("first_token_timeout", 600.0)
+        )
+    ),
+    "too long": answered(
+        as_json(
+            {"error": {**OVERFLOW, "message": "exceeds the available context size"}},
+            400,
+        )
+    ),
     "cut off": answered(stream(delta("Hel"), done=False)),
     "fell silent": late("next_token_timeout"),
     "no end": late("total_timeout"),
-    "too much": said_of(lambda there: explain.too_much(there, openai_chat.MOST_BODY)),
-    "its own failure": answered(as_json({"error": {"message": "llama runner process has terminated"}}, 500)),
+    "too much": said_of(
+        lambda there: error_lines.too_much(there, openai_chat.MOST_BODY)
+    ),
+    "its own failure": answered(
+        as_json({"error": {"message": "llama runner process has terminated"}}, 500)
+    ),
     "no engine": no_engine,
     "not fetched": not_fetched,
     # Remarks
     "outgrown": outgrown("llama3"),
     "cut without a word": remark(
-        stream(delta("Hi"), delta(finish="stop"), usage(2050, 1)), question="a word and more " * 1500
+        stream(delta("Hi"), delta(finish="stop"), usage(2050, 1)),
+        question="a word and more " * 1500,
     ),
     "not up yet": not_up_yet,
     "busy": remark(plain("", status=503), reply("Hi")),
-    "no usage": remark(as_json({"error": {"message": "unknown field stream_options"}}, 400), reply("Hi")),
+    "no usage": remark(
+        as_json({"error": {"message": "unknown field stream_options"}}, 400),
+        reply("Hi"),
+    ),
     "a field not taken": remark(
         as_json({"error": {"message": "temperature is not supported"}}, 400),
         reply("Hi"),
@@ -337,11 +422,17 @@ PROVOKED: dict[str, Provoke] = {
 
 
 def quoted() -> set[str]:
-    return {LOCAL_ADDRESS.sub("URL", line) for block in blocks(SETUP, "text") for line in block.splitlines()}
+    return {
+        LOCAL_ADDRESS.sub("URL", line)
+        for block in blocks(SETUP, "text")
+        for line in block.splitlines()
+    }
 
 
 @pytest.mark.parametrize("provoke", PROVOKED.values(), ids=PROVOKED)
-def test_a_quoted_line_is_what_the_user_sees(provoke: Provoke, buddy: Buddy, server: ScriptedServer) -> None:
+def test_a_quoted_line_is_what_the_user_sees(
+    provoke: Provoke, buddy: Buddy, server: ScriptedServer
+) -> None:
     line = provoke(buddy, server).replace(server.root, "URL")
     assert LOCAL_ADDRESS.sub("URL", line) in quoted()
 
@@ -351,10 +442,18 @@ def test_no_line_is_quoted_that_was_not_provoked() -> None:
 
 
 def test_every_error_about_a_server_is_in_the_guide() -> None:
-    guide, tree = text_of(SETUP), ast.parse(inspect.getsource(explain))
+    guide, tree = text_of(SETUP), ast.parse(inspect.getsource(error_lines))
     documented = ast.Module | ast.ClassDef | ast.FunctionDef
-    told = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    told = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(tree)
+        if isinstance(node, documented)
+    }
+    texts = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     pieces = {text.strip() for text in texts - told if len(text.strip()) >= SHORTEST}
     assert {piece for piece in pieces if piece not in guide} == set()
 
@@ -368,7 +467,10 @@ def test_each_kind_has_its_section_with_all_that_is_needed(kind: Kind) -> None:
     assert places == sorted(places)
     assert f'base_url = "http://localhost:{kind.ports[0]}{kind.path}"' in section
     assert "\n```text\n" in section[places[-1] :]
-    assert all(word.strip() in section.replace("*", "") for word in kind.start().partition(" MODEL")[0].split(" > "))
+    assert all(
+        word.strip() in section.replace("*", "")
+        for word in kind.start().partition(" MODEL")[0].split(" > ")
+    )
 
 
 def test_the_report_of_the_guide_is_what_the_doctor_says(
@@ -377,22 +479,34 @@ def test_the_report_of_the_guide_is_what_the_doctor_says(
     connect = asyncio.open_connection
 
     async def refuse_ollama(host: str, port: int, **how: Any) -> Any:
-        if port == 11434:  # whether or not it runs on this machine
+        # whether or not it runs on this machine
+        if port == 11434:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
         return await connect(host, port, **how)
 
     monkeypatch.setattr(asyncio, "open_connection", refuse_ollama)
-    local(buddy).base_url, local(buddy).search = "http://localhost:11434/v1", as_lm_studio(server)
+    local(buddy).base_url, local(buddy).search = (
+        "http://localhost:11434/v1",
+        as_lm_studio(server),
+    )
     told = asyncio.run(examine(local(buddy))).text().rpartition("\n")[0]
-    told = re.sub(r"localhost is .*", "localhost is 127.0.0.1", told)  # elsewhere it is ::1 as well
+    # elsewhere it is ::1 as well
+    told = re.sub(r"localhost is .*", "localhost is 127.0.0.1", told)
     report = blocks(SETUP, "console")[0].rstrip("\n")
     assert LOCAL_ADDRESS.sub("URL", told) == LOCAL_ADDRESS.sub("URL", report)
 
 
 def test_the_lines_of_the_doctor_in_the_guide_are_those_that_it_says() -> None:
     told = {line for _, lines in NOT_WELL.values() for line in lines} | set(TOO_SMALL)
-    known = {line.replace("http://127.0.0.1:PORT", "URL").replace("0.3 s", f"{doctor.ANSWER:g} s") for line in told}
-    shown = {line for block in blocks(SETUP, "console")[1:] for line in block.splitlines()}
+    known = {
+        line.replace("http://127.0.0.1:PORT", "URL").replace(
+            "0.3 s", f"{doctor.ANSWER:g} s"
+        )
+        for line in told
+    }
+    shown = {
+        line for block in blocks(SETUP, "console")[1:] for line in block.splitlines()
+    }
     assert {LOCAL_ADDRESS.sub("URL", line) for line in shown} == known
 
 

@@ -1,4 +1,6 @@
-"""Keys: where they come from, where they are kept, and that they do not show themselves."""
+"""Keys: where they come from, where they are kept, and that they do not show
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -74,14 +76,18 @@ def test_without_any_key_none_is_found(keys: Keys) -> None:
     assert found(keys) is None
 
 
-def test_the_environment_wins_over_what_is_stored(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_wins_over_what_is_stored(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys.store("Some", HOST, "sk-stored")
     assert found(keys) == "sk-stored"
     monkeypatch.setenv(VARIABLE, SECRET)
     assert found(keys) == SECRET
 
 
-def test_the_environments_key_is_for_the_own_host_alone(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_key_is_for_the_own_host_alone(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(VARIABLE, SECRET)
     assert found(keys, "proxy.example.com") is None
 
@@ -92,7 +98,9 @@ def test_a_stored_key_is_for_its_host_and_its_provider_alone(keys: Keys) -> None
     assert keys.find("Other", "", HOST, HOST) is None
 
 
-def test_without_a_keyring_the_file_keeps_the_key_for_its_owner_alone(keys: Keys) -> None:
+def test_without_a_keyring_the_file_keeps_the_key_for_its_owner_alone(
+    keys: Keys,
+) -> None:
     assert keys.store("Some", HOST, SECRET) == str(keys.path)
     assert json.loads(keys.path.read_text(encoding="utf-8")) == {"Some": {HOST: SECRET}}
     if os.name == "posix":
@@ -103,7 +111,9 @@ def test_the_file_stands_beside_the_settings_of_jupyter() -> None:
     assert Keys().path == Path(os.environ["JUPYTER_CONFIG_DIR"], "codebuddy-keys.json")
 
 
-def test_a_real_keyring_keeps_the_key_and_the_file_only_says_so(keys: Keys, system: MemoryKeyring) -> None:
+def test_a_real_keyring_keeps_the_key_and_the_file_only_says_so(
+    keys: Keys, system: MemoryKeyring
+) -> None:
     assert keys.store("Some", HOST, SECRET) == "the system keyring"
     assert SECRET not in keys.path.read_text(encoding="utf-8")
     assert list(system.passwords.values()) == [SECRET]
@@ -116,13 +126,17 @@ def test_a_keyring_that_does_not_take_the_key_leaves_it_to_the_file(keys: Keys) 
     assert found(keys) == SECRET
 
 
-def test_a_key_is_found_without_the_keyring_package(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_found_without_the_keyring_package(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys.store("Some", HOST, SECRET)
     monkeypatch.setitem(sys.modules, "keyring", None)
     assert found(keys) == SECRET
 
 
-def test_a_keyring_that_lost_the_key_finds_none(keys: Keys, system: MemoryKeyring) -> None:
+def test_a_keyring_that_lost_the_key_finds_none(
+    keys: Keys, system: MemoryKeyring
+) -> None:
     keys.store("Some", HOST, SECRET)
     system.passwords.clear()
     assert found(keys) is None
@@ -136,16 +150,23 @@ def test_a_forgotten_key_is_gone(keys: Keys) -> None:
     assert SECRET not in keys.path.read_text(encoding="utf-8")
 
 
-def test_a_forgotten_key_is_gone_from_the_keyring(keys: Keys, system: MemoryKeyring) -> None:
+def test_a_forgotten_key_is_gone_from_the_keyring(
+    keys: Keys, system: MemoryKeyring
+) -> None:
     keys.store("Some", HOST, SECRET)
     assert keys.forget("Some", HOST)
     assert system.passwords == {}
 
 
-def test_a_keyring_that_keeps_the_key_for_itself_says_so(keys: Keys, system: MemoryKeyring) -> None:
+def test_a_keyring_that_keeps_the_key_for_itself_says_so(
+    keys: Keys, system: MemoryKeyring
+) -> None:
     keys.store("Some", HOST, SECRET)
     system.locked = True
-    with pytest.raises(SettingError, match=r"does not let the key for api\.some\.cloud go: it is locked"):
+    with pytest.raises(
+        SettingError,
+        match=r"does not let the key for api\.some\.cloud go: it is locked",
+    ):
         keys.forget("Some", HOST)
 
 
@@ -159,12 +180,17 @@ def test_what_no_request_can_carry_is_refused_without_showing_it(
 ) -> None:
     with pytest.raises(SettingError) as refused:
         keys.store("Some", HOST, bad)
-    assert str(refused.value) == "The key is no key: a key holds no blanks, line breaks or accents."
+    assert (
+        str(refused.value)
+        == "The key is no key: a key holds no blanks, line breaks or accents."
+    )
     if bad and "\x00" not in bad:
         monkeypatch.setenv(VARIABLE, bad)
         with pytest.raises(SettingError) as refused:
             found(keys)
-        assert str(refused.value).startswith(f"The environment variable {VARIABLE} is no key: ")
+        assert str(refused.value).startswith(
+            f"The environment variable {VARIABLE} is no key: "
+        )
         assert SECRET not in str(refused.value)
 
 
@@ -173,7 +199,9 @@ def test_a_broken_file_is_told_without_its_text(keys: Keys, text: str) -> None:
     keys.path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingError) as refused:
         found(keys)
-    assert str(refused.value) == (f"The stored keys in {keys.path} cannot be read: mend the file, or delete it.")
+    assert str(refused.value) == (
+        f"The stored keys in {keys.path} cannot be read: mend the file, or delete it."
+    )
 
 
 def test_a_key_does_not_show_itself() -> None:

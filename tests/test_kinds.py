@@ -1,4 +1,6 @@
-"""The kinds of local servers: the same claims for each that is played, and for llama.cpp as it really is."""
+"""The kinds of local servers: the same claims for each that is played, and for
+llama.cpp as it really is.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ import pytest
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Message, Model, Request
-from codebuddy_jupyter.providers.engine import Engine
-from codebuddy_jupyter.providers.kinds import KINDS, Found, recognise
-from codebuddy_jupyter.providers.kinds.look import looking
-from codebuddy_jupyter.providers.local import LocalProvider
-from codebuddy_jupyter.providers.recital import Answer as Recited
+from codebuddy_jupyter.providers.embedded.engine import Engine
+from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
+from codebuddy_jupyter.providers.http.probe import probing
+from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, recognise
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.engines import engine_with, fetch
 from tests.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played
 from tests.scripted_server import Answer, Behind, ScriptedServer, hang, plain
@@ -26,7 +28,9 @@ T = TypeVar("T")
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The real llama.cpp, with a model that says `TEXT` whatever it is asked."""
-    with engine_with(tmp_path_factory.mktemp("engine"), [Recited(TEXT)], n_ctx=32768, window=4096) as running:
+    with engine_with(
+        tmp_path_factory.mktemp("engine"), [Recited(TEXT)], n_ctx=32768, window=4096
+    ) as running:
         yield running
 
 
@@ -84,44 +88,70 @@ async def ask(provider: LocalProvider, text: str = "count") -> str:
     """What a question does: choose, see how far the model sees, ask."""
     model = await provider.choose("")
     await provider.window(model)
-    chunks = [chunk async for chunk in provider.stream(Request((Message("user", text),), model))]
+    chunks = [
+        chunk
+        async for chunk in provider.stream(Request((Message("user", text),), model))
+    ]
     return "".join(chunk.text for chunk in chunks)
 
 
-def recognised(url: str, seconds: float = 3.0) -> Found:
-    async def look_at() -> Found:
-        async with looking(url, seconds) as look:
-            return await recognise(look, url)
+def recognised(url: str, seconds: float = 3.0) -> FoundServer:
+    async def look_at() -> FoundServer:
+        async with probing(url, seconds) as probe:
+            return await recognise(probe, url)
 
     return asyncio.run(look_at())
 
 
-def test_it_is_recognised_by_what_it_answers(server: ScriptedServer, played: Played) -> None:
+def test_it_is_recognised_by_what_it_answers(
+    server: ScriptedServer, played: Played
+) -> None:
     found = recognised(played.on(server))
     assert (found.kind.name, found.version) == (played.name, played.version)
 
 
-def test_it_is_recognised_behind_a_proxy_with_a_path(server: ScriptedServer, played: Played) -> None:
+def test_it_is_recognised_behind_a_proxy_with_a_path(
+    server: ScriptedServer, played: Played
+) -> None:
     assert recognised(played.on(server, "/llm")).kind.name == played.name
 
 
-def test_its_models_are_told_with_what_they_can(server: ScriptedServer, played: Played) -> None:
+def test_its_models_are_told_with_what_they_can(
+    server: ScriptedServer, played: Played
+) -> None:
     provider = LocalProvider(base_url=played.on(server))
     assert tuple(used(provider, lambda provider: provider.catalogue())) == played.models
 
 
-def test_without_a_name_the_model_that_is_loaded_is_asked(server: ScriptedServer, played: Played) -> None:
+def test_without_a_name_the_model_that_is_loaded_is_asked(
+    server: ScriptedServer, played: Played
+) -> None:
     provider = LocalProvider(base_url=played.on(server))
     assert used(provider, lambda provider: provider.choose("")) == played.chosen
 
 
-def test_the_window_is_that_of_the_loaded_model(server: ScriptedServer, played: Played) -> None:
+def test_the_window_is_that_of_the_loaded_model(
+    server: ScriptedServer, played: Played
+) -> None:
     provider = LocalProvider(base_url=played.on(server))
-    assert used(provider, lambda provider: provider.window(played.chosen)) == played.window
+    assert (
+        used(provider, lambda provider: provider.window(played.chosen)) == played.window
+    )
 
 
-@pytest.mark.parametrize("typed", ["{root}", "{root}/", "{root}{base}", "{root}{base}/chat/completions", "{root}/api"])
-def test_its_address_is_put_right_by_asking(server: ScriptedServer, played: Played, typed: str) -> None:
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "{root}",
+        "{root}/",
+        "{root}{base}",
+        "{root}{base}/chat/completions",
+        "{root}/api",
+    ],
+)
+def test_its_address_is_put_right_by_asking(
+    server: ScriptedServer, played: Played, typed: str
+) -> None:
     url = played.on(server)
     typed = typed.format(root=server.root, base=played.base)
     provider = LocalProvider(base_url=typed)
@@ -129,7 +159,9 @@ def test_its_address_is_put_right_by_asking(server: ScriptedServer, played: Play
     assert (provider.where(), provider.base_url) == (url, typed)
 
 
-def test_once_it_is_known_a_question_is_one_request(server: ScriptedServer, played: Played) -> None:
+def test_once_it_is_known_a_question_is_one_request(
+    server: ScriptedServer, played: Played
+) -> None:
     provider = LocalProvider(base_url=played.on(server))
 
     async def ask_twice(provider: LocalProvider) -> list[str]:
@@ -141,20 +173,28 @@ def test_once_it_is_known_a_question_is_one_request(server: ScriptedServer, play
     assert used(provider, ask_twice) == [played.at("/chat/completions")]
 
 
-def test_a_prompt_that_is_too_long_is_told_as_that(server: ScriptedServer, played: Played) -> None:
+def test_a_prompt_that_is_too_long_is_told_as_that(
+    server: ScriptedServer, played: Played
+) -> None:
     provider = LocalProvider(base_url=played.on(server))
     prompt = played.is_too_long_for(server)
-    with pytest.raises(errors.PromptTooLong, match=f"The prompt is too long for {played.chosen}: "):
+    with pytest.raises(
+        errors.PromptTooLong, match=f"The prompt is too long for {played.chosen}: "
+    ):
         used(provider, lambda provider: ask(provider, prompt))
 
 
-def test_the_command_that_widens_the_window_is_that_of_the_kind(server: ScriptedServer, played: Played) -> None:
+def test_the_command_that_widens_the_window_is_that_of_the_kind(
+    server: ScriptedServer, played: Played
+) -> None:
     provider = LocalProvider(base_url=played.on(server))
     used(provider, ask)
     assert provider.widen(played.chosen, 16384) == played.widen
 
 
-def test_a_failure_makes_it_be_asked_anew_who_it_is(server: ScriptedServer, played: Played) -> None:
+def test_a_failure_makes_it_be_asked_anew_who_it_is(
+    server: ScriptedServer, played: Played
+) -> None:
     provider = LocalProvider(base_url=played.on(server))
 
     async def fail_between(provider: LocalProvider) -> list[str]:
@@ -175,24 +215,39 @@ def test_an_error_about_the_question_does_not_make_it_be_asked_anew_who_it_is(
     provider = LocalProvider(base_url=played.on(server))
 
     async def fail_and_ask_who(provider: LocalProvider) -> list[str]:
-        prompt, name = played.is_too_long_for(server), (await provider.found()).kind.name
+        prompt, name = (
+            played.is_too_long_for(server),
+            (await provider.found()).kind.name,
+        )
         with pytest.raises(errors.PromptTooLong):
             await ask(provider, prompt)
         server.requests.clear()
-        return [name, (await provider.found()).kind.name, *(str(record["path"]) for record in server.requests)]
+        return [
+            name,
+            (await provider.found()).kind.name,
+            *(str(record["path"]) for record in server.requests),
+        ]
 
     assert used(provider, fail_and_ask_who) == [played.name, played.name]
 
 
-def test_when_it_is_gone_the_line_tells_how_to_start_it(server: ScriptedServer, played: Played) -> None:
+def test_when_it_is_gone_the_line_tells_how_to_start_it(
+    server: ScriptedServer, played: Played
+) -> None:
     provider = LocalProvider(base_url=played.on(server))
     used(provider, ask)
     start = provider.kind.start()
-    expected = f"Start {played.name} with `{start}`" if start else "Start the server there"
-    assert provider.remedy().startswith(f"{expected}, or point the buddy elsewhere: %config")
+    expected = (
+        f"Start {played.name} with `{start}`" if start else "Start the server there"
+    )
+    assert provider.remedy().startswith(
+        f"{expected}, or point the buddy elsewhere: %config"
+    )
 
 
-def test_one_that_did_not_answer_all_may_still_tell_who_it_is(server: ScriptedServer) -> None:
+def test_one_that_did_not_answer_all_may_still_tell_who_it_is(
+    server: ScriptedServer,
+) -> None:
     provider = LocalProvider(base_url=OLLAMA.on(server))
     server.script(Answer(framing="raw"), plain("Ollama is running"), path="/")
 
@@ -202,16 +257,22 @@ def test_one_that_did_not_answer_all_may_still_tell_who_it_is(server: ScriptedSe
     assert used(provider, look_twice) == ["OpenAI-compatible server", "Ollama"]
 
 
-def test_a_request_that_hangs_does_not_keep_it_from_being_recognised(server: ScriptedServer) -> None:
+def test_a_request_that_hangs_does_not_keep_it_from_being_recognised(
+    server: ScriptedServer,
+) -> None:
     url = KOBOLDCPP.on(server)
     server.script(hang(), path="/props")
     assert recognised(url, 0.3).kind.name == "KoboldCpp"
 
 
 def test_a_server_that_is_loading_is_recognised(server: ScriptedServer) -> None:
-    loading = '{"error":{"message":"Loading model","type":"unavailable_error","code":503}}'
+    loading = (
+        '{"error":{"message":"Loading model","type":"unavailable_error","code":503}}'
+    )
     for path in ("*", "/v1/models"):
-        server.script(plain(loading, "application/json", 503, Server="llama.cpp"), path=path)
+        server.script(
+            plain(loading, "application/json", 503, Server="llama.cpp"), path=path
+        )
     assert recognised(server.url).kind.name == "llama.cpp"
 
 
@@ -224,8 +285,14 @@ def test_nobody_is_recognised_where_nothing_listens() -> None:
 JUNK: dict[str, Any] = {
     "a web page": plain("<html>hello</html>", "text/html"),
     "a list": plain("[1, 2]", "application/json"),
-    "numbers": plain('{"data": 1, "models": 2, "version": 3, "result": 4, "system": null}', "application/json"),
-    "lists of junk": plain('{"data": [1, null, "x", {}], "models": [[], 3, {"name": 5}]}', "application/json"),
+    "numbers": plain(
+        '{"data": 1, "models": 2, "version": 3, "result": 4, "system": null}',
+        "application/json",
+    ),
+    "lists of junk": plain(
+        '{"data": [1, null, "x", {}], "models": [[], 3, {"name": 5}]}',
+        "application/json",
+    ),
     "null": plain("null", "application/json"),
     "an error": plain('{"error": null}', "application/json", 500),
 }
@@ -233,14 +300,16 @@ JUNK: dict[str, Any] = {
 
 @pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK.keys())
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_whatever_is_answered_no_kind_breaks(server: ScriptedServer, kind: Any, junk: Any) -> None:
+def test_whatever_is_answered_no_kind_breaks(
+    server: ScriptedServer, kind: Any, junk: Any
+) -> None:
     for path in ("*", "/v1/models", "/v1/chat/completions"):
         server.script(junk, path=path)
 
     async def look_at() -> None:
-        async with looking(server.url) as look:
-            await kind.recognise(look, server.url)
-            await kind.models(look, server.url, closely=True)
+        async with probing(server.url) as probe:
+            await kind.recognise(probe, server.url)
+            await kind.models(probe, server.url, closely=True)
 
     asyncio.run(look_at())
 
@@ -252,15 +321,28 @@ def test_a_kind_says_how_to_start_it_and_how_to_widen_a_window(kind: Any) -> Non
     assert kind.ports
 
 
-def test_the_real_engine_is_known_and_told_of_with_nobody_between(engine: Engine) -> None:
+def test_the_real_engine_is_known_and_told_of_with_nobody_between(
+    engine: Engine,
+) -> None:
     provider, known = LocalProvider(base_url=engine.url), real(engine)
     provider.keys.store("Local", engine.url.partition("://")[2], engine.key)
 
-    async def look_and_ask(provider: LocalProvider) -> tuple[str, Found, tuple[Model, ...]]:
-        return await ask(provider), await provider.found(), tuple(await provider.catalogue())
+    async def look_and_ask(
+        provider: LocalProvider,
+    ) -> tuple[str, FoundServer, tuple[Model, ...]]:
+        return (
+            await ask(provider),
+            await provider.found(),
+            tuple(await provider.catalogue()),
+        )
 
     text, found, models = used(provider, look_and_ask)
-    assert (text, found.kind.name, found.version, models) == (TEXT, known.name, known.version, known.models)
+    assert (text, found.kind.name, found.version, models) == (
+        TEXT,
+        known.name,
+        known.version,
+        known.models,
+    )
 
 
 def test_the_real_engine_tells_how_long_a_prompt_was_and_how_far_it_sees(

@@ -1,4 +1,6 @@
-"""The background loop: when it starts and ends, and that nothing on it holds up anybody."""
+"""The background loop: when it starts and ends, and that nothing on it holds up
+anybody.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ import pytest
 from codebuddy_jupyter.loop import Loop
 from tests.fakes import FOREVER, eventually
 
-ENOUGH = 30.0  # seconds that a subprocess gets
+# seconds that a subprocess gets
+ENOUGH = 30.0
 
 
 @pytest.fixture
@@ -39,12 +42,20 @@ async def thread_name() -> str:
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
-    """Run code with a Loop called ``loop`` at hand, in a process of its own; it fails when the process does not end."""
+    """Run code with a Loop called ``loop`` at hand, in a process of its own; it fails
+    when the process does not end.
+    """
     code = (
-        "import asyncio, os, socket, sys, threading, time\nfrom codebuddy_jupyter.loop import Loop\nloop = Loop()\n"
-        + code
+        "import asyncio, os, socket, sys, threading, time\n"
+        "from codebuddy_jupyter.loop import Loop\nloop = Loop()\n"
+    ) + code
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=ENOUGH,
+        check=False,
     )
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=ENOUGH, check=False)
 
 
 def test_it_starts_with_the_first_task_and_not_before(loop: Loop) -> None:
@@ -95,7 +106,8 @@ def test_it_stops_what_runs_and_starts_again(loop: Loop) -> None:
         try:
             await asyncio.sleep(FOREVER)
         finally:
-            await asyncio.sleep(0.01)  # as one that closes its connection
+            # as one that closes its connection
+            await asyncio.sleep(0.01)
             closed.set()
 
     future = loop.submit(wait())
@@ -132,7 +144,9 @@ def test_what_is_submitted_while_it_stops_is_run_or_cancelled(loop: Loop) -> Non
     assert not concurrent.futures.wait(futures, timeout=ENOUGH).not_done
 
 
-def test_a_task_that_takes_the_loop_down_does_not_take_the_next_with_it(loop: Loop) -> None:
+def test_a_task_that_takes_the_loop_down_does_not_take_the_next_with_it(
+    loop: Loop,
+) -> None:
     async def leave() -> None:
         raise SystemExit
 
@@ -188,7 +202,9 @@ started.wait()
     "task",
     [
         pytest.param("await asyncio.sleep(3600)", id="a pending request"),
-        pytest.param("await asyncio.to_thread(time.sleep, 3600)", id="a name look-up that hangs"),
+        pytest.param(
+            "await asyncio.to_thread(time.sleep, 3600)", id="a name look-up that hangs"
+        ),
         pytest.param(
             "while True:\n        try:\n            await asyncio.sleep(3600)\n"
             "        except asyncio.CancelledError:\n            pass",
@@ -233,7 +249,10 @@ if child:
     _, status = os.waitpid(child, 0)
     sys.exit(status)
 """)
-    assert (done.returncode, done.stdout) == (0, "True\n" * (2 if hasattr(os, "fork") else 1))
+    assert (done.returncode, done.stdout) == (
+        0,
+        "True\n" * (2 if hasattr(os, "fork") else 1),
+    )
 
 
 def test_many_tasks_at_once_each_get_their_own_answer(loop: Loop) -> None:
@@ -242,7 +261,9 @@ def test_many_tasks_at_once_each_get_their_own_answer(loop: Loop) -> None:
         return 2 * n
 
     with concurrent.futures.ThreadPoolExecutor(16) as threads:
-        assert list(threads.map(lambda n: loop.run(double(n)), range(100))) == [2 * n for n in range(100)]
+        assert list(threads.map(lambda n: loop.run(double(n)), range(100))) == [
+            2 * n for n in range(100)
+        ]
 
 
 def test_calls_in_threads_give_results_and_errors(loop: Loop) -> None:
@@ -261,7 +282,10 @@ def test_a_call_that_hangs_does_not_hold_up_another(loop: Loop) -> None:
     gate = threading.Event()
 
     async def past_the_hanging_ones() -> tuple[int, bool]:
-        hanging = [asyncio.ensure_future(asyncio.to_thread(gate.wait, ENOUGH)) for _ in range(40)]
+        hanging = [
+            asyncio.ensure_future(asyncio.to_thread(gate.wait, ENOUGH))
+            for _ in range(40)
+        ]
         await asyncio.sleep(0)
         size = await asyncio.to_thread(len, "four")
         gate.set()
@@ -270,7 +294,9 @@ def test_a_call_that_hangs_does_not_hold_up_another(loop: Loop) -> None:
     assert loop.run(past_the_hanging_ones()) == (4, True)
 
 
-def test_what_a_thread_awaits_can_be_stopped_from_another_and_what_it_would_await_next(loop: Loop) -> None:
+def test_what_a_thread_awaits_can_be_stopped_from_another_and_what_it_would_await_next(
+    loop: Loop,
+) -> None:
     stop: concurrent.futures.Future[None] = concurrent.futures.Future()
     cancelled, began = threading.Event(), []
 

@@ -1,4 +1,6 @@
-"""Blocks of a growing text, and model-written Markdown made safe: what must change, and what must not."""
+"""Blocks of a growing text, and model-written Markdown made safe: what must change, and
+what must not.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +15,92 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from codebuddy_jupyter.markdown import Blocks, CodeBlock, code_blocks, escape, fence, neutralise
-from codebuddy_jupyter.readers import remove_maths
+from codebuddy_jupyter.markdown.code_spans import remove_maths
+from codebuddy_jupyter.markdown.safe import (
+    Blocks,
+    CodeBlock,
+    code_blocks,
+    escape,
+    fence,
+    neutralise,
+)
 from tests.attacks import ATTACKS, INNOCENTS, attack
 
 TAGS = re.compile(
     "p|h[1-6]|em|strong|del|s|a|code|pre|ul|ol|li|dl|dt|dd|blockquote|table|thead|tbody|tr|th|td|hr|br|input|img|div|span"
 )
-ATTRIBUTES = {"href", "title", "class", "id", "align", "start", "type", "checked", "disabled", "src", "alt", "style"}
-ADDRESSES = {"href": re.compile(r"https?://|mailto:|#", re.IGNORECASE), "src": re.compile(r"data:image/")}
+ATTRIBUTES = {
+    "href",
+    "title",
+    "class",
+    "id",
+    "align",
+    "start",
+    "type",
+    "checked",
+    "disabled",
+    "src",
+    "alt",
+    "style",
+}
+ADDRESSES = {
+    "href": re.compile(r"https?://|mailto:|#", re.IGNORECASE),
+    "src": re.compile(r"data:image/"),
+}
 
-# What texts are made of where they are made up: everything that a reader of Markdown gives a meaning to.
+# What texts are made of where they are made up: everything that a reader of Markdown
+# gives a meaning to.
 FRAGMENTS = [
     *"`~$\\<>[]()!*_|\"'&:@{}#-+=x",
     *["``", "```", "~~~", "~~", "$$", "\\$", "![", "](", "]:", "**", "1."],
-    *["\n", "\n\n", " ", "  ", "    ", "\t", "\n```\n", "\n```html\n", "\n~~~\n", "\n- ", "\n> ", "\n   ", "foo bar"],
-    *["<img src=x onerror=a>", "<b>", "</b>", "<!-- ", "-->", "<div\n", "<?x", '<a href="`">', "`<b>`", "<code>"],
-    *["](javascript:a)", "](https://a.b)", '](https://a.b "t")', "\n[a]: javascript:a\n", "[a]", "![x](http://q/x)"],
-    *["<https://a.b>", "https://a.b/", "www.a.b", "a@b.c", "&lt;", "@@0@@", "\\@", '$"x$', ' "on', "```$", "mermaid"],
+    *[
+        "\n",
+        "\n\n",
+        " ",
+        "  ",
+        "    ",
+        "\t",
+        "\n```\n",
+        "\n```html\n",
+        "\n~~~\n",
+        "\n- ",
+        "\n> ",
+        "\n   ",
+        "foo bar",
+    ],
+    *[
+        "<img src=x onerror=a>",
+        "<b>",
+        "</b>",
+        "<!-- ",
+        "-->",
+        "<div\n",
+        "<?x",
+        '<a href="`">',
+        "`<b>`",
+        "<code>",
+    ],
+    *[
+        "](javascript:a)",
+        "](https://a.b)",
+        '](https://a.b "t")',
+        "\n[a]: javascript:a\n",
+        "[a]",
+        "![x](http://q/x)",
+    ],
+    *[
+        "<https://a.b>",
+        "https://a.b/",
+        "www.a.b",
+        "a@b.c",
+        "&lt;",
+        "@@0@@",
+        "\\@",
+        '$"x$',
+        ' "on',
+        "```$",
+        "mermaid",
+    ],
     *[
         "\\begin{a}",
         "\\end{a}",
@@ -47,7 +117,9 @@ markdowns = st.lists(st.sampled_from(FRAGMENTS), max_size=24).map("".join)
 
 
 class Reader(HTMLParser):
-    """Reads what a parser of Markdown made, and keeps what no Markdown could have meant."""
+    """Reads what a parser of Markdown made, and keeps what no Markdown could have
+    meant.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +152,11 @@ def strange_in(html: str) -> list[object]:
 
 def commonmark(text: str) -> str:
     """Read as VS Code does, with HTML on."""
-    return str(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text))
+    return str(
+        MarkdownIt("commonmark", {"html": True})
+        .enable(["table", "strikethrough"])
+        .render(text)
+    )
 
 
 def nbconvert(text: str) -> str:
@@ -89,11 +165,20 @@ def nbconvert(text: str) -> str:
 
 
 def jupyterlab(text: str) -> str:
-    """Read as JupyterLab does, save that its parser is another one: maths is put back into the HTML."""
+    """Read as JupyterLab does, save that its parser is another one: maths is put back
+    into the HTML.
+    """
     marked, maths = remove_maths(text)
     html = commonmark(marked)
-    escaped = [part.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for part in maths]
-    return re.sub(r"@@(\d+)@@", lambda mark: escaped[int(mark[1])] if int(mark[1]) < len(escaped) else "", html)
+    escaped = [
+        part.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        for part in maths
+    ]
+    return re.sub(
+        r"@@(\d+)@@",
+        lambda mark: escaped[int(mark[1])] if int(mark[1]) < len(escaped) else "",
+        html,
+    )
 
 
 READERS = [commonmark, nbconvert, jupyterlab]
@@ -101,8 +186,13 @@ READERS = [commonmark, nbconvert, jupyterlab]
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_is_text_to_every_reader(name: str, reader: Callable[[str], str]) -> None:
-    assert strange_in(reader(neutralise(attack(name, "pwned(1)", "http://127.0.0.1:9/1")))) == []
+def test_an_attack_is_text_to_every_reader(
+    name: str, reader: Callable[[str], str]
+) -> None:
+    assert (
+        strange_in(reader(neutralise(attack(name, "pwned(1)", "http://127.0.0.1:9/1"))))
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -116,7 +206,9 @@ def test_an_attack_is_harmless_at_every_moment_of_its_stream(name: str) -> None:
     text = attack(name, "pwned(1)", "http://127.0.0.1:9/1")
     for end in range(len(text)):
         safe = neutralise(text[:end])
-        assert [strange_in(reader(safe)) for reader in READERS] == [[], [], []], text[:end]
+        assert [strange_in(reader(safe)) for reader in READERS] == [[], [], []], text[
+            :end
+        ]
 
 
 @pytest.mark.parametrize("name", INNOCENTS)
@@ -150,7 +242,10 @@ def test_what_is_dangerous_is_written_anew(text: str, shown: str) -> None:
 
 def test_a_block_that_readers_could_doubt_is_shown_as_its_source() -> None:
     doubtful = "- a $x\n  ```\n  $\n  ```\n\n  ```\n  <b>\n  ```"
-    assert neutralise(f"One.\n\n{doubtful}\n\nTwo.") == f"One.\n\n````\n{doubtful}\n````\n\nTwo."
+    assert (
+        neutralise(f"One.\n\n{doubtful}\n\nTwo.")
+        == f"One.\n\n````\n{doubtful}\n````\n\nTwo."
+    )
 
 
 @given(markdowns)
@@ -181,7 +276,14 @@ def test_code_in_a_fence_comes_through_byte_for_byte(code: str) -> None:
         "- " * 10_000 + "<b>",
         "`<b>`\n" * 10_000,
     ],
-    ids=["10 MB", "10,000 brackets", "10,000 quotes", "100,000 backticks", "10,000 lists", "10,000 spans"],
+    ids=[
+        "10 MB",
+        "10,000 brackets",
+        "10,000 quotes",
+        "100,000 backticks",
+        "10,000 lists",
+        "10,000 spans",
+    ],
 )
 def test_no_length_and_no_depth_makes_it_fail(text: str) -> None:
     safe = neutralise(text)
@@ -226,12 +328,17 @@ def test_a_block_is_settled_as_soon_as_the_next_has_begun() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
 def test_blocks_do_not_depend_on_the_pieces(size: int) -> None:
     text = "".join(PARTS)
-    assert split([text[start : start + size] for start in range(0, len(text), size)]) == PARTS
+    assert (
+        split([text[start : start + size] for start in range(0, len(text), size)])
+        == PARTS
+    )
 
 
 @given(markdowns, st.lists(st.integers(0, 200), max_size=8))
 @settings(max_examples=300, deadline=None)
-def test_any_text_in_any_pieces_gives_the_same_blocks(text: str, cuts: list[int]) -> None:
+def test_any_text_in_any_pieces_gives_the_same_blocks(
+    text: str, cuts: list[int]
+) -> None:
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     blocks = split([text[start:end] for start, end in pairwise(places)])
     assert blocks == split([text])
@@ -264,10 +371,15 @@ def test_a_formula_that_never_closes_does_not_hold_up_all_that_follows() -> None
     assert len(split(["$$ is money\n\n" + "A paragraph of text.\n\n" * 400])) > 100
 
 
-@pytest.mark.parametrize("code", ["x = 1", "a\n", "```\nx\n```", "`" * 7, "", "\n"], ids=repr)
+@pytest.mark.parametrize(
+    "code", ["x = 1", "a\n", "```\nx\n```", "`" * 7, "", "\n"], ids=repr
+)
 def test_a_fence_holds_its_code(code: str) -> None:
     assert code_blocks(fence(code, "python")) == [
-        CodeBlock("python", code.removesuffix("\n") + "\n" if code.removesuffix("\n") else "\n")
+        CodeBlock(
+            "python",
+            code.removesuffix("\n") + "\n" if code.removesuffix("\n") else "\n",
+        )
     ]
 
 
@@ -314,4 +426,8 @@ class Text(HTMLParser):
 
 def test_code_blocks_have_a_language_and_their_code() -> None:
     text = "a\n\n```python title=x\nx\n```\n\n- b\n  ~~~\n  y\n  ~~~\n\n```js\nz"
-    assert code_blocks(text) == [CodeBlock("python", "x\n"), CodeBlock("", "y\n"), CodeBlock("js", "z")]
+    assert code_blocks(text) == [
+        CodeBlock("python", "x\n"),
+        CodeBlock("", "y\n"),
+        CodeBlock("js", "z"),
+    ]

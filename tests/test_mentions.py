@@ -14,7 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.context.items import Cell, Item, Notebook, Output
-from codebuddy_jupyter.context.mentions import Mention, find_mentions, resolve, unescaped
+from codebuddy_jupyter.context.mentions import (
+    Mention,
+    find_mentions,
+    resolve,
+    unescaped,
+)
 from codebuddy_jupyter.errors import PromptError
 from codebuddy_jupyter.messages import Image
 
@@ -78,7 +83,10 @@ def refusal(prompt: str, session: Session) -> str:
 
 def found(prompt: str) -> list[tuple[str, str, str]]:
     """Kind and target of each mention, and the text that it stands for."""
-    return [(one.kind, one.target, prompt[one.start : one.end]) for one in find_mentions(prompt)]
+    return [
+        (one.kind, one.target, prompt[one.start : one.end])
+        for one in find_mentions(prompt)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +196,20 @@ def test_any_prompt_is_read(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["@", "@a(", "@a\n", "`", "``` ", "@file:", '@file:"', "@a(b(", "\\@", "@a.", "@a.)))"]
+    "piece",
+    [
+        "@",
+        "@a(",
+        "@a\n",
+        "`",
+        "``` ",
+        "@file:",
+        '@file:"',
+        "@a(b(",
+        "\\@",
+        "@a.",
+        "@a.)))",
+    ],
 )
 def test_a_long_prompt_is_read_to_its_end(piece: str) -> None:
     find_mentions(piece * 20_000)
@@ -207,8 +228,15 @@ def test_what_is_named_twice_is_attached_once_where_it_was_named_first() -> None
 
 
 def test_the_special_ones_win_over_variables_of_their_names() -> None:
-    session = Session({"error": 1, "plot": 2}, failed=Failure("ValueError: no"), picture=Image(b"1", "image/png"))
-    assert [item.text[:10] for item in attached("@error @plot", session)] == ["ValueError", "The last f"]
+    session = Session(
+        {"error": 1, "plot": 2},
+        failed=Failure("ValueError: no"),
+        picture=Image(b"1", "image/png"),
+    )
+    assert [item.text[:10] for item in attached("@error @plot", session)] == [
+        "ValueError",
+        "The last f",
+    ]
 
 
 def test_a_variable_does_not_read_the_notebook() -> None:
@@ -233,26 +261,39 @@ def test_a_misspelt_special_names_it() -> None:
     assert "did you mean @error?" in refusal("@eror", Session())
 
 
-@pytest.mark.parametrize(("prompt", "hint"), [("@In", "@In[3]"), ("@Out[x]", "@Out[3]"), ("@file", "@file:data.csv")])
+@pytest.mark.parametrize(
+    ("prompt", "hint"),
+    [("@In", "@In[3]"), ("@Out[x]", "@Out[3]"), ("@file", "@file:data.csv")],
+)
 def test_an_unfinished_mention_says_how_it_goes(prompt: str, hint: str) -> None:
     assert hint in refusal(prompt, Session())
 
 
-RAN = tuple(Cell(f"c{number}", "code", f"x = {number}", number, "run") for number in (1, 2, 3, 5))
+RAN = tuple(
+    Cell(f"c{number}", "code", f"x = {number}", number, "run")
+    for number in (1, 2, 3, 5)
+)
 
 
 def test_a_cell_is_attached_as_it_was_run() -> None:
     edited = Cell("e", "code", "x = 8", 7, "changed", ran="x = 7")
     items = attached("@In[3] @In[7]", Session(cells=(*RAN, edited)))
-    assert [(item.id, item.text) for item in items] == [("mention:In[3]", "x = 3"), ("mention:In[7]", "x = 7")]
+    assert [(item.id, item.text) for item in items] == [
+        ("mention:In[3]", "x = 3"),
+        ("mention:In[7]", "x = 7"),
+    ]
 
 
 def test_an_earlier_run_of_a_cell_can_be_attached() -> None:
-    assert attached("@In[4]", Session(cells=RAN, inputs={4: "x = 4"}))[0].text == "x = 4"
+    assert (
+        attached("@In[4]", Session(cells=RAN, inputs={4: "x = 4"}))[0].text == "x = 4"
+    )
 
 
 def test_an_unknown_cell_names_those_that_there_are() -> None:
-    assert refusal("@In[99]", Session(cells=RAN)) == ("There is no In[99] to attach: there are In[1] to In[3], In[5].")
+    assert refusal("@In[99]", Session(cells=RAN)) == (
+        "There is no In[99] to attach: there are In[1] to In[3], In[5]."
+    )
 
 
 def test_of_many_cells_the_latest_are_named() -> None:
@@ -267,16 +308,30 @@ def test_without_cells_that_is_said() -> None:
 
 
 def test_an_output_is_attached_by_its_value() -> None:
-    assert [item.text for item in attached("@Out[3]", Session(cells=RAN, outputs={3: [1]}))] == ["a list"]
+    assert [
+        item.text for item in attached("@Out[3]", Session(cells=RAN, outputs={3: [1]}))
+    ] == ["a list"]
 
 
 def test_what_a_cell_printed_stands_for_a_missing_value() -> None:
-    cell = Cell("c", "code", "print(1)", 4, "run", (Output("text", "1"), Output("image", "image 6x4")))
-    assert [item.text for item in attached("@Out[4]", Session(cells=(cell,)))] == ["1\nimage 6x4"]
+    cell = Cell(
+        "c",
+        "code",
+        "print(1)",
+        4,
+        "run",
+        (Output("text", "1"), Output("image", "image 6x4")),
+    )
+    assert [item.text for item in attached("@Out[4]", Session(cells=(cell,)))] == [
+        "1\nimage 6x4"
+    ]
 
 
 def test_a_cell_without_output_names_those_with_one() -> None:
-    assert refusal("@Out[3]", Session(cells=RAN, outputs={5: 1})) == "There is no Out[3] to attach: there is Out[5]."
+    assert (
+        refusal("@Out[3]", Session(cells=RAN, outputs={5: 1}))
+        == "There is no Out[3] to attach: there is Out[5]."
+    )
 
 
 def test_without_any_output_that_is_said() -> None:
@@ -285,7 +340,9 @@ def test_without_any_output_that_is_said() -> None:
 
 def test_the_last_error_is_attached() -> None:
     items = attached("@error", Session(failed=Failure()))
-    assert [(item.id, item.title, item.text) for item in items] == [("mention:error", "@error", "KeyError: 'price'")]
+    assert [(item.id, item.title, item.text) for item in items] == [
+        ("mention:error", "@error", "KeyError: 'price'")
+    ]
 
 
 def test_without_an_error_that_is_said() -> None:
@@ -295,7 +352,9 @@ def test_without_an_error_that_is_said() -> None:
 def test_a_file_is_attached_from_the_notebooks_folder(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
     items = attached("@file:notes.txt.", Session(folder=tmp_path))
-    assert [(item.id, item.text) for item in items] == [("mention:file:notes.txt", "notes.txt: 5 B\nhello")]
+    assert [(item.id, item.text) for item in items] == [
+        ("mention:file:notes.txt", "notes.txt: 5 B\nhello")
+    ]
 
 
 def test_the_last_figure_is_attached_as_an_image() -> None:
@@ -306,7 +365,9 @@ def test_the_last_figure_is_attached_as_an_image() -> None:
 
 
 def test_a_figure_that_is_too_large_is_refused() -> None:
-    assert "too large" in refusal("@plot", Session(picture=Image(b"1" * 5_000_001, "image/png")))
+    assert "too large" in refusal(
+        "@plot", Session(picture=Image(b"1" * 5_000_001, "image/png"))
+    )
 
 
 @pytest.fixture
@@ -330,11 +391,16 @@ def test_a_figure_that_is_open_is_drawn(figures: Any) -> None:
 
 def test_a_figure_that_cannot_be_drawn_costs_one_line(figures: Any) -> None:
     figures.figure().suptitle("$\\nonsense$")
-    assert refusal("@plot", Session()) == "The figure cannot be drawn: ValueError. Show it in a cell first."
+    assert (
+        refusal("@plot", Session())
+        == "The figure cannot be drawn: ValueError. Show it in a cell first."
+    )
 
 
 def test_without_a_figure_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib._pylab_helpers", types.ModuleType("other"))
+    monkeypatch.setitem(
+        sys.modules, "matplotlib._pylab_helpers", types.ModuleType("other")
+    )
     assert refusal("@plot", Session()).startswith("There is no figure to attach: ")
 
 

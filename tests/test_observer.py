@@ -1,4 +1,6 @@
-"""Who looks: a source that fails costs itself and one line, never the answer, and never lets a secret through."""
+"""Who looks: a source that fails costs itself and one line, never the answer, and never
+lets a secret through.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
+from codebuddy_jupyter.context.collector import Collector
 from codebuddy_jupyter.context.failure import Failure
 from codebuddy_jupyter.context.items import SECTIONS, Cell, Notebook, Section, Snapshot
 from codebuddy_jupyter.context.mentions import find_mentions
-from codebuddy_jupyter.context.observer import Observer
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError
 
@@ -35,15 +37,25 @@ class Scripted:
 
     def names(self) -> dict[str, Any]:
         """The user's variables."""
-        return cast("dict[str, Any]", self._given("names", {"rate": 0.19, "billing_password": SECRET}))
+        return cast(
+            "dict[str, Any]",
+            self._given("names", {"rate": 0.19, "billing_password": SECRET}),
+        )
 
     def notebook(self) -> Notebook:
         """The notebook."""
-        return cast(Notebook, self._given("notebook", Notebook(CELLS, "sales.ipynb", troubles=("It is old.",))))
+        return cast(
+            Notebook,
+            self._given(
+                "notebook", Notebook(CELLS, "sales.ipynb", troubles=("It is old.",))
+            ),
+        )
 
     def failure(self) -> Failure:
         """The last error."""
-        failure = Failure(2, 1, "ZeroDivisionError", "In[2], line 1: rate / 0", "division by zero")
+        failure = Failure(
+            2, 1, "ZeroDivisionError", "In[2], line 1: rate / 0", "division by zero"
+        )
         return cast(Failure, self._given("failure", failure))
 
 
@@ -54,22 +66,28 @@ def scripted() -> Scripted:
 
 
 @pytest.fixture
-def observer(scripted: Scripted) -> Observer:
+def collector(scripted: Scripted) -> Collector:
     """An observer of that session."""
-    return Observer(cast(Session, scripted))
+    return Collector(cast(Session, scripted))
 
 
-def looked(observer: Observer, prompt: str = "what is rate?", sections: frozenset[Section] | None = None) -> Snapshot:
+def looked(
+    collector: Collector,
+    prompt: str = "what is rate?",
+    sections: frozenset[Section] | None = None,
+) -> Snapshot:
     all_of_it = frozenset(SECTIONS) if sections is None else sections
-    return observer.look(prompt, all_of_it, find_mentions(prompt), share_values=False)
+    return collector.look(prompt, all_of_it, find_mentions(prompt), share_values=False)
 
 
 def sections_of(found: Snapshot) -> set[Section]:
     return {item.section for item in found.items}
 
 
-def test_a_look_at_what_can_be_read_gives_all_of_it_without_a_trouble_of_its_own(observer: Observer) -> None:
-    found = looked(observer)
+def test_a_look_at_what_can_be_read_gives_all_of_it_without_a_trouble_of_its_own(
+    collector: Collector,
+) -> None:
+    found = looked(collector)
     assert sections_of(found) == {"outline", "cells", "variables", "error"}
     assert found.sections == frozenset(SECTIONS)
     assert found.troubles == ("It is old.",)
@@ -77,89 +95,106 @@ def test_a_look_at_what_can_be_read_gives_all_of_it_without_a_trouble_of_its_own
 
 LOST: Mapping[str, tuple[set[Section], str]] = {
     "names": ({"variables"}, "The variables could not be read: ValueError: no luck"),
-    "notebook": ({"outline", "cells", "outputs"}, "The notebook could not be read: ValueError: no luck"),
+    "notebook": (
+        {"outline", "cells", "outputs"},
+        "The notebook could not be read: ValueError: no luck",
+    ),
     "failure": ({"error"}, "The last error could not be read: ValueError: no luck"),
 }
 
 
-@pytest.mark.parametrize(("broken", "lost", "line"), [(name, *lost) for name, lost in LOST.items()], ids=LOST)
+@pytest.mark.parametrize(
+    ("broken", "lost", "line"), [(name, *lost) for name, lost in LOST.items()], ids=LOST
+)
 def test_a_source_that_fails_costs_itself_and_one_line(
-    observer: Observer, scripted: Scripted, broken: str, lost: set[Section], line: str
+    collector: Collector, scripted: Scripted, broken: str, lost: set[Section], line: str
 ) -> None:
     scripted.broken[broken] = ValueError("no luck")
-    found = looked(observer)
+    found = looked(collector)
     assert sections_of(found) == {"outline", "cells", "variables", "error"} - lost
     assert found.sections == frozenset(SECTIONS) - lost
     assert [one for one in found.troubles if one != "It is old."] == [line]
 
 
-def test_describers_that_fail_cost_the_variables(observer: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_describers_that_fail_cost_the_variables(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(thing: object) -> str:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr(observer.describers, "schema", fails)
-    found = looked(observer)
+    monkeypatch.setattr(collector.describers, "schema", fails)
+    found = looked(collector)
     assert sections_of(found) == {"outline", "cells", "error"}
     assert "The variables could not be read: RecursionError: too deep" in found.troubles
 
 
-def test_all_sources_may_fail_and_what_is_attached_is_told_still(observer: Observer, scripted: Scripted) -> None:
-    looked(observer)
+def test_all_sources_may_fail_and_what_is_attached_is_told_still(
+    collector: Collector, scripted: Scripted
+) -> None:
+    looked(collector)
     scripted.broken = dict.fromkeys(("notebook", "failure"), MemoryError())
-    found = looked(observer, "what is @rate?")
+    found = looked(collector, "what is @rate?")
     assert sections_of(found) == {"variables", "mentions"}
     assert len(found.troubles) == 2
 
 
 def test_what_cannot_be_ranked_costs_all_but_what_is_attached(
-    observer: Observer, monkeypatch: pytest.MonkeyPatch
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(source: str) -> frozenset[str]:
         raise RecursionError("too deep")
 
     monkeypatch.setattr("codebuddy_jupyter.context.snapshot.names_used", fails)
-    found = looked(observer, "what is @rate?")
+    found = looked(collector, "what is @rate?")
     assert sections_of(found) == {"mentions"}
     assert found.sections == frozenset()
-    assert found.troubles == ("What was found could not be read: RecursionError: too deep",)
+    assert found.troubles == (
+        "What was found could not be read: RecursionError: too deep",
+    )
 
 
 def test_secrets_of_variables_stay_blanked_when_the_variables_cannot_be_read(
-    observer: Observer, scripted: Scripted
+    collector: Collector, scripted: Scripted
 ) -> None:
-    blank = observer.measure(len, blank=True).blank
-    looked(observer)
-    assert blank(f"x {SECRET} y")[0] == "x [redacted: billing_password] y"
+    redact = collector.measure(len, redact=True).redact
+    looked(collector)
+    assert redact(f"x {SECRET} y")[0] == "x [redacted: billing_password] y"
     scripted.broken["names"] = ValueError("no luck")
-    looked(observer)
-    assert blank(f"x {SECRET} y")[0] == "x [redacted: billing_password] y"
+    looked(collector)
+    assert redact(f"x {SECRET} y")[0] == "x [redacted: billing_password] y"
 
 
-def test_an_interrupt_is_none_of_the_failures(observer: Observer, scripted: Scripted) -> None:
+def test_an_interrupt_is_none_of_the_failures(
+    collector: Collector, scripted: Scripted
+) -> None:
     scripted.broken["notebook"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        looked(observer)
+        looked(collector)
 
 
-def test_a_mention_of_what_is_not_there_is_an_error(observer: Observer) -> None:
+def test_a_mention_of_what_is_not_there_is_an_error(collector: Collector) -> None:
     with pytest.raises(PromptError):
-        looked(observer, "what is @rat?")
+        looked(collector, "what is @rat?")
 
 
-def test_without_sections_only_what_is_attached_is_looked_at(observer: Observer, scripted: Scripted) -> None:
+def test_without_sections_only_what_is_attached_is_looked_at(
+    collector: Collector, scripted: Scripted
+) -> None:
     scripted.broken = dict.fromkeys(("notebook", "failure"), ValueError())
-    found = looked(observer, "what is @rate?", frozenset())
+    found = looked(collector, "what is @rate?", frozenset())
     assert sections_of(found) == {"mentions"}
     assert found.troubles == ()
 
 
-def test_looking_ahead_survives_a_notebook_that_cannot_be_read(observer: Observer, scripted: Scripted) -> None:
+def test_looking_ahead_survives_a_notebook_that_cannot_be_read(
+    collector: Collector, scripted: Scripted
+) -> None:
     scripted.broken["notebook"] = ValueError("no luck")
-    observer.warm()
+    collector.warm()
 
 
 def test_without_a_session_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_TOKEN", SECRET)
-    observer = Observer()
-    assert looked(observer) == Snapshot()
-    assert SECRET not in observer.measure(len, blank=True).blank(f"x {SECRET} y")[0]
+    collector = Collector()
+    assert looked(collector) == Snapshot()
+    assert SECRET not in collector.measure(len, redact=True).redact(f"x {SECRET} y")[0]

@@ -19,7 +19,7 @@ from traitlets import TraitError
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Chunk, Image, Message, Request, ToolCall, Usage
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.scripted_server import (
     CHAT,
     DONE,
@@ -92,36 +92,78 @@ def ask(provider: LocalProvider, request: Request = HELLO) -> Outcome:
 
 GOOD = {
     "role with null content first, as llama.cpp": stream(
-        delta(role="assistant", content=None), delta("Hi "), delta("there"), delta(finish="stop")
+        delta(role="assistant", content=None),
+        delta("Hi "),
+        delta("there"),
+        delta(finish="stop"),
     ),
-    "role and content in one, as Ollama": stream(delta("Hi ", role="assistant"), delta("there"), delta(finish="stop")),
-    "a chunk without choices": stream({"id": "x"}, delta("Hi there"), delta(finish="stop")),
+    "role and content in one, as Ollama": stream(
+        delta("Hi ", role="assistant"), delta("there"), delta(finish="stop")
+    ),
+    "a chunk without choices": stream(
+        {"id": "x"}, delta("Hi there"), delta(finish="stop")
+    ),
     "choices null": stream({"choices": None}, delta("Hi there"), delta(finish="stop")),
-    "choices empty": stream({"choices": []}, delta("Hi there"), delta(finish="stop"), usage(3, 2)),
+    "choices empty": stream(
+        {"choices": []}, delta("Hi there"), delta(finish="stop"), usage(3, 2)
+    ),
     "delta null": stream(
-        {"choices": [{"index": 0, "delta": None, "finish_reason": None}]}, delta("Hi there"), delta(finish="stop")
+        {"choices": [{"index": 0, "delta": None, "finish_reason": None}]},
+        delta("Hi there"),
+        delta(finish="stop"),
     ),
     "text and finish in one chunk": stream(delta("Hi there", finish="stop")),
     "no [DONE]": stream(delta("Hi there"), delta(finish="stop"), done=False),
     "no finish_reason, but [DONE]": stream(delta("Hi there")),
     "CRLF, comments, no blank after data:": Answer(
-        pieces=[(0, b": ping\r\n\r\ndata:" + json.dumps(delta("Hi there", finish="stop")).encode() + b"\r\n\r\n")]
+        pieces=[
+            (
+                0,
+                b": ping\r\n\r\ndata:"
+                + json.dumps(delta("Hi there", finish="stop")).encode()
+                + b"\r\n\r\n",
+            )
+        ]
     ),
-    "[DONE] without a last line break": Answer(pieces=[(0, event(delta("Hi there")) + b"data: [DONE]")]),
+    "[DONE] without a last line break": Answer(
+        pieces=[(0, event(delta("Hi there")) + b"data: [DONE]")]
+    ),
     "one byte at a time": Answer(
-        pieces=[(0, bytes([byte])) for byte in event(delta("Hi there")) + event(delta(finish="stop"))]
+        pieces=[
+            (0, bytes([byte]))
+            for byte in event(delta("Hi there")) + event(delta(finish="stop"))
+        ]
     ),
     "content in parts": stream(
-        delta(content=[{"type": "text", "text": "Hi "}, {"type": "text", "text": "there"}]), delta(finish="stop")
+        delta(
+            content=[{"type": "text", "text": "Hi "}, {"type": "text", "text": "there"}]
+        ),
+        delta(finish="stop"),
     ),
     "a whole completion, not streamed": as_json(
-        {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi there"}, "finish_reason": "stop"}]}
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": "Hi there"},
+                    "finish_reason": "stop",
+                }
+            ]
+        }
     ),
-    "a wrong content type": stream(delta("Hi there"), delta(finish="stop"), headers={"Content-Type": "text/plain"}),
-    "a body that ends with the connection": stream(delta("Hi there"), delta(finish="stop"), framing="close"),
-    "a drop after the end was told": stream(delta("Hi there"), delta(finish="stop"), done=False, end="drop"),
+    "a wrong content type": stream(
+        delta("Hi there"), delta(finish="stop"), headers={"Content-Type": "text/plain"}
+    ),
+    "a body that ends with the connection": stream(
+        delta("Hi there"), delta(finish="stop"), framing="close"
+    ),
+    "a drop after the end was told": stream(
+        delta("Hi there"), delta(finish="stop"), done=False, end="drop"
+    ),
     "a second choice, which is left out": stream(
-        delta("Hi there"), {"choices": [{"index": 1, "delta": {"content": "No"}}]}, delta(finish="stop")
+        delta("Hi there"),
+        {"choices": [{"index": 1, "delta": {"content": "No"}}]},
+        delta(finish="stop"),
     ),
 }
 
@@ -136,24 +178,39 @@ def test_a_reply_comes_whole_however_the_server_puts_it(
     assert outcome.text == "Hi there"
 
 
-def test_utf8_that_is_split_over_packets_comes_whole(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_utf8_that_is_split_over_packets_comes_whole(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     text = "日本語 🙂 e\u0301 \u2028 \x0b end"
     body = event(delta(text)) + event(delta(finish="stop")) + DONE
     server.script(Answer(pieces=[(0, bytes([byte])) for byte in body]))
     assert ask(provider).text == text
 
 
-def test_the_finish_reason_is_told(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_the_finish_reason_is_told(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(stream(delta("Hi"), delta(finish="length")))
-    assert [chunk.finish for chunk in ask(provider).chunks if chunk.finish] == ["length"]
+    assert [chunk.finish for chunk in ask(provider).chunks if chunk.finish] == [
+        "length"
+    ]
 
 
 REASONING = {
-    "reasoning_content": [delta(content=None, reasoning_content="let me see"), delta("42")],
+    "reasoning_content": [
+        delta(content=None, reasoning_content="let me see"),
+        delta("42"),
+    ],
     "reasoning with an empty content": [delta("", reasoning="let me see"), delta("42")],
-    "both names": [delta(reasoning="let me see", reasoning_content="let me see"), delta("42")],
+    "both names": [
+        delta(reasoning="let me see", reasoning_content="let me see"),
+        delta("42"),
+    ],
     "a think tag": [delta("<think>let me see</think>42")],
-    "a think tag in pieces": [delta(piece) for piece in ("<th", "ink>\nlet ", "me see</", "thi", "nk>\n\n", "42")],
+    "a think tag in pieces": [
+        delta(piece)
+        for piece in ("<th", "ink>\nlet ", "me see</", "thi", "nk>\n\n", "42")
+    ],
 }
 
 
@@ -170,13 +227,21 @@ def calls(*pieces: dict[str, Any]) -> dict[str, Any]:
     return delta(content=None, tool_calls=list(pieces))
 
 
-WEATHER, TIME = ToolCall("a", "weather", '{"city": "Oslo"}'), ToolCall("b", "time", "{}")
+WEATHER, TIME = (
+    ToolCall("a", "weather", '{"city": "Oslo"}'),
+    ToolCall("b", "time", "{}"),
+)
 CALLS = {
     "in pieces, by index": [
-        calls({"index": 0, "id": "a", "function": {"name": "weather", "arguments": ""}}),
+        calls(
+            {"index": 0, "id": "a", "function": {"name": "weather", "arguments": ""}}
+        ),
         calls({"index": 0, "function": {"arguments": '{"city": '}}),
         calls({"index": 1, "id": "b", "function": {"name": "time", "arguments": "{"}}),
-        calls({"index": 0, "function": {"arguments": '"Oslo"}'}}, {"index": 1, "function": {"arguments": "}"}}),
+        calls(
+            {"index": 0, "function": {"arguments": '"Oslo"}'}},
+            {"index": 1, "function": {"arguments": "}"}},
+        ),
     ],
     "in pieces, without an index": [
         calls({"id": "a", "function": {"name": "weather", "arguments": '{"city": '}}),
@@ -184,7 +249,13 @@ CALLS = {
         calls({"id": "b", "function": {"name": "time", "arguments": "{}"}}),
     ],
     "whole, each numbered 0": [
-        calls({"index": 0, "id": "a", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}),
+        calls(
+            {
+                "index": 0,
+                "id": "a",
+                "function": {"name": "weather", "arguments": '{"city": "Oslo"}'},
+            }
+        ),
         calls({"index": 0, "id": "b", "function": {"name": "time", "arguments": "{}"}}),
     ],
     "whole, arguments as JSON": [
@@ -197,33 +268,53 @@ CALLS = {
 
 
 @pytest.mark.parametrize("chunks", CALLS.values(), ids=CALLS.keys())
-def test_tool_calls_come_whole(server: ScriptedServer, provider: LocalProvider, chunks: list[Any]) -> None:
+def test_tool_calls_come_whole(
+    server: ScriptedServer, provider: LocalProvider, chunks: list[Any]
+) -> None:
     server.script(stream(*chunks, delta(finish="tool_calls")))
     assert ask(provider).calls == [WEATHER, TIME]
 
 
-def test_tool_calls_without_ids_are_told_apart_by_their_names(server: ScriptedServer, provider: LocalProvider) -> None:
-    first, second = {"function": {"name": "weather", "arguments": "{}"}}, {"function": {"name": "time"}}
+def test_tool_calls_without_ids_are_told_apart_by_their_names(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    first, second = (
+        {"function": {"name": "weather", "arguments": "{}"}},
+        {"function": {"name": "time"}},
+    )
     server.script(stream(calls(first), calls(second), delta(finish="tool_calls")))
-    assert ask(provider).calls == [ToolCall("call_0", "weather", "{}"), ToolCall("call_1", "time", "")]
+    assert ask(provider).calls == [
+        ToolCall("call_0", "weather", "{}"),
+        ToolCall("call_1", "time", ""),
+    ]
 
 
-def test_a_tool_call_that_was_cut_off_is_not_given(server: ScriptedServer, provider: LocalProvider) -> None:
-    piece = {"index": 0, "id": "a", "function": {"name": "weather", "arguments": '{"ci'}}
+def test_a_tool_call_that_was_cut_off_is_not_given(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    piece = {
+        "index": 0,
+        "id": "a",
+        "function": {"name": "weather", "arguments": '{"ci'},
+    }
     server.script(stream(calls(piece), done=False))
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.CutOff)
     assert outcome.calls == []
 
 
-def test_usage_is_asked_for_and_told(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_usage_is_asked_for_and_told(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(reply("one two three"))
     outcome = ask(provider)
     assert server.asked()[-1]["body"]["stream_options"] == {"include_usage": True}
     assert [chunk.usage for chunk in outcome.chunks if chunk.usage] == [Usage(7, 3)]
 
 
-def test_a_usage_of_zeros_in_every_chunk_is_left_out(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_usage_of_zeros_in_every_chunk_is_left_out(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     zeros = {"usage": {"prompt_tokens": 0, "completion_tokens": 0}}
     server.script(stream({**delta("Hi"), **zeros}, {**delta(finish="stop"), **zeros}))
     assert not any(chunk.usage for chunk in ask(provider).chunks)
@@ -232,13 +323,22 @@ def test_a_usage_of_zeros_in_every_chunk_is_left_out(server: ScriptedServer, pro
 def test_a_server_that_refuses_to_count_is_asked_again_without_and_that_is_remembered(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:
-    refusal = as_json({"error": {"message": "Unrecognized request argument: stream_options"}}, 400)
+    refusal = as_json(
+        {"error": {"message": "Unrecognized request argument: stream_options"}}, 400
+    )
     server.script(refusal, stream(delta("Hi"), delta(finish="stop")))
     outcome = ask(provider)
     assert outcome.text == "Hi"
-    assert outcome.chunks[0].note == "This server counts no tokens while it streams: it refused stream_options."
+    assert (
+        outcome.chunks[0].note
+        == "This server counts no tokens while it streams: it refused stream_options."
+    )
     assert not any(chunk.note for chunk in ask(provider).chunks)
-    assert ["stream_options" in asked["body"] for asked in server.asked()] == [True, False, False]
+    assert ["stream_options" in asked["body"] for asked in server.asked()] == [
+        True,
+        False,
+        False,
+    ]
 
 
 IN_STREAM = {
@@ -246,10 +346,16 @@ IN_STREAM = {
     "a text": (event({"error": "boom"}), "boom"),
     "an event with plain text": (b"event: error\ndata: boom\n\n", "boom"),
     "an event with JSON": (b'event: error\ndata: {"message": "boom"}\n\n', "boom"),
-    "fields at the top, as older vLLM": (event({"object": "error", "message": "boom", "code": 400}), "boom"),
+    "fields at the top, as older vLLM": (
+        event({"object": "error", "message": "boom", "code": 400}),
+        "boom",
+    ),
     "detail": (event({"detail": "boom"}), "boom"),
     "malformed JSON": (b'data: {"boom\n\n', '{"boom'),
-    "JSON inside a string": (event({"error": {"message": '{"error": {"message": "boom"}}'}}), "boom"),
+    "JSON inside a string": (
+        event({"error": {"message": '{"error": {"message": "boom"}}'}}),
+        "boom",
+    ),
     "a reason to finish, as KoboldCpp": (
         event(delta(finish="error")),
         "it broke off with an error and did not say which",
@@ -266,7 +372,8 @@ def test_an_error_in_the_stream_keeps_the_text_and_tells_the_servers_words(
     assert outcome.text == "partial"
     assert isinstance(outcome.error, errors.ServerError)
     assert outcome.line == (
-        f"{server.url} answered with an error: {words}. The server's own log says more; ask again when it is well."
+        f"{server.url} answered with an error: {words}. The server's own log "
+        "says more; ask again when it is well."
     )
 
 
@@ -274,11 +381,17 @@ LM_STUDIO = "Unexpected endpoint or method. (POST /chat/completions)"
 NOT_A_STREAM = {
     "nothing": (plain(""), "nothing came"),
     "a login page": (
-        plain("<!DOCTYPE html><html><head><title>Sign in &amp; go</title></head></html>", "text/html"),
+        plain(
+            "<!DOCTYPE html><html><head><title>Sign in &amp; go</title></head></html>",
+            "text/html",
+        ),
         'a web page "Sign in & go"',
     ),
     "a page without a title": (
-        plain("<html><body><script>var x</script><h1>It works!</h1></body></html>", "text/html"),
+        plain(
+            "<html><body><script>var x</script><h1>It works!</h1></body></html>",
+            "text/html",
+        ),
         'a web page "It works!"',
     ),
     "plain text": (plain("Ollama is\nrunning"), 'it says "Ollama is running"'),
@@ -288,7 +401,9 @@ NOT_A_STREAM = {
 }
 
 
-@pytest.mark.parametrize(("answer", "came"), NOT_A_STREAM.values(), ids=NOT_A_STREAM.keys())
+@pytest.mark.parametrize(
+    ("answer", "came"), NOT_A_STREAM.values(), ids=NOT_A_STREAM.keys()
+)
 def test_what_is_no_reply_is_an_error_that_says_what_came(
     server: ScriptedServer, provider: LocalProvider, answer: Answer, came: str
 ) -> None:
@@ -301,7 +416,9 @@ def test_what_is_no_reply_is_an_error_that_says_what_came(
     )
 
 
-def test_an_error_with_a_good_status_is_told(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_an_error_with_a_good_status_is_told(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(as_json({"error": LM_STUDIO}))
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.NoReply)
@@ -314,8 +431,14 @@ def test_an_error_with_a_good_status_is_told(server: ScriptedServer, provider: L
 CUT = {
     "no finish_reason and no [DONE]": (stream(delta("partial"), done=False), ""),
     "in the midst of a chunk": (stream(delta("partial"), done=False, end="drop"), None),
-    "before the promised length": (stream(delta("partial"), done=False, end="drop", framing="length"), None),
-    "in the midst of an event": (Answer(pieces=[(0, event(delta("partial")) + b'data: {"choi')]), ""),
+    "before the promised length": (
+        stream(delta("partial"), done=False, end="drop", framing="length"),
+        None,
+    ),
+    "in the midst of an event": (
+        Answer(pieces=[(0, event(delta("partial")) + b'data: {"choi')]),
+        "",
+    ),
     "a JSON line instead of an event, as Ollama": (
         Answer(pieces=[(0, event(delta("partial")) + b'{"error": "runner died"}\n')]),
         ": runner died",
@@ -334,29 +457,53 @@ def test_a_reply_that_breaks_off_keeps_the_text_and_says_so(
     assert outcome.line.startswith(f"The reply was cut off by {server.url}")
     assert outcome.line.endswith(". What came is kept; ask again to go on.")
     if why is not None:
-        assert outcome.line == f"The reply was cut off by {server.url}{why}. What came is kept; ask again to go on."
+        assert (
+            outcome.line
+            == f"The reply was cut off by {server.url}{why}. What came is kept; ask again to go on."
+        )
 
 
 # Answers that are errors
 
 
-HTML_502 = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>502</h1></body></html>"
+HTML_502 = (
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n"
+    "<body><h1>502</h1></body></html>"
+)
 REFUSALS = {
     "HTML": (plain(HTML_502, "text/html", 502), "(502): 502 Bad Gateway."),
     "text": (plain("upstream\n\n broke", "text/plain", 500), "(500): upstream broke."),
     "nothing": (plain("", "text/plain", 500), "(500): without a word."),
-    "an object": (as_json({"error": {"message": "bad", "type": "x"}}, 400), "(400): bad."),
+    "an object": (
+        as_json({"error": {"message": "bad", "type": "x"}}, 400),
+        "(400): bad.",
+    ),
     "a text in JSON": (as_json({"error": "bad"}, 400), "(400): bad."),
     "detail": (as_json({"detail": "bad"}, 422), "(422): bad."),
-    "a list of details": (as_json({"detail": [{"loc": ["body"], "msg": "field required"}]}, 422), "field required."),
+    "a list of details": (
+        as_json({"detail": [{"loc": ["body"], "msg": "field required"}]}, 422),
+        "field required.",
+    ),
     "JSON inside a string": (
         as_json({"error": {"message": '{"error":{"message":"deep down"}}'}}, 400),
         "(400): deep down.",
     ),
-    "a message beside a flag": (as_json({"error": True, "message": "flagged"}, 400), "(400): flagged."),
-    "too often": (as_json({"error": {"message": "slow down"}}, 429), "wait a little and ask again"),
-    "a wrong path": (plain("404 page not found", status=404), "404 page not found. Look at the base URL: %config"),
-    "codes that would steer a terminal": (plain("\x1b[2J\x1b]0;x\x07bad", status=500), "(500): [2J ]0;x bad."),
+    "a message beside a flag": (
+        as_json({"error": True, "message": "flagged"}, 400),
+        "(400): flagged.",
+    ),
+    "too often": (
+        as_json({"error": {"message": "slow down"}}, 429),
+        "wait a little and ask again",
+    ),
+    "a wrong path": (
+        plain("404 page not found", status=404),
+        "404 page not found. Look at the base URL: %config",
+    ),
+    "codes that would steer a terminal": (
+        plain("\x1b[2J\x1b]0;x\x07bad", status=500),
+        "(500): [2J ]0;x bad.",
+    ),
 }
 
 
@@ -377,8 +524,15 @@ def test_long_words_are_cut(server: ScriptedServer, provider: LocalProvider) -> 
     assert len(ask(provider).line) < 500
 
 
-OLLAMA_404 = {"error": {"message": 'model "lama3" not found, try pulling it first', "type": "not_found_error"}}
-OPENAI_404 = {"error": {"message": "The model `lama3` does not exist", "code": "model_not_found"}}
+OLLAMA_404 = {
+    "error": {
+        "message": 'model "lama3" not found, try pulling it first',
+        "type": "not_found_error",
+    }
+}
+OPENAI_404 = {
+    "error": {"message": "The model `lama3` does not exist", "code": "model_not_found"}
+}
 
 
 @pytest.mark.parametrize("body", [OLLAMA_404, OPENAI_404], ids=["Ollama", "OpenAI"])
@@ -390,12 +544,15 @@ def test_an_unknown_model_names_the_ones_that_are_there_nearest_first(
     outcome = ask(provider, Request(HELLO.messages, "lama3"))
     assert isinstance(outcome.error, errors.ModelNotFound)
     assert outcome.line == (
-        f"There is no model 'lama3' at {server.url}. It has llama3, other0, other1, other2, other3, other4, other5, "
+        f"There is no model 'lama3' at {server.url}. It has llama3, other0, "
+        "other1, other2, other3, other4, other5, "
         "other6 and 2 more. Switch: %buddy /use llama3"
     )
 
 
-def test_an_unknown_model_on_a_server_that_lists_none(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_an_unknown_model_on_a_server_that_lists_none(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(as_json(OLLAMA_404, 404))
     server.script(plain("no", status=500), path=MODELS)
     outcome = ask(provider, Request(HELLO.messages, "lama3"))
@@ -403,12 +560,15 @@ def test_an_unknown_model_on_a_server_that_lists_none(server: ScriptedServer, pr
     assert "it names none" in outcome.line
 
 
-def test_a_server_that_wants_a_key_says_how_to_give_one(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_server_that_wants_a_key_says_how_to_give_one(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(as_json({"error": {"message": "Missing API key"}}, 401))
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.KeyRefused)
     assert outcome.line == (
-        f"{server.url} wants a key (Missing API key). Set the environment variable CODEBUDDY_API_KEY, "
+        f"{server.url} wants a key (Missing API key). Set the environment "
+        "variable CODEBUDDY_API_KEY, "
         "or store a key, in a terminal: codebuddy key Local"
     )
 
@@ -417,11 +577,16 @@ def test_a_key_that_a_server_echoes_is_blanked(
     server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CODEBUDDY_API_KEY", SECRET)
-    server.script(as_json({"error": {"message": f"Incorrect API key provided: {SECRET}."}}, 401))
+    server.script(
+        as_json({"error": {"message": f"Incorrect API key provided: {SECRET}."}}, 401)
+    )
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.KeyRefused)
     assert server.asked()[-1]["headers"]["authorization"] == f"Bearer {SECRET}"
-    assert f"{server.url} does not take the key for Local (Incorrect API key provided: ….)." in outcome.line
+    assert (
+        f"{server.url} does not take the key for Local (Incorrect API key provided: ….)."
+        in outcome.line
+    )
     assert SECRET not in "".join(traceback.format_exception(outcome.error))
     assert SECRET not in repr(vars(provider))
 
@@ -434,7 +599,9 @@ def test_a_server_that_forbids_without_a_key_is_not_said_to_want_one(
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_told_and_not_followed(server: ScriptedServer, provider: LocalProvider, status: int) -> None:
+def test_a_redirect_is_told_and_not_followed(
+    server: ScriptedServer, provider: LocalProvider, status: int
+) -> None:
     with ScriptedServer() as elsewhere:
         location = f"{elsewhere.url}/chat/completions"
         server.script(plain("", status=status, Location=location))
@@ -456,16 +623,33 @@ LLAMA_CPP = {
         "type": "exceed_context_size_error",
         "n_prompt_tokens": 9020,
         "n_ctx": 8192,
-        "message": "request (9020 tokens) exceeds the available context size (8192 tokens), try increasing it",
+        "message": (
+            "request (9020 tokens) exceeds the available context size (8192 "
+            "tokens), try increasing it"
+        ),
     }
 }
-VLLM = "This model's maximum context length is 8192 tokens. However, you requested 9020 tokens (in the messages)."
-LM_OVERFLOW = "Trying to keep the first 9020 tokens when context the overflows. However, the model is loaded with "
+VLLM = (
+    "This model's maximum context length is 8192 tokens. However, you requested "
+    "9020 tokens (in the messages)."
+)
+LM_OVERFLOW = (
+    "Trying to keep the first 9020 tokens when context the overflows. However, the "
+    "model is loaded with "
+)
 TOO_LONG = {
     "llama.cpp": (as_json(LLAMA_CPP, 400), 9020, 8192),
     "llama.cpp, in the stream": (stream(LLAMA_CPP, done=False), 9020, 8192),
-    "Ollama, JSON inside JSON": (as_json({"error": {"message": json.dumps(LLAMA_CPP)}}, 400), 9020, 8192),
-    "vLLM": (as_json({"object": "error", "message": VLLM, "code": 400}, 400), 9020, 8192),
+    "Ollama, JSON inside JSON": (
+        as_json({"error": {"message": json.dumps(LLAMA_CPP)}}, 400),
+        9020,
+        8192,
+    ),
+    "vLLM": (
+        as_json({"object": "error", "message": VLLM, "code": 400}, 400),
+        9020,
+        8192,
+    ),
     "OpenAI": (
         as_json(
             {
@@ -481,7 +665,17 @@ TOO_LONG = {
         8192,
     ),
     "LM Studio, as an event": (
-        Answer(pieces=[(0, f"event: error\ndata: {LM_OVERFLOW}context length of only 8192 tokens\n\n".encode())]),
+        Answer(
+            pieces=[
+                (
+                    0,
+                    (
+                        "event: error\n"
+                        f"data: {LM_OVERFLOW}context length of only 8192 tokens\n\n"
+                    ).encode(),
+                )
+            ]
+        ),
         9020,
         8192,
     ),
@@ -490,9 +684,15 @@ TOO_LONG = {
 }
 
 
-@pytest.mark.parametrize(("answer", "tokens", "window"), TOO_LONG.values(), ids=TOO_LONG.keys())
+@pytest.mark.parametrize(
+    ("answer", "tokens", "window"), TOO_LONG.values(), ids=TOO_LONG.keys()
+)
 def test_a_prompt_that_is_too_long_tells_how_long_and_how_large_the_window_is(
-    server: ScriptedServer, provider: LocalProvider, answer: Answer, tokens: int | None, window: int | None
+    server: ScriptedServer,
+    provider: LocalProvider,
+    answer: Answer,
+    tokens: int | None,
+    window: int | None,
 ) -> None:
     server.script(answer)
     outcome = ask(provider)
@@ -500,7 +700,8 @@ def test_a_prompt_that_is_too_long_tells_how_long_and_how_large_the_window_is(
     assert (outcome.error.tokens, outcome.error.window) == (tokens, window)
     if tokens:
         assert outcome.line.startswith(
-            "The prompt is too long for llama3: 9,020 tokens for a window of 8,192. Shorten it, begin anew with "
+            "The prompt is too long for llama3: 9,020 tokens for a window of "
+            "8,192. Shorten it, begin anew with "
             "%buddy /reset, or load the model with a larger window"
         )
 
@@ -508,7 +709,10 @@ def test_a_prompt_that_is_too_long_tells_how_long_and_how_large_the_window_is(
 def test_the_log_of_a_runner_that_died_is_no_prompt_that_is_too_long(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:
-    log = "llama.cpp terminated unexpectedly:\nllama_context: n_ctx = 4096\nn_ctx_train = 8192, context size is fine"
+    log = (
+        "llama.cpp terminated unexpectedly:\nllama_context: n_ctx = 4096\n"
+        "n_ctx_train = 8192, context size is fine"
+    )
     server.script(plain(f"unable to load runner: {log}", status=500))
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.ServerError)
@@ -518,7 +722,9 @@ def test_the_log_of_a_runner_that_died_is_no_prompt_that_is_too_long(
 # Requests
 
 
-def test_the_request_holds_what_was_set_and_nothing_else(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_the_request_holds_what_was_set_and_nothing_else(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     ask(provider)
     assert server.asked()[-1]["body"] == {
         "model": "llama3",
@@ -528,29 +734,54 @@ def test_the_request_holds_what_was_set_and_nothing_else(server: ScriptedServer,
     }
 
 
-def test_options_images_and_other_fields_are_sent(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_options_images_and_other_fields_are_sent(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     messages = (
         Message("system", "be brief"),
         Message("user", "what is it?", (Image(b"\x89PNG", "image/png"),)),
         Message("assistant", "a cat"),
         Message("user", "sure?"),
     )
-    ask(provider, Request(messages, "llava", temperature=0.0, max_tokens=5, extra={"top_k": 3, "seed": 1}))
+    ask(
+        provider,
+        Request(
+            messages,
+            "llava",
+            temperature=0.0,
+            max_tokens=5,
+            extra={"top_k": 3, "seed": 1},
+        ),
+    )
     body = server.asked()[-1]["body"]
-    assert (body["temperature"], body["max_tokens"], body["top_k"], body["seed"]) == (0.0, 5, 3, 1)
-    assert [message["role"] for message in body["messages"]] == ["system", "user", "assistant", "user"]
+    assert (body["temperature"], body["max_tokens"], body["top_k"], body["seed"]) == (
+        0.0,
+        5,
+        3,
+        1,
+    )
+    assert [message["role"] for message in body["messages"]] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+    ]
     assert body["messages"][1]["content"] == [
         {"type": "text", "text": "what is it?"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
     ]
 
 
-def test_lone_surrogates_are_replaced_and_pairs_joined(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_lone_surrogates_are_replaced_and_pairs_joined(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     ask(provider, Request((Message("user", "a\ud800b \ud83d\ude42 é"),), "llama3"))
     assert server.asked()[-1]["body"]["messages"][0]["content"] == "a\ufffdb 🙂 é"
 
 
-def test_a_prompt_of_ten_megabytes_arrives(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_prompt_of_ten_megabytes_arrives(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     prompt = "é{" * 5_000_000
     assert ask(provider, Request((Message("user", prompt),), "llama3")).error is None
     assert server.asked()[-1]["body"]["messages"][0]["content"] == prompt
@@ -559,16 +790,26 @@ def test_a_prompt_of_ten_megabytes_arrives(server: ScriptedServer, provider: Loc
 def test_neither_key_nor_address_nor_account_of_openai_is_taken_from_the_environment(
     server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
+    for name in (
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "OPENAI_ORG_ID",
+        "OPENAI_PROJECT_ID",
+        "OPENAI_ADMIN_KEY",
+    ):
         monkeypatch.setenv(name, SECRET)
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Secret: {SECRET}\nAuthorization: Bearer {SECRET}")
+    monkeypatch.setenv(
+        "OPENAI_CUSTOM_HEADERS", f"X-Secret: {SECRET}\nAuthorization: Bearer {SECRET}"
+    )
     assert ask(provider).error is None
     headers = server.asked()[-1]["headers"]
     assert headers["authorization"] == "Bearer not-needed"
     assert SECRET not in str(headers)
 
 
-def test_a_request_tells_nothing_of_this_machine(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_request_tells_nothing_of_this_machine(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     ask(provider)
     assert not [name for name in server.asked()[-1]["headers"] if name.startswith("x-")]
 
@@ -583,7 +824,9 @@ def test_loopback_never_goes_through_a_proxy(
     assert ask(provider).error is None
 
 
-def test_localhost_finds_a_server_that_listens_on_ipv4_only(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_localhost_finds_a_server_that_listens_on_ipv4_only(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     provider.base_url = f"http://localhost:{server.port}/v1"
     assert ask(provider).error is None
 
@@ -591,7 +834,8 @@ def test_localhost_finds_a_server_that_listens_on_ipv4_only(server: ScriptedServ
 def test_an_ipv6_address_is_reached(provider: LocalProvider) -> None:
     try:
         running = ScriptedServer(host="::1").__enter__()
-    except AssertionError:  # this machine has no IPv6 loopback
+    except AssertionError:
+        # this machine has no IPv6 loopback
         return
     provider.base_url = f"::1:{running.port}"
     try:
@@ -600,7 +844,9 @@ def test_an_ipv6_address_is_reached(provider: LocalProvider) -> None:
         running.__exit__()
 
 
-def test_two_streams_run_side_by_side_on_one_provider(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_two_streams_run_side_by_side_on_one_provider(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(Answer(tokens=50, per_second=500))
 
     async def both() -> list[Outcome]:
@@ -611,19 +857,25 @@ def test_two_streams_run_side_by_side_on_one_provider(server: ScriptedServer, pr
     assert first.text == second.text != ""
 
 
-def test_offline_refuses_another_machine_before_any_connection(provider: LocalProvider) -> None:
+def test_offline_refuses_another_machine_before_any_connection(
+    provider: LocalProvider,
+) -> None:
     provider.offline = True
     provider.base_url = "http://models.invalid:1234"
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.Offline)
     assert outcome.line == (
-        "The buddy is offline and does not send to models.invalid:1234. Ask a model on this machine: "
-        '%buddy /use Local, allow this host: %config Buddy.allowed_hosts = ["models.invalid:1234"], '
+        "The buddy is offline and does not send to models.invalid:1234. Ask a "
+        "model on this machine: "
+        "%buddy /use Local, allow this host: %config Buddy.allowed_hosts = "
+        '["models.invalid:1234"], '
         "or let all requests out: %config Buddy.offline = False"
     )
 
 
-def test_offline_lets_loopback_through(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_offline_lets_loopback_through(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     provider.offline = True
     assert ask(provider).error is None
 
@@ -634,14 +886,27 @@ def test_offline_lets_loopback_through(server: ScriptedServer, provider: LocalPr
 def test_a_server_that_loads_its_model_is_waited_for_and_the_user_told(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:
-    loading = as_json({"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}, 503)
+    loading = as_json(
+        {
+            "error": {
+                "code": 503,
+                "message": "Loading model",
+                "type": "unavailable_error",
+            }
+        },
+        503,
+    )
     server.script(loading, loading, reply("Hi there"))
     outcome = ask(provider)
     assert outcome.text == "Hi there"
-    assert [c.note for c in outcome.chunks if c.note] == ["The server is still loading the model; waiting for it."]
+    assert [c.note for c in outcome.chunks if c.note] == [
+        "The server is still loading the model; waiting for it."
+    ]
 
 
-def test_a_server_that_never_gets_ready_is_given_up(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_server_that_never_gets_ready_is_given_up(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(as_json({"error": {"message": "Loading model"}}, 503))
     provider.first_token_timeout = 1.0
     outcome = ask(provider)
@@ -662,7 +927,9 @@ def test_a_silent_server_is_given_up_after_the_first_token_timeout(
     )
 
 
-def test_a_server_that_falls_silent_in_its_answer_cuts_it_off(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_server_that_falls_silent_in_its_answer_cuts_it_off(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(stream(delta("partial"), done=False, end="hang"))
     provider.next_token_timeout = 0.5
     outcome = ask(provider)
@@ -688,7 +955,8 @@ def test_a_port_where_nothing_listens(provider: LocalProvider) -> None:
         outcome = ask(provider)
     assert isinstance(outcome.error, errors.Unreachable)
     assert outcome.line == (
-        f"Nothing answers at {provider.url} (connection refused). Start the server there, or point the buddy "
+        f"Nothing answers at {provider.url} (connection refused). Start the "
+        "server there, or point the buddy "
         'elsewhere: %config LocalProvider.base_url = "http://localhost:11434/v1"'
     )
     assert outcome.error.__cause__ is not None
@@ -696,7 +964,9 @@ def test_a_port_where_nothing_listens(provider: LocalProvider) -> None:
 
 def test_a_host_that_does_not_exist(provider: LocalProvider) -> None:
     provider.base_url = "http://models.invalid:1234"
-    assert ask(provider).line.startswith("Nothing answers at http://models.invalid:1234/v1 (there is no such host). ")
+    assert ask(provider).line.startswith(
+        "Nothing answers at http://models.invalid:1234/v1 (there is no such host). "
+    )
 
 
 @pytest.fixture
@@ -707,12 +977,18 @@ def mute() -> Iterator[socket.socket]:
         yield listener
 
 
-def test_https_to_a_server_that_speaks_http_is_told(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_https_to_a_server_that_speaks_http_is_told(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     provider.base_url = f"https://127.0.0.1:{server.port}"
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.Unreachable)
-    assert outcome.line.startswith(f"There is no safe connection to {provider.url} (TLS: ")
-    assert outcome.line.endswith(f'If the server speaks plain http: %config LocalProvider.base_url = "{server.url}"')
+    assert outcome.line.startswith(
+        f"There is no safe connection to {provider.url} (TLS: "
+    )
+    assert outcome.line.endswith(
+        f'If the server speaks plain http: %config LocalProvider.base_url = "{server.url}"'
+    )
 
 
 def hang_up(listener: socket.socket, times: int) -> threading.Thread:
@@ -729,13 +1005,17 @@ def hang_up(listener: socket.socket, times: int) -> threading.Thread:
     return thread
 
 
-def test_a_connection_that_is_closed_without_a_word_is_told(mute: socket.socket, provider: LocalProvider) -> None:
+def test_a_connection_that_is_closed_without_a_word_is_told(
+    mute: socket.socket, provider: LocalProvider
+) -> None:
     thread = hang_up(mute, times=2)
     provider.base_url = f"http://127.0.0.1:{mute.getsockname()[1]}"
     outcome = ask(provider)
     thread.join(5)
     assert isinstance(outcome.error, errors.NoReply)
-    assert outcome.line.startswith(f"{provider.url} closed the connection without an answer")
+    assert outcome.line.startswith(
+        f"{provider.url} closed the connection without an answer"
+    )
 
 
 def test_a_question_is_put_again_once_when_its_connection_was_given_up(
@@ -748,7 +1028,10 @@ def test_a_question_is_put_again_once_when_its_connection_was_given_up(
         connection, _ = mute.accept()
         connection.recv(65536)
         body = event(delta("again", finish="stop"))
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" + body)
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+            + body
+        )
         connection.close()
 
     second = threading.Thread(target=answer)
@@ -759,8 +1042,11 @@ def test_a_question_is_put_again_once_when_its_connection_was_given_up(
     assert (outcome.text, outcome.error) == ("again", None)
 
 
-def test_cancelling_while_connecting_ends_the_question(mute: socket.socket, provider: LocalProvider) -> None:
-    provider.base_url = f"https://127.0.0.1:{mute.getsockname()[1]}"  # the TLS handshake never ends
+def test_cancelling_while_connecting_ends_the_question(
+    mute: socket.socket, provider: LocalProvider
+) -> None:
+    # the TLS handshake never ends
+    provider.base_url = f"https://127.0.0.1:{mute.getsockname()[1]}"
 
     async def cancel() -> None:
         task = asyncio.create_task(asking(provider))
@@ -797,7 +1083,9 @@ def test_cancelling_closes_the_connection(
     asyncio.run(cancel())
 
 
-def test_closing_the_iterator_closes_the_connection(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_closing_the_iterator_closes_the_connection(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(Answer(tokens=1000, per_second=50))
 
     async def close() -> None:
@@ -809,7 +1097,10 @@ def test_closing_the_iterator_closes_the_connection(server: ScriptedServer, prov
 
 
 LEFT_EARLY = {
-    "an error in the stream": (stream(delta("Half"), {"error": "no"}, done=False, end="hang"), "Response.aiter_bytes"),
+    "an error in the stream": (
+        stream(delta("Half"), {"error": "no"}, done=False, end="hang"),
+        "Response.aiter_bytes",
+    ),
     "an error of a megabyte": (
         Answer(status=500, pieces=[(0, b"x" * 2**20)], end="hang"),
         "BoundAsyncStream.__aiter__",
@@ -834,7 +1125,9 @@ def test_no_body_that_is_left_early_waits_for_the_garbage_collector(
     assert [one for one in left if reader in one] == []
 
 
-def test_a_connection_is_used_again_for_the_next_question(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_connection_is_used_again_for_the_next_question(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     async def twice() -> None:
         await asking(provider)
         await asking(provider)
@@ -861,14 +1154,18 @@ def test_a_connection_is_used_again_for_the_next_question(server: ScriptedServer
         ("max_tokens", 0),
     ],
 )
-def test_a_bad_setting_is_refused_and_the_old_value_stays(provider: LocalProvider, name: str, value: Any) -> None:
+def test_a_bad_setting_is_refused_and_the_old_value_stays(
+    provider: LocalProvider, name: str, value: Any
+) -> None:
     before = getattr(provider, name)
     with pytest.raises(TraitError):
         setattr(provider, name, value)
     assert getattr(provider, name) == before
 
 
-def test_the_base_url_stays_as_typed_and_is_shown_as_used(provider: LocalProvider) -> None:
+def test_the_base_url_stays_as_typed_and_is_shown_as_used(
+    provider: LocalProvider,
+) -> None:
     provider.base_url = "localhost:1234/"
     assert provider.base_url == "localhost:1234/"
     assert provider.where() == "http://localhost:1234/v1"

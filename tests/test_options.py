@@ -11,8 +11,8 @@ import pytest
 
 from codebuddy_jupyter.api import ask
 from codebuddy_jupyter.errors import SettingError
-from codebuddy_jupyter.magics import BuddyMagics
-from codebuddy_jupyter.options import Options, add_arguments, options_from
+from codebuddy_jupyter.ipython.extension import BuddyMagics
+from codebuddy_jupyter.question.options import Options, add_arguments, options_from
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,7 +29,9 @@ def read(*words: str) -> Options:
     ("words", "options"),
     [
         pytest.param([], Options(), id="none"),
-        pytest.param(["-m", "openai/gpt-4o"], Options(model="openai/gpt-4o"), id="model"),
+        pytest.param(
+            ["-m", "openai/gpt-4o"], Options(model="openai/gpt-4o"), id="model"
+        ),
         pytest.param(["-p", "local"], Options(provider="local"), id="provider"),
         pytest.param(["-s", "Be brief."], Options(system="Be brief."), id="system"),
         pytest.param(["-s", ""], Options(system=""), id="no system"),
@@ -37,7 +39,11 @@ def read(*words: str) -> Options:
         pytest.param(["--max-tokens", "5"], Options(max_tokens=5), id="max-tokens"),
         pytest.param(["-f", "json"], Options(format="json"), id="format"),
         pytest.param(["-n"], Options(new=True), id="new"),
-        pytest.param(["--new", "--format", "code"], Options(new=True, format="code"), id="long names"),
+        pytest.param(
+            ["--new", "--format", "code"],
+            Options(new=True, format="code"),
+            id="long names",
+        ),
     ],
 )
 def test_what_is_typed_becomes_options(words: list[str], options: Options) -> None:
@@ -62,25 +68,42 @@ def test_what_is_typed_becomes_options(words: list[str], options: Options) -> No
         ("top_p=-Infinity", "-Infinity"),
     ],
 )
-def test_any_other_field_is_json_where_it_can_be_and_text_else(typed: str, sent: Any) -> None:
+def test_any_other_field_is_json_where_it_can_be_and_text_else(
+    typed: str, sent: Any
+) -> None:
     name = typed.partition("=")[0]
     assert read("-o", typed).extra == {name: sent}
 
 
 def test_several_other_fields_may_be_set() -> None:
-    assert read("-o", "top_p=0.9", "--option", "seed=1").extra == {"top_p": 0.9, "seed": 1}
+    assert read("-o", "top_p=0.9", "--option", "seed=1").extra == {
+        "top_p": 0.9,
+        "seed": 1,
+    }
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"format": "yaml"}, "There is no format 'yaml': choose one of markdown, text, code, json, html, math."),
+        (
+            {"format": "yaml"},
+            "There is no format 'yaml': choose one of markdown, text, code, json, html, math.",
+        ),
         ({"temperature": -0.1}, "The temperature must be between 0 and 2, not -0.1."),
         ({"temperature": 2.5}, "The temperature must be between 0 and 2, not 2.5."),
-        ({"temperature": float("nan")}, "The temperature must be between 0 and 2, not nan."),
+        (
+            {"temperature": float("nan")},
+            "The temperature must be between 0 and 2, not nan.",
+        ),
         ({"max_tokens": 0}, "--max-tokens must be 1 or more, not 0."),
-        ({"extra": {"model": "x", "messages": []}}, "messages, model cannot be set by -o: the buddy sets that itself."),
-        ({"extra": {"stream": False}}, "stream cannot be set by -o: the buddy sets that itself."),
+        (
+            {"extra": {"model": "x", "messages": []}},
+            "messages, model cannot be set by -o: the buddy sets that itself.",
+        ),
+        (
+            {"extra": {"stream": False}},
+            "stream cannot be set by -o: the buddy sets that itself.",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, Any], told: str) -> None:
@@ -91,13 +114,17 @@ def test_what_cannot_be_is_refused(wrong: dict[str, Any], told: str) -> None:
 
 @pytest.mark.parametrize("typed", ["top_p", "=1", ""])
 def test_another_field_without_name_or_value_is_refused(typed: str) -> None:
-    with pytest.raises(SettingError, match=r"-o takes KEY=VALUE, such as -o top_p=0\.9, not "):
+    with pytest.raises(
+        SettingError, match=r"-o takes KEY=VALUE, such as -o top_p=0\.9, not "
+    ):
         read("-o", typed)
 
 
 def test_python_and_the_magic_take_the_same_options() -> None:
     names = {field.name for field in fields(Options)}
-    assert {action.dest for action in parser()._actions} == names - {"extra"} | {"option"}
+    assert {action.dest for action in parser()._actions} == names - {"extra"} | {
+        "option"
+    }
     assert set(inspect.signature(ask).parameters) == names - {"dry_run"} | {"prompt"}
 
 

@@ -1,4 +1,6 @@
-"""Outputs in short: what a notebook file or the shell holds of them, as little text as tells it."""
+"""Outputs in short: what a notebook file or the shell holds of them, as little text as
+tells it.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,23 @@ from codebuddy_jupyter.context.outputs import (
     shown,
 )
 
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 640, 480) + b"\x08\x06\0\0\0" + bytes(100)
+PNG = (
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+    + struct.pack(">II", 640, 480)
+    + b"\x08\x06\0\0\0"
+    + bytes(100)
+)
 GIF = b"GIF89a" + struct.pack("<HH", 32, 16) + bytes(20)
 EXIF = b"\xff\xe1" + struct.pack(">H", 60_002) + bytes(60_000)
-JPEG = b"\xff\xd8" + EXIF + b"\xff\xc0" + struct.pack(">HBHH", 17, 8, 48, 64) + bytes(20)
+JPEG = (
+    b"\xff\xd8" + EXIF + b"\xff\xc0" + struct.pack(">HBHH", 17, 8, 48, 64) + bytes(20)
+)
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=12), inner, max_size=4)
+    ),
     max_leaves=15,
 )
 
@@ -39,14 +51,21 @@ def text64(data: bytes) -> str:
 
 
 def display(**data: Any) -> dict[str, Any]:
-    return {"output_type": "display_data", "metadata": {}, "data": {k.replace("_", "/"): v for k, v in data.items()}}
+    return {
+        "output_type": "display_data",
+        "metadata": {},
+        "data": {k.replace("_", "/"): v for k, v in data.items()},
+    }
 
 
 PRINTED = {
     "as it is": ("a\nb\n", "a\nb"),
     "colours": ("\x1b[1;31mred\x1b[0m", "red"),
     "link": ("\x1b]8;;http://a.b\x1b\\here\x1b]8;;\x1b\\", "here"),
-    "progress bar": ("start\n 10%|#\r 50%|###\r100%|######\nend", "start\n100%|######\nend"),
+    "progress bar": (
+        "start\n 10%|#\r 50%|###\r100%|######\nend",
+        "start\n100%|######\nend",
+    ),
     "progress bar that is not yet done": ("10%\r20%\r", "20%"),
     "lines of Windows": ("a\r\nb\r\n", "a\nb"),
     "backspaces": ("12/60\x08\x08\x08\x08\x08\r60/60", "60/60"),
@@ -58,7 +77,15 @@ def test_a_text_is_as_the_reader_saw_it_last(text: str, kept: str) -> None:
     assert shorten(text) == kept
 
 
-@pytest.mark.parametrize("text", ["x" * 1_000_000, "row\n" * 500_000, "1%\r" * 500_000, "y" * 1_900 + "\n" * 300 + "z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 1_000_000,
+        "row\n" * 500_000,
+        "1%\r" * 500_000,
+        "y" * 1_900 + "\n" * 300 + "z",
+    ],
+)
 def test_of_a_long_text_head_and_tail_stay(text: str) -> None:
     short = shorten(text)
     assert len(short) <= CHARACTERS + 60
@@ -68,41 +95,74 @@ def test_of_a_long_text_head_and_tail_stay(text: str) -> None:
 
 
 def test_what_is_left_out_is_counted() -> None:
-    assert "\n[960 lines left out]\n" in shorten("\n".join(f"row {number}" for number in range(1_000)))
+    assert "\n[960 lines left out]\n" in shorten(
+        "\n".join(f"row {number}" for number in range(1_000))
+    )
     assert "\n[3,000 characters left out]\n" in shorten("x" * 5_000)
 
 
 SHOWN = {
     "result": ({"text/plain": "42"}, "result", "42"),
-    "table": ({"text/plain": "   a\n0  1", "text/html": ["<div>", "<table>…"]}, "table", "   a\n0  1"),
-    "png": ({"image/png": text64(PNG), "text/plain": "<Figure>"}, "image", "image 640x480"),
+    "table": (
+        {"text/plain": "   a\n0  1", "text/html": ["<div>", "<table>…"]},
+        "table",
+        "   a\n0  1",
+    ),
+    "png": (
+        {"image/png": text64(PNG), "text/plain": "<Figure>"},
+        "image",
+        "image 640x480",
+    ),
     "png as bytes": ({"image/png": PNG}, "image", "image 640x480"),
     "gif": ({"image/gif": text64(GIF)}, "image", "image 32x16"),
     "jpeg behind a large head": ({"image/jpeg": text64(JPEG)}, "image", "image 64x48"),
     "broken image": ({"image/png": "iVBOR not base64 ä"}, "image", "image"),
     "svg": ({"image/svg+xml": "<svg/>"}, "image", "image (svg)"),
     "plotly": ({"application/vnd.plotly.v1+json": {}}, "image", "image (plotly)"),
-    "widget": ({"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider()"}, "text", "widget"),
-    "markdown": ({"text/markdown": "**b**", "text/plain": "<IPython.core.display.Markdown object>"}, "result", "**b**"),
+    "widget": (
+        {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider()"},
+        "text",
+        "widget",
+    ),
+    "markdown": (
+        {
+            "text/markdown": "**b**",
+            "text/plain": "<IPython.core.display.Markdown object>",
+        },
+        "result",
+        "**b**",
+    ),
     "json": (
-        {"application/json": {"a": [1]}, "text/plain": "<IPython.core.display.JSON object>"},
+        {
+            "application/json": {"a": [1]},
+            "text/plain": "<IPython.core.display.JSON object>",
+        },
         "result",
         '{"a": [1]}',
     ),
     "styled table": (
         {
             "text/plain": "<pandas.io.formats.style.Styler at 0x7f>",
-            "text/html": "<style>td</style><table><tr><th>a</th><th>b</th></tr><tr><td>1</td> <td>&lt;2</td></table>",
+            "text/html": (
+                "<style>td</style><table><tr><th>a</th><th>b</th></tr><tr><td>1</td> "
+                "<td>&lt;2</td></table>"
+            ),
         },
         "table",
         "a | b\n1 | <2",
     ),
-    "object that says nothing": ({"text/plain": "<object object at 0x7f>"}, "result", "<object object at 0x7f>"),
+    "object that says nothing": (
+        {"text/plain": "<object object at 0x7f>"},
+        "result",
+        "<object object at 0x7f>",
+    ),
 }
 
 
 @pytest.mark.parametrize(("data", "kind", "text"), SHOWN.values(), ids=SHOWN)
-def test_what_was_displayed_becomes_a_text(data: dict[str, Any], kind: Any, text: str) -> None:
+def test_what_was_displayed_becomes_a_text(
+    data: dict[str, Any], kind: Any, text: str
+) -> None:
     assert shown(data, result=True) == Output(kind, text)
 
 
@@ -113,17 +173,32 @@ def test_an_error_is_its_marked_line_and_its_message() -> None:
         "> 3800 lib()",
         "KeyError: 'x'",
     ]
-    error = {"output_type": "error", "ename": "KeyError", "evalue": "'x'", "traceback": frames}
+    error = {
+        "output_type": "error",
+        "ename": "KeyError",
+        "evalue": "'x'",
+        "traceback": frames,
+    }
     assert outputs_of([error]) == (Output("error", "----> 2 df['x']\nKeyError: 'x'"),)
 
 
 def test_standard_output_and_error_that_take_turns_are_one_text() -> None:
-    turns = [{"output_type": "stream", "name": name, "text": [f"{name}\n"]} for name in ("stdout", "stderr")]
+    turns = [
+        {"output_type": "stream", "name": name, "text": [f"{name}\n"]}
+        for name in ("stdout", "stderr")
+    ]
     assert outputs_of(turns) == (Output("text", "stdout\nstderr"),)
 
 
-def test_of_many_outputs_the_first_and_the_last_stay_and_together_they_are_small() -> None:
-    many = outputs_of([display(text_plain=f"{number} " + "x" * 5_000, text_html="<table") for number in range(500)])
+def test_of_many_outputs_the_first_and_the_last_stay_and_together_they_are_small() -> (
+    None
+):
+    many = outputs_of(
+        [
+            display(text_plain=f"{number} " + "x" * 5_000, text_html="<table")
+            for number in range(500)
+        ]
+    )
     assert len(many) == OUTPUTS + 1
     assert Output("text", f"[{500 - OUTPUTS} outputs left out]") in many
     assert many[0].text.startswith("0 ")
@@ -132,11 +207,16 @@ def test_of_many_outputs_the_first_and_the_last_stay_and_together_they_are_small
 
 
 def test_the_same_output_again_and_again_is_told_once() -> None:
-    assert outputs_of([display(image_png=text64(PNG))] * 30)[0] == Output("image", "image 640x480")
+    assert outputs_of([display(image_png=text64(PNG))] * 30)[0] == Output(
+        "image", "image 640x480"
+    )
 
 
 def test_an_answer_of_the_buddys_is_no_output() -> None:
-    assert outputs_of([display(text_plain="An answer.") | {"metadata": {"codebuddy": {}}}]) == ()
+    assert (
+        outputs_of([display(text_plain="An answer.") | {"metadata": {"codebuddy": {}}}])
+        == ()
+    )
 
 
 def test_a_picture_is_found_and_decoded() -> None:
@@ -156,7 +236,10 @@ def test_any_json_for_outputs_gives_outputs(saved: Any) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["output_type", "text", "data", "ename", "evalue", "traceback", "metadata"]), ANYTHING
+        st.sampled_from(
+            ["output_type", "text", "data", "ename", "evalue", "traceback", "metadata"]
+        ),
+        ANYTHING,
     )
 )
 def test_any_output_gives_at_most_one(saved: dict[str, Any]) -> None:

@@ -1,4 +1,6 @@
-"""A notebook that is larger than the window, on a real engine: every question is answered, whatever the window."""
+"""A notebook that is larger than the window, on a real engine: every question is
+answered, whatever the window.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +8,55 @@ from collections.abc import Iterator
 
 import pytest
 
-from codebuddy_jupyter.providers.recital import Answer
+from codebuddy_jupyter.providers.embedded.recital import Answer
 from tests.engines import engine_with
 from tests.notebook_kernel import NotebookKernel, run_notebook
 from tests.pass_through import Exchange, PassThrough
 
-WINDOWS = (512, 4096, 32_768)  # tokens
+# tokens
+WINDOWS = (512, 4096, 32_768)
 ANSWER = "Look at the types of the key columns."
 QUESTIONS = (
     "why is share('Kiro watch', 'battery') zero?",
-    "where does the ZeroDivisionError come from? " + "Please think of every case. " * 10,
+    "where does the ZeroDivisionError come from? "
+    + "Please think of every case. " * 10,
     "and what does @boxes do?",
     "what is in @reviews?",
     "explain @Out[16]",
     "which complaint is the most frequent?",
 )
-SAYS = "print('\\n'.join(f'{{n}} {{n * n}}' for n in range({start}, {start} + 400)))\nstep_{start} = {start}"
+SAYS = (
+    "print('\\n'.join(f'{{n}} {{n * n}}' for n in range({start}, {start} + 400)))\n"
+    "step_{start} = {start}"
+)
 
 Conversation = tuple[list[str], list[Exchange]]
 
 
 @pytest.fixture(scope="module", params=WINDOWS, ids=lambda window: f"{window} tokens")
-def conversation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversation]:
+def conversation(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Conversation]:
     """What was answered to all questions in one conversation, and what the engine saw."""
-    models, folder = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("notebook")
+    models, folder = (
+        tmp_path_factory.mktemp("models"),
+        tmp_path_factory.mktemp("notebook"),
+    )
     with (
         engine_with(models, [Answer(ANSWER)], n_ctx=request.param) as engine,
         PassThrough(engine) as passed,
         run_notebook("reviews_text", folder, passed.url) as kernel,
     ):
-        yield [_asked(kernel, number) for number in range(len(QUESTIONS))], passed.exchanges
+        yield (
+            [_asked(kernel, number) for number in range(len(QUESTIONS))],
+            passed.exchanges,
+        )
 
 
 def _asked(kernel: NotebookKernel, number: int) -> str:
-    assert kernel.run_cell(f"new{number}", SAYS.format(start=1000 * number)).status == "ok"
+    assert (
+        kernel.run_cell(f"new{number}", SAYS.format(start=1000 * number)).status == "ok"
+    )
     cell = kernel.run_cell(f"ask{number}", f"%%buddy\n{QUESTIONS[number]}")
     assert cell.status == "ok", cell.outputs
     return str(cell.answer["data"]["text/plain"])
@@ -56,8 +73,12 @@ def test_the_engine_refuses_no_request(conversation: Conversation) -> None:
 
 
 def test_the_questions_themselves_are_sent_whole(conversation: Conversation) -> None:
-    last = [str(exchange.body["messages"][-1]["content"]) for exchange in conversation[1]]
-    assert [question in text for question, text in zip(QUESTIONS, last, strict=True)] == [True] * len(QUESTIONS)
+    last = [
+        str(exchange.body["messages"][-1]["content"]) for exchange in conversation[1]
+    ]
+    assert [
+        question in text for question, text in zip(QUESTIONS, last, strict=True)
+    ] == [True] * len(QUESTIONS)
 
 
 def test_what_the_window_holds_is_used(conversation: Conversation) -> None:

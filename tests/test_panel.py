@@ -1,4 +1,6 @@
-"""The chat of the panel above the wire: what it tells the pages that show it, and what it does when they ask."""
+"""The chat of the panel above the wire: what it tells the pages that show it, and what
+it does when they ask.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets.widgets import widget as widgets
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat import Reply
+from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.messages import Chunk, Model
-from codebuddy_jupyter.options import Options
+from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.widgets.chat_view import AT_ONCE, ChatView
 from codebuddy_jupyter.widgets.panel import Panel
 from tests.attacks import ATTACKS, attack
@@ -35,7 +37,11 @@ class Watched(ChatView):
         self.inserted: list[str] = []
         self.ended: list[Reply] = []
         history = SimpleNamespace(input_hist_parsed=["", "df"], output_hist={})
-        shell = SimpleNamespace(user_ns=names or {}, set_next_input=self.inserted.append, history_manager=history)
+        shell = SimpleNamespace(
+            user_ns=names or {},
+            set_next_input=self.inserted.append,
+            history_manager=history,
+        )
         super().__init__(buddy, shell, self.ended.append)
 
     def send(self, content: dict[str, Any], buffers: object = None) -> None:
@@ -56,7 +62,9 @@ class Watched(ChatView):
 
     def answered(self, count: int = 1) -> bool:
         """Whether so many answers came to their end."""
-        return eventually(lambda: sum("done" in message for message in self.told("answer")) >= count)
+        return eventually(
+            lambda: sum("done" in message for message in self.told("answer")) >= count
+        )
 
     def blocks(self, turn: int) -> list[str]:
         """The settled blocks of a turn, as a page puts them together."""
@@ -78,7 +86,11 @@ def chat(buddy: Buddy) -> Iterator[Watched]:
 
 def slow(text: str, size: int = 5) -> list[str | float]:
     """A reply that comes in small pieces, with pauses."""
-    return [step for at in range(0, len(text), size) for step in (text[at : at + size], 0.01)]
+    return [
+        step
+        for at in range(0, len(text), size)
+        for step in (text[at : at + size], 0.01)
+    ]
 
 
 def run(shell: InteractiveShell, *cells: str) -> None:
@@ -90,11 +102,11 @@ def run(shell: InteractiveShell, *cells: str) -> None:
 @pytest.fixture
 def kept(buddy: Buddy, tmp_path: Path) -> Buddy:
     """A Buddy whose conversations are kept, as they are of a notebook."""
-    buddy.observer.session = Told(tmp_path / "a.ipynb", {"df": "a frame"})
+    buddy.collector.session = CommandOutput(tmp_path / "a.ipynb", {"df": "a frame"})
     return buddy
 
 
-class Told(Session):
+class CommandOutput(Session):
     """A kernel that was told of a notebook."""
 
     def __init__(self, notebook: Path, names: dict[str, Any]) -> None:
@@ -113,7 +125,9 @@ def titles(chat: Watched) -> list[str]:
 
 def open_widgets() -> int:
     """How many widgets there are; ipywidgets 7 keeps them elsewhere."""
-    return len(widgets._instances if hasattr(widgets, "_instances") else widgets.Widget.widgets)
+    return len(
+        widgets._instances if hasattr(widgets, "_instances") else widgets.Widget.widgets
+    )
 
 
 def hooks(shell: InteractiveShell) -> dict[str, list[Any]]:
@@ -122,42 +136,71 @@ def hooks(shell: InteractiveShell) -> dict[str, list[Any]]:
 
 
 def panel_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name in ("buddy-panel", "buddy-command")]
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread.name in ("buddy-panel", "buddy-command")
+    ]
 
 
-def test_a_question_is_taken_shown_and_answered_block_by_block(chat: Watched, fake: FakeProvider) -> None:
+def test_a_question_is_taken_shown_and_answered_block_by_block(
+    chat: Watched, fake: FakeProvider
+) -> None:
     fake.replies = [slow(MARKDOWN)]
     chat.ask("why?")
     assert chat.answered()
     assert chat.sent[0] == {"type": "taken", "ask": "page:0"}
-    assert chat.sent[1] == {"type": "turn", "ask": "page:0", "turn": 1, "question": "why?"}
+    assert chat.sent[1] == {
+        "type": "turn",
+        "ask": "page:0",
+        "turn": 1,
+        "question": "why?",
+    }
     assert "".join(chat.blocks(1)) == MARKDOWN
     assert len(chat.blocks(1)) == 4
     assert any(message["tail"] for message in chat.told("answer"))
     last = chat.told("answer")[-1]
-    assert (last["tail"], last["error"], last["line"].split(" · ")[0]) == ("", "", "fake-1")
+    assert (last["tail"], last["error"], last["line"].split(" · ")[0]) == (
+        "",
+        "",
+        "fake-1",
+    )
 
 
-def test_values_are_put_into_the_question_and_what_was_typed_is_shown(chat: Watched, fake: FakeProvider) -> None:
+def test_values_are_put_into_the_question_and_what_was_typed_is_shown(
+    chat: Watched, fake: FakeProvider
+) -> None:
     chat.ask("what is {df}?")
     assert chat.answered()
     assert texts(fake.requests[-1])[-1] == ("user", "what is a frame?")
     assert chat.told("turn")[-1]["question"] == "what is {df}?"
 
 
-def test_a_page_that_comes_later_gets_everything(chat: Watched, fake: FakeProvider) -> None:
+def test_a_page_that_comes_later_gets_everything(
+    chat: Watched, fake: FakeProvider
+) -> None:
     fake.replies = [[MARKDOWN], ["Half of ", FOREVER]]
     chat.ask("one")
     assert chat.answered()
     chat.ask("two")
-    assert eventually(lambda: any("Half" in message["tail"] for message in chat.told("answer")))
+    assert eventually(
+        lambda: any("Half" in message["tail"] for message in chat.told("answer"))
+    )
     chat.page("ready", view="late")
     assert eventually(lambda: chat.told("all"))
     (told,) = chat.told("all")
     assert told["view"] == "late"
     first, second = told["turns"]
-    assert (first["question"], "".join(first["blocks"]), first["done"]) == ("one", MARKDOWN, True)
-    assert (second["question"], second["blocks"], second["tail"]) == ("two", [], "Half of ")
+    assert (first["question"], "".join(first["blocks"]), first["done"]) == (
+        "one",
+        MARKDOWN,
+        True,
+    )
+    assert (second["question"], second["blocks"], second["tail"]) == (
+        "two",
+        [],
+        "Half of ",
+    )
     assert "done" not in second
 
 
@@ -167,7 +210,9 @@ def test_what_a_cell_asks_is_shown_too(chat: Watched, buddy: Buddy) -> None:
     assert chat.told("turn")[0]["question"] == "from a cell"
 
 
-def test_a_conversation_that_was_there_before_is_told_when_it_comes_into_view(buddy: Buddy) -> None:
+def test_a_conversation_that_was_there_before_is_told_when_it_comes_into_view(
+    buddy: Buddy,
+) -> None:
     for number in range(AT_ONCE + 5):
         buddy.ask(f"question {number}").result()
     chat = Watched(buddy)
@@ -183,10 +228,14 @@ def test_a_conversation_that_was_there_before_is_told_when_it_comes_into_view(bu
     chat.close()
 
 
-def test_stop_ends_what_comes_and_keeps_what_came(chat: Watched, fake: FakeProvider) -> None:
+def test_stop_ends_what_comes_and_keeps_what_came(
+    chat: Watched, fake: FakeProvider
+) -> None:
     fake.replies = [["Once upon ", FOREVER]]
     chat.ask("a story")
-    assert eventually(lambda: any("Once" in message["tail"] for message in chat.told("answer")))
+    assert eventually(
+        lambda: any("Once" in message["tail"] for message in chat.told("answer"))
+    )
     chat.page("stop")
     assert chat.answered()
     assert fake.ended.wait(5)
@@ -194,7 +243,9 @@ def test_stop_ends_what_comes_and_keeps_what_came(chat: Watched, fake: FakeProvi
     assert "stopped before its end" in chat.told("answer")[-1]["line"]
 
 
-def test_stop_ends_a_command_and_what_it_awaits_and_the_next_runs(chat: Watched, fake: FakeProvider) -> None:
+def test_stop_ends_a_command_and_what_it_awaits_and_the_next_runs(
+    chat: Watched, fake: FakeProvider
+) -> None:
     asked, given_up = threading.Event(), threading.Event()
 
     async def pull(model: str, progress: Callable[[str, int, int], None]) -> None:
@@ -213,14 +264,21 @@ def test_stop_ends_a_command_and_what_it_awaits_and_the_next_runs(chat: Watched,
     assert chat.answered()
     assert given_up.wait(5)
     last = chat.told("answer")[-1]
-    assert (last["line"], last["error"], last["blocks"], last["tail"]) == ("stopped", "", [], "")
+    assert (last["line"], last["error"], last["blocks"], last["tail"]) == (
+        "stopped",
+        "",
+        [],
+        "",
+    )
     assert eventually(lambda: not panel_threads())
     chat.ask("/version")
     assert chat.answered(2)
     assert "codebuddy" in chat.blocks(2)[0]
 
 
-def test_a_command_that_was_stopped_changes_nothing_any_more(chat: Watched, buddy: Buddy, fake: FakeProvider) -> None:
+def test_a_command_that_was_stopped_changes_nothing_any_more(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
     resolving, stopped = threading.Event(), threading.Event()
 
     async def models() -> list[Model]:
@@ -237,24 +295,35 @@ def test_a_command_that_was_stopped_changes_nothing_any_more(chat: Watched, budd
     assert (fake.prepared, buddy.provider, fake.model) == ([], "Local", "fake-1")
 
 
-def test_a_failure_is_one_line_below_what_came(chat: Watched, fake: FakeProvider) -> None:
+def test_a_failure_is_one_line_below_what_came(
+    chat: Watched, fake: FakeProvider
+) -> None:
     fake.replies = [["Half", ProviderError("The server is gone. Start it again.")]]
     chat.ask("hello")
     assert chat.answered()
     last = chat.told("answer")[-1]
-    assert (last["error"], last["has_text"]) == ("The server is gone. Start it again.", True)
+    assert (last["error"], last["has_text"]) == (
+        "The server is gone. Start it again.",
+        True,
+    )
     assert chat.blocks(1) == ["Half"]
 
 
-@pytest.mark.parametrize("reply", [[ProviderError("gone")], [Chunk(reasoning="Hm.", finish="stop")]])
-def test_an_answer_without_text_has_nothing_to_copy(chat: Watched, fake: FakeProvider, reply: list[Step]) -> None:
+@pytest.mark.parametrize(
+    "reply", [[ProviderError("gone")], [Chunk(reasoning="Hm.", finish="stop")]]
+)
+def test_an_answer_without_text_has_nothing_to_copy(
+    chat: Watched, fake: FakeProvider, reply: list[Step]
+) -> None:
     fake.replies = [reply]
     chat.ask("hello")
     assert chat.answered()
     assert chat.told("answer")[-1]["has_text"] is False
 
 
-def test_retry_takes_the_place_of_the_last_turn(chat: Watched, buddy: Buddy, fake: FakeProvider) -> None:
+def test_retry_takes_the_place_of_the_last_turn(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.replies = [["first"], ["second"]]
     chat.ask("hello")
     assert chat.answered()
@@ -273,7 +342,9 @@ def test_a_new_conversation_clears_every_view(chat: Watched, buddy: Buddy) -> No
     assert eventually(lambda: other.told("turn"))
     chat.page("reset")
     assert eventually(lambda: chat.told("gone") and other.told("gone"))
-    assert sorted(number for message in chat.told("gone") for number in message["turns"]) == [1, 2]
+    assert sorted(
+        number for message in chat.told("gone") for number in message["turns"]
+    ) == [1, 2]
     assert buddy.chat.turns == []
     other.close()
 
@@ -285,11 +356,23 @@ def test_conversations_that_are_kept_can_be_chosen(kept: Buddy) -> None:
     chat.page("reset")
     chat.ask("the second")
     assert chat.answered(2)
-    assert eventually(lambda: titles(chat) == titles(other) == ["the second", "the first"])
-    chosen = next(one["number"] for one in chat.told("chats")[-1]["chats"] if one["title"] == "the first")
+    assert eventually(
+        lambda: titles(chat) == titles(other) == ["the second", "the first"]
+    )
+    chosen = next(
+        one["number"]
+        for one in chat.told("chats")[-1]["chats"]
+        if one["title"] == "the first"
+    )
     chat.page("switch", number=chosen)
     assert eventually(lambda: other.told("chats")[-1]["now"] == chosen)
-    assert eventually(lambda: chat.told("turn")[-1]["question"] == other.told("turn")[-1]["question"] == "the first")
+    assert eventually(
+        lambda: (
+            chat.told("turn")[-1]["question"]
+            == other.told("turn")[-1]["question"]
+            == "the first"
+        )
+    )
     assert kept.chat.title == "the first"
     chat.page("delete", number=chosen)
     assert eventually(lambda: titles(chat) == ["the second"])
@@ -301,29 +384,37 @@ def test_conversations_that_are_kept_can_be_chosen(kept: Buddy) -> None:
     other.close()
 
 
-def test_another_kernel_of_the_notebook_shows_what_was_kept(kept: Buddy, tmp_path: Path) -> None:
+def test_another_kernel_of_the_notebook_shows_what_was_kept(
+    kept: Buddy, tmp_path: Path
+) -> None:
     kept.ask("before the restart").result()
     kept.close()
     again = buddy_with_fakes(tmp_path / "codebuddy.json")
-    again.observer.session = kept.observer.session
+    again.collector.session = kept.collector.session
     chat = Watched(again)
     chat.page("ready", view="v")
     assert eventually(lambda: chat.told("all") and chat.told("chats"))
     (turn,) = chat.told("all")[0]["turns"]
-    assert (turn["question"], turn["blocks"], turn["done"]) == ("before the restart", ["An answer."], True)
+    assert (turn["question"], turn["blocks"], turn["done"]) == (
+        "before the restart",
+        ["An answer."],
+        True,
+    )
     assert titles(chat) == ["before the restart"]
     chat.close()
     again.close()
 
 
-def test_what_was_taken_back_is_not_kept_either(kept: Buddy, fake: FakeProvider) -> None:
+def test_what_was_taken_back_is_not_kept_either(
+    kept: Buddy, fake: FakeProvider
+) -> None:
     chat = Watched(kept)
     chat.ask("hello")
     assert chat.answered()
     chat.ask("hello, again", instead=1)
     assert chat.answered(2)
     assert eventually(lambda: titles(chat) == ["hello, again"])
-    assert [one.turns for one in kept.chats.listed()] == [1]
+    assert [one.turns for one in kept.history.listed()] == [1]
     chat.close()
 
 
@@ -341,11 +432,15 @@ def test_thoughts_are_told_apart_and_once(chat: Watched, fake: FakeProvider) -> 
     fake.replies = [[Chunk(reasoning="Let me <b>think</b>."), 0.1, "So be it."]]
     chat.ask("hello")
     assert chat.answered()
-    assert [m["thoughts"] for m in chat.told("answer") if "thoughts" in m] == ["Let me <b>think</b>."]
+    assert [m["thoughts"] for m in chat.told("answer") if "thoughts" in m] == [
+        "Let me <b>think</b>."
+    ]
     assert chat.blocks(1) == ["So be it."]
 
 
-def test_an_answer_in_another_format_is_one_block(chat: Watched, buddy: Buddy, fake: FakeProvider) -> None:
+def test_an_answer_in_another_format_is_one_block(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
     fake.replies = [slow('{"a": 1}\n\n{"b": 2}')]
     buddy.ask("as json", Options(format="json")).result()
     assert chat.answered()
@@ -359,13 +454,19 @@ def test_an_answer_without_text_says_so(chat: Watched, fake: FakeProvider) -> No
     assert "gave no text" in chat.blocks(1)[0].replace("&#46;", ".")
 
 
-def test_what_a_model_writes_is_made_harmless(chat: Watched, fake: FakeProvider) -> None:
+def test_what_a_model_writes_is_made_harmless(
+    chat: Watched, fake: FakeProvider
+) -> None:
     text = "\n\n".join(attack(name, "run()", "http://127.0.0.1/x") for name in ATTACKS)
     fake.replies = [slow(text, 200)]
     chat.ask("hello")
     assert chat.answered()
     told = [*chat.blocks(1), *(message["tail"] for message in chat.told("answer"))]
-    assert not [text for text in told if "<img src=x onerror" in text and "`" not in text and "$" not in text]
+    assert not [
+        text
+        for text in told
+        if "<img src=x onerror" in text and "`" not in text and "$" not in text
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "  "], ids=["empty", "blank"])
@@ -375,7 +476,9 @@ def test_an_empty_question_is_refused_with_a_reason(chat: Watched, text: str) ->
     assert "nothing to ask" in chat.told("refused")[0]["text"]
 
 
-def test_what_is_mentioned_is_attached_and_what_is_not_there_is_told(kept: Buddy, fake: FakeProvider) -> None:
+def test_what_is_mentioned_is_attached_and_what_is_not_there_is_told(
+    kept: Buddy, fake: FakeProvider
+) -> None:
     chat = Watched(kept, {"df": "a frame"})
     chat.ask("what is in @df?")
     assert chat.answered()
@@ -406,11 +509,16 @@ def test_a_value_that_cannot_be_written_is_told(buddy: Buddy) -> None:
     chat = Watched(buddy, {"odd": Odd()})
     chat.ask("look at {odd}")
     assert eventually(lambda: chat.told("refused"))
-    assert chat.told("refused")[0]["text"] == "{odd} cannot be filled: its str() raised ZeroDivisionError: no"
+    assert (
+        chat.told("refused")[0]["text"]
+        == "{odd} cannot be filled: its str() raised ZeroDivisionError: no"
+    )
     chat.close()
 
 
-def test_a_command_is_answered_and_is_no_part_of_the_conversation(chat: Watched, buddy: Buddy) -> None:
+def test_a_command_is_answered_and_is_no_part_of_the_conversation(
+    chat: Watched, buddy: Buddy
+) -> None:
     chat.ask("/version")
     assert chat.answered()
     assert chat.told("turn")[0]["command"]
@@ -428,14 +536,22 @@ def test_commands_and_names_are_completed(chat: Watched) -> None:
     chat.page("complete", text="/mo")
     chat.page("complete", text="@d")
     assert eventually(lambda: len(chat.told("completions")) == 2)
-    assert [message["found"] for message in chat.told("completions")] == [["/models"], ["@df", "@day"]]
+    assert [message["found"] for message in chat.told("completions")] == [
+        ["/models"],
+        ["@df", "@day"],
+    ]
     assert [message["word"] for message in chat.told("completions")] == ["/mo", "@d"]
     chat.page("complete", text="see @In")
     assert eventually(lambda: len(chat.told("completions")) == 3)
-    assert (chat.told("completions")[-1]["word"], chat.told("completions")[-1]["found"]) == ("@In", ["@In[1]"])
+    assert (
+        chat.told("completions")[-1]["word"],
+        chat.told("completions")[-1]["found"],
+    ) == ("@In", ["@In[1]"])
 
 
-def test_code_is_put_below_the_next_cell_where_the_notebook_is_out_of_reach(chat: Watched) -> None:
+def test_code_is_put_below_the_next_cell_where_the_notebook_is_out_of_reach(
+    chat: Watched,
+) -> None:
     chat.page("insert", code="x = 1")
     assert chat.inserted == ["x = 1"]
     assert "below the next cell that you run" in chat.told("noted")[0]["text"]
@@ -445,7 +561,12 @@ def test_what_code_changes_of_a_cell_is_told_line_by_line(chat: Watched) -> None
     chat.page("diff", id="d", old="a\nb\nc", new="a\nB\nc")
     assert eventually(lambda: chat.told("diff"))
     rows = chat.told("diff")[0]["rows"]
-    assert [row for row in rows if row[0] != "…"] == [(" ", "a"), ("-", "b"), ("+", "B"), (" ", "c")]
+    assert [row for row in rows if row[0] != "…"] == [
+        (" ", "a"),
+        ("-", "b"),
+        ("+", "B"),
+        (" ", "c"),
+    ]
 
 
 def test_a_message_of_another_kind_is_left_alone(chat: Watched) -> None:
@@ -453,7 +574,9 @@ def test_a_message_of_another_kind_is_left_alone(chat: Watched) -> None:
     assert chat.sent == []
 
 
-def test_two_chats_show_the_same(chat: Watched, buddy: Buddy, fake: FakeProvider) -> None:
+def test_two_chats_show_the_same(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
     other = Watched(buddy)
     fake.replies = [slow(MARKDOWN)]
     chat.ask("why?")
@@ -463,7 +586,9 @@ def test_two_chats_show_the_same(chat: Watched, buddy: Buddy, fake: FakeProvider
     other.close()
 
 
-def test_closing_stops_what_was_asked_here_and_nothing_else(buddy: Buddy, fake: FakeProvider) -> None:
+def test_closing_stops_what_was_asked_here_and_nothing_else(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
     chat = Watched(buddy)
     fake.replies = [["own", FOREVER], ["cell's", 0.5, " end"]]
     chat.ask("hello")
@@ -496,7 +621,9 @@ def test_there_is_no_thread_while_nothing_comes(chat: Watched) -> None:
     assert eventually(lambda: not panel_threads())
 
 
-def test_many_questions_leave_no_thread_and_one_watcher(chat: Watched, buddy: Buddy, fake: FakeProvider) -> None:
+def test_many_questions_leave_no_thread_and_one_watcher(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
     for number in range(1, 101):
         chat.ask("/version" if number % 10 == 0 else "hello")
         assert chat.answered(number)
@@ -506,15 +633,23 @@ def test_many_questions_leave_no_thread_and_one_watcher(chat: Watched, buddy: Bu
     assert len(buddy.watchers) == 1
 
 
-def test_nothing_of_the_conversation_is_in_the_state_that_a_notebook_keeps(chat: Watched, fake: FakeProvider) -> None:
+def test_nothing_of_the_conversation_is_in_the_state_that_a_notebook_keeps(
+    chat: Watched, fake: FakeProvider
+) -> None:
     fake.replies = [["a secret answer"]]
     chat.ask("a secret question")
     assert chat.answered()
-    state = {name: value for name, value in chat.get_state().items() if name not in ("_esm", "_css")}
+    state = {
+        name: value
+        for name, value in chat.get_state().items()
+        if name not in ("_esm", "_css")
+    }
     assert "secret" not in str(state)
 
 
-def test_a_panel_opens_and_leaves_the_shell_as_it_was(buddy: Buddy, shell: InteractiveShell) -> None:
+def test_a_panel_opens_and_leaves_the_shell_as_it_was(
+    buddy: Buddy, shell: InteractiveShell
+) -> None:
     before, count = hooks(shell), open_widgets()
     panel = Panel(buddy, shell)
     told: list[str] = []
@@ -530,7 +665,9 @@ def test_a_panel_opens_and_leaves_the_shell_as_it_was(buddy: Buddy, shell: Inter
     assert buddy.watchers == []
 
 
-def test_a_terminal_is_told_what_to_use_instead(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_terminal_is_told_what_to_use_instead(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
     run(shell, "%load_ext codebuddy_jupyter", "%buddy /panel")
     assert "opens in a cell of a notebook" in capsys.readouterr().out
     run(shell, "import codebuddy_jupyter as buddy\nbuddy.panel()")

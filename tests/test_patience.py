@@ -1,4 +1,6 @@
-"""When a server is asked again, how long it is waited for, and what the user sees meanwhile."""
+"""When a server is asked again, how long it is waited for, and what the user sees
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,9 @@ import pytest
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Chunk, Message, Request
-from codebuddy_jupyter.providers.complaint import Complaint
-from codebuddy_jupyter.providers.local import LocalProvider
-from codebuddy_jupyter.providers.patience import Clock, Overdue, Patience
+from codebuddy_jupyter.providers.http.server_error import ErrorResponse
+from codebuddy_jupyter.providers.http.timeouts import Deadline, Retries, TimedOut
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.scripted_server import (
     MODELS,
     Answer,
@@ -31,7 +33,13 @@ from tests.scripted_server import (
     stream,
 )
 
-HELLO = Request((Message("user", "hello"),), "llama3", temperature=0.5, max_tokens=9, extra={"seed": 1})
+HELLO = Request(
+    (Message("user", "hello"),),
+    "llama3",
+    temperature=0.5,
+    max_tokens=9,
+    extra={"seed": 1},
+)
 BUSY = as_json({"error": {"message": "server busy"}}, 503)
 
 
@@ -60,8 +68,14 @@ def notes(chunks: list[Chunk]) -> list[str]:
 
 AGAIN = {
     "503": (BUSY, "The server is busy (503); asking again in 0.25 s."),
-    "503 with Retry-After": (plain("", status=503, **{"Retry-After": "0.1"}), "(503); asking again in 0.1 s."),
-    "429 with Retry-After": (plain("", status=429, **{"Retry-After": "0"}), "(429); asking again in 0 s."),
+    "503 with Retry-After": (
+        plain("", status=503, **{"Retry-After": "0.1"}),
+        "(503); asking again in 0.1 s.",
+    ),
+    "429 with Retry-After": (
+        plain("", status=429, **{"Retry-After": "0"}),
+        "(429); asking again in 0 s.",
+    ),
 }
 
 
@@ -75,7 +89,9 @@ def test_a_busy_server_is_asked_again_and_the_user_told(
     assert [note in told for told in notes(chunks)] == [True]
 
 
-def test_a_busy_server_is_asked_again_only_so_often(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_busy_server_is_asked_again_only_so_often(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(BUSY)
     provider.retries = 1
     with pytest.raises(errors.ServerError, match="server busy"):
@@ -85,19 +101,25 @@ def test_a_busy_server_is_asked_again_only_so_often(server: ScriptedServer, prov
 
 NEVER = {
     "429 without Retry-After": plain("slow down", status=429),
-    "429 that says to come back tomorrow": plain("slow down", status=429, **{"Retry-After": "86400"}),
+    "429 that says to come back tomorrow": plain(
+        "slow down", status=429, **{"Retry-After": "86400"}
+    ),
     "400": plain("bad", status=400),
     "500": plain("dead", status=500),
     "502": plain("dead", status=502),
     "no reply": plain("a page"),
     "cut off before any text": stream(delta(role="assistant"), done=False, end="drop"),
     "cut off in its text": stream(delta("Hi"), done=False, end="drop"),
-    "an error in the stream": stream({"error": {"message": "busy", "code": 503}}, done=False),
+    "an error in the stream": stream(
+        {"error": {"message": "busy", "code": 503}}, done=False
+    ),
 }
 
 
 @pytest.mark.parametrize("answer", NEVER.values(), ids=NEVER)
-def test_anything_else_is_asked_once(server: ScriptedServer, provider: LocalProvider, answer: Answer) -> None:
+def test_anything_else_is_asked_once(
+    server: ScriptedServer, provider: LocalProvider, answer: Answer
+) -> None:
     server.script(answer, reply("Hi"))
     with pytest.raises(errors.ProviderError):
         ask(provider)
@@ -128,7 +150,10 @@ def test_a_server_that_is_being_started_is_tried_again(provider: LocalProvider) 
 
 LIST = {
     "503": [BUSY, model_list("llama3")],
-    "429 with Retry-After": [plain("", status=429, **{"Retry-After": "0"}), model_list("llama3")],
+    "429 with Retry-After": [
+        plain("", status=429, **{"Retry-After": "0"}),
+        model_list("llama3"),
+    ],
     "a connection that ends": [Answer(framing="raw"), model_list("llama3")],
 }
 
@@ -147,12 +172,16 @@ async def told_models(provider: LocalProvider) -> None:
     await provider.close()
 
 
-def test_the_models_of_a_server_that_is_being_started_are_asked_for_again(provider: LocalProvider) -> None:
+def test_the_models_of_a_server_that_is_being_started_are_asked_for_again(
+    provider: LocalProvider,
+) -> None:
     with being_started(provider):
         asyncio.run(told_models(provider))
 
 
-def test_a_list_that_nobody_gives_is_asked_for_only_so_often(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_list_that_nobody_gives_is_asked_for_only_so_often(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(BUSY, path=MODELS)
     provider.retries = 1
     with pytest.raises(errors.ServerError, match="server busy"):
@@ -160,7 +189,9 @@ def test_a_list_that_nobody_gives_is_asked_for_only_so_often(server: ScriptedSer
     assert len(server.asked(MODELS)) == 2
 
 
-def test_a_pause_between_tries_can_be_interrupted(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_pause_between_tries_can_be_interrupted(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(plain("", status=429, **{"Retry-After": "300"}))
 
     async def stop() -> None:
@@ -175,37 +206,65 @@ def test_a_pause_between_tries_can_be_interrupted(server: ScriptedServer, provid
     asyncio.run(stop())
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("0.5", 0.5), (formatdate(0), 0.0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("0.5", 0.5), (formatdate(0), 0.0)]
+)
 def test_retry_after_is_read_in_each_form(header: str, seconds: float) -> None:
-    assert Complaint("", 429, retry_after=header).retry_after == seconds
+    assert ErrorResponse("", 429, retry_after=header).retry_after == seconds
 
 
 def test_retry_after_may_be_a_date_to_come() -> None:
-    after = Complaint("", 429, retry_after=formatdate(time.time() + 1000, usegmt=True)).retry_after
+    after = ErrorResponse(
+        "", 429, retry_after=formatdate(time.time() + 1000, usegmt=True)
+    ).retry_after
     assert after is not None
     assert 900 < after <= 1000
 
 
-@pytest.mark.parametrize("header", ["", "soon", "-1", "1e99", "9" * 20, "Wed, 99 Foo 2026", "nan"])
+@pytest.mark.parametrize(
+    "header", ["", "soon", "-1", "1e99", "9" * 20, "Wed, 99 Foo 2026", "nan"]
+)
 def test_retry_after_that_says_nothing_is_none(header: str) -> None:
-    assert Complaint("", 429, retry_after=header).retry_after is None
+    assert ErrorResponse("", 429, retry_after=header).retry_after is None
 
 
 def test_patience_ends_with_its_time() -> None:
-    loading = Complaint({"error": "Loading model"}, 503)
-    assert Patience(0, 60.0).try_again(loading)
-    assert Patience(0, 0.1).try_again(loading) is None
+    loading = ErrorResponse({"error": "Loading model"}, 503)
+    assert Retries(0, 60.0).try_again(loading)
+    assert Retries(0, 0.1).try_again(loading) is None
 
 
 # Fields that a server does not take
 
 REFUSED = {
-    "OpenAI": ({"error": {"message": "Unsupported parameter: 'temperature' is not supported with this model."}}, 400),
-    "OpenAI, by its value": (
-        {"error": {"message": "Unsupported value: 'temperature' does not support 0.5", "param": "temperature"}},
+    "OpenAI": (
+        {
+            "error": {
+                "message": "Unsupported parameter: 'temperature' is not supported with this model."
+            }
+        },
         400,
     ),
-    "FastAPI": ({"detail": [{"loc": ["body", "temperature"], "msg": "Extra inputs are not permitted"}]}, 422),
+    "OpenAI, by its value": (
+        {
+            "error": {
+                "message": "Unsupported value: 'temperature' does not support 0.5",
+                "param": "temperature",
+            }
+        },
+        400,
+    ),
+    "FastAPI": (
+        {
+            "detail": [
+                {
+                    "loc": ["body", "temperature"],
+                    "msg": "Extra inputs are not permitted",
+                }
+            ]
+        },
+        422,
+    ),
     "text": ("unknown field: temperature", 400),
 }
 
@@ -217,14 +276,28 @@ def test_a_field_that_is_refused_is_left_out_with_a_line_and_that_is_remembered(
     server.script(as_json(body, status), reply("Hi"))
     first = ask(provider)
     assert text(first) == "Hi"
-    assert notes(first) == ["This server does not take temperature, so it was left out."]
+    assert notes(first) == [
+        "This server does not take temperature, so it was left out."
+    ]
     assert notes(ask(provider)) == []
-    assert ["temperature" in asked["body"] for asked in server.asked()] == [True, False, False]
-    assert all(asked["body"]["seed"] == 1 and asked["body"]["max_tokens"] == 9 for asked in server.asked())
+    assert ["temperature" in asked["body"] for asked in server.asked()] == [
+        True,
+        False,
+        False,
+    ]
+    assert all(
+        asked["body"]["seed"] == 1 and asked["body"]["max_tokens"] == 9
+        for asked in server.asked()
+    )
 
 
-def test_several_fields_are_left_out_one_after_the_other(server: ScriptedServer, provider: LocalProvider) -> None:
-    refusals = [as_json({"error": f"unknown field {name}"}, 400) for name in ("seed", "max_tokens", "temperature")]
+def test_several_fields_are_left_out_one_after_the_other(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    refusals = [
+        as_json({"error": f"unknown field {name}"}, 400)
+        for name in ("seed", "max_tokens", "temperature")
+    ]
     usage = as_json({"error": {"message": "stream_options is not allowed"}}, 400)
     server.script(*refusals, usage, reply("Hi"))
     assert len(notes(ask(provider))) == 4
@@ -252,7 +325,9 @@ def test_other_complaints_leave_the_request_as_it_is(
 # Time
 
 
-def test_a_whole_answer_has_its_time(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_whole_answer_has_its_time(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     server.script(Answer(tokens=10_000, per_second=20))
     provider.total_timeout = 0.5
     chunks = []
@@ -271,7 +346,9 @@ def test_a_whole_answer_has_its_time(server: ScriptedServer, provider: LocalProv
     server.wait_for("closed")
 
 
-def test_a_slow_answer_is_waited_for(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_slow_answer_is_waited_for(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     provider.first_token_timeout, provider.next_token_timeout = 1.0, 1.0
     pieces = [(0.3, event(delta(f"{number} "))) for number in range(5)]
     server.script(Answer(pieces=[*pieces, (0.3, event(delta(finish="stop")))]))
@@ -283,7 +360,7 @@ def test_the_systems_own_timeout_is_not_taken_for_ours() -> None:
         raise TimeoutError("ETIMEDOUT")
 
     async def wait() -> None:
-        await Clock(60, 60, 60).within(refuse())
+        await Deadline(60, 60, 60).within(refuse())
 
     with pytest.raises(TimeoutError):
         asyncio.run(wait())
@@ -291,10 +368,10 @@ def test_the_systems_own_timeout_is_not_taken_for_ours() -> None:
 
 def test_the_clock_names_the_setting_that_ran_out() -> None:
     async def wait(first: float, total: float, *, begun: bool) -> str:
-        clock = Clock(first, 0.01, total)
+        clock = Deadline(first, 0.01, total)
         if begun:
             clock.tick()
-        with pytest.raises(Overdue) as caught:
+        with pytest.raises(TimedOut) as caught:
             await clock.within(asyncio.sleep(5))
         return caught.value.setting
 

@@ -6,18 +6,33 @@ from html import unescape
 
 from codebuddy_jupyter.context.fit import Measure
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
-from codebuddy_jupyter.draft import Brief, Room, draft
-from codebuddy_jupyter.preview import BAR, preview
-from codebuddy_jupyter.tokens import Tokens
+from codebuddy_jupyter.display.preview import BAR, preview
+from codebuddy_jupyter.question.draft import Brief, Room, draft
+from codebuddy_jupyter.question.tokens import Tokens
 
 
-def shown(*texts: str, window: int | None = 4096, troubles: tuple[str, ...] = (), secret: str = "hunter2") -> str:
-    items = tuple(Item(f"cell:{n}", "cells", f"In[{n}]", text, -n, (n,)) for n, text in enumerate(texts, 1))
+def shown(
+    *texts: str,
+    window: int | None = 4096,
+    troubles: tuple[str, ...] = (),
+    secret: str = "hunter2",
+) -> str:
+    items = tuple(
+        Item(f"cell:{n}", "cells", f"In[{n}]", text, -n, (n,))
+        for n, text in enumerate(texts, 1)
+    )
     seen = Snapshot(items, frozenset(SECTIONS), "sales.ipynb", troubles)
     tokens = Tokens()
-    measure = Measure(tokens.count, lambda text: (text.replace(secret, "[x]"), ("password",) * text.count(secret)))
+    measure = Measure(
+        tokens.count,
+        lambda text: (text.replace(secret, "[x]"), ("password",) * text.count(secret)),
+    )
     size = window or 4096
-    made = draft(Brief("why?", "Be brief.", seen, tokens, measure), [], Room(window, 4096, size - size // 4, 8192))
+    made = draft(
+        Brief("why?", "Be brief.", seen, tokens, measure),
+        [],
+        Room(window, 4096, size - size // 4, 8192),
+    )
     return unescape(preview(made, "qwen", "http://localhost:1/v1"))
 
 
@@ -47,7 +62,12 @@ def test_the_whole_text_is_folded_below() -> None:
 
 
 def test_what_is_left_out_blanked_or_cannot_be_read_is_told() -> None:
-    told = shown(*["word " * 300] * 20, "hunter2", window=2000, troubles=("The notebook cannot be read.",))
+    told = shown(
+        *["word " * 300] * 20,
+        "hunter2",
+        window=2000,
+        troubles=("The notebook cannot be read.",),
+    )
     assert "Left out of the cells, as there is no room: In[" in told
     assert "and 3 more" in told or "In[1]" in told
     assert "Blanked: password." in told

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.errors import PromptError
-from codebuddy_jupyter.prompts import FORMATS, interpolate
+from codebuddy_jupyter.question.prompts import FORMATS, interpolate
 
-THING = SimpleNamespace(size=3, inner=SimpleNamespace(name="deep"), items=[{"key": "found"}])
+THING = SimpleNamespace(
+    size=3, inner=SimpleNamespace(name="deep"), items=[{"key": "found"}]
+)
 NAMES: dict[str, Any] = {
     "x": 1,
     "text": "some text",
@@ -36,32 +38,58 @@ NAMES: dict[str, Any] = {
         pytest.param("{thing.size} {thing.inner.name}", "3 deep", id="attributes"),
         pytest.param("{rows[0]} {rows[-1]}", "first second", id="items"),
         pytest.param("""{table['a b']} {table["x"]['y']}""", "1 2", id="keys"),
-        pytest.param("{table[0]} {table['0']}", "zero text zero", id="a number is no text"),
+        pytest.param(
+            "{table[0]} {table['0']}", "zero text zero", id="a number is no text"
+        ),
         pytest.param("{thing.items[0]['key']}", "found", id="all together"),
         pytest.param("{None_}", "None", id="None"),
         # Once, and what was put in is not looked at again
         pytest.param("{sneaky}", "{x} {{x}} {thing.size}", id="a value with braces"),
         pytest.param("{half}x}", "{x}", id="a value that completes a field"),
         pytest.param("{{x}}", "{x}", id="twice is literal"),
-        pytest.param("{{thing.size}} {{unknown}}", "{thing.size} {unknown}", id="twice is literal for any field"),
+        pytest.param(
+            "{{thing.size}} {{unknown}}",
+            "{thing.size} {unknown}",
+            id="twice is literal for any field",
+        ),
         pytest.param("{{{x}}}", "{{x}}", id="three times"),
         pytest.param("{{x}", "{1", id="twice and once"),
         pytest.param("{x}}", "1}", id="once and twice"),
         # Every other brace stays
-        pytest.param("{unknown} {un.known} {un[0]}", "{unknown} {un.known} {un[0]}", id="unknown names"),
+        pytest.param(
+            "{unknown} {un.known} {un[0]}",
+            "{unknown} {un.known} {un[0]}",
+            id="unknown names",
+        ),
         pytest.param("{} { } {x } { x}", "{} { } {x } { x}", id="no fields"),
         pytest.param("{0} {1x} {x-1} {x+x}", "{0} {1x} {x-1} {x+x}", id="no names"),
         pytest.param("{x!r} {x:>10} {x=}", "{x!r} {x:>10} {x=}", id="formats"),
-        pytest.param("{f()} {thing.f()} {rows[x]} {rows[0:1]}", "{f()} {thing.f()} {rows[x]} {rows[0:1]}", id="code"),
-        pytest.param("{x\n}", "{x\n}", id="over two lines"),
-        pytest.param("{rows[99999999999999999999]}", "{rows[99999999999999999999]}", id="an endless number"),
-        pytest.param('{"a": {"b": {"c": 1}}}', '{"a": {"b": {"c": 1}}}', id="JSON"),
-        pytest.param(r"\frac{{1}}{{2}} \text{a}", r"\frac{{1}}{{2}} \text{a}", id="LaTeX"),
         pytest.param(
-            "{% for r in rows %}{{ r.name }}{% endfor %}", "{% for r in rows %}{{ r.name }}{% endfor %}", id="Jinja"
+            "{f()} {thing.f()} {rows[x]} {rows[0:1]}",
+            "{f()} {thing.f()} {rows[x]} {rows[0:1]}",
+            id="code",
         ),
-        pytest.param("f'{y!r:>{width}} {z}'", "f'{y!r:>{width}} {z}'", id="an f-string"),
-        pytest.param("if (a) { b(); } else { c(); }", "if (a) { b(); } else { c(); }", id="C"),
+        pytest.param("{x\n}", "{x\n}", id="over two lines"),
+        pytest.param(
+            "{rows[99999999999999999999]}",
+            "{rows[99999999999999999999]}",
+            id="an endless number",
+        ),
+        pytest.param('{"a": {"b": {"c": 1}}}', '{"a": {"b": {"c": 1}}}', id="JSON"),
+        pytest.param(
+            r"\frac{{1}}{{2}} \text{a}", r"\frac{{1}}{{2}} \text{a}", id="LaTeX"
+        ),
+        pytest.param(
+            "{% for r in rows %}{{ r.name }}{% endfor %}",
+            "{% for r in rows %}{{ r.name }}{% endfor %}",
+            id="Jinja",
+        ),
+        pytest.param(
+            "f'{y!r:>{width}} {z}'", "f'{y!r:>{width}} {z}'", id="an f-string"
+        ),
+        pytest.param(
+            "if (a) { b(); } else { c(); }", "if (a) { b(); } else { c(); }", id="C"
+        ),
         pytest.param("{{}} {{ }} }}{{", "{{}} {{ }} }}{{", id="empty ones"),
         pytest.param("\ud800{x}\udfff", "\ud8001\udfff", id="lone surrogates"),
     ],
@@ -73,14 +101,22 @@ def test_braces(prompt: str, sent: str) -> None:
 @pytest.mark.parametrize(
     ("prompt", "told"),
     [
-        ("see {thing.colour}", "{thing.colour} cannot be filled: a SimpleNamespace has no .colour."),
+        (
+            "see {thing.colour}",
+            "{thing.colour} cannot be filled: a SimpleNamespace has no .colour.",
+        ),
         ("{rows[2]}", "{rows[2]} cannot be filled: a list has no [2]."),
         ("{table['c']}", "{table['c']} cannot be filled: a dict has no ['c']."),
         ("{x[0]}", "{x[0]} cannot be filled: a int has no [0]."),
-        ("{thing.inner.name.last}", "{thing.inner.name.last} cannot be filled: a str has no .last."),
+        (
+            "{thing.inner.name.last}",
+            "{thing.inner.name.last} cannot be filled: a str has no .last.",
+        ),
     ],
 )
-def test_a_known_name_without_that_part_is_told_with_the_way_out(prompt: str, told: str) -> None:
+def test_a_known_name_without_that_part_is_told_with_the_way_out(
+    prompt: str, told: str
+) -> None:
     with pytest.raises(PromptError) as caught:
         interpolate(prompt, NAMES)
     field = prompt.removeprefix("see ")
@@ -112,7 +148,10 @@ def test_nothing_is_called() -> None:
         called.append("function")
         return "called"
 
-    sent = interpolate("{function} {function()} {rows.append} {function.__name__}", {"function": function, **NAMES})
+    sent = interpolate(
+        "{function} {function()} {rows.append} {function.__name__}",
+        {"function": function, **NAMES},
+    )
     assert sent.startswith("<function ")
     assert sent.endswith(" function")
     assert "{function()}" in sent
@@ -130,7 +169,22 @@ def test_an_error_of_the_users_own_object_comes_through() -> None:
         interpolate("{broken.rows}", {"broken": Broken()})
 
 
-@pytest.mark.parametrize("piece", ["}", "{{", "{x", "{x.a", "{x[0]", "{x['", "{x['a']", '{x["{', "x.", "{x.a.", "{{x}"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "}",
+        "{{",
+        "{x",
+        "{x.a",
+        "{x[0]",
+        "{x['",
+        "{x['a']",
+        '{x["{',
+        "x.",
+        "{x.a.",
+        "{{x}",
+    ],
+)
 def test_half_a_field_comes_through_however_often(piece: str) -> None:
     prompt = piece * 100_000
     assert interpolate(prompt, {}) == prompt
@@ -156,7 +210,10 @@ def test_without_names_only_doubled_fields_change(prompt: str) -> None:
     assert sent == prompt or len(sent) <= len(prompt) - 2
 
 
-@given(st.lists(st.text(alphabet="ab {}[]().'\"0x") | st.just("{v}")), st.text(alphabet="{}v.[]0x"))
+@given(
+    st.lists(st.text(alphabet="ab {}[]().'\"0x") | st.just("{v}")),
+    st.text(alphabet="{}v.[]0x"),
+)
 def test_what_is_put_in_is_never_looked_at(pieces: list[str], value: str) -> None:
     assert interpolate("".join(pieces), {"v": value}) == value.join(
         interpolate("".join(pieces), {"v": "\0"}).split("\0")

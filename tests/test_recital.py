@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from codebuddy_jupyter.providers.demo_model import ANSWERS, demo_model
-from codebuddy_jupyter.providers.engine import Engine
-from codebuddy_jupyter.providers.recital import Answer, mentions, write_recital
+from codebuddy_jupyter.providers.embedded.demo_model import ANSWERS, demo_model
+from codebuddy_jupyter.providers.embedded.engine import Engine
+from codebuddy_jupyter.providers.embedded.recital import Answer, mentions, write_recital
 from tests.engines import answer, engine_with
 
 TEXTS = {
@@ -28,7 +28,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     answers = [
         Answer("I know nothing of that."),
         *(Answer(text, mentions(f"case:{name}")) for name, text in TEXTS.items()),
-        Answer("<think>\nLet me see.\n</think>\n\nI have seen.", mentions("case:thought")),
+        Answer(
+            "<think>\nLet me see.\n</think>\n\nI have seen.", mentions("case:thought")
+        ),
         Answer(CALL, "tools"),
     ]
     with engine_with(tmp_path_factory.mktemp("recital"), answers) as engine:
@@ -41,7 +43,9 @@ def test_the_engine_recites_an_answer_word_for_word(engine: Engine, name: str) -
 
 
 def test_a_high_temperature_changes_no_word(engine: Engine) -> None:
-    assert answer(engine, "case:markdown", temperature=1.5)["content"] == TEXTS["markdown"]
+    assert (
+        answer(engine, "case:markdown", temperature=1.5)["content"] == TEXTS["markdown"]
+    )
 
 
 def test_words_are_found_in_any_case_in_the_last_user_message(engine: Engine) -> None:
@@ -49,23 +53,36 @@ def test_words_are_found_in_any_case_in_the_last_user_message(engine: Engine) ->
 
 
 def test_the_first_answer_is_told_when_nothing_else_fits(engine: Engine) -> None:
-    assert answer(engine, "what is the weather? ☔")["content"] == "I know nothing of that."
+    assert (
+        answer(engine, "what is the weather? ☔")["content"]
+        == "I know nothing of that."
+    )
 
 
 def test_a_think_block_arrives_as_reasoning(engine: Engine) -> None:
     message = answer(engine, "case:thought")
-    assert (message["reasoning_content"].strip(), message["content"]) == ("Let me see.", "I have seen.")
+    assert (message["reasoning_content"].strip(), message["content"]) == (
+        "Let me see.",
+        "I have seen.",
+    )
 
 
 def test_a_tool_call_arrives_as_a_tool_call(engine: Engine) -> None:
-    look = {"name": "look", "parameters": {"type": "object", "properties": {"name": {"type": "string"}}}}
-    message = answer(engine, "look at df", tools=[{"type": "function", "function": look}])
+    look = {
+        "name": "look",
+        "parameters": {"type": "object", "properties": {"name": {"type": "string"}}},
+    }
+    message = answer(
+        engine, "look at df", tools=[{"type": "function", "function": look}]
+    )
     assert [call["function"]["name"] for call in message["tool_calls"]] == ["look"]
 
 
 def test_an_answer_that_is_a_part_of_another_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a part of another: 'yes'"):
-        write_recital(tmp_path / "model.gguf", [Answer("yes no"), Answer("yes", "true")])
+        write_recital(
+            tmp_path / "model.gguf", [Answer("yes no"), Answer("yes", "true")]
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -77,8 +94,12 @@ def test_a_model_is_written_whole_in_place_of_an_older_one(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("text", [entry.text for entry in ANSWERS], ids=lambda text: text[:20])
-def test_every_demo_answer_says_that_it_is_recited_and_how_to_get_a_real_model(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [entry.text for entry in ANSWERS], ids=lambda text: text[:20]
+)
+def test_every_demo_answer_says_that_it_is_recited_and_how_to_get_a_real_model(
+    text: str,
+) -> None:
     assert "recite" in text or "recital" in text or "demo" in text
     assert "%buddy /use embedded/hf:OWNER/REPO/FILE.gguf" in text
     assert "%buddy /use local" in text

@@ -14,16 +14,32 @@ from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.providers.registry import ALIASES, GROUP, Registry
 
 PACKAGE = Path(__file__).with_name("third_party")
-ENOUGH = 120.0  # seconds
+# seconds
+ENOUGH = 120.0
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder into which the package of a third party is installed."""
     folder = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--no-index",
+    ]
     done = subprocess.run(
-        [*pip, "--no-deps", "--no-build-isolation", "--target", str(folder), str(PACKAGE)],
+        [
+            *pip,
+            "--no-deps",
+            "--no-build-isolation",
+            "--target",
+            str(folder),
+            str(PACKAGE),
+        ],
         capture_output=True,
         text=True,
         timeout=ENOUGH,
@@ -34,9 +50,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_cells(installed: Path, *cells: str) -> list[str]:
-    """What each cell shows, in an IPython shell where the third party's package is installed."""
-    code = "from IPython.core.interactiveshell import InteractiveShell as Shell\nshell = Shell.instance()\n"
-    code += "".join(f"print('----', flush=True)\nshell.run_cell({cell!r})\n" for cell in cells)
+    """What each cell shows, in an IPython shell where the third party's package is
+    installed.
+    """
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell as Shell\n"
+        "shell = Shell.instance()\n"
+    )
+    code += "".join(
+        f"print('----', flush=True)\nshell.run_cell({cell!r})\n" for cell in cells
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -60,7 +83,10 @@ def test_a_third_partys_provider_answers(installed: Path) -> None:
         "%config EchoProvider.shout = True",
         "%buddy /use echo",
         "%buddy and louder",
-        "import codebuddy_jupyter as buddy\nprint(str(buddy.ask('from Python', model='echo/echo-2')))",
+        (
+            "import codebuddy_jupyter as buddy\n"
+            "print(str(buddy.ask('from Python', model='echo/echo-2')))"
+        ),
     )
     assert shown[0] == ""
     assert "say it again" in shown[1]
@@ -70,10 +96,23 @@ def test_a_third_partys_provider_answers(installed: Path) -> None:
 
 
 def test_a_broken_one_costs_one_line_and_not_the_extension(installed: Path) -> None:
-    shown = run_cells(installed, LOAD, "%config EchoProvider.shout = True", "%buddy /use echo", "%buddy hello")
-    told = [line for line in shown[2].splitlines() if "cannot be loaded" in line or "no subclass" in line]
+    shown = run_cells(
+        installed,
+        LOAD,
+        "%config EchoProvider.shout = True",
+        "%buddy /use echo",
+        "%buddy hello",
+    )
+    told = [
+        line
+        for line in shown[2].splitlines()
+        if "cannot be loaded" in line or "no subclass" in line
+    ]
     assert len(told) == 5
-    assert all(f"The provider {name} " in shown[2] for name in ("Missing", "Nameless", "Broken", "Picky", "Function"))
+    assert all(
+        f"The provider {name} " in shown[2]
+        for name in ("Missing", "Nameless", "Broken", "Picky", "Function")
+    )
     assert "HELLO" in shown[3]
 
 
@@ -82,11 +121,20 @@ def test_a_broken_one_costs_one_line_and_not_the_extension(installed: Path) -> N
     [
         (
             "Missing",
-            "The provider Missing cannot be loaded: ModuleNotFoundError: No module named 'codebuddy_echo.nowhere'",
+            (
+                "The provider Missing cannot be loaded: ModuleNotFoundError: No "
+                "module named 'codebuddy_echo.nowhere'"
+            ),
         ),
-        ("Broken", "The provider Broken cannot be loaded: RuntimeError: two lines of trouble"),
+        (
+            "Broken",
+            "The provider Broken cannot be loaded: RuntimeError: two lines of trouble",
+        ),
         ("Picky", "The provider Picky cannot be loaded: KeyError: 'PICKY_HOME'"),
-        ("Function", "The provider Function is no subclass of codebuddy_jupyter.providers.base.Provider"),
+        (
+            "Function",
+            "The provider Function is no subclass of codebuddy_jupyter.providers.base.Provider",
+        ),
     ],
 )
 def test_asking_a_broken_one_is_one_line(installed: Path, name: str, told: str) -> None:
@@ -111,8 +159,19 @@ def test_a_built_in_name_cannot_be_taken_over(installed: Path) -> None:
         check=True,
         env={**os.environ, "PYTHONPATH": str(installed)},
     )
-    cloud, local = "codebuddy_jupyter.providers.cloud", "codebuddy_jupyter.providers.local"
-    assert done.stdout.split() == [cloud, cloud, local, local, local, "codebuddy_echo", "1"]
+    cloud, local = (
+        "codebuddy_jupyter.providers.cloud",
+        "codebuddy_jupyter.providers.local",
+    )
+    assert done.stdout.split() == [
+        cloud,
+        cloud,
+        local,
+        local,
+        local,
+        "codebuddy_echo",
+        "1",
+    ]
 
 
 # By itself
@@ -137,7 +196,12 @@ def test_the_names_of_local_servers_mean_the_local_provider(alias: str) -> None:
 
 def test_an_unknown_name_tells_the_nearest_or_all() -> None:
     registry = Registry()
-    with pytest.raises(SettingError, match="There is no provider 'antropic': did you mean Anthropic"):
+    with pytest.raises(
+        SettingError, match="There is no provider 'antropic': did you mean Anthropic"
+    ):
         registry.name("antropic")
-    with pytest.raises(SettingError, match="There is no provider 'zzz': there are Anthropic, DeepSeek, "):
+    with pytest.raises(
+        SettingError,
+        match="There is no provider 'zzz': there are Anthropic, DeepSeek, ",
+    ):
         registry.name("zzz")

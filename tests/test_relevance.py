@@ -18,10 +18,16 @@ from codebuddy_jupyter.context.relevance import (
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("the learning rates", {"learn", "rat"}, id="endings go, and small words"),
-        pytest.param("learningRate = learning_rate", {"learn", "rat"}, id="camel and snake"),
+        pytest.param(
+            "the learning rates", {"learn", "rat"}, id="endings go, and small words"
+        ),
+        pytest.param(
+            "learningRate = learning_rate", {"learn", "rat"}, id="camel and snake"
+        ),
         pytest.param("merge merged merging", {"merg"}, id="one stem"),
-        pytest.param("为什么 df 是空的", {"为什么", "df", "是空的"}, id="other scripts"),
+        pytest.param(
+            "为什么 df 是空的", {"为什么", "df", "是空的"}, id="other scripts"
+        ),
         pytest.param("", set(), id="nothing"),
     ],
 )
@@ -46,7 +52,9 @@ def test_a_question_without_words_scores_nothing() -> None:
     [
         pytest.param("a = b.c(d)", {"a", "b", "d"}, id="code"),
         pytest.param("%time x = y\n!ls\nz", {"z"}, id="magics are passed over"),
-        pytest.param("for x in (", {"for", "x", "in"}, id="broken code, as far as it can be seen"),
+        pytest.param(
+            "for x in (", {"for", "x", "in"}, id="broken code, as far as it can be seen"
+        ),
         pytest.param("\0", set(), id="no text at all"),
     ],
 )
@@ -55,7 +63,10 @@ def test_names_that_code_uses(source: str, names: set[str]) -> None:
 
 
 def test_a_question_names_variables_as_whole_words() -> None:
-    assert Topic("why is df empty? (order.total)", ["df", "orders", "order"]).named == {"df", "order"}
+    assert Topic("why is df empty? (order.total)", ["df", "orders", "order"]).named == {
+        "df",
+        "order",
+    }
 
 
 @pytest.mark.parametrize(
@@ -65,7 +76,11 @@ def test_a_question_names_variables_as_whole_words() -> None:
         pytest.param("a, *b = c", {"a", "b"}, id="unpacked"),
         pytest.param("df['x'] = 1\ndf.loc[0].y = 2", {"df"}, id="a part of it"),
         pytest.param("def f(x):\n    return x", {"f"}, id="a function"),
-        pytest.param("import numpy as np, os.path\nfrom a import b as c", {"np", "os", "c"}, id="imported"),
+        pytest.param(
+            "import numpy as np, os.path\nfrom a import b as c",
+            {"np", "os", "c"},
+            id="imported",
+        ),
         pytest.param("for i in range(3):\n    print(i)", {"i"}, id="in a loop"),
         pytest.param("print(a == b, f(x=1))", set(), id="only read"),
         pytest.param("a = (", set(), id="broken"),
@@ -78,11 +93,23 @@ def test_names_that_code_sets(source: str, names: set[str]) -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "is_one"),
-    [("why does fit fail?", True), ("fix it", True), ("?", True), ("plot the sales", False)],
+    [
+        ("why does fit fail?", True),
+        ("fix it", True),
+        ("?", True),
+        ("plot the sales", False),
+    ],
 )
-def test_a_question_about_a_failure_is_known_by_its_words(prompt: str, is_one: bool) -> None:
+def test_a_question_about_a_failure_is_known_by_its_words(
+    prompt: str, is_one: bool
+) -> None:
     assert is_about_failing(prompt) is is_one
 
 
 def test_two_words_are_found_as_one() -> None:
-    assert Words("which stop words are there?", ["STOPWORDS = 1", "x = 2"]).score("STOPWORDS = 1") == 1
+    assert (
+        Words("which stop words are there?", ["STOPWORDS = 1", "x = 2"]).score(
+            "STOPWORDS = 1"
+        )
+        == 1
+    )

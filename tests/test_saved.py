@@ -13,11 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.context.items import Output
-from codebuddy_jupyter.context.saved import LARGEST, Files, Saved, Unreadable, notebook_in
+from codebuddy_jupyter.context.saved import (
+    LARGEST,
+    Files,
+    Saved,
+    Unreadable,
+    notebook_in,
+)
 from tests.test_outputs import ANYTHING, PNG, text64
 
 
-def code(source: str | list[str], id: str | None = None, number: int | None = None, *outputs: Any) -> dict[str, Any]:
+def code(
+    source: str | list[str],
+    id: str | None = None,
+    number: int | None = None,
+    *outputs: Any,
+) -> dict[str, Any]:
     named = {} if id is None else {"id": id}
     return {
         "cell_type": "code",
@@ -34,13 +45,25 @@ def printed(text: str) -> dict[str, Any]:
 
 
 def picture(data: bytes) -> dict[str, Any]:
-    return {"output_type": "display_data", "metadata": {}, "data": {"image/png": text64(data)}}
+    return {
+        "output_type": "display_data",
+        "metadata": {},
+        "data": {"image/png": text64(data)},
+    }
 
 
 def save(path: Path, *cells: dict[str, Any], indent: int | None = 1) -> Path:
     """Write a notebook as Jupyter does."""
-    notebook = {"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    path.write_text(json.dumps(notebook, indent=indent, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    notebook = {
+        "cells": list(cells),
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path.write_text(
+        json.dumps(notebook, indent=indent, sort_keys=True, ensure_ascii=False),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -50,20 +73,47 @@ def told(path: Path) -> str:
     return str(trouble.value)
 
 
-MARKDOWN = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": ["# Sales\n", "of the year"]}
+MARKDOWN = {
+    "cell_type": "markdown",
+    "id": "m",
+    "metadata": {},
+    "source": ["# Sales\n", "of the year"],
+}
 RAW = {"cell_type": "raw", "id": "r", "metadata": {}, "source": "raw"}
 
 
-@pytest.mark.parametrize("indent", [1, 2, None], ids=["as Jupyter", "as others", "in one line"])
-def test_cells_are_read_however_the_file_is_laid_out(tmp_path: Path, indent: int | None) -> None:
-    path = save(tmp_path / "a.ipynb", MARKDOWN, RAW, code(["a = 1\n", "a"], "c", 3, printed("é\n")), indent=indent)
+@pytest.mark.parametrize(
+    "indent", [1, 2, None], ids=["as Jupyter", "as others", "in one line"]
+)
+def test_cells_are_read_however_the_file_is_laid_out(
+    tmp_path: Path, indent: int | None
+) -> None:
+    path = save(
+        tmp_path / "a.ipynb",
+        MARKDOWN,
+        RAW,
+        code(["a = 1\n", "a"], "c", 3, printed("é\n")),
+        indent=indent,
+    )
     heading, cell = Files().read(path).cells
-    assert (heading.type, heading.source, heading.id) == ("markdown", "# Sales\nof the year", "m")
-    assert (cell.source, cell.id, cell.number, cell.outputs) == ("a = 1\na", "c", 3, (Output("text", "é"),))
+    assert (heading.type, heading.source, heading.id) == (
+        "markdown",
+        "# Sales\nof the year",
+        "m",
+    )
+    assert (cell.source, cell.id, cell.number, cell.outputs) == (
+        "a = 1\na",
+        "c",
+        3,
+        (Output("text", "é"),),
+    )
 
 
 def test_a_file_is_read_again_only_when_it_has_changed(tmp_path: Path) -> None:
-    files, path = Files(), save(tmp_path / "a.ipynb", code("a", "1"), code("b", "2"), code("c", "3"))
+    files, path = (
+        Files(),
+        save(tmp_path / "a.ipynb", code("a", "1"), code("b", "2"), code("c", "3")),
+    )
     first = files.read(path)
     assert files.read(path) is first
     save(path, code("a", "1"), code("changed", "2"), code("c", "3"))
@@ -74,7 +124,9 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path: Path) -> None:
 
 def test_cells_without_ids_keep_theirs_when_others_come_and_go(tmp_path: Path) -> None:
     before = notebook_in({"cells": [code("a"), code("b"), code("b")]}, 0.0).cells
-    after = notebook_in({"cells": [code("new"), code("a"), code("b"), code("b")]}, 0.0).cells
+    after = notebook_in(
+        {"cells": [code("new"), code("a"), code("b"), code("b")]}, 0.0
+    ).cells
     assert [cell.id for cell in before] == [cell.id for cell in after[1:]]
     assert len({cell.id for cell in after}) == 4
 
@@ -82,7 +134,10 @@ def test_cells_without_ids_keep_theirs_when_others_come_and_go(tmp_path: Path) -
 def test_the_picture_of_the_cell_that_ran_last_is_kept(tmp_path: Path) -> None:
     other = PNG + b"other"
     path = save(
-        tmp_path / "a.ipynb", code("a", "1", 7, picture(PNG)), code("b", "2", 4, picture(other)), code("c", "3")
+        tmp_path / "a.ipynb",
+        code("a", "1", 7, picture(PNG)),
+        code("b", "2", 4, picture(other)),
+        code("c", "3"),
     )
     for saved in (Files().read(path), notebook_in(json.loads(path.read_bytes()), 0.0)):
         assert saved.picture == ("image/png", text64(PNG))
@@ -90,9 +145,15 @@ def test_the_picture_of_the_cell_that_ran_last_is_kept(tmp_path: Path) -> None:
 
 BROKEN = {
     "empty": (b"", "it is not whole JSON"),
-    "half-written": (b'{\n "cells": [\n  {\n   "cell_type": "code",\n   "sou', "it is not whole JSON"),
+    "half-written": (
+        b'{\n "cells": [\n  {\n   "cell_type": "code",\n   "sou',
+        "it is not whole JSON",
+    ),
     "no notebook": (b'{"a": 1}', "it is not a notebook of format 4"),
-    "format 3": (b'{"nbformat": 3, "worksheets": [{"cells": []}]}', "it is not a notebook of format 4"),
+    "format 3": (
+        b'{"nbformat": 3, "worksheets": [{"cells": []}]}',
+        "it is not a notebook of format 4",
+    ),
     "a list": (b"[]", "it is not a notebook of format 4"),
     "deep": (b"[" * 200_000, "it is not whole JSON"),
     "bytes": (bytes(range(256)), "it is not whole JSON"),
@@ -126,7 +187,9 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
 
 @pytest.fixture
 def loop(tmp_path: Path) -> Path:
-    """A symbolic link that leads to itself; a file that is not there where links cannot be made."""
+    """A symbolic link that leads to itself; a file that is not there where links cannot
+    be made.
+    """
     path = tmp_path / "loop.ipynb"
     if hasattr(os, "symlink") and os.name != "nt":
         path.symlink_to(path)
@@ -138,16 +201,26 @@ def test_a_link_that_leads_to_itself_is_told(loop: Path) -> None:
 
 
 def test_a_renamed_notebook_is_known_by_what_was_run(tmp_path: Path) -> None:
-    path = save(tmp_path / "new name.ipynb", code("import os"), code("a = 1\n"), code("b = 2"))
+    path = save(
+        tmp_path / "new name.ipynb", code("import os"), code("a = 1\n"), code("b = 2")
+    )
     save(tmp_path / "other.ipynb", code("import os"), code("z = 1"))
     (tmp_path / "broken.ipynb").write_text("{")
-    assert Files().try_renamed(tmp_path / "old.ipynb", ["import os", "a = 1", "b = 2", "c = 3"]) == path
+    assert (
+        Files().try_renamed(
+            tmp_path / "old.ipynb", ["import os", "a = 1", "b = 2", "c = 3"]
+        )
+        == path
+    )
 
 
 def test_a_notebook_that_is_like_none_beside_it_is_not_guessed(tmp_path: Path) -> None:
     files = Files()
     save(tmp_path / "other.ipynb", code("import os"), code("z = 1"))
-    assert files.try_renamed(tmp_path / "old.ipynb", ["import os", "a = 1", "b = 2"]) is None
+    assert (
+        files.try_renamed(tmp_path / "old.ipynb", ["import os", "a = 1", "b = 2"])
+        is None
+    )
     assert files.try_renamed(tmp_path / "old.ipynb", ["import os"]) is None
     assert files.try_renamed(tmp_path / "no folder" / "old.ipynb", ["a", "b"]) is None
 
@@ -158,24 +231,42 @@ def test_any_json_gives_a_notebook_or_the_reason_why_not(data: Any) -> None:
         assert isinstance(notebook_in(data, 0.0), Saved)
 
 
-FIELDS = st.sampled_from(["cell_type", "source", "id", "execution_count", "metadata", "outputs"])
+FIELDS = st.sampled_from(
+    ["cell_type", "source", "id", "execution_count", "metadata", "outputs"]
+)
 
 
-@given(st.lists(st.dictionaries(FIELDS, ANYTHING | st.sampled_from(["code", "markdown"])) | ANYTHING, max_size=6))
+@given(
+    st.lists(
+        st.dictionaries(FIELDS, ANYTHING | st.sampled_from(["code", "markdown"]))
+        | ANYTHING,
+        max_size=6,
+    )
+)
 def test_any_cells_give_a_notebook_with_ids_that_differ(cells: Any) -> None:
     saved = notebook_in({"cells": cells}, 0.0)
     assert len({cell.id for cell in saved.cells}) == len(saved.cells)
 
 
 @given(st.lists(st.text(max_size=40), max_size=5), st.sampled_from([1, None]))
-def test_a_file_gives_the_same_whichever_way_it_is_read(sources: list[str], indent: int | None) -> None:
-    cells = [code(source, str(place), place, printed(source)) for place, source in enumerate(sources)]
-    data = json.dumps({"cells": cells, "metadata": {"a": [{}, {}]}, "nbformat": 4}, indent=indent).encode()
+def test_a_file_gives_the_same_whichever_way_it_is_read(
+    sources: list[str], indent: int | None
+) -> None:
+    cells = [
+        code(source, str(place), place, printed(source))
+        for place, source in enumerate(sources)
+    ]
+    data = json.dumps(
+        {"cells": cells, "metadata": {"a": [{}, {}]}, "nbformat": 4}, indent=indent
+    ).encode()
     assert Files()._parsed(data, 1.0) == notebook_in(json.loads(data), 1.0)
 
 
 def test_cells_that_only_look_like_jupyters_are_read_as_well(tmp_path: Path) -> None:
     path = tmp_path / "a.ipynb"
     cell = '  {\n   "cell_type": "markdown",\n   "source": "a"\n  }'
-    path.write_text(f'{{\n "cells": [\n{cell},\n{cell}\n ],\n "more": [\n{cell},\n{cell}\n ],\n "nbformat": 4\n}}')
+    path.write_text(
+        f'{{\n "cells": [\n{cell},\n{cell}\n ],\n "more": [\n{cell},\n{cell}\n'
+        f' ],\n "nbformat": 4\n}}'
+    )
     assert [read.source for read in Files().read(path).cells] == ["a", "a"]

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.context.secrets import Blanker, known_values
-from codebuddy_jupyter.context.secrets.forms import FORMS
-from codebuddy_jupyter.context.secrets.words import Promise, promise_of
-from codebuddy_jupyter.context.secrets.written import readings
+from codebuddy_jupyter.secrets.escapes import readings
+from codebuddy_jupyter.secrets.forms import FORMS
+from codebuddy_jupyter.secrets.redactor import Redactor, known_values
+from codebuddy_jupyter.secrets.words import Strength, strength_of
 from tests.innocent import CAREFUL, innocent_text
 from tests.secrets_planted import PLANTED, TOKENS, Planted
 
@@ -36,98 +36,145 @@ SURROUNDINGS = {
     "among other letters": "数据 {}。",
 }
 # Short letters and then so many of sixteen: half of that could be anything.
-TOLD_WHOLE_ONLY = {"azure client secret", "twilio key", "mailgun key", "mailchimp key", "discord token"}
+TOLD_WHOLE_ONLY = {
+    "azure client secret",
+    "twilio key",
+    "mailgun key",
+    "mailchimp key",
+    "discord token",
+}
 WRITTEN: dict[str, Callable[[str], str]] = {
     "as a repr": repr,
     "as JSON": json.dumps,
     "as a repr of bytes": lambda text: repr(text.encode()),
     "as a repr of a repr": lambda text: repr(repr(text)),
-    "as JSON within JSON": lambda text: json.dumps({"source": json.dumps({"source": text})}),
+    "as JSON within JSON": lambda text: json.dumps(
+        {"source": json.dumps({"source": text})}
+    ),
     "in a container": lambda text: repr(["x", {"config": text}, "y"]),
     "with the line ends of Windows": lambda text: repr(text.replace("\n", "\r\n")),
     "indented by tabs": lambda text: repr("\t" + text.replace("\n", "\n\t\t")),
     "as a list of lines": lambda text: repr(text.splitlines()),
     "as the source of a cell": lambda text: json.dumps(text.splitlines(keepends=True)),
 }
-SINGLE_LINES = {name: token for name, token in TOKENS.items() if "\n" not in token and "PRIVATE" not in token}
+SINGLE_LINES = {
+    name: token
+    for name, token in TOKENS.items()
+    if "\n" not in token and "PRIVATE" not in token
+}
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
 def test_a_planted_secret_goes_and_the_text_around_it_stays(planted: Planted) -> None:
-    blanked = Blanker().blank(planted.text)
+    redacted = Redactor().redact(planted.text)
     before, after = planted.text.split(planted.secret)
-    assert planted.secret not in blanked.text
-    assert blanked.text.endswith(f"]{after}")
-    assert blanked.kinds
+    assert planted.secret not in redacted.text
+    assert redacted.text.endswith(f"]{after}")
+    assert redacted.kinds
     if "beside" not in planted.name:
-        assert blanked.text.startswith(before)
-        assert len(blanked.kinds) == 1
+        assert redacted.text.startswith(before)
+        assert len(redacted.kinds) == 1
 
 
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
-def test_a_planted_secret_goes_however_its_text_is_written(planted: Planted, write: Callable[[str], str]) -> None:
-    blanked = Blanker().blank(f"got {write(planted.text)} and went on").text
-    assert planted.secret not in blanked
-    assert repr(planted.secret)[1:-1] not in blanked
-    assert blanked.startswith("got ")
-    assert blanked.endswith(" and went on")
+def test_a_planted_secret_goes_however_its_text_is_written(
+    planted: Planted, write: Callable[[str], str]
+) -> None:
+    redacted = Redactor().redact(f"got {write(planted.text)} and went on").text
+    assert planted.secret not in redacted
+    assert repr(planted.secret)[1:-1] not in redacted
+    assert redacted.startswith("got ")
+    assert redacted.endswith(" and went on")
 
 
 @pytest.mark.parametrize(
     ("line", "blanked"),
     [
-        (r"'db:\n  password: Kb7xQ2mZ\n  port: 1'", r"'db:\n  password: [redacted: password]\n  port: 1'"),
-        (r"['db:\n  password: Kb7xQ2mZ', 1]", r"['db:\n  password: [redacted: password]', 1]"),
-        (r'{"a": "HOST=x\r\nDB_PASSWORD=plum\r\n"}', r'{"a": "HOST=x\r\nDB_PASSWORD=[redacted: password]\r\n"}'),
-        (r"'\tpassword = Kb7xQ2mZ\n\thost = x'", r"'\tpassword = [redacted: password]\n\thost = x'"),
-        (r"'[db]\\n\\tpassword: Kb7xQ2mZ\\n'", r"'[db]\\n\\tpassword: [redacted: password]\\n'"),
-        (r'"[db]\npassword = \"q7 \\"b c\"\n"', r'"[db]\npassword = \"[redacted: password]\"\n"'),
+        (
+            r"'db:\n  password: Kb7xQ2mZ\n  port: 1'",
+            r"'db:\n  password: [redacted: password]\n  port: 1'",
+        ),
+        (
+            r"['db:\n  password: Kb7xQ2mZ', 1]",
+            r"['db:\n  password: [redacted: password]', 1]",
+        ),
+        (
+            r'{"a": "HOST=x\r\nDB_PASSWORD=plum\r\n"}',
+            r'{"a": "HOST=x\r\nDB_PASSWORD=[redacted: password]\r\n"}',
+        ),
+        (
+            r"'\tpassword = Kb7xQ2mZ\n\thost = x'",
+            r"'\tpassword = [redacted: password]\n\thost = x'",
+        ),
+        (
+            r"'[db]\\n\\tpassword: Kb7xQ2mZ\\n'",
+            r"'[db]\\n\\tpassword: [redacted: password]\\n'",
+        ),
+        (
+            r'"[db]\npassword = \"q7 \\"b c\"\n"',
+            r'"[db]\npassword = \"[redacted: password]\"\n"',
+        ),
         (r"x = 'password: Kb7xQ2mZ'", r"x = 'password: [redacted: password]'"),
     ],
     ids=["YAML", "last line", ".env", "INI", "escaped twice", "TOML", "one line"],
 )
-def test_of_a_text_written_in_one_line_only_the_secret_goes(line: str, blanked: str) -> None:
-    assert Blanker().blank(line).text == blanked
+def test_of_a_text_written_in_one_line_only_the_secret_goes(
+    line: str, redacted: str
+) -> None:
+    assert Redactor().redact(line).text == redacted
 
 
 @pytest.mark.parametrize("surrounding", SURROUNDINGS.values(), ids=SURROUNDINGS.keys())
 @pytest.mark.parametrize("name", SINGLE_LINES)
 def test_a_key_goes_wherever_it_stands(name: str, surrounding: str) -> None:
-    blanked = Blanker().blank(surrounding.format(SINGLE_LINES[name]))
+    redacted = Redactor().redact(surrounding.format(SINGLE_LINES[name]))
     # What follows the prefix is the secret; `12345678:` of a bot is its public name.
-    assert SINGLE_LINES[name][-12:] not in blanked.text
-    assert len(blanked.kinds) == 1
+    assert SINGLE_LINES[name][-12:] not in redacted.text
+    assert len(redacted.kinds) == 1
 
 
-@pytest.mark.parametrize("name", [name for name in SINGLE_LINES if name not in TOLD_WHOLE_ONLY])
+@pytest.mark.parametrize(
+    "name", [name for name in SINGLE_LINES if name not in TOLD_WHOLE_ONLY]
+)
 def test_a_key_that_is_cut_is_told_by_its_head(name: str) -> None:
     cut = SINGLE_LINES[name][: max(28, len(SINGLE_LINES[name]) * 3 // 4)]
-    assert cut[-8:] not in Blanker().blank(f"key: {cut}").text
+    assert cut[-8:] not in Redactor().redact(f"key: {cut}").text
 
 
 @pytest.mark.parametrize("name", ["rsa key", "pkcs8 key", "openssh key", "pgp key"])
 def test_a_block_is_told_by_either_end(name: str) -> None:
     lines = TOKENS[name].splitlines()
-    head, tail = "\n".join(lines[: len(lines) // 2]), "\n".join(lines[len(lines) // 2 :])
-    assert Blanker().blank(f"x\n{head}\n… 20 lines …").text == "x\n[redacted: private key]\n… 20 lines …"
-    assert Blanker().blank(f"… 20 lines …\n{tail}\nx").text == "… 20 lines …\n[redacted: private key]\nx"
+    head, tail = (
+        "\n".join(lines[: len(lines) // 2]),
+        "\n".join(lines[len(lines) // 2 :]),
+    )
+    assert (
+        Redactor().redact(f"x\n{head}\n… 20 lines …").text
+        == "x\n[redacted: private key]\n… 20 lines …"
+    )
+    assert (
+        Redactor().redact(f"… 20 lines …\n{tail}\nx").text
+        == "… 20 lines …\n[redacted: private key]\nx"
+    )
 
 
 @pytest.mark.parametrize("line", [line for line in CAREFUL.splitlines() if line])
 def test_a_line_that_only_looks_like_a_secret_stays(line: str) -> None:
-    assert Blanker().blank(line).text == line
+    assert Redactor().redact(line).text == line
 
 
 def test_nothing_of_a_megabyte_of_ordinary_text_is_blanked() -> None:
     text = innocent_text()
     assert len(text) >= 1_000_000
-    assert Blanker().blank(text).kinds == ()
+    assert Redactor().redact(text).kinds == ()
 
 
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
-def test_nothing_of_it_is_blanked_however_it_is_written(write: Callable[[str], str]) -> None:
-    assert Blanker().blank(write(CAREFUL + innocent_text()[:100_000])).kinds == ()
+def test_nothing_of_it_is_blanked_however_it_is_written(
+    write: Callable[[str], str],
+) -> None:
+    assert Redactor().redact(write(CAREFUL + innocent_text()[:100_000])).kinds == ()
 
 
 @given(st.text(st.sampled_from("ab\n\\\\\\nr\"'"), max_size=60))
@@ -147,36 +194,66 @@ def test_every_reading_of_a_text_knows_where_its_characters_stand(text: str) -> 
             st.sampled_from(CAREFUL.splitlines()),
             st.text(max_size=20),
             st.sampled_from(
-                ["password=", "token: ", '"', "'", "\n", "\\n", " ", "://", "@", ":", "[redacted: ", "]", "İ"]
+                [
+                    "password=",
+                    "token: ",
+                    '"',
+                    "'",
+                    "\n",
+                    "\\n",
+                    " ",
+                    "://",
+                    "@",
+                    ":",
+                    "[redacted: ",
+                    "]",
+                    "İ",
+                ]
             ),
         ),
         max_size=8,
     )
 )
 def test_blanking_twice_changes_nothing_more(parts: list[str]) -> None:
-    blanker = Blanker()
-    once = blanker.blank("".join(parts))
-    assert blanker.blank(once.text).text == once.text
+    redactor = Redactor()
+    once = redactor.redact("".join(parts))
+    assert redactor.redact(once.text).text == once.text
 
 
-@given(st.text(max_size=60), st.sampled_from(sorted(SINGLE_LINES)), st.text(max_size=60))
+@given(
+    st.text(max_size=60), st.sampled_from(sorted(SINGLE_LINES)), st.text(max_size=60)
+)
 def test_text_around_a_key_survives(before: str, name: str, after: str) -> None:
-    blanked = Blanker().blank(f"{before}\n'{SINGLE_LINES[name]}'\n{after}")
-    assert blanked.text.startswith(f"{before}\n'")
-    assert blanked.text.endswith(f"'\n{after}")
-    assert SINGLE_LINES[name][-12:] not in blanked.text
+    redacted = Redactor().redact(f"{before}\n'{SINGLE_LINES[name]}'\n{after}")
+    assert redacted.text.startswith(f"{before}\n'")
+    assert redacted.text.endswith(f"'\n{after}")
+    assert SINGLE_LINES[name][-12:] not in redacted.text
 
 
 @given(st.text())
 def test_text_without_a_mark_is_given_back_as_it_was(text: str) -> None:
-    blanked = Blanker().blank(text)
-    assert blanked.kinds or blanked.text is text
+    redacted = Redactor().redact(text)
+    assert redacted.kinds or redacted.text is text
 
 
 @pytest.mark.parametrize(
     "unit",
     [
-        *("a", "-", "eyJ", "eyJ.", "password=", "token: a[", "://a:", "sk-proj-", "hf_", "=", "\\", "curl -u ", "İ"),
+        *(
+            "a",
+            "-",
+            "eyJ",
+            "eyJ.",
+            "password=",
+            "token: a[",
+            "://a:",
+            "sk-proj-",
+            "hf_",
+            "=",
+            "\\",
+            "curl -u ",
+            "İ",
+        ),
         *(
             "-----BEGIN " + "PRIVATE KEY-----",
             "-----END " + "PRIVATE KEY-----\n",
@@ -191,37 +268,51 @@ def test_text_without_a_mark_is_given_back_as_it_was(text: str) -> None:
         ),
     ],
 )
-def test_a_text_made_to_be_slow_is_read_in_a_time_that_grows_with_its_length(unit: str) -> None:
+def test_a_text_made_to_be_slow_is_read_in_a_time_that_grows_with_its_length(
+    unit: str,
+) -> None:
     # Were it quadratic, this would take minutes and run into the limit of every test.
     text = unit * (500_000 // len(unit))
-    Blanker().blank(text)
+    Redactor().redact(text)
 
 
 def test_what_was_found_is_remembered_and_the_text_is_not() -> None:
-    blanker, text = Blanker(), innocent_text()[:200_000]
-    blanker.blank(text)
-    assert sum(sys.getsizeof(key) + sys.getsizeof(places) for key, places in blanker._found.items()) < 1000
+    redactor, text = Redactor(), innocent_text()[:200_000]
+    redactor.redact(text)
+    assert (
+        sum(
+            sys.getsizeof(key) + sys.getsizeof(places)
+            for key, places in redactor._found.items()
+        )
+        < 1000
+    )
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("codebuddy_jupyter.context.secrets._REMEMBERED", 10)
-    blanker = Blanker()
+    redactor = Redactor()
     for number in range(50):
-        blanker.blank(f"text {number}")
-    assert len(blanker._found) == 10
+        redactor.redact(f"text {number}")
+    assert len(redactor._found) == 10
 
 
 def test_a_known_value_goes_under_its_name() -> None:
-    blanker = Blanker()
-    blanker.know({"$DB_PASSWORD": "hunter2", "pin": "swordfish-and-more"})
-    blanked = blanker.blank("got hunter2, xhunter2x and swordfish-and-more")
-    assert blanked.text == "got [redacted: $DB_PASSWORD], xhunter2x and [redacted: pin]"
-    assert blanked.kinds == ("$DB_PASSWORD", "pin")
+    redactor = Redactor()
+    redactor.know({"$DB_PASSWORD": "hunter2", "pin": "swordfish-and-more"})
+    redacted = redactor.redact("got hunter2, xhunter2x and swordfish-and-more")
+    assert (
+        redacted.text == "got [redacted: $DB_PASSWORD], xhunter2x and [redacted: pin]"
+    )
+    assert redacted.kinds == ("$DB_PASSWORD", "pin")
 
 
 FORMS_OF_A_VALUE: dict[str, Callable[[str], str]] = {
     "as it is": str,
-    **{name: write for name, write in WRITTEN.items() if "Windows" not in name and "tabs" not in name},
+    **{
+        name: write
+        for name, write in WRITTEN.items()
+        if "Windows" not in name and "tabs" not in name
+    },
     "in JSON as it is": lambda value: json.dumps(value, ensure_ascii=False),
     "in a query": lambda value: urlencode({"q": value}),
     "in a path": quote,
@@ -234,39 +325,52 @@ FORMS_OF_A_VALUE: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("write", FORMS_OF_A_VALUE.values(), ids=FORMS_OF_A_VALUE)
 @pytest.mark.parametrize(
-    "value", ["kv7-plumplum", "it's-a/long-one", 'x9 "b" & <c> 1', "naïve-schlüssel-7", "back\\slash-7"]
+    "value",
+    [
+        "kv7-plumplum",
+        "it's-a/long-one",
+        'x9 "b" & <c> 1',
+        "naïve-schlüssel-7",
+        "back\\slash-7",
+    ],
 )
-def test_a_known_value_goes_however_it_is_written(value: str, write: Callable[[str], str]) -> None:
-    blanker, written = Blanker(), write(value)
-    blanker.know(known_values({"BILLING_PASSWORD": value}, {}))
-    blanked = blanker.blank(f"x {written} y").text
-    assert "[redacted: $BILLING_PASSWORD]" in blanked
-    assert value not in blanked
-    assert written not in blanked
+def test_a_known_value_goes_however_it_is_written(
+    value: str, write: Callable[[str], str]
+) -> None:
+    redactor, written = Redactor(), write(value)
+    redactor.know(known_values({"BILLING_PASSWORD": value}, {}))
+    redacted = redactor.redact(f"x {written} y").text
+    assert "[redacted: $BILLING_PASSWORD]" in redacted
+    assert value not in redacted
+    assert written not in redacted
 
 
 @given(st.text(max_size=40))
 def test_any_value_can_be_known(value: str) -> None:
-    blanker = Blanker()
-    blanker.know({"mine": f"x7{value}x7"})
-    assert blanker.blank(f"x7{value}x7").text == "[redacted: mine]"
+    redactor = Redactor()
+    redactor.know({"mine": f"x7{value}x7"})
+    assert redactor.redact(f"x7{value}x7").text == "[redacted: mine]"
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
 def test_a_planted_secret_is_known_from_the_environment(planted: Planted) -> None:
-    known = known_values({"BILLING_PASSWORD": planted.secret}, {"billing_password": planted.secret})
-    blanker = Blanker()
-    blanker.know(known)
+    known = known_values(
+        {"BILLING_PASSWORD": planted.secret}, {"billing_password": planted.secret}
+    )
+    redactor = Redactor()
+    redactor.know(known)
     for write in (str, repr, json.dumps):
-        assert planted.secret not in blanker.blank(f"x {write(planted.secret)} y").text
+        assert (
+            planted.secret not in redactor.redact(f"x {write(planted.secret)} y").text
+        )
 
 
 def test_what_was_known_is_forgotten_when_other_values_are_told() -> None:
-    blanker = Blanker()
-    blanker.know({"one": "first-value-1"})
-    assert blanker.blank("first-value-1").kinds == ("one",)
-    blanker.know({})
-    assert blanker.blank("first-value-1").kinds == ()
+    redactor = Redactor()
+    redactor.know({"one": "first-value-1"})
+    assert redactor.redact("first-value-1").kinds == ("one",)
+    redactor.know({})
+    assert redactor.redact("first-value-1").kinds == ()
 
 
 def test_secrets_are_known_by_the_names_of_environment_and_variables() -> None:
@@ -276,7 +380,12 @@ def test_secrets_are_known_by_the_names_of_environment_and_variables() -> None:
         "DB_PASSWORD": "swordfish",
         "TOKENIZERS": "abc123def456",
     }
-    names = {"api_key": "zyx987wvu", "secret": b"bytes-too-1", "df": object(), "conn_string": "mysql://u:x1@h/d"}
+    names = {
+        "api_key": "zyx987wvu",
+        "secret": b"bytes-too-1",
+        "df": object(),
+        "conn_string": "mysql://u:x1@h/d",
+    }
     assert known_values(environ, names) == {
         "$GITHUB_TOKEN": "abc123def456",
         "$DB_PASSWORD": "swordfish",
@@ -318,7 +427,15 @@ def test_only_plain_texts_are_looked_at() -> None:
             raise AssertionError
 
     assert (
-        known_values({}, {"password": Hostile("abc123def"), "token": 12345678901234, "secret": b"\xff\xfe" * 9}) == {}
+        known_values(
+            {},
+            {
+                "password": Hostile("abc123def"),
+                "token": 12345678901234,
+                "secret": b"\xff\xfe" * 9,
+            },
+        )
+        == {}
     )
 
 
@@ -327,24 +444,74 @@ def test_only_plain_texts_are_looked_at() -> None:
     [
         *(
             (name, "password")
-            for name in ("password", "DB_PASSWORD", "dbPassword", "userpwd", "PGPASSWORD", "smtp_pass")
+            for name in (
+                "password",
+                "DB_PASSWORD",
+                "dbPassword",
+                "userpwd",
+                "PGPASSWORD",
+                "smtp_pass",
+            )
         ),
         *(
             (name, "password")
-            for name in ("passwords_old_passwd", "password2", "my-password", "PassPhrase", "Passwort")
+            for name in (
+                "passwords_old_passwd",
+                "password2",
+                "my-password",
+                "PassPhrase",
+                "Passwort",
+            )
         ),
-        *((name, "secret") for name in ("api_key", "apikey", "X-Api-Key", "clientSecret", "SECRET_KEY", "hf_token")),
-        *((name, "secret") for name in ("AWS_SECRET_ACCESS_KEY", "accessToken", "STRIPE_KEY", "private_key")),
+        *(
+            (name, "secret")
+            for name in (
+                "api_key",
+                "apikey",
+                "X-Api-Key",
+                "clientSecret",
+                "SECRET_KEY",
+                "hf_token",
+            )
+        ),
+        *(
+            (name, "secret")
+            for name in (
+                "AWS_SECRET_ACCESS_KEY",
+                "accessToken",
+                "STRIPE_KEY",
+                "private_key",
+            )
+        ),
         *((name, "token") for name in ("token", "auth", "dsn", "connection_string")),
         *(
             (name, None)
-            for name in ("sort_key", "key", "tokens", "secrets", "password_field", "max_tokens", "pad_token")
+            for name in (
+                "sort_key",
+                "key",
+                "tokens",
+                "secrets",
+                "password_field",
+                "max_tokens",
+                "pad_token",
+            )
         ),
-        *((name, None) for name in ("secret_santa", "public_key", "author", "monkey", "next_page_token", "", "__")),
+        *(
+            (name, None)
+            for name in (
+                "secret_santa",
+                "public_key",
+                "author",
+                "monkey",
+                "next_page_token",
+                "",
+                "__",
+            )
+        ),
     ],
 )
-def test_a_name_promises(name: str, promise: Promise | None) -> None:
-    assert promise_of(name) == promise
+def test_a_name_promises(name: str, strength: Strength | None) -> None:
+    assert strength_of(name) == strength
 
 
 def test_every_form_tells_its_source() -> None:

@@ -26,10 +26,13 @@ class Lamp(Configured):
     colour = Unicode("white").tag(config=True)
     watts = Int(5, min=1, max=100).tag(config=True)
     warmth = Float(None, allow_none=True).tag(config=True)
-    shape = Unicode("round")  # not for the user
+    # not for the user
+    shape = Unicode("round")
 
 
-def lamp(file: dict[str, Any] | None = None, saved: dict[str, Any] | None = None) -> Lamp:
+def lamp(
+    file: dict[str, Any] | None = None, saved: dict[str, Any] | None = None
+) -> Lamp:
     return Lamp(config=Config({"Lamp": file or {}}), saved=saved)
 
 
@@ -43,21 +46,32 @@ PLACES: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("upto", range(len(PLACES) + 1), ids=["default", *(place for place, _ in PLACES)])
-def test_each_place_wins_over_those_below_it(upto: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "upto", range(len(PLACES) + 1), ids=["default", *(place for place, _ in PLACES)]
+)
+def test_each_place_wins_over_those_below_it(
+    upto: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = {place for place, _ in PLACES[:upto]}
     if "environment" in said:
         monkeypatch.setenv("LAMP_COLOUR", "environment")
-    one = lamp({"colour": "file"} if "file" in said else {}, {"colour": "saved"} if "saved" in said else {})
+    one = lamp(
+        {"colour": "file"} if "file" in said else {},
+        {"colour": "saved"} if "saved" in said else {},
+    )
     one.read_environment()
     if "kernel" in said:
         one.update_config(Config({"Lamp": {"colour": "kernel"}}))
         one.read_environment()
-    value, origin = (("white", "default"), *PLACES)[upto] if upto == 0 else PLACES[upto - 1]
+    value, origin = (
+        (("white", "default"), *PLACES)[upto] if upto == 0 else PLACES[upto - 1]
+    )
     assert (one.colour, one.origin("colour")) == (value, origin)
 
 
-def test_a_change_in_python_is_a_change_in_this_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_in_python_is_a_change_in_this_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     one = lamp({"colour": "red"})
     one.colour = "blue"
     monkeypatch.setenv("LAMP_COLOUR", "green")
@@ -65,7 +79,9 @@ def test_a_change_in_python_is_a_change_in_this_kernel(monkeypatch: pytest.Monke
     assert (one.colour, one.origin("colour")) == ("blue", "this kernel")
 
 
-def test_setting_what_is_set_already_makes_it_this_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_what_is_set_already_makes_it_this_kernels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     one = lamp({"colour": "red"})
     one.update_config(Config({"Lamp": {"colour": "red"}}))
     monkeypatch.setenv("LAMP_COLOUR", "green")
@@ -86,7 +102,9 @@ def test_one_setting_says_nothing_of_another() -> None:
 # The environment, which may change while the kernel runs
 
 
-def test_the_environment_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_read_anew_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     one = lamp({"colour": "red"})
     for colour in ("green", "blue"):
         monkeypatch.setenv("LAMP_COLOUR", colour)
@@ -95,7 +113,9 @@ def test_the_environment_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("gone", ["removed", "emptied"])
-def test_without_its_variable_a_setting_is_what_it_was_before(monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+def test_without_its_variable_a_setting_is_what_it_was_before(
+    monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
     one = lamp({"colour": "red"})
     monkeypatch.setenv("LAMP_COLOUR", "green")
     monkeypatch.setenv("LAMP_WATTS", "60")
@@ -112,10 +132,14 @@ def test_without_its_variable_a_setting_is_what_it_was_before(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("value", ["bright", "0", "1.5"])
-def test_a_bad_variable_is_told_and_the_old_value_stays(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_bad_variable_is_told_and_the_old_value_stays(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
     one = lamp(saved={"watts": 7})
     monkeypatch.setenv("LAMP_WATTS", value)
-    with pytest.raises(SettingError, match=r"Lamp\.watts from environment LAMP_WATTS: .+"):
+    with pytest.raises(
+        SettingError, match=r"Lamp\.watts from environment LAMP_WATTS: .+"
+    ):
         one.read_environment()
     assert (one.watts, one.origin("watts")) == (7, "saved")
     monkeypatch.setenv("LAMP_WATTS", "60")
@@ -143,12 +167,22 @@ def test_a_text_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param({"watts": 0}, "watts", id="out of bounds"),
         pytest.param({"watts": "many"}, "'many' is no value for it", id="no number"),
         pytest.param({"colour": 7}, "colour", id="of another type"),
-        pytest.param({"collor": "red"}, "Lamp has no setting 'collor'; did you mean colour?", id="a wrong name"),
-        pytest.param({"shape": "square"}, "Lamp has no setting 'shape'", id="not for the user"),
-        pytest.param({"colour": "red", "watts": 0}, "watts", id="a good one and a bad one"),
+        pytest.param(
+            {"collor": "red"},
+            "Lamp has no setting 'collor'; did you mean colour?",
+            id="a wrong name",
+        ),
+        pytest.param(
+            {"shape": "square"}, "Lamp has no setting 'shape'", id="not for the user"
+        ),
+        pytest.param(
+            {"colour": "red", "watts": 0}, "watts", id="a good one and a bad one"
+        ),
     ],
 )
-def test_a_bad_change_is_refused_and_all_stays_as_it_was(change: dict[str, Any], told: str) -> None:
+def test_a_bad_change_is_refused_and_all_stays_as_it_was(
+    change: dict[str, Any], told: str
+) -> None:
     one = lamp({"colour": "green"}, {"watts": 7})
     with pytest.raises(TraitError, match=told.replace("?", r"\?")):
         one.update_config(Config({"Lamp": change}))
@@ -157,13 +191,19 @@ def test_a_bad_change_is_refused_and_all_stays_as_it_was(change: dict[str, Any],
 
 
 def test_a_bad_value_in_a_file_costs_itself_and_one_line() -> None:
-    one = lamp({"watts": 0, "colour": "red", "colr": "x"}, {"watts": 7, "shape": "square", "parent": None})
+    one = lamp(
+        {"watts": 0, "colour": "red", "colr": "x"},
+        {"watts": 7, "shape": "square", "parent": None},
+    )
     assert (one.colour, one.watts, one.shape) == ("red", 7, "round")
     assert one.origin("watts") == "saved"
     assert len(one.problems) == 4
     assert not any("\n" in problem for problem in one.problems)
     assert one.problems[0].startswith("Lamp.watts from ipython_config.py: ")
-    assert one.problems[1] == "Lamp has no setting 'colr'; did you mean colour? (from ipython_config.py)"
+    assert (
+        one.problems[1]
+        == "Lamp has no setting 'colr'; did you mean colour? (from ipython_config.py)"
+    )
 
 
 def test_only_what_differs_from_the_default_is_worth_saving() -> None:
@@ -219,7 +259,9 @@ def test_the_file_is_for_its_owner_alone(file: SavedSettings) -> None:
     assert file.path.stat().st_mode & 0o077 == 0 or os.name == "nt"
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(file: SavedSettings) -> None:
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    file: SavedSettings,
+) -> None:
     file.save({"Lamp": {"colour": "red"}})
     with pytest.raises(UnicodeEncodeError):
         write_private(file.path, "\ud800")
@@ -229,7 +271,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(file: SavedSett
 
 def test_a_file_that_cannot_be_written_costs_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingError, match=r"codebuddy\.json cannot be written: ") as caught:
+    with pytest.raises(
+        SettingError, match=r"codebuddy\.json cannot be written: "
+    ) as caught:
         SavedSettings(tmp_path / "file" / "codebuddy.json").save({})
     assert "\n" not in str(caught.value)
 
@@ -249,24 +293,42 @@ def test_settings_come_back_in_the_next_kernel(tmp_path: Path) -> None:
     assert (local.temperature, local.origin("temperature")) == (0.5, "saved")
 
 
-def test_saving_keeps_what_was_saved_for_providers_that_were_not_used(tmp_path: Path) -> None:
+def test_saving_keeps_what_was_saved_for_providers_that_were_not_used(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "codebuddy.json"
-    SavedSettings(path).save({"FakeCloud": {"temperature": 1.5}, "FakeProvider": {"temperature": 0.5}})
+    SavedSettings(path).save(
+        {"FakeCloud": {"temperature": 1.5}, "FakeProvider": {"temperature": 0.5}}
+    )
     buddy = buddy_with_fakes(path)
     buddy.provider_named("Local").temperature = None
     buddy.save()
-    assert json.loads(path.read_text()) == {"Buddy": {}, "FakeCloud": {"temperature": 1.5}, "FakeProvider": {}}
+    assert json.loads(path.read_text()) == {
+        "Buddy": {},
+        "FakeCloud": {"temperature": 1.5},
+        "FakeProvider": {},
+    }
 
 
 @pytest.mark.parametrize(
     ("saved", "told"),
     [
         pytest.param("{", "could not be read", id="corrupt"),
-        pytest.param('{"Buddy": {"provider": "nobody"}}', "Buddy.provider from saved: There is no provider", id="bad"),
-        pytest.param('{"Buddy": {"colour": 1}}', "Buddy has no setting 'colour' (from saved)", id="unknown"),
+        pytest.param(
+            '{"Buddy": {"provider": "nobody"}}',
+            "Buddy.provider from saved: There is no provider",
+            id="bad",
+        ),
+        pytest.param(
+            '{"Buddy": {"colour": 1}}',
+            "Buddy has no setting 'colour' (from saved)",
+            id="unknown",
+        ),
     ],
 )
-def test_a_bad_file_does_not_keep_the_buddy_from_answering(tmp_path: Path, saved: str, told: str) -> None:
+def test_a_bad_file_does_not_keep_the_buddy_from_answering(
+    tmp_path: Path, saved: str, told: str
+) -> None:
     path = tmp_path / "codebuddy.json"
     path.write_text(saved)
     buddy = buddy_with_fakes(path)
@@ -283,7 +345,10 @@ def test_a_provider_from_the_environment_is_used_until_the_kernel_says_otherwise
     assert buddy.current() is buddy.provider_named("OpenAI")
     assert buddy.origin("provider") == "environment CODEBUDDY_PROVIDER"
     monkeypatch.setenv("CODEBUDDY_PROVIDER", "nobody")
-    with pytest.raises(SettingError, match=r"Buddy\.provider from environment CODEBUDDY_PROVIDER: There is no"):
+    with pytest.raises(
+        SettingError,
+        match=r"Buddy\.provider from environment CODEBUDDY_PROVIDER: There is no",
+    ):
         buddy.current()
     buddy.provider = "Local"
     assert buddy.current() is buddy.provider_named("Local")
@@ -323,7 +388,9 @@ def test_config_in_ipython_config_counts(loaded: Any) -> None:
     assert base_url(loaded) == "http://localhost:1234/v1"
 
 
-def test_config_refuses_a_bad_value_and_goes_on_working(loaded: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_config_refuses_a_bad_value_and_goes_on_working(
+    loaded: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     config(loaded, "LocalProvider.base_url = 'http://localhost:1234/v1'", load=LOAD)
     config(loaded, "LocalProvider.base_url = 'ftp://nowhere'")
     assert "it must begin with http:// or https://" in caplog.text
@@ -332,7 +399,11 @@ def test_config_refuses_a_bad_value_and_goes_on_working(loaded: Any, caplog: pyt
     config(loaded, "LocalProvider.temperature = 0.5")
     config(loaded, "Buddy.offline = True")
     local = loaded.codebuddy.buddy.provider_named("Local")
-    assert (local.first_token_timeout, local.temperature, local.url) == (600.0, 0.5, "http://localhost:1234/v1")
+    assert (local.first_token_timeout, local.temperature, local.url) == (
+        600.0,
+        0.5,
+        "http://localhost:1234/v1",
+    )
     assert loaded.codebuddy.buddy.offline
 
 
@@ -340,4 +411,7 @@ def test_config_of_one_provider_leaves_the_others_alone(loaded: Any) -> None:
     config(loaded, "LocalProvider.model = 'mine'", load=LOAD)
     config(loaded, "OpenAIProvider.model = 'theirs'")
     buddy = loaded.codebuddy.buddy
-    assert (buddy.provider_named("Local").model, buddy.provider_named("OpenAI").model) == ("mine", "theirs")
+    assert (
+        buddy.provider_named("Local").model,
+        buddy.provider_named("OpenAI").model,
+    ) == ("mine", "theirs")

@@ -1,4 +1,6 @@
-"""The settings of the panel: the form follows the traits both ways, and the state of the provider is told truly."""
+"""The settings of the panel: the form follows the traits both ways, and the state of
+the provider is told truly.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from traitlets import Bool, Enum, Float, Int, Unicode
 from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat import Reply
+from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.registry import GROUP, Registry
@@ -24,7 +26,15 @@ from codebuddy_jupyter.widgets.page import help_of
 from codebuddy_jupyter.widgets.provider_view import ProviderView
 from codebuddy_jupyter.widgets.settings_form import SettingsForm
 from tests.fakes import eventually, local
-from tests.scripted_server import CHAT, MODELS, ScriptedServer, as_json, hang, model_list, plain
+from tests.scripted_server import (
+    CHAT,
+    MODELS,
+    ScriptedServer,
+    as_json,
+    hang,
+    model_list,
+    plain,
+)
 
 KEY = "sk-a-key-of-nobody-1234567890"
 
@@ -35,7 +45,9 @@ class ThirdPartyProvider(Provider):
     label = "Third party"
 
     style = Enum(["terse", "lively"], "terse", help="How it talks.").tag(config=True)
-    speed = Float(1.0, min=0.5, max=2.0, help="How fast it talks.").tag(config=True, order=-1)
+    speed = Float(1.0, min=0.5, max=2.0, help="How fast it talks.").tag(
+        config=True, order=-1
+    )
     depth = Int(3, min=0, help="How far it thinks.").tag(config=True)
     rhymes = Bool(False, help="Whether it rhymes.").tag(config=True)
     token = Unicode("", help="Not for anybody's eyes.").tag(config=True, secret=True)
@@ -85,7 +97,9 @@ def fact(view: ProviderView, label: str) -> str | None:
     return dict(state(view).get("facts", ())).get(label)
 
 
-def test_local_shows_base_url_and_model_and_a_cloud_its_model_alone(form: SettingsForm, real: Buddy) -> None:
+def test_local_shows_base_url_and_model_and_a_cloud_its_model_alone(
+    form: SettingsForm, real: Buddy
+) -> None:
     assert first(form) == ["Base URL", "Model"]
     form.choice.value = "OpenAI"
     assert (real.provider, first(form)) == ("OpenAI", ["Model"])
@@ -97,7 +111,10 @@ def test_local_shows_base_url_and_model_and_a_cloud_its_model_alone(form: Settin
 
 def test_the_providers_are_offered_by_their_labels(form: SettingsForm) -> None:
     labels = [label for label, _ in form.choice.options]
-    assert labels[:2] == ["Local LLM (Ollama/LM Studio)", "Embedded llama.cpp (no server needed)"]
+    assert labels[:2] == [
+        "Local LLM (Ollama/LM Studio)",
+        "Embedded llama.cpp (no server needed)",
+    ]
     assert "Google Gemini" in labels
 
 
@@ -108,22 +125,43 @@ def test_an_edit_is_a_change_in_this_kernel(form: SettingsForm, real: Buddy) -> 
 
 
 def test_what_config_changes_is_shown(form: SettingsForm, real: Buddy) -> None:
-    local(real).update_config(Config({"LocalProvider": {"base_url": "http://localhost:1234/v1", "temperature": 0.5}}))
+    local(real).update_config(
+        Config(
+            {
+                "LocalProvider": {
+                    "base_url": "http://localhost:1234/v1",
+                    "temperature": 0.5,
+                }
+            }
+        )
+    )
     assert box(form, "base_url").value == "http://localhost:1234/v1"
     assert box(form, "temperature").value == "0.5"
     real.update_config(Config({"Buddy": {"provider": "openai"}}))
     assert form.choice.value == "OpenAI"
 
 
-def test_showing_a_value_does_not_make_it_this_kernels_own(form: SettingsForm, real: Buddy) -> None:
+def test_showing_a_value_does_not_make_it_this_kernels_own(
+    form: SettingsForm, real: Buddy
+) -> None:
     assert real.origin("system_prompt") == DEFAULT
     assert local(real).origin("temperature") == DEFAULT
 
 
 @pytest.mark.parametrize(
     ("name", "typed", "value"),
-    [("temperature", "0.7", 0.7), ("temperature", " ", None), ("max_tokens", "100", 100), ("retries", 5, 5)],
-    ids=["number", "empty for the default", "whole number", "number that is always there"],
+    [
+        ("temperature", "0.7", 0.7),
+        ("temperature", " ", None),
+        ("max_tokens", "100", 100),
+        ("retries", 5, 5),
+    ],
+    ids=[
+        "number",
+        "empty for the default",
+        "whole number",
+        "number that is always there",
+    ],
 )
 def test_what_is_typed_becomes_what_the_setting_holds(
     form: SettingsForm, real: Buddy, name: str, typed: object, value: object
@@ -141,7 +179,11 @@ def test_a_list_is_typed_with_commas(form: SettingsForm, real: Buddy) -> None:
 
 @pytest.mark.parametrize(
     ("name", "typed", "why"),
-    [("temperature", "warm", "warm"), ("temperature", "3", "3"), ("base_url", "http://a b", "blanks")],
+    [
+        ("temperature", "warm", "warm"),
+        ("temperature", "3", "3"),
+        ("base_url", "http://a b", "blanks"),
+    ],
     ids=["no number", "out of bounds", "no address"],
 )
 def test_what_cannot_be_is_told_and_changes_nothing(
@@ -157,10 +199,17 @@ def test_what_cannot_be_is_told_and_changes_nothing(
 
 def test_a_provider_of_another_package_gets_a_form_of_its_own(tmp_path: Path) -> None:
     entry = EntryPoint("Third", "tests.test_settings_form:ThirdPartyProvider", GROUP)
-    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", registry=Registry([entry]), config=Config())
+    buddy = Buddy(
+        settings_path=tmp_path / "codebuddy.json",
+        registry=Registry([entry]),
+        config=Config(),
+    )
     buddy.provider = "Third"
     form = SettingsForm(buddy)
-    kinds = {name: type(box(form, name)).__name__ for name in ("style", "speed", "depth", "rhymes", "model")}
+    kinds = {
+        name: type(box(form, name)).__name__
+        for name in ("style", "speed", "depth", "rhymes", "model")
+    }
     assert kinds == {
         "style": "Dropdown",
         "speed": "BoundedFloatText",
@@ -168,7 +217,11 @@ def test_a_provider_of_another_package_gets_a_form_of_its_own(tmp_path: Path) ->
         "rhymes": "Checkbox",
         "model": "Combobox",
     }
-    assert (box(form, "speed").min, box(form, "speed").max, box(form, "depth").min) == (0.5, 2.0, 0)
+    assert (box(form, "speed").min, box(form, "speed").max, box(form, "depth").min) == (
+        0.5,
+        2.0,
+        0,
+    )
     assert getattr(box(form, "style"), *help_of("")) == "How it talks."
     assert fields_of(buddy.provider_named("Third"))[0] == "speed"
     assert "token" not in [field.name for field in form._fields]
@@ -176,7 +229,9 @@ def test_a_provider_of_another_package_gets_a_form_of_its_own(tmp_path: Path) ->
     buddy.close()
 
 
-def test_more_shows_the_other_settings_of_the_provider_in_use(form: SettingsForm) -> None:
+def test_more_shows_the_other_settings_of_the_provider_in_use(
+    form: SettingsForm,
+) -> None:
     assert form.rest.children == ()
     form.more.value = True
     shown = [widget.description for widget in form.rest.children]
@@ -188,7 +243,9 @@ def test_more_shows_the_other_settings_of_the_provider_in_use(form: SettingsForm
     assert form.rest.layout.display == "none"
 
 
-def test_the_models_of_the_server_are_offered(form: SettingsForm, server: ScriptedServer) -> None:
+def test_the_models_of_the_server_are_offered(
+    form: SettingsForm, server: ScriptedServer
+) -> None:
     assert eventually(lambda: box(form, "model").options == ("llama3",))
     with ScriptedServer() as other:
         other.script(model_list("qwen", "nomic-embed"), path=MODELS)
@@ -196,17 +253,29 @@ def test_the_models_of_the_server_are_offered(form: SettingsForm, server: Script
         assert eventually(lambda: box(form, "model").options[:1] == ("qwen",))
 
 
-def test_model_window_host_and_latency_are_told_each_with_its_label(form: SettingsForm, server: ScriptedServer) -> None:
+def test_model_window_host_and_latency_are_told_each_with_its_label(
+    form: SettingsForm, server: ScriptedServer
+) -> None:
     server.script(model_list("llama3", max_model_len=8192), path=MODELS)
     form.view.look()
     assert eventually(lambda: fact(form.view, "Window") == "8,192 tokens")
-    assert [label for label, _ in state(form.view)["facts"]] == ["Model", "Window", "Host", "Latency"]
-    assert (fact(form.view, "Model"), fact(form.view, "Host")) == ("llama3", f"127.0.0.1:{server.port}")
+    assert [label for label, _ in state(form.view)["facts"]] == [
+        "Model",
+        "Window",
+        "Host",
+        "Latency",
+    ]
+    assert (fact(form.view, "Model"), fact(form.view, "Host")) == (
+        "llama3",
+        f"127.0.0.1:{server.port}",
+    )
 
 
 def test_a_model_that_the_server_does_not_list_is_told_so(form: SettingsForm) -> None:
     box(form, "model").value = "lama3"
-    assert eventually(lambda: fact(form.view, "Model") == "lama3, which is not in the server's list")
+    assert eventually(
+        lambda: fact(form.view, "Model") == "lama3, which is not in the server's list"
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,12 +288,22 @@ def test_a_model_that_the_server_does_not_list_is_told_so(form: SettingsForm) ->
     ],
     ids=["good", "a page", "wants a key", "loads"],
 )
-def test_the_dot_tells_how_it_stands(real: Buddy, server: ScriptedServer, answer: Any, dot: str, told: str) -> None:
+def test_the_dot_tells_how_it_stands(
+    real: Buddy, server: ScriptedServer, answer: Any, dot: str, told: str
+) -> None:
     if answer is not None:
         server.script(answer, path=MODELS)
     form = SettingsForm(real)
-    assert eventually(lambda: state(form.view)["title"] == dot and told in state(form.view)["trouble"], 20)
-    assert (state(form.view)["dot"], bool(state(form.view)["facts"])) == (dot, dot == "reachable")
+    assert eventually(
+        lambda: (
+            state(form.view)["title"] == dot and told in state(form.view)["trouble"]
+        ),
+        20,
+    )
+    assert (state(form.view)["dot"], bool(state(form.view)["facts"])) == (
+        dot,
+        dot == "reachable",
+    )
     assert state(form.view)["where"] == "Requests stay on this machine."
     form.close()
 
@@ -236,7 +315,9 @@ def test_an_absent_server_is_unreachable_with_a_remedy(form: SettingsForm) -> No
     assert state(form.view)["facts"] == []
 
 
-def test_nobody_is_asked_while_nothing_happens(form: SettingsForm, server: ScriptedServer) -> None:
+def test_nobody_is_asked_while_nothing_happens(
+    form: SettingsForm, server: ScriptedServer
+) -> None:
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
     before = len(server.requests)
     time.sleep(1)
@@ -244,7 +325,9 @@ def test_nobody_is_asked_while_nothing_happens(form: SettingsForm, server: Scrip
     assert server.asked(CHAT) == []
 
 
-def test_an_answer_tells_how_it_stands_with_its_provider(form: SettingsForm, real: Buddy) -> None:
+def test_an_answer_tells_how_it_stands_with_its_provider(
+    form: SettingsForm, real: Buddy
+) -> None:
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
     form.view.show(dot="unreachable")
     reply = real.ask("hello").result()
@@ -252,7 +335,9 @@ def test_an_answer_tells_how_it_stands_with_its_provider(form: SettingsForm, rea
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
 
 
-def test_an_answer_of_another_provider_tells_nothing(form: SettingsForm, real: Buddy) -> None:
+def test_an_answer_of_another_provider_tells_nothing(
+    form: SettingsForm, real: Buddy
+) -> None:
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
     reply = Reply("hello", lambda _: real._chunks(None, _), real.loop)  # type: ignore[arg-type]
     reply.provider, reply.error = "OpenAI", Unreachable("gone")
@@ -266,7 +351,9 @@ def test_a_test_of_the_connection_shows_what_was_found(form: SettingsForm) -> No
     assert eventually(lambda: state(form.view)["report"]["rows"])
     report = state(form.view)["report"]
     assert report["verdict"] == "Local is well."
-    assert {"address", "connection", "model", "answer", "window"} <= {row["name"] for row in report["rows"]}
+    assert {"address", "connection", "model", "answer", "window"} <= {
+        row["name"] for row in report["rows"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -289,11 +376,16 @@ def test_a_test_that_fails_tells_the_reason_and_a_remedy(
     assert row["remedies"]
 
 
-def test_save_tells_where_and_a_new_buddy_has_it(form: SettingsForm, tmp_path: Path) -> None:
+def test_save_tells_where_and_a_new_buddy_has_it(
+    form: SettingsForm, tmp_path: Path
+) -> None:
     box(form, "model").value = "qwen"
     form.keep.click()
     assert str(tmp_path / "codebuddy.json") in state(form.view)["noted"]
-    assert json.loads((tmp_path / "codebuddy.json").read_text())["LocalProvider"]["model"] == "qwen"
+    assert (
+        json.loads((tmp_path / "codebuddy.json").read_text())["LocalProvider"]["model"]
+        == "qwen"
+    )
     buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
     assert local(buddy).model == "qwen"
     buddy.close()
@@ -304,64 +396,94 @@ def test_nothing_is_written_before_save(form: SettingsForm, tmp_path: Path) -> N
     assert not (tmp_path / "codebuddy.json").exists()
 
 
-def test_what_is_chosen_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_chosen_wins_over_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CODEBUDDY_PROVIDER", "OpenAI")
     buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
     buddy.current()
     form = SettingsForm(buddy)
     assert form.choice.value == "OpenAI"
     form.choice.value = "Local"
-    assert (buddy.provider, form.choice.value, buddy.origin("provider")) == ("Local", "Local", KERNEL)
+    assert (buddy.provider, form.choice.value, buddy.origin("provider")) == (
+        "Local",
+        "Local",
+        KERNEL,
+    )
     assert [field.name for field in form._fields] == ["base_url", "model"]
     form.close()
     buddy.close()
 
 
-def test_what_the_environment_decides_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_environment_decides_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CODEBUDDY_MODEL", "theirs")
-    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=Config({"Buddy": {"offline": True}}))
+    buddy = Buddy(
+        settings_path=tmp_path / "codebuddy.json",
+        config=Config({"Buddy": {"offline": True}}),
+    )
     form = SettingsForm(buddy)
     assert box(form, "model").value == "theirs"
     lines = ["Offline is set by ipython_config.py.", "Model is set by CODEBUDDY_MODEL."]
     assert state(form.view)["overridden"] == lines
     box(form, "model").value = "mine"
-    assert state(form.view)["overridden"][1] == "Model: CODEBUDDY_MODEL decides in new kernels, not what is saved."
+    assert (
+        state(form.view)["overridden"][1]
+        == "Model: CODEBUDDY_MODEL decides in new kernels, not what is saved."
+    )
     form.close()
     buddy.close()
 
 
-def test_a_key_is_kept_for_its_host_and_shown_nowhere(form: SettingsForm, real: Buddy, home: Path) -> None:
+def test_a_key_is_kept_for_its_host_and_shown_nowhere(
+    form: SettingsForm, real: Buddy, home: Path
+) -> None:
     view = form.view
     view._receive(view, {"type": "key", "key": f" {KEY} "}, [])
     assert eventually(lambda: "is in" in state(view)["noted"])
-    assert eventually(lambda: "a key is there (stored for" in state(view)["key"]["told"])
+    assert eventually(
+        lambda: "a key is there (stored for" in state(view)["key"]["told"]
+    )
     assert local(real).find_key() == KEY
-    shown = [state(view), *({**w.get_state(), "_esm": ""} for w in (view, form, *form.main.children))]
+    shown = [
+        state(view),
+        *({**w.get_state(), "_esm": ""} for w in (view, form, *form.main.children)),
+    ]
     assert KEY not in repr(shown)
     view._receive(view, {"type": "key", "key": ""}, [])
     assert eventually(lambda: "is removed" in state(view)["noted"])
 
 
-def test_a_key_that_cannot_be_one_is_refused_without_showing_it(form: SettingsForm) -> None:
+def test_a_key_that_cannot_be_one_is_refused_without_showing_it(
+    form: SettingsForm,
+) -> None:
     form.view._receive(form.view, {"type": "key", "key": "two words"}, [])
     assert eventually(lambda: "is no key" in state(form.view)["noted"])
     assert "two words" not in repr(state(form.view))
 
 
-def test_a_cloud_tells_whether_a_key_is_there(form: SettingsForm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cloud_tells_whether_a_key_is_there(
+    form: SettingsForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     form.choice.value = "OpenAI"
     assert eventually(lambda: state(form.view)["key"] is not None)
     assert state(form.view)["key"] == {"told": "no key yet", "needed": True}
     assert state(form.view)["where"] == "Requests go to api.openai.com."
 
 
-def test_the_variable_that_holds_a_key_is_named(real: Buddy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_that_holds_a_key_is_named(
+    real: Buddy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     real.offline = True
     real.provider = "OpenAI"
     form = SettingsForm(real)
     assert eventually(lambda: state(form.view)["key"] is not None)
-    assert state(form.view)["key"]["told"] == "a key is there (from the variable OPENAI_API_KEY)"
+    assert (
+        state(form.view)["key"]["told"]
+        == "a key is there (from the variable OPENAI_API_KEY)"
+    )
     assert eventually(lambda: state(form.view)["dot"] == "unreachable")
     assert KEY not in repr(state(form.view))
     form.close()
@@ -371,7 +493,10 @@ def test_closing_the_form_leaves_no_observer(real: Buddy) -> None:
     def observers() -> int:
         owners = (real, local(real))
         return sum(
-            len(found) for owner in owners for kinds in owner._trait_notifiers.values() for found in kinds.values()
+            len(found)
+            for owner in owners
+            for kinds in owner._trait_notifiers.values()
+            for found in kinds.values()
         )
 
     before = observers()

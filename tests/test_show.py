@@ -1,4 +1,6 @@
-"""What a reply looks like: the line under it, the output that stays in each format, a terminal, a notebook."""
+"""What a reply looks like: the line under it, the output that stays in each format, a
+terminal, a notebook.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from codebuddy_jupyter import show
-from codebuddy_jupyter.chat import Reply
+from codebuddy_jupyter.chat.reply import Reply
+from codebuddy_jupyter.display import screens as show
 from codebuddy_jupyter.errors import CutOff, Stopped
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
-from codebuddy_jupyter.prompts import FORMATS
+from codebuddy_jupyter.question.prompts import FORMATS
 
 Step = str | Chunk | BaseException
 
@@ -50,8 +52,12 @@ class Publisher:
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
 
-    def publish(self, data: dict[str, Any], metadata: dict[str, Any] | None = None, **rest: Any) -> None:
-        self.sent.append(("update" if rest.get("update") else "display", data, metadata or {}))
+    def publish(
+        self, data: dict[str, Any], metadata: dict[str, Any] | None = None, **rest: Any
+    ) -> None:
+        self.sent.append(
+            ("update" if rest.get("update") else "display", data, metadata or {})
+        )
 
     def clear_output(self, wait: bool = False) -> None:
         self.sent.append(("clear", {}, {"wait": wait}))
@@ -60,11 +66,21 @@ class Publisher:
 def a_shell(code: str, allow_stdin: bool = True) -> Any:
     """As much of a kernel's shell as a display sees."""
     parent = {"content": {"code": code, "allow_stdin": allow_stdin}}
-    return SimpleNamespace(kernel=object(), display_pub=Publisher(), execution_count=1, get_parent=lambda: parent)
+    return SimpleNamespace(
+        kernel=object(),
+        display_pub=Publisher(),
+        execution_count=1,
+        get_parent=lambda: parent,
+    )
 
 
 def test_the_line_tells_model_tokens_and_what_to_know(loop: Loop) -> None:
-    reply = ended(loop, "Hi", Chunk(usage=Usage(5, 1200), finish="length"), Chunk(note="One turn was left out."))
+    reply = ended(
+        loop,
+        "Hi",
+        Chunk(usage=Usage(5, 1200), finish="length"),
+        Chunk(note="One turn was left out."),
+    )
     line = show.status(reply)
     assert line.startswith("llama3 · 1,200 tokens · first after 0.0 s · ")
     assert line.endswith("cut at its length limit · One turn was left out.")
@@ -72,10 +88,15 @@ def test_the_line_tells_model_tokens_and_what_to_know(loop: Loop) -> None:
 
 @pytest.mark.parametrize(
     ("error", "says"),
-    [(Stopped("Stopped."), "stopped before its end"), (CutOff("The reply was cut off."), "broke off")],
+    [
+        (Stopped("Stopped."), "stopped before its end"),
+        (CutOff("The reply was cut off."), "broke off"),
+    ],
     ids=["stopped", "broken"],
 )
-def test_the_line_marks_a_part_of_an_answer(loop: Loop, error: BaseException, says: str) -> None:
+def test_the_line_marks_a_part_of_an_answer(
+    loop: Loop, error: BaseException, says: str
+) -> None:
     assert show.status(ended(loop, "Once", error)).endswith(says)
 
 
@@ -97,7 +118,9 @@ def test_every_format_has_a_plain_text(loop: Loop, format: str) -> None:
     ],
     ids=["text", "code", "json", "math", "math with marks"],
 )
-def test_a_format_shows_what_it_is_for(loop: Loop, format: str, text: str, kind: str, shown: Any) -> None:
+def test_a_format_shows_what_it_is_for(
+    loop: Loop, format: str, text: str, kind: str, shown: Any
+) -> None:
     found = show.final(ended(loop, text, format=format))[0][kind]
     assert found == shown or found.startswith(shown)
 
@@ -110,7 +133,9 @@ def test_json_that_is_none_is_shown_with_the_reason(loop: Loop) -> None:
 
 
 def test_html_stands_in_a_frame_and_cannot_get_out_of_its_attribute(loop: Loop) -> None:
-    data, _ = show.final(ended(loop, "<p>\"'></iframe><script>x()</script>", format="html"))
+    data, _ = show.final(
+        ended(loop, "<p>\"'></iframe><script>x()</script>", format="html")
+    )
     html = data["text/html"]
     assert html.startswith('<iframe sandbox="" ')
     assert html.count("<script") == 0
@@ -118,7 +143,9 @@ def test_html_stands_in_a_frame_and_cannot_get_out_of_its_attribute(loop: Loop) 
     assert "default-src &#x27;none&#x27;" in html
 
 
-def test_reasoning_is_folded_above_the_answer_and_cannot_reach_into_it(loop: Loop) -> None:
+def test_reasoning_is_folded_above_the_answer_and_cannot_reach_into_it(
+    loop: Loop,
+) -> None:
     reply = ended(loop, Chunk(reasoning="```\n</details> $$ <img src=x>\n"), "Yes.")
     markdown = show.final(reply)[0]["text/markdown"]
     assert markdown.count("</details>") == 1
@@ -138,7 +165,9 @@ def test_reasoning_is_folded_above_the_answer_and_cannot_reach_into_it(loop: Loo
     ],
     ids=["nothing", "tools"],
 )
-def test_an_answer_without_text_says_so(loop: Loop, steps: Sequence[Step], says: str) -> None:
+def test_an_answer_without_text_says_so(
+    loop: Loop, steps: Sequence[Step], says: str
+) -> None:
     assert show.final(ended(loop, *steps))[0]["text/plain"].startswith(says)
 
 
@@ -149,7 +178,10 @@ def test_an_open_fence_does_not_swallow_the_line_below(loop: Loop) -> None:
 
 def test_a_terminal_gets_the_text_and_nothing_that_steers_it(loop: Loop) -> None:
     stream = io.StringIO()
-    show._follow(reply := a_reply(loop, "a\x1b[2Jb", "\x07c\u009b31m", "\ud800"), screen := show.Terminal(stream))
+    show._follow(
+        reply := a_reply(loop, "a\x1b[2Jb", "\x07c\u009b31m", "\ud800"),
+        screen := show.Terminal(stream),
+    )
     screen.finish(reply)
     assert stream.getvalue().startswith("a[2Jbc31m\ufffd\n\nllama3 · ")
     assert "\x1b" not in stream.getvalue()
@@ -160,19 +192,29 @@ def test_a_question_alone_in_its_cell_leaves_one_output(loop: Loop) -> None:
     show.Display(shell).show(a_reply(loop, "First.\n\n", "Second.\n\n", "Third."))
     kinds = [kind for kind, _, _ in shell.display_pub.sent]
     assert kinds[-2:] == ["clear", "display"]
-    assert shell.display_pub.sent[-1][1]["text/plain"].startswith("First.\n\nSecond.\n\nThird.\n\nllama3")
+    assert shell.display_pub.sent[-1][1]["text/plain"].startswith(
+        "First.\n\nSecond.\n\nThird.\n\nllama3"
+    )
 
 
 @pytest.mark.parametrize(
     "code",
-    ["print(1)\n%buddy why?", "%buddy why?\nprint(1)", "%%time\n%buddy why?", "x = %buddy why?", "ask()"],
+    [
+        "print(1)\n%buddy why?",
+        "%buddy why?\nprint(1)",
+        "%%time\n%buddy why?",
+        "x = %buddy why?",
+        "ask()",
+    ],
     ids=["after", "before", "timed", "assigned", "a function"],
 )
 def test_what_stands_beside_a_question_is_never_cleared(loop: Loop, code: str) -> None:
     shell = a_shell(code)
     show.Display(shell).show(a_reply(loop, "Hello."))
     assert [kind for kind, _, _ in shell.display_pub.sent if kind == "clear"] == []
-    assert len([kind for kind, _, _ in shell.display_pub.sent if kind == "display"]) == 1
+    assert (
+        len([kind for kind, _, _ in shell.display_pub.sent if kind == "display"]) == 1
+    )
 
 
 def test_where_nobody_watches_only_the_end_is_shown(loop: Loop) -> None:
@@ -181,7 +223,9 @@ def test_where_nobody_watches_only_the_end_is_shown(loop: Loop) -> None:
     assert [kind for kind, _, _ in shell.display_pub.sent] == ["display"]
 
 
-def test_a_failure_without_an_answer_leaves_an_empty_cell_for_its_line(loop: Loop) -> None:
+def test_a_failure_without_an_answer_leaves_an_empty_cell_for_its_line(
+    loop: Loop,
+) -> None:
     shell = a_shell("%buddy why?")
     with pytest.raises(CutOff):
         show.Display(shell).show(a_reply(loop, CutOff("The reply was cut off.")))
@@ -200,7 +244,9 @@ def test_a_reply_is_shown_once_in_its_cell_and_again_in_a_later_one(loop: Loop) 
     assert shell.display_pub.sent[-1][1]["text/plain"].startswith("Hello.")
 
 
-def test_our_own_texts_are_plain_where_markdown_is_not_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_our_own_texts_are_plain_where_markdown_is_not_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     show.Display().text("| a&#46;b |")
     assert capsys.readouterr().out == "| a.b |\n"
 

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from codebuddy_jupyter.context.failure import Failure
-from codebuddy_jupyter.context.items import SECTIONS, Cell, Item, Notebook, Output, Section, Snapshot
+from codebuddy_jupyter.context.items import (
+    SECTIONS,
+    Cell,
+    Item,
+    Notebook,
+    Output,
+    Section,
+    Snapshot,
+)
 from codebuddy_jupyter.context.snapshot import Scene, snapshot
 
 ALL = frozenset(SECTIONS)
@@ -18,16 +26,34 @@ FAILED = Failure(3, 1, "KeyError", "KeyError: 'price'", "'price'", ("df",))
 
 CELLS = (
     Cell("m", "markdown", "# Sales\nWe look at sales.\n```\n# no heading\n```"),
-    Cell("a", "code", "df = load('sales.csv')", 1, "run", (Output("text", "loaded 10 rows"),)),
+    Cell(
+        "a",
+        "code",
+        "df = load('sales.csv')",
+        1,
+        "run",
+        (Output("text", "loaded 10 rows"),),
+    ),
     Cell("b", "code", "import numpy as np", 2, "run"),
-    Cell("c", "code", "df['price'].mean()", 3, "failed", (Output("error", "KeyError"),)),
+    Cell(
+        "c", "code", "df['price'].mean()", 3, "failed", (Output("error", "KeyError"),)
+    ),
     Cell("d", "code", "rate = 0.1", 4, "changed", ran="rate = 0.2"),
     Cell("e", "code", "unused = 1"),
 )
-SCENE = Scene(Notebook(CELLS, "sales.ipynb"), {"rate": "float", "np": "module numpy 2", "df": "a frame"}, FAILED)
+SCENE = Scene(
+    Notebook(CELLS, "sales.ipynb"),
+    {"rate": "float", "np": "module numpy 2", "df": "a frame"},
+    FAILED,
+)
 
 
-def taken(prompt: str = "hm?", scene: Scene = SCENE, sections: frozenset[Section] = ALL, **more: Any) -> Snapshot:
+def taken(
+    prompt: str = "hm?",
+    scene: Scene = SCENE,
+    sections: frozenset[Section] = ALL,
+    **more: Any,
+) -> Snapshot:
     return snapshot(prompt, scene, sections, **more)
 
 
@@ -80,13 +106,18 @@ def test_the_error_is_told_once() -> None:
 
 def test_the_error_tells_the_failing_functions_variables_without_their_values() -> None:
     failed = replace(FAILED, locals={"secret": "1234", "n": 3})
-    text = by_id(taken(scene=Scene(SCENE.notebook, {}, failed), describe=lambda thing: type(thing).__name__))[
-        "error"
-    ].text
+    text = by_id(
+        taken(
+            scene=Scene(SCENE.notebook, {}, failed),
+            describe=lambda thing: type(thing).__name__,
+        )
+    )["error"].text
     assert text.endswith("Variables of the failing function:\nsecret: str\nn: int")
 
 
-@pytest.mark.parametrize("section", ["outline", "cells", "outputs", "variables", "error"])
+@pytest.mark.parametrize(
+    "section", ["outline", "cells", "outputs", "variables", "error"]
+)
 def test_a_section_alone(section: Section) -> None:
     found = taken(sections=frozenset([section]))
     assert {item.section for item in found.items} == {section}
@@ -108,11 +139,15 @@ def test_the_error_and_its_cell_go_before_the_rest() -> None:
     [
         pytest.param("what is rate?", "variable:rate", id="a variable that is named"),
         pytest.param("where is unused set?", "cell:e", id="a cell by its words"),
-        pytest.param("how many rows were loaded?", "output:a", id="an output by its words"),
+        pytest.param(
+            "how many rows were loaded?", "output:a", id="an output by its words"
+        ),
         pytest.param("what does numpy do here", "cell:b", id="an import"),
     ],
 )
-def test_what_the_question_is_about_goes_first_but_for_outline_and_last_cell(prompt: str, first: str) -> None:
+def test_what_the_question_is_about_goes_first_but_for_outline_and_last_cell(
+    prompt: str, first: str
+) -> None:
     ranked = order(taken(prompt, Scene(SCENE.notebook, SCENE.variables)))
     assert next(id for id in ranked if id not in ("outline", "cell:d")) == first
 
@@ -120,15 +155,24 @@ def test_what_the_question_is_about_goes_first_but_for_outline_and_last_cell(pro
 def test_the_cells_that_set_a_named_variable_go_before_those_that_use_it() -> None:
     cells = (
         Cell("set", "code", "orders = load()", 1, "run"),
-        *(Cell(f"use{n}", "code", f"print(orders, {n})", 2 + n, "run") for n in range(8)),
+        *(
+            Cell(f"use{n}", "code", f"print(orders, {n})", 2 + n, "run")
+            for n in range(8)
+        ),
         Cell("last", "code", "other = 1", 20, "run"),
     )
-    ranked = order(taken("why is orders empty?", Scene(Notebook(cells), {"orders": "a frame"})))
-    assert ranked.index("cell:set") < min(ranked.index(f"cell:use{n}") for n in range(8))
+    ranked = order(
+        taken("why is orders empty?", Scene(Notebook(cells), {"orders": "a frame"}))
+    )
+    assert ranked.index("cell:set") < min(
+        ranked.index(f"cell:use{n}") for n in range(8)
+    )
 
 
 def test_the_latest_cell_goes_before_older_ones() -> None:
-    cells = tuple(Cell(str(n), "code", f"value{n} = {n}", n, "run") for n in range(1, 20))
+    cells = tuple(
+        Cell(str(n), "code", f"value{n} = {n}", n, "run") for n in range(1, 20)
+    )
     ranked = order(taken("and now?", Scene(Notebook(cells), {})))
     assert ranked[0] == "cell:19"
     assert ranked.index("cell:15") < ranked.index("cell:2")

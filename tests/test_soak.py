@@ -16,15 +16,24 @@ import pytest
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import BuddyError, Stopped
-from codebuddy_jupyter.options import Options
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.local.provider import LocalProvider
+from codebuddy_jupyter.question.options import Options
 from tests.faults import FAULTS
-from tests.scripted_server import MODELS, Answer, ScriptedServer, hang, model_list, reply
+from tests.scripted_server import (
+    MODELS,
+    Answer,
+    ScriptedServer,
+    hang,
+    model_list,
+    reply,
+)
 
 QUESTIONS = 2000
 RESTARTS = 20
-SECONDS = 570.0  # a bound for what hangs, not a measure of what is slow
-WARM = 300  # questions after which all that stays has come
+# a bound for what hangs, not a measure of what is slow
+SECONDS = 570.0
+# questions after which all that stays has come
+WARM = 300
 SLOW = ("wait: ", "flood: ", "status: loading", "status: queue")
 WRONG = [fault.answer for name, fault in FAULTS.items() if not name.startswith(SLOW)]
 STEADY = [hang(), Answer(end="hang"), Answer(tokens=1000, per_second=200)]
@@ -47,7 +56,13 @@ class Holdings:
         tasks, me = buddy.loop.run(_tasks()), psutil.Process()
         gc.collect()
         sockets = len(me.net_connections(kind="all"))
-        return cls(threading.active_count(), sockets, tasks, len(provider._clients), me.memory_info().rss)
+        return cls(
+            threading.active_count(),
+            sockets,
+            tasks,
+            len(provider._clients),
+            me.memory_info().rss,
+        )
 
 
 async def _tasks() -> int:
@@ -67,7 +82,13 @@ def ask(buddy: Buddy, server: ScriptedServer, dice: random.Random) -> str:
     kind = dice.random()
     stop = kind < 0.25
     steady = stop and dice.random() < 0.7
-    server.script(dice.choice(STEADY) if steady else dice.choice(WRONG) if kind < 0.5 else reply("Well."))
+    server.script(
+        dice.choice(STEADY)
+        if steady
+        else dice.choice(WRONG)
+        if kind < 0.5
+        else reply("Well.")
+    )
     answer = buddy.ask("hello", Options(model="llama3", new=True))
     try:
         if stop:
@@ -81,12 +102,20 @@ def ask(buddy: Buddy, server: ScriptedServer, dice: random.Random) -> str:
 
 
 @pytest.mark.timeout(SECONDS + 30)
-def test_two_thousand_questions_with_faults_stops_and_restarts_leave_nothing_behind(buddy: Buddy) -> None:
+def test_two_thousand_questions_with_faults_stops_and_restarts_leave_nothing_behind(
+    buddy: Buddy,
+) -> None:
     dice, server, ended = random.Random(1), ScriptedServer().__enter__(), set()
     server.script(model_list("llama3", meta={"n_ctx": 4096}), path=MODELS)
     provider = buddy.provider_named("Local")
     assert isinstance(provider, LocalProvider)
-    provider.change({"base_url": server.url, "first_token_timeout": 30.0, "next_token_timeout": 30.0})
+    provider.change(
+        {
+            "base_url": server.url,
+            "first_token_timeout": 30.0,
+            "next_token_timeout": 30.0,
+        }
+    )
     end, early = time.monotonic() + SECONDS, None
     for number in range(QUESTIONS):
         if number and number % (QUESTIONS // RESTARTS) == 0:
@@ -100,7 +129,15 @@ def test_two_thousand_questions_with_faults_stops_and_restarts_leave_nothing_beh
         assert time.monotonic() < end, f"only {number} questions in {SECONDS} s"
     late = Holdings.of(buddy, provider)
     server.__exit__()
-    assert ended >= {"whole", "Stopped", "CutOff", "NoReply", "ServerError", "PromptTooLong", "KeyRefused"}
+    assert ended >= {
+        "whole",
+        "Stopped",
+        "CutOff",
+        "NoReply",
+        "ServerError",
+        "PromptTooLong",
+        "KeyRefused",
+    }
     assert early is not None
     assert late.threads <= early.threads + 2
     assert late.tasks <= early.tasks + 2

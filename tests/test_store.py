@@ -1,4 +1,6 @@
-"""Conversations on disk: what is kept comes back, nobody else reads it, and no damage is fatal."""
+"""Conversations on disk: what is kept comes back, nobody else reads it, and no damage
+is fatal.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codebuddy_jupyter import store as stored
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chats import MOST_ASKED, Errands
+from codebuddy_jupyter.chat import store as stored
+from codebuddy_jupyter.chat.history import MOST_ASKED, Worker
+from codebuddy_jupyter.chat.store import Store, StoredTurn
 from codebuddy_jupyter.commands import run
 from codebuddy_jupyter.errors import CutOff, NotKept, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Usage
-from codebuddy_jupyter.options import Options
-from codebuddy_jupyter.store import Store, StoredTurn
+from codebuddy_jupyter.question.options import Options
 from tests.fakes import FOREVER, buddy_with_fakes, eventually, fake_of, texts
 from tests.secrets_planted import PLANTED
 from tests.test_commands import table
@@ -45,7 +47,9 @@ def store(tmp_path: Path, told: list[str]) -> Store:
 
 
 def turn(number: int = 1, **fields: Any) -> StoredTurn:
-    return StoredTurn(f"turn-{number}", float(number), **{"question": f"{number}?", **fields})
+    return StoredTurn(
+        f"turn-{number}", float(number), **{"question": f"{number}?", **fields}
+    )
 
 
 def ended(number: int = 1, answer: str = "An answer.") -> StoredTurn:
@@ -79,10 +83,14 @@ def test_what_is_kept_comes_back(
 ) -> None:
     store = Store(tmp_path_factory.mktemp("kept") / "chats.sqlite3", print)
     for one in turns:
-        store.begin(notebook, "a", StoredTurn(one.id, one.asked, one.question, one.format))
+        store.begin(
+            notebook, "a", StoredTurn(one.id, one.asked, one.question, one.format)
+        )
         store.end(one)
     assert store.turns("a") == turns
-    assert [chat.turns for chat in store.chats(notebook)] == ([len(turns)] if turns else [])
+    assert [chat.turns for chat in store.chats(notebook)] == (
+        [len(turns)] if turns else []
+    )
 
 
 HOSTILE = {
@@ -119,31 +127,48 @@ def test_a_question_without_its_answer_broke_off(store: Store) -> None:
     assert [(one.question, one.whole) for one in store.turns("a")] == [("1?", False)]
 
 
-def test_a_notebook_sees_its_own_conversations_the_last_used_first(store: Store) -> None:
-    for number, (notebook, chat) in enumerate([(HERE, "a"), (HERE, "b"), ("/other.ipynb", "c"), (HERE, "a")], 1):
+def test_a_notebook_sees_its_own_conversations_the_last_used_first(
+    store: Store,
+) -> None:
+    for number, (notebook, chat) in enumerate(
+        [(HERE, "a"), (HERE, "b"), ("/other.ipynb", "c"), (HERE, "a")], 1
+    ):
         store.begin(notebook, chat, turn(number))
-    found = [(chat.id, chat.number, chat.question, chat.turns, chat.used) for chat in store.chats(HERE)]
+    found = [
+        (chat.id, chat.number, chat.question, chat.turns, chat.used)
+        for chat in store.chats(HERE)
+    ]
     assert found == [("a", 1, "1?", 2, 4.0), ("b", 2, "2?", 1, 2.0)]
     assert store.latest(HERE) == ("a", [turn(1), turn(4)])
     assert store.latest("/other.ipynb") == ("c", [turn(3)])
     assert store.latest("/none.ipynb") is None
 
 
-def test_the_latest_turns_are_read_and_no_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_latest_turns_are_read_and_no_more(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(1, stored.LATEST + 11):
         store.begin(HERE, "a", turn(number))
-    assert [one.question for one in store.turns("a")] == [f"{n}?" for n in range(11, stored.LATEST + 11)]
+    assert [one.question for one in store.turns("a")] == [
+        f"{n}?" for n in range(11, stored.LATEST + 11)
+    ]
     monkeypatch.setattr(stored, "MOST_READ", 12)
     assert [one.question for one in store.turns("a")] == ["208?", "209?", "210?"]
 
 
-def test_the_oldest_conversations_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_conversations_go(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stored, "MOST_CHATS", 3)
     monkeypatch.setattr(stored, "MOST_IN_ALL", 5)
     for number, notebook in enumerate(["a", "a", "a", "a", "b", "b", "c"]):
         store.begin(notebook, f"chat-{number}", turn(number))
     left = {notebook: [chat.id for chat in store.chats(notebook)] for notebook in "abc"}
-    assert left == {"a": ["chat-3", "chat-2"], "b": ["chat-5", "chat-4"], "c": ["chat-6"]}
+    assert left == {
+        "a": ["chat-3", "chat-2"],
+        "b": ["chat-5", "chat-4"],
+        "c": ["chat-6"],
+    }
     assert store.turns("chat-0") == []
 
 
@@ -167,7 +192,9 @@ def test_what_is_deleted_is_in_the_file_no_more(store: Store) -> None:
     assert [chat.id for chat in store.chats("/other.ipynb")] == ["b"]
 
 
-def test_a_conversation_deleted_by_another_kernel_begins_again_with_its_next_turn(store: Store) -> None:
+def test_a_conversation_deleted_by_another_kernel_begins_again_with_its_next_turn(
+    store: Store,
+) -> None:
     store.begin(HERE, "a", turn(1))
     store.delete(HERE)
     store.end(ended(1))
@@ -204,7 +231,12 @@ def test_only_its_owner_may_read_it(store: Store, umask: int) -> None:
 
 
 def test_reading_makes_no_file(store: Store) -> None:
-    assert (store.chats(HERE), store.latest(HERE), store.turns("a"), store.delete(HERE)) == ([], None, [], [])
+    assert (
+        store.chats(HERE),
+        store.latest(HERE),
+        store.turns("a"),
+        store.delete(HERE),
+    ) == ([], None, [], [])
     assert not store.path.parent.exists()
 
 
@@ -229,7 +261,12 @@ def foreign(path: Path) -> None:
         connection.commit()
 
 
-DAMAGES = {"header": damaged_header, "middle": damaged_middle, "cut": cut, "another program's": foreign}
+DAMAGES = {
+    "header": damaged_header,
+    "middle": damaged_middle,
+    "cut": cut,
+    "another program's": foreign,
+}
 
 
 @pytest.mark.parametrize("reading", [True, False], ids=["read first", "written first"])
@@ -281,7 +318,9 @@ def test_where_nothing_can_be_written_it_says_so(store: Store) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_says_so_and_loses_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_says_so_and_loses_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.begin(HERE, "a", turn())
     connect = sqlite3.connect
 
@@ -314,14 +353,21 @@ def test_processes_that_write_at_once_lose_nothing(store: Store) -> None:
     count = 20
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(store.path), name, str(count)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", WRITER, str(store.path), name, str(count)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for name in ("one", "two", "three")
     ]
     assert [writer.communicate(timeout=120)[0] for writer in writers] == [""] * 3
     assert [writer.returncode for writer in writers] == [0] * 3
     found = {chat.id: chat.turns for chat in store.chats("/shared.ipynb")}
-    assert found == {"one": count // 2, "two": count // 2, "three": count // 2, "shared": 3 * count // 2}
+    assert found == {
+        "one": count // 2,
+        "two": count // 2,
+        "three": count // 2,
+        "shared": 3 * count // 2,
+    }
     assert all(one.whole for one in store.turns("shared"))
 
 
@@ -329,26 +375,34 @@ def test_processes_that_write_at_once_lose_nothing(store: Store) -> None:
 
 
 def test_errands_run_in_their_order_and_leave_no_thread() -> None:
-    errands, ran = Errands(), list[int]()
+    worker, ran = Worker(), list[int]()
     for number in range(200):
-        errands.put(lambda number=number: ran.append(number))  # type: ignore[misc]
-    errands.wait()
+        worker.put(lambda number=number: ran.append(number))  # type: ignore[misc]
+    worker.wait()
     assert ran == list(range(200))
-    assert eventually(lambda: "buddy-keeping" not in [thread.name for thread in threading.enumerate()])
-    errands.close()
-    errands.put(lambda: ran.append(-1))
+    assert eventually(
+        lambda: "buddy-keeping" not in [thread.name for thread in threading.enumerate()]
+    )
+    worker.close()
+    worker.put(lambda: ran.append(-1))
     assert ran[-1] == -1
 
 
 def test_what_is_left_is_done_before_python_ends() -> None:
     code = (
         "import time\n"
-        "from codebuddy_jupyter.chats import Errands\n"
-        "errands = Errands()\n"
+        "from codebuddy_jupyter.chat.history import Worker\n"
+        "errands = Worker()\n"
         "errands.put(lambda: time.sleep(0.3))\n"
         "errands.put(lambda: print('done', flush=True))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
@@ -356,8 +410,8 @@ def test_what_is_left_is_done_before_python_ends() -> None:
 def test_a_forked_child_runs_its_own_errands() -> None:
     code = (
         "import os, time\n"
-        "from codebuddy_jupyter.chats import Errands\n"
-        "errands = Errands()\n"
+        "from codebuddy_jupyter.chat.history import Worker\n"
+        "errands = Worker()\n"
         "errands.put(lambda: time.sleep(0.5))\n"
         "child = os.fork()\n"
         "if not child:\n"
@@ -366,7 +420,13 @@ def test_a_forked_child_runs_its_own_errands() -> None:
         "    os._exit(0)\n"
         "os.waitpid(child, 0)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert done.stdout == "child\n"
 
 
@@ -405,7 +465,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         buddy.context = "none"
         for name, value in traits.items():
             setattr(buddy, name, value)
-        buddy.observer.session = cast(Any, Kernel(tmp_path / notebook))
+        buddy.collector.session = cast(Any, Kernel(tmp_path / notebook))
         buddies.append(buddy)
         return buddy
 
@@ -423,7 +483,7 @@ def file() -> Path:
 def ask(buddy: Buddy, *questions: str, **options: Any) -> None:
     for question in questions:
         buddy.ask(question, Options(**options)).result()
-    buddy.chats._errands.wait()
+    buddy.history._worker.wait()
 
 
 def command(buddy: Buddy, line: str) -> str:
@@ -435,7 +495,9 @@ def asked(buddy: Buddy) -> list[str]:
     return [text for role, text in texts(fake_of(buddy).requests[-1]) if role == "user"]
 
 
-def test_a_new_kernel_goes_on_with_the_notebooks_latest_conversation(start: Start) -> None:
+def test_a_new_kernel_goes_on_with_the_notebooks_latest_conversation(
+    start: Start,
+) -> None:
     ask(start(), "1?", "2?")
     buddy = start()
     ask(buddy, "3?")
@@ -456,17 +518,37 @@ def test_a_new_kernel_goes_on_with_the_notebooks_latest_conversation(start: Star
 def test_a_kept_reply_is_as_it_was(start: Start) -> None:
     first = start()
     fake_of(first).replies = [
-        [Chunk(reasoning="Hm. "), "Well", "…", Chunk(usage=Usage(11, 2)), Chunk(finish="length")],
+        [
+            Chunk(reasoning="Hm. "),
+            "Well",
+            "…",
+            Chunk(usage=Usage(11, 2)),
+            Chunk(finish="length"),
+        ],
         ["half", Unreachable("gone")],
     ]
     ask(first, "1?", format="code")
     with pytest.raises(Unreachable):
         ask(first, "2?")
-    first.chats._errands.wait()
+    first.history._worker.wait()
     whole, half = [turn.reply for turn in start().chat.turns]
-    assert (whole.text, whole.reasoning, whole.usage, whole.finish) == ("Well…", "Hm. ", Usage(11, 2), "length")
-    assert (whole.provider, whole.model, whole.format, whole.error) == ("Local", "fake-1", "code", None)
-    assert (str(whole), list(whole), repr(whole)) == ("Well…", ["Well…"], "<Reply from fake-1: whole, 5 characters>")
+    assert (whole.text, whole.reasoning, whole.usage, whole.finish) == (
+        "Well…",
+        "Hm. ",
+        Usage(11, 2),
+        "length",
+    )
+    assert (whole.provider, whole.model, whole.format, whole.error) == (
+        "Local",
+        "fake-1",
+        "code",
+        None,
+    )
+    assert (str(whole), list(whole), repr(whole)) == (
+        "Well…",
+        ["Well…"],
+        "<Reply from fake-1: whole, 5 characters>",
+    )
     assert (half.text, half.done) == ("half", True)
     with pytest.raises(CutOff, match="This answer broke off"):
         half.result()
@@ -478,33 +560,46 @@ def test_a_question_is_there_while_its_answer_comes(start: Start) -> None:
     reply = buddy.ask("1?").start()
     assert reply.wait(30, beyond=0)
     other = start()
-    assert eventually(lambda: other.chats.listed())
+    assert eventually(lambda: other.history.listed())
     ask(other, "2?")
     sent = texts(fake_of(other).requests[0])
     assert sent[1:3] == [("user", "1?"), ("assistant", "(This answer broke off.)")]
     reply.close()
-    buddy.chats._errands.wait()
+    buddy.history._worker.wait()
     assert [turn.reply.text for turn in start().chat.turns] == ["one ", "An answer."]
 
 
 @pytest.mark.parametrize("begin", ["/reset", "new"])
-def test_a_new_conversation_leaves_the_old_one_as_it_is(start: Start, begin: str) -> None:
+def test_a_new_conversation_leaves_the_old_one_as_it_is(
+    start: Start, begin: str
+) -> None:
     buddy = start()
     ask(buddy, "1?", "2?")
     if begin == "/reset":
-        assert command(buddy, "/reset") == "A new conversation begins; the last one had 2 turns."
+        assert (
+            command(buddy, "/reset")
+            == "A new conversation begins; the last one had 2 turns."
+        )
     ask(buddy, "3?", new=begin == "new")
     ask(buddy, "4?")
     later = start()
     ask(later, "5?")
     assert asked(later) == ["3?", "4?", "5?"]
-    assert [(chat.question, chat.turns) for chat in later.chats.listed()] == [("3?", 3), ("1?", 2)]
+    assert [(chat.question, chat.turns) for chat in later.history.listed()] == [
+        ("3?", 3),
+        ("1?", 2),
+    ]
 
 
-def test_a_reset_before_the_first_question_forgets_the_kept_conversation_of_this_kernel_only(start: Start) -> None:
+def test_a_reset_before_the_first_question_forgets_the_kept_conversation_of_this_kernel_only(
+    start: Start,
+) -> None:
     ask(start(), "1?")
     buddy = start()
-    assert command(buddy, "/reset") == "A new conversation begins; the last one had 1 turn."
+    assert (
+        command(buddy, "/reset")
+        == "A new conversation begins; the last one had 1 turn."
+    )
     ask(buddy, "2?")
     assert asked(buddy) == ["2?"]
 
@@ -515,7 +610,10 @@ def test_chats_lists_switches_and_deletes(start: Start) -> None:
     ask(buddy, "2?", new=True)
     (_, title, *_), later, first = table(command(buddy, "/chats"))
     assert (title, later[:3], later[4]) == ("conversation", ["2", "2?", "1"], "goes on")
-    assert (first[:3], first[4]) == (["1", "why is | df empty?" + " and" * 10 + "…", "1"], "")
+    assert (first[:3], first[4]) == (
+        ["1", "why is | df empty?" + " and" * 10 + "…", "1"],
+        "",
+    )
     assert "it has 1 turn" in command(buddy, "/chats 1")
     ask(buddy, "3?")
     assert asked(buddy)[1:] == ["3?"]
@@ -523,7 +621,9 @@ def test_chats_lists_switches_and_deletes(start: Start) -> None:
     assert buddy.chat.turns == []
     ask(buddy, "4?")
     assert asked(buddy) == ["4?"]
-    assert command(buddy, "/chats delete all") == "2 conversations are deleted for good."
+    assert (
+        command(buddy, "/chats delete all") == "2 conversations are deleted for good."
+    )
     assert command(buddy, "/chats") == "No conversation of this notebook is kept yet."
 
 
@@ -544,10 +644,12 @@ def test_what_chats_does_not_understand_is_one_line(start: Start, line: str) -> 
     ask(buddy, "1?")
     with pytest.raises(SettingError, match="/chats"):
         command(buddy, line)
-    assert len(buddy.chats.listed()) == 1
+    assert len(buddy.history.listed()) == 1
 
 
-def test_what_is_switched_off_keeps_nothing_and_reads_nothing(start: Start, file: Path) -> None:
+def test_what_is_switched_off_keeps_nothing_and_reads_nothing(
+    start: Start, file: Path
+) -> None:
     buddy = start(keep_chats=False)
     ask(buddy, "1?", "2?")
     assert asked(buddy) == ["1?", "2?"]
@@ -567,15 +669,19 @@ def test_without_a_notebook_nothing_is_kept(buddy: Buddy, file: Path) -> None:
         command(buddy, "/chats")
 
 
-def test_secrets_in_a_question_are_blanked_and_the_context_is_not_there(start: Start, file: Path) -> None:
+def test_secrets_in_a_question_are_blanked_and_the_context_is_not_there(
+    start: Start, file: Path
+) -> None:
     buddy = start()
-    buddy.blank_secrets = False
+    buddy.redact_secrets = False
     buddy.system_prompt = "You know the merger with Initech."
     ask(buddy, *(f"why does this fail?\n{planted.text}\n" for planted in PLANTED))
     kept = file.read_bytes()
     assert b"why does" in kept
     assert b"Initech" not in kept
-    assert [planted.name for planted in PLANTED if planted.secret.encode() in kept] == []
+    assert [
+        planted.name for planted in PLANTED if planted.secret.encode() in kept
+    ] == []
 
 
 def test_a_question_that_did_not_fit_is_not_kept(start: Start) -> None:
@@ -584,7 +690,7 @@ def test_a_question_that_did_not_fit_is_not_kept(start: Start) -> None:
     ask(buddy, "1?")
     with pytest.raises(Exception, match="too long"):
         ask(buddy, "x" * 2 * MOST_ASKED)
-    buddy.chats._errands.wait()
+    buddy.history._worker.wait()
     assert [turn.question for turn in start().chat.turns] == ["1?"]
 
 
@@ -598,14 +704,16 @@ def test_a_kept_turn_does_not_make_a_shorter_prompt_look_cut(start: Start) -> No
     assert reply.notes == ()
 
 
-def test_trouble_with_the_file_is_one_line_under_an_answer(start: Start, file: Path) -> None:
+def test_trouble_with_the_file_is_one_line_under_an_answer(
+    start: Start, file: Path
+) -> None:
     file.parent.parent.mkdir(exist_ok=True)
     file.parent.write_text("a file where the folder should be")
     buddy = start()
     notes: list[str] = []
     for number in range(3):
         notes += buddy.ask(f"{number}?").result().notes
-        buddy.chats._errands.wait()
+        buddy.history._worker.wait()
     (line,) = notes
     assert line.startswith(f"Conversations are not kept in {file}: ")
     with pytest.raises(NotKept, match="Conversations are not kept in"):
@@ -613,11 +721,15 @@ def test_trouble_with_the_file_is_one_line_under_an_answer(start: Start, file: P
     assert asked(buddy) == ["0?", "1?", "2?"]
 
 
-def test_a_broken_file_costs_one_line_and_keeping_goes_on(start: Start, file: Path) -> None:
+def test_a_broken_file_costs_one_line_and_keeping_goes_on(
+    start: Start, file: Path
+) -> None:
     file.parent.mkdir(parents=True)
     file.write_bytes(b"no database" * 1000)
     buddy = start()
-    assert [note for note in buddy.ask("1?").result().notes if "set aside" in note] != []
+    assert [
+        note for note in buddy.ask("1?").result().notes if "set aside" in note
+    ] != []
     ask(buddy, "2?")
     assert [turn.question for turn in start().chat.turns] == ["1?", "2?"]
 
@@ -627,38 +739,47 @@ def test_closing_keeps_the_part_that_came(start: Start) -> None:
     fake_of(buddy).replies = [["half ", FOREVER]]
     assert buddy.ask("1?").start().wait(30, beyond=0)
     buddy.close()
-    assert [(turn.reply.text, bool(turn.reply.error)) for turn in start().chat.turns] == [("half ", True)]
+    assert [
+        (turn.reply.text, bool(turn.reply.error)) for turn in start().chat.turns
+    ] == [("half ", True)]
 
 
-def test_a_hanging_disk_does_not_delay_an_answer(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_disk_does_not_delay_an_answer(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     buddy = start()
     ask(buddy, "1?")
     free = threading.Event()
     begin = Store.begin
     monkeypatch.setattr(Store, "begin", lambda *args: (free.wait(30), begin(*args)))
     buddy.ask("2?").result()
-    assert [chat.turns for chat in Store(file_of(buddy), print).chats(str(buddy._notebook()))] == [1]
+    assert [
+        chat.turns
+        for chat in Store(file_of(buddy), print).chats(str(buddy._notebook()))
+    ] == [1]
     free.set()
-    buddy.chats._errands.wait()
-    assert [chat.turns for chat in buddy.chats.listed()] == [2]
+    buddy.history._worker.wait()
+    assert [chat.turns for chat in buddy.history.listed()] == [2]
 
 
 def file_of(buddy: Buddy) -> Path:
-    assert buddy.chats._store is not None
-    return buddy.chats._store.path
+    assert buddy.history._store is not None
+    return buddy.history._store.path
 
 
 def test_many_questions_leave_threads_and_files_flat(start: Start) -> None:
     buddy = start()
     ask(buddy, "warm?")
-    assert eventually(lambda: "buddy-keeping" not in [thread.name for thread in threading.enumerate()])
+    assert eventually(
+        lambda: "buddy-keeping" not in [thread.name for thread in threading.enumerate()]
+    )
     threads = threading.active_count()
     for number in range(150):
         buddy.ask(f"{number}?", Options(new=number % 10 == 0)).result()
-    buddy.chats._errands.wait()
+    buddy.history._worker.wait()
     assert eventually(lambda: threading.active_count() <= threads)
     assert sorted(os.listdir(file_of(buddy).parent)) == ["chats.sqlite3"]
-    assert sum(chat.turns for chat in buddy.chats.listed()) == 151
+    assert sum(chat.turns for chat in buddy.history.listed()) == 151
 
 
 def test_when_a_question_was_asked_is_kept(start: Start) -> None:

@@ -1,4 +1,7 @@
-"""The buddy in a real terminal: IPython's, in both environments, and the shell command."""
+"""The buddy in a real terminal:
+
+IPython's, in both environments, and the shell command.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,18 @@ from pathlib import Path
 import pytest
 
 if sys.platform == "win32":
-    pytest.skip("Windows has no pseudo-terminals as these tests need them", allow_module_level=True)
+    pytest.skip(
+        "Windows has no pseudo-terminals as these tests need them",
+        allow_module_level=True,
+    )
 
 import pexpect  # type: ignore[import-untyped]
 
 from tests.kernels import PYTHONS, clean_environment, python_named
 from tests.scripted_server import ScriptedServer, begun
 
-SECONDS = 60  # a bound for what hangs
+# a bound for what hangs
+SECONDS = 60
 PROMPT = r"In \[\d+\]: "
 Spawn = Callable[..., pexpect.spawn]
 
@@ -26,12 +33,21 @@ Spawn = Callable[..., pexpect.spawn]
 def spawn(server: ScriptedServer, tmp_path: Path) -> Iterator[Spawn]:
     """Start commands in a terminal; they are ended with the test."""
     started: list[pexpect.spawn] = []
-    environment = clean_environment(tmp_path, CODEBUDDY_BASE_URL=server.url, TERM="dumb", PAGER="cat")
+    environment = clean_environment(
+        tmp_path, CODEBUDDY_BASE_URL=server.url, TERM="dumb", PAGER="cat"
+    )
 
     def start(python: Path, *words: str) -> pexpect.spawn:
         size = (40, 200)
         started.append(
-            pexpect.spawn(str(python), list(words), env=environment, timeout=SECONDS, encoding="utf-8", dimensions=size)
+            pexpect.spawn(
+                str(python),
+                list(words),
+                env=environment,
+                timeout=SECONDS,
+                encoding="utf-8",
+                dimensions=size,
+            )
         )
         return started[-1]
 
@@ -43,7 +59,12 @@ def spawn(server: ScriptedServer, tmp_path: Path) -> Iterator[Spawn]:
 @pytest.fixture(params=PYTHONS)
 def terminal(request: pytest.FixtureRequest, spawn: Spawn) -> pexpect.spawn:
     """IPython's terminal, with the extension loaded."""
-    options = ("--simple-prompt", "--colors=NoColor", "--no-banner", "--no-confirm-exit")
+    options = (
+        "--simple-prompt",
+        "--colors=NoColor",
+        "--no-banner",
+        "--no-confirm-exit",
+    )
     shell = spawn(python_named(request.param), "-m", "IPython", *options)
     shell.expect(PROMPT)
     told(shell, "%load_ext codebuddy_jupyter")
@@ -64,7 +85,9 @@ def test_an_answer_and_its_value_are_shown_once(terminal: pexpect.spawn) -> None
     assert "Hello from the scripted server." in told(terminal, "print(str(_))")
 
 
-def test_an_answer_streams_and_ctrl_c_stops_it(terminal: pexpect.spawn, server: ScriptedServer) -> None:
+def test_an_answer_streams_and_ctrl_c_stops_it(
+    terminal: pexpect.spawn, server: ScriptedServer
+) -> None:
     server.script(begun("Once upon a time"))
     terminal.sendline("%buddy tell me")
     terminal.expect("Once upon a time")
@@ -79,7 +102,11 @@ def test_an_answer_streams_and_ctrl_c_stops_it(terminal: pexpect.spawn, server: 
 
 def test_a_failure_is_one_line(terminal: pexpect.spawn) -> None:
     shown = told(terminal, "%buddy --nope")
-    assert [line for line in shown.splitlines() if "buddy: There is no option --nope" in line]
+    assert [
+        line
+        for line in shown.splitlines()
+        if "buddy: There is no option --nope" in line
+    ]
     assert "Traceback" not in shown
     assert "SettingError" not in shown
 
@@ -90,7 +117,9 @@ def test_help_is_shown(terminal: pexpect.spawn, server: ScriptedServer) -> None:
     assert f"127.0.0.1:{server.port}" in told(terminal, "%buddy /use")
 
 
-def test_the_shell_command_streams_to_a_terminal(spawn: Spawn, server: ScriptedServer) -> None:
+def test_the_shell_command_streams_to_a_terminal(
+    spawn: Spawn, server: ScriptedServer
+) -> None:
     server.script(begun("Once upon a time"))
     process = spawn(Path(sys.executable).with_name("codebuddy"), "ask", "tell me")
     process.expect("Once upon a time")
@@ -101,7 +130,9 @@ def test_the_shell_command_streams_to_a_terminal(spawn: Spawn, server: ScriptedS
     assert process.exitstatus == 130
 
 
-def test_a_key_is_typed_unseen_and_kept_privately(spawn: Spawn, server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_key_is_typed_unseen_and_kept_privately(
+    spawn: Spawn, server: ScriptedServer, tmp_path: Path
+) -> None:
     process = spawn(Path(sys.executable).with_name("codebuddy"), "key", "local")
     process.expect("it is not shown")
     process.sendline("secret-of-this-test")

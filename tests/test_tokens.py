@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codebuddy_jupyter.messages import Image, Message
-from codebuddy_jupyter.tokens import Tokens
+from codebuddy_jupyter.question.tokens import Tokens
 
 TEXT = "word " * 1000
 
@@ -14,7 +14,9 @@ def test_an_estimate_goes_by_the_bytes_of_a_text() -> None:
     tokens = Tokens()
     assert tokens.count("") == 1
     assert tokens.count("日本語") > tokens.count("abc")
-    assert tokens.total([Message("user", TEXT)]) == pytest.approx(tokens.count(TEXT), rel=0.02)
+    assert tokens.total([Message("user", TEXT)]) == pytest.approx(
+        tokens.count(TEXT), rel=0.02
+    )
 
 
 def test_a_picture_counts() -> None:

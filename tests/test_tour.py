@@ -1,4 +1,6 @@
-"""The tour notebook on the embedded engine: run as nbclient runs notebooks, and as ``codebuddy demo --headless``."""
+"""The tour notebook on the embedded engine: run as nbclient runs notebooks, and as
+``codebuddy demo --headless``.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,14 @@ from nbclient import NotebookClient
 
 from tests.kernels import ROOT, clean_environment
 
-CODEBUDDY = Path(sys.executable).with_name("codebuddy.exe" if os.name == "nt" else "codebuddy")
+CODEBUDDY = Path(sys.executable).with_name(
+    "codebuddy.exe" if os.name == "nt" else "codebuddy"
+)
 TOUR = ROOT / "notebooks" / "tour.ipynb"
-SECONDS = 300  # a bound for what hangs
-ANSWERS = 8  # questions of the tour whose answers are shown
+# a bound for what hangs
+SECONDS = 300
+# questions of the tour whose answers are shown
+ANSWERS = 8
 EMBEDDED = {"CODEBUDDY_PROVIDER": "Embedded"}
 
 
@@ -44,7 +50,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     complaints = folder / "stderr.txt"
     with (
         complaints.open("wb") as stderr,
-        subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=stderr) as process,
+        subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=stderr
+        ) as process,
     ):
         assert process.stdout is not None
         while piece := os.read(process.stdout.fileno(), 65536):
@@ -59,7 +67,9 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The tour, run as nbconvert, papermill and the like run it."""
     notebook = nbformat.read(TOUR, as_version=4)  # type: ignore[no-untyped-call]
     home = tmp_path_factory.mktemp("home")
-    client = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(home)}})
+    client = NotebookClient(
+        notebook, timeout=SECONDS, resources={"metadata": {"path": str(home)}}
+    )
     client.execute(env=clean_environment(home, **EMBEDDED))
     return notebook
 
@@ -68,16 +78,25 @@ def answers(notebook: Any) -> list[Mapping[str, Any]]:
     """The outputs of the notebook that are answers; each is the only one of its cell."""
     found = []
     for cell in notebook.cells:
-        own = [output for output in cell.get("outputs", []) if "codebuddy" in output.get("metadata", {})]
+        own = [
+            output
+            for output in cell.get("outputs", [])
+            if "codebuddy" in output.get("metadata", {})
+        ]
         assert not own or len(cell.outputs) == 1
         found += own
     return found
 
 
 def recites(output: Mapping[str, Any]) -> bool:
-    """Whether an answer says that it comes from the demo model, and how to get a real one."""
+    """Whether an answer says that it comes from the demo model, and how to get a real
+    one.
+    """
     said = output["data"]["text/plain"]
-    return bool(re.search("demo model|model is a demo|recit", said)) and "/use embedded/hf:" in said
+    return (
+        bool(re.search("demo model|model is a demo|recit", said))
+        and "/use embedded/hf:" in said
+    )
 
 
 @pytest.mark.parametrize("run", ["demo", "executed"])
@@ -94,9 +113,15 @@ def test_every_answer_is_one_markdown_output_that_says_that_it_recites(
         assert recites(output), output["data"]["text/plain"]
 
 
-def test_the_tour_as_a_whole_is_valid_and_fails_only_where_it_says_so(executed: Any) -> None:
+def test_the_tour_as_a_whole_is_valid_and_fails_only_where_it_says_so(
+    executed: Any,
+) -> None:
     nbformat.validate(executed)
-    failed = [cell for cell in executed.cells if any(o.output_type == "error" for o in cell.get("outputs", []))]
+    failed = [
+        cell
+        for cell in executed.cells
+        if any(o.output_type == "error" for o in cell.get("outputs", []))
+    ]
     assert [cell.source.splitlines()[0] for cell in failed] == [
         "def share(part, whole):",
         "%buddy --temprature 0 hello",
@@ -106,7 +131,11 @@ def test_the_tour_as_a_whole_is_valid_and_fails_only_where_it_says_so(executed: 
 
 def test_the_tour_is_kept_without_outputs() -> None:
     kept = nbformat.read(TOUR, as_version=4)  # type: ignore[no-untyped-call]
-    assert not [cell for cell in kept.cells if cell.get("outputs") or cell.get("execution_count")]
+    assert not [
+        cell
+        for cell in kept.cells
+        if cell.get("outputs") or cell.get("execution_count")
+    ]
 
 
 def test_the_demo_says_who_answers_and_where_the_notebook_is(demo: Demo) -> None:
@@ -114,12 +143,17 @@ def test_the_demo_says_who_answers_and_where_the_notebook_is(demo: Demo) -> None
     assert (demo.status, demo.complaints) == (0, "")
     assert text.startswith("The tour asks Embedded, as CODEBUDDY_PROVIDER says.")
     assert text.rstrip().endswith("tour-executed.ipynb")
-    assert text.count("Traceback") == 1  # that of the cell that shall fail
+    # that of the cell that shall fail
+    assert text.count("Traceback") == 1
 
 
 def test_the_demo_streams_the_answers(demo: Demo) -> None:
     text = "".join(demo.pieces)
-    story = text[text.index("%buddy tell me a long story") : text.index("The teller was the demo model")]
+    story = text[
+        text.index("%buddy tell me a long story") : text.index(
+            "The teller was the demo model"
+        )
+    ]
     whole = [piece for piece in demo.pieces if story in piece]
     assert not whole
     assert len(demo.pieces) > 3 * ANSWERS

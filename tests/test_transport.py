@@ -1,4 +1,7 @@
-"""Whom requests reach: TLS with one's own authority, proxies, names that point elsewhere, redirects, secrets."""
+"""Whom requests reach:
+
+TLS with one's own authority, proxies, names that point elsewhere, redirects, secrets.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ from codebuddy_jupyter import errors
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.keys import NO_KEY, Key
 from codebuddy_jupyter.messages import Message, Request
-from codebuddy_jupyter.providers import transport
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.http import transport
+from codebuddy_jupyter.providers.http.transport import Access
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.openai_chat import OpenAIChatProvider
-from codebuddy_jupyter.providers.transport import Access
 from tests.names import names_mean
 from tests.proxies import ForwardProxy
 from tests.scripted_server import ScriptedServer, as_json, delta, plain, stream
@@ -96,7 +99,9 @@ def behind_tls(server: ScriptedServer, context: ssl.SSLContext) -> Iterator[int]
 @pytest.fixture
 def tls(server: ScriptedServer, authority: trustme.CA) -> Iterator[int]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost", "127.0.0.1", "models.test").configure_cert(context)
+    authority.issue_cert("localhost", "127.0.0.1", "models.test").configure_cert(
+        context
+    )
     with behind_tls(server, context) as port:
         yield port
 
@@ -110,7 +115,12 @@ def pem(authority: trustme.CA, tmp_path: Path) -> str:
 @pytest.mark.parametrize("offline", [False, True], ids=["online", "offline"])
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_an_authority_of_ones_own_is_trusted_when_it_is_named(
-    tls: int, provider: LocalProvider, authority: trustme.CA, tmp_path: Path, host: str, offline: bool
+    tls: int,
+    provider: LocalProvider,
+    authority: trustme.CA,
+    tmp_path: Path,
+    host: str,
+    offline: bool,
 ) -> None:
     provider.base_url = f"https://{host}:{tls}"
     provider.offline = offline
@@ -118,18 +128,25 @@ def test_an_authority_of_ones_own_is_trusted_when_it_is_named(
     assert ask(provider) == TEXT
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_with_the_setting(tls: int, provider: LocalProvider) -> None:
+def test_a_certificate_that_nobody_vouches_for_is_refused_with_the_setting(
+    tls: int, provider: LocalProvider
+) -> None:
     provider.base_url = f"https://localhost:{tls}"
     with pytest.raises(errors.Unreachable) as caught:
         ask(provider)
     assert str(caught.value) == (
-        f"There is no safe connection to https://localhost:{tls}/v1 (TLS: CERTIFICATE_VERIFY_FAILED). If you trust its "
-        'certificate, name the file of its authority: %config LocalProvider.ca_bundle = "/path/to/ca.pem"'
+        f"There is no safe connection to https://localhost:{tls}/v1 (TLS: "
+        "CERTIFICATE_VERIFY_FAILED). If you trust its "
+        "certificate, name the file of its authority: %config "
+        'LocalProvider.ca_bundle = "/path/to/ca.pem"'
     )
 
 
 def test_a_certificate_for_another_name_is_refused(
-    server: ScriptedServer, provider: LocalProvider, authority: trustme.CA, tmp_path: Path
+    server: ScriptedServer,
+    provider: LocalProvider,
+    authority: trustme.CA,
+    tmp_path: Path,
 ) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("elsewhere.test").configure_cert(context)
@@ -141,18 +158,35 @@ def test_a_certificate_for_another_name_is_refused(
     assert not server.requests
 
 
-@pytest.mark.parametrize("in_one_file", [True, False], ids=["with its key", "key apart"])
+@pytest.mark.parametrize(
+    "in_one_file", [True, False], ids=["with its key", "key apart"]
+)
 def test_a_server_that_asks_for_a_certificate_gets_it(
-    server: ScriptedServer, provider: LocalProvider, authority: trustme.CA, tmp_path: Path, in_one_file: bool
+    server: ScriptedServer,
+    provider: LocalProvider,
+    authority: trustme.CA,
+    tmp_path: Path,
+    in_one_file: bool,
 ) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(context)
     authority.issue_cert("localhost").configure_cert(context)
-    mine, chain, key = authority.issue_cert("me@here.test"), tmp_path / "mine.pem", tmp_path / "mine.key"
-    chain.write_bytes(mine.private_key_and_cert_chain_pem.bytes() if in_one_file else mine.cert_chain_pems[0].bytes())
+    mine, chain, key = (
+        authority.issue_cert("me@here.test"),
+        tmp_path / "mine.pem",
+        tmp_path / "mine.key",
+    )
+    chain.write_bytes(
+        mine.private_key_and_cert_chain_pem.bytes()
+        if in_one_file
+        else mine.cert_chain_pems[0].bytes()
+    )
     key.write_bytes(mine.private_key_pem.bytes())
-    provider.ca_bundle, provider.client_certificate = pem(authority, tmp_path), str(chain)
+    provider.ca_bundle, provider.client_certificate = (
+        pem(authority, tmp_path),
+        str(chain),
+    )
     provider.client_key = "" if in_one_file else str(key)
     with behind_tls(server, context) as port:
         provider.base_url = f"https://localhost:{port}"
@@ -172,19 +206,25 @@ def test_a_certificate_file_that_cannot_be_used_is_told(
     with pytest.raises(errors.SettingError) as caught:
         ask(provider)
     assert str(caught.value).startswith(f"The certificate file {file} cannot be used (")
-    assert str(caught.value).endswith(f'Name a PEM file: %config LocalProvider.{setting} = "/path/to/file.pem"')
+    assert str(caught.value).endswith(
+        f'Name a PEM file: %config LocalProvider.{setting} = "/path/to/file.pem"'
+    )
 
 
 # Headers
 
 
-def test_headers_of_ones_own_are_sent_to_the_server(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_headers_of_ones_own_are_sent_to_the_server(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     provider.headers = {"X-Gateway": SECRET}
     assert ask(provider) == TEXT
     assert server.asked()[-1]["headers"]["x-gateway"] == SECRET
 
 
-def test_a_secret_header_is_neither_saved_nor_shown(server: ScriptedServer, provider: LocalProvider) -> None:
+def test_a_secret_header_is_neither_saved_nor_shown(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
     provider.headers = {"X-Gateway": SECRET}
     server.script(as_json({"error": {"message": f"bad {SECRET}"}}, 400))
     with pytest.raises(errors.ServerError) as caught:
@@ -197,7 +237,9 @@ def test_a_secret_header_is_neither_saved_nor_shown(server: ScriptedServer, prov
 
 
 @pytest.mark.parametrize("name", ["Host", "Content-Length", "Bad Name", "X:", ""])
-def test_a_header_that_no_request_can_carry_is_refused(provider: LocalProvider, name: str) -> None:
+def test_a_header_that_no_request_can_carry_is_refused(
+    provider: LocalProvider, name: str
+) -> None:
     with pytest.raises(TraitError):
         provider.headers = {name: "x"}
     with pytest.raises(TraitError):
@@ -206,7 +248,9 @@ def test_a_header_that_no_request_can_carry_is_refused(provider: LocalProvider, 
 
 def test_key_and_headers_go_to_no_other_host(server: ScriptedServer) -> None:
     async def get() -> None:
-        http = transport.new_http(Access("http://127.0.0.1:9/v1", Key(SECRET), (("X-Gateway", Key(SECRET)),)))
+        http = transport.new_http(
+            Access("http://127.0.0.1:9/v1", Key(SECRET), (("X-Gateway", Key(SECRET)),))
+        )
         await http.get(f"{server.url}/models")
         await http.aclose()
 
@@ -216,13 +260,18 @@ def test_key_and_headers_go_to_no_other_host(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("offline", [False, True], ids=["online", "offline"])
 def test_nothing_follows_a_redirect_to_another_host(
-    server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch, offline: bool
+    server: ScriptedServer,
+    provider: LocalProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    offline: bool,
 ) -> None:
     monkeypatch.setenv("CODEBUDDY_API_KEY", SECRET)
     provider.headers, provider.offline = {"X-Gateway": SECRET}, offline
     with ScriptedServer() as elsewhere:
         for status in (301, 302, 303, 307, 308):
-            server.script(plain("", status=status, Location=f"{elsewhere.url}/chat/completions"))
+            server.script(
+                plain("", status=status, Location=f"{elsewhere.url}/chat/completions")
+            )
             with pytest.raises(errors.ServerError, match="redirects to"):
                 ask(provider)
         assert elsewhere.requests == []
@@ -233,7 +282,10 @@ def test_nothing_follows_a_redirect_to_another_host(
 
 @pytest.fixture
 def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForwardProxy]:
-    """A proxy that the environment names for everything. It alone knows where ``models.test`` is."""
+    """A proxy that the environment names for everything.
+
+    It alone knows where ``models.test`` is.
+    """
     with ForwardProxy({"models.test": "127.0.0.1"}) as proxy:
         name_proxy(monkeypatch, proxy.url)
         yield proxy
@@ -246,12 +298,23 @@ def name_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 @pytest.fixture
-def elsewhere(tls: int, authority: trustme.CA, server: ScriptedServer, provider: LocalProvider, tmp_path: Path) -> Far:
-    """Gives a provider that asks the server as one on another machine, over http or https."""
+def elsewhere(
+    tls: int,
+    authority: trustme.CA,
+    server: ScriptedServer,
+    provider: LocalProvider,
+    tmp_path: Path,
+) -> Far:
+    """Gives a provider that asks the server as one on another machine, over http or
+    https.
+    """
 
     def asking(scheme: str) -> LocalProvider:
         port = tls if scheme == "https" else server.port
-        provider.base_url, provider.ca_bundle = f"{scheme}://models.test:{port}", pem(authority, tmp_path)
+        provider.base_url, provider.ca_bundle = (
+            f"{scheme}://models.test:{port}",
+            pem(authority, tmp_path),
+        )
         provider.keys.store("Local", f"models.test:{port}", SECRET)
         provider.retries = 0
         return provider
@@ -270,9 +333,16 @@ def test_a_proxy_never_sees_what_is_for_this_machine(
 
 
 def test_https_to_this_machine_goes_past_the_proxy(
-    tls: int, provider: LocalProvider, proxied: ForwardProxy, authority: trustme.CA, tmp_path: Path
+    tls: int,
+    provider: LocalProvider,
+    proxied: ForwardProxy,
+    authority: trustme.CA,
+    tmp_path: Path,
 ) -> None:
-    provider.base_url, provider.ca_bundle = f"https://localhost:{tls}", pem(authority, tmp_path)
+    provider.base_url, provider.ca_bundle = (
+        f"https://localhost:{tls}",
+        pem(authority, tmp_path),
+    )
     assert ask(provider) == TEXT
     assert proxied.taken == 0
 
@@ -281,7 +351,9 @@ def test_another_host_is_asked_through_the_proxy_of_the_environment(
     server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy
 ) -> None:
     assert ask(elsewhere("http")) == TEXT
-    assert proxied.asked() == [f"POST http://models.test:{server.port}/v1/chat/completions"]
+    assert proxied.asked() == [
+        f"POST http://models.test:{server.port}/v1/chat/completions"
+    ]
     there = server.asked()[0]["headers"]
     assert there["host"] == f"models.test:{server.port}"
     assert not [name for name in there if name.startswith("proxy-")]
@@ -316,9 +388,13 @@ def test_an_answer_streams_through_the_proxy(
 def test_the_models_of_another_host_are_told_through_the_proxy(
     server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy
 ) -> None:
-    assert [model.name for model in asyncio.run(elsewhere("http").models())] == ["llama3"]
+    assert [model.name for model in asyncio.run(elsewhere("http").models())] == [
+        "llama3"
+    ]
     there = f"GET http://models.test:{server.port}/"
-    assert len([asked for asked in proxied.asked() if asked.startswith(there)]) == len(server.requests)
+    assert len([asked for asked in proxied.asked() if asked.startswith(there)]) == len(
+        server.requests
+    )
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -335,29 +411,48 @@ def test_a_proxy_gets_the_password_that_the_environment_has_for_it(
     assert "mistaken" not in str(caught.value)
 
 
-NO_WAY = "Requests to {url} go through the proxy {proxy}, which does not let them through ({why}). {hint}{past}"
-HINT = "Name and password can stand in its address in the environment: http://NAME:PASSWORD@HOST:PORT. "
+NO_WAY = (
+    "Requests to {url} go through the proxy {proxy}, which does not let them "
+    "through ({why}). {hint}{past}"
+)
+HINT = (
+    "Name and password can stand in its address in the environment: "
+    "http://NAME:PASSWORD@HOST:PORT. "
+)
 PAST = "To go past it: %env NO_PROXY=models.test"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_wants_a_password_is_told_as_that(elsewhere: Far, proxied: ForwardProxy, scheme: str) -> None:
+def test_a_proxy_that_wants_a_password_is_told_as_that(
+    elsewhere: Far, proxied: ForwardProxy, scheme: str
+) -> None:
     proxied.password, provider = "me:open-sesame", elsewhere(scheme)
     why = "407 Proxy Authentication Required"
-    told = NO_WAY.format(url=provider.where(), proxy=proxied.url, why=why, hint=HINT, past=PAST)
+    told = NO_WAY.format(
+        url=provider.where(), proxy=proxied.url, why=why, hint=HINT, past=PAST
+    )
     assert failure(provider) == told
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_finds_no_way_is_told_as_that(elsewhere: Far, proxied: ForwardProxy, scheme: str) -> None:
+def test_a_proxy_that_finds_no_way_is_told_as_that(
+    elsewhere: Far, proxied: ForwardProxy, scheme: str
+) -> None:
     proxied.hosts.clear()
     provider = elsewhere(scheme)
     assert (
         failure(provider)
         == {
-            "http": f"{provider.where()} answered with an error (502): The proxy says: 502 Bad Gateway. It may be the "
+            "http": f"{provider.where()} answered with an error (502): The proxy says: "
+            "502 Bad Gateway. It may be the "
             f"proxy {proxied.url} that says so; to go past it: %env NO_PROXY=models.test",
-            "https": NO_WAY.format(url=provider.where(), proxy=proxied.url, why="502 Bad Gateway", hint="", past=PAST),
+            "https": NO_WAY.format(
+                url=provider.where(),
+                proxy=proxied.url,
+                why="502 Bad Gateway",
+                hint="",
+                past=PAST,
+            ),
         }[scheme]
     )
 
@@ -369,13 +464,23 @@ def test_a_proxy_that_is_not_there_is_told_as_that(
     with ForwardProxy() as gone:
         name_proxy(monkeypatch, gone.url)
     provider = elsewhere(scheme)
-    why = NO_WAY.format(url=provider.where(), proxy=gone.url, why="connection refused", hint="", past=PAST)
+    why = NO_WAY.format(
+        url=provider.where(),
+        proxy=gone.url,
+        why="connection refused",
+        hint="",
+        past=PAST,
+    )
     assert failure(provider) == why
 
 
 @pytest.mark.parametrize("trouble", ["no way", "password"])
 def test_what_the_line_says_lets_the_next_question_go_past_the_proxy(
-    server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy, monkeypatch: pytest.MonkeyPatch, trouble: str
+    server: ScriptedServer,
+    elsewhere: Far,
+    proxied: ForwardProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: str,
 ) -> None:
     names_mean(monkeypatch, models_test=["127.0.0.1"])
     monkeypatch.setenv("NO_PROXY", "other.test")
@@ -397,7 +502,10 @@ def test_what_the_line_says_lets_the_next_question_go_past_the_proxy(
 
 
 def test_offline_no_proxy_is_used_even_for_a_host_that_is_allowed(
-    server: ScriptedServer, provider: LocalProvider, proxied: ForwardProxy, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer,
+    provider: LocalProvider,
+    proxied: ForwardProxy,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names_mean(monkeypatch, models_test=["127.0.0.1"])
     provider.base_url, provider.offline = f"http://models.test:{server.port}", True
@@ -409,9 +517,14 @@ def test_offline_no_proxy_is_used_even_for_a_host_that_is_allowed(
 # Offline
 
 
-@pytest.mark.parametrize("allowed", ["models.test", "Models.Test", "models.test:{port}"])
+@pytest.mark.parametrize(
+    "allowed", ["models.test", "Models.Test", "models.test:{port}"]
+)
 def test_offline_a_host_that_is_allowed_is_reached(
-    server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch, allowed: str
+    server: ScriptedServer,
+    provider: LocalProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: str,
 ) -> None:
     names_mean(monkeypatch, models_test=["127.0.0.1"])
     provider.base_url, provider.offline = f"http://models.test:{server.port}", True
@@ -425,7 +538,9 @@ def test_the_buddy_tells_each_provider_what_may_be_reached(tmp_path: Path) -> No
     provider = buddy.ready("Local")
     assert (provider.offline, provider.allowed_hosts) == (True, ("models.test",))
     assert isinstance(provider, LocalProvider)
-    assert provider.access("http://models.test/v1", NO_KEY).allows("http://models.test/v1")
+    assert provider.access("http://models.test/v1", NO_KEY).allows(
+        "http://models.test/v1"
+    )
     buddy.close()
 
 
@@ -433,8 +548,14 @@ def test_the_buddy_tells_each_provider_what_may_be_reached(tmp_path: Path) -> No
 def test_offline_no_other_host_is_reached_nor_its_address_looked_up(
     provider: LocalProvider, monkeypatch: pytest.MonkeyPatch, allowed: str
 ) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up"))
-    provider.base_url, provider.offline, provider.allowed_hosts = "http://models.test:1234", True, (allowed,)
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up")
+    )
+    provider.base_url, provider.offline, provider.allowed_hosts = (
+        "http://models.test:1234",
+        True,
+        (allowed,),
+    )
     with pytest.raises(errors.Offline):
         ask(provider)
 
@@ -447,12 +568,15 @@ def test_offline_a_localhost_that_is_another_machine_is_not_reached(
     with pytest.raises(errors.Offline) as caught:
         ask(provider)
     assert str(caught.value).startswith(
-        "The buddy is offline and does not send to localhost, which is 192.0.2.7 here: another machine. "
+        "The buddy is offline and does not send to localhost, which is "
+        "192.0.2.7 here: another machine. "
     )
     assert server.requests == []
 
 
-def test_offline_the_transport_itself_refuses_whatever_asks_for_it(server: ScriptedServer) -> None:
+def test_offline_the_transport_itself_refuses_whatever_asks_for_it(
+    server: ScriptedServer,
+) -> None:
     async def get() -> None:
         http = transport.new_http(Access(server.url, offline=True))
         try:
@@ -473,7 +597,8 @@ def test_localhost_is_found_on_the_one_address_where_the_server_listens(
     names_mean(monkeypatch, localhost=[other, host])
     try:
         running = ScriptedServer(host=host).__enter__()
-    except AssertionError:  # this machine has no IPv6 loopback
+    except AssertionError:
+        # this machine has no IPv6 loopback
         return
     provider.base_url, provider.offline = f"http://localhost:{running.port}", offline
     try:

@@ -1,6 +1,8 @@
-"""The built wheel in an environment that holds nothing but what it asks for: it is whole, and it answers.
+"""The built wheel in an environment that holds nothing but what it asks for: it is
+whole, and it answers.
 
-Nothing is downloaded: the packages that the wheel depends on are copied from the environment of the tests.
+Nothing is downloaded: the packages that the wheel depends on are copied from the
+environment of the tests.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from packaging.requirements import Requirement
 from tests.kernels import ROOT, clean_environment
 from tests.scripted_server import ScriptedServer
 
-SECONDS = 120  # a bound for what hangs
+# a bound for what hangs
+SECONDS = 120
 HELLO = "Hello from the scripted server."
 
 
@@ -29,7 +32,16 @@ HELLO = "Hello from the scripted server."
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from this checkout."""
     folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT))
+    run(
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(ROOT),
+    )
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -54,14 +66,18 @@ def needed(name: str) -> dict[str, Distribution]:
     waiting = list(distribution(name).requires or [])
     while waiting:
         requirement = Requirement(waiting.pop())
-        if requirement.name not in found and (not requirement.marker or requirement.marker.evaluate({"extra": ""})):
+        if requirement.name not in found and (
+            not requirement.marker or requirement.marker.evaluate({"extra": ""})
+        ):
             found[requirement.name] = distribution(requirement.name)
             waiting += found[requirement.name].requires or []
     return found
 
 
 def copy(package: Distribution, site: Path) -> None:
-    """Put the files of an installed package into another environment; its commands stay behind."""
+    """Put the files of an installed package into another environment; its commands stay
+    behind.
+    """
     for file in package.files or []:
         if ".." not in file.parts and "__pycache__" not in file.parts:
             (site / file).parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +87,14 @@ def copy(package: Distribution, site: Path) -> None:
 def run(*command: str, **environment: str) -> str:
     """What a command that must not fail writes."""
     env = {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=SECONDS, env=env)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        env=env,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -79,7 +102,15 @@ def run(*command: str, **environment: str) -> str:
 def pip(scripts: Path, *words: str) -> str:
     """Let pip work on the environment of the wheel."""
     python = str(scripts / "python")
-    return run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, *words)
+    return run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--python",
+        python,
+        *words,
+    )
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
@@ -87,7 +118,11 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
         names = set(archive.namelist())
         tour = archive.read("codebuddy_jupyter/tour.ipynb")
     package = ROOT / "codebuddy_jupyter"
-    sources = {path.relative_to(ROOT).as_posix() for kind in ("py", "js", "css") for path in package.rglob(f"*.{kind}")}
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for kind in ("py", "js", "css")
+        for path in package.rglob(f"*.{kind}")
+    }
     assert {Path(source).suffix for source in sources} == {".py", ".js", ".css"}
     assert sources | {"codebuddy_jupyter/py.typed"} <= names
     assert tour == (ROOT / "notebooks" / "tour.ipynb").read_bytes()
@@ -101,9 +136,9 @@ def test_what_the_wheel_needs_is_all_that_it_asks_for(scripts: Path) -> None:
 def test_pip_tells_licence_versions_and_links(scripts: Path) -> None:
     told = pip(scripts, "show", "--verbose", "codebuddy-jupyter")
     assert "License: MIT" in told
-    assert {f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)} <= set(
-        map(str.strip, told.split("\n"))
-    )
+    assert {
+        f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)
+    } <= set(map(str.strip, told.split("\n")))
     for link in ("Homepage", "Documentation", "Changelog", "Issues"):
         assert f"{link}, https://github.com/codebuddy-jupyter/codebuddy_jupyter" in told
     assert "codebuddy = codebuddy_jupyter.cli:main" in told
@@ -111,19 +146,29 @@ def test_pip_tells_licence_versions_and_links(scripts: Path) -> None:
 
 def test_the_licence_comes_along(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith("/licenses/LICENSE"))
+        (name,) = (
+            name for name in archive.namelist() if name.endswith("/licenses/LICENSE")
+        )
         assert "MIT" in archive.read(name).decode()
 
 
-def test_the_command_answers(scripts: Path, server: ScriptedServer, tmp_path: Path) -> None:
+def test_the_command_answers(
+    scripts: Path, server: ScriptedServer, tmp_path: Path
+) -> None:
     environment = clean_environment(tmp_path, CODEBUDDY_BASE_URL=server.url)
     done = subprocess.run(
-        [scripts / "codebuddy", "ask", "hello"], capture_output=True, timeout=SECONDS, env=environment, cwd=tmp_path
+        [scripts / "codebuddy", "ask", "hello"],
+        capture_output=True,
+        timeout=SECONDS,
+        env=environment,
+        cwd=tmp_path,
     )
     assert done.stdout.decode().startswith(HELLO), done.stderr.decode()
 
 
-def test_the_extension_loads_and_answers(scripts: Path, server: ScriptedServer, tmp_path: Path) -> None:
+def test_the_extension_loads_and_answers(
+    scripts: Path, server: ScriptedServer, tmp_path: Path
+) -> None:
     code = (
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "shell = InteractiveShell.instance()\n"
@@ -133,17 +178,28 @@ def test_the_extension_loads_and_answers(scripts: Path, server: ScriptedServer, 
     )
     environment = clean_environment(tmp_path, CODEBUDDY_BASE_URL=server.url)
     command = [str(scripts / "python"), "-c", code]
-    done = subprocess.run(command, capture_output=True, timeout=SECONDS, env=environment, cwd=tmp_path)
+    done = subprocess.run(
+        command, capture_output=True, timeout=SECONDS, env=environment, cwd=tmp_path
+    )
     out = done.stdout.decode()
     assert HELLO in out, done.stderr.decode()
     assert str(scripts.parent) in out
 
 
-def test_what_an_extra_is_missing_for_is_told(scripts: Path, server: ScriptedServer, tmp_path: Path) -> None:
+def test_what_an_extra_is_missing_for_is_told(
+    scripts: Path, server: ScriptedServer, tmp_path: Path
+) -> None:
     environment = clean_environment(tmp_path, CODEBUDDY_BASE_URL=server.url)
-    for words, extra in ((["ask", "-p", "embedded", "hello"], "embedded"), (["demo", "--headless"], "demo")):
+    for words, extra in (
+        (["ask", "-p", "embedded", "hello"], "embedded"),
+        (["demo", "--headless"], "demo"),
+    ):
         done = subprocess.run(
-            [scripts / "codebuddy", *words], capture_output=True, timeout=SECONDS, env=environment, cwd=tmp_path
+            [scripts / "codebuddy", *words],
+            capture_output=True,
+            timeout=SECONDS,
+            env=environment,
+            cwd=tmp_path,
         )
         assert done.returncode == 1
         assert f'pip install "codebuddy-jupyter[{extra}]"' in done.stderr.decode()

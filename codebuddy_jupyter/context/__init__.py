@@ -1,1 +1,3 @@
-"""What the buddy knows of the notebook: a snapshot that is right, small, visible and safe. No room imports IPython."""
+"""What the buddy knows of the notebook: a snapshot that is right, small, visible and
+safe. No room imports IPython.
+"""

@@ -1,6 +1,8 @@
-"""The last error as text: the user's frames with their source, the libraries' in a line each.
+"""The last error as text: the user's frames with their source, the libraries' in a line
+each.
 
-It holds no frame and no exception, and runs no code of the exception's unless a library wrote that code.
+It holds no frame and no exception, and runs no code of the exception's unless a library
+wrote that code.
 """
 
 from __future__ import annotations
@@ -24,18 +26,27 @@ from typing import Any
 
 from .outputs import plain, shorten
 
-MESSAGE = 2_000  # characters
+# characters
+MESSAGE = 2_000
 NOTES = 5
-CHAIN = 5  # exceptions that led to each other
-MEMBERS = 3  # of a group of exceptions that are told, and how deep
-FRAMES = 100_000  # frames that are walked
-SHOWN = 12  # stretches of a traceback; what stands between the first and the last is folded
-LIBRARY = 4  # frames of a library in a row
-AROUND = 2  # lines before and after the failing one
+# exceptions that led to each other
+CHAIN = 5
+# of a group of exceptions that are told, and how deep
+MEMBERS = 3
+# frames that are walked
+FRAMES = 100_000
+# stretches of a traceback; what stands between the first and the last is folded
+SHOWN = 12
+# frames of a library in a row
+LIBRARY = 4
+# lines before and after the failing one
+AROUND = 2
 
 CAUSED = "The above exception was the direct cause of the following exception:"
 DURING = "During handling of the above exception, another exception occurred:"
-IN_CELL = re.compile(r"<ipython-input-(\d+)-|<timed |.*[/\\]ipykernel_\d+[/\\][^/\\]+\.py\Z")
+IN_CELL = re.compile(
+    r"<ipython-input-(\d+)-|<timed |.*[/\\]ipykernel_\d+[/\\][^/\\]+\.py\Z"
+)
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _LIBRARIES = ("site-packages", "dist-packages")
 _STDLIB = os.path.join(sysconfig.get_paths()["stdlib"], "")
@@ -45,9 +56,10 @@ _STDLIB = os.path.join(sysconfig.get_paths()["stdlib"], "")
 class Failure:
     """An error that a cell ended in.
 
-    ``cell`` is the number of the cell that was run, and ``line`` its line that failed, from 1. ``names`` are used on
-    the failing lines of the user's frames, ``locals`` are those of the innermost function of the user's. ``text`` is
-    the whole traceback in short, ``message`` what the error says.
+    ``cell`` is the number of the cell that was run, and ``line`` its line that failed,
+    from 1. ``names`` are used on the failing lines of the user's frames, ``locals`` are
+    those of the innermost function of the user's. ``text`` is the whole traceback in
+    short, ``message`` what the error says.
     """
 
     cell: int | None
@@ -61,7 +73,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Source:
-    """The source of a cell behind a file name of its traceback, and the number under which it was run.
+    """The source of a cell behind a file name of its traceback, and the number under
+    which it was run.
 
     ``above`` is how many lines of the cell stand above these, as ``%%time`` does.
     """
@@ -77,7 +90,9 @@ Sources = Callable[[str], Source | None]
 
 @dataclass(frozen=True)
 class _Frame:
-    """A place in a traceback; ``end`` is the last line of what failed, ``count`` how often the place occurs."""
+    """A place in a traceback; ``end`` is the last line of what failed, ``count`` how
+    often the place occurs.
+    """
 
     file: str
     line: int
@@ -90,7 +105,9 @@ class _Frame:
     @property
     def lines(self) -> Sequence[str]:
         """The source around it."""
-        return (self.cell.lines if self.cell else ()) or [row.rstrip("\n") for row in linecache.getlines(self.file)]
+        return (self.cell.lines if self.cell else ()) or [
+            row.rstrip("\n") for row in linecache.getlines(self.file)
+        ]
 
     @property
     def place(self) -> str:
@@ -105,7 +122,9 @@ class _Frame:
 
     @property
     def is_function(self) -> bool:
-        """Whether it stands in a function; IPython 7 and 8 call a cell's own frame after its line."""
+        """Whether it stands in a function; IPython 7 and 8 call a cell's own frame
+        after its line.
+        """
         return not self.function.startswith(("<module>", "<cell line"))
 
     @property
@@ -115,7 +134,10 @@ class _Frame:
 
 
 def failure_of(
-    exception: BaseException, sources: Sources, folder: Path | None = None, rendered: str | None = None
+    exception: BaseException,
+    sources: Sources,
+    folder: Path | None = None,
+    rendered: str | None = None,
 ) -> Failure:
     """The failure that an exception is, without the locals.
 
@@ -131,8 +153,14 @@ def failure_of(
         Its message where the shell has rendered it already.
     """
     reading = _Reading(sources, folder)
-    own = [frame for frame in reading.frames(_part(exception, "__traceback__")) if frame.own]
-    names = dict.fromkeys(itertools.chain.from_iterable(map(_names_on, reversed(own[-SHOWN:]))))
+    own = [
+        frame
+        for frame in reading.frames(_part(exception, "__traceback__"))
+        if frame.own
+    ]
+    names = dict.fromkeys(
+        itertools.chain.from_iterable(map(_names_on, reversed(own[-SHOWN:])))
+    )
     number, line = _place_in_cell(own)
     if not own and issubclass(type(exception), SyntaxError):
         number, line = reading.syntax_error_place(exception)
@@ -142,11 +170,17 @@ def failure_of(
 
 
 def _place_in_cell(own: Sequence[_Frame]) -> tuple[int | None, int | None]:
-    """The cell that was run, and where in it: below the line of a magic that ran the rest."""
+    """The cell that was run, and where in it: below the line of a magic that ran the
+    rest.
+    """
     cells = [frame for frame in own if frame.cell]
     if not cells or not (cell := cells[0].cell):
         return None, None
-    there = [one for one in cells if one.cell and one.cell.number == cell.number and not one.is_function]
+    there = [
+        one
+        for one in cells
+        if one.cell and one.cell.number == cell.number and not one.is_function
+    ]
     innermost = (there or cells)[-1]
     return cell.number, innermost.line + innermost.above
 
@@ -158,8 +192,12 @@ def _message(exception: BaseException, rendered: str | None) -> str:
     return message_of(exception) if rendered is None else shorten(rendered, MESSAGE)
 
 
-def locals_of(exception: BaseException, sources: Sources, folder: Path | None = None) -> dict[str, Any]:
-    """The locals of the innermost function of the user's; none where that is the cell itself."""
+def locals_of(
+    exception: BaseException, sources: Sources, folder: Path | None = None
+) -> dict[str, Any]:
+    """The locals of the innermost function of the user's; none where that is the cell
+    itself.
+    """
     reading, found = _Reading(sources, folder), None
     for traceback in _walk(_part(exception, "__traceback__")):
         if reading.is_own(_file(traceback)):
@@ -172,37 +210,51 @@ def locals_of(exception: BaseException, sources: Sources, folder: Path | None = 
 def message_of(exception: BaseException) -> str:
     """The message of an exception, of at most 2,000 characters.
 
-    Code of the user's is not run for it: an exception of their own with a ``__str__``, or one that carries objects,
-    gives the plain ones among its arguments.
+    Code of the user's is not run for it: an exception of their own with a ``__str__``,
+    or one that carries objects, gives the plain ones among its arguments.
     """
     kind = type(exception)
     args = _part(exception, "args")
     native = any(kind.__str__ is one for one in _NATIVE)
     if issubclass(kind, BaseExceptionGroup) and native:
         args = (vars(BaseExceptionGroup)["message"].__get__(exception),)
-    if issubclass(kind, OSError):  # its text has these in it
-        args += tuple(vars(OSError)[part].__get__(exception) for part in ("filename", "filename2"))
-    if (native and all(map(_is_plain, args))) or (not native and _is_of_a_library(kind)):
+    # its text has these in it
+    if issubclass(kind, OSError):
+        args += tuple(
+            vars(OSError)[part].__get__(exception) for part in ("filename", "filename2")
+        )
+    if (native and all(map(_is_plain, args))) or (
+        not native and _is_of_a_library(kind)
+    ):
         try:
             return shorten(str(exception), MESSAGE)
         except Exception as error:  # noqa: BLE001 - a library's __str__ may fail in any way
             return f"(its message cannot be read: {type(error).__name__})"
     said = [
-        shorten(one, MESSAGE) if type(one) is str else str(one) for one in args if one is not None and _is_plain(one)
+        shorten(one, MESSAGE) if type(one) is str else str(one)
+        for one in args
+        if one is not None and _is_plain(one)
     ]
-    return ", ".join(said + [f"<{type(one).__name__}>" for one in args if not _is_plain(one)][:3])
+    return ", ".join(
+        said + [f"<{type(one).__name__}>" for one in args if not _is_plain(one)][:3]
+    )
 
 
 _NATIVE = frozenset(
-    one.__str__ for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, BaseException)
+    one.__str__
+    for one in vars(builtins).values()
+    if isinstance(one, type) and issubclass(one, BaseException)
 )
 
 
 def _is_plain(value: Any) -> bool:
     if type(value) is tuple:
-        return len(value) < 20 and all(type(one) is not tuple and _is_plain(one) for one in value)
+        return len(value) < 20 and all(
+            type(one) is not tuple and _is_plain(one) for one in value
+        )
     if type(value) is int:
-        return value.bit_length() < 1_000  # a longer one cannot be written
+        # a longer one cannot be written
+        return value.bit_length() < 1_000
     return value is None or type(value) in (str, bytes, float, bool)
 
 
@@ -217,7 +269,9 @@ def _is_in_library(file: str) -> bool:
 
 
 def _part(exception: BaseException, name: str) -> Any:
-    """A part of an exception by the interpreter's own door: a class may have put a property over it."""
+    """A part of an exception by the interpreter's own door: a class may have put a
+    property over it.
+    """
     return vars(BaseException)[name].__get__(exception)
 
 
@@ -249,7 +303,9 @@ class _Reading:
 
     def is_own(self, file: str) -> bool:
         if file not in self._own:
-            self._own[file] = bool(IN_CELL.match(file) or self.cell(file) or self._is_in_folder(file))
+            self._own[file] = bool(
+                IN_CELL.match(file) or self.cell(file) or self._is_in_folder(file)
+            )
         return self._own[file]
 
     def _is_in_folder(self, file: str) -> bool:
@@ -258,33 +314,57 @@ class _Reading:
         return os.path.normcase(file).startswith(self._folder)
 
     def frames(self, traceback: TracebackType | None) -> list[_Frame]:
-        """The places from the first of the user's on: what stands above is the shell. None, where none is theirs.
+        """The places from the first of the user's on: what stands above is the shell.
+
+        None, where none is theirs.
 
         A recursion passes the same places again and again; each is given once.
         """
-        walked = list(itertools.dropwhile(lambda one: not self.is_own(_file(one)), _walk(traceback)))
+        walked = list(
+            itertools.dropwhile(
+                lambda one: not self.is_own(_file(one)), _walk(traceback)
+            )
+        )
         places = [(one.tb_frame.f_code, one.tb_lineno) for one in walked]
-        counts, first = Counter(places), dict(zip(reversed(places), reversed(walked), strict=True))
+        counts, first = (
+            Counter(places),
+            dict(zip(reversed(places), reversed(walked), strict=True)),
+        )
         return [self._frame(first[place], count) for place, count in counts.items()]
 
     def _frame(self, traceback: TracebackType, count: int) -> _Frame:
         code, line = traceback.tb_frame.f_code, traceback.tb_lineno or 0
         own, end = self.is_own(code.co_filename), line
         if own:
-            position = next(itertools.islice(code.co_positions(), traceback.tb_lasti // 2, None), None)
+            position = next(
+                itertools.islice(code.co_positions(), traceback.tb_lasti // 2, None),
+                None,
+            )
             end = min((position and position[1]) or line, line + 20)
         return _Frame(
-            code.co_filename, line, end, code.co_name, self.cell(code.co_filename) if own else None, own, count
+            code.co_filename,
+            line,
+            end,
+            code.co_name,
+            self.cell(code.co_filename) if own else None,
+            own,
+            count,
         )
 
     def chain(self, exception: BaseException, message: str) -> Iterator[str]:
-        """The exception under those that led to it, each as a text, with a line between."""
+        """The exception under those that led to it, each as a text, with a line
+        between.
+        """
         told: list[str] = [self.told(exception, message)]
         seen, now = {id(exception)}, exception
         for _ in range(CHAIN):
             cause, context = _part(now, "__cause__"), _part(now, "__context__")
             link, before = (CAUSED, cause) if cause is not None else (DURING, context)
-            if before is None or id(before) in seen or (cause is None and _part(now, "__suppress_context__")):
+            if (
+                before is None
+                or id(before) in seen
+                or (cause is None and _part(now, "__suppress_context__"))
+            ):
                 break
             told += [link, self.told(before, _message(before, None))]
             seen.add(id(before))
@@ -292,7 +372,9 @@ class _Reading:
         return reversed(told)
 
     def told(self, exception: BaseException, message: str, depth: int = 0) -> str:
-        """One exception: its frames, its message, its notes, and the members of a group."""
+        """One exception: its frames, its message, its notes, and the members of a
+        group.
+        """
         rows = list(_stretches(self.frames(_part(exception, "__traceback__"))))
         if len(rows) > SHOWN:
             gone = sum(count for count, _ in rows[SHOWN // 2 : -SHOWN // 2])
@@ -316,28 +398,49 @@ class _Reading:
         if len(members) > MEMBERS:
             yield f"  … {len(members) - MEMBERS:,} more"
 
-    def syntax_error_place(self, exception: BaseException) -> tuple[int | None, int | None]:
+    def syntax_error_place(
+        self, exception: BaseException
+    ) -> tuple[int | None, int | None]:
         """The number of the cell that could not be compiled, and in which line."""
-        file, line = (vars(SyntaxError)[part].__get__(exception) for part in ("filename", "lineno"))
+        file, line = (
+            vars(SyntaxError)[part].__get__(exception)
+            for part in ("filename", "lineno")
+        )
         cell = self.cell(file) if type(file) is str else None
         return (cell.number, line) if cell and type(line) is int else (None, None)
 
     def _syntax_error(self, exception: BaseException) -> str:
-        parts = [vars(SyntaxError)[part].__get__(exception) for part in ("filename", "lineno", "offset", "text")]
+        parts = [
+            vars(SyntaxError)[part].__get__(exception)
+            for part in ("filename", "lineno", "offset", "text")
+        ]
         file, line, offset, text = parts
         if type(file) is not str or type(line) is not int:
             return ""
         frame = _Frame(file, line, line, "<module>", self.cell(file), True, 1)
-        lines = frame.lines if IN_CELL.match(file) or frame.cell or self.is_own(file) else ()
-        known = lines or ([""] * (line - 1) + [text.rstrip("\n")] if type(text) is str and 0 < line < 10_000 else [])
+        lines = (
+            frame.lines
+            if IN_CELL.match(file) or frame.cell or self.is_own(file)
+            else ()
+        )
+        known = lines or (
+            [""] * (line - 1) + [text.rstrip("\n")]
+            if type(text) is str and 0 < line < 10_000
+            else []
+        )
         caret = offset - 1 if type(offset) is int and 0 < offset <= 500 else None
         return frame.place + "\n" + "\n".join(_excerpt(known, line, line, caret))
 
 
 def _stretches(frames: Iterable[_Frame]) -> Iterator[tuple[int, str]]:
-    """The frames as rows, each with how many it stands for: long runs of a library's are folded."""
+    """The frames as rows, each with how many it stands for: long runs of a library's
+    are folded.
+    """
     for own, run in itertools.groupby(frames, key=lambda frame: frame.own):
-        rows = [(frame.count, _own_frame(frame) if own else _library_frame(frame)) for frame in run]
+        rows = [
+            (frame.count, _own_frame(frame) if own else _library_frame(frame))
+            for frame in run
+        ]
         if not own and len(rows) > LIBRARY:
             gone = sum(count for count, _ in rows[LIBRARY // 2 : -LIBRARY // 2])
             rows[LIBRARY // 2 : -LIBRARY // 2] = [(gone, f"… {gone:,} more")]
@@ -346,7 +449,10 @@ def _stretches(frames: Iterable[_Frame]) -> Iterator[tuple[int, str]]:
 
 def _own_frame(frame: _Frame) -> str:
     return "\n".join(
-        (frame.place + _times(frame.count), *_excerpt(frame.lines, frame.line, frame.end, above=frame.above))
+        (
+            frame.place + _times(frame.count),
+            *_excerpt(frame.lines, frame.line, frame.end, above=frame.above),
+        )
     )
 
 
@@ -358,8 +464,12 @@ def _times(count: int) -> str:
     return f" ({count:,} times)" if count > 1 else ""
 
 
-def _excerpt(lines: Sequence[str], line: int, end: int, caret: int | None = None, above: int = 0) -> Iterator[str]:
-    for number in range(max(line - AROUND, 1), min(max(end, line) + AROUND, len(lines)) + 1):
+def _excerpt(
+    lines: Sequence[str], line: int, end: int, caret: int | None = None, above: int = 0
+) -> Iterator[str]:
+    for number in range(
+        max(line - AROUND, 1), min(max(end, line) + AROUND, len(lines)) + 1
+    ):
         mark = "-->" if line <= number <= max(end, line) else "   "
         yield f"{mark} {number + above:>4} {lines[number - 1][:300].rstrip()}"
         if caret is not None and number == line:
@@ -368,13 +478,21 @@ def _excerpt(lines: Sequence[str], line: int, end: int, caret: int | None = None
 
 def _notes(exception: BaseException) -> list[str]:
     notes = _part(exception, "__dict__").get("__notes__")
-    return [shorten(one, MESSAGE // NOTES) for one in notes[:NOTES] if type(one) is str] if type(notes) is list else []
+    return (
+        [shorten(one, MESSAGE // NOTES) for one in notes[:NOTES] if type(one) is str]
+        if type(notes) is list
+        else []
+    )
 
 
 def _short_path(file: str) -> str:
-    """A path from where the reader knows it: within site-packages, or its last three parts."""
+    """A path from where the reader knows it: within site-packages, or its last three
+    parts.
+    """
     parts = file.replace("\\", "/").split("/")
-    inside = max((at for at, part in enumerate(parts) if part in _LIBRARIES), default=None)
+    inside = max(
+        (at for at, part in enumerate(parts) if part in _LIBRARIES), default=None
+    )
     if inside is None and file.startswith(_STDLIB):
         return file[len(_STDLIB) :].replace("\\", "/")
     return "/".join(parts[inside + 1 :] if inside is not None else parts[-3:])
@@ -382,7 +500,11 @@ def _short_path(file: str) -> str:
 
 def _names_on(frame: _Frame) -> list[str]:
     """The names that are used on the failing lines, in their order."""
-    rows = [row[:1_000] for row in frame.lines[frame.line - 1 : frame.end]] if frame.line else []
+    rows = (
+        [row[:1_000] for row in frame.lines[frame.line - 1 : frame.end]]
+        if frame.line
+        else []
+    )
     text = textwrap.dedent("\n".join(rows))
     for attempt in (text, f"{text.rstrip()} pass", f"{text.rstrip()})"):
         try:
@@ -390,11 +512,16 @@ def _names_on(frame: _Frame) -> list[str]:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-        return [node.id for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))]
+        return [
+            node.id
+            for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))
+        ]
     return [name for name in _NAME.findall(text) if not keyword.iskeyword(name)]
 
 
 def rendered_message(name: str, last: str) -> str | None:
-    """The message in the last line that the shell rendered of an exception's traceback, None where it is another's."""
+    """The message in the last line that the shell rendered of an exception's traceback,
+    None where it is another's.
+    """
     text = plain(last).strip()
     return text.removeprefix(f"{name}: ") if text.startswith(f"{name}: ") else None

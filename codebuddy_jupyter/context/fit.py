@@ -1,4 +1,6 @@
-"""What of a snapshot is told: what is new, changed or gone since the last message, as far as the window allows."""
+"""What of a snapshot is told: what is new, changed or gone since the last message, as
+far as the window allows.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,18 @@ from typing import NamedTuple
 
 from .items import URGENT, Item, Section, Snapshot
 
-LINE = 52  # bytes that stand around an item, roughly
-FRAME = 280  # bytes of what stands around all the news, with the line about what is left out
-LEAST = 48  # tokens below which a piece of an item says nothing
+# bytes that stand around an item, roughly
+LINE = 52
+# bytes of what stands around all the news, with the line about what is left out
+FRAME = 280
+# tokens below which a piece of an item says nothing
+LEAST = 48
 
 
 class Mark(NamedTuple):
-    """What is remembered of an item that was told, or left out; of one that is gone, the digest is None."""
+    """What is remembered of an item that was told, or left out; of one that is gone,
+    the digest is None.
+    """
 
     section: Section
     title: str
@@ -37,8 +44,14 @@ class Known:
     def after(self, later: Known) -> Known:
         """What is known after a later message."""
         told = {**self.told, **later.told}
-        passed = {id: mark for id, mark in {**self.passed, **later.passed}.items() if id not in later.told}
-        return Known({id: mark for id, mark in told.items() if mark.digest is not None}, passed)
+        passed = {
+            id: mark
+            for id, mark in {**self.passed, **later.passed}.items()
+            if id not in later.told
+        }
+        return Known(
+            {id: mark for id, mark in told.items() if mark.digest is not None}, passed
+        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ class News:
     gone: tuple[Mark, ...] = ()
     left_out: tuple[Item, ...] = ()
     known: Known = field(default_factory=Known)
-    blanked: tuple[str, ...] = ()
+    redacted: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to tell."""
@@ -67,10 +80,12 @@ class News:
 
 @dataclass(frozen=True)
 class Measure:
-    """How texts are counted, in tokens, and blanked: into what may go out, and the kinds of what was blanked."""
+    """How texts are counted, in tokens, and blanked: into what may go out, and the
+    kinds of what was blanked.
+    """
 
     count: Callable[[str], int]
-    blank: Callable[[str], tuple[str, tuple[str, ...]]]
+    redact: Callable[[str], tuple[str, tuple[str, ...]]]
 
     @property
     def line(self) -> int:
@@ -97,44 +112,58 @@ def wanted(snapshot: Snapshot, known: Known, measure: Measure) -> int:
 
 
 def fit(snapshot: Snapshot, known: Known, room: int, measure: Measure) -> News:
-    """Choose what to tell within so many tokens: the most important first, long ones trimmed."""
+    """Choose what to tell within so many tokens: the most important first, long ones
+    trimmed.
+    """
     fresh, renamed, gone = _changes(snapshot, known)
     left = room - measure.line * (len(renamed) + len(gone)) - measure.frame
     if left < 0:
-        return News(left_out=tuple(fresh), known=Known(passed={item.id: Mark.of(item) for item in fresh}))
+        return News(
+            left_out=tuple(fresh),
+            known=Known(passed={item.id: Mark.of(item) for item in fresh}),
+        )
     chosen: list[Item] = []
     left_out: list[Item] = []
     kinds: Counter[str] = Counter()
     marks: dict[str, Mark] = {}
 
-    def blanked(text: str) -> str:
-        text, found = measure.blank(text)
+    def redacted(text: str) -> str:
+        text, found = measure.redact(text)
         kinds.update(found)
         return text
 
     for item in sorted(fresh, key=lambda item: item.rank):
-        most = min(left, room // 2 if item.rank <= URGENT else max(room // 5, LEAST)) - measure.around(item)
+        most = min(
+            left, room // 2 if item.rank <= URGENT else max(room // 5, LEAST)
+        ) - measure.around(item)
         if most < min(LEAST, measure.count(item.text)):
             left_out.append(item)
             continue
-        text = trimmed(blanked(item.text), most, measure.count)
+        text = trimmed(redacted(item.text), most, measure.count)
         left -= measure.count(text) + measure.around(item)
-        chosen.append(item._replace(title=blanked(item.title), text=text))
+        chosen.append(item._replace(title=redacted(item.title), text=text))
         marks[item.id] = Mark.of(item)
     marks.update((one.item.id, Mark.of(one.item)) for one in renamed)
     marks.update((id, mark._replace(digest=None)) for id, mark in gone.items())
     passed = {item.id: Mark.of(item) for item in left_out}
     return News(
         tuple(sorted(chosen, key=lambda item: item.place)),
-        tuple(Renamed(one.item._replace(title=blanked(one.item.title)), blanked(one.before)) for one in renamed),
-        tuple(mark._replace(title=blanked(mark.title)) for mark in gone.values()),
+        tuple(
+            Renamed(
+                one.item._replace(title=redacted(one.item.title)), redacted(one.before)
+            )
+            for one in renamed
+        ),
+        tuple(mark._replace(title=redacted(mark.title)) for mark in gone.values()),
         tuple(left_out),
         Known(marks, passed),
         tuple(kinds.elements()),
     )
 
 
-def _changes(snapshot: Snapshot, known: Known) -> tuple[list[Item], list[Renamed], dict[str, Mark]]:
+def _changes(
+    snapshot: Snapshot, known: Known
+) -> tuple[list[Item], list[Renamed], dict[str, Mark]]:
     fresh, renamed = [], []
     for item in snapshot.items:
         mark, told = Mark.of(item), known.told.get(item.id)
@@ -148,23 +177,35 @@ def _changes(snapshot: Snapshot, known: Known) -> tuple[list[Item], list[Renamed
     gone = {
         id: mark
         for id, mark in known.told.items()
-        if id not in there and mark.section in snapshot.sections and mark.section != "mentions"
+        if id not in there
+        and mark.section in snapshot.sections
+        and mark.section != "mentions"
     }
     return fresh, renamed, gone
 
 
 def trimmed(text: str, most: int, count: Callable[[str], int]) -> str:
-    """The text, or its head and its tail within so many tokens, with a line between that says what is left out."""
+    """The text, or its head and its tail within so many tokens, with a line between
+    that says what is left out.
+    """
     tokens = count(text)
     if tokens <= most:
         return text
     characters = max(0, int(len(text) * (most - count("x" * LINE)) / tokens))
-    head, tail = text[: characters * 2 // 3], text[len(text) - characters // 3 :] if characters // 3 else ""
-    return f"{head}\n[{len(text) - len(head) - len(tail):,} characters left out]\n{tail}"
+    head, tail = (
+        text[: characters * 2 // 3],
+        text[len(text) - characters // 3 :] if characters // 3 else "",
+    )
+    return (
+        f"{head}\n[{len(text) - len(head) - len(tail):,} characters left out]\n{tail}"
+    )
 
 
 def told_as(items: Iterable[Item]) -> str:
-    """How many things of which sort, as for the line that tells what was left out: ``12 cells, 1 variable``."""
+    """How many things of which sort, as for the line that tells what was left out:
+
+    ``12 cells, 1 variable``.
+    """
     counts = Counter(NOUNS[item.section] for item in items)
     return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
 

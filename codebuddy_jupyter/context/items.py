@@ -1,4 +1,6 @@
-"""The values that travel between the rooms of the context: cells and outputs as found, items as they go out."""
+"""The values that travel between the rooms of the context: cells and outputs as found,
+items as they go out.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,23 @@ from ..messages import Image
 State = Literal["run", "not run", "changed", "failed", "running"]
 Section = Literal["outline", "cells", "outputs", "variables", "error", "mentions"]
 URGENT = -30.0
-LONGEST = 12_000  # characters of one text: more would fill a usual window by itself
-SECTIONS: tuple[Section, ...] = ("outline", "cells", "outputs", "variables", "error", "mentions")
+# characters of one text: more would fill a usual window by itself
+LONGEST = 12_000
+SECTIONS: tuple[Section, ...] = (
+    "outline",
+    "cells",
+    "outputs",
+    "variables",
+    "error",
+    "mentions",
+)
 
 
 @dataclass(frozen=True)
 class Output:
-    """An output of a cell as text: what was printed, a result, a table, a line about an image, an error."""
+    """An output of a cell as text: what was printed, a result, a table, a line about an
+    image, an error.
+    """
 
     kind: Literal["text", "result", "table", "image", "error"]
     text: str
@@ -30,9 +42,11 @@ class Output:
 class Cell:
     """A cell of the notebook.
 
-    ``number`` is that of its last run in this kernel (``In[number]``), None where it was not run in it. ``state`` is
-    ``changed`` when the source is no longer the one that was run. ``ran`` is the source that was run, where that is
-    another. How it is told is worked out once: a cell stays the same object as long as nothing about it changes.
+    ``number`` is that of its last run in this kernel (``In[number]``), None where it
+    was not run in it. ``state`` is ``changed`` when the source is no longer the one
+    that was run. ``ran`` is the source that was run, where that is another. How it is
+    told is worked out once: a cell stays the same object as long as nothing about it
+    changes.
     """
 
     id: str
@@ -51,17 +65,25 @@ class Cell:
     @cached_property
     def title(self) -> str:
         """Its name, and its state where that is worth a word."""
-        return self.name if self.type == "markdown" or self.state == "run" else f"{self.name}, {self.state}"
+        return (
+            self.name
+            if self.type == "markdown" or self.state == "run"
+            else f"{self.name}, {self.state}"
+        )
 
     @cached_property
     def text(self) -> str:
-        """Its source as it is told, with what was run where that is another; "" where the outline says it all."""
+        """Its source as it is told, with what was run where that is another; "" where
+        the outline says it all.
+        """
         source = self.source.strip()
         if self.type == "markdown" and set(source.splitlines()) == set(self.headings):
             return ""
         text = source[:LONGEST]
         if self.ran is not None and (ran := self.ran.strip()) != source:
-            text += f"\n# This is what stands in it now. What was run is:\n{ran[:LONGEST]}"
+            text += (
+                f"\n# This is what stands in it now. What was run is:\n{ran[:LONGEST]}"
+            )
         return text
 
     @cached_property
@@ -101,8 +123,8 @@ _ADDRESS = re.compile(r"<[^<>\n]{1,200} at 0x[0-9a-f]{6,16}>", re.IGNORECASE)
 class Notebook:
     """The notebook as it was found, in its order.
 
-    ``origin`` tells from what: the live notebook, the saved file, or the kernel's history. ``troubles`` are lines for
-    the user about sources that could not be read.
+    ``origin`` tells from what: the live notebook, the saved file, or the kernel's
+    history. ``troubles`` are lines for the user about sources that could not be read.
     """
 
     cells: tuple[Cell, ...] = ()
@@ -115,9 +137,10 @@ class Notebook:
 class Item(NamedTuple):
     """A thing that may be told to the model.
 
-    ``id`` stays the same from turn to turn (``cell:3f2a``, ``variable:df``); ``title`` is how it is called now
-    (``In[3], failed``). ``place`` orders items in the text, and ``rank`` (lower goes first) decides which stay when not
-    all fit; one of at most `URGENT` is worth telling even where it was left out before.
+    ``id`` stays the same from turn to turn (``cell:3f2a``, ``variable:df``); ``title``
+    is how it is called now (``In[3], failed``). ``place`` orders items in the text, and
+    ``rank`` (lower goes first) decides which stay when not all fit; one of at most
+    `URGENT` is worth telling even where it was left out before.
 
     It is a tuple since a look at a large notebook makes thousands.
     """
@@ -135,8 +158,8 @@ class Item(NamedTuple):
 class Snapshot:
     """What could be told about the notebook at one moment.
 
-    ``sections`` are those that were looked at: what is missing from one of them is gone. ``troubles`` are lines for the
-    user about sources that could not be read.
+    ``sections`` are those that were looked at: what is missing from one of them is
+    gone. ``troubles`` are lines for the user about sources that could not be read.
     """
 
     items: tuple[Item, ...] = ()

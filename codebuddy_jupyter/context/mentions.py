@@ -1,6 +1,10 @@
-"""Mentions: ``@df``, ``@In[3]``, ``@Out[3]``, ``@error``, ``@plot`` and ``@file:path`` in a prompt name what to attach.
+"""Mentions:
 
-They are looked for in the prompt as it was typed, never in what ``{name}`` put into it: a value must not attach a file.
+``@df``, ``@In[3]``, ``@Out[3]``, ``@error``, ``@plot`` and ``@file:path`` in a prompt
+name what to attach.
+
+They are looked for in the prompt as it was typed, never in what ``{name}`` put into it:
+a value must not attach a file.
 """
 
 from __future__ import annotations
@@ -25,16 +29,21 @@ from .items import Cell, Item, Notebook
 
 Kind = Literal["name", "in", "out", "error", "file", "plot"]
 
-WIDEST, HIGHEST = 1024, 2048  # pixels of a figure that is drawn for the model
-MOST_RANGES = 6  # of cell numbers, in a message
-MOST_COMPARED = 5_000  # names, when the nearest is looked for
+# pixels of a figure that is drawn for the model
+WIDEST, HIGHEST = 1024, 2048
+# of cell numbers, in a message
+MOST_RANGES = 6
+# names, when the nearest is looked for
+MOST_COMPARED = 5_000
 
 
 @dataclass(frozen=True)
 class Mention:
-    """Something that a prompt names: its kind, which one, and where it stands in the prompt.
+    """Something that a prompt names: its kind, which one, and where it stands in the
+    prompt.
 
-    ``target`` is the variable, the number of the cell, or the path; empty for the error and the plot.
+    ``target`` is the variable, the number of the cell, or the path; empty for the error
+    and the plot.
     """
 
     kind: Kind
@@ -98,15 +107,20 @@ _SPECIAL: Mapping[str, Kind] = {"error": "error", "plot": "plot"}
 def find_mentions(prompt: str) -> list[Mention]:
     r"""The mentions of a prompt as it was typed, in its order.
 
-    No mentions are e-mail addresses, ``A @ B``, ``\@df``, decorators of pasted code, and whatever stands in backticks,
-    in a fence or in an indented code block. ``@df.price`` and ``@df["price"]`` mention ``df``. ``@error``, ``@plot``
-    and ``@file:`` mean the error, the plot and a file even where variables have these names.
+    No mentions are e-mail addresses, ``A @ B``, ``\@df``, decorators of pasted code,
+    and whatever stands in backticks, in a fence or in an indented code block.
+    ``@df.price`` and ``@df["price"]`` mention ``df``. ``@error``, ``@plot`` and
+    ``@file:`` mean the error, the plot and a file even where variables have these
+    names.
     """
     return [_mention(match) for match in _MENTION.finditer(_prose(prompt))]
 
 
 def unescaped(prompt: str) -> str:
-    r"""The prompt as it is sent: ``\@df`` becomes ``@df``; mentions stay as they were typed."""
+    r"""The prompt as it is sent:
+
+    ``\@df`` becomes ``@df``; mentions stay as they were typed.
+    """
     pieces, end = [], 0
     for match in _ESCAPED.finditer(_prose(prompt)):
         pieces.append(prompt[end : match.start()])
@@ -114,16 +128,22 @@ def unescaped(prompt: str) -> str:
     return "".join([*pieces, prompt[end:]])
 
 
-def resolve(mentions: Iterable[Mention], session: Known, describers: Describing) -> list[Item]:
-    """What the mentions name, one item for each thing, in the order in which they were typed.
+def resolve(
+    mentions: Iterable[Mention], session: Known, describers: Describing
+) -> list[Item]:
+    """What the mentions name, one item for each thing, in the order in which they were
+    typed.
 
     Raises
     ------
     PromptError
-        When there is no such thing, or it cannot be attached; the line names the nearest.
+        When there is no such thing, or it cannot be attached; the line names the
+        nearest.
     """
     sources = _Sources(session, describers)
-    once = {(mention.kind, mention.target): mention for mention in reversed(list(mentions))}
+    once = {
+        (mention.kind, mention.target): mention for mention in reversed(list(mentions))
+    }
     wanted = sorted(once.values(), key=lambda mention: mention.start)
     return [_item(mention, sources, place) for place, mention in enumerate(wanted)]
 
@@ -131,7 +151,12 @@ def resolve(mentions: Iterable[Mention], session: Known, describers: Describing)
 def _mention(match: re.Match[str]) -> Mention:
     start, end = match.span()
     if match["kind"]:
-        return Mention("in" if match["kind"] == "In" else "out", str(int(match["number"])), start, end)
+        return Mention(
+            "in" if match["kind"] == "In" else "out",
+            str(int(match["number"])),
+            start,
+            end,
+        )
     if match["path"]:
         path = _without_punctuation(match["path"])
         return Mention("file", path, start, end - len(match["path"]) + len(path))
@@ -144,14 +169,18 @@ def _mention(match: re.Match[str]) -> Mention:
 def _without_punctuation(path: str) -> str:
     """A path without what ends the sentence around it; ``.`` and ``..`` are folders."""
     while path[-1] in ".,;:!?)]}" and path.strip("./\\"):
-        if path[-1] in ")]}" and path.count("([{"[")]}".index(path[-1])]) >= path.count(path[-1]):
+        if path[-1] in ")]}" and path.count("([{"[")]}".index(path[-1])]) >= path.count(
+            path[-1]
+        ):
             break
         path = path[:-1]
     return path
 
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_FENCE = re.compile(r"[ \t]*(?P<mark>`{3,}(?=[^`\n]*$)|~{3,})(?P<info>[^\n]*)$", re.MULTILINE)
+_FENCE = re.compile(
+    r"[ \t]*(?P<mark>`{3,}(?=[^`\n]*$)|~{3,})(?P<info>[^\n]*)$", re.MULTILINE
+)
 _INDENTED = re.compile(r" {0,3}\t| {4}")
 _LISTED = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])\s")
 # Bounded repeats keep this linear; a longer decorator can be put into a fence.
@@ -177,7 +206,9 @@ def _prose(prompt: str) -> str:
 
 
 def _code(prompt: str) -> Iterator[tuple[int, int]]:
-    """Where code stands, as Markdown reads it: fences, indented blocks, and backticks within a paragraph."""
+    """Where code stands, as Markdown reads it: fences, indented blocks, and backticks
+    within a paragraph.
+    """
     fence, paragraph, after_gap, in_list = "", 0, True, False
     for line in _LINE.finditer(prompt):
         (start, end), text = line.span(), line[0]
@@ -233,7 +264,9 @@ class _Sources:
     @cached_property
     def ran(self) -> Mapping[int, Cell]:
         """The cells that ran, by their numbers."""
-        return {cell.number: cell for cell in self.notebook.cells if cell.number is not None}
+        return {
+            cell.number: cell for cell in self.notebook.cells if cell.number is not None
+        }
 
 
 _Found = tuple[str, tuple[Image, ...]]
@@ -242,13 +275,19 @@ _Found = tuple[str, tuple[Image, ...]]
 def _item(mention: Mention, sources: _Sources, place: int) -> Item:
     text, images = _FINDERS[mention.kind](mention.target, sources)
     title = _as_typed(mention)
-    return Item(f"mention:{title[1:]}", "mentions", title, text, place=(place,), images=images)
+    return Item(
+        f"mention:{title[1:]}", "mentions", title, text, place=(place,), images=images
+    )
 
 
 def _as_typed(mention: Mention) -> str:
     if mention.kind in ("in", "out"):
         return f"@{mention.kind.title()}[{mention.target}]"
-    return f"@file:{mention.target}" if mention.kind == "file" else f"@{mention.target or mention.kind}"
+    return (
+        f"@file:{mention.target}"
+        if mention.kind == "file"
+        else f"@{mention.target or mention.kind}"
+    )
 
 
 def _variable(name: str, sources: _Sources) -> _Found:
@@ -256,10 +295,17 @@ def _variable(name: str, sources: _Sources) -> _Found:
     if name in names:
         return sources.describers.values(names[name]), ()
     if name in _INCOMPLETE:
-        raise PromptError(f"@{name} needs to know which: {_INCOMPLETE[name]}. Write \\@{name} to send it as it stands.")
-    near = difflib.get_close_matches(name, [*_SPECIAL, *islice(names, MOST_COMPARED)], n=1, cutoff=0.5)
+        raise PromptError(
+            f"@{name} needs to know which: {_INCOMPLETE[name]}. Write "
+            f"\\@{name} to send it as it stands."
+        )
+    near = difflib.get_close_matches(
+        name, [*_SPECIAL, *islice(names, MOST_COMPARED)], n=1, cutoff=0.5
+    )
     hint = f": did you mean @{near[0]}?" if near else "."
-    raise PromptError(f"There is no {name} to attach{hint} Write \\@{name} to send it as it stands.")
+    raise PromptError(
+        f"There is no {name} to attach{hint} Write \\@{name} to send it as it stands."
+    )
 
 
 _INCOMPLETE = {"In": "@In[3]", "Out": "@Out[3]", "file": "@file:data.csv"}
@@ -267,9 +313,17 @@ _INCOMPLETE = {"In": "@In[3]", "Out": "@Out[3]", "file": "@file:data.csv"}
 
 def _input(number: str, sources: _Sources) -> _Found:
     cell = sources.ran.get(int(number))
-    source = sources.session.input_of(int(number)) if cell is None else cell.source if cell.ran is None else cell.ran
+    source = (
+        sources.session.input_of(int(number))
+        if cell is None
+        else cell.source
+        if cell.ran is None
+        else cell.ran
+    )
     if source is None:
-        raise PromptError(f"There is no In[{number}] to attach: {_which('In', sources.ran)}.")
+        raise PromptError(
+            f"There is no In[{number}] to attach: {_which('In', sources.ran)}."
+        )
     return source, ()
 
 
@@ -279,7 +333,11 @@ def _output(number: str, sources: _Sources) -> _Found:
     cell = sources.ran.get(int(number))
     if cell is not None and cell.outputs:
         return "\n".join(output.text for output in cell.outputs), ()
-    there = [one for one, cell in sources.ran.items() if cell.outputs or sources.session.has_output(one)]
+    there = [
+        one
+        for one, cell in sources.ran.items()
+        if cell.outputs or sources.session.has_output(one)
+    ]
     raise PromptError(f"There is no Out[{number}] to attach: {_which('Out', there)}.")
 
 
@@ -292,10 +350,20 @@ def _which(kind: str, numbers: Iterable[int]) -> str:
         else:
             ranges.append([number, number])
     if not ranges:
-        return "no cell of yours has run in this kernel yet" if kind == "In" else "no cell has an output yet"
-    shown = [f"{kind}[{a}]" if a == b else f"{kind}[{a}] to {kind}[{b}]" for a, b in ranges[-MOST_RANGES:]]
+        return (
+            "no cell of yours has run in this kernel yet"
+            if kind == "In"
+            else "no cell has an output yet"
+        )
+    shown = [
+        f"{kind}[{a}]" if a == b else f"{kind}[{a}] to {kind}[{b}]"
+        for a, b in ranges[-MOST_RANGES:]
+    ]
     earlier = ["…"] if len(ranges) > MOST_RANGES else []
-    return f"there {'is' if ranges == [[number, number]] else 'are'} {', '.join([*earlier, *shown])}"
+    return (
+        f"there {'is' if ranges == [[number, number]] else 'are'} "
+        f"{', '.join([*earlier, *shown])}"
+    )
 
 
 def _error(target: str, sources: _Sources) -> _Found:
@@ -316,18 +384,25 @@ def _plot(target: str, sources: _Sources) -> _Found:
     image = sources.session.figure() or _open_figure()
     if image is None:
         raise PromptError(
-            "There is no figure to attach: no cell has displayed a picture, and no matplotlib figure is open. "
+            "There is no figure to attach: no cell has displayed a picture, "
+            "and no matplotlib figure is open. "
             "Write \\@plot to send it as it stands."
         )
     if len(image.data) > LARGEST_IMAGE:
         raise PromptError(
-            f"The figure is too large to attach: {size(len(image.data))}, of at most {size(LARGEST_IMAGE)}."
+            f"The figure is too large to attach: {size(len(image.data))}, of "
+            f"at most {size(LARGEST_IMAGE)}."
         )
-    return f"The last figure, as an image ({image.media_type}, {size(len(image.data))}).", (image,)
+    return (
+        f"The last figure, as an image ({image.media_type}, {size(len(image.data))}).",
+        (image,),
+    )
 
 
 def _open_figure() -> Image | None:
-    """The matplotlib figure that is open, drawn; the user named it, so drawing is what they ask for."""
+    """The matplotlib figure that is open, drawn; the user named it, so drawing is what
+    they ask for.
+    """
     open_ones: Any = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
     active = open_ones.get_active() if open_ones is not None else None
     if active is None:
@@ -335,9 +410,21 @@ def _open_figure() -> Image | None:
     figure, buffer = active.canvas.figure, io.BytesIO()
     try:
         width, height = figure.get_size_inches()
-        figure.savefig(buffer, format="png", dpi=min(figure.dpi, WIDEST / width, HIGHEST / height))
-    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise PromptError(f"The figure cannot be drawn: {type(error).__name__}. Show it in a cell first.") from error
+        figure.savefig(
+            buffer, format="png", dpi=min(figure.dpi, WIDEST / width, HIGHEST / height)
+        )
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise PromptError(
+            f"The figure cannot be drawn: {type(error).__name__}. Show it in a cell first."
+        ) from error
     return Image(buffer.getvalue(), "image/png")
 
 

@@ -1,4 +1,7 @@
-"""What a cell gave, as short text. It looks at what the front end was sent and never at the objects themselves."""
+"""What a cell gave, as short text.
+
+It looks at what the front end was sent and never at the objects themselves.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,21 @@ from typing import Any
 from ..messages import Image
 from .items import Output
 
-CHARACTERS = 2_000  # of one text
+# of one text
+CHARACTERS = 2_000
 LINES = 40
-OUTPUTS = 8  # of one cell; together they have twice the room of one
-LOOKED_AT = 65_536  # characters at each end of a text; what stands between is counted only
-LARGEST_IMAGE = 8_000_000  # characters of base64
+# of one cell; together they have twice the room of one
+OUTPUTS = 8
+# characters at each end of a text; what stands between is counted only
+LOOKED_AT = 65_536
+# characters of base64
+LARGEST_IMAGE = 8_000_000
 
-_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\x08")
-_BARE = re.compile(r"\s*<[^<>\n]*>\s*\Z")  # <IPython.core.display.HTML object>: the other forms say more
+_CONTROL = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\x08"
+)
+# <IPython.core.display.HTML object>: the other forms say more
+_BARE = re.compile(r"\s*<[^<>\n]*>\s*\Z")
 _ARROW = re.compile(r"-+> ?\d+ .*")
 _FIGURES = {
     "application/vnd.jupyter.widget-view+json": "widget",
@@ -32,7 +42,9 @@ PICTURES = ("image/png", "image/jpeg")
 
 
 def text_in(value: Any) -> str:
-    """The text of a field that may be a string or a list of lines; of anything else there is none."""
+    """The text of a field that may be a string or a list of lines; of anything else
+    there is none.
+    """
     if isinstance(value, str):
         return value
     if not isinstance(value, list):
@@ -44,16 +56,21 @@ def text_in(value: Any) -> str:
 
 
 def plain(text: str) -> str:
-    """The text without colours, each line in its last state where a progress bar wrote over it."""
+    """The text without colours, each line in its last state where a progress bar wrote
+    over it.
+    """
     if "\x1b" in text or "\x08" in text:
         text = _CONTROL.sub("", text)
     if "\r" in text:
-        text = "\n".join(row.rstrip("\r").rpartition("\r")[2] for row in text.split("\n"))
+        text = "\n".join(
+            row.rstrip("\r").rpartition("\r")[2] for row in text.split("\n")
+        )
     return text
 
 
 def shorten(text: str, characters: int = CHARACTERS, lines: int = LINES) -> str:
-    """The text as :func:`plain` gives it; of one that is too long, its head and its tail.
+    """The text as :func:`plain` gives it; of one that is too long, its head and its
+    tail.
 
     Parameters
     ----------
@@ -63,7 +80,9 @@ def shorten(text: str, characters: int = CHARACTERS, lines: int = LINES) -> str:
         How much may stay, besides the line that tells what is left out.
     """
     whole = text.rstrip("\n")
-    near = whole if len(whole) <= 2 * LOOKED_AT else whole[:LOOKED_AT] + whole[-LOOKED_AT:]
+    near = (
+        whole if len(whole) <= 2 * LOOKED_AT else whole[:LOOKED_AT] + whole[-LOOKED_AT:]
+    )
     is_all = near is whole
     near = plain(near)
     breaks = (near if is_all else whole).count("\n")
@@ -73,19 +92,37 @@ def shorten(text: str, characters: int = CHARACTERS, lines: int = LINES) -> str:
     head = "\n".join(near[: characters // 2].split("\n", half)[:half])
     tail = "\n".join(near[-(characters // 2) :].rsplit("\n", half)[-half:])
     gone = breaks - head.count("\n") - tail.count("\n") - 1
-    told = f"{gone:,} lines" if gone > 1 else f"{max(len(whole) - len(head) - len(tail), 0):,} characters"
+    told = (
+        f"{gone:,} lines"
+        if gone > 1
+        else f"{max(len(whole) - len(head) - len(tail), 0):,} characters"
+    )
     return f"{head}\n[{told} left out]\n{tail}"
 
 
 def outputs_of(saved: Any) -> tuple[Output, ...]:
-    """The outputs of a cell as a notebook file holds them, in short; what is malformed is passed over."""
-    found = [one for one in saved if isinstance(one, dict)] if isinstance(saved, list) else []
-    kept = found if len(found) <= 4 * OUTPUTS else found[: 2 * OUTPUTS] + found[-2 * OUTPUTS :]
-    return in_short((one for one in map(_output, kept) if one is not None), len(found) - len(kept))
+    """The outputs of a cell as a notebook file holds them, in short; what is malformed
+    is passed over.
+    """
+    found = (
+        [one for one in saved if isinstance(one, dict)]
+        if isinstance(saved, list)
+        else []
+    )
+    kept = (
+        found
+        if len(found) <= 4 * OUTPUTS
+        else found[: 2 * OUTPUTS] + found[-2 * OUTPUTS :]
+    )
+    return in_short(
+        (one for one in map(_output, kept) if one is not None), len(found) - len(kept)
+    )
 
 
 def in_short(outputs: Iterable[Output], more: int = 0) -> tuple[Output, ...]:
-    """The first and the last of many outputs, none twice in a row, with a line for the ``more`` that are left out."""
+    """The first and the last of many outputs, none twice in a row, with a line for the
+    ``more`` that are left out.
+    """
     found = tuple(outputs)
     if len(found) < 2 and not more:
         return found
@@ -93,7 +130,11 @@ def in_short(outputs: Iterable[Output], more: int = 0) -> tuple[Output, ...]:
     if len(once) > OUTPUTS or more:
         half = OUTPUTS // 2
         more += max(len(once) - OUTPUTS, 0)
-        once = [*once[:half], Output("text", f"[{more:,} outputs left out]"), *once[half:][-half:]]
+        once = [
+            *once[:half],
+            Output("text", f"[{more:,} outputs left out]"),
+            *once[half:][-half:],
+        ]
     if len(once) <= 2:
         return tuple(once)
     room = 2 * CHARACTERS // len(once)
@@ -117,10 +158,15 @@ def _output(saved: Mapping[str, Any]) -> Output | None:
         return printed(text_in(saved.get("text")))
     if kind == "error":
         traceback = saved.get("traceback")
-        return failed(text_in(saved.get("ename")), text_in(saved.get("evalue")), traceback)
+        return failed(
+            text_in(saved.get("ename")), text_in(saved.get("evalue")), traceback
+        )
     metadata, data = saved.get("metadata"), saved.get("data")
-    if not isinstance(data, dict) or (isinstance(metadata, dict) and "codebuddy" in metadata):
-        return None  # an answer of the buddy's is in the conversation
+    if not isinstance(data, dict) or (
+        isinstance(metadata, dict) and "codebuddy" in metadata
+    ):
+        # an answer of the buddy's is in the conversation
+        return None
     return shown(data, result=kind == "execute_result")
 
 
@@ -131,8 +177,14 @@ def printed(text: str) -> Output | None:
 
 
 def failed(name: str, value: str, traceback: Any = None) -> Output:
-    """An error in a line, under the line of the cell that raised it where the traceback marks one."""
-    frames = "\n".join(one for one in traceback if isinstance(one, str)) if isinstance(traceback, list) else ""
+    """An error in a line, under the line of the cell that raised it where the traceback
+    marks one.
+    """
+    frames = (
+        "\n".join(one for one in traceback if isinstance(one, str))
+        if isinstance(traceback, list)
+        else ""
+    )
     marked = _ARROW.search(plain(frames[:LOOKED_AT]))
     line = shorten(f"{name}: {value}" if value else name, CHARACTERS // 2)
     return Output("error", f"{marked[0][:200].rstrip()}\n{line}" if marked else line)
@@ -148,7 +200,9 @@ def shown(data: Mapping[str, Any], *, result: bool) -> Output | None:
     result
         Whether it is the value of the cell, and not what the cell displayed on the way.
     """
-    figure = next((line for kind, line in _FIGURES.items() if kind in data), None) or _picture(data)
+    figure = next(
+        (line for kind, line in _FIGURES.items() if kind in data), None
+    ) or _picture(data)
     if figure is not None:
         return Output("text" if figure == "widget" else "image", figure)
     text, markup = text_in(data.get("text/plain")), text_in(data.get("text/html"))
@@ -170,7 +224,9 @@ def _other_forms(data: Mapping[str, Any], markup: str) -> Iterator[str]:
 
 def _json(value: Any) -> str:
     try:
-        pieces = itertools.islice(json.JSONEncoder(ensure_ascii=False).iterencode(value), CHARACTERS)
+        pieces = itertools.islice(
+            json.JSONEncoder(ensure_ascii=False).iterencode(value), CHARACTERS
+        )
         return "".join(pieces)
     except (TypeError, ValueError, RecursionError):
         return ""
@@ -180,7 +236,9 @@ def _without_tags(markup: str) -> str:
     first, *parts = re.split(r"(?i)<(?=/?(?:style|script)\b)", markup)
     markup = first + "".join(f"<{part}" for part in parts if part.startswith("/"))
     markup = re.sub(r"(?i)</t[dh]>(?=\s*<t[dh])", " | ", markup)
-    markup = re.sub(r"(?i)<br\s*/?>|</(?:tr|p|div|li|h\d)>", "\n", re.sub(r"\s+", " ", markup))
+    markup = re.sub(
+        r"(?i)<br\s*/?>|</(?:tr|p|div|li|h\d)>", "\n", re.sub(r"\s+", " ", markup)
+    )
     rows = html.unescape(re.sub(r"<[^<>]*>", "", markup)).split("\n")
     return "\n".join(" ".join(row.split()) for row in rows if row.strip())
 
@@ -194,7 +252,9 @@ def _picture(data: Mapping[str, Any]) -> str | None:
 
 
 def picture_in(data: Mapping[str, Any]) -> tuple[str, str | bytes] | None:
-    """The picture of an output: its media type, and its bytes or their base64 text as they came."""
+    """The picture of an output: its media type, and its bytes or their base64 text as
+    they came.
+    """
     for kind in PICTURES:
         value = data.get(kind)
         if isinstance(value, bytes) or (value := text_in(value)):
@@ -214,9 +274,14 @@ def decoded(picture: tuple[str, str | bytes]) -> Image | None:
 
 def _size(kind: str, value: Any) -> tuple[int, int] | None:
     """The size of a picture in pixels, from its head; None where that does not tell."""
-    needed = 400_000 if kind == "image/jpeg" else 64  # a JPEG has its size behind thumbnail and profiles
+    # a JPEG has its size behind thumbnail and profiles
+    needed = 400_000 if kind == "image/jpeg" else 64
     try:
-        head = value[:needed] if isinstance(value, bytes) else _decoded_head(text_in(value)[:needed])
+        head = (
+            value[:needed]
+            if isinstance(value, bytes)
+            else _decoded_head(text_in(value)[:needed])
+        )
     except ValueError:
         return None
     if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 24:
@@ -236,7 +301,9 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
     while at + 9 <= len(head) and head[at] == 0xFF:
         marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(head[at + 7 : at + 9], "big"), int.from_bytes(head[at + 5 : at + 7], "big")
+            return int.from_bytes(head[at + 7 : at + 9], "big"), int.from_bytes(
+                head[at + 5 : at + 7], "big"
+            )
         at += 2 + length
     return None
 

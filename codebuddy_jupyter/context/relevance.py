@@ -1,4 +1,6 @@
-"""Which things matter for a question: how much each weighs, by names, by words, by what failed and what ran last."""
+"""Which things matter for a question: how much each weighs, by names, by words, by what
+failed and what ran last.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from itertools import pairwise
 
 _WORD = re.compile(r"[^\W_]{2,}")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-LOOKED_AT = 1_000  # characters of a text whose words count
+# characters of a text whose words count
+LOOKED_AT = 1_000
 _NAME = re.compile(r"[^\W\d]\w*")
 _ENDINGS = ("ing", "est", "ed", "er", "ly", "e")
 _SMALL = frozenset(
@@ -31,7 +34,9 @@ _SMALL = frozenset(
 
 @lru_cache(maxsize=16384)
 def stem(word: str) -> str:
-    """A word without its ending, so that ``merged`` and ``merge`` are one; crude, and good enough to rank by."""
+    """A word without its ending, so that ``merged`` and ``merge`` are one; crude, and
+    good enough to rank by.
+    """
     if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
         word = word[:-1]
     for ending in _ENDINGS:
@@ -41,7 +46,9 @@ def stem(word: str) -> str:
 
 
 def words_in(text: str) -> frozenset[str]:
-    """The stems of the words of a text, of a long one those of its beginning; names in camelCase are taken apart."""
+    """The stems of the words of a text, of a long one those of its beginning; names in
+    camelCase are taken apart.
+    """
     words: set[str] = set()
     for run in set(_WORD.findall(text, 0, LOOKED_AT)):
         small = run.lower()
@@ -54,13 +61,17 @@ def words_in(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=8192)
 def words_of(text: str) -> frozenset[str]:
-    """As `words_in`, for texts that come again: those of the notebook, and not the questions."""
+    """As `words_in`, for texts that come again: those of the notebook, and not the
+    questions.
+    """
     return words_in(text)
 
 
 @lru_cache(maxsize=4096)
 def names_set(source: str) -> frozenset[str]:
-    """The names that a cell's code gives a value to, also by ``import``, ``def``, ``class`` and ``df["a"] = …``."""
+    """The names that a cell's code gives a value to, also by ``import``, ``def``,
+    ``class`` and ``df["a"] = …``.
+    """
     tree = _tree(source)
     if tree is None:
         return frozenset()
@@ -72,7 +83,9 @@ def names_set(source: str) -> frozenset[str]:
             found.add(node.name)
         elif isinstance(node, ast.alias):
             found.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(
+            node.ctx, ast.Store
+        ):
             found.add(_root(node))
     return frozenset(found - {""})
 
@@ -82,7 +95,9 @@ def may_set(source: str, name: str) -> bool:
     return any(_SETTING.search(line) for line in source.splitlines() if name in line)
 
 
-_SETTING = re.compile(r"(?<![=!<>])=(?!=)|\b(?:def|class|import|as|for|with|del|global)\b")
+_SETTING = re.compile(
+    r"(?<![=!<>])=(?!=)|\b(?:def|class|import|as|for|with|del|global)\b"
+)
 
 
 def _root(node: ast.expr) -> str:
@@ -94,13 +109,21 @@ def _root(node: ast.expr) -> str:
 def _tree(source: str) -> ast.Module | None:
     """The code of a cell without its magics; None where it is no code."""
     try:
-        return ast.parse("\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))))
+        return ast.parse(
+            "\n".join(
+                line
+                for line in source.splitlines()
+                if not line.lstrip().startswith(("%", "!"))
+            )
+        )
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
 def is_about_failing(prompt: str) -> bool:
-    """Whether a question seems to be about an error; one without any words of its own does."""
+    """Whether a question seems to be about an error; one without any words of its own
+    does.
+    """
     words = words_in(prompt)
     return not words or bool(words & _FAILING)
 
@@ -113,7 +136,9 @@ def names_in(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=512)
 def names_used(source: str) -> frozenset[str]:
-    """The names that a cell's code reads or sets; those of its magics and of broken code as far as they can be seen."""
+    """The names that a cell's code reads or sets; those of its magics and of broken
+    code as far as they can be seen.
+    """
     tree = _tree(source)
     if tree is None:
         return names_in(source)
@@ -121,7 +146,8 @@ def names_used(source: str) -> frozenset[str]:
 
 
 _FAILING = words_in(
-    "fail fails failing error exception wrong broken bug crash raise traceback fix work problem trouble"
+    "fail fails failing error exception wrong broken bug crash raise traceback "
+    "fix work problem trouble"
 )
 
 
@@ -148,13 +174,19 @@ class Topic:
     named: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "named", frozenset(_NAME.findall(self.prompt)).intersection(self.names))
+        object.__setattr__(
+            self,
+            "named",
+            frozenset(_NAME.findall(self.prompt)).intersection(self.names),
+        )
 
 
 class Words:
-    """How well texts answer to the words of a question: rare words count more, and 1 is all of them.
+    """How well texts answer to the words of a question: rare words count more, and 1 is
+    all of them.
 
-    Two words that stand side by side are also looked for as one, as ``stop words`` in ``STOPWORDS``.
+    Two words that stand side by side are also looked for as one, as ``stop words`` in
+    ``STOPWORDS``.
 
     Parameters
     ----------
@@ -168,19 +200,33 @@ class Words:
         Further texts that are scored, but that do not tell which words are rare.
     """
 
-    def __init__(self, prompt: str, texts: Sequence[str], besides: str = "", more: Sequence[str] = ()) -> None:
-        weights = dict.fromkeys(words_in(besides), 0.5) | dict.fromkeys(words_in(f"{prompt} {_joined(prompt)}"), 1.0)
+    def __init__(
+        self,
+        prompt: str,
+        texts: Sequence[str],
+        besides: str = "",
+        more: Sequence[str] = (),
+    ) -> None:
+        weights = dict.fromkeys(words_in(besides), 0.5) | dict.fromkeys(
+            words_in(f"{prompt} {_joined(prompt)}"), 1.0
+        )
         wanted = frozenset(weights)
         found = {text: words for text in texts if (words := words_of(text) & wanted)}
         counts: Counter[str] = Counter()
         for together, times in Counter(map(found.get, texts)).items():
             counts.update(dict.fromkeys(together or (), times))
         # A word that stands nowhere can tell nothing apart.
-        worth = {word: weights[word] * math.log(1 + len(texts) / n) for word, n in counts.items()}
+        worth = {
+            word: weights[word] * math.log(1 + len(texts) / n)
+            for word, n in counts.items()
+        }
         everything = sum(worth.values()) or 1.0
         there = frozenset(worth)
         found |= {text: words for text in more if (words := words_of(text) & there)}
-        scores = {words: sum([worth[word] for word in words]) / everything for words in set(found.values())}
+        scores = {
+            words: sum([worth[word] for word in words]) / everything
+            for words in set(found.values())
+        }
         self._scores = {text: scores[words] for text, words in found.items()}
 
     def score(self, text: str) -> float:

@@ -1,4 +1,6 @@
-"""A notebook as its file holds it: read as JSON, outputs in short, and read again only when the file has changed."""
+"""A notebook as its file holds it: read as JSON, outputs in short, and read again only
+when the file has changed.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,16 @@ from typing import Any, Literal
 from .items import Output
 from .outputs import outputs_of, picture_in, text_in
 
-LARGEST = 50_000_000  # bytes
-KEPT = 2  # files, in memory
-SIBLINGS = 20  # notebooks that are looked at for one that was renamed
-LARGEST_SIBLING = 5_000_000  # bytes
-_HEAD = b'  {\n   "cell_type": '  # of each cell: the writers sort its fields
+# bytes
+LARGEST = 50_000_000
+# files, in memory
+KEPT = 2
+# notebooks that are looked at for one that was renamed
+SIBLINGS = 20
+# bytes
+LARGEST_SIBLING = 5_000_000
+# of each cell: the writers sort its fields
+_HEAD = b'  {\n   "cell_type": '
 _FIRST = b'{\n "cells": [\n' + _HEAD
 _BETWEEN = b"\n  },\n" + _HEAD
 
@@ -32,7 +39,9 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SavedCell:
-    """A cell as it was saved; ``number`` is the execution count there, of this kernel or of an earlier one."""
+    """A cell as it was saved; ``number`` is the execution count there, of this kernel
+    or of an earlier one.
+    """
 
     id: str
     type: Literal["code", "markdown"]
@@ -43,7 +52,9 @@ class SavedCell:
 
 @dataclass(frozen=True)
 class Saved:
-    """What a notebook file held at ``at`` (seconds since the epoch), with the picture that was displayed last."""
+    """What a notebook file held at ``at`` (seconds since the epoch), with the picture
+    that was displayed last.
+    """
 
     cells: tuple[SavedCell, ...] = ()
     at: float = 0.0
@@ -72,20 +83,32 @@ class _Read:
     is_picture: bool
 
 
-def _assembled(reads: Sequence[_Read | None], at: float, raw: Callable[[int], Any]) -> Saved:
-    """The cells with ids that are unique, and the picture of the one that ran last; ``raw`` gives a cell again."""
+def _assembled(
+    reads: Sequence[_Read | None], at: float, raw: Callable[[int], Any]
+) -> Saved:
+    """The cells with ids that are unique, and the picture of the one that ran last;
+    ``raw`` gives a cell again.
+    """
     cells: list[SavedCell] = []
     ids: set[str] = set()
     drawn, latest = None, -1
     for place, read in enumerate(reads):
         if read is None:
             continue
-        cell = read.cell if read.cell.id not in ids else replace(read.cell, id=_unique(read.cell.id, ids))
+        cell = (
+            read.cell
+            if read.cell.id not in ids
+            else replace(read.cell, id=_unique(read.cell.id, ids))
+        )
         ids.add(cell.id)
         cells.append(cell)
         if read.is_picture and (cell.number or 0) >= latest:
             drawn, latest = place, cell.number or 0
-    return Saved(tuple(cells), at, _last_picture(raw(drawn)["outputs"]) if drawn is not None else None)
+    return Saved(
+        tuple(cells),
+        at,
+        _last_picture(raw(drawn)["outputs"]) if drawn is not None else None,
+    )
 
 
 def _read(raw: Any) -> _Read | None:
@@ -95,20 +118,37 @@ def _read(raw: Any) -> _Read | None:
     if raw["cell_type"] == "markdown":
         return _Read(SavedCell(_id(raw, source), "markdown", source, None, ()), False)
     number, outputs = raw.get("execution_count"), outputs_of(raw.get("outputs"))
-    cell = SavedCell(_id(raw, source), "code", source, number if type(number) is int else None, outputs)
-    is_picture = any(one.kind == "image" for one in outputs) and _last_picture(raw["outputs"]) is not None
+    cell = SavedCell(
+        _id(raw, source),
+        "code",
+        source,
+        number if type(number) is int else None,
+        outputs,
+    )
+    is_picture = (
+        any(one.kind == "image" for one in outputs)
+        and _last_picture(raw["outputs"]) is not None
+    )
     return _Read(cell, is_picture)
 
 
 def _id(raw: Mapping[str, Any], source: str) -> str:
-    """Its own id; before format 4.5 there is none, then one that is the same as long as the cell is not edited."""
+    """Its own id; before format 4.5 there is none, then one that is the same as long as
+    the cell is not edited.
+    """
     metadata = raw.get("metadata")
     own = raw.get("id") or (metadata.get("id") if isinstance(metadata, dict) else None)
-    return own if isinstance(own, str) else f"{zlib.crc32(source.encode('utf-8', 'replace')):08x}"
+    return (
+        own
+        if isinstance(own, str)
+        else f"{zlib.crc32(source.encode('utf-8', 'replace')):08x}"
+    )
 
 
 def _unique(id: str, ids: set[str]) -> str:
-    return next(unique for count in itertools.count(2) if (unique := f"{id}-{count}") not in ids)
+    return next(
+        unique for count in itertools.count(2) if (unique := f"{id}-{count}") not in ids
+    )
 
 
 def _last_picture(outputs: Any) -> tuple[str, str | bytes] | None:
@@ -120,7 +160,9 @@ def _last_picture(outputs: Any) -> tuple[str, str | bytes] | None:
 
 
 class Files:
-    """Reads notebooks, each again only when its time or size has changed; one that is being read is waited for."""
+    """Reads notebooks, each again only when its time or size has changed; one that is
+    being read is waited for.
+    """
 
     def __init__(self) -> None:
         self._reading = threading.Lock()
@@ -160,7 +202,9 @@ class Files:
         return saved
 
     def _parsed(self, data: bytes, at: float) -> Saved:
-        """The notebook in a file; of one that was read before, only the cells that have changed are read again."""
+        """The notebook in a file; of one that was read before, only the cells that have
+        changed are read again.
+        """
         pieces, known = _pieces(data), self._known
         keys = [hash(piece) for piece in pieces]
         try:
@@ -168,27 +212,39 @@ class Files:
                 key: known[key] if key in known else _read(_cell_in(piece))
                 for key, piece in zip(keys, pieces, strict=True)
             }
-        except ValueError:  # laid out otherwise
+        except ValueError:
+            # laid out otherwise
             pieces = []
         if not pieces:
             return notebook_in(json.loads(data), at)
-        return _assembled([self._known[key] for key in keys], at, lambda place: _cell_in(pieces[place]))
+        return _assembled(
+            [self._known[key] for key in keys],
+            at,
+            lambda place: _cell_in(pieces[place]),
+        )
 
     @staticmethod
     def _check(status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable("it is not a file")
         if status.st_size > LARGEST:
-            raise Unreadable(f"it has {status.st_size // 1_000_000:,} MB, and at most {LARGEST // 1_000_000} are read")
+            raise Unreadable(
+                f"it has {status.st_size // 1_000_000:,} MB, and at most "
+                f"{LARGEST // 1_000_000} are read"
+            )
 
     def try_renamed(self, path: Path, ran: Iterable[str]) -> Path | None:
-        """The notebook beside ``path`` that holds most of the sources that were run, and at least half of them."""
+        """The notebook beside ``path`` that holds most of the sources that were run,
+        and at least half of them.
+        """
         siblings = _notebooks_in(path.parent)
         wanted = set(ran)
-        case = (*siblings, len(wanted).bit_length())  # once more has been run, a look may be worth it
+        # once more has been run, a look may be worth it
+        case = (*siblings, len(wanted).bit_length())
         if case == self._in_vain or not wanted:
             return None
-        best, most = None, max((len(wanted) - 1) // 2, 1)  # one source alone proves nothing
+        # one source alone proves nothing
+        best, most = None, max((len(wanted) - 1) // 2, 1)
         for one, _ in siblings:
             held = len(wanted & _sources(one))
             if held > most:
@@ -198,10 +254,12 @@ class Files:
 
 
 def _pieces(data: bytes) -> list[memoryview]:
-    """The cells of a file that is laid out as Jupyter and VS Code do it, each without its head; else none.
+    """The cells of a file that is laid out as Jupyter and VS Code do it, each without
+    its head; else none.
 
-    A line break never stands inside a JSON text, so these lines can only be what they look like. Nothing is copied:
-    small pieces of a large file would leave holes in the memory.
+    A line break never stands inside a JSON text, so these lines can only be what they
+    look like. Nothing is copied: small pieces of a large file would leave holes in the
+    memory.
     """
     if not data.startswith(_FIRST):
         return []
@@ -218,7 +276,9 @@ def _cell_in(piece: memoryview) -> Any:
 
 
 def _notebooks_in(folder: Path) -> list[tuple[Path, int]]:
-    """The latest small notebooks of a folder, with the times at which they were changed (nanoseconds)."""
+    """The latest small notebooks of a folder, with the times at which they were changed
+    (nanoseconds).
+    """
     found = []
     try:
         with os.scandir(folder) as entries:
@@ -235,6 +295,10 @@ def _notebooks_in(folder: Path) -> list[tuple[Path, int]]:
 def _sources(path: Path) -> set[str]:
     try:
         cells = json.loads(path.read_bytes())["cells"]
-        return {text_in(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"}
+        return {
+            text_in(cell["source"]).strip()
+            for cell in cells
+            if cell["cell_type"] == "code"
+        }
     except (OSError, ValueError, RecursionError, LookupError, TypeError):
         return set()

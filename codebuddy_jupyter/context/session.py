@@ -1,6 +1,8 @@
-"""What this kernel has run and holds, and the notebook that it belongs to: the live one, the saved one, or its history.
+"""What this kernel has run and holds, and the notebook that it belongs to: the live
+one, the saved one, or its history.
 
-It is duck-typed on an IPython shell, 7.34 to 9. It never calls ``repr``, and it runs no code of the user's.
+It is duck-typed on an IPython shell, 7.34 to 9. It never calls ``repr``, and it runs no
+code of the user's.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from .outputs import decoded, failed
 from .runs import Run, Runs, is_our_error, is_ours
 from .saved import Files, Saved, Unreadable, notebook_in
 
-ANSWER_WITHIN = 5  # seconds, for Colab's page
+# seconds, for Colab's page
+ANSWER_WITHIN = 5
 
 Origin = Literal["live", "file", "history"]
 _SHELL = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
@@ -64,11 +67,15 @@ class Session:
             unregister(self.displayed)
 
     def shown(self, cells: list[dict[str, Any]]) -> None:
-        """Take the notebook's cells as the front end shows them, which is true until the next cell runs."""
+        """Take the notebook's cells as the front end shows them, which is true until
+        the next cell runs.
+        """
         self._shown = cells
 
     def before(self, info: Any) -> None:
-        """Take note of a cell that begins; where the shell was reset before it, nothing has run and failed so far."""
+        """Take note of a cell that begins; where the shell was reset before it, nothing
+        has run and failed so far.
+        """
         self._shown = None
         self._adopt()
         if self._runs.before(info):
@@ -77,8 +84,8 @@ class Session:
     def after(self, result: Any) -> None:
         """Take note of a cell that has ended, and of the error that it ended in.
 
-        An error is the last one until a later one comes, or the same cell, or the same source, has run well. The
-        buddy's own cells change nothing.
+        An error is the last one until a later one comes, or the same cell, or the same
+        source, has run well. The buddy's own cells change nothing.
         """
         ended = self._runs.after(result)
         if ended is None or is_ours(ended[0].source):
@@ -86,21 +93,36 @@ class Session:
         run, error = ended
         if error is None:
             self._adopt()
-            if self._failed and (run.key == self._failed[0] or run.source == self._runs.input(self._failed[1].cell)):
+            if self._failed and (
+                run.key == self._failed[0]
+                or run.source == self._runs.input(self._failed[1].cell)
+            ):
                 self._failed = None
         elif not is_our_error(error):
             failure = self._failure_of(error, run)
             lines = run.source.splitlines()
-            line = lines[failure.line - 1] if failure.line and failure.line <= len(lines) else None
-            run.error = failed(failure.name, failure.message, [f"--> {failure.line} {line}"] if line else None)
+            line = (
+                lines[failure.line - 1]
+                if failure.line and failure.line <= len(lines)
+                else None
+            )
+            run.error = failed(
+                failure.name,
+                failure.message,
+                [f"--> {failure.line} {line}"] if line else None,
+            )
             self._adopted, self._failed = True, (run.key, failure, id(error))
 
     def displayed(self, message: Any) -> Any:
-        """Take note of what a cell displays: a hook of ipykernel's publisher, which gets its message back."""
+        """Take note of what a cell displays: a hook of ipykernel's publisher, which
+        gets its message back.
+        """
         return self._runs.displayed(message)
 
     def _adopt(self) -> None:
-        """Take over the error that the shell holds from before anybody listened, unless its cell was run again."""
+        """Take over the error that the shell holds from before anybody listened, unless
+        its cell was run again.
+        """
         error = _last_error()
         if not self._adopted and error is not None:
             failure = self._failure_of(error, None)
@@ -111,13 +133,24 @@ class Session:
     def _failure_of(self, error: BaseException, run: Run | None) -> Failure:
         rendered = self._runs.rendered_error(run.number) if run else None
         lines = getattr(self._shell, "_last_traceback", None)
-        if rendered is None and isinstance(lines, list) and lines and isinstance(lines[-1], str):
+        if (
+            rendered is None
+            and isinstance(lines, list)
+            and lines
+            and isinstance(lines[-1], str)
+        ):
             rendered = rendered_message(type(error).__name__, lines[-1])
         failure = failure_of(error, self._source, self.folder(), rendered)
-        return replace(failure, cell=run.number) if run and failure.cell is None else failure
+        return (
+            replace(failure, cell=run.number)
+            if run and failure.cell is None
+            else failure
+        )
 
     def failure(self) -> Failure | None:
-        """The last error, with the locals of the user's innermost function while the shell holds them."""
+        """The last error, with the locals of the user's innermost function while the
+        shell holds them.
+        """
         self._adopt()
         if self._failed is None:
             return None
@@ -129,10 +162,15 @@ class Session:
 
     def _source(self, file: str) -> Source | None:
         """The cell behind a file name of a traceback."""
-        if file.startswith("<timed "):  # %%time and its like compile the cell below their line under this name
+        # %%time and its like compile the cell below their line under this name
+        if file.startswith("<timed "):
             run = self._runs.latest
             above = 1 if run and run.source.startswith("%%") else 0
-            return Source(run.number, run.source.splitlines()[above:], above) if run else None
+            return (
+                Source(run.number, run.source.splitlines()[above:], above)
+                if run
+                else None
+            )
         names = getattr(getattr(self._shell, "compile", None), "_filename_map", None)
         number = names.get(file) if isinstance(names, dict) else None
         found = IN_CELL.match(file)
@@ -140,9 +178,13 @@ class Session:
             return None
         lines = [line.rstrip("\n") for line in linecache.getlines(file)]
         if number is None and found:
-            number = int(found[1]) if found[1] else self._runs.number_of("\n".join(lines))
+            number = (
+                int(found[1]) if found[1] else self._runs.number_of("\n".join(lines))
+            )
         typed = (self._runs.input(number) or "").splitlines()
-        as_typed = len(typed) == len(lines) or (typed and typed[0].startswith("%%") and len(lines) == 1)
+        as_typed = len(typed) == len(lines) or (
+            typed and typed[0].startswith("%%") and len(lines) == 1
+        )
         return Source(number, typed if as_typed else lines)
 
     def names(self) -> dict[str, Any]:
@@ -150,7 +192,8 @@ class Session:
         hidden = self._hidden()
         return {
             name: value
-            for name, value in reversed(self.namespace().copy().items())  # in one step: a cell may be running
+            # in one step: a cell may be running
+            for name, value in reversed(self.namespace().copy().items())
             if isinstance(name, str)
             and not name.startswith("_")
             and name not in _SHELL
@@ -184,14 +227,21 @@ class Session:
         return decoded(picture) if picture else None
 
     def notebook(self) -> Notebook:
-        """The notebook as it is now, matched with what was really run. The buddy's own cells are left out."""
+        """The notebook as it is now, matched with what was really run.
+
+        The buddy's own cells are left out.
+        """
         troubles: list[str] = []
         saved, origin, path = self._found(troubles)
         folder = path.parent if path else self._working_folder(troubles)
         found = list(matched(saved, self._runs, self._cells))
         self._cells = {cell.id: cell for cell in found}
-        cells = tuple(cell for cell in found if cell.source.strip() and not is_ours(cell.source))
-        return Notebook(cells, path.name if path else "", folder, origin, tuple(troubles))
+        cells = tuple(
+            cell for cell in found if cell.source.strip() and not is_ours(cell.source)
+        )
+        return Notebook(
+            cells, path.name if path else "", folder, origin, tuple(troubles)
+        )
 
     def _found(self, troubles: list[str]) -> tuple[Saved, Origin, Path | None]:
         """The best source there is; the trouble with each better one is told."""
@@ -211,7 +261,11 @@ class Session:
         return Saved(), "history", path
 
     def _open_cells(self) -> tuple[Saved, None] | None:
-        return None if self._shown is None else (notebook_in({"cells": self._shown}, math.inf), None)
+        return (
+            None
+            if self._shown is None
+            else (notebook_in({"cells": self._shown}, math.inf), None)
+        )
 
     def _saved(self, path: Path | None) -> tuple[Saved, Path] | None:
         """The notebook file, also where it was renamed since the kernel started."""
@@ -224,21 +278,37 @@ class Session:
     def _renamed_to(self, path: Path) -> Path:
         known = self._renamed.get(path)
         if known is None or not os.path.lexists(known):
-            ran = {run.source.strip() for run in (*self._runs.earlier(), *self._runs.recorded())}
-            known = self._files.try_renamed(path, (source for source in ran if not is_ours(source)))
+            ran = {
+                run.source.strip()
+                for run in (*self._runs.earlier(), *self._runs.recorded())
+            }
+            known = self._files.try_renamed(
+                path, (source for source in ran if not is_ours(source))
+            )
         if known is None:
             raise Unreadable(
-                f"{path.name} is no longer there; after a rename, the kernel knows it again once restarted"
+                f"{path.name} is no longer there; after a rename, the kernel "
+                "knows it again once restarted"
             )
         self._renamed[path] = known
         return known
 
     def _path(self) -> Path | None:
-        """Where the notebook is saved, as far as the front end told: VS Code in a variable, Jupyter in a setting."""
-        for told in (self.namespace().get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME")):
+        """Where the notebook is saved, as far as the front end told:
+
+        VS Code in a variable, Jupyter in a setting.
+        """
+        for told in (
+            self.namespace().get("__vsc_ipynb_file__"),
+            os.environ.get("JPY_SESSION_NAME"),
+        ):
             if isinstance(told, str) and told.endswith(".ipynb"):
                 path = Path(told)
-                return path if path.is_absolute() or os.path.lexists(path) else Path(path.name)
+                return (
+                    path
+                    if path.is_absolute() or os.path.lexists(path)
+                    else Path(path.name)
+                )
         return None
 
     def path(self) -> Path | None:
@@ -281,11 +351,18 @@ def _last_error() -> BaseException | None:
 
 def _colab_notebook() -> tuple[Saved, None] | None:
     """The open notebook, asked of Colab's page."""
-    message = sys.modules.get("google.colab._message") if "google.colab" in sys.modules else None
+    message = (
+        sys.modules.get("google.colab._message")
+        if "google.colab" in sys.modules
+        else None
+    )
     if message is None:
         return None
     try:
         answer = message.blocking_request("get_ipynb", timeout_sec=ANSWER_WITHIN)
-    except Exception as error:  # Colab documents none of what its bridge raises
+    except Exception as error:
+        # Colab documents none of what its bridge raises
         raise Unreadable(f"{type(error).__name__}") from error
-    return notebook_in(answer.get("ipynb") if isinstance(answer, dict) else None, math.inf), None
+    return notebook_in(
+        answer.get("ipynb") if isinstance(answer, dict) else None, math.inf
+    ), None

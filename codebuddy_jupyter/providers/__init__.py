@@ -1,1 +1,3 @@
-"""Where answers come from: each provider is a class with one method to write, ``stream``."""
+"""Where answers come from: each provider is a class with one method to write,
+``stream``.
+"""

@@ -1,4 +1,7 @@
-"""The provider contract. A provider turns a Request into Chunks; this room talks to no server."""
+"""The provider contract.
+
+A provider turns a Request into Chunks; this room talks to no server.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,20 @@ from ..settings import Configured
 
 
 class Provider(Configured):
-    """Where answers come from. A subclass writes ``stream``, and the other methods where it knows more.
+    """Where answers come from.
 
-    All methods are coroutines of the background loop. The class is registered under its name by an entry point in the
-    group ``codebuddy_jupyter.providers``.
+    A subclass writes ``stream``, and the other methods where it knows more.
+
+    All methods are coroutines of the background loop. The class is registered under its
+    name by an entry point in the group ``codebuddy_jupyter.providers``.
     """
 
     label: ClassVar[str] = ""
     """What a person sees in a list of providers."""
 
-    model = Unicode("", help="The model that is asked. Empty: the provider's own choice.").tag(config=True)
+    model = Unicode(
+        "", help="The model that is asked. Empty: the provider's own choice."
+    ).tag(config=True)
     temperature = Float(
         None,
         allow_none=True,
@@ -31,12 +38,19 @@ class Provider(Configured):
         help="How freely the model picks its words; empty: the server's default.",
     ).tag(config=True)
     max_tokens = Int(
-        None, allow_none=True, min=1, help="The longest reply, in tokens; empty: the server's default."
+        None,
+        allow_none=True,
+        min=1,
+        help="The longest reply, in tokens; empty: the server's default.",
     ).tag(config=True)
     offline = False
-    """Whether requests must stay on this machine; the Buddy sets it before each request."""
+    """Whether requests must stay on this machine; the Buddy sets it before each
+    request.
+    """
     allowed_hosts: tuple[str, ...] = ()
-    """The hosts that may be reached all the same; the Buddy sets them before each request."""
+    """The hosts that may be reached all the same; the Buddy sets them before each
+    request.
+    """
 
     def stream(self, request: Request) -> AsyncIterator[Chunk]:
         """Ask, and give the chunks of the reply as they come.
@@ -55,11 +69,14 @@ class Provider(Configured):
         return [Model(self.model)] if self.model else []
 
     async def catalogue(self) -> list[Model]:
-        """The models with all that can be known of each, for a person; that may take a request for each."""
+        """The models with all that can be known of each, for a person; that may take a
+        request for each.
+        """
         return await self.models()
 
     async def choose(self, model: str) -> str:
-        """The name of the model to ask, where ``model`` is what the user asked for, or empty.
+        """The name of the model to ask, where ``model`` is what the user asked for, or
+        empty.
 
         Raises
         ------
@@ -67,29 +84,48 @@ class Provider(Configured):
             When there is no telling.
         """
         if not (model or self.model):
-            raise SettingError(f'No model is set. Set one: %config {type(self).__name__}.model = "NAME"')
+            raise SettingError(
+                f'No model is set. Set one: %config {type(self).__name__}.model = "NAME"'
+            )
         return model or self.model
 
     async def window(self, model: str) -> int | None:
-        """How many tokens the model can see, prompt and reply together; None where nobody tells."""
+        """How many tokens the model can see, prompt and reply together; None where
+        nobody tells.
+        """
         return None
 
     async def count(self, model: str, text: str) -> int | None:
-        """How many tokens a text has, by the server's own tokenizer; None where it has none that can be asked."""
+        """How many tokens a text has, by the server's own tokenizer; None where it has
+        none that can be asked.
+        """
         return None
 
     async def abilities(self, model: str) -> tuple[str, ...]:
         """What a model can do, as `Model.abilities`; nothing where nobody tells."""
-        return next((offered.abilities for offered in await self.catalogue() if offered.name == model), ())
+        return next(
+            (
+                offered.abilities
+                for offered in await self.catalogue()
+                if offered.name == model
+            ),
+            (),
+        )
 
-    async def prepare(self, model: str, progress: Callable[[str, int, int], None]) -> None:
-        """Make ready what a first request would wait for, such as a download, when the user switches to ``model``.
+    async def prepare(
+        self, model: str, progress: Callable[[str, int, int], None]
+    ) -> None:
+        """Make ready what a first request would wait for, such as a download, when the
+        user switches to ``model``.
 
-        ``progress`` is called with what is being done, and how many bytes of how many are done.
+        ``progress`` is called with what is being done, and how many bytes of how many
+        are done.
         """
 
     def widen(self, model: str, tokens: int) -> str:
-        """The command that gives a model a window of so many tokens; empty where none is known."""
+        """The command that gives a model a window of so many tokens; empty where none
+        is known.
+        """
         return ""
 
     async def pull(self, model: str, progress: Callable[[str, int, int], None]) -> None:
@@ -100,7 +136,9 @@ class Provider(Configured):
         SettingError
             When it is not one that fetches models.
         """
-        raise SettingError(f"{self.label or type(self).__name__} cannot be told to fetch a model.")
+        raise SettingError(
+            f"{self.label or type(self).__name__} cannot be told to fetch a model."
+        )
 
     async def load(self, model: str) -> None:
         """Have the server load a model.
@@ -110,7 +148,9 @@ class Provider(Configured):
         SettingError
             When it is not one that can be told so.
         """
-        raise SettingError(f"{self.label or type(self).__name__} cannot be told to load a model.")
+        raise SettingError(
+            f"{self.label or type(self).__name__} cannot be told to load a model."
+        )
 
     async def unload(self, model: str) -> None:
         """Have the server free the memory that a model takes.
@@ -120,20 +160,30 @@ class Provider(Configured):
         SettingError
             When it is not one that can be told so.
         """
-        raise SettingError(f"{self.label or type(self).__name__} cannot be told to unload a model.")
+        raise SettingError(
+            f"{self.label or type(self).__name__} cannot be told to unload a model."
+        )
 
     async def load_ahead(self, model: str) -> None:
-        """Have the model loaded before the first question, if the settings say so; what goes wrong, that will say."""
+        """Have the model loaded before the first question, if the settings say so; what
+        goes wrong, that will say.
+        """
 
     async def instead(self, error: Unreachable) -> Unreachable:
-        """The error for the user, with what else could be asked where that is known; nobody else is asked by itself."""
+        """The error for the user, with what else could be asked where that is known;
+        nobody else is asked by itself.
+        """
         return error
 
     async def settle(self) -> None:
-        """Make sure of where requests go, so that `where` tells it, as far as that is known within half a second."""
+        """Make sure of where requests go, so that `where` tells it, as far as that is
+        known within half a second.
+        """
 
     def warm(self) -> None:
-        """Do ahead what takes long and asks nobody, such as slow imports; runs in a background thread."""
+        """Do ahead what takes long and asks nobody, such as slow imports; runs in a
+        background thread.
+        """
 
     async def close(self) -> None:
         """Give back what the provider holds: connections, processes."""

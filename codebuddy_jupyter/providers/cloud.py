@@ -1,4 +1,7 @@
-"""Model clouds by their OpenAI-compatible addresses. Each needs a key, and prompts to it leave this machine."""
+"""Model clouds by their OpenAI-compatible addresses.
+
+Each needs a key, and prompts to it leave this machine.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,15 @@ from traitlets import Unicode
 from ..messages import Model
 from .openai_chat import OpenAIChatProvider
 
-WINDOW = 128_000  # tokens; these clouds do not tell over this protocol, and hardly any of their models sees less
+# tokens; these clouds do not tell over this protocol, and hardly any of their models
+# sees less
+WINDOW = 128_000
 
 
 def _address(url: str) -> Unicode[str, str | bytes]:
-    return Unicode(url, help="The address of the service, or of a gateway to it.").tag(config=True)
+    return Unicode(url, help="The address of the service, or of a gateway to it.").tag(
+        config=True
+    )
 
 
 def _default(model: str) -> Unicode[str, str | bytes]:
@@ -34,13 +41,16 @@ class OpenAIProvider(CloudProvider):
 
     label = "OpenAI"
     key_variable = "OPENAI_API_KEY"
-    max_tokens_field = "max_completion_tokens"  # its newer models refuse the older name
+    # its newer models refuse the older name
+    max_tokens_field = "max_completion_tokens"
     base_url = _address("https://api.openai.com/v1")
     model = _default("gpt-5.4-mini")
 
 
 class AnthropicProvider(CloudProvider):
-    """Anthropic: https://platform.claude.com/docs/en/cli-sdks-libraries/libraries/openai-sdk."""
+    """Anthropic:
+    https://platform.claude.com/docs/en/cli-sdks-libraries/libraries/openai-sdk.
+    """
 
     label = "Anthropic"
     key_variable = "ANTHROPIC_API_KEY"
@@ -57,7 +67,9 @@ class GeminiProvider(CloudProvider):
     model = _default("gemini-3.7-flash")
 
     def read_model(self, entry: Mapping[str, Any]) -> Model:
-        """A model of the list, whose names begin with ``models/`` there and nowhere else."""
+        """A model of the list, whose names begin with ``models/`` there and nowhere
+        else.
+        """
         return Model(super().read_model(entry).name.removeprefix("models/"))
 
 
@@ -81,7 +93,9 @@ class DeepSeekProvider(CloudProvider):
 
 
 class QwenProvider(CloudProvider):
-    """Qwen by Alibaba Cloud: https://help.aliyun.com/en/model-studio/base-url (keys belong to one region each)."""
+    """Qwen by Alibaba Cloud: https://help.aliyun.com/en/model-studio/base-url (keys
+    belong to one region each).
+    """
 
     label = "Qwen"
     key_variable = "DASHSCOPE_API_KEY"

@@ -1,7 +1,9 @@
-"""Chat Completions over the ``openai`` package: a Request to JSON, the stream to Chunks, foreign errors to ours.
+"""Chat Completions over the ``openai`` package: a Request to JSON, the stream to
+Chunks, foreign errors to ours.
 
-It knows the protocol and no vendor. The body of a reply is read by `ChatStream` rather than by openai's own stream:
-that gives nothing, and no error, for a body that is no stream, and takes a broken one for a whole.
+It knows the protocol and no vendor. The body of a reply is read by `ChatStream` rather
+than by openai's own stream: that gives nothing, and no error, for a body that is no
+stream, and takes a broken one for a whole.
 """
 
 from __future__ import annotations
@@ -21,43 +23,58 @@ from traitlets import Float, Int, TraitError, Unicode, validate
 from .. import errors
 from ..keys import Key, Keys
 from ..messages import Chunk, Message, Model, Request
-from . import explain
-from .address import host_of, is_loopback, normalise_base_url
 from .base import Provider
-from .chat_stream import ChatStream
-from .complaint import Complaint, as_mapping, parsed
-from .patience import Clock, Overdue, Patience
-from .transport import Access, broken, http_library, load_openai, new_http
+from .http import error_lines
+from .http.address import host_of, is_loopback, normalise_base_url
+from .http.chat_stream import ChatStream
+from .http.server_error import ErrorResponse, as_mapping, parsed
+from .http.timeouts import Deadline, Retries, TimedOut
+from .http.transport import Access, broken, http_library, load_openai, new_http
 
 if TYPE_CHECKING:
     import openai
 
 T = TypeVar("T")
-ASIDE = 5.0  # seconds that the names of the models may take when they are to stand in an error
-GRACE = 0.1  # seconds that the end of a body may take after [DONE]
-MOST_BODY = 64 << 20  # bytes of one reply; a reply of 128,000 tokens, each in an event of its own, has half of that
-NEEDED = {"model", "messages", "stream"}  # the fields of a request without which there is none
+# seconds that the names of the models may take when they are to stand in an error
+ASIDE = 5.0
+# seconds that the end of a body may take after [DONE]
+GRACE = 0.1
+# bytes of one reply; a reply of 128,000 tokens, each in an event of its own, has half
+# of that
+MOST_BODY = 64 << 20
+# the fields of a request without which there is none
+NEEDED = {"model", "messages", "stream"}
 NO_USAGE = "This server counts no tokens while it streams: it refused stream_options."
 
 
 class OpenAIChatProvider(Provider):
     """A server that speaks OpenAI's Chat Completions."""
 
-    base_url = Unicode("", help="The address of the server, such as http://localhost:11434/v1.").tag(config=True)
-    connect_timeout = Float(5.0, min=0.1, help="Seconds to wait for the connection.").tag(
-        config=True, label="Connecting"
-    )
+    base_url = Unicode(
+        "", help="The address of the server, such as http://localhost:11434/v1."
+    ).tag(config=True)
+    connect_timeout = Float(
+        5.0, min=0.1, help="Seconds to wait for the connection."
+    ).tag(config=True, label="Connecting")
     first_token_timeout = Float(
-        600.0, min=0.1, help="Seconds to wait for the first piece of an answer; a cold model can take minutes to load."
+        600.0,
+        min=0.1,
+        help=(
+            "Seconds to wait for the first piece of an answer; a cold model can "
+            "take minutes to load."
+        ),
     ).tag(config=True, label="First token")
-    next_token_timeout = Float(300.0, min=0.1, help="Seconds to wait for each next piece of an answer.").tag(
-        config=True, label="Next token"
-    )
-    total_timeout = Float(3600.0, min=0.1, help="Seconds that a whole answer may take.").tag(
-        config=True, label="Whole answer"
-    )
+    next_token_timeout = Float(
+        300.0, min=0.1, help="Seconds to wait for each next piece of an answer."
+    ).tag(config=True, label="Next token")
+    total_timeout = Float(
+        3600.0, min=0.1, help="Seconds that a whole answer may take."
+    ).tag(config=True, label="Whole answer")
     retries = Int(
-        2, min=0, max=10, help="How often a server is asked again that cannot be reached, or says that it is busy."
+        2,
+        min=0,
+        max=10,
+        help="How often a server is asked again that cannot be reached, or says that it is busy.",
     ).tag(config=True)
 
     key_variable: ClassVar[str] = ""
@@ -97,7 +114,9 @@ class OpenAIChatProvider(Provider):
         """
         if not self.base_url:
             owner = type(self).__name__
-            raise errors.SettingError(f'No address is set. Set one: %config {owner}.base_url = "http://HOST:PORT/v1"')
+            raise errors.SettingError(
+                f'No address is set. Set one: %config {owner}.base_url = "http://HOST:PORT/v1"'
+            )
         return normalise_base_url(self.base_url)
 
     def stays_here(self) -> bool:
@@ -112,7 +131,8 @@ class OpenAIChatProvider(Provider):
 
     async def endpoint(self) -> tuple[str, Key]:
         """The base URL and the key to use now."""
-        return self.url, await asyncio.to_thread(self.find_key)  # a keyring may ask to be unlocked
+        # a keyring may ask to be unlocked
+        return self.url, await asyncio.to_thread(self.find_key)
 
     def find_key(self) -> Key:
         """The key for the host in use.
@@ -125,7 +145,9 @@ class OpenAIChatProvider(Provider):
         host = host_of(self.url)
         key = self.keys.find(self.name, self.key_variable, host, self.own_host())
         if key is None:
-            raise errors.KeyRefused(f"There is no key for {self.name} at {host}. {self._key_help(self.url)}")
+            raise errors.KeyRefused(
+                f"There is no key for {self.name} at {host}. {self._key_help(self.url)}"
+            )
         return key
 
     def own_host(self) -> str:
@@ -182,21 +204,31 @@ class OpenAIChatProvider(Provider):
         body = _sendable(self.body(request))
         for field in self._refused_fields.get((server.url, request.model), ()):
             body.pop(field, None)
-        async with self._using(server) as client, aclosing(self._asking(client, server, body)) as chunks:
+        async with (
+            self._using(server) as client,
+            aclosing(self._asking(client, server, body)) as chunks,
+        ):
             async for chunk in chunks:
                 yield chunk
 
     async def _asking(
-        self, client: openai.AsyncOpenAI, server: explain.Server, body: dict[str, Any]
+        self,
+        client: openai.AsyncOpenAI,
+        server: error_lines.Server,
+        body: dict[str, Any],
     ) -> AsyncGenerator[Chunk, None]:
         model = str(body["model"])
-        clock = Clock(self.first_token_timeout, self.next_token_timeout, self.total_timeout)
-        patience = Patience(self.retries, min(self.first_token_timeout, self.total_timeout))
+        clock = Deadline(
+            self.first_token_timeout, self.next_token_timeout, self.total_timeout
+        )
+        patience = Retries(
+            self.retries, min(self.first_token_timeout, self.total_timeout)
+        )
         while True:
             try:
                 response = await self._post(client, server, body, clock)
                 break
-            except (Complaint, errors.NoReply, errors.Unreachable) as error:
+            except (ErrorResponse, errors.NoReply, errors.Unreachable) as error:
                 if note := self._leave_out(server, body, error):
                     yield Chunk(note=note)
                 elif pause := patience.try_again(error):
@@ -204,7 +236,11 @@ class OpenAIChatProvider(Provider):
                         yield Chunk(note=pause.note)
                     await asyncio.sleep(pause.seconds)
                 else:
-                    failure = await self._refused(server, error, model) if isinstance(error, Complaint) else error
+                    failure = (
+                        await self._refused(server, error, model)
+                        if isinstance(error, ErrorResponse)
+                        else error
+                    )
                     self.forget(failure)
                     raise failure from error.__cause__
         try:
@@ -217,15 +253,27 @@ class OpenAIChatProvider(Provider):
         finally:
             await response.aclose()
 
-    def _leave_out(self, server: explain.Server, body: dict[str, Any], error: Exception) -> str:
-        """Take out of the body the field of which the server complains, if that is it; gives a line for the user."""
+    def _leave_out(
+        self, server: error_lines.Server, body: dict[str, Any], error: Exception
+    ) -> str:
+        """Take out of the body the field of which the server complains, if that is it;
+        gives a line for the user.
+        """
         fields = [field for field in body if field not in NEEDED]
-        field = error.refused_field(fields) if isinstance(error, Complaint) else None
+        field = (
+            error.refused_field(fields) if isinstance(error, ErrorResponse) else None
+        )
         if field is None:
             return ""
         del body[field]
-        self._refused_fields.setdefault((server.url, str(body["model"])), set()).add(field)
-        return NO_USAGE if field == "stream_options" else f"This server does not take {field}, so it was left out."
+        self._refused_fields.setdefault((server.url, str(body["model"])), set()).add(
+            field
+        )
+        return (
+            NO_USAGE
+            if field == "stream_options"
+            else f"This server does not take {field}, so it was left out."
+        )
 
     async def models(self) -> list[Model]:
         """The models that the server offers."""
@@ -233,12 +281,13 @@ class OpenAIChatProvider(Provider):
         answer = await self.get(server, "/models")
         entries = answer.get("data") if isinstance(answer, Mapping) else answer
         if not isinstance(entries, list):
-            raise explain.no_models(server, answer)
+            raise error_lines.no_models(server, answer)
         models = [self.read_model(entry) for entry in map(as_mapping, entries)]
         return [model for model in models if model.name]
 
-    async def get(self, server: explain.Server, path: str) -> Any:
-        """What the server has at a path below the base URL, or at a whole URL: parsed JSON, or text.
+    async def get(self, server: error_lines.Server, path: str) -> Any:
+        """What the server has at a path below the base URL, or at a whole URL: parsed
+        JSON, or text.
 
         Raises
         ------
@@ -246,18 +295,22 @@ class OpenAIChatProvider(Provider):
             When it cannot be had.
         """
         options: Any = {"timeout": self._timeout()}
-        clock = Clock(self.first_token_timeout, self.next_token_timeout, self.total_timeout)
-        patience = Patience(self.retries, self.first_token_timeout)
+        clock = Deadline(
+            self.first_token_timeout, self.next_token_timeout, self.total_timeout
+        )
+        patience = Retries(self.retries, self.first_token_timeout)
         while True:
             try:
                 async with self._using(server) as client:
-                    request = client.get(path, cast_to=http_library().Response, options=options)
+                    request = client.get(
+                        path, cast_to=http_library().Response, options=options
+                    )
                     response = await self._translated(server, request, clock)
-            except (Complaint, errors.NoReply, errors.Unreachable) as error:
+            except (ErrorResponse, errors.NoReply, errors.Unreachable) as error:
                 if pause := patience.try_again(error):
                     await asyncio.sleep(pause.seconds)
-                elif isinstance(error, Complaint):
-                    raise explain.refused(server, error) from error.__cause__
+                elif isinstance(error, ErrorResponse):
+                    raise error_lines.refused(server, error) from error.__cause__
                 else:
                     raise
             else:
@@ -266,7 +319,8 @@ class OpenAIChatProvider(Provider):
     def warm(self) -> None:
         """Import what the first request needs, and find the key."""
         _new_client(Access("http://localhost/v1"))
-        anyio = importlib.import_module("anyio")  # openai waits on it; it loads most of itself when it first runs
+        # openai waits on it; it loads most of itself when it first runs
+        anyio = importlib.import_module("anyio")
         anyio.run(anyio.sleep, 0)
         with suppress(errors.BuddyError):
             self.find_key()
@@ -280,7 +334,7 @@ class OpenAIChatProvider(Provider):
 
     # One request
 
-    async def server(self) -> explain.Server:
+    async def server(self) -> error_lines.Server:
         """Whom a request goes to now.
 
         Raises
@@ -293,16 +347,25 @@ class OpenAIChatProvider(Provider):
         access.check(url)
         owner = type(self).__name__
         help = (self.remedy(), self._key_help(url))
-        return explain.Server(self.name, owner, url, key, *help, access, self.trust_help())
+        return error_lines.Server(
+            self.name, owner, url, key, *help, access, self.trust_help()
+        )
 
     def _key_help(self, url: str) -> str:
         command = f"codebuddy key {self.name}"
         if self.key_variable and self.own_host() == host_of(url):
-            return f"Set the environment variable {self.key_variable}, or store a key, in a terminal: {command}"
+            return (
+                f"Set the environment variable {self.key_variable}, or store a "
+                f"key, in a terminal: {command}"
+            )
         return f"Store a key for this host, in a terminal: {command}"
 
     async def _post(
-        self, client: openai.AsyncOpenAI, server: explain.Server, body: dict[str, Any], clock: Clock
+        self,
+        client: openai.AsyncOpenAI,
+        server: error_lines.Server,
+        body: dict[str, Any],
+        clock: Deadline,
     ) -> Any:
         """The http library's response, its body not yet read."""
         options: Any = {"timeout": self._timeout()}
@@ -311,11 +374,13 @@ class OpenAIChatProvider(Provider):
             "stream": True,
             "stream_cls": load_openai().AsyncStream[object],
         }
-        request = client.post(self.path(str(body["model"])), body=body, options=options, **how)
+        request = client.post(
+            self.path(str(body["model"])), body=body, options=options, **how
+        )
         return await self._translated(server, request, clock)
 
     async def _read(
-        self, server: explain.Server, response: Any, model: str, clock: Clock
+        self, server: error_lines.Server, response: Any, model: str, clock: Deadline
     ) -> AsyncGenerator[Chunk, None]:
         reading = self.reading(model)
         size = 0
@@ -324,7 +389,7 @@ class OpenAIChatProvider(Provider):
                 while data := await clock.within(anext(body, b"")):
                     size += len(data)
                     if size > MOST_BODY:
-                        raise explain.too_much(server, MOST_BODY)
+                        raise error_lines.too_much(server, MOST_BODY)
                     for chunk in reading.feed(data):
                         clock.tick()
                         yield chunk
@@ -333,72 +398,105 @@ class OpenAIChatProvider(Provider):
                         break
             for chunk in reading.flush():
                 yield chunk
-        except Complaint as complaint:
+        except ErrorResponse as complaint:
             raise await self._refused(server, complaint, model) from complaint
-        except Overdue as overdue:
-            late = explain.too_long_coming if reading.began else explain.too_slow
+        except TimedOut as overdue:
+            late = (
+                error_lines.too_long_coming if reading.began else error_lines.too_slow
+            )
             raise late(server, overdue) from overdue
         except broken() as error:
             if not reading.whole:
-                raise explain.cut_off(server, reading.other or _reason(error)) from error
+                raise error_lines.cut_off(
+                    server, reading.other or _reason(error)
+                ) from error
         if not reading.began:
-            came = Complaint(reading.other)
+            came = ErrorResponse(reading.other)
             if isinstance(came.body, Mapping) and came.is_overflow():
-                raise explain.refused(server, came, model)
-            raise explain.no_reply(server, response.status_code, reading.other)
+                raise error_lines.refused(server, came, model)
+            raise error_lines.no_reply(server, response.status_code, reading.other)
         if not reading.whole:
-            raise explain.cut_off(server, reading.other)
+            raise error_lines.cut_off(server, reading.other)
 
-    async def _refused(self, server: explain.Server, complaint: Complaint, model: str) -> errors.ProviderError:
+    async def _refused(
+        self, server: error_lines.Server, complaint: ErrorResponse, model: str
+    ) -> errors.ProviderError:
         names: list[str] = []
         if complaint.is_missing_model():
-            with suppress(errors.ProviderError, TimeoutError):  # then the line does without their names
+            # then the line does without their names
+            with suppress(errors.ProviderError, TimeoutError):
                 async with asyncio.timeout(ASIDE):
                     names = [offered.name for offered in await self.models()]
-        return explain.refused(server, complaint, model, names)
+        return error_lines.refused(server, complaint, model, names)
 
-    async def _translated(self, server: explain.Server, request: Awaitable[T], clock: Clock) -> T:
-        """The outcome of a request to openai, its errors made ours or into a Complaint."""
+    async def _translated(
+        self, server: error_lines.Server, request: Awaitable[T], clock: Deadline
+    ) -> T:
+        """The outcome of a request to openai, its errors made ours or into an
+        ErrorResponse.
+        """
         ai = load_openai()
         try:
             return await clock.within(request)
-        except Overdue as overdue:
-            raise explain.too_slow(server, overdue) from overdue
+        except TimedOut as overdue:
+            raise error_lines.too_slow(server, overdue) from overdue
         except ai.APIStatusError as error:
             if error.status_code == 407 and server.access.proxy:
-                raise explain.refused(server, _complaint(error)) from error
-            raise _complaint(error) from (None if _tells_a_secret(error, server) else error)
+                raise error_lines.refused(server, _complaint(error)) from error
+            raise _complaint(error) from (
+                None if _tells_a_secret(error, server) else error
+            )
         except (ai.APIConnectionError, *broken()) as error:
-            cause = error.__cause__ if isinstance(error, ai.APIConnectionError) else error
+            cause = (
+                error.__cause__ if isinstance(error, ai.APIConnectionError) else error
+            )
             raise _no_answer(server, cause) from error
 
     def _timeout(self) -> Any:
-        """The times of the http library: all but the connection's are kept by the `Clock`."""
+        """The times of the http library: all but the connection's are kept by the
+        `Clock`.
+        """
         return load_openai().Timeout(None, connect=self.connect_timeout)
 
-    def _client(self, server: explain.Server) -> openai.AsyncOpenAI:
-        """The client for a server on the running loop; connections are kept between questions."""
+    def _client(self, server: error_lines.Server) -> openai.AsyncOpenAI:
+        """The client for a server on the running loop; connections are kept between
+        questions.
+        """
         place = (asyncio.get_running_loop(), server.access, server.access.proxy)
         if place not in self._clients:
-            self._clients = {old: client for old, client in self._clients.items() if old[0] is place[0]}
+            self._clients = {
+                old: client
+                for old, client in self._clients.items()
+                if old[0] is place[0]
+            }
             self._clients[place] = _new_client(server.access)
         return self._clients[place]
 
     @asynccontextmanager
-    async def _using(self, server: explain.Server) -> AsyncIterator[openai.AsyncOpenAI]:
-        """The client for one request; after one that failed it is closed with its last use, and not used again.
+    async def _using(
+        self, server: error_lines.Server
+    ) -> AsyncIterator[openai.AsyncOpenAI]:
+        """The client for one request; after one that failed it is closed with its last
+        use, and not used again.
 
-        httpx 0.28 can leave the connection of a cancelled request open, so that the server goes on for nobody (seen
-        in 10 of 150 on a busy machine); closing the client closes whatever it has.
+        httpx 0.28 can leave the connection of a cancelled request open, so that the
+        server goes on for nobody (seen in 10 of 150 on a busy machine); closing the
+        client closes whatever it has.
         """
         client = self._client(server)
         self._in_use[client] += 1
         try:
             yield client
-        except Complaint:  # a whole answer
+        except ErrorResponse:
+            # a whole answer
             raise
-        except BaseException:  # a cancelled request, too, leaves a connection that may not be used again
-            self._clients = {place: kept for place, kept in self._clients.items() if kept is not client}
+        except BaseException:
+            # a cancelled request, too, leaves a connection that may not be used again
+            self._clients = {
+                place: kept
+                for place, kept in self._clients.items()
+                if kept is not client
+            }
             raise
         finally:
             self._in_use[client] -= 1
@@ -409,7 +507,9 @@ class OpenAIChatProvider(Provider):
 
 
 async def _see_end(body: AsyncIterator[bytes]) -> None:
-    """Read on past ``[DONE]`` to the end that HTTP knows, so that the connection can be used again."""
+    """Read on past ``[DONE]`` to the end that HTTP knows, so that the connection can be
+    used again.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(GRACE):
             await anext(body, b"")
@@ -417,35 +517,55 @@ async def _see_end(body: AsyncIterator[bytes]) -> None:
 
 def _new_client(access: Access) -> openai.AsyncOpenAI:
     client: openai.AsyncOpenAI = load_openai().AsyncOpenAI(
-        base_url=access.url, api_key=access.key, max_retries=0, http_client=new_http(access)
+        base_url=access.url,
+        api_key=access.key,
+        max_retries=0,
+        http_client=new_http(access),
     )
     return client
 
 
-def _complaint(error: openai.APIStatusError) -> Complaint:
+def _complaint(error: openai.APIStatusError) -> ErrorResponse:
     headers = error.response.headers
     location = headers.get("location", "") if error.status_code < 400 else ""
-    return Complaint(error.response.content, error.status_code, location, headers.get("retry-after", ""))
+    return ErrorResponse(
+        error.response.content,
+        error.status_code,
+        location,
+        headers.get("retry-after", ""),
+    )
 
 
-def _tells_a_secret(error: openai.APIStatusError, server: explain.Server) -> bool:
-    """Whether openai's error repeats a secret with what the server said; then nobody shall find it there."""
+def _tells_a_secret(error: openai.APIStatusError, server: error_lines.Server) -> bool:
+    """Whether openai's error repeats a secret with what the server said; then nobody
+    shall find it there.
+    """
     return any(secret in error.response.text for secret in server.access.secrets)
 
 
-def _no_answer(server: explain.Server, cause: BaseException | None) -> errors.ProviderError:
+def _no_answer(
+    server: error_lines.Server, cause: BaseException | None
+) -> errors.ProviderError:
     """The error for a request that brought no answer."""
     http = http_library()
     for inner in _chain(cause):
         if isinstance(inner, errors.Offline):
             return inner
         if isinstance(inner, ssl.SSLError):
-            return explain.no_tls(server, inner.reason or str(inner))
+            return error_lines.no_tls(server, inner.reason or str(inner))
     if isinstance(cause, http.ConnectError | http.ConnectTimeout | http.ProxyError):
         named = not any(isinstance(inner, socket.gaierror) for inner in _chain(cause))
-        line = explain.no_way_through if server.access.proxy else explain.unreachable
-        return line(server, _reason(cause), passing=named and isinstance(cause, http.ConnectError))
-    return explain.hung_up(server, _reason(cause))
+        line = (
+            error_lines.no_way_through
+            if server.access.proxy
+            else error_lines.unreachable
+        )
+        return line(
+            server,
+            _reason(cause),
+            passing=named and isinstance(cause, http.ConnectError),
+        )
+    return error_lines.hung_up(server, _reason(cause))
 
 
 def _reason(error: BaseException | None) -> str:
@@ -483,9 +603,15 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _sendable(value: Any) -> Any:
-    """The same JSON value with what UTF-8 cannot carry (lone surrogates, as in broken file names) replaced."""
+    """The same JSON value with what UTF-8 cannot carry (lone surrogates, as in broken
+    file names) replaced.
+    """
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return (
+            value
+            if value.isascii()
+            else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
     if isinstance(value, Mapping):
         return {_sendable(name): _sendable(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,8 @@
-"""The chat in the page: it shows the Buddy's conversation, whoever asked, and sends what is typed there.
+"""The chat in the page: it shows the Buddy's conversation, whoever asked, and sends
+what is typed there.
 
-Messages of the page are taken on a thread that must not wait, so a thread of its own works them off and follows the
-answers. It is there while there is something to do.
+Messages of the page are taken on a thread that must not wait, so a thread of its own
+works them off and follows the answers. It is there while there is something to do.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ from traitlets import Unicode
 
 from .. import commands
 from ..buddy import Buddy
-from ..chat import Reply, titled
+from ..chat.reply import Reply, titled
 from ..completion import Offers
 from ..errors import BuddyError, NotKept, Stopped
 from .meter import Meter
 from .page import Content, PageWidget
-from .transcript import STOPPED, Answer, Told
+from .transcript import STOPPED, Answer, CommandOutput
 
-AT_ONCE = 20  # so many of the last turns are told to a page that opens; it asks for others when they come into view
-OFFERED = 12  # completions at most
+# so many of the last turns are told to a page that opens; it asks for others when they
+# come into view
+AT_ONCE = 20
+# completions at most
+OFFERED = 12
 
 
 class ChatView(PageWidget):
@@ -57,9 +61,11 @@ class ChatView(PageWidget):
         self.after = after
         self.cell = ""
         self._chat = buddy.chat
-        self._entries: list[Answer | Told] = []
+        self._entries: list[Answer | CommandOutput] = []
         self._numbers = count(1)
-        self._asked: weakref.WeakKeyDictionary[Reply, tuple[str, str]] = weakref.WeakKeyDictionary()
+        self._asked: weakref.WeakKeyDictionary[Reply, tuple[str, str]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._jobs: list[Callable[[], None]] = []
         self._news = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -81,7 +87,7 @@ class ChatView(PageWidget):
         self.meter.close()
         self._stop_own()
         for entry in list(self._entries):
-            if isinstance(entry, Told):
+            if isinstance(entry, CommandOutput):
                 entry.close()
         super().close()
 
@@ -91,7 +97,9 @@ class ChatView(PageWidget):
         self.tell("cell", cell=cell)
 
     def note_end(self) -> None:
-        """Note that a cell has run: what the next question sends may be other than what the page shows."""
+        """Note that a cell has run: what the next question sends may be other than what
+        the page shows.
+        """
         self.tell("stale")
 
     # What the page sends
@@ -107,14 +115,22 @@ class ChatView(PageWidget):
         self._do(partial(self._tell_whole, content["turn"]))
 
     def take_ask(self, content: Content) -> None:
-        """Somebody pressed Send; ``instead`` names the turn whose place the question takes."""
+        """Somebody pressed Send; ``instead`` names the turn whose place the question
+        takes.
+        """
         self.tell("taken", ask=content["ask"])
         self._see(content)
-        self._do(partial(self._ask, str(content["text"]), content["ask"], content.get("instead")))
+        self._do(
+            partial(
+                self._ask, str(content["text"]), content["ask"], content.get("instead")
+            )
+        )
 
     def _see(self, content: Content) -> None:
-        """Let the kernel know the notebook as it stands in the page, unsaved cells and all, where the page knows it."""
-        session, cells = self.buddy.observer.session, content.get("cells")
+        """Let the kernel know the notebook as it stands in the page, unsaved cells and
+        all, where the page knows it.
+        """
+        session, cells = self.buddy.collector.session, content.get("cells")
         if session is not None and isinstance(cells, list):
             session.shown(cells)
 
@@ -132,17 +148,29 @@ class ChatView(PageWidget):
     def take_switch(self, content: Content) -> None:
         """Go on with another conversation."""
         self._stop_own()
-        self._do(partial(self._with_chats, partial(self.buddy.chats.switch, int(content["number"]))))
+        self._do(
+            partial(
+                self._with_chats,
+                partial(self.buddy.history.switch, int(content["number"])),
+            )
+        )
 
     def take_delete(self, content: Content) -> None:
         """Delete a conversation for good."""
         self._stop_own()
-        self._do(partial(self._with_chats, partial(self.buddy.chats.delete, int(content["number"]))))
+        self._do(
+            partial(
+                self._with_chats,
+                partial(self.buddy.history.delete, int(content["number"])),
+            )
+        )
 
     def take_measure(self, content: Content) -> None:
         """Somebody stopped typing, or wants to see what would be sent."""
         self._see(content)
-        self._do(partial(self.meter.look, str(content["text"]), whole=bool(content["whole"])))
+        self._do(
+            partial(self.meter.look, str(content["text"]), whole=bool(content["whole"]))
+        )
 
     def take_sections(self, content: Content) -> None:
         """Somebody chose what of the notebook is told."""
@@ -183,7 +211,9 @@ class ChatView(PageWidget):
             self._jobs.append(job)
             self._news.notify()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="buddy-panel", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._work, name="buddy-panel", daemon=True
+                )
                 self._thread.start()
 
     def _work(self) -> None:
@@ -196,7 +226,8 @@ class ChatView(PageWidget):
                     self._tell_news(entry)
                 ended = self._end_if_idle()
         finally:
-            if not ended:  # something went wrong that must not keep later work from being done
+            # something went wrong that must not keep later work from being done
+            if not ended:
                 with self._news:
                     self._thread = None
 
@@ -215,10 +246,10 @@ class ChatView(PageWidget):
                 return True
             return False
 
-    def _coming(self) -> list[Answer | Told]:
+    def _coming(self) -> list[Answer | CommandOutput]:
         return [entry for entry in self._entries if entry.due < float("inf")]
 
-    def _tell_news(self, entry: Answer | Told) -> None:
+    def _tell_news(self, entry: Answer | CommandOutput) -> None:
         if entry.due > time.monotonic():
             return
         if news := entry.news():
@@ -229,7 +260,9 @@ class ChatView(PageWidget):
     # Each of these is done there
 
     def _sync(self) -> None:
-        """Bring the entries in line with the conversation: forget turns that it lost, take in those that it won."""
+        """Bring the entries in line with the conversation: forget turns that it lost,
+        take in those that it won.
+        """
         chat = self.buddy.chat
         replies = [turn.reply for turn in list(chat.turns)]
         anew, self._chat = chat is not self._chat, chat
@@ -237,12 +270,18 @@ class ChatView(PageWidget):
         gone = [
             entry
             for entry in self._entries
-            if (id(entry.reply) not in left if isinstance(entry, Answer) else anew and entry.ended)
+            if (
+                id(entry.reply) not in left
+                if isinstance(entry, Answer)
+                else anew and entry.ended
+            )
         ]
         if gone:
             self._entries = [entry for entry in self._entries if entry not in gone]
             self.tell("gone", turns=[entry.number for entry in gone])
-        known = {id(entry.reply) for entry in self._entries if isinstance(entry, Answer)}
+        known = {
+            id(entry.reply) for entry in self._entries if isinstance(entry, Answer)
+        }
         for reply in replies:
             if id(reply) not in known:
                 ask, asked = self._asked.get(reply, ("", ""))
@@ -250,21 +289,34 @@ class ChatView(PageWidget):
         for entry in self._coming():
             entry.due = 0.0
 
-    def _add(self, entry: Answer | Told, ask: str) -> None:
+    def _add(self, entry: Answer | CommandOutput, ask: str) -> None:
         self._entries.append(entry)
         self.tell("turn", ask=ask, **entry.head())
 
     def _ask(self, text: str, ask: str, instead: int | None) -> None:
         try:
-            prompt = commands.question(self.buddy, text) if text.lstrip().startswith("/") else text
-            reply = self.buddy.ask(prompt, names=self.shell.user_ns) if prompt is not None else None
+            prompt = (
+                commands.question(self.buddy, text)
+                if text.lstrip().startswith("/")
+                else text
+            )
+            reply = (
+                self.buddy.ask(prompt, names=self.shell.user_ns)
+                if prompt is not None
+                else None
+            )
         except BuddyError as error:
             self.tell("refused", ask=ask, text=str(error))
             return
         if reply is None:
-            told = Told(next(self._numbers), text)
+            told = CommandOutput(next(self._numbers), text)
             self._add(told, ask)
-            threading.Thread(target=self._run_command, args=(told,), name="buddy-command", daemon=True).start()
+            threading.Thread(
+                target=self._run_command,
+                args=(told,),
+                name="buddy-command",
+                daemon=True,
+            ).start()
             return
         for entry in self._entries:
             if entry.number == instead and isinstance(entry, Answer):
@@ -275,7 +327,7 @@ class ChatView(PageWidget):
             self._asked[reply] = ask, text
         reply.start()
 
-    def _run_command(self, told: Told) -> None:
+    def _run_command(self, told: CommandOutput) -> None:
         work = partial(commands.run, self.buddy, told.line, told.progress)
         try:
             told.end(self.buddy.loop.stoppable(work, told.stop))
@@ -283,7 +335,8 @@ class ChatView(PageWidget):
             told.end(error=Stopped(STOPPED))
         except BuddyError as error:
             told.end(error=error)
-        except BaseException as error:  # a command without an end would be waited for in the page
+        except BaseException as error:
+            # a command without an end would be waited for in the page
             told.end(error=error)
             raise
         finally:
@@ -295,7 +348,10 @@ class ChatView(PageWidget):
 
     def _tell_all(self, view: str) -> None:
         far = len(self._entries) - AT_ONCE
-        turns = [entry.head() if index < far else entry.whole() for index, entry in enumerate(self._entries)]
+        turns = [
+            entry.head() if index < far else entry.whole()
+            for index, entry in enumerate(self._entries)
+        ]
         self.tell("all", view=view, turns=turns, cell=self.cell)
 
     def _tell_whole(self, number: int) -> None:
@@ -312,28 +368,44 @@ class ChatView(PageWidget):
         self._tell_chats()
 
     def _tell_chats(self) -> None:
-        """The conversations that there are to choose from, and which goes on; where none are kept, none."""
+        """The conversations that there are to choose from, and which goes on; where
+        none are kept, none.
+        """
         try:
-            kept = self.buddy.chats.listed()
+            kept = self.buddy.history.listed()
         except NotKept:
             kept = []
         now = self.buddy.chat.id
-        chats = [{"number": chat.number, "title": titled(chat.question), "turns": chat.turns} for chat in kept]
-        self.tell("chats", chats=chats, now=next((chat.number for chat in kept if chat.id == now), None))
+        chats = [
+            {"number": chat.number, "title": titled(chat.question), "turns": chat.turns}
+            for chat in kept
+        ]
+        self.tell(
+            "chats",
+            chats=chats,
+            now=next((chat.number for chat in kept if chat.id == now), None),
+        )
 
     def _complete(self, text: str) -> None:
         word, found = self._offers.find(text)
-        self.tell("completions", text=text, word=word, found=[name for name, _ in found[:OFFERED]])
+        self.tell(
+            "completions",
+            text=text,
+            word=word,
+            found=[name for name, _ in found[:OFFERED]],
+        )
 
     def _diff(self, content: Content) -> None:
         old, new = (str(content[name]).splitlines() for name in ("old", "new"))
         lines = list(difflib.unified_diff(old, new, lineterm="", n=3))[2:]
-        rows = [("…", "") if line.startswith("@") else (line[0], line[1:]) for line in lines]
+        rows = [
+            ("…", "") if line.startswith("@") else (line[0], line[1:]) for line in lines
+        ]
         self.tell("diff", id=content["id"], rows=rows)
 
 
 def _offers(buddy: Buddy, shell: Any) -> Offers:
-    session = buddy.observer.session
+    session = buddy.collector.session
     names = session.names if session is not None else lambda: shell.user_ns
     folder = session.folder if session is not None else lambda: None
     return Offers(shell, names, folder, [*commands.COMMANDS, *commands.TASKS])

@@ -1,4 +1,6 @@
-"""What the next question would take of the model's window, and what of the notebook it would tell. It sends nothing."""
+"""What the next question would take of the model's window, and what of the notebook it
+would tell. It sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,24 @@ from typing import Any
 from .. import commands
 from ..buddy import Buddy
 from ..context.items import SECTIONS
-from ..draft import Draft
+from ..display.preview import preview
 from ..errors import BuddyError
-from ..options import sections_of
-from ..preview import preview
 from ..providers.base import Provider
+from ..question.draft import Draft
+from ..question.options import sections_of
 
 CHOSEN = [section for section in SECTIONS if section != "mentions"]
 """The sections that can be left out; what a prompt attaches by name is always told."""
 NAMES = {"error": "last error"}
 """What a draft calls a section, where that is not its name."""
-DEPENDS = ("context", "context_tokens", "share_values", "blank_secrets", "system_prompt", "provider")
+DEPENDS = (
+    "context",
+    "context_tokens",
+    "share_values",
+    "redact_secrets",
+    "system_prompt",
+    "provider",
+)
 """The Buddy's settings on which it depends what is sent."""
 
 Measured = tuple[Draft, Provider, str]
@@ -38,7 +47,9 @@ class Meter:
         Called, on any thread, with a kind of message and what is in it.
     """
 
-    def __init__(self, buddy: Buddy, names: Mapping[str, Any], tell: Callable[..., None]) -> None:
+    def __init__(
+        self, buddy: Buddy, names: Mapping[str, Any], tell: Callable[..., None]
+    ) -> None:
         self.buddy = buddy
         self.names = names
         self.tell = tell
@@ -52,7 +63,8 @@ class Meter:
             self._look.cancel()
 
     def look(self, text: str, *, whole: bool) -> None:
-        """Look what would be sent for a text; what a server must tell for that is awaited elsewhere.
+        """Look what would be sent for a text; what a server must tell for that is
+        awaited elsewhere.
 
         Parameters
         ----------
@@ -74,7 +86,9 @@ class Meter:
     def choose(self, sections: Sequence[str]) -> None:
         """Tell these sections of the notebook from now on, in this kernel."""
         named = [section for section in CHOSEN if section in sections]
-        self.buddy.change({"context": "auto" if named == CHOSEN else ", ".join(named) or "none"})
+        self.buddy.change(
+            {"context": "auto" if named == CHOSEN else ", ".join(named) or "none"}
+        )
 
     def _prompt(self, text: str) -> str:
         if not text.lstrip().startswith("/"):
@@ -86,7 +100,11 @@ class Meter:
             return
         error = look.exception()
         if error is not None:
-            trouble = str(error) if isinstance(error, BuddyError) else f"{type(error).__name__}: {error}"
+            trouble = (
+                str(error)
+                if isinstance(error, BuddyError)
+                else f"{type(error).__name__}: {error}"
+            )
             self.tell("measured", trouble=trouble, sections=self._sections({}))
             return
         draft, provider, model = look.result()
@@ -101,9 +119,18 @@ class Meter:
         )
 
     def _sections(self, sizes: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Each section that can be left out, whether it is told, and its tokens in this question."""
+        """Each section that can be left out, whether it is told, and its tokens in this
+        question.
+        """
         told = sections_of(self.buddy.context)
-        return [{"name": name, "told": name in told, "tokens": sizes.get(NAMES.get(name, name), 0)} for name in CHOSEN]
+        return [
+            {
+                "name": name,
+                "told": name in told,
+                "tokens": sizes.get(NAMES.get(name, name), 0),
+            }
+            for name in CHOSEN
+        ]
 
     def _changed(self, change: object) -> None:
         self.tell("stale")

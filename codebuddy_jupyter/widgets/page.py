@@ -1,6 +1,8 @@
-"""What the widgets with a page side of their own have in common: their files, and messages both ways.
+"""What the widgets with a page side of their own have in common: their files, and
+messages both ways.
 
-What is said and typed travels in messages, never in synced traits: front ends write those into the notebook.
+What is said and typed travels in messages, never in synced traits: front ends write
+those into the notebook.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ Content = Mapping[str, Any]
 
 
 class PageWidget(anywidget.AnyWidget):
-    """One part of ``panel.js``. Messages of the page come to the methods ``take_TYPE``, which return at once."""
+    """One part of ``panel.js``.
+
+    Messages of the page come to the methods ``take_TYPE``, which return at once.
+    """
 
     _esm = STATIC / "panel.js"
     _css = STATIC / "panel.css"
@@ -32,7 +37,10 @@ class PageWidget(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def tell(self, kind: str, **content: Any) -> None:
-        """Send a message to every page that shows the widget; from any thread. After `close` nobody is told."""
+        """Send a message to every page that shows the widget; from any thread.
+
+        After `close` nobody is told.
+        """
         with self._sending:
             if self.comm is not None:
                 self.send({"type": kind, **content})
@@ -51,15 +59,17 @@ class PageWidget(anywidget.AnyWidget):
 def answer_while_a_cell_runs(widget: ipywidgets.Widget) -> None:
     """Let ipykernel 7.4 take the widget's messages at once.
 
-    It takes each on the subshell that last sent over the comm. That is the main shell, which made the widget, so a
-    click would wait for the cell that runs.
+    It takes each on the subshell that last sent over the comm. That is the main shell,
+    which made the widget, so a click would wait for the cell that runs.
     """
     if hasattr(widget.comm, "_reply_subshell_for"):
         widget.comm._reply_subshell_for = lambda data, default: default
 
 
 def close(*widgets: ipywidgets.Widget) -> None:
-    """Close widgets with what they were made with: of themselves they leave their layout and their style behind."""
+    """Close widgets with what they were made with: of themselves they leave their
+    layout and their style behind.
+    """
     for widget in widgets:
         parts = [getattr(widget, name, None) for name in ("layout", "style")]
         widget.close()
@@ -70,4 +80,8 @@ def close(*widgets: ipywidgets.Widget) -> None:
 
 def help_of(text: str) -> dict[str, str]:
     """The argument that gives a widget a tooltip; ipywidgets 7 calls it otherwise."""
-    return {"tooltip" if "tooltip" in ipywidgets.Text.class_traits() else "description_tooltip": text}
+    return {
+        "tooltip"
+        if "tooltip" in ipywidgets.Text.class_traits()
+        else "description_tooltip": text
+    }

@@ -1,4 +1,7 @@
-"""The panel as a whole: settings above, chat below. Several may be open on one Buddy, and all show the same."""
+"""The panel as a whole: settings above, chat below.
+
+Several may be open on one Buddy, and all show the same.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +29,23 @@ class Panel(ipywidgets.VBox):
 
     def __init__(self, buddy: Buddy, shell: Any) -> None:
         self.shell = shell
-        # Here, in the thread of the cell, so that looks from other threads know the kernel's own event loop.
-        buddy.observer.describers.begin()
+        # Here, in the thread of the cell, so that looks from other threads know the
+        # kernel's own event loop.
+        buddy.collector.describers.begin()
         self.form = SettingsForm(buddy)
         self.chat = ChatView(buddy, shell, self.form.after)
         self.settings = ipywidgets.ToggleButton(
-            value=True, description="Settings", layout={"width": "auto"}, **help_of("Show or hide the settings")
+            value=True,
+            description="Settings",
+            layout={"width": "auto"},
+            **help_of("Show or hide the settings"),
         )
-        self.leave = ipywidgets.Button(description="Close", tooltip="Close the panel", layout={"width": "auto"})
-        self.bar = ipywidgets.HBox([self.settings, self.leave], layout={"justify_content": "space-between"})
+        self.leave = ipywidgets.Button(
+            description="Close", tooltip="Close the panel", layout={"width": "auto"}
+        )
+        self.bar = ipywidgets.HBox(
+            [self.settings, self.leave], layout={"justify_content": "space-between"}
+        )
         super().__init__([self.bar, self.form, self.chat])
         self.add_class("codebuddy-panel")
         for widget in (self.settings, self.leave):
@@ -49,7 +60,10 @@ class Panel(ipywidgets.VBox):
         return "The panel of codebuddy. Run the cell to open it."
 
     def close(self) -> None:
-        """Take the panel out of every page. Answers that were asked in it are stopped, others go on."""
+        """Take the panel out of every page.
+
+        Answers that were asked in it are stopped, others go on.
+        """
         if not self._is_open:
             return
         self._is_open = False

@@ -1,6 +1,8 @@
-"""How it stands with the provider, in the page: a dot, what is known, the key's own field, and what a test found.
+"""How it stands with the provider, in the page: a dot, what is known, the key's own
+field, and what a test found.
 
-A key is sent once, in a message, by a field that clears itself; it is no trait, so no notebook can keep it.
+A key is sent once, in a message, by a field that clears itself; it is no trait, so no
+notebook can keep it.
 """
 
 from __future__ import annotations
@@ -16,22 +18,24 @@ from typing import Any
 from traitlets import Unicode
 
 from ..buddy import Buddy
-from ..doctor import examine
+from ..doctor.examination import examine
+from ..doctor.report import MARKS, Report
 from ..errors import BuddyError
 from ..messages import Model
-from ..providers.address import host_of
 from ..providers.base import Provider
-from ..providers.complaint import Complaint
-from ..providers.kinds.look import looking
+from ..providers.http.address import host_of
+from ..providers.http.probe import probing
+from ..providers.http.server_error import ErrorResponse
 from ..providers.openai_chat import OpenAIChatProvider
-from ..report import MARKS, Report
 from .page import Content, PageWidget, close
 
-PATIENCE = 5.0  # seconds that a quiet look may take
+# seconds that a quiet look may take
+PATIENCE = 5.0
 
 
 class Findings(PageWidget):
-    """What was noted and found last, which the page shows apart: below the buttons that asked for it.
+    """What was noted and found last, which the page shows apart: below the buttons that
+    asked for it.
 
     Parameters
     ----------
@@ -113,15 +117,20 @@ class ProviderView(PageWidget):
     async def _look(self) -> None:
         try:
             provider = self.buddy.current()
-            self.show(where=_where(provider), key=await asyncio.to_thread(_key, provider))
-            await asyncio.to_thread(provider.warm)  # to import what a request needs is not the server's time
+            self.show(
+                where=_where(provider), key=await asyncio.to_thread(_key, provider)
+            )
+            # to import what a request needs is not the server's time
+            await asyncio.to_thread(provider.warm)
             began = time.monotonic()
             models = await self._models(provider)
             seconds = time.monotonic() - began
             self.listed(models)
             name = provider.model or (await provider.choose("") if models else "")
         except BuddyError as error:
-            self.show(dot="unreachable", title="unreachable", trouble=str(error), facts=[])
+            self.show(
+                dot="unreachable", title="unreachable", trouble=str(error), facts=[]
+            )
         except TimeoutError:
             trouble = f"No answer within {PATIENCE:g} s."
             self.show(dot="unreachable", title="unreachable", trouble=trouble, facts=[])
@@ -137,7 +146,12 @@ class ProviderView(PageWidget):
             if not asking.done():
                 if not await _is_loading(provider):
                     raise TimeoutError
-                self.show(dot="loading", title="loading", trouble="The server is loading its model.", facts=[])
+                self.show(
+                    dot="loading",
+                    title="loading",
+                    trouble="The server is loading its model.",
+                    facts=[],
+                )
             return await asking
         finally:
             asking.cancel()
@@ -163,7 +177,11 @@ class ProviderView(PageWidget):
                 noted = f"The key for {place[1]} is in {kept}."
             else:
                 was_there = await asyncio.to_thread(provider.keys.forget, *place)
-                noted = f"The key for {place[1]} is removed." if was_there else f"No key was stored for {place[1]}."
+                noted = (
+                    f"The key for {place[1]} is removed."
+                    if was_there
+                    else f"No key was stored for {place[1]}."
+                )
         except BuddyError as error:
             self.show(noted=str(error))
         else:
@@ -175,9 +193,9 @@ async def _is_loading(provider: Provider) -> bool:
     if not isinstance(provider, OpenAIChatProvider):
         return False
     server = await provider.server()
-    async with looking(server.access, PATIENCE) as look:
+    async with probing(server.access, PATIENCE) as look:
         answer = await look.get(f"{server.url}/models")
-    return answer is not None and Complaint(answer.body, answer.status).is_loading()
+    return answer is not None and ErrorResponse(answer.body, answer.status).is_loading()
 
 
 def _where(provider: Provider) -> str:
@@ -190,16 +208,27 @@ def _where(provider: Provider) -> str:
 
 
 def _key(provider: Provider) -> dict[str, Any] | None:
-    """What to tell of the key: whether one is there, and from where; None where there is nothing to tell."""
+    """What to tell of the key: whether one is there, and from where; None where there
+    is nothing to tell.
+    """
     if not (isinstance(provider, OpenAIChatProvider) and _has_address(provider)):
         return None
     needed = not provider.stays_here()
     try:
         host, own = host_of(provider.url), provider.own_host()
         if provider.keys.find(provider.name, provider.key_variable, host, own) is None:
-            return {"told": "no key yet" if needed else "none, and most local servers need none", "needed": needed}
+            return {
+                "told": "no key yet"
+                if needed
+                else "none, and most local servers need none",
+                "needed": needed,
+            }
         from_environment = host == own and os.environ.get(provider.key_variable)
-        source = f"from the variable {provider.key_variable}" if from_environment else f"stored for {host}"
+        source = (
+            f"from the variable {provider.key_variable}"
+            if from_environment
+            else f"stored for {host}"
+        )
         return {"told": f"a key is there ({source})", "needed": False}
     except BuddyError as error:
         return {"told": str(error), "needed": True}
@@ -210,19 +239,28 @@ def _has_address(provider: Provider) -> bool:
     return "base_url" in provider.traits(config=True)
 
 
-def _facts(provider: Provider, name: str, models: list[Model], seconds: float) -> list[tuple[str, str]]:
+def _facts(
+    provider: Provider, name: str, models: list[Model], seconds: float
+) -> list[tuple[str, str]]:
     """What is known of the model and of its server, each with its label."""
     model = next((one for one in models if one.name in (name, f"{name}:latest")), None)
     facts = [("Model", name), *(_of_model(model) if model else ())]
     if model is None and name and models:
         facts = [("Model", f"{name}, which is not in the server's list")]
     if isinstance(provider, OpenAIChatProvider) and _has_address(provider):
-        facts += [("Host", host_of(provider.url)), ("Latency", f"{1000 * seconds:,.0f} ms to list its models")]
+        facts += [
+            ("Host", host_of(provider.url)),
+            ("Latency", f"{1000 * seconds:,.0f} ms to list its models"),
+        ]
     return [(label, text) for label, text in facts if text]
 
 
 def _of_model(model: Model) -> Iterator[tuple[str, str]]:
-    most = f", at most {model.max_window:,}" if model.max_window and model.max_window != model.window else ""
+    most = (
+        f", at most {model.max_window:,}"
+        if model.max_window and model.max_window != model.window
+        else ""
+    )
     yield "State", {True: "loaded", False: "not loaded yet", None: ""}[model.loaded]
     yield "Window", f"{model.window:,} tokens{most}" if model.window else ""
     yield "Abilities", ", ".join(model.abilities)

@@ -1,8 +1,11 @@
-"""What a page has of each question and what came of it, and what it still lacks. It sends nothing itself.
+"""What a page has of each question and what came of it, and what it still lacks.
 
-Blocks of Markdown that are settled are told once, by number; only the growing tail is told again. All of it has been
-made harmless. Both kinds of entries have a ``number``, and ``due``: when to look for news again, in seconds of
-``time.monotonic()``; infinite once nothing more comes.
+It sends nothing itself.
+
+Blocks of Markdown that are settled are told once, by number; only the growing tail is
+told again. All of it has been made harmless. Both kinds of entries have a ``number``,
+and ``due``: when to look for news again, in seconds of ``time.monotonic()``; infinite
+once nothing more comes.
 """
 
 from __future__ import annotations
@@ -12,16 +15,21 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from .. import show
-from ..chat import Reply
+from ..chat.reply import Reply
+from ..display import screens as show
 from ..errors import BuddyError, Stopped
-from ..markdown import Blocks, escape, neutralise
+from ..markdown.safe import Blocks, escape, neutralise
 
-FIRST = 0.02  # seconds between two looks for the first piece of an answer
-REDRAW = 1 / 8  # seconds between two tellings of the tail; most of what one costs the page is the picture, not its size
-PROGRESS = 0.25  # seconds between two looks at how far a command is
+# seconds between two looks for the first piece of an answer
+FIRST = 0.02
+# seconds between two tellings of the tail; most of what one costs the page is the
+# picture, not its size
+REDRAW = 1 / 8
+# seconds between two looks at how far a command is
+PROGRESS = 0.25
 STOPPED = "stopped"
-IN_PIECES = ("markdown", "code", "math")  # formats whose text may be shown block by block
+# formats whose text may be shown block by block
+IN_PIECES = ("markdown", "code", "math")
 
 Message = dict[str, Any]
 
@@ -43,7 +51,8 @@ class Answer:
         self.number = number
         self.reply = reply
         self.asked = asked or reply.prompt
-        self.due = float("inf") if reply.done and not asked else 0.0  # what is past is told where somebody looks at it
+        # what is past is told where somebody looks at it
+        self.due = float("inf") if reply.done and not asked else 0.0
         self._blocks = Blocks()
         self._settled: list[str] = []
         self._rest: Message = {"tail": ""}
@@ -59,8 +68,16 @@ class Answer:
         """All of it as far as it is told, for a page that has nothing yet."""
         if self.reply.done and "done" not in self._rest and self.due == float("inf"):
             self.news()
-        thoughts = {"thoughts": self.reply.reasoning.strip()} if self._thoughts_told else {}
-        return {**self.head(), "from": 0, "blocks": self._settled, **thoughts, **self._rest}
+        thoughts = (
+            {"thoughts": self.reply.reasoning.strip()} if self._thoughts_told else {}
+        )
+        return {
+            **self.head(),
+            "from": 0,
+            "blocks": self._settled,
+            **thoughts,
+            **self._rest,
+        }
 
     def news(self) -> Message | None:
         """What has come since the last look, if anything."""
@@ -77,13 +94,22 @@ class Answer:
         thoughts = self._thoughts(done)
         if self._rest == before and len(self._settled) == start and not thoughts:
             return None
-        return {"turn": self.number, "from": start, "blocks": self._settled[start:], **thoughts, **self._rest}
+        return {
+            "turn": self.number,
+            "from": start,
+            "blocks": self._settled[start:],
+            **thoughts,
+            **self._rest,
+        }
 
     def _settle(self, text: str, done: bool) -> list[str]:
         if self.reply.format not in IN_PIECES:
             text = self.reply.text if done else ""
             return [show.during(text, self.reply.format)] if text else []
-        blocks = [*(self._blocks.feed(text) if text else []), *(self._blocks.flush() if done else [])]
+        blocks = [
+            *(self._blocks.feed(text) if text else []),
+            *(self._blocks.flush() if done else []),
+        ]
         shown = [neutralise(block) for block in blocks if block.strip()]
         if done and not (shown or self._settled) and self.reply.error is None:
             return [escape(show.silence(self.reply))]
@@ -100,7 +126,11 @@ class Answer:
         return {"done": True, "line": line, "error": error, "has_text": self._has_text}
 
     def _thoughts(self, done: bool) -> Message:
-        if self._thoughts_told or not (done or self._has_text) or not self.reply.reasoning:
+        if (
+            self._thoughts_told
+            or not (done or self._has_text)
+            or not self.reply.reasoning
+        ):
             return {}
         self._thoughts_told = True
         return {"thoughts": self.reply.reasoning.strip()}
@@ -114,7 +144,7 @@ class Answer:
         return now + max(REDRAW, size / show.TAIL_SPEED, 4 * (now - began))
 
 
-class Told:
+class CommandOutput:
     """What a command gave, or that it still works. It is no part of the conversation.
 
     ``stop`` is done once nobody waits for the command any more.
@@ -161,7 +191,14 @@ class Told:
         with self._lock:
             if not self.ended:
                 self.ended, self.due = True, 0.0
-                self._now = {"from": 0, "blocks": blocks, "tail": "", "done": True, "line": line, "error": _line(error)}
+                self._now = {
+                    "from": 0,
+                    "blocks": blocks,
+                    "tail": "",
+                    "done": True,
+                    "line": line,
+                    "error": _line(error),
+                }
 
     def close(self) -> None:
         """Stop the command, if it still works."""
@@ -170,7 +207,13 @@ class Told:
 
 
 def _line(error: BaseException | None) -> str:
-    """What went wrong, as one line; that somebody stopped an answer is told below it already."""
+    """What went wrong, as one line; that somebody stopped an answer is told below it
+    already.
+    """
     if error is None or isinstance(error, Stopped):
         return ""
-    return str(error) if isinstance(error, BuddyError) else f"{type(error).__name__}: {error}"
+    return (
+        str(error)
+        if isinstance(error, BuddyError)
+        else f"{type(error).__name__}: {error}"
+    )

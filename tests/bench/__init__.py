@@ -1,1 +1,3 @@
-"""The benchmarks: what the buddy costs, each figure beside the raw ``openai`` client in the same run."""
+"""The benchmarks: what the buddy costs, each figure beside the raw ``openai`` client in
+the same run.
+"""

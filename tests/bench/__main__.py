@@ -1,4 +1,6 @@
-"""``python -m tests.bench [names] [--quick]``: measure, and write ``docs/benchmarks.md``."""
+"""``python -m tests.bench [names] [--quick]``: measure, and write
+``docs/benchmarks.md``.
+"""
 
 from __future__ import annotations
 
@@ -36,23 +38,48 @@ it is compared with its goal.
 
 def main() -> None:
     """Measure the rows that are named, or all; all of them make the page."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure what the buddy costs.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to measure, of: {', '.join(ROWS)}; else all")
-    parser.add_argument("--quick", action="store_true", help="measure each a few times only, and write no page")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measure what the buddy costs."
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"which to measure, of: {', '.join(ROWS)}; else all",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="measure each a few times only, and write no page",
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(ROWS):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+        parser.error(
+            f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}"
+        )
     busy, began = load(), time.monotonic()
     rows = list(_measured(arguments.names or ROWS, arguments.quick))
     if not (arguments.names or arguments.quick):
-        PAGE.write_text(page(rows, busy, (time.monotonic() - began) / 60), encoding="utf-8")
+        PAGE.write_text(
+            page(rows, busy, (time.monotonic() - began) / 60), encoding="utf-8"
+        )
 
 
 def page(rows: Iterable[Row], busy: float, minutes: float) -> str:
-    """The page that tells what was measured, at this load average when it began, in so many minutes."""
-    notes = "".join(f"- **{name}**: {' '.join((row.__doc__ or '').split())}\n" for name, row in ROWS.items())
+    """The page that tells what was measured, at this load average when it began, in so
+    many minutes.
+    """
+    notes = "".join(
+        f"- **{name}**: {' '.join((row.__doc__ or '').split())}\n"
+        for name, row in ROWS.items()
+    )
     return TEXT.format(
-        table=table(rows), machine=machine(), versions=versions(), load=busy, minutes=minutes, notes=notes
+        table=table(rows),
+        machine=machine(),
+        versions=versions(),
+        load=busy,
+        minutes=minutes,
+        notes=notes,
     )
 
 

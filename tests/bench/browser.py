@@ -12,12 +12,15 @@ from playwright.sync_api import CDPSession
 
 from tests.lab import Lab, Notebook, chromium, open_notebook
 
-REST = 3.0  # seconds in which page and kernel come to rest
+# seconds in which page and kernel come to rest
+REST = 3.0
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Seconds that the main thread was in tasks, that it really had a processor for them, and that the work lasted."""
+    """Seconds that the main thread was in tasks, that it really had a processor for
+    them, and that the work lasted.
+    """
 
     busy: float
     worked: float
@@ -29,14 +32,19 @@ class Busy:
 
 def page_busy(url: str, cells: Sequence[tuple[str, str]]) -> list[Busy]:
     """Run each pair of cells in a notebook of its own, and measure the second one."""
-    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as home, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as home,
+        chromium() as browser,
+    ):
         measured = []
         with Lab(Path(home), CODEBUDDY_BASE_URL=url) as lab:
             for number, (load, ask) in enumerate(cells):
                 path = lab.write(f"bench{number}.ipynb", [load, ask])
                 with open_notebook(browser, lab, path, seconds=180) as notebook:
                     notebook.run(0)
-                    measured.append(busy_during(notebook, lambda notebook=notebook: notebook.run(1)))  # type: ignore[misc]
+                    measured.append(
+                        busy_during(notebook, lambda notebook=notebook: notebook.run(1))
+                    )  # type: ignore[misc]
         return measured
 
 
@@ -49,9 +57,14 @@ def busy_during(notebook: Notebook, work: Callable[[], None]) -> Busy:
     work()
     after, lasted = _metrics(devtools), time.monotonic() - began
     devtools.detach()
-    busy, worked = (after[name] - before[name] for name in ("TaskDuration", "ThreadTime"))
+    busy, worked = (
+        after[name] - before[name] for name in ("TaskDuration", "ThreadTime")
+    )
     return Busy(busy, worked, lasted)
 
 
 def _metrics(devtools: CDPSession) -> dict[str, float]:
-    return {metric["name"]: metric["value"] for metric in devtools.send("Performance.getMetrics")["metrics"]}
+    return {
+        metric["name"]: metric["value"]
+        for metric in devtools.send("Performance.getMetrics")["metrics"]
+    }

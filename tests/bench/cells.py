@@ -1,4 +1,6 @@
-"""The cells that are compared: the buddy's, and the same by hand with the raw ``openai`` client."""
+"""The cells that are compared: the buddy's, and the same by hand with the raw
+``openai`` client.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ RAW_IMPORT = "import openai"
 
 def raw_load(url: str) -> str:
     """Make a client of one's own, as its documentation shows."""
-    return f"from openai import OpenAI\nclient = OpenAI(base_url={url!r}, api_key='none', max_retries=0)"
+    return (
+        "from openai import OpenAI\n"
+        f"client = OpenAI(base_url={url!r}, api_key='none', max_retries=0)"
+    )
 
 
 _RAW_STREAM = """

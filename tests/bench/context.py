@@ -1,4 +1,6 @@
-"""The rows about the context: what it costs to know the notebook, and how well it is known."""
+"""The rows about the context: what it costs to know the notebook, and how well it is
+known.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ import polars as pl
 import psutil
 
 from codebuddy_jupyter.context.describe import Describers
-from codebuddy_jupyter.context.secrets import Blanker
-from codebuddy_jupyter.providers.recital import Answer
+from codebuddy_jupyter.providers.embedded.recital import Answer
+from codebuddy_jupyter.secrets.redactor import Redactor
 from tests.engines import engine_with
 from tests.facts import QUESTIONS, cells_of
 from tests.innocent import innocent_text
@@ -32,9 +34,12 @@ from .table import Row, median, megabytes, milliseconds
 
 CELLS, VARIABLES, FRAMES = 1000, 300, 10
 ROWS_OF_A_FRAME, COLUMNS = 10_000_000, 200
-OUTPUT_BYTES = 5_000  # of each cell: 5 MB in all
-WINDOW = 4096  # tokens
-BLANKED_SIZE = 128 * 1024  # bytes: what fills a window of 32,768 tokens
+# of each cell: 5 MB in all
+OUTPUT_BYTES = 5_000
+# tokens
+WINDOW = 4096
+# bytes: what fills a window of 32,768 tokens
+BLANKED_SIZE = 128 * 1024
 GOAL_OF_FACTS = 38
 
 LARGE = f"""
@@ -50,7 +55,7 @@ LOOK = """
 import time
 from codebuddy_jupyter.context.items import SECTIONS
 began = time.perf_counter()
-seen = get_ipython().codebuddy.buddy.observer.look(
+seen = get_ipython().codebuddy.buddy.collector.look(
     "why is frame_3 empty after the merge with step_900?", frozenset(SECTIONS), [], share_values=False
 )
 took = time.perf_counter() - began
@@ -61,7 +66,9 @@ seen = None
 
 @dataclass(frozen=True)
 class Looks:
-    """How long each look in one kernel took (seconds), and how much memory all of them (bytes)."""
+    """How long each look in one kernel took (seconds), and how much memory all of them
+    (bytes).
+    """
 
     first: float
     later: list[float]
@@ -70,93 +77,172 @@ class Looks:
 
 
 def snapshot(server: Server, quick: bool) -> Iterator[Row]:
-    """A real kernel has run 1,000 cells of a notebook with 5 MB of outputs, was saved, and holds 300 variables and ten
-    pandas frames of 10 million rows. Timed is what the cell that asks waits for: the look at notebook and variables.
-    For the first look the notebook was read ahead, in the background, when the extension was loaded; "not read ahead"
-    is that of a kernel whose notebook was saved for the first time after all had run. A later look comes each time that
-    ten cells ran; "saved in between" where the notebook was saved then too. Memory is what the process of a kernel that
-    has read nothing ahead alone holds (USS), before the first look and after all."""
+    """A real kernel has run 1,000 cells of a notebook with 5 MB of outputs, was saved,
+    and holds 300 variables and ten pandas frames of 10 million rows. Timed is what the
+    cell that asks waits for: the look at notebook and variables. For the first look the
+    notebook was read ahead, in the background, when the extension was loaded; "not read
+    ahead" is that of a kernel whose notebook was saved for the first time after all had
+    run. A later look comes each time that ten cells ran; "saved in between" where the
+    notebook was saved then too. Memory is what the process of a kernel that has read
+    nothing ahead alone holds (USS), before the first look and after all.
+    """
     times, rounds = (1, 3) if quick else (3, 10)
-    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder:
-        warm = [_looks(server, Path(folder, f"warm{number}"), rounds, ahead=True) for number in range(times)]
-        cold = [_looks(server, Path(folder, f"cold{number}"), rounds, ahead=False) for number in range(times)]
+    with tempfile.TemporaryDirectory(
+        prefix="bench", ignore_cleanup_errors=True
+    ) as folder:
+        warm = [
+            _looks(server, Path(folder, f"warm{number}"), rounds, ahead=True)
+            for number in range(times)
+        ]
+        cold = [
+            _looks(server, Path(folder, f"cold{number}"), rounds, ahead=False)
+            for number in range(times)
+        ]
     first, later, saved = (
         [one.first for one in warm],
         [time for one in (*warm, *cold) for time in one.later],
         [time for one in (*warm, *cold) for time in one.saved],
     )
     grown = [one.grown for one in cold]
-    told_first = f"{milliseconds(first)}; not read ahead: {milliseconds([one.first for one in cold])}"
+    told_first = (
+        f"{milliseconds(first)}; not read ahead: "
+        f"{milliseconds([one.first for one in cold])}"
+    )
     told_later = f"{milliseconds(later)}; saved in between: {milliseconds(saved)}"
-    yield Row("a first look at 1,000 cells", "50 ms", told_first, "", median(first) <= 0.050)
-    yield Row("a later look, ten cells changed", "10 ms", told_later, "", median(later) <= 0.010)
-    yield Row("memory that looking takes", "20 MB", megabytes(grown), "", median(grown) <= 20e6)
+    yield Row(
+        "a first look at 1,000 cells", "50 ms", told_first, "", median(first) <= 0.050
+    )
+    yield Row(
+        "a later look, ten cells changed",
+        "10 ms",
+        told_later,
+        "",
+        median(later) <= 0.010,
+    )
+    yield Row(
+        "memory that looking takes",
+        "20 MB",
+        megabytes(grown),
+        "",
+        median(grown) <= 20e6,
+    )
 
 
 def describing(server: Server, quick: bool) -> Iterator[Row]:
-    """A frame of 10 million rows and 200 columns of four types is described, by a new describer each time, in this
-    process; pandas and polars have been imported."""
+    """A frame of 10 million rows and 200 columns of four types is described, by a new
+    describer each time, in this process; pandas and polars have been imported.
+    """
     rounds = 5 if quick else 30
     for name, frame in (("pandas", _pandas_frame()), ("polars", _polars_frame())):
-        times = [_timed(lambda frame=frame: Describers().schema(frame)) for _ in range(rounds)]  # type: ignore[misc]
+        times = [
+            _timed(lambda frame=frame: Describers().schema(frame))
+            for _ in range(rounds)
+        ]  # type: ignore[misc]
         figure = f"describing a {name} frame, 10 million rows of 200 columns"
         yield Row(figure, "5 ms", milliseconds(times), "", median(times) <= 0.005)
 
 
 def blanking(server: Server, quick: bool) -> Iterator[Row]:
-    """128 kB of the notebooks in `tests/`, with a planted secret every 4 kB, in items of 4 kB; by a new blanker each
-    time, then by the same again. What is imported at the first time is not counted."""
+    """128 kB of the notebooks in `tests/`, with a planted secret every 4 kB, in items
+    of 4 kB; by a new blanker each time, then by the same again. What is imported at the
+    first time is not counted.
+    """
     rounds = 3 if quick else 20
     items = _planted_items()
     fresh: list[float] = []
     again: list[float] = []
     for _ in range(rounds):
-        blanker = Blanker()
-        fresh.append(_timed(lambda blanker=blanker: [blanker.blank(item) for item in items]))  # type: ignore[misc]
-        again.append(_timed(lambda blanker=blanker: [blanker.blank(item) for item in items]))  # type: ignore[misc]
-    yield Row("blanking secrets in 128 kB", "150 ms", milliseconds(fresh), "", median(fresh) <= 0.150)
-    yield Row("blanking it again, unchanged", "5 ms", milliseconds(again), "", median(again) <= 0.005)
+        redactor = Redactor()
+        fresh.append(
+            _timed(lambda redactor=redactor: [redactor.redact(item) for item in items])
+        )  # type: ignore[misc]
+        again.append(
+            _timed(lambda redactor=redactor: [redactor.redact(item) for item in items])
+        )  # type: ignore[misc]
+    yield Row(
+        "blanking secrets in 128 kB",
+        "150 ms",
+        milliseconds(fresh),
+        "",
+        median(fresh) <= 0.150,
+    )
+    yield Row(
+        "blanking it again, unchanged",
+        "5 ms",
+        milliseconds(again),
+        "",
+        median(again) <= 0.005,
+    )
 
 
 def innocent(server: Server, quick: bool) -> Iterator[Row]:
-    """The ordinary notebook text that is kept with the tests goes through a new blanker; counted is what it blanks."""
+    """The ordinary notebook text that is kept with the tests goes through a new
+    blanker; counted is what it blanks.
+    """
     text = innocent_text()
-    kinds = Blanker().blank(text).kinds
+    kinds = Redactor().redact(text).kinds
     figure = f"places blanked by mistake in {len(text.encode()) / 1e6:.1f} MB of ordinary text"
     yield Row(figure, "0", str(len(kinds)), "", not kinds)
 
 
 def growing(server: Server, quick: bool) -> Iterator[Row]:
-    """A notebook of 56 cells on a real engine (llama.cpp, 32,768 tokens). Before each of the follow-up questions a
-    cell is run anew. Evaluated is what the engine tells (`timings.prompt_n`); new is the length of this prompt less
-    that of the prompt before it, as the engine counts. The ratio is of the sums over all follow-up turns."""
+    """A notebook of 56 cells on a real engine (llama.cpp, 32,768 tokens).
+
+    Before each of the follow-up questions a cell is run anew. Evaluated is what the
+    engine tells (`timings.prompt_n`); new is the length of this prompt less that of the
+    prompt before it, as the engine counts. The ratio is of the sums over all follow-up
+    turns.
+    """
     turns = 4 if quick else 10
     with (
-        tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder,
-        engine_with(Path(folder), [Answer("Look at the types of the key columns.")], n_ctx=32_768) as engine,
+        tempfile.TemporaryDirectory(
+            prefix="bench", ignore_cleanup_errors=True
+        ) as folder,
+        engine_with(
+            Path(folder),
+            [Answer("Look at the types of the key columns.")],
+            n_ctx=32_768,
+        ) as engine,
         PassThrough(engine) as passed,
     ):
         home = Path(folder, "home")
         home.mkdir()
         with run_notebook("energy_series", home, passed.url) as kernel:
             for turn in range(turns + 1):
-                kernel.run_cell(f"new{turn}", f"note_{turn} = {turn}\nreadings['load_kw'].quantile(0.9{turn})")
-                cell = kernel.run_cell(f"ask{turn}", f"%buddy what does note_{turn} say about the load?")
+                kernel.run_cell(
+                    f"new{turn}",
+                    f"note_{turn} = {turn}\nreadings['load_kw'].quantile(0.9{turn})",
+                )
+                cell = kernel.run_cell(
+                    f"ask{turn}", f"%buddy what does note_{turn} say about the load?"
+                )
                 assert cell.status == "ok", cell.outputs
         evaluated, new = _worked(passed.exchanges)
     figure = f"prompt tokens evaluated per follow-up turn, over those new in it ({turns} turns)"
     ratio = evaluated / new
-    yield Row(figure, "1.1", f"{ratio:.3f} ({evaluated:,} of {new:,})", "", ratio <= 1.1)
+    yield Row(
+        figure, "1.1", f"{ratio:.3f} ({evaluated:,} of {new:,})", "", ratio <= 1.1
+    )
 
 
 def facts(server: Server, quick: bool) -> Iterator[Row]:
-    """The 40 questions of `tests/facts.py` about eight notebooks, each asked in a real kernel that has run the
-    notebook, of a server that tells a window of 4,096 tokens. Counted are those whose prompt holds all facts."""
-    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder:
+    """The 40 questions of `tests/facts.py` about eight notebooks, each asked in a real
+    kernel that has run the notebook, of a server that tells a window of 4,096 tokens.
+    Counted are those whose prompt holds all facts.
+    """
+    with tempfile.TemporaryDirectory(
+        prefix="bench", ignore_cleanup_errors=True
+    ) as folder:
         heard = told(Path(folder), WINDOW)
     whole = sum(not question.missing(text) for question, text in heard.items())
     figure = f"questions whose prompt holds all needed facts, at {WINDOW:,} tokens"
-    yield Row(figure, f"{GOAL_OF_FACTS} of {len(QUESTIONS)}", str(whole), "", whole >= GOAL_OF_FACTS)
+    yield Row(
+        figure,
+        f"{GOAL_OF_FACTS} of {len(QUESTIONS)}",
+        str(whole),
+        "",
+        whole >= GOAL_OF_FACTS,
+    )
 
 
 def _looks(server: Server, home: Path, rounds: int, *, ahead: bool) -> Looks:
@@ -167,12 +253,16 @@ def _looks(server: Server, home: Path, rounds: int, *, ahead: bool) -> Looks:
         _save(file, cells)
     with NotebookKernel(file, CODEBUDDY_BASE_URL=server.url) as kernel:
         _run_large(kernel)
-        process = psutil.Process(int(kernel.good("import os; print(os.getpid())").printed))
+        process = psutil.Process(
+            int(kernel.good("import os; print(os.getpid())").printed)
+        )
         before = process.memory_full_info().uss
         _save(file, cells)
         first = _look(kernel)
         later = [_later(kernel, cells, turn) for turn in range(rounds)]
-        saved = [_later(kernel, cells, turn, file) for turn in range(rounds, 2 * rounds)]
+        saved = [
+            _later(kernel, cells, turn, file) for turn in range(rounds, 2 * rounds)
+        ]
         return Looks(first, later, saved, process.memory_full_info().uss - before)
 
 
@@ -190,7 +280,8 @@ def _cell(number: int, source: str) -> dict[str, Any]:
         "id": f"cell{number}",
         "cell_type": "code",
         "source": source.splitlines(keepends=True),
-        "execution_count": number + 2,  # the extension was loaded before them
+        # the extension was loaded before them
+        "execution_count": number + 2,
         "metadata": {},
         "outputs": [{"output_type": "stream", "name": "stdout", "text": text}],
     }
@@ -205,7 +296,8 @@ def _run_large(kernel: NotebookKernel) -> None:
     for number in range(CELLS):
         kernel.run_cell(f"cell{number}", _source(number))
     assert kernel.run_cell("large", LARGE).status == "ok"
-    kernel.good("%buddy -c none hello")  # what is imported for the first question is not the look's
+    # what is imported for the first question is not the look's
+    kernel.good("%buddy -c none hello")
 
 
 def _look(kernel: NotebookKernel) -> float:
@@ -216,8 +308,15 @@ def _look(kernel: NotebookKernel) -> float:
     return float(took)
 
 
-def _later(kernel: NotebookKernel, cells: list[dict[str, Any]], turn: int, file: Path | None = None) -> float:
-    """Run ten cells that were edited, save the notebook where a file is given, and look."""
+def _later(
+    kernel: NotebookKernel,
+    cells: list[dict[str, Any]],
+    turn: int,
+    file: Path | None = None,
+) -> float:
+    """Run ten cells that were edited, save the notebook where a file is given, and
+    look.
+    """
     for number in range(10 * turn, 10 * turn + 10):
         source = _source(number, 1_000_000 + turn)
         kernel.run_cell(f"cell{number}", source)
@@ -228,10 +327,18 @@ def _later(kernel: NotebookKernel, cells: list[dict[str, Any]], turn: int, file:
 
 
 def _pandas_frame() -> pd.DataFrame:
-    kinds: list[Any] = [np.int8(1), np.float64(0.5), np.datetime64("2026-01-01", "us"), np.bool_(True)]
+    kinds: list[Any] = [
+        np.int8(1),
+        np.float64(0.5),
+        np.datetime64("2026-01-01", "us"),
+        np.bool_(True),
+    ]
     # Each column repeats one value without holding it ten million times.
     columns = [np.broadcast_to(kinds[i % 4], ROWS_OF_A_FRAME) for i in range(COLUMNS)]
-    return pd.DataFrame({f"column_{i}": pd.Series(data, copy=False) for i, data in enumerate(columns)}, copy=False)
+    return pd.DataFrame(
+        {f"column_{i}": pd.Series(data, copy=False) for i, data in enumerate(columns)},
+        copy=False,
+    )
 
 
 def _polars_frame() -> pl.DataFrame:
@@ -240,19 +347,28 @@ def _polars_frame() -> pl.DataFrame:
 
 
 def _planted_items() -> list[str]:
-    sources = [cell["source"] for name in dict.fromkeys(one.notebook for one in QUESTIONS) for cell in cells_of(name)]
+    sources = [
+        cell["source"]
+        for name in dict.fromkeys(one.notebook for one in QUESTIONS)
+        for cell in cells_of(name)
+    ]
     text = "\n\n".join(sources)
     text *= BLANKED_SIZE // len(text) + 1
     source = random.Random(0)
     size = 4096
     planted = [source.choice(PLANTED).text for _ in range(BLANKED_SIZE // size)]
-    return [f"{text[i * size : (i + 1) * size - len(secret)]}\n{secret}" for i, secret in enumerate(planted)]
+    return [
+        f"{text[i * size : (i + 1) * size - len(secret)]}\n{secret}"
+        for i, secret in enumerate(planted)
+    ]
 
 
 def _worked(exchanges: list[Exchange]) -> tuple[int, int]:
     later = list(pairwise(exchanges))
     assert all(exchange.status == 200 for exchange in exchanges)
-    return sum(now.evaluated for _, now in later), sum(now.prompt_tokens - then.prompt_tokens for then, now in later)
+    return sum(now.evaluated for _, now in later), sum(
+        now.prompt_tokens - then.prompt_tokens for then, now in later
+    )
 
 
 def _timed(work: Callable[[], object]) -> float:

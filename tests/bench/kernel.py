@@ -17,12 +17,18 @@ OUTPUTS = (*SHOWN, "clear_output", "comm_msg")
 
 
 class MeasuredKernel(Kernel):
-    """A fresh kernel of this Python, with an empty home; ``url`` is the server that the buddy finds there."""
+    """A fresh kernel of this Python, with an empty home; ``url`` is the server that the
+    buddy finds there.
+    """
 
     def __init__(self, url: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="bench", ignore_cleanup_errors=True
+        )
         self.bytes = 0
-        super().__init__(Path(sys.executable), Path(self._folder.name), CODEBUDDY_BASE_URL=url)
+        super().__init__(
+            Path(sys.executable), Path(self._folder.name), CODEBUDDY_BASE_URL=url
+        )
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -46,7 +52,9 @@ class MeasuredKernel(Kernel):
         return float(self.process.memory_full_info().uss)
 
     def output_bytes(self, code: str, seconds: float) -> int:
-        """Run a cell, and give the bytes of its output messages: header, parent, metadata and content as JSON."""
+        """Run a cell, and give the bytes of its output messages: header, parent,
+        metadata and content as JSON.
+        """
         before = self.bytes
         cell = self.end(self.begin(code), seconds)
         assert cell.status == "ok", cell.outputs
@@ -56,7 +64,10 @@ class MeasuredKernel(Kernel):
         super()._take(raw)
         if raw["msg_type"] in OUTPUTS:
             pack = self.client.session.pack
-            self.bytes += sum(len(pack(raw[part])) for part in ("header", "parent_header", "metadata", "content"))
+            self.bytes += sum(
+                len(pack(raw[part]))
+                for part in ("header", "parent_header", "metadata", "content")
+            )
 
 
 def is_answer(message: Message) -> bool:

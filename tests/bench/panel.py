@@ -1,4 +1,6 @@
-"""The rows about the panel: how soon it does what somebody asks of it, and what it costs the page."""
+"""The rows about the panel: how soon it does what somebody asks of it, and what it
+costs the page.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,30 @@ from .kernel import MeasuredKernel
 from .server import PACE, PHASES, Server
 from .table import Row, median, megabytes, milliseconds
 
-BEFORE = 100  # answers
-WATCHED = 600  # tokens/s: slowly enough that an open panel is told of each answer before it has ended
-POLLING = 250  # ms between two looks at a page whose work is measured; by default each of its frames is looked at
+# answers
+BEFORE = 100
+# tokens/s: slowly enough that an open panel is told of each answer before it has ended
+WATCHED = 600
+# ms between two looks at a page whose work is measured; by default each of its frames
+# is looked at
+POLLING = 250
 WORD = "Zebra"
-ONE_WORD = Answer(pieces=[(0.05, event(delta(WORD))), (0.05, event(delta(finish="stop")))])
+ONE_WORD = Answer(
+    pieces=[(0.05, event(delta(WORD))), (0.05, event(delta(finish="stop")))]
+)
 WORKING = "import time\nfor _ in range(3000): time.sleep(0.1)"
 ENDED = "count => document.querySelectorAll('.cb-foot .cb-line').length === count"
 NOW = "() => performance.now() / 1000"
-STOP = "() => { document.querySelector('[aria-label^=\"Stop\"]').click(); return performance.now() / 1000; }"
-RUNS = "index => window.notebook.content.widgets[index].model.executionState === 'running'"
+STOP = (
+    "() => { document.querySelector('[aria-label^=\"Stop\"]').click(); return "
+    "performance.now() / 1000; }"
+)
+RUNS = (
+    "index => window.notebook.content.widgets[index].model.executionState === 'running'"
+)
 
-# Each frame is looked at before it is painted; what is put off by a timeout then comes after that.
+# Each frame is looked at before it is painted; what is put off by a timeout then comes
+# after that.
 OPEN = f"""index => new Promise(resolve => {{
     const began = performance.now();
     const look = () => {{
@@ -65,8 +79,9 @@ WATCH = """([text, word]) => {
 
 @dataclass
 class Times:
-    """Seconds from `/panel` to its use, from Send to the question, from the first token to its picture, from Stop to
-    the close by phase."""
+    """Seconds from `/panel` to its use, from Send to the question, from the first token
+    to its picture, from Stop to the close by phase.
+    """
 
     usable: list[float] = field(default_factory=list)
     asked: list[float] = field(default_factory=list)
@@ -79,11 +94,14 @@ class PanelKernel(MeasuredKernel, PageKernel):
 
 
 def moments(server: Server, quick: bool) -> Iterator[Row]:
-    """In a live JupyterLab, each time in a fresh kernel and a fresh page, 3 seconds after `%load_ext`: from running the
-    cell with `/panel` to a painted panel that has had an answer of the kernel. Then questions: from the click on Send
-    to the painted question, and from the moment at which the server writes the first token to the painted token. Then
-    Stop, half a second after the server got the question, to the moment at which the server sees the close. The click
-    is made in the page; page and server have one clock."""
+    """In a live JupyterLab, each time in a fresh kernel and a fresh page, 3 seconds
+    after `%load_ext`: from running the cell with `/panel` to a painted panel that has
+    had an answer of the kernel. Then questions: from the click on Send to the painted
+    question, and from the moment at which the server writes the first token to the
+    painted token. Then Stop, half a second after the server got the question, to the
+    moment at which the server sees the close. The click is made in the page; page and
+    server have one clock.
+    """
     times = Times()
     pages, rounds = (2, 2) if quick else (5, 4)
     with _lab(server) as opened:
@@ -97,18 +115,33 @@ def moments(server: Server, quick: bool) -> Iterator[Row]:
                 _time_stops(notebook, server, times)
     yield Row("`/panel` to a panel that can be used", "1 s", *_told(times.usable, 1.0))
     yield Row("click on Send to the question shown", "100 ms", *_told(times.asked, 0.1))
-    yield Row("server's first token to its painting in the panel", "150 ms", *_told(times.answered, 0.15))
+    yield Row(
+        "server's first token to its painting in the panel",
+        "150 ms",
+        *_told(times.answered, 0.15),
+    )
     for phase, stops in times.stopped.items():
-        yield Row(f"Stop in the panel, {phase}: server sees the close", "300 ms", *_told(stops, 0.3))
+        yield Row(
+            f"Stop in the panel, {phase}: server sees the close",
+            "300 ms",
+            *_told(stops, 0.3),
+        )
 
 
 def page(server: Server, quick: bool) -> Iterator[Row]:
-    """As `browser`, with the panel: from typing the question to the end of its answer. First in a fresh panel, with
-    what JupyterLab loads at the first formula; then the same again; then once more after a cell has asked for so many
-    answers of 200 tokens that there are 100, all of which the open panel has shown as they came. The ratio is of the
-    last to the second in `ThreadTime`, on which other work of the machine does not tell."""
+    """As `browser`, with the panel: from typing the question to the end of its answer.
+
+    First in a fresh panel, with what JupyterLab loads at the first formula; then the
+    same again; then once more after a cell has asked for so many answers of 200 tokens
+    that there are 100, all of which the open panel has shown as they came. The ratio is
+    of the last to the second in `ThreadTime`, on which other work of the machine does
+    not tell.
+    """
     tokens, before = (200, 10) if quick else (2000, BEFORE)
-    many = f"import codebuddy_jupyter as buddy\nfor _ in range({before - 2}): buddy.ask('And what else?').result()"
+    many = (
+        "import codebuddy_jupyter as buddy\n"
+        f"for _ in range({before - 2}): buddy.ask('And what else?').result()"
+    )
     with _lab(server) as opened, opened("page", cells.LOAD, PANEL, many) as notebook:
         notebook.run(0)
         notebook.page.evaluate(OPEN, 1)
@@ -119,16 +152,25 @@ def page(server: Server, quick: bool) -> Iterator[Row]:
         notebook.run(2)
         notebook.page.wait_for_function(ENDED, arg=before)
         server.script(Answer(tokens=tokens, per_second=PACE))
-        last = busy_during(notebook, lambda: _ask(notebook, "Why is df empty?", before + 1))
+        last = busy_during(
+            notebook, lambda: _ask(notebook, "Why is df empty?", before + 1)
+        )
     figure = f"browser main thread for {tokens:,} tokens at 100 tokens/s in the panel"
     yield Row(figure, "4.5 s of 20", f"{first}; again {second}", "", first.busy <= 4.5)
     ratio = last.worked / second.worked
-    yield Row(f"with {before} answers before it", "1.3 times", f"{last}, {ratio:.2f} times", "", ratio <= 1.3)
+    yield Row(
+        f"with {before} answers before it",
+        "1.3 times",
+        f"{last}, {ratio:.2f} times",
+        "",
+        ratio <= 1.3,
+    )
 
 
 def sent(server: Server, quick: bool) -> Iterator[Row]:
-    """As `bytes`, with the panel in a kernel without a browser: the widgets' messages from the question to the end of
-    its answer."""
+    """As `bytes`, with the panel in a kernel without a browser: the widgets' messages
+    from the question to the end of its answer.
+    """
     tokens = 200 if quick else 2000
     with PanelKernel(server.url) as kernel:
         kernel.good(cells.LOAD)
@@ -151,19 +193,27 @@ def _lab(server: Server) -> Iterator[Callable[..., AbstractContextManager[Notebo
         chromium() as browser,
         Lab(Path(home), CODEBUDDY_BASE_URL=server.url) as lab,
     ):
-        yield lambda name, *code: open_notebook(browser, lab, lab.write(f"{name}.ipynb", code), seconds=180)
+        yield lambda name, *code: open_notebook(
+            browser, lab, lab.write(f"{name}.ipynb", code), seconds=180
+        )
 
 
-def _time_questions(notebook: Notebook, server: Server, rounds: int, times: Times) -> None:
+def _time_questions(
+    notebook: Notebook, server: Server, rounds: int, times: Times
+) -> None:
     server.script(ONE_WORD)
     for number in range(1, rounds + 1):
         question = f"Question {number}"
         notebook.page.evaluate(WATCH, [question, WORD])
         _ask(notebook, question, number)
         notebook.page.wait_for_function("() => window.painted.answer")
-        painted = notebook.page.evaluate("() => ({...window.painted, clicked: window.clicked})")
+        painted = notebook.page.evaluate(
+            "() => ({...window.painted, clicked: window.clicked})"
+        )
         times.asked.append(painted["question"] - painted["clicked"])
-        times.answered.append(painted["answer"] + _ahead(notebook) - float(server.last()["first"]))
+        times.answered.append(
+            painted["answer"] + _ahead(notebook) - float(server.last()["first"])
+        )
 
 
 def _time_stops(notebook: Notebook, server: Server, times: Times) -> None:
@@ -171,7 +221,9 @@ def _time_stops(notebook: Notebook, server: Server, times: Times) -> None:
         times.stopped.setdefault(phase, []).append(_stop(notebook, server, answer))
     notebook.begin(2)
     notebook.page.wait_for_function(RUNS, arg=2)
-    times.stopped.setdefault("mid-stream, while a cell runs", []).append(_stop(notebook, server, answer))
+    times.stopped.setdefault("mid-stream, while a cell runs", []).append(
+        _stop(notebook, server, answer)
+    )
 
 
 def _stop(notebook: Notebook, server: Server, answer: Answer) -> float:
@@ -181,7 +233,9 @@ def _stop(notebook: Notebook, server: Server, answer: Answer) -> float:
     time.sleep(max(0.0, server.wait_for("arrived") + 0.5 - time.monotonic()))
     clicked = float(notebook.page.evaluate(STOP)) + _ahead(notebook)
     closed = server.wait_for("closed")
-    notebook.page.wait_for_function("() => !document.querySelector('[aria-label^=\"Send\"]').hidden")
+    notebook.page.wait_for_function(
+        "() => !document.querySelector('[aria-label^=\"Send\"]').hidden"
+    )
     return closed - clicked
 
 
@@ -195,7 +249,11 @@ def _ahead(notebook: Notebook) -> float:
     """Seconds by which ``time.monotonic()`` is ahead of the clock of the page."""
     asked = []
     for _ in range(20):
-        before, there, after = time.monotonic(), float(notebook.page.evaluate(NOW)), time.monotonic()
+        before, there, after = (
+            time.monotonic(),
+            float(notebook.page.evaluate(NOW)),
+            time.monotonic(),
+        )
         asked.append((after - before, (before + after) / 2 - there))
     return min(asked)[1]
 

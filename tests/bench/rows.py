@@ -1,5 +1,9 @@
-"""The rows of the table. Each is a function that measures the buddy and the raw client, one after the other or, where
-only counts matter, side by side. Its docstring is what the page says about the method."""
+"""The rows of the table.
+
+Each is a function that measures the buddy and the raw client, one after the other or,
+where only counts matter, side by side. Its docstring is what the page says about the
+method.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,8 @@ import openai
 
 from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers import kinds
-from codebuddy_jupyter.providers.kinds.look import looking
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.http.probe import probing
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.kernels import Cell
 from tests.kinds import PLAYED
 from tests.scripted_server import BLOCK, DONE, Answer, delta, event
@@ -30,16 +34,24 @@ UNWANTED = ("openai", "ipywidgets", "pydantic")
 
 
 def load(server: Server, quick: bool) -> Iterator[Row]:
-    """`%load_ext` is timed inside a fresh kernel, without what goes on in the background after its cell; beside it,
-    `import openai` in another fresh kernel. What was imported is read from `sys.modules` in the same cell."""
-    timed = "import sys, time; before = time.perf_counter(); {}; took = time.perf_counter() - before"
+    """`%load_ext` is timed inside a fresh kernel, without what goes on in the
+    background after its cell; beside it, `import openai` in another fresh kernel. What
+    was imported is read from `sys.modules` in the same cell.
+    """
+    timed = (
+        "import sys, time; before = time.perf_counter(); {}; took = "
+        "time.perf_counter() - before"
+    )
     times: list[float] = []
     raw: list[float] = []
     unwanted: set[str] = set()
     for _ in range(3 if quick else 10):
         with MeasuredKernel(server.url) as kernel:
             loaded = "get_ipython().run_line_magic('load_ext', 'codebuddy_jupyter')"
-            code = timed.format(loaded) + f"; print(*[name for name in {UNWANTED} if name in sys.modules])"
+            code = (
+                timed.format(loaded)
+                + f"; print(*[name for name in {UNWANTED} if name in sys.modules])"
+            )
             unwanted |= set(kernel.good(code).printed.split())
             times.append(kernel.value("took"))
         with MeasuredKernel(server.url) as kernel:
@@ -57,9 +69,11 @@ def load(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def first(server: Server, quick: bool) -> Iterator[Row]:
-    """From the moment at which the server writes its first token to the moment at which the first output message
-    arrives at the kernel's client; one clock, one machine. The kernel has answered before. The raw cell displays its
-    first chunk as soon as it has it. The two take turns."""
+    """From the moment at which the server writes its first token to the moment at which
+    the first output message arrives at the kernel's client; one clock, one machine. The
+    kernel has answered before. The raw cell displays its first chunk as soon as it has
+    it. The two take turns.
+    """
     rounds = 5 if quick else 20
     with MeasuredKernel(server.url) as buddy, MeasuredKernel(server.url) as raw:
         server.script(SHORT)
@@ -79,9 +93,11 @@ def first(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def fresh(server: Server, quick: bool) -> Iterator[Row]:
-    """From sending the cell to its first output message, for the first question of a fresh kernel, 3 seconds after
-    the cell with `%load_ext`, less the median of five warm ones in the same kernel. The server waits 50 ms and gives a
-    token every 10 ms. The raw cell imports `openai` and makes its client, as a first cell by hand does."""
+    """From sending the cell to its first output message, for the first question of a
+    fresh kernel, 3 seconds after the cell with `%load_ext`, less the median of five
+    warm ones in the same kernel. The server waits 50 ms and gives a token every 10 ms.
+    The raw cell imports `openai` and makes its client, as a first cell by hand does.
+    """
     more: list[float] = []
     raw_more: list[float] = []
     server.script(SHORT)
@@ -103,8 +119,10 @@ def fresh(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def bytes_out(server: Server, quick: bool) -> Iterator[Row]:
-    """The output messages of the cell (display, update, clear): header, parent, metadata and content as JSON. Raw is
-    the usual way by hand: the whole text displayed again as Markdown, 20 times a second. All four run side by side."""
+    """The output messages of the cell (display, update, clear): header, parent,
+    metadata and content as JSON. Raw is the usual way by hand: the whole text displayed
+    again as Markdown, 20 times a second. All four run side by side.
+    """
     small, large = (200, 800) if quick else (2000, 8000)
     jobs = [(tokens, raw) for tokens in (small, large) for raw in (False, True)]
     counts = _side_by_side(lambda job: _bytes_for(job[0], raw=job[1]), jobs)
@@ -126,12 +144,17 @@ def bytes_out(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def cpu(server: Server, quick: bool) -> Iterator[Row]:
-    """Processor time of the kernel process, all threads, for 2,000 tokens at 100 tokens/s. The raw client only gathers
-    the text and displays nothing; the last figure is with the usual redraw, 20 times a second. The three run side by
-    side, each with a server of its own."""
+    """Processor time of the kernel process, all threads, for 2,000 tokens at 100
+    tokens/s. The raw client only gathers the text and displays nothing; the last figure
+    is with the usual redraw, 20 times a second. The three run side by side, each with a
+    server of its own.
+    """
     tokens, rounds = (200, 1) if quick else (2000, 3)
     jobs = [cells.ASK, cells.RAW_CONSUME, cells.RAW_REDRAW]
-    measured = [_side_by_side(lambda code: _processor_time(code, tokens), jobs) for _ in range(rounds)]
+    measured = [
+        _side_by_side(lambda code: _processor_time(code, tokens), jobs)
+        for _ in range(rounds)
+    ]
     times, raw, redraw = (list(column) for column in zip(*measured, strict=True))
     yield Row(
         f"kernel CPU for {tokens:,} tokens at 100 tokens/s",
@@ -143,8 +166,10 @@ def cpu(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def speed(server: Server, quick: bool) -> Iterator[Row]:
-    """20,000 tokens as fast as the server can write them (in blocks of 16 kB): from sending the cell to its end. The
-    raw client only gathers the text and displays nothing. The two take turns."""
+    """20,000 tokens as fast as the server can write them (in blocks of 16 kB): from
+    sending the cell to its end. The raw client only gathers the text and displays
+    nothing. The two take turns.
+    """
     tokens, rounds = (4000, 2) if quick else (20000, 5)
     server.script(SHORT)
     times: list[float] = []
@@ -166,11 +191,15 @@ def speed(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def parsing(server: Server, quick: bool) -> Iterator[Row]:
-    """50,000 chunks of one character each, as fast as the server can write them (in blocks of 16 kB): from sending the
-    cell to its end. Neither displays anything; the buddy reads them by `str(buddy.ask(…))`. The two take turns."""
+    """50,000 chunks of one character each, as fast as the server can write them (in
+    blocks of 16 kB): from sending the cell to its end. Neither displays anything; the
+    buddy reads them by `str(buddy.ask(…))`. The two take turns.
+    """
     chunks, rounds = (5000, 2) if quick else (50000, 5)
     body = event(delta("x")) * chunks + event(delta(finish="stop")) + DONE
-    pieces = [(0.0, body[start : start + BLOCK]) for start in range(0, len(body), BLOCK)]
+    pieces = [
+        (0.0, body[start : start + BLOCK]) for start in range(0, len(body), BLOCK)
+    ]
     server.script(SHORT)
     times: list[float] = []
     raw_times: list[float] = []
@@ -191,17 +220,24 @@ def parsing(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def interrupt(server: Server, quick: bool) -> Iterator[Row]:
-    """From the interrupt, as the stop button sends it half a second after the request, to the kernel's idle message,
-    and to the moment at which the server sees the connection close; while connecting there is none to close. The raw
-    client is the synchronous one, in the main thread."""
+    """From the interrupt, as the stop button sends it half a second after the request,
+    to the kernel's idle message, and to the moment at which the server sees the
+    connection close; while connecting there is none to close. The raw client is the
+    synchronous one, in the main thread.
+    """
     rounds = 2 if quick else 10
     with MeasuredKernel(server.url) as buddy, MeasuredKernel(server.url) as raw:
         server.script(SHORT)
         _warm(buddy, raw, server)
         for phase, answer in PHASES.items():
             stops = [_stop(buddy, cells.ASK, server, answer) for _ in range(rounds)]
-            raw_stops = [_stop(raw, cells.RAW_CONSUME, server, answer) for _ in range(rounds)]
-            (ended, closed), (raw_ended, raw_closed) = zip(*stops, strict=True), zip(*raw_stops, strict=True)
+            raw_stops = [
+                _stop(raw, cells.RAW_CONSUME, server, answer) for _ in range(rounds)
+            ]
+            (ended, closed), (raw_ended, raw_closed) = (
+                zip(*stops, strict=True),
+                zip(*raw_stops, strict=True),
+            )
             yield Row(
                 f"interrupt {phase}: cell ended; server sees the close",
                 "0.2 s each",
@@ -213,13 +249,18 @@ def interrupt(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def browser(server: Server, quick: bool) -> Iterator[Row]:
-    """Busy time of the page's main thread in a live JupyterLab, from sending the cell to its end (Chromium's
-    `TaskDuration`; in brackets the part in which it really had a processor, `ThreadTime`). The text has formulas, code
-    and tables; what JupyterLab loads at the first formula is counted. Raw is the usual redraw: the whole text as
-    Markdown, 20 times a second."""
+    """Busy time of the page's main thread in a live JupyterLab, from sending the cell
+    to its end (Chromium's `TaskDuration`; in brackets the part in which it really had a
+    processor, `ThreadTime`). The text has formulas, code and tables; what JupyterLab
+    loads at the first formula is counted. Raw is the usual redraw: the whole text as
+    Markdown, 20 times a second.
+    """
     tokens = 200 if quick else 2000
     server.script(Answer(tokens=tokens, per_second=PACE))
-    buddy, raw = page_busy(server.url, [(cells.LOAD, cells.ASK), (cells.raw_load(server.url), cells.RAW_REDRAW)])
+    buddy, raw = page_busy(
+        server.url,
+        [(cells.LOAD, cells.ASK), (cells.raw_load(server.url), cells.RAW_REDRAW)],
+    )
     yield Row(
         f"browser main thread for {tokens:,} tokens at 100 tokens/s",
         "4.5 s of 20",
@@ -230,14 +271,17 @@ def browser(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def memory(server: Server, quick: bool) -> Iterator[Row]:
-    """Memory of the kernel process that nothing else shares (USS), before `%load_ext` and after one answer. Raw:
-    `import openai`, a client, one answer."""
+    """Memory of the kernel process that nothing else shares (USS), before `%load_ext`
+    and after one answer. Raw: `import openai`, a client, one answer.
+    """
     server.script(Answer(tokens=200))
     added: list[float] = []
     raw_added: list[float] = []
     for _ in range(1 if quick else 3):
         added.append(_memory_added(server, cells.LOAD, cells.ASK))
-        raw_added.append(_memory_added(server, cells.raw_load(server.url), cells.RAW_REDRAW))
+        raw_added.append(
+            _memory_added(server, cells.raw_load(server.url), cells.RAW_REDRAW)
+        )
     yield Row(
         "memory added to a kernel after one answer",
         "40 MB",
@@ -248,36 +292,62 @@ def memory(server: Server, quick: bool) -> Iterator[Row]:
 
 
 def doctor(server: Server, quick: bool) -> Iterator[Row]:
-    """`%buddy /doctor` from sending the cell to its end, in a kernel that has asked before: with a server that answers
-    at once, and where nothing listens and the usual ports are looked at. There is no raw counterpart."""
+    """`%buddy /doctor` from sending the cell to its end, in a kernel that has asked
+    before: with a server that answers at once, and where nothing listens and the usual
+    ports are looked at. There is no raw counterpart.
+    """
     rounds = 3 if quick else 10
     with MeasuredKernel(server.url) as kernel:
         server.script(SHORT)
         kernel.good(cells.LOAD)
         kernel.good(cells.ASK)
         well = [_duration(kernel, "%buddy /doctor") for _ in range(rounds)]
-        kernel.good('%config LocalProvider.base_url = "http://localhost:9/v1"')  # "discard", which nobody runs
+        # "discard", which nobody runs
+        kernel.good('%config LocalProvider.base_url = "http://localhost:9/v1"')
         silent = [_duration(kernel, "%buddy /doctor") for _ in range(rounds)]
-    yield Row("`/doctor` on a healthy server", "1 s", seconds(well), "", median(well) <= 1)
-    yield Row("`/doctor` with nothing listening", "1.5 s", seconds(silent), "", median(silent) <= 1.5)
+    yield Row(
+        "`/doctor` on a healthy server", "1 s", seconds(well), "", median(well) <= 1
+    )
+    yield Row(
+        "`/doctor` with nothing listening",
+        "1.5 s",
+        seconds(silent),
+        "",
+        median(silent) <= 1.5,
+    )
 
 
 def recognise(server: Server, quick: bool) -> Iterator[Row]:
-    """Each known kind of server is played, and a new look recognises it five times (twice when quick); beside it, the
-    raw client's `models.list()`. Then each kind is asked two questions: counted are the requests of the second."""
+    """Each known kind of server is played, and a new look recognises it five times
+    (twice when quick); beside it, the raw client's `models.list()`. Then each kind is
+    asked two questions: counted are the requests of the second.
+    """
     rounds = 2 if quick else 5
     times: list[float] = []
     raw: list[float] = []
     more = 0
     for kind in PLAYED.values():
         url = server.play(kind)
-        asyncio.run(_recognised(url, kind.name, 1))  # what is imported at the first time is not the server's
+        # what is imported at the first time is not the server's
+        asyncio.run(_recognised(url, kind.name, 1))
         times += asyncio.run(_recognised(url, kind.name, rounds))
         raw += _listed_by_raw(url, rounds)
         more = max(more, asyncio.run(_requests_of_the_second(server, url)) - 1)
     told, beside = milliseconds(times), milliseconds(raw)
-    yield Row("recognising a server", "100 ms", told, f"{beside} (a list of models)", median(times) <= 0.1)
-    yield Row("extra requests per question, once the server is known", "0", str(more), "0", more == 0)
+    yield Row(
+        "recognising a server",
+        "100 ms",
+        told,
+        f"{beside} (a list of models)",
+        median(times) <= 0.1,
+    )
+    yield Row(
+        "extra requests per question, once the server is known",
+        "0",
+        str(more),
+        "0",
+        more == 0,
+    )
 
 
 ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
@@ -309,7 +379,7 @@ async def _recognised(url: str, name: str, rounds: int) -> list[float]:
     times = []
     for _ in range(rounds):
         began = time.perf_counter()
-        async with looking(url) as look:
+        async with probing(url) as look:
             found = await kinds.recognise(look, url)
         times.append(time.perf_counter() - began)
         assert found.kind.name == name, found
@@ -374,7 +444,9 @@ def _bytes_for(tokens: int, *, raw: bool) -> int:
     with Server() as server, MeasuredKernel(server.url) as kernel:
         kernel.good(cells.raw_load(server.url) if raw else cells.LOAD)
         server.script(Answer(tokens=tokens, per_second=PACE))
-        return kernel.output_bytes(cells.RAW_REDRAW if raw else cells.ASK, 3 * tokens / PACE + 60)
+        return kernel.output_bytes(
+            cells.RAW_REDRAW if raw else cells.ASK, 3 * tokens / PACE + 60
+        )
 
 
 def _processor_time(code: str, tokens: int) -> float:
@@ -395,8 +467,12 @@ def _duration(kernel: MeasuredKernel, code: str) -> float:
     return cell.ended - sent
 
 
-def _stop(kernel: MeasuredKernel, code: str, server: Server, answer: Answer) -> tuple[float, float]:
-    """Seconds from the interrupt to the end of the cell, and until the server saw the connection close."""
+def _stop(
+    kernel: MeasuredKernel, code: str, server: Server, answer: Answer
+) -> tuple[float, float]:
+    """Seconds from the interrupt to the end of the cell, and until the server saw the
+    connection close.
+    """
     server.script(answer)
     cell = kernel.begin(code)
     at = server.wait_for("arrived") + 0.5
@@ -404,14 +480,24 @@ def _stop(kernel: MeasuredKernel, code: str, server: Server, answer: Answer) -> 
     return ended, server.wait_for("closed") - at
 
 
-def _interrupt_connecting(buddy: MeasuredKernel, raw: MeasuredKernel, rounds: int) -> Row:
+def _interrupt_connecting(
+    buddy: MeasuredKernel, raw: MeasuredKernel, rounds: int
+) -> Row:
     with deaf_server() as url:
         buddy.good(f"%config LocalProvider.base_url = {url!r}")
         raw.good(cells.raw_load(url))
-        ended = [_interrupted(buddy, buddy.begin(cells.ASK), time.monotonic() + 0.5) for _ in range(rounds)]
-        raw_ended = [_interrupted(raw, raw.begin(cells.RAW_CONSUME), time.monotonic() + 0.5) for _ in range(rounds)]
+        ended = [
+            _interrupted(buddy, buddy.begin(cells.ASK), time.monotonic() + 0.5)
+            for _ in range(rounds)
+        ]
+        raw_ended = [
+            _interrupted(raw, raw.begin(cells.RAW_CONSUME), time.monotonic() + 0.5)
+            for _ in range(rounds)
+        ]
     figure = "interrupt while connecting: cell ended"
-    return Row(figure, "0.2 s", seconds(ended), seconds(raw_ended), median(ended) <= 0.2)
+    return Row(
+        figure, "0.2 s", seconds(ended), seconds(raw_ended), median(ended) <= 0.2
+    )
 
 
 def _interrupted(kernel: MeasuredKernel, cell: Cell, at: float) -> float:
@@ -431,5 +517,6 @@ def _memory_added(server: Server, load: str, ask: str) -> float:
         before = kernel.memory()
         kernel.good(load)
         kernel.good(ask)
-        time.sleep(1)  # what goes on in the background has ended
+        # what goes on in the background has ended
+        time.sleep(1)
         return kernel.memory() - before

@@ -1,4 +1,6 @@
-"""The scripted server as a process of its own, so that its work is not counted as the client's."""
+"""The scripted server as a process of its own, so that its work is not counted as the
+client's.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from tests.kinds import Played
 from tests.scripted_server import CHAT, FOREVER, Answer, hang
 
 SCRIPT = Path(scripted_server.__file__)
-PACE = 100.0  # tokens a second
+# tokens a second
+PACE = 100.0
 PHASES = {
     "waiting for headers": hang(),
     "before the first token": Answer(pieces=[(FOREVER, b"")]),
@@ -27,13 +30,17 @@ PHASES = {
 
 
 class Server:
-    """A running scripted server; all moments are seconds of ``time.monotonic()``, which is one for the machine."""
+    """A running scripted server; all moments are seconds of ``time.monotonic()``, which
+    is one for the machine.
+    """
 
     def __enter__(self) -> Self:
         command = [sys.executable, str(SCRIPT), "--port", "0"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        self._root = f"http://127.0.0.1:{json.loads(self._process.stdout.readline())['port']}"
+        self._root = (
+            f"http://127.0.0.1:{json.loads(self._process.stdout.readline())['port']}"
+        )
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -51,10 +58,14 @@ class Server:
         self._control("_script", {CHAT: [answer.to_json()]})
 
     def play(self, kind: Played) -> str:
-        """Answer as this kind of server from now on, and forget the log; gives the base URL."""
+        """Answer as this kind of server from now on, and forget the log; gives the base
+        URL.
+        """
         answers = {**kind.answers, f"{kind.base}/chat/completions": kind.reply}
         self._control("_reset", {})
-        self._control("_script", {path: [answer.to_json()] for path, answer in answers.items()})
+        self._control(
+            "_script", {path: [answer.to_json()] for path, answer in answers.items()}
+        )
         return f"{self._root}{kind.base}"
 
     def paths(self) -> list[str]:
@@ -62,29 +73,44 @@ class Server:
         return [str(record["path"]) for record in self._control("_log")["requests"]]
 
     def last(self) -> dict[str, Any]:
-        """What the server noted of the latest question: ``arrived``, ``first``, ``ended``, ``closed``."""
-        record: dict[str, Any] = [one for one in self._control("_log")["requests"] if one["path"] == CHAT][-1]
+        """What the server noted of the latest question:
+
+        ``arrived``, ``first``, ``ended``, ``closed``.
+        """
+        record: dict[str, Any] = [
+            one for one in self._control("_log")["requests"] if one["path"] == CHAT
+        ][-1]
         return record
 
     def wait_for(self, moment: str, timeout: float = 10.0) -> float:
-        """Wait until the latest question has this moment, at most ``timeout`` seconds, and give it."""
+        """Wait until the latest question has this moment, at most ``timeout`` seconds,
+        and give it.
+        """
         end = time.monotonic() + timeout
         while time.monotonic() < end:
-            asked = [one for one in self._control("_log")["requests"] if one["path"] == CHAT]
+            asked = [
+                one for one in self._control("_log")["requests"] if one["path"] == CHAT
+            ]
             if asked and asked[-1][moment] is not None:
                 return float(asked[-1][moment])
             time.sleep(0.005)
-        raise TimeoutError(f"the server saw no question that was {moment} within {timeout} s")
+        raise TimeoutError(
+            f"the server saw no question that was {moment} within {timeout} s"
+        )
 
     def _control(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(f"{self._root}/{path}", data, timeout=10) as response:
+        with urllib.request.urlopen(
+            f"{self._root}/{path}", data, timeout=10
+        ) as response:
             return json.load(response)
 
 
 @contextmanager
 def deaf_server() -> Iterator[str]:
-    """The base URL of a server that takes no connection: who connects waits, for its queue is full."""
+    """The base URL of a server that takes no connection: who connects waits, for its
+    queue is full.
+    """
     with ExitStack() as sockets:
         listener = sockets.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

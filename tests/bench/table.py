@@ -15,7 +15,9 @@ PACKAGES = ("jupyterlab", "ipykernel", "ipython", "openai", "pyzmq", "markdown-i
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what it must reach, what the buddy and the raw client needed, and whether that is enough."""
+    """One figure: what it must reach, what the buddy and the raw client needed, and
+    whether that is enough.
+    """
 
     figure: str
     goal: str
@@ -24,7 +26,10 @@ class Row:
     met: bool
 
     def __str__(self) -> str:
-        return f"| {self.figure} | {self.goal} | {self.buddy} | {self.raw} | {'yes' if self.met else '**no**'} |"
+        return (
+            f"| {self.figure} | {self.goal} | {self.buddy} | {self.raw} | "
+            f"{'yes' if self.met else '**no**'} |"
+        )
 
 
 HEAD = "| figure | must reach | buddy | raw client | met |\n|---|---|---|---|---|\n"
@@ -57,7 +62,11 @@ def megabytes(values: Sequence[float], digits: int = 1) -> str:
 
 def _middle(values: Sequence[float], digits: int = 1) -> str:
     told = f"{median(values):.{digits}f}"
-    return told if len(values) == 1 else f"{told} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    return (
+        told
+        if len(values) == 1
+        else f"{told} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    )
 
 
 def machine() -> str:
@@ -73,5 +82,7 @@ def load() -> float:
 
 def versions() -> str:
     """What it ran on, in one line."""
-    packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    packages = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in PACKAGES
+    )
     return f"Python {platform.python_version()}, {packages}"

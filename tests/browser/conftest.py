@@ -1,7 +1,8 @@
-"""One JupyterLab and one browser for all tests here; each test opens notebooks of its own in them.
+"""One JupyterLab and one browser for all tests here; each test opens notebooks of its
+own in them.
 
-Both end with the last test of this folder: while Playwright has a browser, an event loop runs in the main thread, and
-no other test could use ``asyncio.run``.
+Both end with the last test of this folder: while Playwright has a browser, an event
+loop runs in the main thread, and no other test could use ``asyncio.run``.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, lab: Lab) -> Iterator[Callable[[str], Notebook]]:
-    """Opens a notebook of ``lab.root`` in a page of its own; the pages are closed after the test."""
+    """Opens a notebook of ``lab.root`` in a page of its own; the pages are closed after
+    the test.
+    """
     with ExitStack() as pages:
         yield lambda path: pages.enter_context(open_notebook(browser, lab, path))
 

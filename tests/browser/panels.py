@@ -18,15 +18,24 @@ STILL = """() => {
     window.seen = now;
     return now === before;
 }"""
-PAUSE = 1000  # ms
+# ms
+PAUSE = 1000
 PICTURES = ROOT / "build" / "screenshots"
 
 
 def shown(
-    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer, name: str, cells: Sequence[str] = ()
+    lab: Lab,
+    opened: Callable[[str], Notebook],
+    server: ScriptedServer,
+    name: str,
+    cells: Sequence[str] = (),
 ) -> Notebook:
-    """A notebook whose second cell shows the panel, which asks ``server``; more cells stand below."""
-    notebook = opened(lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), PANEL, *cells]))
+    """A notebook whose second cell shows the panel, which asks ``server``; more cells
+    stand below.
+    """
+    notebook = opened(
+        lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), PANEL, *cells])
+    )
     notebook.run(0)
     notebook.run(1)
     notebook.page.locator(".cb-input").wait_for()

@@ -1,4 +1,6 @@
-"""Attacks in a live JupyterLab: shown as they are, they run and fetch; neutralised, they do nothing."""
+"""Attacks in a live JupyterLab: shown as they are, they run and fetch; neutralised,
+they do nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,13 @@ import re
 import time
 from collections.abc import Callable
 
-from codebuddy_jupyter.markdown import neutralise
+from codebuddy_jupyter.markdown.safe import neutralise
 from tests.attacks import ATTACKS, INNOCENTS, attack
 from tests.browser.recorder import Recorder
 from tests.lab import IDLE, READY, Lab, Notebook
 
-OUTPUTS_PER_CELL = 40  # JupyterLab folds the outputs of a cell away after 50
+# JupyterLab folds the outputs of a cell away after 50
+OUTPUTS_PER_CELL = 40
 SHOW = """
 import json
 for text in json.load(open({name!r}, encoding="utf-8"))[{start}:{end}]:
@@ -28,7 +31,9 @@ SCROLL = """async () => {
         await new Promise(resolve => setTimeout(resolve, 300));
     }
 }"""
-HAPPENED = "() => [window.ran.length, document.querySelectorAll('mjx-container').length]"
+HAPPENED = (
+    "() => [window.ran.length, document.querySelectorAll('mjx-container').length]"
+)
 TOUCH = """() => {
     const shown = document.querySelectorAll('.jp-OutputArea-output.jp-RenderedMarkdown *');
     let links = 0;
@@ -54,12 +59,16 @@ def texts(recorder: Recorder) -> list[str]:
 
 
 def written(lab: Lab, name: str, shown: list[str]) -> str:
-    """A notebook whose cells display these texts as Markdown, and each a formula at its end."""
+    """A notebook whose cells display these texts as Markdown, and each a formula at its
+    end.
+    """
     parts = [
         [*shown[start : start + OUTPUTS_PER_CELL], "The end: $1 + 1$"]
         for start in range(0, len(shown), OUTPUTS_PER_CELL)
     ]
-    (lab.root / f"{name}.json").write_text(json.dumps([text for part in parts for text in part]), encoding="utf-8")
+    (lab.root / f"{name}.json").write_text(
+        json.dumps([text for part in parts for text in part]), encoding="utf-8"
+    )
     sizes = [len(part) for part in parts]
     starts = [sum(sizes[:index]) for index in range(len(sizes))]
     cells = [
@@ -70,11 +79,17 @@ def written(lab: Lab, name: str, shown: list[str]) -> str:
 
 
 def show(notebook: Notebook, recorder: Recorder) -> set[int]:
-    """Run all cells, look at and touch everything; gives the numbers of the attacks that ran or fetched."""
+    """Run all cells, look at and touch everything; gives the numbers of the attacks
+    that ran or fetched.
+    """
     notebook.page.add_init_script(COUNT)
     notebook.page.evaluate(COUNT)
-    notebook.page.context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda route: route.abort())
-    for index in range(int(notebook.page.evaluate("() => window.notebook.content.widgets.length"))):
+    notebook.page.context.route(
+        re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda route: route.abort()
+    )
+    for index in range(
+        int(notebook.page.evaluate("() => window.notebook.content.widgets.length"))
+    ):
         notebook.run(index)
     return look(notebook, recorder)
 
@@ -86,7 +101,9 @@ def look(notebook: Notebook, recorder: Recorder) -> set[int]:
     settle(lambda: (page.evaluate(HAPPENED), len(recorder.paths)))
     page.evaluate(TOUCH)
     settle(lambda: (page.evaluate(HAPPENED), len(recorder.paths)))
-    fetched = {int(found[1]) for path in recorder.paths if (found := re.match(r"/(\d+)", path))}
+    fetched = {
+        int(found[1]) for path in recorder.paths if (found := re.match(r"/(\d+)", path))
+    }
     return {*page.evaluate("() => window.ran"), *fetched}
 
 
@@ -102,7 +119,9 @@ def settle(state: Callable[[], object]) -> None:
 
 def reopened(notebook: Notebook, path: str) -> None:
     """Save, load the page again, and open the notebook again."""
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.page.evaluate(
+        "() => window.jupyterapp.commands.execute('docmanager:save')"
+    )
     notebook.page.reload()
     notebook.page.wait_for_function("() => window.jupyterapp !== undefined")
     notebook.page.evaluate(READY, path)
@@ -111,7 +130,11 @@ def reopened(notebook: Notebook, path: str) -> None:
 
 def is_rendered(notebook: Notebook) -> bool:
     """Tell whether maths has been typeset, which is the last that happens to an output."""
-    return bool(notebook.page.evaluate("() => document.querySelectorAll('mjx-container').length > 0"))
+    return bool(
+        notebook.page.evaluate(
+            "() => document.querySelectorAll('mjx-container').length > 0"
+        )
+    )
 
 
 def names(numbers: set[int]) -> list[str]:
@@ -149,7 +172,13 @@ def test_the_blocks_of_attacks_do_nothing_when_they_are_neutralised_together(
 def test_innocent_maths_and_code_are_shown_as_such(
     opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
 ) -> None:
-    notebook = opened(written(lab, "innocent", [neutralise(INNOCENTS[name]) for name in ("maths", "fence of HTML")]))
+    notebook = opened(
+        written(
+            lab,
+            "innocent",
+            [neutralise(INNOCENTS[name]) for name in ("maths", "fence of HTML")],
+        )
+    )
     assert names(show(notebook, recorder)) == []
     html = notebook.output_html(0)
     assert html.count("<mjx-container") == 3

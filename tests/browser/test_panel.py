@@ -1,4 +1,6 @@
-"""The panel in a live JupyterLab: asked, stopped, reloaded and attacked as a person's would be."""
+"""The panel in a live JupyterLab: asked, stopped, reloaded and attacked as a person's
+would be.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,32 @@ from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
 from tests.browser.test_streaming import LOAD, pieces
 from tests.lab import Lab, Notebook
-from tests.scripted_server import MODELS, Answer, ScriptedServer, as_json, delta, event, hang, model_list, reply
+from tests.scripted_server import (
+    MODELS,
+    Answer,
+    ScriptedServer,
+    as_json,
+    delta,
+    event,
+    hang,
+    model_list,
+    reply,
+)
 
 PANEL = "%buddy /panel"
-CODE = "Try this:\n\n```python\ndf = orders.merge(clients)\ndf = df.dropna()\nprint(len(df))\n```\n\nThat is all.\n"
+CODE = (
+    "Try this:\n\n```python\ndf = orders.merge(clients)\ndf = df.dropna()\n"
+    "print(len(df))\n```\n\nThat is all.\n"
+)
 CELL = "df = orders.merge(clients)\nprint(len(df))"
 KEY = "sk-a-key-of-nobody-1234567890"
-SOURCES = "() => window.notebook.context.model.sharedModel.cells.map(cell => cell.source)"
-DRAWN = "() => [...document.querySelectorAll('.cb-settled')].filter(blocks => blocks.children.length).length"
+SOURCES = (
+    "() => window.notebook.context.model.sharedModel.cells.map(cell => cell.source)"
+)
+DRAWN = (
+    "() => [...document.querySelectorAll('.cb-settled')].filter(blocks => "
+    "blocks.children.length).length"
+)
 CELLS = """() => window.notebook.context.model.sharedModel.cells
     .map(cell => [cell.source, cell.execution_count, cell.executionState])"""
 WATCH_MEASURES = """() => {
@@ -32,10 +52,13 @@ WATCH_MEASURES = """() => {
         if (direction === 'send' && content?.type === 'measure') window.measures.push(content);
     });
 }"""
-RUNS = "index => window.notebook.content.widgets[index].model.executionState === 'running'"
+RUNS = (
+    "index => window.notebook.content.widgets[index].model.executionState === 'running'"
+)
 SAVED = "() => !window.notebook.context.model.dirty"
 
-expect.set_options(timeout=20_000)  # a bound for what hangs, not a measure of what is slow
+# a bound for what hangs, not a measure of what is slow
+expect.set_options(timeout=20_000)
 
 Opens = Callable[..., Notebook]
 
@@ -51,7 +74,9 @@ def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -
     """Opens a notebook whose second cell shows the panel; more cells stand below."""
 
     def open(name: str, *cells: str) -> Notebook:
-        notebook = opened(lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), PANEL, *cells]))
+        notebook = opened(
+            lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), PANEL, *cells])
+        )
         notebook.run(0)
         notebook.run(1)
         notebook.page.locator(".cb-input").wait_for()
@@ -81,7 +106,9 @@ def field(page: Page, label: str) -> str:
     return page.get_by_label(label, exact=True).input_value()
 
 
-def test_an_answer_streams_with_the_front_ends_own_rendering(panel: Opens, server: ScriptedServer) -> None:
+def test_an_answer_streams_with_the_front_ends_own_rendering(
+    panel: Opens, server: ScriptedServer
+) -> None:
     server.script(Answer(tokens=100, per_second=40))
     page = panel("panel_streaming").page
     ask(page, "why is df empty?")
@@ -90,12 +117,15 @@ def test_an_answer_streams_with_the_front_ends_own_rendering(panel: Opens, serve
     assert page.locator(".cb-turn").get_attribute("aria-busy") == "true"
     ended(page)
     page.locator(".cb-blocks mjx-container").first.wait_for()
-    page.locator(".cb-blocks pre span").first.wait_for()  # the code is coloured
+    # the code is coloured
+    page.locator(".cb-blocks pre span").first.wait_for()
     assert "100 tokens" in turns(page)[0]
     assert page.locator(".cb-blocks h2").count() == 1
 
 
-def test_stop_ends_the_answer_at_the_server_while_a_cell_runs(panel: Opens, server: ScriptedServer) -> None:
+def test_stop_ends_the_answer_at_the_server_while_a_cell_runs(
+    panel: Opens, server: ScriptedServer
+) -> None:
     server.script(Answer(pieces=[(0, event(delta("Once upon a time")))], end="hang"))
     notebook = panel("panel_busy", "import time\nfor _ in range(600): time.sleep(0.1)")
     notebook.begin(2)
@@ -110,11 +140,15 @@ def test_stop_ends_the_answer_at_the_server_while_a_cell_runs(panel: Opens, serv
     assert page.evaluate(RUNS, 2)
     ask(page, "/version")
     expect(page.locator(".cb-turn").nth(1)).to_contain_text("codebuddy-jupyter")
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    page.evaluate(
+        "() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')"
+    )
     notebook.wait_idle()
 
 
-def test_stop_ends_a_command_and_meanwhile_one_can_ask(panel: Opens, server: ScriptedServer) -> None:
+def test_stop_ends_a_command_and_meanwhile_one_can_ask(
+    panel: Opens, server: ScriptedServer
+) -> None:
     page = panel("panel_command").page
     expect(page.locator(".cb-title")).to_have_text("reachable")
     server.script(hang(), path=MODELS)
@@ -128,12 +162,18 @@ def test_stop_ends_a_command_and_meanwhile_one_can_ask(panel: Opens, server: Scr
     page.locator(".cb-input").press("Escape")
     expect(page.locator(".cb-turn").first.locator(".cb-line")).to_have_text("stopped")
     expect(page.get_by_role("button", name="Stop the answer")).to_have_count(0)
-    closed = [request["closed"] for request in server.asked(MODELS) if request["ended"] is None]
+    closed = [
+        request["closed"]
+        for request in server.asked(MODELS)
+        if request["ended"] is None
+    ]
     assert closed
     assert None not in closed
 
 
-def test_what_failed_before_any_text_can_be_asked_again_and_not_copied(panel: Opens, server: ScriptedServer) -> None:
+def test_what_failed_before_any_text_can_be_asked_again_and_not_copied(
+    panel: Opens, server: ScriptedServer
+) -> None:
     failure = as_json({"error": {"message": "no such luck"}}, 400)
     server.script(failure, Answer(pieces=[(0, event(delta("Half")))], end="hang"))
     page = panel("panel_failed").page
@@ -150,9 +190,15 @@ def test_what_failed_before_any_text_can_be_asked_again_and_not_copied(panel: Op
     expect(page.get_by_role("button", name="Ask the same again")).to_have_count(1)
 
 
-def test_a_question_carries_cells_as_they_stand_in_the_page_saved_or_not(panel: Opens, server: ScriptedServer) -> None:
+def test_a_question_carries_cells_as_they_stand_in_the_page_saved_or_not(
+    panel: Opens, server: ScriptedServer
+) -> None:
     page = panel("panel_live", "rate = 1", "# not run").page
-    page.evaluate("() => window.notebook.context.model.sharedModel.cells[2].setSource('rate = 4711  # unsaved')")
+    page.evaluate(
+        "() => "
+        "window.notebook.context.model.sharedModel.cells[2].setSource('rate = "
+        "4711  # unsaved')"
+    )
     ask(page, "what is the rate?")
     ended(page)
     told = str(server.asked()[-1]["body"]["messages"][-1]["content"])
@@ -179,7 +225,9 @@ def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
     expect(page.locator(".cb-whole")).not_to_contain_text("price: float")
     expect(page.locator(".cb-whole pre").last).to_be_visible()
     page.get_by_role("button", name="More").click()
-    expect(page.get_by_label("Context", exact=True)).to_have_value("outline, outputs, error")
+    expect(page.get_by_label("Context", exact=True)).to_have_value(
+        "outline, outputs, error"
+    )
     assert server.asked() == []
     ask(page, "what is the price?")
     ended(page)
@@ -191,7 +239,9 @@ def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
     assert page.locator(".cb-input").input_value() == "what is @prize?"
 
 
-def test_the_meter_follows_the_cells_that_run_while_it_is_in_view(panel: Opens, server: ScriptedServer) -> None:
+def test_the_meter_follows_the_cells_that_run_while_it_is_in_view(
+    panel: Opens, server: ScriptedServer
+) -> None:
     notebook = panel("panel_follows", "price = 12.5", "label = 'wine'")
     page, meter = notebook.page, notebook.page.locator(".cb-meter")
     expect(meter).to_contain_text("of an assumed 4,096 tokens")
@@ -202,14 +252,26 @@ def test_the_meter_follows_the_cells_that_run_while_it_is_in_view(panel: Opens, 
     expect(page.locator(".cb-gauge .cb-part[title^=variables]")).to_have_count(1)
     page.locator(".cb-input").fill("what is the price?")
     page.wait_for_function("() => window.measures.length === 2")
-    assert page.evaluate("() => window.measures.map(one => 'cells' in one)") == [True, False]
-    page.evaluate("() => { window.notebook.content.node.style.visibility = 'hidden'; window.notebook.hide(); }")
+    assert page.evaluate("() => window.measures.map(one => 'cells' in one)") == [
+        True,
+        False,
+    ]
+    page.evaluate(
+        "() => { window.notebook.content.node.style.visibility = 'hidden'; "
+        "window.notebook.hide(); }"
+    )
     notebook.run(3)
     page.wait_for_timeout(1500)
     assert page.evaluate("() => window.measures.length") == 2
-    page.evaluate("() => { window.notebook.content.node.style.visibility = ''; window.notebook.show(); }")
+    page.evaluate(
+        "() => { window.notebook.content.node.style.visibility = ''; window.notebook.show(); }"
+    )
     page.wait_for_function("() => window.measures.length === 3")
-    assert page.evaluate("() => window.measures.map(one => 'cells' in one)") == [True, False, True]
+    assert page.evaluate("() => window.measures.map(one => 'cells' in one)") == [
+        True,
+        False,
+        True,
+    ]
     assert len(server.requests) == asked
     page.get_by_role("button", name="Close").click()
     expect(page.locator(".cb-input")).to_have_count(0)
@@ -218,8 +280,12 @@ def test_the_meter_follows_the_cells_that_run_while_it_is_in_view(panel: Opens, 
     assert page.evaluate("() => window.measures.length") == 3
 
 
-def test_conversations_are_chosen_deleted_and_there_again_after_a_restart(panel: Opens, server: ScriptedServer) -> None:
-    server.script(reply("To the first."), reply("To the second."), reply("To all of it."))
+def test_conversations_are_chosen_deleted_and_there_again_after_a_restart(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(
+        reply("To the first."), reply("To the second."), reply("To all of it.")
+    )
     notebook = panel("panel_chats")
     page = notebook.page
     choice = page.get_by_label("Conversation", exact=True).and_(page.locator("select"))
@@ -248,10 +314,16 @@ def test_conversations_are_chosen_deleted_and_there_again_after_a_restart(panel:
 def test_a_front_end_without_subshells_says_that_the_question_waits(
     lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
 ) -> None:
-    cells = [LOAD.format(url=server.url), PANEL, "import time\nfor _ in range(50): time.sleep(0.1)"]
+    cells = [
+        LOAD.format(url=server.url),
+        PANEL,
+        "import time\nfor _ in range(50): time.sleep(0.1)",
+    ]
     notebook = opened(lab.write("panel_waits.ipynb", cells))
     page = notebook.page
-    page.evaluate("() => { window.notebook.sessionContext.session.kernel.commsOverSubshells = 'disabled'; }")
+    page.evaluate(
+        "() => { window.notebook.sessionContext.session.kernel.commsOverSubshells = 'disabled'; }"
+    )
     notebook.run(0)
     notebook.run(1)
     page.locator(".cb-input").wait_for()
@@ -265,7 +337,9 @@ def test_a_front_end_without_subshells_says_that_the_question_waits(
 
 
 def test_the_keyboard_does_it_all(panel: Opens, server: ScriptedServer) -> None:
-    server.script(Answer(pieces=[(0, event(delta("Coming")))], end="hang"), reply("Whole."))
+    server.script(
+        Answer(pieces=[(0, event(delta("Coming")))], end="hang"), reply("Whole.")
+    )
     notebook = panel("panel_keys")
     page = notebook.page
     box = page.locator(".cb-input")
@@ -287,26 +361,46 @@ def test_the_keyboard_does_it_all(panel: Opens, server: ScriptedServer) -> None:
     page.keyboard.press("Enter")
     assert box.input_value() == "/version "
     box.fill("にほ")
-    box.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+    box.dispatch_event(
+        "keydown", {"key": "Enter", "isComposing": True, "bubbles": True}
+    )
     assert box.input_value() == "にほ"
     page.get_by_role("button", name="New conversation").focus()
-    for key in "dd":  # JupyterLab's keys to delete a cell
+    # JupyterLab's keys to delete a cell
+    for key in "dd":
         page.keyboard.press(key)
     page.get_by_role("button", name="What the next question sends").press("Enter")
     page.locator(".cb-whole table").wait_for()
     assert len(page.evaluate(SOURCES)) == 2
 
 
-def test_the_notebooks_own_keys_leave_it_alone_while_the_panel_has_the_focus(panel: Opens) -> None:
+def test_the_notebooks_own_keys_leave_it_alone_while_the_panel_has_the_focus(
+    panel: Opens,
+) -> None:
     notebook = panel("panel_shortcuts", "print('not run')")
     page = notebook.page
-    page.evaluate("() => window.notebook.context.model.sharedModel.cells[2].setSource('edited')")
+    page.evaluate(
+        "() => window.notebook.context.model.sharedModel.cells[2].setSource('edited')"
+    )
     page.get_by_role("button", name="More", exact=True).click()
     expect(page.get_by_label("Temperature", exact=True)).to_be_visible()
     before = page.evaluate(CELLS)
-    test, more = (page.get_by_role("button", name=name, exact=True) for name in ("Test connection", "More"))
-    provider, fresh = page.get_by_label("Provider"), page.get_by_label("Temperature", exact=True)
-    for control in (test, more, fresh, page.get_by_role("checkbox", name="Offline"), page.locator(".cb-log"), provider):
+    test, more = (
+        page.get_by_role("button", name=name, exact=True)
+        for name in ("Test connection", "More")
+    )
+    provider, fresh = (
+        page.get_by_label("Provider"),
+        page.get_by_label("Temperature", exact=True),
+    )
+    for control in (
+        test,
+        more,
+        fresh,
+        page.get_by_role("checkbox", name="Offline"),
+        page.locator(".cb-log"),
+        provider,
+    ):
         control.focus()
         for key in (*"abddxz", "Enter", "Shift+Enter", "Control+Enter", "Control+z"):
             page.keyboard.press(key)
@@ -315,7 +409,9 @@ def test_the_notebooks_own_keys_leave_it_alone_while_the_panel_has_the_focus(pan
     page.wait_for_function(SAVED)
 
 
-def test_retry_and_edit_take_the_place_of_the_last_question(panel: Opens, server: ScriptedServer) -> None:
+def test_retry_and_edit_take_the_place_of_the_last_question(
+    panel: Opens, server: ScriptedServer
+) -> None:
     server.script(reply("First."), reply("Second."), reply("Third."))
     notebook = panel("panel_retry", "%buddy and of a cell")
     page = notebook.page
@@ -332,17 +428,26 @@ def test_retry_and_edit_take_the_place_of_the_last_question(panel: Opens, server
     (asked,) = server.asked()[-1]["body"]["messages"][1:]
     assert asked["content"].endswith("hello there")
     page.get_by_role("button", name="Edit the question").click()
-    expect(page.locator(".cb-note")).to_contain_text("takes the place of the last question")
+    expect(page.locator(".cb-note")).to_contain_text(
+        "takes the place of the last question"
+    )
     notebook.run(2)
-    expect(page.locator(".cb-note")).to_have_text("")  # what is edited is not the last any more
+    # what is edited is not the last any more
+    expect(page.locator(".cb-note")).to_have_text("")
     ask(page, "hello again")
     ended(page, 3)
-    assert page.locator(".cb-question").all_inner_texts() == ["hello there", "and of a cell", "hello again"]
+    assert page.locator(".cb-question").all_inner_texts() == [
+        "hello there",
+        "and of a cell",
+        "hello again",
+    ]
     page.get_by_role("button", name="New conversation").click()
     expect(page.locator(".cb-turn")).to_have_count(0)
 
 
-def test_code_is_copied_inserted_below_and_compared_and_never_run(panel: Opens, server: ScriptedServer) -> None:
+def test_code_is_copied_inserted_below_and_compared_and_never_run(
+    panel: Opens, server: ScriptedServer
+) -> None:
     server.script(reply(CODE))
     notebook = panel("panel_code", "y = 1", CELL, "z = 3")
     notebook.run(2)
@@ -352,18 +457,27 @@ def test_code_is_copied_inserted_below_and_compared_and_never_run(panel: Opens, 
     ended(page)
     code = "df = orders.merge(clients)\ndf = df.dropna()\nprint(len(df))"
     page.get_by_role("button", name="Copy the code").click()
-    page.wait_for_function("async code => await navigator.clipboard.readText() === code", arg=code)
+    page.wait_for_function(
+        "async code => await navigator.clipboard.readText() === code", arg=code
+    )
     page.get_by_role("button", name="Insert the code").click()
     assert page.evaluate(SOURCES)[2:] == ["y = 1", code, CELL, "z = 3"]
     page.get_by_role("button", name="Show what it changes").click()
     expect(page.locator(".cb-diff .cb-added")).to_have_text("+ df = df.dropna()\n")
     page.get_by_role("button", name="Copy the answer").click()
-    page.wait_for_function("async text => (await navigator.clipboard.readText()) === text", arg=CODE.strip())
+    page.wait_for_function(
+        "async text => (await navigator.clipboard.readText()) === text",
+        arg=CODE.strip(),
+    )
     assert notebook.outputs(3) == []
-    assert "execution_count" not in page.evaluate("() => window.notebook.content.widgets[3].model.toJSON().outputs")
+    assert "execution_count" not in page.evaluate(
+        "() => window.notebook.content.widgets[3].model.toJSON().outputs"
+    )
 
 
-def test_a_reload_in_mid_stream_loses_nothing(panel: Opens, server: ScriptedServer, lab: Lab) -> None:
+def test_a_reload_in_mid_stream_loses_nothing(
+    panel: Opens, server: ScriptedServer, lab: Lab
+) -> None:
     half = Answer(pieces=[(0, event(delta("## Half of it\n\nThe rest")))], end="hang")
     server.script(reply("The first."), half)
     notebook = panel("panel_reload")
@@ -387,7 +501,12 @@ def test_two_panels_and_a_cell_share_one_conversation_and_closing_one_leaves_the
     panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(reply("To both."), reply("To the cell."))
-    notebook = panel("panel_two", PANEL, "%buddy a question of a cell", "from ipywidgets import Widget")
+    notebook = panel(
+        "panel_two",
+        PANEL,
+        "%buddy a question of a cell",
+        "from ipywidgets import Widget",
+    )
     notebook.run(2)
     page = notebook.page
     expect(page.locator(".cb-input")).to_have_count(2)
@@ -395,7 +514,9 @@ def test_two_panels_and_a_cell_share_one_conversation_and_closing_one_leaves_the
     page.locator(".cb-input").first.press("Enter")
     expect(page.get_by_text("To both.")).to_have_count(2)
     notebook.run(3)
-    expect(page.locator(".cb-question", has_text="a question of a cell")).to_have_count(2)
+    expect(page.locator(".cb-question", has_text="a question of a cell")).to_have_count(
+        2
+    )
     page.get_by_role("button", name="Close").first.click()
     expect(page.locator(".cb-input")).to_have_count(1)
     notebook.run(1)
@@ -407,7 +528,8 @@ def test_attacks_that_a_model_types_into_the_panel_do_nothing(
     panel: Opens, server: ScriptedServer, recorder: Recorder
 ) -> None:
     text = "\n\n".join(
-        attack(name, "window.pwned = true", f"http://127.0.0.1:{recorder.port}/{n}") for n, name in enumerate(ATTACKS)
+        attack(name, "window.pwned = true", f"http://127.0.0.1:{recorder.port}/{n}")
+        for n, name in enumerate(ATTACKS)
     )
     code = text.replace("`", " ").encode("utf-8", "replace").decode()
     server.script(pieces(text, pause=0.002), reply(f"```python\n{code}\n```"))
@@ -460,12 +582,20 @@ def test_local_has_two_fields_which_hold_for_the_next_cell_and_once_saved_for_th
     page.evaluate("() => window.notebook.sessionContext.restartKernel()")
     notebook.run(0)
     notebook.run(5)
-    assert "| model | llama3 | saved |" in notebook.outputs(5)[0]["data"]["text/markdown"]
+    assert (
+        "| model | llama3 | saved |" in notebook.outputs(5)[0]["data"]["text/markdown"]
+    )
     saved.unlink()
 
 
-def test_a_key_is_in_no_notebook_and_on_no_page(panel: Opens, server: ScriptedServer, lab: Lab) -> None:
-    server.script(as_json({"error": {"message": "a key, please"}}, 401), model_list("llama3"), path=MODELS)
+def test_a_key_is_in_no_notebook_and_on_no_page(
+    panel: Opens, server: ScriptedServer, lab: Lab
+) -> None:
+    server.script(
+        as_json({"error": {"message": "a key, please"}}, 401),
+        model_list("llama3"),
+        path=MODELS,
+    )
     notebook = panel("panel_key", "1")
     page = notebook.page
     page.locator(".cb-provider summary").click()
@@ -487,15 +617,21 @@ def test_a_key_is_in_no_notebook_and_on_no_page(panel: Opens, server: ScriptedSe
     page.wait_for_function(SAVED)
     assert KEY not in state
     assert KEY not in (lab.root / "panel_key.ipynb").read_text(encoding="utf-8")
-    assert KEY not in (lab.home / "lab.log").read_text(encoding="utf-8", errors="replace")
+    assert KEY not in (lab.home / "lab.log").read_text(
+        encoding="utf-8", errors="replace"
+    )
 
 
 def test_far_turns_are_drawn_when_they_are_scrolled_to(
     lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
 ) -> None:
     server.script(reply("\n\n".join(f"Paragraph {n}." for n in range(20))))
-    asks = "import codebuddy_jupyter as buddy\nfor _ in range(60): buddy.ask('q').result()"
-    notebook = opened(lab.write("panel_long.ipynb", [LOAD.format(url=server.url), asks, PANEL]))
+    asks = (
+        "import codebuddy_jupyter as buddy\nfor _ in range(60): buddy.ask('q').result()"
+    )
+    notebook = opened(
+        lab.write("panel_long.ipynb", [LOAD.format(url=server.url), asks, PANEL])
+    )
     for index in range(3):
         notebook.run(index)
     page = notebook.page
@@ -515,7 +651,10 @@ def test_it_is_accessible_in_light_and_dark_and_fits_a_narrow_window(
     server.script(reply(CODE))
     notebook = panel(f"panel_{theme[-4:].strip().lower()}", CELL)
     page = notebook.page
-    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+        theme,
+    )
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     ask(page, "drop the gaps")
     ended(page)
@@ -525,7 +664,11 @@ def test_it_is_accessible_in_light_and_dark_and_fits_a_narrow_window(
     page.locator(".cb-meter").click()
     page.locator(".cb-whole table").wait_for()
     page.wait_for_timeout(1000)
-    found = Axe().run(page, context={"include": [[".codebuddy-panel"]]}).response["violations"]
+    found = (
+        Axe()
+        .run(page, context={"include": [[".codebuddy-panel"]]})
+        .response["violations"]
+    )
     serious = [
         (one["id"], [node["html"][:200] for node in one["nodes"]])
         for one in found
@@ -533,24 +676,32 @@ def test_it_is_accessible_in_light_and_dark_and_fits_a_narrow_window(
     ]
     assert serious == []
     notebook.screenshot(tmp_path / "wide.png")
-    page.evaluate("() => { document.querySelector('.codebuddy-panel').style.width = '320px'; }")
+    page.evaluate(
+        "() => { document.querySelector('.codebuddy-panel').style.width = '320px'; }"
+    )
     page.wait_for_timeout(300)
     assert page.evaluate(
-        "() => { const e = document.querySelector('.codebuddy-panel'); return e.scrollWidth <= e.clientWidth + 1; }"
+        "() => { const e = document.querySelector('.codebuddy-panel'); return "
+        "e.scrollWidth <= e.clientWidth + 1; }"
     )
     notebook.screenshot(tmp_path / "narrow.png")
 
 
-def test_it_works_in_notebook_7(browser: Browser, lab: Lab, server: ScriptedServer) -> None:
+def test_it_works_in_notebook_7(
+    browser: Browser, lab: Lab, server: ScriptedServer
+) -> None:
     server.script(reply(CODE))
     path = lab.write("panel_seven.ipynb", [LOAD.format(url=server.url), PANEL])
     context = browser.new_context(viewport={"width": 1000, "height": 800})
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{lab.port}/notebooks/{path}?token={lab.token}")
     page.locator(".jp-Notebook .cm-content").first.click()
-    # The indicator is idle before there is a kernel as well; what fades then is that the kernel has been connected.
+    # The indicator is idle before there is a kernel as well; what fades then is that
+    # the kernel has been connected.
     page.locator(".jp-NotebookKernelStatus-fade:empty").wait_for(state="attached")
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(
+        state="attached"
+    )
     page.keyboard.press("Shift+Enter")
     page.keyboard.press("Shift+Enter")
     page.locator(".cb-input").wait_for()

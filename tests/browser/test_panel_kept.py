@@ -13,7 +13,12 @@ from tests.browser.test_panel import KEY, ask, ended
 from tests.lab import Lab, Notebook
 from tests.scripted_server import ScriptedServer, as_json, delta, stream
 
-QUESTION, THOUGHT, ANSWER, DRAFT = "what the zebra eats", "grass or bark", "Herbs at dawn", "an unsent word"
+QUESTION, THOUGHT, ANSWER, DRAFT = (
+    "what the zebra eats",
+    "grass or bark",
+    "Herbs at dawn",
+    "an unsent word",
+)
 STATE = "application/vnd.jupyter.widget-state+json"
 
 
@@ -31,7 +36,12 @@ def test_neither_key_nor_conversation_is_in_a_notebook_that_keeps_its_widgets(
 ) -> None:
     failure = as_json({"error": {"message": "the lion ate it"}}, 400)
     server.script(
-        stream(delta(reasoning_content=THOUGHT), delta(f"{ANSWER}\n\n```python\n"), delta("herbs = 1\n```\n")), failure
+        stream(
+            delta(reasoning_content=THOUGHT),
+            delta(f"{ANSWER}\n\n```python\n"),
+            delta("herbs = 1\n```\n"),
+        ),
+        failure,
     )
     notebook = shown(lab, opened, server, "panel_kept")
     page = notebook.page
@@ -49,7 +59,13 @@ def test_neither_key_nor_conversation_is_in_a_notebook_that_keeps_its_widgets(
     page.wait_for_function("() => !window.notebook.context.model.dirty")
     saved = (lab.root / "panel_kept.ipynb").read_text(encoding="utf-8")
     state = json.loads(saved)["metadata"]["widgets"][STATE]["state"]
-    assert {"chat", "provider"} <= {str(widget["state"].get("part")) for widget in state.values()}
+    assert {"chat", "provider"} <= {
+        str(widget["state"].get("part")) for widget in state.values()
+    }
     secrets = [KEY, QUESTION, THOUGHT, ANSWER, "herbs = 1", "the lion ate it", DRAFT]
     assert [secret for secret in secrets if secret in saved] == []
-    assert not [file for file in lab.root.rglob("*.ipynb") if KEY in file.read_text(encoding="utf-8")]
+    assert not [
+        file
+        for file in lab.root.rglob("*.ipynb")
+        if KEY in file.read_text(encoding="utf-8")
+    ]

@@ -1,4 +1,6 @@
-"""A panel of 200 turns: what the page does for one more does not depend on how many there are."""
+"""A panel of 200 turns: what the page does for one more does not depend on how many
+there are.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from tests.lab import Lab, Notebook
 from tests.scripted_server import Answer, ScriptedServer, reply
 
 TURNS = 200
-DRAWN = "() => [...document.querySelectorAll('.cb-settled')].filter(blocks => blocks.children.length).length"
+DRAWN = (
+    "() => [...document.querySelectorAll('.cb-settled')].filter(blocks => "
+    "blocks.children.length).length"
+)
 WATCH = """() => {
     const turns = () => [...document.querySelectorAll('.cb-turn')];
     const before = new Set(turns());
@@ -32,10 +37,18 @@ WATCH = """() => {
 
 
 @pytest.fixture
-def long(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer, request: pytest.FixtureRequest) -> Page:
+def long(
+    lab: Lab,
+    opened: Callable[[str], Notebook],
+    server: ScriptedServer,
+    request: pytest.FixtureRequest,
+) -> Page:
     """The page of a panel that was opened on a conversation of 200 turns."""
     server.script(reply("\n\n".join(f"Paragraph {n} with `code`." for n in range(10))))
-    asks = f"import codebuddy_jupyter as buddy\nfor n in range({TURNS}): buddy.ask(f'question {{n}}').result()"
+    asks = (
+        "import codebuddy_jupyter as buddy\n"
+        f"for n in range({TURNS}): buddy.ask(f'question {{n}}').result()"
+    )
     notebook = shown(lab, opened, server, request.node.name, [asks])
     notebook.page.get_by_role("button", name="Close").click()
     notebook.run(2)
@@ -46,15 +59,20 @@ def long(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer, re
     return notebook.page
 
 
-def test_one_more_question_leaves_the_others_alone(long: Page, server: ScriptedServer) -> None:
+def test_one_more_question_leaves_the_others_alone(
+    long: Page, server: ScriptedServer
+) -> None:
     server.script(Answer(tokens=200, per_second=100))
     drawn = long.evaluate(DRAWN)
     assert drawn < 20
     long.evaluate(WATCH)
     ask(long, "one more")
-    expect(long.locator(".cb-turn").last.locator(".cb-line")).to_contain_text("200 tokens")
+    expect(long.locator(".cb-turn").last.locator(".cb-line")).to_contain_text(
+        "200 tokens"
+    )
     counts = long.evaluate("() => window.counts")
-    assert counts["old"] <= 2  # the last turn of before loses its buttons for Retry and Edit
+    # the last turn of before loses its buttons for Retry and Edit
+    assert counts["old"] <= 2
     assert counts["messages"] < 60
     assert long.evaluate(DRAWN) <= drawn + 2
 

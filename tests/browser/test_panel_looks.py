@@ -1,4 +1,6 @@
-"""How the panel looks: pictures in ``build/screenshots``, for somebody to look at after each run."""
+"""How the panel looks: pictures in ``build/screenshots``, for somebody to look at after
+each run.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +16,30 @@ from tests.lab import Lab, Notebook
 from tests.scripted_server import MARKDOWN, ScriptedServer, as_json, delta, stream
 
 THOUGHTS = "The question is about a merge. The keys may differ in type."
-WIDTHS = {"wide": 1280, "narrow": 436}  # pixels of the window; JupyterLab leaves the panel 320 of the latter
+# pixels of the window; JupyterLab leaves the panel 320 of the latter
+WIDTHS = {"wide": 1280, "narrow": 436}
 FITS = """() => [...document.querySelectorAll('.codebuddy-panel, .cb-log, .cb-composer, .cb-bar')]
     .every(element => element.scrollWidth <= element.clientWidth + 1)"""
 
 
 @pytest.fixture
 def talked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Page:
-    """The page of a panel with an answer that has everything, one that failed, and a revised cell."""
+    """The page of a panel with an answer that has everything, one that failed, and a
+    revised cell.
+    """
     server.script(
-        stream(delta(reasoning_content=THOUGHTS), delta(MARKDOWN), delta(finish="stop")),
+        stream(
+            delta(reasoning_content=THOUGHTS), delta(MARKDOWN), delta(finish="stop")
+        ),
         as_json({"error": {"message": "the model is not loaded"}}, 400),
         stream(delta(CODE), delta(finish="stop")),
     )
     notebook = shown(lab, opened, server, "panel_looks", [CELL])
     page = notebook.page
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
-    for number, question in enumerate(["why is df empty after the merge?", "and now?", "drop the gaps"], 1):
+    for number, question in enumerate(
+        ["why is df empty after the merge?", "and now?", "drop the gaps"], 1
+    ):
         ask(page, question)
         ended(page, number)
     page.get_by_role("button", name="Show what it changes").click()
@@ -41,16 +50,22 @@ def talked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) 
 def test_it_fits_and_is_kept_as_pictures(talked: Page) -> None:
     talked.get_by_role("button", name="Test connection").click()
     expect(talked.locator(".cb-report li").last).to_be_visible()
-    expect(talked.get_by_role("status").filter(has_text="The provider is reachable")).to_have_count(1)
+    expect(
+        talked.get_by_role("status").filter(has_text="The provider is reachable")
+    ).to_have_count(1)
     labels = talked.locator(".cb-facts dt").all_inner_texts()
     assert labels == ["Model", "Host", "Latency"]
-    button, report = (talked.locator(css).bounding_box() for css in (".jupyter-button:text('More')", ".cb-report"))
+    button, report = (
+        talked.locator(css).bounding_box()
+        for css in (".jupyter-button:text('More')", ".cb-report")
+    )
     assert button
     assert report
     assert report["y"] >= button["y"] + button["height"]
     for (width, pixels), theme in product(WIDTHS.items(), ("Light", "Dark")):
         talked.evaluate(
-            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            f"JupyterLab {theme}",
         )
         take(talked, f"{width}-{theme.lower()}", pixels)
     talked.get_by_role("button", name="More", exact=True).click()
@@ -59,7 +74,9 @@ def test_it_fits_and_is_kept_as_pictures(talked: Page) -> None:
 
 
 def take(page: Page, name: str, width: int) -> None:
-    """Pictures of the window as it is, and of the whole panel in a window that is tall enough."""
+    """Pictures of the window as it is, and of the whole panel in a window that is tall
+    enough.
+    """
     panel = page.locator(".codebuddy-panel")
     for kind, height in (("window", 900), ("panel", 3000)):
         page.set_viewport_size({"width": width, "height": height})

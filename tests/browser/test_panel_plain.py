@@ -1,4 +1,6 @@
-"""The panel where the front end offers anywidget's interface and nothing else: no renderer, no notebook, no styles."""
+"""The panel where the front end offers anywidget's interface and nothing else: no
+renderer, no notebook, no styles.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,15 @@ from tests.kernels import SECONDS
 from tests.scripted_server import ScriptedServer, reply
 
 STATIC = Path(codebuddy_jupyter.__file__).parent / "widgets" / "static"
-ADDRESS = "http://plain.invalid/"  # nobody is asked for it, the test answers; no safe context, so no clipboard
+# nobody is asked for it, the test answers; no safe context, so no clipboard
+ADDRESS = "http://plain.invalid/"
 ASK = "import codebuddy_jupyter as buddy\nfor n in range({}): buddy.ask(f'attack {{n}}').result()"
-FIRST_LINE = re.compile(r"^[ >]*(?:```|~~~).*", re.MULTILINE)  # of a fence, which no reader shows
-TAGS = "() => [...new Set([...document.querySelectorAll('.cb-blocks *')].map(element => element.localName))]"
+# of a fence, which no reader shows
+FIRST_LINE = re.compile(r"^[ >]*(?:```|~~~).*", re.MULTILINE)
+TAGS = (
+    "() => [...new Set([...document.querySelectorAll('.cb-blocks *')].map(element "
+    "=> element.localName))]"
+)
 SHOWN = """() => [...document.querySelectorAll('.cb-settled')].map(settled =>
     [...settled.querySelectorAll('.cb-plain, code')].map(part => part.textContent).join(' '))"""
 SHOW = """async source => {
@@ -45,18 +52,28 @@ SHOW = """async source => {
     window.leave = module.default.render({model, el});
 }"""
 CODE = "if a < b and b > c:\n    print('&lt; is not <', \"**\")\n"
-ANSWER = f"First *this*, with a < b & `x`:\n\n```python\n{CODE}```\n\nThen:\n\n~~~\nls -l > out\n~~~\n\nThe end.\n"
+ANSWER = (
+    f"First *this*, with a < b & `x`:\n\n```python\n{CODE}```\n\nThen:\n\n~~~\n"
+    "ls -l > out\n~~~\n\nThe end.\n"
+)
 
 
 class PlainPage(PageKernel):
-    """A kernel, and a plain page in a browser that shows its chat; what one sends reaches the other in `until`."""
+    """A kernel, and a plain page in a browser that shows its chat; what one sends
+    reaches the other in `until`.
+    """
 
     def show_in(self, page: Page) -> None:
         """Load the panel's own code into the page."""
         self.page = page
         self.fetched: list[str] = []
         self._typed: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
-        page.route("**/*", lambda route: route.fulfill(body="<!doctype html><body>", content_type="text/html"))
+        page.route(
+            "**/*",
+            lambda route: route.fulfill(
+                body="<!doctype html><body>", content_type="text/html"
+            ),
+        )
         page.goto(ADDRESS)
         page.on("request", lambda request: self.fetched.append(request.url))
         page.expose_function("toKernel", lambda text: self._typed.put(json.loads(text)))
@@ -90,9 +107,13 @@ class PlainPage(PageKernel):
 
 
 @pytest.fixture
-def plain(browser: Browser, server: ScriptedServer, tmp_path: Path) -> Iterator[PlainPage]:
+def plain(
+    browser: Browser, server: ScriptedServer, tmp_path: Path
+) -> Iterator[PlainPage]:
     """A plain page with a panel; the server's address is not the page's."""
-    with PlainPage(Path(sys.executable), tmp_path, CODEBUDDY_BASE_URL=server.url) as kernel:
+    with PlainPage(
+        Path(sys.executable), tmp_path, CODEBUDDY_BASE_URL=server.url
+    ) as kernel:
         kernel.good("%load_ext codebuddy_jupyter")
         kernel.open_panel()
         kernel.forget()
@@ -112,22 +133,32 @@ def test_without_a_renderer_an_answer_is_plain_text_with_its_code_in_boxes(
     server.script(reply(ANSWER))
     plain.answered("why?", 1)
     page = plain.page
-    assert page.locator(".cb-settled pre").all_text_contents() == [CODE, "ls -l > out\n"]
+    assert page.locator(".cb-settled pre").all_text_contents() == [
+        CODE,
+        "ls -l > out\n",
+    ]
     texts = "".join(page.locator(".cb-settled .cb-plain").all_text_contents())
     assert " ".join(texts.split()) == "First *this*, with a < b & `x`: Then: The end."
     assert page.locator(".cb-tail").text_content() == ""
     page.get_by_role("button", name="Copy the code").first.click()
     assert page.evaluate("() => window.copied") == CODE.rstrip("\n")
-    assert page.get_by_role("button", name="Diff").count() == 0  # there is no notebook to compare with
+    # there is no notebook to compare with
+    assert page.get_by_role("button", name="Diff").count() == 0
     page.get_by_role("button", name="Insert the code").first.click()
-    plain.until(lambda: "below the next cell" in (page.locator(".cb-note").text_content() or ""))
+    plain.until(
+        lambda: "below the next cell" in (page.locator(".cb-note").text_content() or "")
+    )
     page.evaluate("() => window.leave()")
     assert plain.fetched == []
 
 
-def test_without_a_renderer_attacks_are_shown_and_do_nothing(plain: PlainPage, server: ScriptedServer) -> None:
+def test_without_a_renderer_attacks_are_shown_and_do_nothing(
+    plain: PlainPage, server: ScriptedServer
+) -> None:
     attacks = [
-        attack(name, f"pwned({n})", f"http://127.0.0.1/{n}").encode("utf-8", "replace").decode()
+        attack(name, f"pwned({n})", f"http://127.0.0.1/{n}")
+        .encode("utf-8", "replace")
+        .decode()
         for n, name in enumerate(ATTACKS)
     ]
     server.script(*map(reply, attacks))
@@ -141,8 +172,14 @@ def test_without_a_renderer_attacks_are_shown_and_do_nothing(plain: PlainPage, s
     page.wait_for_timeout(500)
     lacking = {
         name: missing
-        for name, text, shown in zip(ATTACKS, attacks, page.evaluate(SHOWN), strict=True)
-        if (missing := set(words(unescape(FIRST_LINE.sub("", text)))) - set(words(shown))) or "<code>" in shown
+        for name, text, shown in zip(
+            ATTACKS, attacks, page.evaluate(SHOWN), strict=True
+        )
+        if (
+            missing := set(words(unescape(FIRST_LINE.sub("", text))))
+            - set(words(shown))
+        )
+        or "<code>" in shown
     }
     assert lacking == {}
     assert page.evaluate("() => window.ran") == []

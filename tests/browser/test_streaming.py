@@ -1,4 +1,6 @@
-"""An answer in a live JupyterLab: seen while it comes, one output in the end, and harmless all the way."""
+"""An answer in a live JupyterLab: seen while it comes, one output in the end, and
+harmless all the way.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,26 @@ from tests.browser.recorder import Recorder
 from tests.lab import Lab, Notebook
 from tests.scripted_server import Answer, ScriptedServer, delta, event, reply
 
-LOAD = "import os\nos.environ['CODEBUDDY_BASE_URL'] = {url!r}\n%load_ext codebuddy_jupyter"
+LOAD = (
+    "import os\nos.environ['CODEBUDDY_BASE_URL'] = {url!r}\n%load_ext codebuddy_jupyter"
+)
 SHOWN = "index => window.notebook.content.widgets[index].outputArea.node.innerText"
-PIECE = 9  # characters: splits tags, links and fences in the middle
+# characters: splits tags, links and fences in the middle
+PIECE = 9
 
 
 @pytest.fixture
-def asked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Callable[..., Notebook]:
-    """Opens a notebook with these cells below one that loads the extension, and runs that."""
+def asked(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> Callable[..., Notebook]:
+    """Opens a notebook with these cells below one that loads the extension, and runs
+    that.
+    """
 
     def ask(name: str, *cells: str) -> Notebook:
-        notebook = opened(lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), *cells]))
+        notebook = opened(
+            lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), *cells])
+        )
         notebook.run(0)
         return notebook
 
@@ -33,7 +44,10 @@ def pieces(text: str, pause: float = 0.0) -> Answer:
     """A stream of the text in small pieces, with a pause before each."""
     cut = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
     return Answer(
-        pieces=[*((pause, event(json.dumps(delta(part)).encode())) for part in cut), (0, event(delta(finish="stop")))]
+        pieces=[
+            *((pause, event(json.dumps(delta(part)).encode())) for part in cut),
+            (0, event(delta(finish="stop"))),
+        ]
     )
 
 
@@ -46,26 +60,36 @@ def test_an_answer_is_seen_while_it_comes_and_leaves_one_output(
     page = notebook.page
     page.wait_for_function(f"() => ({SHOWN})(1).includes('key columns')")
     assert server.asked()[-1]["ended"] is None
-    assert page.evaluate("() => window.notebook.content.widgets[1].outputArea.node.querySelector('h2') !== null")
+    assert page.evaluate(
+        "() => window.notebook.content.widgets[1].outputArea.node.querySelector('h2') !== null"
+    )
     notebook.wait_idle()
     page.wait_for_function(f"() => ({SHOWN})(1).includes('tokens/s')")
     assert [output["output_type"] for output in notebook.outputs(1)] == ["display_data"]
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function("() => !window.notebook.context.model.dirty")
-    (output,) = json.loads((lab.root / "streaming.ipynb").read_text(encoding="utf-8"))["cells"][1]["outputs"]
+    (output,) = json.loads((lab.root / "streaming.ipynb").read_text(encoding="utf-8"))[
+        "cells"
+    ][1]["outputs"]
     assert set(output["data"]) == {"text/markdown", "text/plain"}
     assert output["metadata"]["codebuddy"]["model"] == "llama3"
 
 
-def test_stopping_keeps_what_came_on_the_page(asked: Callable[..., Notebook], server: ScriptedServer) -> None:
+def test_stopping_keeps_what_came_on_the_page(
+    asked: Callable[..., Notebook], server: ScriptedServer
+) -> None:
     server.script(Answer(pieces=[(0, event(delta("Once upon a time")))], end="hang"))
     notebook = asked("stopping", "%buddy tell me a story")
     notebook.begin(1)
     notebook.page.wait_for_function(f"() => ({SHOWN})(1).includes('Once upon')")
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    notebook.page.evaluate(
+        "() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')"
+    )
     server.wait_for("closed")
     notebook.wait_idle()
-    notebook.page.wait_for_function(f"() => ({SHOWN})(1).includes('What had come is kept')")
+    notebook.page.wait_for_function(
+        f"() => ({SHOWN})(1).includes('What had come is kept')"
+    )
     shown = notebook.page.evaluate(SHOWN, 1)
     assert "Once upon a time" in shown
     assert "stopped before its end" in shown
@@ -76,7 +100,8 @@ def test_attacks_that_a_model_streams_do_nothing(
     asked: Callable[..., Notebook], server: ScriptedServer, recorder: Recorder
 ) -> None:
     text = "\n\n".join(
-        attack(name, "window.pwned = true", f"http://127.0.0.1:{recorder.port}/{n}") for n, name in enumerate(ATTACKS)
+        attack(name, "window.pwned = true", f"http://127.0.0.1:{recorder.port}/{n}")
+        for n, name in enumerate(ATTACKS)
     )
     server.script(pieces(text, pause=0.002))
     notebook = asked("attacked", "%%buddy\nhello", "%%buddy -f text\nhello")
@@ -92,9 +117,11 @@ def test_html_is_shown_in_a_frame_that_can_do_nothing(
 ) -> None:
     url = f"http://127.0.0.1:{recorder.port}"
     page = (
-        f"<h1>Report</h1><script>parent.pwned = true; fetch('{url}/fetch')</script><img src='{url}/image'>"
+        "<h1>Report</h1><script>parent.pwned = true; "
+        f"fetch('{url}/fetch')</script><img src='{url}/image'>"
         f"<img src=x onerror='parent.pwned = true'><link rel=stylesheet href='{url}/style'>"
-        f"<meta http-equiv=refresh content='0; url={url}/refresh'><iframe src='{url}/frame'></iframe>"
+        f"<meta http-equiv=refresh content='0; url={url}/refresh'><iframe "
+        f"src='{url}/frame'></iframe>"
         f"<style>@import '{url}/import'; h1 {{ background: url({url}/background) }}</style>"
         f"<link rel=preload as=image href='{url}/preload'><object data='{url}/object'></object>"
     )

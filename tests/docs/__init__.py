@@ -1,1 +1,4 @@
-"""The parts of the documents that are made, not written: ``python -m tests.docs [settings] [pictures]``."""
+"""The parts of the documents that are made, not written:
+
+``python -m tests.docs [settings] [pictures]``.
+"""

@@ -1,4 +1,6 @@
-"""The pictures of the documents: a live JupyterLab in a real browser, with answers of the embedded engine."""
+"""The pictures of the documents: a live JupyterLab in a real browser, with answers of
+the embedded engine.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,22 @@ from tests.lab import Lab, Notebook, chromium, open_notebook
 from tests.scripted_server import ScriptedServer
 
 FOLDER = Path(__file__).parents[2] / "docs"
-PICTURES = PANEL, CONTEXT, SETTINGS = [FOLDER / f"{name}.png" for name in ("panel", "panel_context", "panel_settings")]
+PICTURES = PANEL, CONTEXT, SETTINGS = [
+    FOLDER / f"{name}.png" for name in ("panel", "panel_context", "panel_settings")
+]
 CELLS = (
     "%load_ext codebuddy_jupyter",
-    'import pandas as pd\n\nsales = pd.DataFrame({"shop": ["north", "south"], "amount": [3.5, 2.0]})\nsales',
+    (
+        "import pandas as pd\n\n"
+        'sales = pd.DataFrame({"shop": ["north", "south"], "amount": [3.5, 2.0]})\n'
+        "sales"
+    ),
     "%buddy /panel",
 )
 QUESTION = "How do I get the mean of a column of @sales with pandas?"
 PLAIN = ".jp-cell-toolbar { display: none }"
-# The panel in a view of its own, to the right of the code, as somebody puts it who drags the tab there.
+# The panel in a view of its own, to the right of the code, as somebody puts it who
+# drags the tab there.
 BESIDE = """async () => {
     const {shell, commands} = window.jupyterapp;
     const before = new Set([...shell.widgets('main')].map(widget => widget.id));
@@ -34,14 +43,21 @@ BESIDE = """async () => {
     await commands.execute('notebook:hide-cell-outputs');
     shell.collapseLeft();
 }"""
-MARGIN = 8  # pixels around what is shown
+# pixels around what is shown
+MARGIN = 8
 USUAL = 11434
-"""Ollama's own port, which is played on where it is free, so that the picture shows what a reader has."""
+"""Ollama's own port, which is played on where it is free, so that the picture shows
+what a reader has.
+"""
 
 
 def write() -> Path:
     """Take the pictures; gives their folder."""
-    with tempfile.TemporaryDirectory() as home, ScriptedServer(port=_usual_or_any()) as server, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        ScriptedServer(port=_usual_or_any()) as server,
+        chromium() as browser,
+    ):
         url = OLLAMA.on(server).replace(server.host, "localhost")
         pictures: dict[str, Callable[[Notebook], None]] = {
             "panel": take_panel,
@@ -50,9 +66,13 @@ def write() -> Path:
         with Lab(Path(home, "lab")) as lab:
             saved = lab.home / "jupyter_config_dir" / "codebuddy.json"
             saved.parent.mkdir(parents=True, exist_ok=True)
-            saved.write_text(json.dumps({"Buddy": {"provider": "Embedded"}}), encoding="utf-8")
+            saved.write_text(
+                json.dumps({"Buddy": {"provider": "Embedded"}}), encoding="utf-8"
+            )
             for name, take in pictures.items():
-                with open_notebook(browser, lab, lab.write(f"{name}.ipynb", CELLS)) as notebook:
+                with open_notebook(
+                    browser, lab, lab.write(f"{name}.ipynb", CELLS)
+                ) as notebook:
                     notebook.page.add_style_tag(content=PLAIN)
                     for index in range(len(CELLS)):
                         notebook.run(index)
@@ -61,7 +81,9 @@ def write() -> Path:
 
 
 def take_panel(notebook: Notebook) -> None:
-    """Keep a picture of the panel with an answer beside the code, and one of what a question would send."""
+    """Keep a picture of the panel with an answer beside the code, and one of what a
+    question would send.
+    """
     page = notebook.page
     page.set_viewport_size({"width": 1200, "height": 700})
     page.evaluate(BESIDE)
@@ -77,7 +99,8 @@ def take_panel(notebook: Notebook) -> None:
     panel.locator(".cb-meter").click()
     expect(panel.locator(".cb-whole table")).to_be_visible()
     page.set_viewport_size({"width": 1200, "height": 1000})
-    page.wait_for_timeout(1500)  # the meter looks again after a pause
+    # the meter looks again after a pause
+    page.wait_for_timeout(1500)
     keep(page, panel.locator(".cb-composer"), panel.locator(".cb-sends"), CONTEXT)
 
 
@@ -92,7 +115,12 @@ def take_settings(notebook: Notebook, url: str) -> None:
     expect(page.locator(".cb-facts")).to_contain_text("qwen3:8b")
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator(".cb-report li").first).to_be_visible()
-    keep(page, page.get_by_role("button", name="Settings"), page.locator(".cb-report"), SETTINGS)
+    keep(
+        page,
+        page.get_by_role("button", name="Settings"),
+        page.locator(".cb-report"),
+        SETTINGS,
+    )
 
 
 def _usual_or_any() -> int:
@@ -109,7 +137,9 @@ def keep(page: Page, first: Locator, last: Locator, path: Path) -> None:
     """Keep a picture of what lies between two parts of the panel, in its whole width."""
     last.scroll_into_view_if_needed()
     panel, top, end = (
-        box for place in (page.locator(".codebuddy-panel:visible"), first, last) if (box := place.bounding_box())
+        box
+        for place in (page.locator(".codebuddy-panel:visible"), first, last)
+        if (box := place.bounding_box())
     )
     page.screenshot(
         path=path,

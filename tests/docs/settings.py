@@ -1,4 +1,6 @@
-"""The tables of settings, from the traits that declare them: in the README the usual ones, on their own page all."""
+"""The tables of settings, from the traits that declare them: in the README the usual
+ones, on their own page all.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from traitlets import TraitType
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.providers.cloud import CloudProvider
-from codebuddy_jupyter.providers.embedded import EmbeddedProvider
-from codebuddy_jupyter.providers.local import LocalProvider
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.settings import Configured
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +20,8 @@ README, PAGE = ROOT / "README.md", ROOT / "docs" / "SETTINGS.md"
 USUAL = {"base_url", "model", "num_ctx", "temperature", "max_tokens"}
 """The settings of a provider that the README tells of."""
 BEGIN, END = "<!-- settings: written by `make docs` -->\n", "<!-- end of settings -->\n"
-LONGEST = 30  # characters of a default that are shown
+# characters of a default that are shown
+LONGEST = 30
 
 
 def write() -> Path:
@@ -38,26 +41,45 @@ def written(page: Path) -> str:
 
 def table(page: Path) -> str:
     """The table as it should be in a file."""
-    settings = [row for owner in (Buddy, LocalProvider, EmbeddedProvider) for row in _rows(owner, page is README)]
+    settings = [
+        row
+        for owner in (Buddy, LocalProvider, EmbeddedProvider)
+        for row in _rows(owner, page is README)
+    ]
     if page is README:
         return "\n".join(["| setting | default | |", "|---|---|---|", *settings, ""])
-    clouds = f"Clouds, each with the variable for its key and the model that is asked: {', '.join(_clouds())}."
-    return "\n".join(["| setting | default | |", "|---|---|---|", *settings, "", clouds, ""])
+    clouds = (
+        "Clouds, each with the variable for its key and the model that is asked: "
+        f"{', '.join(_clouds())}."
+    )
+    return "\n".join(
+        ["| setting | default | |", "|---|---|---|", *settings, "", clouds, ""]
+    )
 
 
 def _rows(owner: type[Configured], usual: bool) -> Iterator[str]:
-    """A row for each setting, or each usual one; of the embedded provider what the local one has not told already."""
+    """A row for each setting, or each usual one; of the embedded provider what the
+    local one has not told already.
+    """
     told = {} if owner is LocalProvider else LocalProvider.class_traits(config=True)
-    for name, trait in sorted(owner.class_traits(config=True).items(), key=lambda item: _order(owner, item[0])):
+    for name, trait in sorted(
+        owner.class_traits(config=True).items(), key=lambda item: _order(owner, item[0])
+    ):
         if usual and owner is not Buddy and name not in USUAL:
             continue
         if name not in told or told[name].help != trait.help:
-            variable = f" Environment: `{owner.environment[name]}`." if name in owner.environment else ""
+            variable = (
+                f" Environment: `{owner.environment[name]}`."
+                if name in owner.environment
+                else ""
+            )
             yield f"| `{owner.__name__}.{name}` | {_default(trait)} | {trait.help}{variable} |"
 
 
 def _order(owner: type[Configured], name: str) -> int:
-    """Settings of a class in the order in which it declares them, before those that it inherits."""
+    """Settings of a class in the order in which it declares them, before those that it
+    inherits.
+    """
     declared = [name for kind in owner.__mro__ for name in vars(kind)]
     return declared.index(name)
 

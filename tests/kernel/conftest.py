@@ -1,4 +1,6 @@
-"""Kernels in the newest Jupyter and in one as Colab pins it, and the server that they ask."""
+"""Kernels in the newest Jupyter and in one as Colab pins it, and the server that they
+ask.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,22 @@ def python(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Kernel]]:
-    """Gives the kernel that the tests of an environment share; a new one after a test that broke it."""
+def shared(
+    python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Kernel]]:
+    """Gives the kernel that the tests of an environment share; a new one after a test
+    that broke it.
+    """
     with contextlib.ExitStack() as kernels:
         running: list[Kernel] = []
 
         def get() -> Kernel:
             if not (running and running[-1].is_at_rest):
-                running.append(kernels.enter_context(Kernel(python, tmp_path_factory.mktemp("home"))))
+                running.append(
+                    kernels.enter_context(
+                        Kernel(python, tmp_path_factory.mktemp("home"))
+                    )
+                )
             return running[-1]
 
         yield get
@@ -37,7 +47,10 @@ def kernel(shared: Callable[[], Kernel], server: ScriptedServer) -> Kernel:
     """A kernel with a new buddy that asks the scripted server."""
     kernel = shared()
     kernel.good("%reset -f")
-    kernel.good(f"import os\nos.environ['CODEBUDDY_BASE_URL'] = {server.url!r}\n%reload_ext codebuddy_jupyter")
+    kernel.good(
+        f"import os\nos.environ['CODEBUDDY_BASE_URL'] = {server.url!r}\n"
+        "%reload_ext codebuddy_jupyter"
+    )
     return kernel
 
 

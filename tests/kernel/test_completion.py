@@ -1,4 +1,6 @@
-"""Tab in real kernels: the buddy's own in questions, and the kernel's in all else, with jedi and without."""
+"""Tab in real kernels: the buddy's own in questions, and the kernel's in all else, with
+jedi and without.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,11 @@ def completing(kernel: Kernel, request: pytest.FixtureRequest) -> Kernel:
 
 
 def test_a_question_is_offered_variables(completing: Kernel) -> None:
-    for text in ("%buddy why is @sal", "%%buddy -t 0\nfirst\nand @sal", "x = %buddy @sal"):
+    for text in (
+        "%buddy why is @sal",
+        "%%buddy -t 0\nfirst\nand @sal",
+        "x = %buddy @sal",
+    ):
         answer = tab(completing, text)
         assert answer["matches"] == ["@sales", "@sales_2024"]
         assert replaced(text, answer) == "@sal"
@@ -52,12 +58,23 @@ def test_a_question_is_offered_commands_cells_and_files(completing: Kernel) -> N
 
 
 def test_ordinary_completion_is_the_same(completing: Kernel) -> None:
-    texts = ("sales_2", "sales_2024['n", "%%time\nsales_2", "import o", "%%buddy\nsales_2", "%bud", "sales @ sal")
+    texts = (
+        "sales_2",
+        "sales_2024['n",
+        "%%time\nsales_2",
+        "import o",
+        "%%buddy\nsales_2",
+        "%bud",
+        "sales @ sal",
+    )
     ours = [tab(completing, text) for text in texts]
     completing.good("completion.uninstall(get_ipython())")
     assert [tab(completing, text) for text in texts] == ours
 
 
 def test_taking_it_out_leaves_nothing(completing: Kernel) -> None:
-    completing.good("completion.uninstall(get_ipython())\nassert 'completions' not in vars(get_ipython().Completer)")
+    completing.good(
+        "completion.uninstall(get_ipython())\n"
+        "assert 'completions' not in vars(get_ipython().Completer)"
+    )
     assert "@sales" not in tab(completing, "%buddy @sal")["matches"]

@@ -1,4 +1,6 @@
-"""Describers of the user's own in a real kernel: a coroutine is awaited where the objects of the notebook live."""
+"""Describers of the user's own in a real kernel: a coroutine is awaited where the
+objects of the notebook live.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ describers.register(Pool, describe)
 
 @pytest.fixture
 def described(kernel: Kernel) -> Kernel:
-    """A kernel with a pool that is bound to its loop, and a describer that needs that loop."""
+    """A kernel with a pool that is bound to its loop, and a describer that needs that
+    loop.
+    """
     for cell in (SETUP, BOUND, REGISTERED):
         kernel.good(cell)
     return kernel
@@ -48,17 +52,26 @@ def described(kernel: Kernel) -> Kernel:
 
 def test_a_coroutine_is_awaited_on_the_kernels_own_loop(described: Kernel) -> None:
     for _ in range(3):
-        assert described.good("print(describers.schema(pool))").printed == "a pool with a connection\n"
+        assert (
+            described.good("print(describers.schema(pool))").printed
+            == "a pool with a connection\n"
+        )
 
 
 def test_await_still_works_afterwards(described: Kernel) -> None:
     described.good("describers.schema(pool)")
-    cell = described.good("async with pool.lock:\n    print(await asyncio.sleep(0.01, 'awaited'), pool.queue.qsize())")
+    cell = described.good(
+        "async with pool.lock:\n    print(await asyncio.sleep(0.01, 'awaited'), pool.queue.qsize())"
+    )
     assert cell.printed == "awaited 1\n"
 
 
 def test_cells_that_wait_are_run_afterwards(described: Kernel) -> None:
-    codes = ["print(describers.schema(pool))", "print('next')", "print(await asyncio.sleep(0.01, 'last'))"]
+    codes = [
+        "print(describers.schema(pool))",
+        "print('next')",
+        "print(await asyncio.sleep(0.01, 'last'))",
+    ]
     cells = [described.begin(code) for code in codes]
     printed = [described.end(cell).printed for cell in cells]
     assert printed == ["a pool with a connection\n", "next\n", "last\n"]
@@ -66,34 +79,52 @@ def test_cells_that_wait_are_run_afterwards(described: Kernel) -> None:
 
 
 def test_it_works_from_within_a_coroutine_of_the_notebook(described: Kernel) -> None:
-    cell = described.good("await asyncio.sleep(0)\nprint(describers.schema(pool))\nawait asyncio.sleep(0)")
+    cell = described.good(
+        "await asyncio.sleep(0)\nprint(describers.schema(pool))\nawait asyncio.sleep(0)"
+    )
     assert cell.printed == "a pool with a connection\n"
 
 
 def test_a_coroutine_that_is_too_slow_is_cut_off(described: Kernel) -> None:
-    described.good("async def slow(pool):\n    await asyncio.sleep(60)\ndescribers.register(Pool, slow)")
-    assert described.good("print(describers.schema(pool))").printed == "Pool, too slow to describe\n"
-    assert described.good("print(await asyncio.sleep(0, 'awaited'))").printed == "awaited\n"
+    described.good(
+        "async def slow(pool):\n    await asyncio.sleep(60)\ndescribers.register(Pool, slow)"
+    )
+    assert (
+        described.good("print(describers.schema(pool))").printed
+        == "Pool, too slow to describe\n"
+    )
+    assert (
+        described.good("print(await asyncio.sleep(0, 'awaited'))").printed
+        == "awaited\n"
+    )
 
 
-def test_from_another_thread_it_is_awaited_on_the_kernels_loop_too(described: Kernel) -> None:
+def test_from_another_thread_it_is_awaited_on_the_kernels_loop_too(
+    described: Kernel,
+) -> None:
     described.good("describers.begin()")
     cell = described.good("print(await asyncio.to_thread(describers.schema, pool))")
     assert cell.printed == "a pool with a connection\n"
 
 
 def test_an_interrupt_ends_a_coroutine_that_blocks(described: Kernel) -> None:
-    described.good("import time\nasync def block(pool):\n    print('begun', flush=True)\n    time.sleep(60)")
+    described.good(
+        "import time\nasync def block(pool):\n    print('begun', flush=True)\n    time.sleep(60)"
+    )
     described.good("describers.register(Pool, block)")
     cell = described.begin("describers.schema(pool)")
     described.wait_for(cell, lambda message: message.type == "stream")
     described.interrupt()
     assert described.end(cell).status == "error"
-    assert described.run("print(await asyncio.sleep(0, 'awaited'))").printed == "awaited\n"
+    assert (
+        described.run("print(await asyncio.sleep(0, 'awaited'))").printed == "awaited\n"
+    )
 
 
 def test_without_a_coroutine_asyncio_stays_as_it_is(fresh: Kernel) -> None:
     before = fresh.good("import sys\nprint('nest_asyncio2' in sys.modules)").printed
     fresh.good(SETUP)
-    fresh.good("describers.register(Pool, lambda pool: 'plain')\nassert describers.schema(pool) == 'plain'")
+    fresh.good(
+        "describers.register(Pool, lambda pool: 'plain')\nassert describers.schema(pool) == 'plain'"
+    )
     assert fresh.good("print('nest_asyncio2' in sys.modules)").printed == before

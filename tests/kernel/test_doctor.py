@@ -1,4 +1,6 @@
-"""The examination in a kernel, and what a cell says when its server is silent and another one answers."""
+"""The examination in a kernel, and what a cell says when its server is silent and
+another one answers.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from tests.scripted_server import ScriptedServer, as_json, hang, plain
 
 def shown(kernel: Kernel, line: str) -> str:
     """What a command shows, as a reader sees it."""
-    *_, output = kernel.good(line).outputs  # on a busy machine, what is waited for stands before it
+    # on a busy machine, what is waited for stands before it
+    *_, output = kernel.good(line).outputs
     return html.unescape(output["data"]["text/markdown"])
 
 
@@ -30,7 +33,9 @@ def nowhere(kernel: Kernel) -> Iterator[str]:
     kernel.good("os.environ.pop('OLLAMA_HOST', None)")
 
 
-def test_a_server_that_is_well_is_told_so(kernel: Kernel, server: ScriptedServer) -> None:
+def test_a_server_that_is_well_is_told_so(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     told = shown(kernel, "%buddy /doctor")
     assert told.startswith("**Local is well.**")
     assert f"✓ **address**: {server.url}" in told
@@ -38,14 +43,18 @@ def test_a_server_that_is_well_is_told_so(kernel: Kernel, server: ScriptedServer
     assert "✗" not in told
 
 
-def test_the_examination_leaves_the_conversation_alone(kernel: Kernel, server: ScriptedServer) -> None:
+def test_the_examination_leaves_the_conversation_alone(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     kernel.good("%buddy /doctor")
     kernel.good("%buddy hello")
     roles = [message["role"] for message in server.asked()[-1]["body"]["messages"]]
     assert roles == ["system", "user"]
 
 
-def test_what_is_not_well_is_told_with_a_remedy_that_can_be_copied(kernel: Kernel, server: ScriptedServer) -> None:
+def test_what_is_not_well_is_told_with_a_remedy_that_can_be_copied(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(as_json({"error": "who are you?"}, 401), path="/v1/models")
     told = shown(kernel, "%buddy /doctor")
     assert "Local is not well: 1 of " in told
@@ -77,7 +86,9 @@ def test_a_silent_server_is_told_with_the_one_that_answers(
     assert "Hello" in kernel.good("%buddy hello").answer["data"]["text/plain"]
 
 
-def test_an_examination_can_be_interrupted(kernel: Kernel, server: ScriptedServer) -> None:
+def test_an_examination_can_be_interrupted(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(hang())
     cell = kernel.begin("%buddy /doctor")
     server.wait_for("arrived", seconds=30)

@@ -1,4 +1,6 @@
-"""What goes wrong: the cell fails with one readable line that says what to do next, and nothing else is lost."""
+"""What goes wrong: the cell fails with one readable line that says what to do next, and
+nothing else is lost.
+"""
 
 from __future__ import annotations
 
@@ -40,33 +42,72 @@ TYPED = {
     "unknown option": ("%buddy --temprature 0 hello", "did you mean --temperature?"),
     "option without value": ("%buddy -t", "-t needs a value"),
     "bad value": ("%buddy -t hot hello", "invalid float value"),
-    "value out of bounds": ("%buddy -t 7 hello", "The temperature must be between 0 and 2, not 7."),
-    "unknown format": ("%buddy -f pdf hello", "choose one of markdown, text, code, json, html, math."),
+    "value out of bounds": (
+        "%buddy -t 7 hello",
+        "The temperature must be between 0 and 2, not 7.",
+    ),
+    "unknown format": (
+        "%buddy -f pdf hello",
+        "choose one of markdown, text, code, json, html, math.",
+    ),
     "field of our own": ("%buddy -o stream=false hello", "the buddy sets that itself"),
     "unknown command": ("%buddy /modles", "did you mean /models?"),
     "unknown provider": ("%buddy -p olama hello", "There is no provider 'olama'"),
-    "no prompt": ("%buddy", "There is nothing to ask. Type a question: %buddy why is df empty after the merge?"),
+    "no prompt": (
+        "%buddy",
+        "There is nothing to ask. Type a question: %buddy why is df empty after the merge?",
+    ),
     "blank cell": ("%%buddy\n  \n", "There is nothing to ask."),
     "options only": ("%buddy -t 0", "There is nothing to ask."),
-    "no such attribute": ("n = 1\n%buddy is {n.size} much?", "{n.size} cannot be filled: a int has no .size."),
+    "no such attribute": (
+        "n = 1\n%buddy is {n.size} much?",
+        "{n.size} cannot be filled: a int has no .size.",
+    ),
     "no key": ("%buddy -p openai hello", "OPENAI_API_KEY"),
 }
 
 
 @pytest.mark.parametrize(("code", "line"), TYPED.values(), ids=TYPED)
-def test_what_cannot_be_asked_is_told_in_one_line(kernel: Kernel, server: ScriptedServer, code: str, line: str) -> None:
+def test_what_cannot_be_asked_is_told_in_one_line(
+    kernel: Kernel, server: ScriptedServer, code: str, line: str
+) -> None:
     assert line in error_of(kernel, code)
     assert not server.requests
 
 
-NOT_FOUND = {"error": {"message": "model 'nosuch' not found, try pulling it first", "type": "api_error"}}
+NOT_FOUND = {
+    "error": {
+        "message": "model 'nosuch' not found, try pulling it first",
+        "type": "api_error",
+    }
+}
 SERVED = {
-    "web page": (plain("<html><title>Jupyter Server</title></html>", "text/html"), "a web page", "base_url"),
-    "wrong path": (plain("404 page not found", status=404), "404 page not found", "base_url"),
+    "web page": (
+        plain("<html><title>Jupyter Server</title></html>", "text/html"),
+        "a web page",
+        "base_url",
+    ),
+    "wrong path": (
+        plain("404 page not found", status=404),
+        "404 page not found",
+        "base_url",
+    ),
     "unknown model": (as_json(NOT_FOUND, 404), "There is no model 'nosuch'", "llama3"),
-    "key wanted": (as_json({"error": "no key"}, 401), "wants a key", "codebuddy key Local"),
-    "server's own failure": (as_json({"error": {"message": "out of\nmemory\x1b[31m!"}}, 500), "out of memory", "log"),
-    "cut off": (Answer(pieces=[(0, event(delta("Half")))], end="drop"), "cut off", "ask again"),
+    "key wanted": (
+        as_json({"error": "no key"}, 401),
+        "wants a key",
+        "codebuddy key Local",
+    ),
+    "server's own failure": (
+        as_json({"error": {"message": "out of\nmemory\x1b[31m!"}}, 500),
+        "out of memory",
+        "log",
+    ),
+    "cut off": (
+        Answer(pieces=[(0, event(delta("Half")))], end="drop"),
+        "cut off",
+        "ask again",
+    ),
     "nothing at all": (Answer(end="drop", framing="close"), "", "base_url"),
 }
 
@@ -109,12 +150,16 @@ def no_http() -> Iterator[str]:
         other.shutdown()
 
 
-def test_a_port_that_speaks_no_http_is_told_in_one_line(kernel: Kernel, no_http: str) -> None:
+def test_a_port_that_speaks_no_http_is_told_in_one_line(
+    kernel: Kernel, no_http: str
+) -> None:
     kernel.good(f'%config LocalProvider.base_url = "{no_http}"')
     assert no_http in error_of(kernel, "%buddy hello")
 
 
-def test_a_failed_turn_keeps_question_and_partial_answer(kernel: Kernel, server: ScriptedServer) -> None:
+def test_a_failed_turn_keeps_question_and_partial_answer(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(Answer(pieces=[(0, event(delta("Half of it")))], end="drop"))
     cell = kernel.run("%buddy tell me")
     assert "broke off" in cell.answer["data"]["text/plain"]
@@ -125,7 +170,9 @@ def test_a_failed_turn_keeps_question_and_partial_answer(kernel: Kernel, server:
     assert answer["content"].startswith("Half of it")
 
 
-def test_the_whole_traceback_is_there_for_who_wants_it(kernel: Kernel, server: ScriptedServer) -> None:
+def test_the_whole_traceback_is_there_for_who_wants_it(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(as_json({"error": "oh"}, 500))
     kernel.run("%buddy hello")
     told = "\n".join(str(output) for output in kernel.run("%tb").outputs)
@@ -149,13 +196,17 @@ def test_a_failure_can_be_caught(kernel: Kernel, server: ScriptedServer) -> None
     assert cell.printed == "ServerError\n"
 
 
-@pytest.mark.parametrize("window", [{"meta": {"n_ctx": 4096}}, {}], ids=["known window", "unknown window"])
+@pytest.mark.parametrize(
+    "window", [{"meta": {"n_ctx": 4096}}, {}], ids=["known window", "unknown window"]
+)
 def test_a_prompt_of_10_mb_is_refused_before_it_is_sent(
     kernel: Kernel, server: ScriptedServer, window: dict[str, Any]
 ) -> None:
     server.script(model_list("llama3", **window), path=MODELS)
     kernel.good("big = 'data ' * 2_000_000")
-    assert "The prompt is too long for llama3: 10,000,008 characters" in error_of(kernel, "%buddy look at {big}")
+    assert "The prompt is too long for llama3: 10,000,008 characters" in error_of(
+        kernel, "%buddy look at {big}"
+    )
     assert not server.asked(CHAT)
 
 
@@ -167,11 +218,24 @@ def test_lone_surrogates_do_no_harm(kernel: Kernel, server: ScriptedServer) -> N
     assert sent.encode("utf-8").endswith(b"b")
 
 
-def test_lone_surrogates_from_a_model_do_no_harm(kernel: Kernel, server: ScriptedServer) -> None:
+def test_lone_surrogates_from_a_model_do_no_harm(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(
         Answer(
-            pieces=[(0, b'data: {"choices":[{"index":0,"delta":{"content":"a\\ud800b"},"finish_reason":"stop"}]}\n\n')]
+            pieces=[
+                (
+                    0,
+                    (
+                        b"data: "
+                        b'{"choices":[{"index":0,"delta":{"content":"a\\ud800b"},"finish_reason":"stop"}]}\n'
+                        b"\n"
+                    ),
+                )
+            ]
         )
     )
-    assert kernel.good("%buddy hello").answer["data"]["text/plain"].startswith("a\ufffdb")
+    assert (
+        kernel.good("%buddy hello").answer["data"]["text/plain"].startswith("a\ufffdb")
+    )
     kernel.good("%buddy and now?")

@@ -1,4 +1,6 @@
-"""Whatever a server does wrong: the cell fails with one line, the text is kept, and the next question works."""
+"""Whatever a server does wrong: the cell fails with one line, the text is kept, and the
+next question works.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,28 @@ import pytest
 
 from tests.faults import FAULTS, GOOD, PAUSE, WAIT, Fault, raw
 from tests.kernels import Cell, Kernel
-from tests.scripted_server import CHAT, Answer, ScriptedServer, delta, event, hang, plain
+from tests.scripted_server import (
+    CHAT,
+    Answer,
+    ScriptedServer,
+    delta,
+    event,
+    hang,
+    plain,
+)
 
-MOST = WAIT + PAUSE + 20.0  # seconds, by far: a bound for what hangs on a busy machine
+# seconds, by far: a bound for what hangs on a busy machine
+MOST = WAIT + PAUSE + 20.0
 
 
-OURS = {"KeyRefused", "PromptTooLong", "ServerError", "NoReply", "CutOff", "Unreachable"}
+OURS = {
+    "KeyRefused",
+    "PromptTooLong",
+    "ServerError",
+    "NoReply",
+    "CutOff",
+    "Unreachable",
+}
 
 
 @dataclass
@@ -26,7 +44,8 @@ class Desk:
     server: ScriptedServer
 
     def ask(self, prompt: str) -> Cell:
-        # An error must not abort the next cell, for which a kernel would take half a second.
+        # An error must not abort the next cell, for which a kernel would take half a
+        # second.
         cell = self.kernel.begin(f"%%buddy -n -m llama3\n{prompt}", stop_on_error=False)
         return self.kernel.end(cell, MOST)
 
@@ -36,14 +55,19 @@ def desk(shared: Callable[[], Kernel]) -> Iterator[Desk]:
     """The kernel that the tests share, with short timeouts."""
     with ScriptedServer() as server:
         kernel = shared()
-        kernel.good(f"import os\nos.environ['CODEBUDDY_BASE_URL'] = {server.url!r}\n%reload_ext codebuddy_jupyter")
+        kernel.good(
+            f"import os\nos.environ['CODEBUDDY_BASE_URL'] = {server.url!r}\n"
+            "%reload_ext codebuddy_jupyter"
+        )
         kernel.good(f"%config LocalProvider.first_token_timeout = {WAIT}")
         kernel.good(f"%config LocalProvider.next_token_timeout = {PAUSE}")
         yield Desk(kernel, server)
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault_is_told_in_one_line_and_leaves_nothing_behind(desk: Desk, fault: Fault) -> None:
+def test_a_fault_is_told_in_one_line_and_leaves_nothing_behind(
+    desk: Desk, fault: Fault
+) -> None:
     desk.server.script(fault.answer)
     cell = desk.ask("hello")
     assert cell.status == "error", cell.outputs
@@ -52,7 +76,9 @@ def test_a_fault_is_told_in_one_line_and_leaves_nothing_behind(desk: Desk, fault
     assert "\n" not in cell.error
     for words in fault.says:
         assert words in cell.error
-    shown = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+    shown = "".join(
+        output.get("data", {}).get("text/plain", "") for output in cell.outputs
+    )
     assert fault.text in shown
     desk.server.script(GOOD)
     again = desk.ask("and now?")
@@ -62,10 +88,19 @@ def test_a_fault_is_told_in_one_line_and_leaves_nothing_behind(desk: Desk, fault
 
 ENDLESS = {
     "no headers": hang(),
-    "headers that trickle": raw(*(bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 999), pause=0.05),
-    "a token a second, then silence": Answer(pieces=[(1.0, event(delta("word ")))] * 2, end="hang"),
-    "a stream that never stops": Answer(pieces=[(0.001, event(delta("word and word ")) * 20)] * 100_000),
-    "a line that never ends": Answer(pieces=[(0.0, b'data: {"x":"'), *[(0.01, b"x" * 1000)] * 100_000]),
+    "headers that trickle": raw(
+        *(bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 999),
+        pause=0.05,
+    ),
+    "a token a second, then silence": Answer(
+        pieces=[(1.0, event(delta("word ")))] * 2, end="hang"
+    ),
+    "a stream that never stops": Answer(
+        pieces=[(0.001, event(delta("word and word ")) * 20)] * 100_000
+    ),
+    "a line that never ends": Answer(
+        pieces=[(0.0, b'data: {"x":"'), *[(0.01, b"x" * 1000)] * 100_000]
+    ),
     "a pause between two tries": plain("", status=429, **{"Retry-After": "300"}),
 }
 

@@ -1,4 +1,6 @@
-"""The stop button, at any moment: the cell ends, the server sees the close, and the conversation goes on."""
+"""The stop button, at any moment: the cell ends, the server sees the close, and the
+conversation goes on.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,26 @@ from dataclasses import dataclass
 import pytest
 
 from tests.kernels import Cell, Kernel
-from tests.scripted_server import CHAT, MODELS, Answer, ScriptedServer, begun, delta, event, hang, question_in
+from tests.scripted_server import (
+    CHAT,
+    MODELS,
+    Answer,
+    ScriptedServer,
+    begun,
+    delta,
+    event,
+    hang,
+    question_in,
+)
 
 STOPPED = "buddy: Stopped. What had come is kept."
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A moment of a request: the cell, what the server does, and by what one knows that it is reached."""
+    """A moment of a request: the cell, what the server does, and by what one knows that
+    it is reached.
+    """
 
     code: str
     answer: Answer
@@ -29,18 +43,25 @@ PHASES = {
     "while the models are listed": Phase("%buddy hello", hang(), MODELS),
     "before the headers": Phase("%buddy hello", hang()),
     "before the first token": Phase(
-        "%buddy hello", Answer(pieces=[(0, event(delta("")))], end="hang"), reached="first"
+        "%buddy hello",
+        Answer(pieces=[(0, event(delta("")))], end="hang"),
+        reached="first",
     ),
     "mid-stream": Phase("%%buddy\nhello", begun("Once upon"), reached="first"),
     "a value": Phase("import codebuddy_jupyter as buddy\nbuddy.ask('hello')", hang()),
     "text": Phase("import codebuddy_jupyter as buddy\nstr(buddy.ask('hello'))", hang()),
-    "pieces": Phase("import codebuddy_jupyter as buddy\nfor piece in buddy.ask('hello'): pass", hang()),
+    "pieces": Phase(
+        "import codebuddy_jupyter as buddy\nfor piece in buddy.ask('hello'): pass",
+        hang(),
+    ),
     "a command": Phase("%buddy /models", hang(), MODELS),
 }
 
 
 @pytest.mark.parametrize("phase", PHASES.values(), ids=PHASES)
-def test_an_interrupt_ends_cell_and_request(kernel: Kernel, server: ScriptedServer, phase: Phase) -> None:
+def test_an_interrupt_ends_cell_and_request(
+    kernel: Kernel, server: ScriptedServer, phase: Phase
+) -> None:
     server.script(phase.answer, path=phase.path)
     cell = kernel.begin(phase.code)
     server.wait_for(phase.reached, phase.path, seconds=30)
@@ -54,7 +75,9 @@ def test_an_interrupt_ends_cell_and_request(kernel: Kernel, server: ScriptedServ
 def goes_on(kernel: Kernel, server: ScriptedServer, path: str = CHAT) -> None:
     """The next question works, and its messages are well-formed."""
     server.script(path=path)
-    assert "scripted server" in kernel.good("%buddy and now?").answer["data"]["text/plain"]
+    assert (
+        "scripted server" in kernel.good("%buddy and now?").answer["data"]["text/plain"]
+    )
     messages = server.asked()[-1]["body"]["messages"]
     roles = [message["role"] for message in messages[1:]]
     assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]
@@ -63,7 +86,9 @@ def goes_on(kernel: Kernel, server: ScriptedServer, path: str = CHAT) -> None:
 
 @pytest.fixture
 def full() -> Iterator[str]:
-    """The base URL of a socket that lets nobody in: a connection to it stays in its first phase."""
+    """The base URL of a socket that lets nobody in: a connection to it stays in its
+    first phase.
+    """
     with contextlib.ExitStack() as sockets:
         listener = sockets.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -75,7 +100,9 @@ def full() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
-def test_an_interrupt_while_connecting_ends_the_cell(kernel: Kernel, server: ScriptedServer, full: str) -> None:
+def test_an_interrupt_while_connecting_ends_the_cell(
+    kernel: Kernel, server: ScriptedServer, full: str
+) -> None:
     kernel.good("%buddy first, so that everything is there")
     kernel.good(f'%config LocalProvider.base_url = "{full}"')
     cell = kernel.begin("%buddy hello")
@@ -96,17 +123,27 @@ def stopped_mid_stream(kernel: Kernel, server: ScriptedServer, code: str) -> Cel
     return kernel.end(cell)
 
 
-@pytest.mark.parametrize("code", ["%%buddy\ntell me", "print('before')\n%buddy tell me"], ids=["alone", "among others"])
-def test_what_had_come_is_kept_and_marked(kernel: Kernel, server: ScriptedServer, code: str) -> None:
+@pytest.mark.parametrize(
+    "code",
+    ["%%buddy\ntell me", "print('before')\n%buddy tell me"],
+    ids=["alone", "among others"],
+)
+def test_what_had_come_is_kept_and_marked(
+    kernel: Kernel, server: ScriptedServer, code: str
+) -> None:
     cell = stopped_mid_stream(kernel, server, code)
     assert cell.error == STOPPED
-    assert cell.answer["data"]["text/markdown"].startswith("Once upon a time\n\n<small>")
+    assert cell.answer["data"]["text/markdown"].startswith(
+        "Once upon a time\n\n<small>"
+    )
     assert "stopped before its end" in cell.answer["data"]["text/markdown"]
     assert "stopped before its end" in cell.answer["data"]["text/plain"]
     assert cell.answer["metadata"]["codebuddy"]["complete"] is False
 
 
-def test_the_next_question_tells_the_partial_answer(kernel: Kernel, server: ScriptedServer) -> None:
+def test_the_next_question_tells_the_partial_answer(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     stopped_mid_stream(kernel, server, "%buddy tell me")
     goes_on(kernel, server)
     question, answer = server.asked()[-1]["body"]["messages"][1:3]
@@ -115,7 +152,9 @@ def test_the_next_question_tells_the_partial_answer(kernel: Kernel, server: Scri
     assert "broke off" in answer["content"]
 
 
-def test_an_awaited_reply_is_stopped_too(kernel: Kernel, server: ScriptedServer) -> None:
+def test_an_awaited_reply_is_stopped_too(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     kernel.good("import codebuddy_jupyter as buddy")
     server.script(begun("Once upon a time"))
     cell = kernel.begin("await buddy.aask('hello')")
@@ -126,7 +165,9 @@ def test_an_awaited_reply_is_stopped_too(kernel: Kernel, server: ScriptedServer)
     goes_on(kernel, server)
 
 
-def test_no_except_exception_swallows_an_interrupt(kernel: Kernel, server: ScriptedServer) -> None:
+def test_no_except_exception_swallows_an_interrupt(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     kernel.good("import codebuddy_jupyter as buddy")
     server.script(hang())
     cell = kernel.begin(
@@ -153,7 +194,9 @@ def test_an_interrupt_during_the_first_question_of_a_kernel_harms_nothing(
     goes_on(fresh, server)
 
 
-def test_an_interrupt_stops_the_cells_that_wait(kernel: Kernel, server: ScriptedServer) -> None:
+def test_an_interrupt_stops_the_cells_that_wait(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(hang())
     cells = [kernel.begin("%buddy hello"), kernel.begin("print('ran')")]
     server.wait_for("arrived", seconds=30)

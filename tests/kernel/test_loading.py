@@ -1,4 +1,6 @@
-"""What ``%load_ext``, ``%reload_ext`` and ``%unload_ext`` put into a real kernel and take out again."""
+"""What ``%load_ext``, ``%reload_ext`` and ``%unload_ext`` put into a real kernel and
+take out again.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,15 @@ def test_loading_imports_nothing_slow(fresh: Kernel) -> None:
         "import sys\n"
         "before = set(sys.modules)\n"
         "%load_ext codebuddy_jupyter\n"
-        "print(sorted({'openai', 'ipywidgets', 'pydantic', 'markdown_it', 'httpx'} & (set(sys.modules) - before)))"
+        "print(sorted({'openai', 'ipywidgets', 'pydantic', 'markdown_it', "
+        "'httpx'} & (set(sys.modules) - before)))"
     )
     assert cell.printed == "[]\n"
 
 
-def test_openai_is_imported_in_the_background_once_the_loading_cell_has_ended(fresh: Kernel) -> None:
+def test_openai_is_imported_in_the_background_once_the_loading_cell_has_ended(
+    fresh: Kernel,
+) -> None:
     fresh.good("%load_ext codebuddy_jupyter")
     fresh.good(
         "import sys, time\n"
@@ -64,7 +69,8 @@ def test_reloading_begins_anew(kernel: Kernel, server: ScriptedServer) -> None:
 
 def test_unloading_leaves_no_trace(fresh: Kernel, server: ScriptedServer) -> None:
     fresh.good(SNAPSHOT)
-    fresh.good("%config")  # loads what IPython itself loads lazily
+    # loads what IPython itself loads lazily
+    fresh.good("%config")
     fresh.good("before = snapshot()")
     fresh.good("%load_ext codebuddy_jupyter")
     fresh.good("%buddy hello?")
@@ -72,16 +78,22 @@ def test_unloading_leaves_no_trace(fresh: Kernel, server: ScriptedServer) -> Non
     fresh.good("%unload_ext codebuddy_jupyter")
     cell = fresh.good(
         "end = time.monotonic() + 20\n"
-        "while (after := snapshot())['threads'] != before['threads'] and time.monotonic() < end: time.sleep(0.1)\n"
+        "while (after := snapshot())['threads'] != before['threads'] and "
+        "time.monotonic() < end: time.sleep(0.1)\n"
         "print({key: (before[key], after[key]) for key in before if before[key] != after[key]})"
     )
     assert cell.printed == "{}\n"
     assert server.wait_for("closed")
 
 
-def test_unloading_stops_the_answer_that_is_coming(kernel: Kernel, server: ScriptedServer) -> None:
+def test_unloading_stops_the_answer_that_is_coming(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(begun("Once"))
-    kernel.good("import codebuddy_jupyter as buddy\nreply = buddy.ask('tell me').start()\nreply.wait(30, beyond=0)")
+    kernel.good(
+        "import codebuddy_jupyter as buddy\n"
+        "reply = buddy.ask('tell me').start()\nreply.wait(30, beyond=0)"
+    )
     kernel.good("%unload_ext codebuddy_jupyter")
     assert server.wait_for("closed")
     assert kernel.good("print(reply.done, reply.text)").printed == "True Once\n"
@@ -95,7 +107,8 @@ def test_after_unloading_the_magic_is_unknown(kernel: Kernel) -> None:
 def test_a_magic_of_the_same_name_comes_back(kernel: Kernel) -> None:
     kernel.good("%unload_ext codebuddy_jupyter")
     kernel.good(
-        "from IPython.core.magic import register_line_magic\n@register_line_magic\ndef buddy(line): print('mine')"
+        "from IPython.core.magic import register_line_magic\n"
+        "@register_line_magic\ndef buddy(line): print('mine')"
     )
     kernel.good("%load_ext codebuddy_jupyter")
     kernel.good("%unload_ext codebuddy_jupyter")
@@ -103,15 +116,21 @@ def test_a_magic_of_the_same_name_comes_back(kernel: Kernel) -> None:
     kernel.good("del get_ipython().magics_manager.magics['line']['buddy']")
 
 
-@pytest.mark.parametrize("between", ["\n", "\nimport os\n"], ids=["at once", "after an import"])
+@pytest.mark.parametrize(
+    "between", ["\n", "\nimport os\n"], ids=["at once", "after an import"]
+)
 def test_config_works_in_the_cell_that_loads(fresh: Kernel, between: str) -> None:
     with ScriptedServer() as other:
-        fresh.good(f'%load_ext codebuddy_jupyter{between}%config LocalProvider.base_url = "{other.url}"')
+        fresh.good(
+            f'%load_ext codebuddy_jupyter{between}%config LocalProvider.base_url = "{other.url}"'
+        )
         fresh.good("%buddy hello")
         assert len(other.asked()) == 1
 
 
-def test_config_refuses_a_bad_value_and_keeps_the_old_one(kernel: Kernel, server: ScriptedServer) -> None:
+def test_config_refuses_a_bad_value_and_keeps_the_old_one(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     cell = kernel.run("%config LocalProvider.first_token_timeout = -1")
     assert "first_token_timeout" in str(cell.outputs)
     kernel.good("%config LocalProvider.temperature = 0.5")
@@ -121,4 +140,6 @@ def test_config_refuses_a_bad_value_and_keeps_the_old_one(kernel: Kernel, server
 
 def test_config_lists_the_settings_of_every_provider(kernel: Kernel) -> None:
     printed = kernel.good("%config").printed
-    assert {"Buddy", "LocalProvider", "EmbeddedProvider", "OpenAIProvider"} <= set(printed.split())
+    assert {"Buddy", "LocalProvider", "EmbeddedProvider", "OpenAIProvider"} <= set(
+        printed.split()
+    )

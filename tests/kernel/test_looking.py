@@ -1,4 +1,6 @@
-"""The notebook as a panel looks at it: from a thread of its own, whether a cell runs or not."""
+"""The notebook as a panel looks at it: from a thread of its own, whether a cell runs or
+not.
+"""
 
 from __future__ import annotations
 
@@ -18,35 +20,37 @@ async def describe(pool):
     assert asyncio.get_running_loop() is pool.loop
     return "a pool of the kernel's loop"
 
-buddy.observer.describers.register(Pool, describe)
+buddy.collector.describers.register(Pool, describe)
 pool, found = Pool(), []
 
 def look():
-    seen = buddy.observer.look("", frozenset({"variables"}), [], share_values=False)
+    seen = buddy.collector.look("", frozenset({"variables"}), [], share_values=False)
     found.append((seen.troubles, [item.text for item in seen.items if "pool" in item.text]))
 """
 
 
 @pytest.fixture
-def looking(kernel: Kernel) -> Kernel:
-    """A kernel with an open panel, and a type that can be described on the kernel's loop only."""
+def probing(kernel: Kernel) -> Kernel:
+    """A kernel with an open panel, and a type that can be described on the kernel's
+    loop only.
+    """
     for cell in ("%load_ext codebuddy_jupyter", SETUP):
         kernel.good(cell)
     return kernel
 
 
-def test_a_look_from_another_thread_awaits_on_the_kernels_loop(looking: Kernel) -> None:
-    printed = looking.good("await asyncio.to_thread(look)\nprint(found)").printed
+def test_a_look_from_another_thread_awaits_on_the_kernels_loop(probing: Kernel) -> None:
+    printed = probing.good("await asyncio.to_thread(look)\nprint(found)").printed
     assert "a pool of the kernel's loop" in printed
     assert "((), [" in printed
 
 
-def test_a_look_while_a_cell_runs_tells_the_rest(looking: Kernel) -> None:
+def test_a_look_while_a_cell_runs_tells_the_rest(probing: Kernel) -> None:
     code = "thread = threading.Thread(target=look)\nthread.start()\nthread.join()\nprint(found)"
-    assert "Pool, not described: no time was left" in looking.good(code).printed
+    assert "Pool, not described: no time was left" in probing.good(code).printed
 
 
-def test_a_look_while_variables_come_and_go_sees_some_of_them(looking: Kernel) -> None:
+def test_a_look_while_variables_come_and_go_sees_some_of_them(probing: Kernel) -> None:
     code = """
 def look_often():
     for _ in range(20):
@@ -60,4 +64,4 @@ while thread.is_alive():
         del globals()[f"name_{number}"]
 print({troubles for troubles, _ in found})
 """
-    assert looking.good(code).printed == "{()}\n"
+    assert probing.good(code).printed == "{()}\n"

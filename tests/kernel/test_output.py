@@ -1,4 +1,6 @@
-"""What an answer puts into the output of its cell, while it comes and in the end, and what it leaves alone."""
+"""What an answer puts into the output of its cell, while it comes and in the end, and
+what it leaves alone.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +11,44 @@ from typing import Any
 import pytest
 
 from tests.kernels import Kernel
-from tests.scripted_server import Answer, ScriptedServer, delta, event, reply, stream, usage
+from tests.scripted_server import (
+    Answer,
+    ScriptedServer,
+    delta,
+    event,
+    reply,
+    stream,
+    usage,
+)
 
 HELLO = "Hello from the scripted server."
 TOKENS = 100
 
 
-def test_an_answer_streams_and_leaves_one_output(kernel: Kernel, server: ScriptedServer) -> None:
+def test_an_answer_streams_and_leaves_one_output(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(Answer(tokens=TOKENS, per_second=80))
     cell = kernel.good("%%buddy\nwhy is df empty?")
     server.wait_for("ended")
     drawn = [message for message in cell.messages if message.markdown]
     assert drawn[0].at < server.asked()[0]["ended"]
     assert 5 < len(drawn) < TOKENS / 2
-    assert {message.type for message in drawn} == {"display_data", "update_display_data"}
-    assert [message.type for message in cell.messages[-2:]] == ["clear_output", "display_data"]
+    assert {message.type for message in drawn} == {
+        "display_data",
+        "update_display_data",
+    }
+    assert [message.type for message in cell.messages[-2:]] == [
+        "clear_output",
+        "display_data",
+    ]
     assert cell.messages[-2].content == {"wait": True}
     assert len(cell.outputs) == 1
 
 
-def test_settled_blocks_are_not_sent_again(kernel: Kernel, server: ScriptedServer) -> None:
+def test_settled_blocks_are_not_sent_again(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(Answer(tokens=TOKENS, per_second=80))
     cell = kernel.good("%buddy why is df empty?")
     drawn = [message.markdown for message in cell.messages[:-2]]
@@ -37,15 +57,23 @@ def test_settled_blocks_are_not_sent_again(kernel: Kernel, server: ScriptedServe
     assert not [text for text in drawn if "## Why" in text and "$\\bar{x}" in text]
 
 
-def test_the_final_output_is_readable_without_the_kernel(kernel: Kernel, server: ScriptedServer) -> None:
-    server.script(stream(delta("The **mean** is"), delta(" 3."), delta(finish="stop"), usage(21, 4)))
+def test_the_final_output_is_readable_without_the_kernel(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.script(
+        stream(
+            delta("The **mean** is"), delta(" 3."), delta(finish="stop"), usage(21, 4)
+        )
+    )
     answer = kernel.good("%buddy mean?").answer
     assert answer["type"] == "display_data"
     assert set(answer["data"]) == {"text/markdown", "text/plain"}
     assert html.unescape(answer["data"]["text/markdown"]).startswith(
         "The **mean** is 3.\n\n<small>llama3 · 4 tokens · first after "
     )
-    assert answer["data"]["text/plain"].startswith("The **mean** is 3.\n\nllama3 · 4 tokens · ")
+    assert answer["data"]["text/plain"].startswith(
+        "The **mean** is 3.\n\nllama3 · 4 tokens · "
+    )
     assert answer["metadata"]["codebuddy"] == {
         "provider": "Local",
         "model": "llama3",
@@ -56,32 +84,50 @@ def test_the_final_output_is_readable_without_the_kernel(kernel: Kernel, server:
     }
 
 
-def test_reasoning_is_shown_while_it_comes_and_folded_away_in_the_end(kernel: Kernel, server: ScriptedServer) -> None:
+def test_reasoning_is_shown_while_it_comes_and_folded_away_in_the_end(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     thinking = [(0.0, event(delta(reasoning_content=f"step {i} "))) for i in range(3)]
     rest = [(0.7, event(delta("Ten."))), (0.0, event(delta(finish="stop")))]
     server.script(Answer(pieces=[*thinking, *rest]))
     cell = kernel.good("%buddy how many handshakes?")
     assert any("thinking" in message.markdown for message in cell.messages[:-1])
     data = cell.answer["data"]
-    assert data["text/markdown"].startswith("<details><summary>Thoughts before the answer</summary>")
+    assert data["text/markdown"].startswith(
+        "<details><summary>Thoughts before the answer</summary>"
+    )
     assert "step 0 step 1 step 2" in data["text/markdown"]
     assert data["text/plain"].startswith("Ten.\n\n")
 
 
-def test_a_silent_server_is_waited_for_visibly(kernel: Kernel, server: ScriptedServer) -> None:
+def test_a_silent_server_is_waited_for_visibly(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     kernel.good("%buddy first, so that everything is there")
-    server.script(Answer(pieces=[(0.0, event(delta("Here."))), (0.0, event(delta(finish="stop")))], wait=2.5))
+    server.script(
+        Answer(
+            pieces=[(0.0, event(delta("Here."))), (0.0, event(delta(finish="stop")))],
+            wait=2.5,
+        )
+    )
     cell = kernel.good("%buddy hello")
     waiting = [
-        message for message in cell.messages if message.content.get("metadata") == {"codebuddy": {"waiting": True}}
+        message
+        for message in cell.messages
+        if message.content.get("metadata") == {"codebuddy": {"waiting": True}}
     ]
     assert "waiting for llama3… 1 s" in waiting[0].markdown
     assert len(cell.outputs) == 1
     assert cell.answer["data"]["text/plain"].startswith("Here.")
 
 
-def test_what_a_model_writes_is_neutralised_in_every_output(kernel: Kernel, server: ScriptedServer) -> None:
-    evil = "Look: <img src=x onerror=alert(1)>\n\n<script>alert(2)</script>\n\n[a](javascript:alert(3)) ![b](http://c.d/e)\n"
+def test_what_a_model_writes_is_neutralised_in_every_output(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    evil = (
+        "Look: <img src=x onerror=alert(1)>\n\n<script>alert(2)</script>\n\n"
+        "[a](javascript:alert(3)) ![b](http://c.d/e)\n"
+    )
     pieces = [(0.02, event(delta(character))) for character in evil]
     server.script(Answer(pieces=[*pieces, (0.0, event(delta(finish="stop")))]))
     cell = kernel.good("%buddy show me")
@@ -91,7 +137,9 @@ def test_what_a_model_writes_is_neutralised_in_every_output(kernel: Kernel, serv
     assert not [text for text in shown if dangers.search(text)]
 
 
-def test_a_run_that_nobody_watches_gets_the_end_alone(kernel: Kernel, server: ScriptedServer) -> None:
+def test_a_run_that_nobody_watches_gets_the_end_alone(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     server.script(Answer(tokens=30, per_second=60))
     cell = kernel.good("%buddy hello", stdin=False)
     assert [message.type for message in cell.messages] == ["display_data"]
@@ -101,16 +149,27 @@ def test_a_run_that_nobody_watches_gets_the_end_alone(kernel: Kernel, server: Sc
 OTHERS: dict[str, tuple[str, list[str]]] = {
     "printed before": ("print('before')\n%buddy hello", ["stream", "answer"]),
     "printed after": ("%buddy hello\nprint('after')", ["answer", "stream"]),
-    "displayed": ("from IPython.display import display\ndisplay('shown')\n%buddy hello", ["display_data", "answer"]),
-    "in a loop": ("for i in range(2):\n    print(i)\n    %buddy hello {i}", ["stream", "answer", "stream", "answer"]),
+    "displayed": (
+        "from IPython.display import display\ndisplay('shown')\n%buddy hello",
+        ["display_data", "answer"],
+    ),
+    "in a loop": (
+        "for i in range(2):\n    print(i)\n    %buddy hello {i}",
+        ["stream", "answer", "stream", "answer"],
+    ),
     "timed": ("%%time\nprint('before')\n%buddy hello", ["stream", "answer", "stream"]),
-    "called": ("print('before')\nget_ipython().run_cell_magic('buddy', '', 'hello')", ["stream", "answer"]),
+    "called": (
+        "print('before')\nget_ipython().run_cell_magic('buddy', '', 'hello')",
+        ["stream", "answer"],
+    ),
     "a later value": ("%buddy hello\n'value'", ["answer", "execute_result"]),
 }
 
 
 @pytest.mark.parametrize(("code", "kinds"), OTHERS.values(), ids=OTHERS)
-def test_an_answer_takes_away_no_other_output(kernel: Kernel, code: str, kinds: list[str]) -> None:
+def test_an_answer_takes_away_no_other_output(
+    kernel: Kernel, code: str, kinds: list[str]
+) -> None:
     cell = kernel.good(code)
     assert "clear_output" not in [message.type for message in cell.messages]
     assert [_kind(output) for output in cell.outputs] == kinds
@@ -132,13 +191,18 @@ def test_an_answer_can_be_captured(kernel: Kernel) -> None:
         "print(len(captured.outputs), captured.outputs[0].data['text/plain'].splitlines()[0])"
     )
     assert cell.printed == f"before\n1 {HELLO}\n"
-    assert [message.type for message in cell.messages] == ["stream"] * len(cell.messages)
+    assert [message.type for message in cell.messages] == ["stream"] * len(
+        cell.messages
+    )
 
 
 def test_a_captured_cell_shows_nothing(kernel: Kernel) -> None:
-    assert kernel.good("%%capture captured\nprint('before')\n%buddy hello").messages == []
+    assert (
+        kernel.good("%%capture captured\nprint('before')\n%buddy hello").messages == []
+    )
     assert kernel.good(
-        "print(captured.stdout, *[output.data['text/plain'] for output in captured.outputs if output.data])"
+        "print(captured.stdout, *[output.data['text/plain'] for output in "
+        "captured.outputs if output.data])"
     ).printed.startswith(f"before\n {HELLO}")
 
 
@@ -149,10 +213,26 @@ FORMATS: dict[str, tuple[str, str, dict[str, str]]] = {
         "Here:\n\n```python\nx = 1\n```\n\nDone.",
         {"text/plain": "x = 1", "text/markdown": "```python\nx = 1\n```"},
     ),
-    "json": ("json", '```json\n{"a": [1]}\n```', {"text/plain": '{"a": [1]}', "application/json": "{'a': [1]}"}),
-    "json that is none": ("json", "{oops", {"text/plain": "{oops", "text/markdown": "```json\n{oops\n```"}),
-    "html": ("html", "<b>x</b><script>y</script>", {"text/plain": "<b>x</b>", "text/html": '<iframe sandbox=""'}),
-    "math": ("math", "\\frac{1}{2}", {"text/plain": "$$\n\\frac{1}{2}\n$$", "text/markdown": "$$\n\\frac{1}{2}\n$$"}),
+    "json": (
+        "json",
+        '```json\n{"a": [1]}\n```',
+        {"text/plain": '{"a": [1]}', "application/json": "{'a': [1]}"},
+    ),
+    "json that is none": (
+        "json",
+        "{oops",
+        {"text/plain": "{oops", "text/markdown": "```json\n{oops\n```"},
+    ),
+    "html": (
+        "html",
+        "<b>x</b><script>y</script>",
+        {"text/plain": "<b>x</b>", "text/html": '<iframe sandbox=""'},
+    ),
+    "math": (
+        "math",
+        "\\frac{1}{2}",
+        {"text/plain": "$$\n\\frac{1}{2}\n$$", "text/markdown": "$$\n\\frac{1}{2}\n$$"},
+    ),
 }
 
 
@@ -163,11 +243,17 @@ def test_a_format_leaves_its_own_kind_of_output(
     server.script(reply(text))
     answer = kernel.good(f"%%buddy -f {name}\ngo").answer
     assert set(answer["data"]) == set(data)
-    assert {kind: str(answer["data"][kind])[: len(start)] for kind, start in data.items()} == data
+    assert {
+        kind: str(answer["data"][kind])[: len(start)] for kind, start in data.items()
+    } == data
 
 
-def test_html_is_shown_in_a_frame_that_may_do_nothing(kernel: Kernel, server: ScriptedServer) -> None:
-    server.script(reply('"></iframe><script>alert(1)</script><img src="http://example.com/x">'))
+def test_html_is_shown_in_a_frame_that_may_do_nothing(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.script(
+        reply('"></iframe><script>alert(1)</script><img src="http://example.com/x">')
+    )
     cell = kernel.good("%buddy -f html a table")
     page = cell.answer["data"]["text/html"]
     assert page.count("<iframe") == page.count("</iframe>") == 1
@@ -175,4 +261,6 @@ def test_html_is_shown_in_a_frame_that_may_do_nothing(kernel: Kernel, server: Sc
     assert "Content-Security-Policy" in page
     assert "default-src &#x27;none&#x27;" in page
     assert 'sandbox=""' in page
-    assert not [m for m in cell.messages[:-1] if "text/html" in m.content.get("data", {})]
+    assert not [
+        m for m in cell.messages[:-1] if "text/html" in m.content.get("data", {})
+    ]

@@ -1,4 +1,6 @@
-"""The panel in a real kernel without a browser, in the newest Jupyter and as Colab pins it."""
+"""The panel in a real kernel without a browser, in the newest Jupyter and as Colab pins
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,15 @@ from tests.kernels import OLDER, SECONDS, clean_environment, older
 from tests.scripted_server import Answer, ScriptedServer, begun, reply
 
 ASKS = 1000
-WARM = 300  # questions after which all that stays has come
-CONVERSATION = 50  # questions before a new one is begun
-MEMORY = 30e6  # bytes that the allocator may keep
-OBJECTS = 1000  # that may have come with 700 questions, some with a cell that counts them: fewer than two for each
+# questions after which all that stays has come
+WARM = 300
+# questions before a new one is begun
+CONVERSATION = 50
+# bytes that the allocator may keep
+MEMORY = 30e6
+# that may have come with 700 questions, some with a cell that counts them: fewer than
+# two for each
+OBJECTS = 1000
 BUSY = "import time\nprint('runs', flush=True)\nfor _ in range({}): time.sleep(0.1)"
 COMMS = "len(get_ipython().kernel.comm_manager.comms)"
 THREADS = "len(__import__('threading').enumerate())"
@@ -65,7 +72,8 @@ class Holdings:
     def of(cls, kernel: PageKernel) -> Holdings:
         """Count, once what is ending has ended."""
         printed = kernel.good(
-            f"import gc, os, time; time.sleep(0.5); gc.collect(); print({THREADS}, {COMMS}, {ALIVE}, os.getpid())"
+            "import gc, os, time; time.sleep(0.5); gc.collect(); "
+            f"print({THREADS}, {COMMS}, {ALIVE}, os.getpid())"
         ).printed
         threads, comms, objects, process = map(int, printed.split())
         return cls(threads, comms, objects, psutil.Process(process).memory_info().rss)
@@ -81,31 +89,42 @@ def page(python: Path, server: ScriptedServer, tmp_path: Path) -> Iterator[PageK
 
 
 @pytest.fixture(params=["newest", *OLDER])
-def subshelled(request: pytest.FixtureRequest, server: ScriptedServer, tmp_path: Path) -> Iterator[PageKernel]:
+def subshelled(
+    request: pytest.FixtureRequest, server: ScriptedServer, tmp_path: Path
+) -> Iterator[PageKernel]:
     """As ``page``, with a subshell for the widgets, in the kernels that have them."""
-    with PageKernel(Path(sys.executable), tmp_path, **older(request.param), CODEBUDDY_BASE_URL=server.url) as kernel:
+    with PageKernel(
+        Path(sys.executable),
+        tmp_path,
+        **older(request.param),
+        CODEBUDDY_BASE_URL=server.url,
+    ) as kernel:
         kernel.good("%load_ext codebuddy_jupyter")
         kernel.open_subshell()
         kernel.open_panel()
         yield kernel
 
 
-def test_a_question_is_answered_and_the_next_cell_knows_it(page: PageKernel, server: ScriptedServer) -> None:
+def test_a_question_is_answered_and_the_next_cell_knows_it(
+    page: PageKernel, server: ScriptedServer
+) -> None:
     page.good("day = 'Sunday'")
     page.ask("what of {day}?")
     assert page.hear("taken")["ask"] == "page:what of {day}?"
     assert page.hear("turn")["question"] == "what of {day}?"
     assert page.hear_end()["error"] == ""
-    assert "".join(block for told in page.told("answer") for block in told["blocks"]) == (
-        "Hello from the scripted server."
-    )
+    assert "".join(
+        block for told in page.told("answer") for block in told["blocks"]
+    ) == ("Hello from the scripted server.")
     page.good("%buddy and now?")
     roles = [message["role"] for message in server.asked()[-1]["body"]["messages"]]
     assert roles == ["system", "user", "assistant", "user"]
     assert "what of Sunday?" in server.asked()[-1]["body"]["messages"][1]["content"]
 
 
-def test_stop_ends_the_answer_at_the_server(page: PageKernel, server: ScriptedServer) -> None:
+def test_stop_ends_the_answer_at_the_server(
+    page: PageKernel, server: ScriptedServer
+) -> None:
     server.script(begun("Once upon a time"))
     page.ask("a story")
     page.hear("answer", lambda told: "Once upon" in told["tail"])
@@ -114,7 +133,9 @@ def test_stop_ends_the_answer_at_the_server(page: PageKernel, server: ScriptedSe
     assert "stopped before its end" in page.hear_end()["line"]
 
 
-def test_without_subshells_a_question_waits_for_the_running_cell(page: PageKernel, server: ScriptedServer) -> None:
+def test_without_subshells_a_question_waits_for_the_running_cell(
+    page: PageKernel, server: ScriptedServer
+) -> None:
     cell = page.begin(BUSY.format(10))
     page.wait_for(cell, lambda message: message.type == "stream")
     page.ask("hello")
@@ -148,7 +169,9 @@ def test_with_a_subshell_questions_are_answered_and_stopped_while_a_cell_runs(
     page.good("%buddy and after it?")
 
 
-def test_an_answer_that_comes_goes_on_while_a_cell_runs(page: PageKernel, server: ScriptedServer) -> None:
+def test_an_answer_that_comes_goes_on_while_a_cell_runs(
+    page: PageKernel, server: ScriptedServer
+) -> None:
     server.script(Answer(tokens=40, per_second=40))
     page.ask("hello")
     page.hear("answer", lambda told: bool(told["blocks"]))
@@ -160,7 +183,9 @@ def test_an_answer_that_comes_goes_on_while_a_cell_runs(page: PageKernel, server
     page.end(cell)
 
 
-def test_a_thousand_questions_leave_nothing_behind(page: PageKernel, server: ScriptedServer) -> None:
+def test_a_thousand_questions_leave_nothing_behind(
+    page: PageKernel, server: ScriptedServer
+) -> None:
     early = None
     for number in range(ASKS):
         if number % CONVERSATION == 0:
@@ -180,9 +205,14 @@ def test_a_thousand_questions_leave_nothing_behind(page: PageKernel, server: Scr
 
 
 def test_panels_that_are_closed_leave_nothing_behind(page: PageKernel) -> None:
-    page.good("import codebuddy_jupyter as buddy\nfor _ in range(3): buddy.panel().close()")
+    page.good(
+        "import codebuddy_jupyter as buddy\nfor _ in range(3): buddy.panel().close()"
+    )
     early = Holdings.of(page)
-    page.good("for _ in range(30):\n    one = buddy.panel()\n    one.form.more.value = True\n    one.close()")
+    page.good(
+        "for _ in range(30):\n    one = buddy.panel()\n"
+        "    one.form.more.value = True\n    one.close()"
+    )
     late = Holdings.of(page)
     assert late.threads <= early.threads
     assert late.comms == early.comms
@@ -192,12 +222,26 @@ def test_a_notebook_that_nbclient_saves_with_its_widgets_has_neither_key_nor_con
     server: ScriptedServer, tmp_path: Path
 ) -> None:
     server.script(reply(ANSWER))
-    typed = {"CODEBUDDY_BASE_URL": server.url, "TYPED_KEY": KEY, "TYPED_QUESTION": QUESTION}
-    code: dict[str, object] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    cells = [{**code, "source": source} for source in ("%load_ext codebuddy_jupyter", TYPE, PANEL)]
+    typed = {
+        "CODEBUDDY_BASE_URL": server.url,
+        "TYPED_KEY": KEY,
+        "TYPED_QUESTION": QUESTION,
+    }
+    code: dict[str, object] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
+    cells = [
+        {**code, "source": source}
+        for source in ("%load_ext codebuddy_jupyter", TYPE, PANEL)
+    ]
     whole = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
     notebook = nbformat.from_dict(whole)  # type: ignore[no-untyped-call]
-    client = NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(
+        notebook, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}
+    )
     client.execute(env=clean_environment(tmp_path, **typed))
     assert server.asked()[-1]["headers"]["authorization"] == f"Bearer {KEY}"
     assert QUESTION in str(server.asked()[-1]["body"])

@@ -1,4 +1,6 @@
-"""The kernel as a process: its threads and children, its end, and what it does when it has nothing to do."""
+"""The kernel as a process: its threads and children, its end, and what it does when it
+has nothing to do.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def test_one_thread_serves_all_questions(kernel: Kernel) -> None:
     kernel.good("import threading")
     for _ in range(3):
         kernel.good("%buddy hello")
-    names = kernel.good("print(sorted(t.name for t in threading.enumerate() if t.name.startswith('buddy')))").printed
+    names = kernel.good(
+        "print(sorted(t.name for t in threading.enumerate() if t.name.startswith('buddy')))"
+    ).printed
     assert names == "['buddy-loop']\n"
 
 
@@ -51,10 +55,14 @@ def test_a_forked_child_can_ask(fresh: Kernel, server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("running", ["a cell", "nothing but the request"])
-def test_a_kernel_that_is_shut_down_ends_with_its_request(fresh: Kernel, server: ScriptedServer, running: str) -> None:
+def test_a_kernel_that_is_shut_down_ends_with_its_request(
+    fresh: Kernel, server: ScriptedServer, running: str
+) -> None:
     fresh.good("%load_ext codebuddy_jupyter\nimport codebuddy_jupyter as buddy")
     server.script(begun("Once"))
-    cell = fresh.begin("%buddy hello" if running == "a cell" else "answer = buddy.ask('hello').start()")
+    cell = fresh.begin(
+        "%buddy hello" if running == "a cell" else "answer = buddy.ask('hello').start()"
+    )
     server.wait_for("first", seconds=30)
     if running != "a cell":
         fresh.end(cell)
@@ -63,7 +71,9 @@ def test_a_kernel_that_is_shut_down_ends_with_its_request(fresh: Kernel, server:
     assert server.wait_for("closed")
 
 
-def test_a_killed_kernel_takes_its_request_along(fresh: Kernel, server: ScriptedServer) -> None:
+def test_a_killed_kernel_takes_its_request_along(
+    fresh: Kernel, server: ScriptedServer
+) -> None:
     fresh.good("%load_ext codebuddy_jupyter")
     server.script(hang())
     fresh.begin("%buddy hello")

@@ -1,4 +1,6 @@
-"""The session in real kernels: cells as a front end sends them, in the newest Jupyter and in one as Colab pins it."""
+"""The session in real kernels: cells as a front end sends them, in the newest Jupyter
+and in one as Colab pins it.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,16 @@ def notebook(fresh: Kernel, tmp_path: Path) -> Path:
 
 def run(kernel: Kernel, id: str, source: str) -> Cell:
     """Run a cell as a front end does, under its id."""
-    content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": False}
-    message = kernel.client.session.msg("execute_request", content, metadata={"cellId": id})
+    content = {
+        "code": source,
+        "silent": False,
+        "store_history": True,
+        "allow_stdin": False,
+        "stop_on_error": False,
+    }
+    message = kernel.client.session.msg(
+        "execute_request", content, metadata={"cellId": id}
+    )
     kernel.client.shell_channel.send(message)
     key = str(message["header"]["msg_id"])
     return kernel.end(kernel._cells.setdefault(key, Cell(key)))
@@ -76,14 +86,20 @@ def test_cells_are_matched_with_what_was_run(fresh: Kernel, notebook: Path) -> N
 
 def test_an_unsaved_run_has_its_outputs(fresh: Kernel, notebook: Path) -> None:
     save(notebook, code("print('old')", "a", 1))
-    run(fresh, "a", "from IPython.display import display, Markdown\ndisplay(Markdown('**shown**'))\n'result'")
+    run(
+        fresh,
+        "a",
+        "from IPython.display import display, Markdown\ndisplay(Markdown('**shown**'))\n'result'",
+    )
     cells, failure, _ = look(fresh)
     texts = cells["a"][2]
     assert texts == ["**shown**", "'result'"]
     assert failure is None
 
 
-def test_a_picture_is_known_before_the_notebook_is_saved(fresh: Kernel, notebook: Path, server: ScriptedServer) -> None:
+def test_a_picture_is_known_before_the_notebook_is_saved(
+    fresh: Kernel, notebook: Path, server: ScriptedServer
+) -> None:
     save(notebook, code("show()", "a"))
     assert look(fresh)[2][3] is False
     data = json.dumps({"image/png": text64(PNG)})
@@ -116,7 +132,9 @@ def test_a_cell_that_cannot_be_compiled_is_known(fresh: Kernel, notebook: Path) 
     assert str(failure[2]).endswith("SyntaxError: expected ':'")
 
 
-def test_an_error_is_over_once_its_cell_runs_well(fresh: Kernel, notebook: Path) -> None:
+def test_an_error_is_over_once_its_cell_runs_well(
+    fresh: Kernel, notebook: Path
+) -> None:
     run(fresh, "a", "1 / 0")
     assert look(fresh)[1] is not None
     run(fresh, "a", "1 / 1")

@@ -1,4 +1,6 @@
-"""Conversations that outlive their kernel: restarted, killed in mid-answer, two at once on one notebook."""
+"""Conversations that outlive their kernel: restarted, killed in mid-answer, two at once
+on one notebook.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-from codebuddy_jupyter.store import Store, StoredTurn
+from codebuddy_jupyter.chat.store import Store, StoredTurn
 from tests.fakes import eventually
 from tests.kernels import SECONDS, Kernel
 from tests.notebook_kernel import NotebookKernel
@@ -28,7 +30,9 @@ def start(tmp_path: Path, server: ScriptedServer) -> Iterator[Start]:
     with ExitStack() as kernels:
 
         def start(notebook: str = "analysis.ipynb") -> Kernel:
-            kernel = kernels.enter_context(NotebookKernel(tmp_path / notebook, CODEBUDDY_BASE_URL=server.url))
+            kernel = kernels.enter_context(
+                NotebookKernel(tmp_path / notebook, CODEBUDDY_BASE_URL=server.url)
+            )
             kernel.good("%load_ext codebuddy_jupyter\n%config Buddy.context = 'none'")
             return kernel
 
@@ -43,15 +47,23 @@ def store(tmp_path: Path) -> Store:
 def kept(store: Store, folder: Path) -> list[tuple[str, str, bool]]:
     """The turns that are kept of the notebook's latest conversation."""
     latest = store.latest(str((folder / "analysis.ipynb").resolve()))
-    return [(turn.question, turn.answer, turn.whole) for turn in latest[1]] if latest else []
+    return (
+        [(turn.question, turn.answer, turn.whole) for turn in latest[1]]
+        if latest
+        else []
+    )
 
 
 def heard(server: ScriptedServer) -> list[str]:
     """What the server was sent last, without the system prompt."""
-    return [message["content"] for message in server.asked()[-1]["body"]["messages"][1:]]
+    return [
+        message["content"] for message in server.asked()[-1]["body"]["messages"][1:]
+    ]
 
 
-def test_a_restarted_kernel_goes_on_where_it_was(start: Start, server: ScriptedServer, store: Store) -> None:
+def test_a_restarted_kernel_goes_on_where_it_was(
+    start: Start, server: ScriptedServer, store: Store
+) -> None:
     kernel = start()
     assert not store.path.parent.exists()
     kernel.good("%buddy first?")
@@ -60,7 +72,10 @@ def test_a_restarted_kernel_goes_on_where_it_was(start: Start, server: ScriptedS
     kernel.good("%load_ext codebuddy_jupyter\n%config Buddy.context = 'none'")
     kernel.good("%buddy second?")
     assert heard(server) == ["first?", HELLO, "second?"]
-    assert "| 1 | first? | 2 |" in kernel.good("%buddy /chats").outputs[0]["data"]["text/plain"]
+    assert (
+        "| 1 | first? | 2 |"
+        in kernel.good("%buddy /chats").outputs[0]["data"]["text/plain"]
+    )
 
 
 def test_a_killed_kernel_loses_no_more_than_the_answer_under_way(
@@ -74,7 +89,13 @@ def test_a_killed_kernel_loses_no_more_than_the_answer_under_way(
     assert eventually(lambda: len(kept(store, tmp_path)) == 2)
     kernel.manager.shutdown_kernel(now=True)
     start().good("%buddy third?")
-    assert heard(server) == ["first?", HELLO, "second?", "(This answer broke off.)", "third?"]
+    assert heard(server) == [
+        "first?",
+        HELLO,
+        "second?",
+        "(This answer broke off.)",
+        "third?",
+    ]
 
 
 def test_a_kernel_that_is_shut_down_keeps_the_part_that_came(
@@ -93,20 +114,30 @@ def test_two_kernels_on_one_notebook_lose_nothing(
 ) -> None:
     one, two = start(), start()
     for kernel in (one, two):
-        kernel.good("%buddy /chats")  # neither of them finds what the other will have begun
+        # neither of them finds what the other will have begun
+        kernel.good("%buddy /chats")
     for number in range(4):
-        cells = [(kernel, kernel.begin(f"%buddy {name} {number}?")) for kernel, name in ((one, "one"), (two, "two"))]
+        cells = [
+            (kernel, kernel.begin(f"%buddy {name} {number}?"))
+            for kernel, name in ((one, "one"), (two, "two"))
+        ]
         assert [kernel.end(cell).status for kernel, cell in cells] == ["ok", "ok"]
     one.good("%buddy -n and one more?")
     two.good("%buddy and two more?")
-    assert heard(server) == [*(text for number in range(4) for text in (f"two {number}?", HELLO)), "and two more?"]
+    assert heard(server) == [
+        *(text for number in range(4) for text in (f"two {number}?", HELLO)),
+        "and two more?",
+    ]
 
     def turns() -> list[StoredTurn]:
         chats = store.chats(str((tmp_path / "analysis.ipynb").resolve()))
         return [turn for chat in chats for turn in store.turns(chat.id)]
 
     assert eventually(lambda: sum(turn.whole for turn in turns()) == 10)
-    assert sorted(turn.question for turn in turns())[:2] == ["and one more?", "and two more?"]
+    assert sorted(turn.question for turn in turns())[:2] == [
+        "and one more?",
+        "and two more?",
+    ]
 
 
 def test_another_notebook_begins_its_own(start: Start, server: ScriptedServer) -> None:
@@ -115,7 +146,9 @@ def test_another_notebook_begins_its_own(start: Start, server: ScriptedServer) -
     assert heard(server) == ["second?"]
 
 
-def test_the_conversation_is_exported_beside_the_notebook(start: Start, tmp_path: Path) -> None:
+def test_the_conversation_is_exported_beside_the_notebook(
+    start: Start, tmp_path: Path
+) -> None:
     kernel = start()
     kernel.good("%buddy first?")
     kernel.good("import os; os.mkdir('elsewhere'); os.chdir('elsewhere')")
@@ -129,5 +162,8 @@ def test_what_cannot_be_kept_costs_one_line(start: Start, store: Store) -> None:
     store.path.parent.parent.mkdir(exist_ok=True)
     store.path.parent.write_text("a file where the folder should be")
     kernel = start()
-    shown = "".join(kernel.good(f"%buddy {number}?").answer["data"]["text/plain"] for number in range(3))
+    shown = "".join(
+        kernel.good(f"%buddy {number}?").answer["data"]["text/plain"]
+        for number in range(3)
+    )
     assert shown.count("Conversations are not kept in") == 1

@@ -1,4 +1,7 @@
-"""Tables and columns, described: pandas, geopandas, polars, pyarrow, dask, Spark. Only what they know of themselves."""
+"""Tables and columns, described: pandas, geopandas, polars, pyarrow, dask, Spark.
+
+Only what they know of themselves.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,20 @@ from functools import lru_cache
 from typing import Any
 
 from .text import HEAD, MOST_COLUMNS, count, fields, label, listed, size, table
-from .types import Known, attributes, in_class, is_exactly, is_of_library, loaded, name_of
+from .types import (
+    Known,
+    attributes,
+    in_class,
+    is_exactly,
+    is_of_library,
+    loaded,
+    name_of,
+)
 
-_WIDEST = 2000  # columns; of a wider frame the types of the rest are not even read
-_MOST_SHOWN = 12  # columns of the head
+# columns; of a wider frame the types of the rest are not even read
+_WIDEST = 2000
+# columns of the head
+_MOST_SHOWN = 12
 _NOT_COMPUTED = "not computed"
 
 
@@ -19,7 +32,9 @@ _NOT_COMPUTED = "not computed"
 
 
 def describe_frame(frame: Any, values: bool) -> str:
-    """A pandas or geopandas frame; one of the user's own class is seen through pandas' eyes."""
+    """A pandas or geopandas frame; one of the user's own class is seen through pandas'
+    eyes.
+    """
     plain, title = _plain(frame, "DataFrame")
     if plain is None:
         return title
@@ -31,14 +46,22 @@ def describe_frame(frame: Any, values: bool) -> str:
     lines = [f"{title} {_extent(rows, width)}{_bytes_of(dtypes, rows)}"]
     lines += [f"  index: {_index(plain.index)}", *_levels(plain.columns)]
     lines += fields(names, _pandas_types(dtypes)) + _geography(frame)
-    return "\n".join(lines + (_pandas_head(plain, names, dtypes) if values and rows else []))
+    return "\n".join(
+        lines + (_pandas_head(plain, names, dtypes) if values and rows else [])
+    )
 
 
 def _wide_frame(plain: Any, title: str) -> str:
     first = plain.iloc[:0, :MOST_COLUMNS]
     lines = fields([label(name) for name in first.columns], _pandas_types(first.dtypes))
     rows, width = plain.shape
-    return "\n".join([f"{title} {_extent(rows, width)}", *lines, f"  … {width - MOST_COLUMNS:,} more"])
+    return "\n".join(
+        [
+            f"{title} {_extent(rows, width)}",
+            *lines,
+            f"  … {width - MOST_COLUMNS:,} more",
+        ]
+    )
 
 
 def describe_series(series: Any, values: bool) -> str:
@@ -48,8 +71,15 @@ def describe_series(series: Any, values: bool) -> str:
         return title
     name = f" {label(plain.name)}" if plain.name is not None else ""
     rows = len(plain)
-    first = f"{title}{name} {_pandas_type(plain.dtype)}, {count(rows, 'row')}{_bytes_of([plain.dtype], rows)}"
-    head = _pandas_head(plain.to_frame(), ["value"], [plain.dtype]) if values and rows else []
+    first = (
+        f"{title}{name} {_pandas_type(plain.dtype)}, "
+        f"{count(rows, 'row')}{_bytes_of([plain.dtype], rows)}"
+    )
+    head = (
+        _pandas_head(plain.to_frame(), ["value"], [plain.dtype])
+        if values and rows
+        else []
+    )
     return "\n".join([first, f"  index: {_index(plain.index)}", *head])
 
 
@@ -62,12 +92,18 @@ def describe_index(index: Any, values: bool) -> str:
 
 
 def _plain(thing: Any, name: str) -> tuple[Any, str]:
-    """The thing as pandas' own class, over the same data, and how to call it; None where it cannot be had."""
+    """The thing as pandas' own class, over the same data, and how to call it; None
+    where it cannot be had.
+    """
     kind = type(thing)
     own, title = loaded("pandas", name), f"pandas.{name}"
     if kind is own:
         return thing, title
-    title = f"geopandas.{kind.__name__}" if is_of_library(kind, "geopandas") else f"{name_of(kind)} (a {title})"
+    title = (
+        f"geopandas.{kind.__name__}"
+        if is_of_library(kind, "geopandas")
+        else f"{name_of(kind)} (a {title})"
+    )
     data: Any = attributes(thing).get("_mgr")
     view = in_class(own, "_from_mgr")
     if not is_of_library(type(data), "pandas") or not isinstance(view, classmethod):
@@ -84,25 +120,42 @@ def _extent(rows: int, width: int) -> str:
 
 
 def _bytes_of(dtypes: Sequence[Any], rows: int) -> str:
-    """The size as the types tell it; of what has no fixed size (texts, objects), it counts nothing."""
+    """The size as the types tell it; of what has no fixed size (texts, objects), it
+    counts nothing.
+    """
     if not rows or not dtypes:
         return ""
     shared = Counter(map(id, dtypes))
-    fixed = {id(dtype): dtype.itemsize for dtype in {id(dtype): dtype for dtype in dtypes}.values() if _is_fixed(dtype)}
+    fixed = {
+        id(dtype): dtype.itemsize
+        for dtype in {id(dtype): dtype for dtype in dtypes}.values()
+        if _is_fixed(dtype)
+    }
     more = "" if len(fixed) == len(shared) else "over "
-    return f" ({more}{size(sum(fixed[one] * shared[one] for one in fixed) * rows)})" if fixed else ""
+    return (
+        f" ({more}{size(sum(fixed[one] * shared[one] for one in fixed) * rows)})"
+        if fixed
+        else ""
+    )
 
 
 def _is_fixed(dtype: Any) -> bool:
     if is_of_library(type(dtype), "numpy"):
         return bool(dtype.kind != "O")
-    return type(dtype).__name__ == "DatetimeTZDtype" and is_of_library(type(dtype), "pandas")
+    return type(dtype).__name__ == "DatetimeTZDtype" and is_of_library(
+        type(dtype), "pandas"
+    )
 
 
 def _pandas_types(dtypes: Iterable[Any]) -> list[str]:
-    """The columns' types; each is worded once, as columns that are stored together share theirs."""
+    """The columns' types; each is worded once, as columns that are stored together
+    share theirs.
+    """
     dtypes = list(dtypes)
-    words = {id(dtype): _pandas_type(dtype) for dtype in {id(dtype): dtype for dtype in dtypes}.values()}
+    words = {
+        id(dtype): _pandas_type(dtype)
+        for dtype in {id(dtype): dtype for dtype in dtypes}.values()
+    }
     return [words[id(dtype)] for dtype in dtypes]
 
 
@@ -115,8 +168,16 @@ def _pandas_type(dtype: Any) -> str:
         return str(dtype)[:80] if is_of_library(kind, "geopandas") else name_of(kind)
     if kind.__name__ == "CategoricalDtype":
         categories = dtype.categories
-        return f"category, {count(len(categories), 'category', 'categories')}" if categories is not None else "category"
-    return f"Sparse[{_pandas_type(dtype.subtype)}]" if kind.__name__ == "SparseDtype" else str(dtype)[:80]
+        return (
+            f"category, {count(len(categories), 'category', 'categories')}"
+            if categories is not None
+            else "category"
+        )
+    return (
+        f"Sparse[{_pandas_type(dtype.subtype)}]"
+        if kind.__name__ == "SparseDtype"
+        else str(dtype)[:80]
+    )
 
 
 @lru_cache(maxsize=256)
@@ -130,7 +191,10 @@ def _index(index: Any) -> str:
     if not is_of_library(kind, "pandas"):
         return name_of(kind)
     if kind.__name__ == "MultiIndex":
-        return f"MultiIndex of {count(len(index.names), 'level')}: {listed([label(name) for name in index.names])}"
+        return (
+            f"MultiIndex of {count(len(index.names), 'level')}: "
+            f"{listed([label(name) for name in index.names])}"
+        )
     name = f" {label(index.name)}" if index.name is not None else ""
     dtype = "" if kind.__name__ == "RangeIndex" else f" {_pandas_type(index.dtype)}"
     freq = index.freq if kind.__name__ in ("DatetimeIndex", "TimedeltaIndex") else None
@@ -139,7 +203,11 @@ def _index(index: Any) -> str:
 
 def _levels(columns: Any) -> list[str]:
     """A line about the columns' own index, where it has levels."""
-    return [f"  columns: {_index(columns)}"] if type(columns).__name__ == "MultiIndex" else []
+    return (
+        [f"  columns: {_index(columns)}"]
+        if type(columns).__name__ == "MultiIndex"
+        else []
+    )
 
 
 def _geography(frame: Any) -> list[str]:
@@ -148,11 +216,18 @@ def _geography(frame: Any) -> list[str]:
     if type(active) is not str or not is_of_library(type(frame), "geopandas"):
         return []
     reference = frame.crs
-    return [f"  geometry: {label(active)}, {label(reference.srs) if reference is not None else 'no crs'}"]
+    return [
+        (
+            f"  geometry: {label(active)}, "
+            f"{label(reference.srs) if reference is not None else 'no crs'}"
+        )
+    ]
 
 
 def _is_readable(dtype: Any) -> bool:
-    """Whether the values are numpy's or pandas' own, so that to read some runs nobody else's code."""
+    """Whether the values are numpy's or pandas' own, so that to read some runs nobody
+    else's code.
+    """
     return is_of_library(type(dtype), "numpy") or is_of_library(type(dtype), "pandas")
 
 
@@ -166,7 +241,9 @@ def _pandas_head(plain: Any, names: Sequence[str], dtypes: Sequence[Any]) -> lis
     return _head(len(head), titles, columns)
 
 
-def _head(rows: int, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[str]:
+def _head(
+    rows: int, names: Sequence[str], columns: Sequence[Sequence[Any]]
+) -> list[str]:
     return [f"  first {count(rows, 'row')}:", *table(names, columns)] if names else []
 
 
@@ -177,17 +254,29 @@ def describe_polars(frame: Any, values: bool) -> str:
     """A polars frame."""
     schema = frame.schema
     kinds = [polars_type(dtype) for dtype in schema.values()]
-    lines = [f"polars.DataFrame {_extent(*frame.shape)}", *fields([label(name) for name in schema], kinds)]
+    lines = [
+        f"polars.DataFrame {_extent(*frame.shape)}",
+        *fields([label(name) for name in schema], kinds),
+    ]
     if values and frame.height:
-        shown = [name for name, dtype in schema.items() if not _holds_objects(dtype)][:_MOST_SHOWN]
+        shown = [name for name, dtype in schema.items() if not _holds_objects(dtype)][
+            :_MOST_SHOWN
+        ]
         head = frame.select(shown).head(HEAD)
-        lines += _head(head.height, [label(name) for name in shown], [column.to_list() for column in head])
+        lines += _head(
+            head.height,
+            [label(name) for name in shown],
+            [column.to_list() for column in head],
+        )
     return "\n".join(lines)
 
 
 def describe_polars_series(series: Any, values: bool) -> str:
     """A polars series."""
-    text = f"polars.Series {label(series.name)} {polars_type(series.dtype)}, {count(len(series), 'row')}"
+    text = (
+        f"polars.Series {label(series.name)} {polars_type(series.dtype)}, "
+        f"{count(len(series), 'row')}"
+    )
     if not values or not len(series) or _holds_objects(series.dtype):
         return text
     return "\n".join([text, *table(["value"], [series.head(HEAD).to_list()])])
@@ -207,7 +296,11 @@ def polars_type(dtype: Any) -> str:
         return f"{name}({polars_type(dtype.inner)})"
     if name == "Struct":
         return f"Struct({listed([f'{label(field.name)} {polars_type(field.dtype)}' for field in dtype.fields], 10)})"
-    return str(dtype)[:80] if is_of_library(type(dtype), "polars") else name_of(type(dtype))
+    return (
+        str(dtype)[:80]
+        if is_of_library(type(dtype), "polars")
+        else name_of(type(dtype))
+    )
 
 
 def _holds_objects(dtype: Any) -> bool:
@@ -220,19 +313,31 @@ def _holds_objects(dtype: Any) -> bool:
 def describe_arrow(table_of: Any, values: bool) -> str:
     """A pyarrow table or record batch."""
     schema = table_of.schema
-    lines = [f"{_arrow_name(table_of)} {_extent(table_of.num_rows, len(schema))} ({size(table_of.nbytes)})"]
+    lines = [
+        (
+            f"{_arrow_name(table_of)} {_extent(table_of.num_rows, len(schema))} "
+            f"({size(table_of.nbytes)})"
+        )
+    ]
     lines += _arrow_fields(schema)
     if values and table_of.num_rows:
-        shown = [at for at, field in enumerate(schema) if _is_arrow(field.type)][:_MOST_SHOWN]
+        shown = [at for at, field in enumerate(schema) if _is_arrow(field.type)][
+            :_MOST_SHOWN
+        ]
         head = table_of.slice(0, HEAD)
         columns = [head.column(at).to_pylist() for at in shown]
-        lines += _head(head.num_rows, [label(schema.field(at).name) for at in shown], columns)
+        lines += _head(
+            head.num_rows, [label(schema.field(at).name) for at in shown], columns
+        )
     return "\n".join(lines)
 
 
 def describe_arrow_array(array: Any, values: bool) -> str:
     """A pyarrow array, in one piece or several."""
-    text = f"{_arrow_name(array)} {_arrow_type(array.type)}, {count(len(array), 'element')} ({size(array.nbytes)})"
+    text = (
+        f"{_arrow_name(array)} {_arrow_type(array.type)}, "
+        f"{count(len(array), 'element')} ({size(array.nbytes)})"
+    )
     if not values or not len(array) or not _is_arrow(array.type):
         return text
     return "\n".join([text, *table(["value"], [array.slice(0, HEAD).to_pylist()])])
@@ -240,13 +345,20 @@ def describe_arrow_array(array: Any, values: bool) -> str:
 
 def describe_arrow_schema(schema: Any, values: bool) -> str:
     """A pyarrow schema."""
-    return "\n".join([f"pyarrow.Schema, {count(len(schema), 'field')}", *_arrow_fields(schema)])
+    return "\n".join(
+        [f"pyarrow.Schema, {count(len(schema), 'field')}", *_arrow_fields(schema)]
+    )
 
 
 def describe_arrow_dataset(dataset: Any, values: bool) -> str:
     """A pyarrow dataset: its schema is known, its rows are in files."""
     schema = dataset.schema
-    return "\n".join([f"{_arrow_name(dataset)} of {count(len(schema), 'column')}, not read", *_arrow_fields(schema)])
+    return "\n".join(
+        [
+            f"{_arrow_name(dataset)} of {count(len(schema), 'column')}, not read",
+            *_arrow_fields(schema),
+        ]
+    )
 
 
 def _arrow_name(thing: Any) -> str:
@@ -255,7 +367,10 @@ def _arrow_name(thing: Any) -> str:
 
 
 def _arrow_fields(schema: Any) -> list[str]:
-    return fields([label(field.name) for field in schema], [_arrow_type(field.type) for field in schema])
+    return fields(
+        [label(field.name) for field in schema],
+        [_arrow_type(field.type) for field in schema],
+    )
 
 
 def _arrow_type(kind: Any) -> str:
@@ -263,8 +378,12 @@ def _arrow_type(kind: Any) -> str:
 
 
 def _is_arrow(kind: Any) -> bool:
-    """Whether a type is pyarrow's own; one of the user's writes and reads itself by code of the user's."""
-    return is_of_library(type(kind), "pyarrow") and not type(kind).__name__.endswith("ExtensionType")
+    """Whether a type is pyarrow's own; one of the user's writes and reads itself by
+    code of the user's.
+    """
+    return is_of_library(type(kind), "pyarrow") and not type(kind).__name__.endswith(
+        "ExtensionType"
+    )
 
 
 # dask and Spark
@@ -277,7 +396,10 @@ def describe_dask(frame: Any, values: bool) -> str:
     lines = [f"dask.dataframe.{type(frame).__name__}, {_NOT_COMPUTED}"]
     if type(meta) is loaded("pandas", "DataFrame"):
         kinds = _pandas_types(meta.dtypes)
-        lines[0] = f"dask.dataframe.{type(frame).__name__} of {count(len(kinds), 'column')}, {_NOT_COMPUTED}"
+        lines[0] = (
+            f"dask.dataframe.{type(frame).__name__} of "
+            f"{count(len(kinds), 'column')}, {_NOT_COMPUTED}"
+        )
         lines += fields([label(name) for name in meta.columns], kinds)
     elif type(meta) is loaded("pandas", "Series"):
         lines.append(f"  {label(meta.name)} {_pandas_type(meta.dtype)}")
@@ -285,7 +407,9 @@ def describe_dask(frame: Any, values: bool) -> str:
 
 
 def describe_spark(frame: Any, values: bool) -> str:
-    """A Spark frame: its columns are known before it is run; one of a remote server is not asked for them."""
+    """A Spark frame: its columns are known before it is run; one of a remote server is
+    not asked for them.
+    """
     kept = attributes(frame)
     schema = kept.get("_schema") if "_jdf" not in kept else frame.schema
     first = f"pyspark.sql.DataFrame, {_NOT_COMPUTED}"
@@ -293,7 +417,12 @@ def describe_spark(frame: Any, values: bool) -> str:
         return first
     kinds = [field.dataType.simpleString()[:80] for field in schema.fields]
     lines = fields([label(field.name) for field in schema.fields], kinds)
-    return "\n".join([f"pyspark.sql.DataFrame of {count(len(kinds), 'column')}, {_NOT_COMPUTED}", *lines])
+    return "\n".join(
+        [
+            f"pyspark.sql.DataFrame of {count(len(kinds), 'column')}, {_NOT_COMPUTED}",
+            *lines,
+        ]
+    )
 
 
 _ARROW_ARRAYS = ("Array", "ChunkedArray")

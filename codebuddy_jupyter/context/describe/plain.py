@@ -1,4 +1,6 @@
-"""Python's own values, described: numbers and texts by type, containers by what types they hold."""
+"""Python's own values, described: numbers and texts by type, containers by what types
+they hold.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +11,50 @@ from itertools import islice
 from typing import Any
 
 from .text import count, listed, size, written
-from .types import Known, attributes, in_class, is_exactly, is_kind, is_of_library, name_of, raw
+from .types import (
+    Known,
+    attributes,
+    in_class,
+    is_exactly,
+    is_kind,
+    is_of_library,
+    name_of,
+    raw,
+)
 
-_LOOKED_AT = 1000  # elements of a container whose types are read
+# elements of a container whose types are read
+_LOOKED_AT = 1000
 _MOST_KEYS = 30
-_SHOWN = 1200  # characters of a text that is told
+# characters of a text that is told
+_SHOWN = 1200
 _SAFE_KEY = re.compile(r"[a-z_][a-z0-9_]{0,29}|[A-Z][A-Z0-9_]{0,29}", re.ASCII)
 
 
 def types_in(elements: Iterable[Any], length: int) -> str:
     """What types the first elements have: ``1,200 int, 4 NoneType``.
 
-    Types are told apart by their identity: a metaclass can have a say in how its classes compare and hash.
+    Types are told apart by their identity: a metaclass can have a say in how its
+    classes compare and hash.
     """
     kinds = list(map(type, islice(elements, _LOOKED_AT)))
     if len(set(map(id, kinds))) == 1:
         words = f"all {name_of(kinds[0])}" if length > 1 else name_of(kinds[0])
     else:
         counts = collections.Counter(map(id, kinds))
-        names = {id(kind): name_of(kind) for kind in {id(kind): kind for kind in kinds}.values()}
-        words = listed([f"{number:,} {names[one]}" for one, number in counts.most_common()], 6)
+        names = {
+            id(kind): name_of(kind)
+            for kind in {id(kind): kind for kind in kinds}.values()
+        }
+        words = listed(
+            [f"{number:,} {names[one]}" for one, number in counts.most_common()], 6
+        )
     return f"of the first {len(kinds):,}: {words}" if length > len(kinds) else words
 
 
 def _iterated(thing: Any, base: type) -> tuple[int, Iterator[Any]]:
-    """How long a container is and what it holds, by Python's own type, whatever a subclass has put in its place."""
+    """How long a container is and what it holds, by Python's own type, whatever a
+    subclass has put in its place.
+    """
     methods: Any = raw(base)
     return methods["__len__"](thing), methods["__iter__"](thing)
 
@@ -41,7 +62,11 @@ def _iterated(thing: Any, base: type) -> tuple[int, Iterator[Any]]:
 def _heading(thing: Any, base: type) -> str:
     """The type's name, with that of Python's where it is a subclass."""
     name = name_of(type(thing))
-    return name if type(thing) is base or is_of_library(type(thing), "collections") else f"{name} (a {name_of(base)})"
+    return (
+        name
+        if type(thing) is base or is_of_library(type(thing), "collections")
+        else f"{name} (a {name_of(base)})"
+    )
 
 
 def _container(thing: Any, base: type, values: bool) -> str:
@@ -66,14 +91,19 @@ def brief(thing: Any) -> str:
         keys = _keys(thing)
         return f"dict of {count(len(thing), 'key')}{f': {keys}' if keys else ''}"
     if is_exactly(thing, list, tuple, set):
-        return f"{type(thing).__name__} of {len(thing):,}{f': {types_in(iter(thing), len(thing))}' if thing else ''}"
+        return (
+            f"{type(thing).__name__} of "
+            f"{len(thing):,}{f': {types_in(iter(thing), len(thing))}' if thing else ''}"
+        )
     if type(thing) is str:
         return "str"
     return name_of(type(thing))
 
 
 def _keys(thing: Any) -> str:
-    """The keys with the types of their values, where they look like names in a program: keys can be data."""
+    """The keys with the types of their values, where they look like names in a program:
+    keys can be data.
+    """
     if not 0 < dict.__len__(thing) <= _MOST_KEYS or is_kind(thing, collections.Counter):
         return ""
     pairs = list(dict.items(thing))
@@ -83,14 +113,21 @@ def _keys(thing: Any) -> str:
 
 
 def describe_dict(thing: Any, values: bool) -> str:
-    """A dict or a subclass of it: how many keys, their names where they are such, else the types."""
+    """A dict or a subclass of it: how many keys, their names where they are such, else
+    the types.
+    """
     length = dict.__len__(thing)
     lines = [f"{_heading(thing, dict)} of {count(length, 'key')}"]
     if length and _keys(thing):
         lines += [f"  {key}: {brief(value)}" for key, value in dict.items(thing)]
     elif length:
-        keys, held = types_in(dict.keys(thing), length), types_in(dict.values(thing), length)
-        lines.append(f"  keys: {keys}; values: {held}{_shape_of_first(next(iter(dict.values(thing))))}")
+        keys, held = (
+            types_in(dict.keys(thing), length),
+            types_in(dict.values(thing), length),
+        )
+        lines.append(
+            f"  keys: {keys}; values: {held}{_shape_of_first(next(iter(dict.values(thing))))}"
+        )
     return _with_value("\n".join(lines), thing, values)
 
 
@@ -102,11 +139,19 @@ def describe_list(thing: Any, values: bool) -> str:
 def describe_tuple(thing: Any, values: bool) -> str:
     """A tuple; of a named one, the fields."""
     names = in_class(type(thing), "_fields")
-    if type(thing) is tuple or type(names) is not tuple or not all(type(name) is str for name in names):
+    if (
+        type(thing) is tuple
+        or type(names) is not tuple
+        or not all(type(name) is str for name in names)
+    ):
         return _container(thing, tuple, values)
     held = [name_of(type(one)) for one in tuple.__iter__(thing)]
     pairs = [f"  {name} {kind}" for name, kind in zip(names, held, strict=False)]
-    return _with_value("\n".join([f"{name_of(type(thing))} (a named tuple)", *pairs[:40]]), thing, values)
+    return _with_value(
+        "\n".join([f"{name_of(type(thing))} (a named tuple)", *pairs[:40]]),
+        thing,
+        values,
+    )
 
 
 def describe_set(thing: Any, values: bool) -> str:
@@ -128,7 +173,10 @@ def describe_str(thing: Any, values: bool) -> str:
     """A text: how long it is."""
     length = str.__len__(thing)
     lines = str.count(thing, "\n") + 1 if length < 1_000_000 else 1
-    text = f"{_heading(thing, str)}, {count(length, 'character')}{f', {lines:,} lines' if lines > 1 else ''}"
+    text = (
+        f"{_heading(thing, str)}, "
+        f"{count(length, 'character')}{f', {lines:,} lines' if lines > 1 else ''}"
+    )
     if not values or type(thing) is not str:
         return text
     if lines == 1 and length <= _SHOWN:
@@ -140,12 +188,18 @@ def describe_str(thing: Any, values: bool) -> str:
 def describe_bytes(thing: Any, values: bool) -> str:
     """Bytes: how many."""
     base = bytes if is_kind(thing, bytes) else bytearray
-    return _with_value(f"{_heading(thing, base)}, {size(base.__len__(thing))}", thing, values)
+    return _with_value(
+        f"{_heading(thing, base)}, {size(base.__len__(thing))}", thing, values
+    )
 
 
 def describe_number(thing: Any, values: bool) -> str:
     """A number, a truth value or None: the type, no more."""
-    return _with_value("None" if thing is None else name_of(type(thing)), thing, values and thing is not None)
+    return _with_value(
+        "None" if thing is None else name_of(type(thing)),
+        thing,
+        values and thing is not None,
+    )
 
 
 def describe_range(thing: Any, values: bool) -> str:
@@ -165,8 +219,14 @@ def describe_lazily(thing: Any, values: bool) -> str:
 def describe_exception(thing: Any, values: bool) -> str:
     """An exception: its type, and its message where that is a text."""
     args = raw(BaseException)["args"].__get__(thing)
-    shown = args[0] if type(args) is tuple and len(args) == 1 and type(args[0]) is str else None
-    return _with_value(f"{name_of(type(thing))} (an exception)", shown, values and shown is not None)
+    shown = (
+        args[0]
+        if type(args) is tuple and len(args) == 1 and type(args[0]) is str
+        else None
+    )
+    return _with_value(
+        f"{name_of(type(thing))} (an exception)", shown, values and shown is not None
+    )
 
 
 def describe_record(thing: Any, values: bool) -> str:
@@ -174,7 +234,10 @@ def describe_record(thing: Any, values: bool) -> str:
     names = raw_fields(type(thing)) or ()
     kept = attributes(thing)
     held = {name: kept[name] for name in names if name in kept}
-    lines = [f"  {name} {name_of(type(held[name])) if name in held else ''}".rstrip() for name in names[:40]]
+    lines = [
+        f"  {name} {name_of(type(held[name])) if name in held else ''}".rstrip()
+        for name in names[:40]
+    ]
     text = "\n".join([f"{name_of(type(thing))} (a dataclass)", *lines])
     return _with_value(text, held, values and bool(held))
 
@@ -182,7 +245,11 @@ def describe_record(thing: Any, values: bool) -> str:
 def raw_fields(kind: type) -> tuple[str, ...]:
     """The names of a dataclass's fields; nothing where the class is none."""
     found = in_class(kind, "__dataclass_fields__")
-    return tuple(name for name in found if type(name) is str) if type(found) is dict else ()
+    return (
+        tuple(name for name in found if type(name) is str)
+        if type(found) is dict
+        else ()
+    )
 
 
 def _with_value(text: str, thing: Any, values: bool) -> str:
@@ -198,11 +265,26 @@ def describe_value(thing: Any, values: bool) -> str:
 
 
 _LAZY = ("GeneratorType", "CoroutineType", "AsyncGeneratorType")
-_VALUES = ("datetime:datetime", "datetime:date", "datetime:time", "datetime:timedelta", "decimal:Decimal")
-_MORE_VALUES = ("fractions:Fraction", "uuid:UUID", "enum:Enum", "numpy:generic", "pathlib:PurePath")
+_VALUES = (
+    "datetime:datetime",
+    "datetime:date",
+    "datetime:time",
+    "datetime:timedelta",
+    "decimal:Decimal",
+)
+_MORE_VALUES = (
+    "fractions:Fraction",
+    "uuid:UUID",
+    "enum:Enum",
+    "numpy:generic",
+    "pathlib:PurePath",
+)
 
 KINDS = (
-    *(Known(f"builtins:{name}", describe_number, subclasses=True) for name in ("int", "float", "complex", "bool")),
+    *(
+        Known(f"builtins:{name}", describe_number, subclasses=True)
+        for name in ("int", "float", "complex", "bool")
+    ),
     Known("types:NoneType", describe_number),
     Known("builtins:str", describe_str, subclasses=True),
     Known("builtins:bytes", describe_bytes, subclasses=True),
@@ -216,6 +298,12 @@ KINDS = (
     Known("builtins:range", describe_range),
     Known("builtins:BaseException", describe_exception, subclasses=True),
     *(Known(f"types:{name}", describe_lazily) for name in _LAZY),
-    *(Known(f"builtins:{name}", describe_lazily) for name in ("map", "filter", "zip", "enumerate")),
-    *(Known(where, describe_value, subclasses=True) for where in (*_VALUES, *_MORE_VALUES)),
+    *(
+        Known(f"builtins:{name}", describe_lazily)
+        for name in ("map", "filter", "zip", "enumerate")
+    ),
+    *(
+        Known(where, describe_value, subclasses=True)
+        for where in (*_VALUES, *_MORE_VALUES)
+    ),
 )

@@ -1,4 +1,6 @@
-"""How descriptions are worded: counts, sizes, lists that are cut, and values of which it is certain how they print."""
+"""How descriptions are worded: counts, sizes, lists that are cut, and values of which
+it is certain how they print.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,30 @@ from typing import Any
 
 from .types import attributes, is_kind, is_of_library, mro, name_of
 
-LONGEST = 1500  # characters of a description
+# characters of a description
+LONGEST = 1500
 LONGEST_WITH_VALUES = 4000
-MOST_COLUMNS = 40  # named one by one
-HEAD = 5  # rows or elements that are shown where values are told
-_WIDEST_CELL = 40  # characters
+# named one by one
+MOST_COLUMNS = 40
+# rows or elements that are shown where values are told
+HEAD = 5
+# characters
+_WIDEST_CELL = 40
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-_BRACKETS = {list: "[]", tuple: "()", dict: "{}", set: "{}", frozenset: "{}", deque: "[]"}
-_BASES = {id(kind): kind for kind in (*_BRACKETS, str, bytes, bool, int, float, complex, type(None))}
-# What the standard library and pandas write themselves, from texts and numbers of their own.
+_BRACKETS = {
+    list: "[]",
+    tuple: "()",
+    dict: "{}",
+    set: "{}",
+    frozenset: "{}",
+    deque: "[]",
+}
+_BASES = {
+    id(kind): kind
+    for kind in (*_BRACKETS, str, bytes, bool, int, float, complex, type(None))
+}
+# What the standard library and pandas write themselves, from texts and numbers of their
+# own.
 _WRITTEN = {
     "datetime": {"datetime", "date", "time", "timedelta", "timezone"},
     "decimal": {"Decimal"},
@@ -39,7 +56,11 @@ def size(number: float) -> str:
     unit = 0
     while number >= 999.5 and unit < len(_UNITS) - 1:
         number, unit = number / 1000, unit + 1
-    return f"{number:.1f} {_UNITS[unit]}" if unit and number < 9.95 else f"{number:.0f} {_UNITS[unit]}"
+    return (
+        f"{number:.1f} {_UNITS[unit]}"
+        if unit and number < 9.95
+        else f"{number:.0f} {_UNITS[unit]}"
+    )
 
 
 def listed(words: Sequence[str], most: int = 20) -> str:
@@ -50,18 +71,31 @@ def listed(words: Sequence[str], most: int = 20) -> str:
 
 def tally(words: Iterable[str]) -> str:
     """How many there are of each: ``100 float64, 60 int64``."""
-    return listed([f"{number:,} {word}" for word, number in Counter(words).most_common()], 6)
+    return listed(
+        [f"{number:,} {word}" for word, number in Counter(words).most_common()], 6
+    )
 
 
-def fields(names: Sequence[str], kinds: Sequence[str], most: int = MOST_COLUMNS) -> list[str]:
+def fields(
+    names: Sequence[str], kinds: Sequence[str], most: int = MOST_COLUMNS
+) -> list[str]:
     """A line for each column, and one that counts the types of those beyond ``most``."""
-    lines = [f"  {name} {kind}".rstrip() for name, kind in zip(names[:most], kinds[:most], strict=True)]
-    more = [f"  … {len(names) - most:,} more: {tally(kinds[most:])}"] if len(names) > most else []
+    lines = [
+        f"  {name} {kind}".rstrip()
+        for name, kind in zip(names[:most], kinds[:most], strict=True)
+    ]
+    more = (
+        [f"  … {len(names) - most:,} more: {tally(kinds[most:])}"]
+        if len(names) > most
+        else []
+    )
     return lines + more
 
 
 def trimmed(text: str, longest: int = LONGEST) -> str:
-    """A text of at most so many characters, cut at the end of a line where there is one."""
+    """A text of at most so many characters, cut at the end of a line where there is
+    one.
+    """
     text = text[: longest + 1]
     if len(text) <= longest:
         return text
@@ -80,9 +114,11 @@ def label(thing: Any) -> str:
 
 
 def written(value: Any, longest: int = 400, depth: int = 3) -> str:
-    """A value as Python writes it, where that is sure to run nobody's code; of anything else, the type.
+    """A value as Python writes it, where that is sure to run nobody's code; of anything
+    else, the type.
 
-    What derives from a type of Python's is written as that type would be, whatever it has put in its place.
+    What derives from a type of Python's is written as that type would be, whatever it
+    has put in its place.
     """
     if id(type(value)) not in _BASES and (text := _written_by_library(value, longest)):
         return text
@@ -90,25 +126,38 @@ def written(value: Any, longest: int = 400, depth: int = 3) -> str:
     if base is None:
         return f"<{name_of(type(value))}>"
     if base is str or base is bytes:
-        return _quoted(base.__getitem__(value, slice(longest)), base.__len__(value) > longest)
+        return _quoted(
+            base.__getitem__(value, slice(longest)), base.__len__(value) > longest
+        )
     if base is int:
         bits = int.bit_length(value)
         return int.__repr__(value) if bits < 1000 else f"an int of {bits:,} bits"
     if base in _BRACKETS:
-        return _container(value, base, longest, depth) if depth else f"<{name_of(type(value))}>"
+        return (
+            _container(value, base, longest, depth)
+            if depth
+            else f"<{name_of(type(value))}>"
+        )
     return str(base.__repr__(value))
 
 
 def cell(value: Any) -> str:
     """A value as it stands in a table."""
-    text = _on_one_line(value, _WIDEST_CELL) if type(value) is str else written(value, _WIDEST_CELL, 1)
+    text = (
+        _on_one_line(value, _WIDEST_CELL)
+        if type(value) is str
+        else written(value, _WIDEST_CELL, 1)
+    )
     return text if len(text) <= _WIDEST_CELL else f"{text[: _WIDEST_CELL - 1]}…"
 
 
 def table(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[str]:
     """The first rows of some columns, a line each."""
     rows = zip(*columns, strict=True)
-    return [f"  {' | '.join(names)}", *(f"  {' | '.join(map(cell, row))}" for row in rows)]
+    return [
+        f"  {' | '.join(names)}",
+        *(f"  {' | '.join(map(cell, row))}" for row in rows),
+    ]
 
 
 def _on_one_line(text: str, longest: int) -> str:
@@ -124,9 +173,15 @@ def _container(value: Any, base: Any, longest: int, depth: int) -> str:
     """A container's first elements, as its type of Python's gives them."""
     if base is dict:
         pairs = islice(dict.items(value), 10)
-        words = [f"{written(key, 40, 1)}: {written(one, longest // 2, depth - 1)}" for key, one in pairs]
+        words = [
+            f"{written(key, 40, 1)}: {written(one, longest // 2, depth - 1)}"
+            for key, one in pairs
+        ]
     else:
-        words = [written(one, longest // 2, depth - 1) for one in islice(base.__iter__(value), 10)]
+        words = [
+            written(one, longest // 2, depth - 1)
+            for one in islice(base.__iter__(value), 10)
+        ]
     if (length := base.__len__(value)) > len(words):
         words.append(f"… {length - len(words):,} more")
     brackets = _BRACKETS[base]
@@ -139,22 +194,35 @@ def _written_by_library(value: Any, longest: int) -> str:
     library, _, name = name_of(kind).partition(".")
     if library == "numpy" and is_of_library(kind, "numpy"):
         return _scalar(value)
-    if name.rpartition(".")[2] in _WRITTEN.get(library, ()) and is_of_library(kind, library):
+    if name.rpartition(".")[2] in _WRITTEN.get(library, ()) and is_of_library(
+        kind, library
+    ):
         return _on_one_line(str(_without_foreign_zone(value)), longest)
     return _enumerated(value)
 
 
 def _without_foreign_zone(value: Any) -> Any:
-    """A moment that can be written without asking somebody's own time zone for its offset."""
-    zone = value.tzinfo if is_kind(value, datetime.datetime) or is_kind(value, datetime.time) else None
-    known = zone is None or any(is_of_library(type(zone), one) for one in ("datetime", "zoneinfo", "pytz", "dateutil"))
+    """A moment that can be written without asking somebody's own time zone for its
+    offset.
+    """
+    zone = (
+        value.tzinfo
+        if is_kind(value, datetime.datetime) or is_kind(value, datetime.time)
+        else None
+    )
+    known = zone is None or any(
+        is_of_library(type(zone), one)
+        for one in ("datetime", "zoneinfo", "pytz", "dateutil")
+    )
     return value if known else value.replace(tzinfo=None)
 
 
 def _scalar(value: Any) -> str:
     """A numpy number, date or text; records, which hold anything, are not written."""
     if any(
-        name_of(base) in ("numpy.number", "numpy.bool", "numpy.bool_", "numpy.datetime64") for base in mro(type(value))
+        name_of(base)
+        in ("numpy.number", "numpy.bool", "numpy.bool_", "numpy.datetime64")
+        for base in mro(type(value))
     ):
         return str(value)
     return cell(value.item()) if is_kind(value, str) or is_kind(value, bytes) else ""

@@ -1,8 +1,10 @@
-"""What type an object has and what it keeps, found without asking the object: none of its own code ever runs.
+"""What type an object has and what it keeps, found without asking the object: none of
+its own code ever runs.
 
-A class can lie about everything that is reached through an instance (``__class__``, ``__dict__``, ``__len__``), and a
-metaclass about everything that is reached through the class. So all is read through ``type``'s own descriptors, classes
-are compared by identity, and libraries are found in ``sys.modules``, never imported.
+A class can lie about everything that is reached through an instance (``__class__``,
+``__dict__``, ``__len__``), and a metaclass about everything that is reached through the
+class. So all is read through ``type``'s own descriptors, classes are compared by
+identity, and libraries are found in ``sys.modules``, never imported.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ _MODULE_DICT: Any = vars(types.ModuleType)["__dict__"]
 class Known:
     """A type that can be described.
 
-    ``where`` is ``module:name``. ``describe`` gets the object, and whether values may be told. ``subclasses`` says
-    whether it reads only what no subclass of the user's can have replaced; else it gets the library's own types alone.
+    ``where`` is ``module:name``. ``describe`` gets the object, and whether values may
+    be told. ``subclasses`` says whether it reads only what no subclass of the user's
+    can have replaced; else it gets the library's own types alone.
     """
 
     where: str
@@ -56,17 +59,24 @@ def raw(kind: type) -> Mapping[str, Any]:
 
 
 def in_class(kind: type, name: str) -> Any:
-    """What a class or its nearest base has under a name, not bound to anything; None where none has it."""
+    """What a class or its nearest base has under a name, not bound to anything; None
+    where none has it.
+    """
     return next((raw(base)[name] for base in mro(kind) if name in raw(base)), None)
 
 
 def is_kind(thing: object, kind: type) -> bool:
-    """Whether it is an instance, as ``isinstance`` would tell if nobody could interfere."""
+    """Whether it is an instance, as ``isinstance`` would tell if nobody could
+    interfere.
+    """
     return id(kind) in map(id, mro(type(thing)))
 
 
 def is_exactly(thing: object, *kinds: type) -> bool:
-    """Whether its type is one of these. Not ``in``, which asks by ``==``, and that a metaclass can answer."""
+    """Whether its type is one of these.
+
+    Not ``in``, which asks by ``==``, and that a metaclass can answer.
+    """
     kind = type(thing)
     return any(kind is one for one in kinds)
 
@@ -81,7 +91,9 @@ def module_of(kind: type) -> str:
 
 
 def name_of(kind: type) -> str:
-    """The name of a class as a user would write it: without private modules, ``builtins`` and ``__main__``."""
+    """The name of a class as a user would write it: without private modules,
+    ``builtins`` and ``__main__``.
+    """
     if kind is types.NoneType:
         return "None"
     name = _TYPE["__qualname__"].__get__(kind)
@@ -92,7 +104,9 @@ def name_of(kind: type) -> str:
 
 
 def attributes(thing: object) -> dict[str, Any]:
-    """What the instance keeps in its ``__dict__``; nothing where a class has put something else in its place."""
+    """What the instance keeps in its ``__dict__``; nothing where a class has put
+    something else in its place.
+    """
     for base in mro(type(thing)):
         found = raw(base).get("__dict__")
         if found is not None:
@@ -102,9 +116,13 @@ def attributes(thing: object) -> dict[str, Any]:
 
 
 def loaded(module: str, name: str) -> Any:
-    """What a module that is loaded already has under a name; None where it is not loaded, or has not got there yet."""
+    """What a module that is loaded already has under a name; None where it is not
+    loaded, or has not got there yet.
+    """
     found = sys.modules.get(module)
-    if found is None or not (type(found) is types.ModuleType or is_kind(found, types.ModuleType)):
+    if found is None or not (
+        type(found) is types.ModuleType or is_kind(found, types.ModuleType)
+    ):
         return None
     return dict.get(_MODULE_DICT.__get__(found), name)
 
@@ -112,7 +130,11 @@ def loaded(module: str, name: str) -> Any:
 def is_of_library(kind: type, library: str) -> bool:
     """Whether a class really is one of a loaded library, and does not merely say so."""
     module, name = module_of(kind), _TYPE["__name__"].__get__(kind)
-    return module.partition(".")[0] == library and type(name) is str and loaded(module, name) is kind
+    return (
+        module.partition(".")[0] == library
+        and type(name) is str
+        and loaded(module, name) is kind
+    )
 
 
 def doc_line(doc: object, longest: int = 120) -> str:

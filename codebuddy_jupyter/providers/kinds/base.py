@@ -1,4 +1,6 @@
-"""What a kind of server is: how it is recognised, what it tells of its models, and the commands that help with it."""
+"""What a kind of server is: how it is recognised, what it tells of its models, and the
+commands that help with it.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...messages import Model
-from ..complaint import Complaint, as_mapping
-from .look import Answer, Look
+from ..http.probe import Answer, Probe
+from ..http.server_error import ErrorResponse, as_mapping
 
 Progress = Callable[[str, int, int], None]
 
 
 class Kind:
-    """A server that nobody knows, which still works as a plain OpenAI-compatible one. A subclass writes what it knows.
+    """A server that nobody knows, which still works as a plain OpenAI-compatible one.
 
-    ``url`` is always the base URL of its OpenAI-compatible part.
-    The remedies are commands to type, in a terminal unless they begin with ``%``; empty where there is none.
+    A subclass writes what it knows.
+
+    ``url`` is always the base URL of its OpenAI-compatible part. The remedies are
+    commands to type, in a terminal unless they begin with ``%``; empty where there is
+    none.
     """
 
     name: ClassVar[str] = "OpenAI-compatible server"
@@ -31,19 +36,24 @@ class Kind:
     can_load: ClassVar[bool] = False
     can_unload: ClassVar[bool] = False
 
-    async def recognise(self, look: Look, url: str) -> str | None:
+    async def recognise(self, probe: Probe, url: str) -> str | None:
         """Its version (empty where it does not tell), or None if this is another kind."""
         return None
 
-    async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
-        """The models that can be asked, with what it tells of them; None where the plain list is all there is.
+    async def models(
+        self, probe: Probe, url: str, *, closely: bool = False
+    ) -> list[Model] | None:
+        """The models that can be asked, with what it tells of them; None where the
+        plain list is all there is.
 
         ``closely`` is for a person: it may take a request for each model.
         """
         return None
 
-    async def count(self, look: Look, url: str, model: str, text: str) -> int | None:
-        """How many tokens a text has, by the server's own tokenizer; None where it has none that can be asked."""
+    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
+        """How many tokens a text has, by the server's own tokenizer; None where it has
+        none that can be asked.
+        """
         return None
 
     def start(self) -> str:
@@ -62,36 +72,38 @@ class Kind:
         """The command that gives a model a window of so many tokens."""
         return ""
 
-    async def pull(self, look: Look, url: str, model: str, progress: Progress) -> None:
+    async def pull(
+        self, probe: Probe, url: str, model: str, progress: Progress
+    ) -> None:
         """Fetch a model.
 
         Raises
         ------
-        Complaint
+        ErrorResponse
             When the server says why it cannot.
         ConnectionError
             When it does not answer, or not to the end.
         """
         raise NotImplementedError
 
-    async def load(self, look: Look, url: str, model: str, seconds: float) -> None:
+    async def load(self, probe: Probe, url: str, model: str, seconds: float) -> None:
         """Load a model, which may take up to ``seconds``.
 
         Raises
         ------
-        Complaint
+        ErrorResponse
             When the server says why it cannot.
         ConnectionError
             When it does not answer, or not to the end.
         """
         raise NotImplementedError
 
-    async def unload(self, look: Look, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, url: str, model: str) -> None:
         """Free the memory that a model takes.
 
         Raises
         ------
-        Complaint
+        ErrorResponse
             When the server says why it cannot.
         ConnectionError
             When it does not answer, or not to the end.
@@ -100,8 +112,10 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a look at an address found: the kind of server, the base URL that works, its version where it tells."""
+class FoundServer:
+    """What a look at an address found: the kind of server, the base URL that works, its
+    version where it tells.
+    """
 
     kind: Kind
     url: str
@@ -110,11 +124,17 @@ class Found:
 
 def whole(value: Any) -> int | None:
     """A number above zero as servers write it, or None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0
+        else None
+    )
 
 
 def abilities(told: Iterable[Any], names: Mapping[str, str]) -> tuple[str, ...]:
-    """Our names for what a model can do, from the server's; what we have no name for is left out."""
+    """Our names for what a model can do, from the server's; what we have no name for is
+    left out.
+    """
     return tuple(dict.fromkeys(names[name] for name in map(str, told) if name in names))
 
 
@@ -123,7 +143,7 @@ def done(answer: Answer | None) -> None:
 
     Raises
     ------
-    Complaint
+    ErrorResponse
         When the server says that it was not, which some do in an answer of 200.
     ConnectionError
         When it did not answer in time.
@@ -131,4 +151,4 @@ def done(answer: Answer | None) -> None:
     if answer is None:
         raise ConnectionError("it broke, or took too long")
     if answer.status != 200 or as_mapping(answer.body).get("error"):
-        raise Complaint(answer.body, answer.status)
+        raise ErrorResponse(answer.body, answer.status)

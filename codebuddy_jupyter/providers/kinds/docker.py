@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ...messages import Model
-from ..address import native_of
-from ..complaint import as_mapping
+from ..http.address import native_of
+from ..http.probe import NO_ANSWER, Probe
+from ..http.server_error import as_mapping
 from .base import Kind, whole
-from .look import SILENCE, Look
 
 
 class DockerModelRunner(Kind):
@@ -21,16 +21,31 @@ class DockerModelRunner(Kind):
     ports: ClassVar[tuple[int, ...]] = (12434,)
     path: ClassVar[str] = "/engines/v1"
 
-    async def recognise(self, look: Look, url: str) -> str | None:
+    async def recognise(self, probe: Probe, url: str) -> str | None:
         """By its banner, else by who owns its models."""
-        banner, answer = await asyncio.gather(look.get(f"{native_of(url)}/"), look.get(f"{url}/models"))
-        listed = (answer or SILENCE).list_of("data")
-        is_owner = bool(listed) and all(one.get("owned_by") == "docker" for one in listed or [])
-        return "" if is_owner or "Docker Model Runner" in str((banner or SILENCE).body)[:200] else None
+        banner, answer = await asyncio.gather(
+            probe.get(f"{native_of(url)}/"), probe.get(f"{url}/models")
+        )
+        listed = (answer or NO_ANSWER).list_of("data")
+        is_owner = bool(listed) and all(
+            one.get("owned_by") == "docker" for one in listed or []
+        )
+        return (
+            ""
+            if is_owner
+            or "Docker Model Runner" in str((banner or NO_ANSWER).body)[:200]
+            else None
+        )
 
-    async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
-        """What was pulled. Its window may be what the model could; a prompt that is too long for it is refused."""
-        listed = (await look.get(f"{url}/models") or SILENCE).list_of("data")
+    async def models(
+        self, probe: Probe, url: str, *, closely: bool = False
+    ) -> list[Model] | None:
+        """What was pulled.
+
+        Its window may be what the model could; a prompt that is too long for it is
+        refused.
+        """
+        listed = (await probe.get(f"{url}/models") or NO_ANSWER).list_of("data")
         return None if listed is None else [_model(one) for one in listed]
 
     def start(self) -> str:
@@ -51,4 +66,7 @@ class DockerModelRunner(Kind):
 
 
 def _model(entry: Mapping[str, Any]) -> Model:
-    return Model(str(entry.get("id") or ""), whole(as_mapping(entry.get("dmr")).get("context_window")))
+    return Model(
+        str(entry.get("id") or ""),
+        whole(as_mapping(entry.get("dmr")).get("context_window")),
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ..http.probe import NO_ANSWER, Probe
 from .base import Kind
-from .look import SILENCE, Look
 
 ENGINES = {"llama.cpp", "mlx", "remote"}
 
@@ -16,10 +16,16 @@ class Jan(Kind):
     name: ClassVar[str] = "Jan"
     ports: ClassVar[tuple[int, ...]] = (1337,)
 
-    async def recognise(self, look: Look, url: str) -> str | None:
-        """By who owns its models: the engine that runs each (llama.cpp's own server writes itself without a dot)."""
-        listed = (await look.get(f"{url}/models") or SILENCE).list_of("data")
-        return "" if listed and all(one.get("owned_by") in ENGINES for one in listed) else None
+    async def recognise(self, probe: Probe, url: str) -> str | None:
+        """By who owns its models: the engine that runs each (llama.cpp's own server
+        writes itself without a dot).
+        """
+        listed = (await probe.get(f"{url}/models") or NO_ANSWER).list_of("data")
+        return (
+            ""
+            if listed and all(one.get("owned_by") in ENGINES for one in listed)
+            else None
+        )
 
     def start(self) -> str:
         """Where to start it in its window; there is no command."""

@@ -6,34 +6,54 @@ import asyncio
 from typing import ClassVar
 
 from ...messages import Model
-from ..address import native_of
+from ..http.address import native_of
+from ..http.probe import NO_ANSWER, Probe
 from .base import Kind, whole
-from .look import SILENCE, Look
 
 
 class KoboldCpp(Kind):
-    """KoboldCpp, which imitates Ollama as well, and serves the one model that it was started with."""
+    """KoboldCpp, which imitates Ollama as well, and serves the one model that it was
+    started with.
+    """
 
     name: ClassVar[str] = "KoboldCpp"
     ports: ClassVar[tuple[int, ...]] = (5001,)
 
-    async def recognise(self, look: Look, url: str) -> str | None:
+    async def recognise(self, probe: Probe, url: str) -> str | None:
         """By the name and version that it tells."""
-        told = (await look.get(f"{native_of(url)}/api/extra/version") or SILENCE).fields
-        return str(told.get("version") or "") if str(told.get("result")).lower() == "koboldcpp" else None
+        told = (
+            await probe.get(f"{native_of(url)}/api/extra/version") or NO_ANSWER
+        ).fields
+        return (
+            str(told.get("version") or "")
+            if str(told.get("result")).lower() == "koboldcpp"
+            else None
+        )
 
-    async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
+    async def models(
+        self, probe: Probe, url: str, *, closely: bool = False
+    ) -> list[Model] | None:
         """Its model, with the window."""
         answer, told = await asyncio.gather(
-            look.get(f"{url}/models"), look.get(f"{native_of(url)}/api/extra/true_max_context_length")
+            probe.get(f"{url}/models"),
+            probe.get(f"{native_of(url)}/api/extra/true_max_context_length"),
         )
-        listed = (answer or SILENCE).list_of("data")
-        window = whole((told or SILENCE).fields.get("value"))
-        return None if listed is None else [Model(str(one.get("id") or ""), window, loaded=True) for one in listed]
+        listed = (answer or NO_ANSWER).list_of("data")
+        window = whole((told or NO_ANSWER).fields.get("value"))
+        return (
+            None
+            if listed is None
+            else [
+                Model(str(one.get("id") or ""), window, loaded=True) for one in listed
+            ]
+        )
 
-    async def count(self, look: Look, url: str, model: str, text: str) -> int | None:
+    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
         """How many tokens a text has."""
-        told = (await look.post(f"{native_of(url)}/api/extra/tokencount", {"prompt": text}) or SILENCE).fields
+        told = (
+            await probe.post(f"{native_of(url)}/api/extra/tokencount", {"prompt": text})
+            or NO_ANSWER
+        ).fields
         return whole(told.get("value"))
 
     def start(self) -> str:

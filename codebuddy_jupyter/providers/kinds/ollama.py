@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from ...errors import ModelNotFound
 from ...messages import Model
-from ..address import native_of
-from ..complaint import Complaint, as_mapping, shortened
+from ..http.address import native_of
+from ..http.probe import NO_ANSWER, Probe
+from ..http.server_error import ErrorResponse, as_mapping, shortened
 from .base import Kind, Progress, abilities, done, whole
-from .look import SILENCE, Look
 
 ABILITIES = {
     "completion": "chat",
@@ -22,7 +22,8 @@ ABILITIES = {
     "thinking": "reasoning",
     "embedding": "embeddings",
 }
-AT_ONCE = 8  # models that are looked at side by side
+# models that are looked at side by side
+AT_ONCE = 8
 
 
 class Ollama(Kind):
@@ -34,27 +35,42 @@ class Ollama(Kind):
     can_load: ClassVar[bool] = True
     can_unload: ClassVar[bool] = True
 
-    async def recognise(self, look: Look, url: str) -> str | None:
+    async def recognise(self, probe: Probe, url: str) -> str | None:
         """By its banner."""
         root = native_of(url)
-        if "Ollama is running" not in str((await look.get(f"{root}/") or SILENCE).body):
+        if "Ollama is running" not in str(
+            (await probe.get(f"{root}/") or NO_ANSWER).body
+        ):
             return None
-        return str((await look.get(f"{root}/api/version") or SILENCE).fields.get("version") or "")
+        return str(
+            (await probe.get(f"{root}/api/version") or NO_ANSWER).fields.get("version")
+            or ""
+        )
 
-    async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
-        """Its models with their size; the window of the loaded ones, and if asked closely what each could."""
+    async def models(
+        self, probe: Probe, url: str, *, closely: bool = False
+    ) -> list[Model] | None:
+        """Its models with their size; the window of the loaded ones, and if asked
+        closely what each could.
+        """
         root = native_of(url)
-        tags, ps = await asyncio.gather(look.get(f"{root}/api/tags"), look.get(f"{root}/api/ps"))
-        listed = (tags or SILENCE).list_of("models")
+        tags, ps = await asyncio.gather(
+            probe.get(f"{root}/api/tags"), probe.get(f"{root}/api/ps")
+        )
+        listed = (tags or NO_ANSWER).list_of("models")
         if listed is None:
             return None
-        running = (ps or SILENCE).list_of("models")
+        running = (ps or NO_ANSWER).list_of("models")
         loaded = {str(one.get("name")): one for one in running or []}
         models = [_model(one, loaded, known=running is not None) for one in listed]
         if not closely:
             return models
         turn = asyncio.Semaphore(AT_ONCE)
-        return list(await asyncio.gather(*(_closely(look, root, model, turn) for model in models)))
+        return list(
+            await asyncio.gather(
+                *(_closely(probe, root, model, turn) for model in models)
+            )
+        )
 
     def start(self) -> str:
         """The command that starts it."""
@@ -69,44 +85,67 @@ class Ollama(Kind):
         return f"%buddy /load {model}"
 
     def widen(self, model: str, tokens: int) -> str:
-        """The setting of the provider, since its OpenAI-compatible part takes no window."""
+        """The setting of the provider, since its OpenAI-compatible part takes no
+        window.
+        """
         return f"%config LocalProvider.num_ctx = {tokens}"
 
-    async def pull(self, look: Look, url: str, model: str, progress: Progress) -> None:
+    async def pull(
+        self, probe: Probe, url: str, model: str, progress: Progress
+    ) -> None:
         """Fetch a model; what an interrupted pull has fetched is not fetched again."""
         is_whole = False
-        async with aclosing(look.lines(f"{native_of(url)}/api/pull", {"model": model, "stream": True})) as lines:
+        async with aclosing(
+            probe.lines(f"{native_of(url)}/api/pull", {"model": model, "stream": True})
+        ) as lines:
             async for line in lines:
                 if line.get("error"):
-                    raise _not_fetched(model, Complaint(line["error"], whole(line.get("status"))))
-                done_yet, total = whole(line.get("completed")) or 0, whole(line.get("total")) or 0
+                    raise _not_fetched(
+                        model, ErrorResponse(line["error"], whole(line.get("status")))
+                    )
+                done_yet, total = (
+                    whole(line.get("completed")) or 0,
+                    whole(line.get("total")) or 0,
+                )
                 progress(str(line.get("status") or ""), done_yet, total)
                 is_whole = line.get("status") == "success"
         if not is_whole:
             raise ConnectionError("it ended before it was done")
 
-    async def load(self, look: Look, url: str, model: str, seconds: float) -> None:
+    async def load(self, probe: Probe, url: str, model: str, seconds: float) -> None:
         """Load a model with its own window."""
-        await self.load_with(look, url, model, None, seconds)
+        await self.load_with(probe, url, model, None, seconds)
 
-    async def load_with(self, look: Look, url: str, model: str, num_ctx: int | None, seconds: float) -> None:
+    async def load_with(
+        self, probe: Probe, url: str, model: str, num_ctx: int | None, seconds: float
+    ) -> None:
         """Load a model with a window of so many tokens; see `load`."""
         options = {"options": {"num_ctx": num_ctx}} if num_ctx else {}
-        await _generate(look, url, {"model": model, "stream": False, **options}, seconds)
+        await _generate(
+            probe, url, {"model": model, "stream": False, **options}, seconds
+        )
 
-    async def unload(self, look: Look, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, url: str, model: str) -> None:
         """Unload a model now."""
-        await _generate(look, url, {"model": model, "stream": False, "keep_alive": 0}, look.seconds)
+        await _generate(
+            probe,
+            url,
+            {"model": model, "stream": False, "keep_alive": 0},
+            probe.seconds,
+        )
 
-    async def loaded_window(self, look: Look, url: str, model: str) -> int | None:
+    async def loaded_window(self, probe: Probe, url: str, model: str) -> int | None:
         """The window of a model as it is loaded at this moment; None where it is not."""
-        answer = await look.ask(f"{native_of(url)}/api/ps")
-        running = (answer or SILENCE).list_of("models") or []
-        found = next((one for one in running if one.get("name") in (model, f"{model}:latest")), {})
+        answer = await probe.ask(f"{native_of(url)}/api/ps")
+        running = (answer or NO_ANSWER).list_of("models") or []
+        found = next(
+            (one for one in running if one.get("name") in (model, f"{model}:latest")),
+            {},
+        )
         return whole(found.get("context_length"))
 
 
-def _not_fetched(model: str, complaint: Complaint) -> Exception:
+def _not_fetched(model: str, complaint: ErrorResponse) -> Exception:
     if "does not exist" not in complaint.words:
         return complaint
     return ModelNotFound(
@@ -115,12 +154,16 @@ def _not_fetched(model: str, complaint: Complaint) -> Exception:
     )
 
 
-async def _generate(look: Look, url: str, body: Mapping[str, Any], seconds: float) -> None:
+async def _generate(
+    probe: Probe, url: str, body: Mapping[str, Any], seconds: float
+) -> None:
     """An empty prompt: it only loads or unloads (https://docs.ollama.com/faq)."""
-    done(await look.post(f"{native_of(url)}/api/generate", body, seconds))
+    done(await probe.post(f"{native_of(url)}/api/generate", body, seconds))
 
 
-def _model(entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]], *, known: bool) -> Model:
+def _model(
+    entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]], *, known: bool
+) -> Model:
     name = str(entry.get("name") or entry.get("model") or "")
     told = entry.get("capabilities")
     return Model(
@@ -132,16 +175,22 @@ def _model(entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]], *,
     )
 
 
-async def _closely(look: Look, root: str, model: Model, turn: asyncio.Semaphore) -> Model:
+async def _closely(
+    probe: Probe, root: str, model: Model, turn: asyncio.Semaphore
+) -> Model:
     async with turn:
-        answer = await look.post(f"{root}/api/show", {"model": model.name})
-    shown = (answer or SILENCE).fields
+        answer = await probe.post(f"{root}/api/show", {"model": model.name})
+    shown = (answer or NO_ANSWER).fields
     told = shown.get("capabilities")
     windows = [
-        whole(value) for name, value in as_mapping(shown.get("model_info")).items() if name.endswith(".context_length")
+        whole(value)
+        for name, value in as_mapping(shown.get("model_info")).items()
+        if name.endswith(".context_length")
     ]
     return replace(
         model,
-        abilities=abilities(told, ABILITIES) if isinstance(told, list) else model.abilities,
+        abilities=abilities(told, ABILITIES)
+        if isinstance(told, list)
+        else model.abilities,
         max_window=next(filter(None, windows), None),
     )

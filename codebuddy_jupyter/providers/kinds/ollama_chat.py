@@ -1,4 +1,6 @@
-"""Chat by Ollama's own protocol, which alone takes a window: a Request to its JSON, the body of a reply to events."""
+"""Chat by Ollama's own protocol, which alone takes a window: a Request to its JSON, the
+body of a reply to events.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...messages import Message, Request
-from ..chat_stream import Events
-from ..complaint import as_mapping, parsed
+from ..http.chat_stream import Events
+from ..http.server_error import as_mapping, parsed
 
 BESIDE = {"tools", "format", "think", "keep_alive", "logprobs", "truncate"}
 """The fields that stand beside the options; https://docs.ollama.com/api/chat."""
@@ -31,12 +33,22 @@ def native_body(request: Request, num_ctx: int) -> dict[str, Any]:
         else:
             (beside if name in BESIDE else options)[name] = value
     messages = [_message(message) for message in request.messages]
-    return {"model": request.model, "messages": messages, "stream": True, "options": options, **beside}
+    return {
+        "model": request.model,
+        "messages": messages,
+        "stream": True,
+        "options": options,
+        **beside,
+    }
 
 
 def _message(message: Message) -> dict[str, Any]:
     images = [base64.b64encode(image.data).decode() for image in message.images]
-    return {"role": message.role, "content": message.text, **({"images": images} if images else {})}
+    return {
+        "role": message.role,
+        "content": message.text,
+        **({"images": images} if images else {}),
+    }
 
 
 def _format(wish: Mapping[str, Any]) -> Any:
@@ -60,20 +72,33 @@ class Lines(Events):
     def _event(self, line: bytes) -> bytes:
         value = parsed(line)
         if isinstance(value, Mapping):
-            return json.dumps(_chunk(value), ensure_ascii=False).encode("utf-8", "replace")
+            return json.dumps(_chunk(value), ensure_ascii=False).encode(
+                "utf-8", "replace"
+            )
         self.other += line
         return b""
 
 
 def _chunk(line: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "message" not in line and not line.get("done"):  # an error
+    # an error
+    if "message" not in line and not line.get("done"):
         return line
     message = as_mapping(line.get("message"))
     told = message.get("tool_calls")
-    calls = [{**as_mapping(call), "index": i} for i, call in enumerate(told if isinstance(told, list) else [])]
-    delta = {"content": message.get("content"), "reasoning": message.get("thinking"), "tool_calls": calls}
+    calls = [
+        {**as_mapping(call), "index": i}
+        for i, call in enumerate(told if isinstance(told, list) else [])
+    ]
+    delta = {
+        "content": message.get("content"),
+        "reasoning": message.get("thinking"),
+        "tool_calls": calls,
+    }
     chunk: dict[str, Any] = {"choices": [{"index": 0, "delta": delta}]}
     if line.get("done"):
         chunk["choices"][0]["finish_reason"] = line.get("done_reason") or "stop"
-        chunk["usage"] = {"prompt_tokens": line.get("prompt_eval_count"), "completion_tokens": line.get("eval_count")}
+        chunk["usage"] = {
+            "prompt_tokens": line.get("prompt_eval_count"),
+            "completion_tokens": line.get("eval_count"),
+        }
     return chunk

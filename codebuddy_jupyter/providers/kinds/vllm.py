@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ...messages import Model
-from ..address import native_of
+from ..http.address import native_of
+from ..http.probe import NO_ANSWER, Probe
 from .base import Kind, whole
-from .look import SILENCE, Look
 
 
 class VLLM(Kind):
@@ -16,24 +16,40 @@ class VLLM(Kind):
     name: ClassVar[str] = "vLLM"
     ports: ClassVar[tuple[int, ...]] = (8000,)
 
-    async def recognise(self, look: Look, url: str) -> str | None:
+    async def recognise(self, probe: Probe, url: str) -> str | None:
         """By who owns its models."""
-        listed = (await look.get(f"{url}/models") or SILENCE).list_of("data")
+        listed = (await probe.get(f"{url}/models") or NO_ANSWER).list_of("data")
         if not listed or not all(one.get("owned_by") == "vllm" for one in listed):
             return None
-        return str((await look.get(f"{native_of(url)}/version") or SILENCE).fields.get("version") or "")
+        return str(
+            (await probe.get(f"{native_of(url)}/version") or NO_ANSWER).fields.get(
+                "version"
+            )
+            or ""
+        )
 
-    async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
+    async def models(
+        self, probe: Probe, url: str, *, closely: bool = False
+    ) -> list[Model] | None:
         """What it serves, with the window."""
-        listed = (await look.get(f"{url}/models") or SILENCE).list_of("data")
+        listed = (await probe.get(f"{url}/models") or NO_ANSWER).list_of("data")
         if listed is None:
             return None
-        return [Model(str(one.get("id") or ""), whole(one.get("max_model_len")), loaded=True) for one in listed]
+        return [
+            Model(
+                str(one.get("id") or ""), whole(one.get("max_model_len")), loaded=True
+            )
+            for one in listed
+        ]
 
-    async def count(self, look: Look, url: str, model: str, text: str) -> int | None:
+    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
         """How many tokens a text has."""
         asked = {"model": model, "prompt": text}
-        return whole((await look.post(f"{native_of(url)}/tokenize", asked) or SILENCE).fields.get("count"))
+        return whole(
+            (
+                await probe.post(f"{native_of(url)}/tokenize", asked) or NO_ANSWER
+            ).fields.get("count")
+        )
 
     def start(self) -> str:
         """The command that starts it."""

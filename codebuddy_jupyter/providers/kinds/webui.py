@@ -1,4 +1,6 @@
-"""text-generation-webui: https://github.com/oobabooga/text-generation-webui/wiki/12-%E2%80%90-OpenAI-API."""
+"""text-generation-webui:
+https://github.com/oobabooga/text-generation-webui/wiki/12-%E2%80%90-OpenAI-API.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +8,35 @@ import asyncio
 from typing import ClassVar
 
 from ...messages import Model
+from ..http.probe import NO_ANSWER, Probe
 from .base import Kind, done
-from .look import SILENCE, Look
 
 
 class TextGenerationWebUI(Kind):
-    """text-generation-webui, which answers from the model that is loaded whatever name it is asked for."""
+    """text-generation-webui, which answers from the model that is loaded whatever name
+    it is asked for.
+    """
 
     name: ClassVar[str] = "text-generation-webui"
     ports: ClassVar[tuple[int, ...]] = (5000,)
     can_load: ClassVar[bool] = True
     can_unload: ClassVar[bool] = True
 
-    async def recognise(self, look: Look, url: str) -> str | None:
+    async def recognise(self, probe: Probe, url: str) -> str | None:
         """By what it tells of the model that is loaded."""
-        told = (await look.get(f"{url}/internal/model/info") or SILENCE).fields
+        told = (await probe.get(f"{url}/internal/model/info") or NO_ANSWER).fields
         return "" if "model_name" in told else None
 
-    async def models(self, look: Look, url: str, *, closely: bool = False) -> list[Model] | None:
+    async def models(
+        self, probe: Probe, url: str, *, closely: bool = False
+    ) -> list[Model] | None:
         """Its models, and which of them is loaded."""
         info, answer = await asyncio.gather(
-            look.get(f"{url}/internal/model/info"), look.get(f"{url}/internal/model/list")
+            probe.get(f"{url}/internal/model/info"),
+            probe.get(f"{url}/internal/model/list"),
         )
-        names = (answer or SILENCE).fields.get("model_names")
-        current = (info or SILENCE).fields.get("model_name")
+        names = (answer or NO_ANSWER).fields.get("model_names")
+        current = (info or NO_ANSWER).fields.get("model_name")
         if not isinstance(names, list):
             return None
         return [Model(str(name), loaded=name == current) for name in names]
@@ -46,10 +53,14 @@ class TextGenerationWebUI(Kind):
         """The command that starts it so."""
         return f"python server.py --api --model {model} --ctx-size {tokens}"
 
-    async def load(self, look: Look, url: str, model: str, seconds: float) -> None:
+    async def load(self, probe: Probe, url: str, model: str, seconds: float) -> None:
         """Load a model, in the place of the one that is loaded."""
-        done(await look.post(f"{url}/internal/model/load", {"model_name": model}, seconds))
+        done(
+            await probe.post(
+                f"{url}/internal/model/load", {"model_name": model}, seconds
+            )
+        )
 
-    async def unload(self, look: Look, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, url: str, model: str) -> None:
         """Unload the model that is loaded."""
-        done(await look.post(f"{url}/internal/model/unload", {}))
+        done(await probe.post(f"{url}/internal/model/unload", {}))

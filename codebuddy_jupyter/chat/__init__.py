@@ -1,0 +1,3 @@
+"""The conversation: a reply while it streams, the turns, and the conversations kept on
+disk.
+"""

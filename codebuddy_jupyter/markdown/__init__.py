@@ -1,0 +1,1 @@
+"""Split Markdown into blocks while it streams, and make it safe to display."""

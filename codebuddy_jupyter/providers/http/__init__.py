@@ -1,0 +1,3 @@
+"""HTTP to OpenAI-compatible servers: addresses, transport, streams, errors and
+timeouts.
+"""

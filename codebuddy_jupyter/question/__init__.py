@@ -1,0 +1,3 @@
+"""From a typed prompt to the request for one model: options, prompts, tokens and the
+draft.
+"""
