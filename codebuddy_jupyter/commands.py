@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .doctor.examination import examine
 from .doctor.report import Report, versions
 from .errors import PromptError, SettingError, Unreachable
 from .markdown.safe import escape, fence
-from .messages import Model
+from .messages import Model, Progress
 from .providers.base import Provider
 from .question import prompts
 from .question.options import Options
@@ -29,8 +30,44 @@ NO_PANEL = (
     "the question: %buddy why is df empty? "
     "Settings: %buddy /use, %buddy /models, %buddy /doctor, %config LocalProvider."
 )
-Progress = Callable[[str, int, int], None]
 Command = Callable[[Buddy, str, Progress], str]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command as it was typed: its name, the rest of its line, the lines below."""
+
+    name: str
+    rest: str = ""
+    body: str = ""
+
+    def prompt(self, buddy: Buddy) -> str | None:
+        """Return what a task such as ``/fix`` asks the model; None for other commands.
+
+        Raises
+        ------
+        PromptError
+            When there is neither code nor a cell to ask about.
+        """
+        return question(buddy, f"/{self.name} {self.rest}\n{self.body}")
+
+
+def read(text: str) -> Call | None:
+    """Read what was typed: a command, or None for a prompt.
+
+    A command begins with a slash, after any blanks and blank lines.
+
+    Raises
+    ------
+    SettingError
+        For an unknown command; it suggests the nearest.
+    """
+    typed = text.lstrip()
+    if not typed.startswith("/"):
+        return None
+    line, _, body = typed.partition("\n")
+    name, rest = [*line.removeprefix("/").split(None, 1), "", ""][:2]
+    return Call(name.lower(), rest.strip(), body)
 
 
 def run(buddy: Buddy, line: str, progress: Progress) -> str:

@@ -1,30 +1,32 @@
-"""What can go wrong, as the user meets it: one readable line that says what to do next.
+"""The errors that users see. Each is one line that says what to do next.
 
 ::
 
     BuddyError
-    ├── PromptError           there is nothing to ask, or it cannot be asked
-    ├── SettingError          an option, a command or a setting is not right
+    ├── PromptError           the prompt is empty or cannot be sent
+    ├── SettingError          an option, a command or a setting is invalid
     ├── ExtraMissing          an optional package is not installed
-    ├── NotKept               conversations cannot be read from disk, or kept there
-    └── ProviderError         the model's side
-        ├── Unreachable       no connection: nothing listens, no such host, no route, TLS, time ran out
-        ├── Offline           the request would leave the machine, and that is switched off
-        ├── KeyRefused        the key is missing, or the server does not take it
+    ├── NotKept               conversations cannot be read from disk or written to it
+    └── ProviderError         an error of the model's side
+        ├── Unreachable       no connection: refused, unknown host, TLS, timeout
+        ├── Offline           the request would leave the machine in offline mode
+        ├── KeyRefused        the API key is missing or was rejected
         ├── ModelNotFound     the server does not have this model
-        ├── PromptTooLong     the prompt does not fit the model's window
+        ├── PromptTooLong     the prompt does not fit the model's context window
         ├── ServerError       the server answered with an error
-        ├── NoReply           the server answered, but not with a reply
-        └── CutOff            the reply broke off before its end
+        ├── NoReply           the server's answer was not a reply
+        └── CutOff            the reply ended early
 
     KeyboardInterrupt
-    └── Stopped               the user stopped the request: no ``except Exception`` shall swallow that
+    └── Stopped               the user stopped the request; not an ``Exception``, so
+                              that no ``except Exception`` swallows it
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
+from dataclasses import dataclass
 
 
 class _OneLine(BaseException):
@@ -41,18 +43,65 @@ class _OneLine(BaseException):
         return "".join(traceback.format_exception(self)).splitlines()
 
 
-class BuddyError(_OneLine, Exception):
-    """The base of every error that this package raises on purpose; the cell fails with
-    its message as one line.
+@dataclass(frozen=True)
+class Remedy:
+    """What the user can do about an error: a few words and, if there is one, a command.
+
+    Parameters
+    ----------
+    text
+        What to do, as the start of a sentence without a full stop: ``Start Ollama``.
+    command
+        What to type for that: ``%buddy /models``, ``%config Buddy.offline = False``, or
+        a shell command.
     """
+
+    text: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.command}" if self.command else self.text
+
+
+class BuddyError(_OneLine, Exception):
+    """The base of every error that this package raises on purpose.
+
+    The cell fails, and shows the error as one line. A front end with buttons can show
+    ``what`` and offer the ``remedies`` in its own way.
+
+    Parameters
+    ----------
+    what
+        What went wrong, as a sentence.
+    remedies
+        What the user can do next, the likeliest first.
+    """
+
+    def __init__(self, what: str, *remedies: Remedy) -> None:
+        super().__init__(what, *remedies)
+        self.what = what
+        self.remedies = remedies
+
+    def __str__(self) -> str:
+        if not self.remedies:
+            return self.what
+        first, *others = map(str, self.remedies)
+        alternatives = "".join(f"; or {_uncapitalised(other)}" for other in others)
+        return f"{self.what.rstrip('.')}. {first}{alternatives}"
+
+
+def _uncapitalised(text: str) -> str:
+    """Return the text as the middle of a sentence; a name such as LM Studio stays."""
+    is_name = text[:1].isupper() and not text[1:2].islower()
+    return text if is_name else text[:1].lower() + text[1:]
 
 
 class PromptError(BuddyError):
-    """There is nothing to ask, or it cannot be asked."""
+    """The prompt is empty or cannot be sent."""
 
 
 class SettingError(BuddyError):
-    """An option, a command or a setting is not right."""
+    """An option, a command or a setting is invalid."""
 
 
 class ExtraMissing(BuddyError):
@@ -60,26 +109,26 @@ class ExtraMissing(BuddyError):
 
 
 class NotKept(BuddyError):
-    """Conversations cannot be read from disk, or kept there."""
+    """Conversations cannot be read from disk or written to it."""
 
 
 class ProviderError(BuddyError):
-    """Something went wrong on the model's side."""
+    """An error of the model's side."""
 
 
 class Unreachable(ProviderError):
-    """No connection: nothing listens, no such host, no route, TLS, or time ran out.
+    """No connection: refused, unknown host, no route, TLS or a timeout.
 
     Parameters
     ----------
-    message
-        The line for the user.
+    what, remedies
+        As for `BuddyError`.
     passing
-        Whether that may be over in a moment, as when a server is being started again.
+        Whether a retry may succeed, as while a server restarts.
     """
 
-    def __init__(self, message: str, *, passing: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, *remedies: Remedy, passing: bool = False) -> None:
+        super().__init__(what, *remedies)
         self.passing = passing
 
 
@@ -88,7 +137,7 @@ class Offline(ProviderError):
 
 
 class KeyRefused(ProviderError):
-    """The key is missing, or the server does not take it."""
+    """The API key is missing or was rejected."""
 
 
 class ModelNotFound(ProviderError):
@@ -96,22 +145,26 @@ class ModelNotFound(ProviderError):
 
 
 class PromptTooLong(ProviderError):
-    """The prompt does not fit the model's window.
+    """The prompt does not fit the model's context window.
 
     Parameters
     ----------
-    message
-        The line for the user.
+    what, remedies
+        As for `BuddyError`.
     tokens
-        How long the prompt is, in tokens, where the server told.
+        Length of the prompt in tokens, if the server reported it.
     window
-        How many tokens the model can see, where the server told.
+        The context window in tokens, if the server reported it.
     """
 
     def __init__(
-        self, message: str, *, tokens: int | None = None, window: int | None = None
+        self,
+        what: str,
+        *remedies: Remedy,
+        tokens: int | None = None,
+        window: int | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(what, *remedies)
         self.tokens = tokens
         self.window = window
 
@@ -121,26 +174,24 @@ class ServerError(ProviderError):
 
     Parameters
     ----------
-    message
-        The line for the user, with the server's own words.
+    what, remedies
+        As for `BuddyError`; ``what`` quotes the server.
     status
-        The HTTP status, or None where the error came inside a stream.
+        The HTTP status; None for an error inside a stream.
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, *remedies: Remedy, status: int | None = None) -> None:
+        super().__init__(what, *remedies)
         self.status = status
 
 
 class NoReply(ProviderError):
-    """The server answered, but not with a reply: nothing, a page, a JSON text that is
-    no stream.
-    """
+    """The server's answer was not a reply: empty, a web page or other JSON."""
 
 
 class CutOff(ProviderError):
-    """The reply broke off before its end; what had come is kept."""
+    """The reply ended early; the part that was received is kept."""
 
 
 class Stopped(_OneLine, KeyboardInterrupt):
-    """The user stopped the request; what had come is kept."""
+    """The user stopped the request; the part that was received is kept."""

@@ -5,9 +5,12 @@ They know no wire format.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many bytes are done, and of how many (or 0)."""
 
 Role = Literal["system", "user", "assistant", "tool"]
 

@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "messages": set(),
     "loop": set(),
+    "worker": set(),
     "settings": {"errors"},
     "keys": {"errors", "settings"},
     # Pure text
@@ -53,7 +54,7 @@ ROOMS: dict[str, set[str]] = {
         "providers.kinds",
     },
     # The conversation, and a question on its way to a model
-    "chat": {"context", "errors", "loop", "messages"},
+    "chat": {"context", "errors", "loop", "messages", "worker"},
     "question": {"chat", "context", "errors", "messages", "providers"},
     "buddy": {
         "chat",

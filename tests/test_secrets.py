@@ -89,7 +89,7 @@ def test_a_planted_secret_goes_however_its_text_is_written(
 
 
 @pytest.mark.parametrize(
-    ("line", "blanked"),
+    ("line", "redacted"),
     [
         (
             r"'db:\n  password: Kb7xQ2mZ\n  port: 1'",

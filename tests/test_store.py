@@ -21,12 +21,13 @@ from hypothesis import strategies as st
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat import store as stored
-from codebuddy_jupyter.chat.history import MOST_ASKED, Worker
+from codebuddy_jupyter.chat.history import MOST_ASKED
 from codebuddy_jupyter.chat.store import Store, StoredTurn
 from codebuddy_jupyter.commands import run
 from codebuddy_jupyter.errors import CutOff, NotKept, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Usage
 from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.worker import Worker
 from tests.fakes import FOREVER, buddy_with_fakes, eventually, fake_of, texts
 from tests.secrets_planted import PLANTED
 from tests.test_commands import table
@@ -375,7 +376,7 @@ def test_processes_that_write_at_once_lose_nothing(store: Store) -> None:
 
 
 def test_errands_run_in_their_order_and_leave_no_thread() -> None:
-    worker, ran = Worker(), list[int]()
+    worker, ran = Worker("test", 20), list[int]()
     for number in range(200):
         worker.put(lambda number=number: ran.append(number))  # type: ignore[misc]
     worker.wait()
@@ -391,8 +392,8 @@ def test_errands_run_in_their_order_and_leave_no_thread() -> None:
 def test_what_is_left_is_done_before_python_ends() -> None:
     code = (
         "import time\n"
-        "from codebuddy_jupyter.chat.history import Worker\n"
-        "errands = Worker()\n"
+        "from codebuddy_jupyter.worker import Worker\n"
+        "errands = Worker('test', 20)\n"
         "errands.put(lambda: time.sleep(0.3))\n"
         "errands.put(lambda: print('done', flush=True))\n"
     )
@@ -410,8 +411,8 @@ def test_what_is_left_is_done_before_python_ends() -> None:
 def test_a_forked_child_runs_its_own_errands() -> None:
     code = (
         "import os, time\n"
-        "from codebuddy_jupyter.chat.history import Worker\n"
-        "errands = Worker()\n"
+        "from codebuddy_jupyter.worker import Worker\n"
+        "errands = Worker('test', 20)\n"
         "errands.put(lambda: time.sleep(0.5))\n"
         "child = os.fork()\n"
         "if not child:\n"

@@ -7,84 +7,19 @@ none fails because of one.
 
 from __future__ import annotations
 
-import atexit
-import os
 import threading
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NotKept, PromptTooLong, SettingError
 from ..loop import Loop
 from ..messages import Chunk
+from ..worker import Worker
 from .reply import Chat, Reply, Turn
 from .store import BUSY, Store, StoredChat, StoredTurn
 
 # characters of a question that are kept
 MOST_ASKED = 100_000
-
-
-class Worker:
-    """Runs calls in their order, in a thread that lives only while there are any, and
-    before Python ends.
-    """
-
-    def __init__(self) -> None:
-        self._begin_anew()
-        atexit.register(self._finish)
-
-    def _begin_anew(self) -> None:
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._thread: threading.Thread | None = None
-        self._finished = False
-
-    def put(self, errand: Callable[[], None]) -> None:
-        """Have it run soon. It must not raise."""
-        # a forked child has neither the thread nor whoever may have held the lock
-        if self._process != os.getpid():
-            self._begin_anew()
-        if self._finished:
-            errand()
-            return
-        with self._lock:
-            self._waiting.append(errand)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="buddy-keeping", daemon=True
-                )
-                self._thread.start()
-
-    def wait(self) -> None:
-        """Wait until all is done; not for ever, where a disk hangs."""
-        if self._process != os.getpid():
-            return
-        # or the thread might be there, and not be started yet
-        with self._lock:
-            thread = self._thread
-        if thread is not None:
-            thread.join(2 * BUSY)
-
-    def close(self) -> None:
-        """Do what is left; what comes later is done at once."""
-        atexit.unregister(self._finish)
-        self._finish()
-
-    def _finish(self) -> None:
-        self.wait()
-        self._finished = True
-
-    def _run(self) -> None:
-        while errand := self._next():
-            errand()
-
-    def _next(self) -> Callable[[], None] | None:
-        with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._thread = None
-            return None
 
 
 class History:
@@ -125,7 +60,7 @@ class History:
         self._changed = changed
         self._path = path
         self._lock = threading.RLock()
-        self._worker = Worker()
+        self._worker = Worker("buddy-history", 2 * BUSY)
         self._notebook: Path | None = None
         self._store: Store | None = None
         self._current: Chat | None = None

@@ -12,7 +12,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from .. import errors
 from ..keys import NO_KEY, Key
-from ..messages import Chunk, Message, Model, Request, Usage
+from ..messages import Chunk, Message, Model, Progress, Request, Usage
 from ..providers.base import Provider
 from ..providers.http import error_lines
 from ..providers.http.address import is_loopback
@@ -62,7 +62,7 @@ def _silently(what: str, done: int, total: int) -> None:
 async def examine(
     provider: Provider,
     needed: int = 0,
-    progress: Callable[[str, int, int], None] = _silently,
+    progress: Progress = _silently,
 ) -> Report:
     """Look at a provider, from its address to its answer.
 
@@ -122,7 +122,7 @@ class _Examination:
         """Note what went wrong, with the remedy that the error's own line holds."""
         self.add(name, False, *_parted(str(error)))
 
-    async def tell(self, progress: Callable[[str, int, int], None]) -> None:
+    async def tell(self, progress: Progress) -> None:
         """Tell of each step that takes long, once."""
         while True:
             doing = self.doing

@@ -5,13 +5,13 @@ A provider turns a Request into Chunks; this room talks to no server.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
 from traitlets import Float, Int, Unicode
 
 from ..errors import SettingError, Unreachable
-from ..messages import Chunk, Model, Request
+from ..messages import Chunk, Model, Progress, Request
 from ..settings import Configured
 
 
@@ -112,9 +112,7 @@ class Provider(Configured):
             (),
         )
 
-    async def prepare(
-        self, model: str, progress: Callable[[str, int, int], None]
-    ) -> None:
+    async def prepare(self, model: str, progress: Progress) -> None:
         """Make ready what a first request would wait for, such as a download, when the
         user switches to ``model``.
 
@@ -128,7 +126,7 @@ class Provider(Configured):
         """
         return ""
 
-    async def pull(self, model: str, progress: Callable[[str, int, int], None]) -> None:
+    async def pull(self, model: str, progress: Progress) -> None:
         """Have the server fetch a model; ``progress`` is as for `prepare`.
 
         Raises

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import CDPSession
@@ -42,9 +43,7 @@ def page_busy(url: str, cells: Sequence[tuple[str, str]]) -> list[Busy]:
                 path = lab.write(f"bench{number}.ipynb", [load, ask])
                 with open_notebook(browser, lab, path, seconds=180) as notebook:
                     notebook.run(0)
-                    measured.append(
-                        busy_during(notebook, lambda notebook=notebook: notebook.run(1))
-                    )  # type: ignore[misc]
+                    measured.append(busy_during(notebook, partial(notebook.run, 1)))
         return measured
 
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from ... import errors
+from ...messages import Progress
 from ..http.transport import Access
 
 PREFIX = "hf:"
 HUB = "https://huggingface.co"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

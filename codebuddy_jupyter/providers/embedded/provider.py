@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +16,7 @@ from traitlets import Int, Unicode
 
 from ... import errors
 from ...keys import NO_KEY, Key
-from ...messages import Chunk, Model, Request
+from ...messages import Chunk, Model, Progress, Request
 from ..http.probe import probing
 from ..http.server_error import as_mapping
 from ..kinds.llama_cpp import LlamaCpp
@@ -88,9 +88,7 @@ class EmbeddedProvider(OpenAIChatProvider):
         self._files[name] = file
         return name
 
-    async def prepare(
-        self, model: str, progress: Callable[[str, int, int], None]
-    ) -> None:
+    async def prepare(self, model: str, progress: Progress) -> None:
         """Fetch a model of the hub, unless it is here; make sure of any other."""
         if model.startswith(PREFIX):
             await HubFile.parse(model).fetch(

@@ -4,15 +4,13 @@ commands that help with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ...messages import Model
+from ...messages import Model, Progress
 from ..http.probe import Answer, Probe
 from ..http.server_error import ErrorResponse, as_mapping
-
-Progress = Callable[[str, int, int], None]
 
 
 class Kind:

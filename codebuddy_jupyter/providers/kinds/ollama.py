@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from ...errors import ModelNotFound
-from ...messages import Model
+from ...messages import Model, Progress
 from ..http.address import native_of
 from ..http.probe import NO_ANSWER, Probe
 from ..http.server_error import ErrorResponse, as_mapping, shortened
-from .base import Kind, Progress, abilities, done, whole
+from .base import Kind, abilities, done, whole
 
 ABILITIES = {
     "completion": "chat",

@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, ClassVar, cast
@@ -18,7 +18,7 @@ from traitlets import Bool, Int, Unicode
 
 from ... import errors
 from ...keys import NO_KEY, Key
-from ...messages import Message, Model, Request
+from ...messages import Message, Model, Progress, Request
 from ..http import error_lines
 from ..http.address import host_of, native_of, normalise_base_url, other_base_urls
 from ..http.chat_stream import ChatStream
@@ -403,7 +403,7 @@ class LocalProvider(SelfHostedProvider):
 
     # What it can be told
 
-    async def pull(self, model: str, progress: Callable[[str, int, int], None]) -> None:
+    async def pull(self, model: str, progress: Progress) -> None:
         """Have the server fetch a model; an interrupted one goes on where it stopped
         when it is asked for again.
         """
