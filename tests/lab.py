@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.kernels import clean_environment
 
@@ -45,6 +45,16 @@ READY = """async path => {
 }"""
 IDLE = """() => !document.querySelector('.jp-Spinner')
     && window.notebook?.sessionContext?.session?.kernel?.status === 'idle'"""
+CLEAR = """async () => {
+    const app = window.jupyterapp;
+    for (const widget of [...app.shell.widgets('main')]) {
+        if (widget.context) widget.context.model.dirty = false;
+        widget.dispose();
+    }
+    delete window.notebook;
+    await app.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'});
+}"""
+WINDOW: ViewportSize = {"width": 1280, "height": 800}
 RUN = """async index => {
     const {content} = window.notebook;
     content.deselectAll();
@@ -246,22 +256,47 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+class SharedPage:
+    """A page with JupyterLab in it, for one notebook after the other.
+
+    To load JupyterLab takes ten times as long as to open a notebook in it.
+    """
+
+    def __init__(self, browser: Browser, lab: Lab, seconds: float = SECONDS) -> None:
+        self._lab = lab
+        self.context = browser.new_context(viewport=WINDOW)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(1000 * seconds)
+        self.page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
+        self.page.wait_for_function("() => window.jupyterapp !== undefined")
+
+    def open(self, path: str) -> Notebook:
+        """Open a notebook, and wait until its kernel is ready."""
+        self.page.evaluate(READY, path)
+        notebook = Notebook(self.page)
+        notebook.wait_idle()
+        return notebook
+
+    def clear(self) -> None:
+        """Close what is open without saving it, end the kernels, and reset the window."""
+        self.page.evaluate(CLEAR)
+        self.page.set_viewport_size(WINDOW)
+        self._lab.end_kernels()
+
+    def close(self) -> None:
+        """Close the page and end the kernels."""
+        self.context.close()
+        self._lab.end_kernels()
+
+
 @contextmanager
 def open_notebook(
     browser: Browser, lab: Lab, path: str, seconds: float = SECONDS
 ) -> Iterator[Notebook]:
-    """A notebook in a page of its own, its kernel ready; ``seconds`` bounds each wait."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(1000 * seconds)
-    page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate(READY, path)
-    notebook = Notebook(page)
-    notebook.wait_idle()
-    yield notebook
-    context.close()
-    lab.end_kernels()
+    """Open a notebook in a page of its own; ``seconds`` bounds each wait."""
+    page = SharedPage(browser, lab, seconds)
+    yield page.open(path)
+    page.close()
 
 
 def _free_port() -> int:

@@ -440,7 +440,7 @@ def test_only_plain_texts_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "promise"),
+    ("name", "strength"),
     [
         *(
             (name, "password")

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.recorder import Recorder
-from tests.lab import Lab, Notebook, chromium, open_notebook
+from tests.lab import Lab, Notebook, SharedPage, chromium, open_notebook
 
 
 @pytest.fixture(scope="package")
@@ -31,13 +31,44 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="package")
+def pages(browser: Browser, lab: Lab) -> Iterator[list[SharedPage]]:
+    """The page that tests share, once a test has needed it."""
+    pages: list[SharedPage] = []
+    yield pages
+    for page in pages:
+        page.close()
+
+
 @pytest.fixture
-def opened(browser: Browser, lab: Lab) -> Iterator[Callable[[str], Notebook]]:
-    """Opens a notebook of ``lab.root`` in a page of its own; the pages are closed after
-    the test.
+def opened(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    lab: Lab,
+    pages: list[SharedPage],
+) -> Iterator[Callable[[str], Notebook]]:
+    """Open notebooks of ``lab.root``, the first one in the page that tests share.
+
+    After a failed test nobody knows in which state the page is, so the next test gets
+    a new one. A module with ``FRESH_PAGES = True`` leaves the shared page alone.
     """
-    with ExitStack() as pages:
-        yield lambda path: pages.enter_context(open_notebook(browser, lab, path))
+    shared: list[SharedPage] = []
+    failures = request.session.testsfailed
+    with ExitStack() as own:
+
+        def open(path: str) -> Notebook:
+            if shared or getattr(request.module, "FRESH_PAGES", False):
+                return own.enter_context(open_notebook(browser, lab, path))
+            if not pages:
+                pages.append(SharedPage(browser, lab))
+            shared.append(pages[0])
+            return pages[0].open(path)
+
+        yield open
+    if shared and request.session.testsfailed > failures:
+        pages.pop().close()
+    elif shared:
+        shared[0].clear()
 
 
 @pytest.fixture

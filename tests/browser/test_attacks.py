@@ -15,6 +15,9 @@ from tests.browser.recorder import Recorder
 from tests.lab import IDLE, READY, Lab, Notebook
 
 # JupyterLab folds the outputs of a cell away after 50
+# What runs script in a page, or blocks requests of one, must not reach other tests.
+FRESH_PAGES = True
+
 OUTPUTS_PER_CELL = 40
 SHOW = """
 import json

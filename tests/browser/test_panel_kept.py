@@ -19,6 +19,9 @@ QUESTION, THOUGHT, ANSWER, DRAFT = (
     "Herbs at dawn",
     "an unsent word",
 )
+# JupyterLab reads its settings when a page is loaded.
+FRESH_PAGES = True
+
 STATE = "application/vnd.jupyter.widget-state+json"
 
 
