@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from codebuddy_jupyter.completion import (
+from codebuddy_jupyter.commands import COMMANDS
+from codebuddy_jupyter.commands.completion import (
     Completions,
     Offers,
     Suggestion,
@@ -44,7 +45,6 @@ def asking(shell: InteractiveShell, tmp_path: Path) -> InteractiveShell:
         shell,
         names=lambda: NAMES,
         folder=lambda: tmp_path / "book",
-        commands=("help", "models", "use"),
     )
     return shell
 
@@ -146,7 +146,7 @@ def test_no_path_is_offered_that_would_be_refused(
 def test_commands_are_offered_where_a_prompt_begins(
     asking: InteractiveShell, text: str
 ) -> None:
-    assert texts(offered(asking, text)) == ["/help", "/models", "/use"]
+    assert texts(offered(asking, text)) == [f"/{name}" for name in COMMANDS]
     assert texts(offered(asking, f"{text}mo")) == ["/models"]
 
 
@@ -184,7 +184,7 @@ def test_all_else_is_completed_as_ever(
 ) -> None:
     shell.user_ns.update(value=1, value_two={"a": 1})
     before = offered(shell, text)
-    install(shell, names=lambda: ["value"], folder=lambda: tmp_path, commands=("help",))
+    install(shell, names=lambda: ["value"], folder=lambda: tmp_path, commands=())
     assert offered(shell, text) == before
     assert not any(isinstance(one, Suggestion) for one in before)
 
@@ -210,7 +210,7 @@ def test_taking_it_out_leaves_the_completer_as_it_was(
 
 
 def test_what_somebody_put_over_it_stays(asking: InteractiveShell) -> None:
-    over = vars(asking.Completer)["completions"].ordinary
+    over = vars(asking.Completer)["completions"].original
     vars(asking.Completer)["completions"] = over
     uninstall(asking)
     assert vars(asking.Completer)["completions"] is over

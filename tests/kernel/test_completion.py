@@ -12,7 +12,7 @@ import pytest
 from tests.kernels import SECONDS, Kernel
 
 INSTALL = """
-from codebuddy_jupyter import completion
+from codebuddy_jupyter.commands import completion
 completion.install(
     get_ipython(),
     names=lambda: [name for name in get_ipython().user_ns if name.startswith("sales")],

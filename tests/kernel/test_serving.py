@@ -45,7 +45,7 @@ def test_a_fetch_survives_an_interrupt_and_goes_on(
     )
     assert server.wait_for("closed", PULL)
     cell = kernel.good("%buddy /pull qwen3:8b")
-    assert "qwen3:8b is there." in html.unescape(
+    assert "qwen3:8b is downloaded." in html.unescape(
         str(cell.outputs[-1]["data"]["text/markdown"])
     )
 
@@ -67,7 +67,7 @@ def test_a_fetch_that_fails_is_one_line_with_the_words_of_the_server(
 def test_a_load_tells_how_long_it_took(kernel: Kernel, server: ScriptedServer) -> None:
     OLLAMA.on(server)
     server.script(as_json({"done": True}), path="/api/generate")
-    assert "qwen3:8b is loaded; that took 0." in shown(kernel, "%buddy /load qwen3:8b")
+    assert "qwen3:8b is loaded; it took 0." in shown(kernel, "%buddy /load qwen3:8b")
     assert "qwen3:8b is unloaded." in shown(kernel, "%buddy /unload qwen3:8b")
 
 
