@@ -33,9 +33,7 @@ def record(steps: Steps) -> Progress:
 
 
 def table(markdown: str) -> list[list[str]]:
-    """The cells of the table, as a reader sees them; fails where anything but plain
-    text stands in one.
-    """
+    """Return the cells of a table as a reader sees them; fail unless all are plain text."""
     cells: list[list[str]] = []
     for token in (
         MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown)
@@ -141,13 +139,13 @@ def test_panel_explains_where_one_can_be_opened(buddy: Buddy) -> None:
     assert "%buddy /panel" in shown
 
 
-def test_version_tells_what_a_report_needs(buddy: Buddy) -> None:
-    told = MarkdownIt().renderInline(run_line(buddy, "/version"))
-    assert told.startswith(f"codebuddy-jupyter {__version__} · openai ")
-    assert " · Python 3." in told
+def test_version_shows_what_a_bug_report_needs(buddy: Buddy) -> None:
+    shown = MarkdownIt().renderInline(run_line(buddy, "/version"))
+    assert shown.startswith(f"codebuddy-jupyter {__version__} · openai ")
+    assert " · Python 3." in shown
 
 
-def test_use_alone_tells_where_requests_go_and_why(
+def test_use_alone_shows_where_requests_go_and_why(
     buddy: Buddy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CODEBUDDY_BASE_URL", "http://localhost:2")
@@ -211,14 +209,14 @@ def test_a_switch_that_fails_changes_nothing(buddy: Buddy, fake: FakeProvider) -
     assert fake_of(buddy, "OpenAI").prepared == []
 
 
-def test_use_tells_what_is_wrong_with_the_settings(buddy: Buddy) -> None:
+def test_use_shows_problems_of_the_settings(buddy: Buddy) -> None:
     buddy.problems.append("<b>The saved settings</b> are broken.")
-    told = run_line(buddy, "/use")
-    assert "<b>" not in told
-    assert "The saved settings" in told
+    shown = run_line(buddy, "/use")
+    assert "<b>" not in shown
+    assert "The saved settings" in shown
 
 
-def test_use_tells_the_address_as_it_was_put_right(
+def test_use_shows_the_corrected_address(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
     typed = f"{server.root}/api"
@@ -235,7 +233,7 @@ def test_use_tells_the_address_as_it_was_put_right(
     buddy.close()
 
 
-def test_models_tells_what_the_server_offers(buddy: Buddy, fake: FakeProvider) -> None:
+def test_models_lists_what_the_server_offers(buddy: Buddy, fake: FakeProvider) -> None:
     fake.offers = [
         Model("llama3:8b", 8192, True, ("chat", "tools"), 4_920_000_000, 131072),
         Model("phi", loaded=False),
@@ -247,7 +245,7 @@ def test_models_tells_what_the_server_offers(buddy: Buddy, fake: FakeProvider) -
     ]
 
 
-def test_models_of_another_provider_can_be_asked_for(buddy: Buddy) -> None:
+def test_models_lists_those_of_another_provider(buddy: Buddy) -> None:
     fake_of(buddy, "OpenAI").offers = [Model("gpt-4o")]
     assert table(run_line(buddy, "/models openai"))[1:] == [
         ["gpt-4o", "", "", "", "", ""]
@@ -259,7 +257,7 @@ def test_models_of_another_provider_can_be_asked_for(buddy: Buddy) -> None:
         run_line(buddy, "/models openia")
 
 
-def test_models_that_cannot_be_had_are_an_error(
+def test_models_fails_when_the_server_does_not_answer(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
     fake.offers = Unreachable("Nothing answers.")
@@ -305,7 +303,7 @@ def test_a_name_over_lines_stays_in_its_row(
     assert rows[2] == ["after", "", "", "", "", ""]
 
 
-def test_reset_begins_a_new_conversation(buddy: Buddy, fake: FakeProvider) -> None:
+def test_reset_starts_a_new_conversation(buddy: Buddy, fake: FakeProvider) -> None:
     assert (
         run_line(buddy, "/reset")
         == "Started a new conversation; the previous one had 0 turns."
@@ -319,7 +317,7 @@ def test_reset_begins_a_new_conversation(buddy: Buddy, fake: FakeProvider) -> No
     assert len(fake.requests[-1].messages) == 2
 
 
-def test_pull_fetches_a_model_and_tells_how_far_it_is(
+def test_pull_downloads_a_model_and_reports_progress(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
     steps: Steps = []
@@ -329,25 +327,28 @@ def test_pull_fetches_a_model_and_tells_how_far_it_is(
     assert (fake.told, steps) == ([("pull", "qwen3:8b")], [("fetching", 1, 2)])
 
 
-@pytest.mark.parametrize("order", ["load", "unload"])
-def test_an_order_goes_to_the_model_that_is_named_else_to_the_one_in_use(
-    buddy: Buddy, fake: FakeProvider, order: str
+@pytest.mark.parametrize("name", ["load", "unload"])
+def test_load_and_unload_take_a_name_or_the_model_in_use(
+    buddy: Buddy, fake: FakeProvider, name: str
 ) -> None:
-    told = [run_line(buddy, f"/{order} phi4"), run_line(buddy, f"/{order}")]
-    assert fake.told == [(order, "phi4"), (order, "fake-1")]
-    assert told[0].startswith(f"phi4 is {order}ed")
+    shown = run_line(buddy, f"/{name} phi4")
+    run_line(buddy, f"/{name}")
+    assert fake.told == [(name, "phi4"), (name, "fake-1")]
+    assert shown.startswith(f"phi4 is {name}ed")
 
 
-@pytest.mark.parametrize("order", ["pull", "load", "unload"])
-def test_an_order_needs_a_model(buddy: Buddy, fake: FakeProvider, order: str) -> None:
+@pytest.mark.parametrize("name", ["pull", "load", "unload"])
+def test_pull_load_and_unload_need_a_model(
+    buddy: Buddy, fake: FakeProvider, name: str
+) -> None:
     fake.model = ""
     with pytest.raises(
-        SettingError, match=f"needs the name of a model. Name it: %buddy /{order} NAME"
+        SettingError, match=f"needs the name of a model. Name it: %buddy /{name} NAME"
     ):
-        run_line(buddy, f"/{order}")
+        run_line(buddy, f"/{name}")
 
 
-def test_a_provider_that_cannot_be_told_says_so(tmp_path: Path) -> None:
+def test_a_provider_that_cannot_download_says_so(tmp_path: Path) -> None:
     buddy = Buddy(
         settings_path=tmp_path / "codebuddy.json",
         config=Config(Buddy={"provider": "Embedded"}),
@@ -357,6 +358,6 @@ def test_a_provider_that_cannot_be_told_says_so(tmp_path: Path) -> None:
     buddy.close()
 
 
-def test_use_has_the_model_loaded_ahead(buddy: Buddy, fake: FakeProvider) -> None:
+def test_use_loads_the_model_ahead(buddy: Buddy, fake: FakeProvider) -> None:
     run_line(buddy, "/use local/phi4")
     assert eventually(lambda: fake.told == [("load ahead", "phi4")])
