@@ -252,12 +252,13 @@ def _paths(typed: str, folder: Path | None, quote: str | None) -> Iterator[str]:
     str
         A mention of a path: quoted where that is necessary, a folder with a slash.
     """
-    cut = max(typed.rfind("/"), typed.rfind(os.sep)) + 1
-    parent = typed[:cut]
-    begin = typed[cut:]
+    last_slash = max(typed.rfind("/"), typed.rfind(os.sep))
+    parent = typed[: last_slash + 1]
+    begin = typed[last_slash + 1 :]
     for name, is_folder in _entries(parent, folder):
-        # Hidden files are suggested once a character of their name is typed.
-        if name.startswith(begin) and (begin or not name.startswith(".")):
+        # Hidden files are suggested once the dot of their name is typed.
+        is_hidden = name.startswith(".") and not begin
+        if name.startswith(begin) and not is_hidden:
             yield _file_mention(parent + name, is_folder, quote)
 
 

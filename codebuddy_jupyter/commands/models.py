@@ -20,11 +20,13 @@ def show_models(invocation: Invocation, provider_name: str) -> str:
     buddy = invocation.buddy
     buddy.read_environment()
     name = buddy.registry.name(provider_name or buddy.provider)
-    models = buddy.loop.run(buddy.ready(name).catalogue())
+    provider = buddy.ready(name)
+    models = buddy.loop.run(provider.catalogue())
     if not models:
         return f"{escape(name)} offers no models."
     header = (f"{name} model", "context window", "maximum", "size", "supports", "")
-    return text_table(header, map(_model_row, models), numbers=(1, 2, 3))
+    rows = map(_model_row, models)
+    return text_table(header, rows, numbers=(1, 2, 3))
 
 
 def _model_row(model: Model) -> list[str]:

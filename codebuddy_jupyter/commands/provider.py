@@ -27,7 +27,8 @@ def use(invocation: Invocation, target: str) -> str:
         _switch(buddy, target, invocation.progress)
     provider = buddy.current()
     buddy.loop.run(provider.settle())
-    table = text_table(("", "", "set by"), _target_rows(buddy, provider))
+    rows = _target_rows(buddy, provider)
+    table = text_table(("", "", "set by"), rows)
     problems = map(escape, [*buddy.problems, *provider.problems])
     return "\n\n".join([table, *problems])
 
@@ -73,15 +74,15 @@ def _target_rows(buddy: Buddy, provider: Provider) -> list[Row]:
 def doctor(invocation: Invocation, arguments: str) -> str:
     """Check whether the provider works."""
     words = arguments.split()
-    names = [word for word in words if word != "--json"]
-    if len(names) > 1 or any(word.startswith("-") for word in names):
+    as_json = "--json" in words
+    name = " ".join(word for word in words if word != "--json")
+    if " " in name or name.startswith("-"):
         raise SettingError(
-            f"/doctor takes a provider and --json, not {' '.join(names)}.",
+            f"/doctor takes a provider and --json, not {name}.",
             Remedy("For example", "%buddy /doctor local --json"),
         )
-    name = names[0] if names else ""
     report = doctor_report(invocation.buddy, name, progress=invocation.progress)
-    if "--json" in words:
+    if as_json:
         return fence(report.json(), "json")
     return report.markdown()
 
@@ -104,8 +105,10 @@ def doctor_report(buddy: Buddy, name: str = "", *, progress: Progress) -> Report
         When there is no such provider.
     """
     buddy.read_environment()
-    provider = buddy.ready(buddy.registry.name(name or buddy.provider))
-    return buddy.loop.run(examine(provider, buddy.needed(), progress))
+    provider_name = buddy.registry.name(name or buddy.provider)
+    provider = buddy.ready(provider_name)
+    examination = examine(provider, buddy.needed(), progress)
+    return buddy.loop.run(examination)
 
 
 @command("version", "", "show the versions that a bug report needs")

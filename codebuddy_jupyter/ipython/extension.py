@@ -130,7 +130,8 @@ class Extension:
         """Add the Buddy and all providers to what ``%config`` knows."""
         with self._lock:
             known = {type(configurable) for configurable in self._configurables}
-            providers = self.buddy.providers_named(self.buddy.registry.names())
+            names = self.buddy.registry.names()
+            providers = self.buddy.providers_named(names)
             for configurable in (self.buddy, *providers):
                 if type(configurable) not in known:
                     self._configurables.append(configurable)
@@ -171,7 +172,8 @@ class Extension:
         self._unhook("post_run_cell")
         if has_question(result):
             self.display.text(QUESTION_LOST)
-        threading.Thread(target=self._warm, name="buddy-warm", daemon=True).start()
+        thread = threading.Thread(target=self._warm, name="buddy-warm", daemon=True)
+        thread.start()
 
     def _before_next_cell(self, info: Any = None) -> None:
         self._unhook("pre_run_cell")
