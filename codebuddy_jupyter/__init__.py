@@ -38,7 +38,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: ``%load_ext`` shall be instant."""
+    """Import a public name when it is first used, since ``%load_ext`` must be instant."""
     from importlib import import_module
 
     if name not in _HOMES:
@@ -47,21 +47,18 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Tab offers what is here, imported or not."""
+    """Return all names for completion, whether they are imported yet or not."""
     return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Put the magics into a shell: ``%load_ext codebuddy_jupyter``."""
+    """Add the magics to a shell: ``%load_ext codebuddy_jupyter``."""
     from .ipython.extension import Extension
 
     shell.codebuddy = Extension(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Take out again what loading put in, and end what runs:
-
-    ``%unload_ext codebuddy_jupyter``.
-    """
+    """Remove what loading added, and stop requests: ``%unload_ext codebuddy_jupyter``."""
     shell.codebuddy.unload()
     del shell.codebuddy

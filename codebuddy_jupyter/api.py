@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .buddy import Buddy
 from .chat.reply import Reply
-from .commands import NO_PANEL
+from .commands import no_panel
 from .display.screens import Display
-from .errors import SettingError
 from .question.options import Options
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def panel() -> Panel:
     """
     shell = _try_shell()
     if not hasattr(shell, "kernel"):
-        raise SettingError(NO_PANEL)
+        raise no_panel()
     _buddy()
     opened: Panel = shell.codebuddy.panel()
     return opened

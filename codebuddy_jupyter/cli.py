@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from . import __version__
 from .buddy import Buddy
-from .commands import examined
+from .commands import doctor_report
 from .display.screens import Display, plain
 from .errors import BuddyError, ExtraMissing, SettingError
 from .providers.http.address import host_of
@@ -116,7 +116,7 @@ def _demo(found: argparse.Namespace) -> int:
 def _doctor(found: argparse.Namespace) -> int:
     buddy = Buddy()
     try:
-        report = examined(buddy, found.provider, progress=_tell)
+        report = doctor_report(buddy, found.provider, progress=_tell)
     finally:
         buddy.close()
     sys.stdout.write(f"{report.json() if found.json else plain(report.text())}\n")

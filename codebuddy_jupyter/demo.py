@@ -1,6 +1,4 @@
-"""The tour: in JupyterLab, or run in the terminal with the answers shown as they
-stream.
-"""
+"""The tour: a notebook in JupyterLab, or executed in the terminal."""
 
 from __future__ import annotations
 
@@ -20,27 +18,37 @@ from .buddy import Buddy
 from .display.screens import GROWING, plain
 from .errors import BuddyError, ProviderError
 
-# seconds that one cell of the tour may take
-CELL_TIME = 600
+CELL_TIMEOUT = 600
+"""Seconds that one cell of the tour may take."""
+
+DISPLAYED = ("display_data", "update_display_data", "execute_result")
+"""The types of messages that carry an output to display."""
 
 
 def run_demo(*, headless: bool) -> int:
-    """Run the tour; gives the exit status.
+    """Run the tour and return the exit status.
 
-    It asks the local server that the settings name where one answers, else the embedded
-    engine.
+    It uses a model server that is already running, or starts the built-in engine.
+
+    Parameters
+    ----------
+    headless
+        Execute the tour in this terminal instead of opening JupyterLab.
     """
-    provider, why = choose_provider()
-    sys.stdout.write(f"{why}\n\n")
+    provider, reason = choose_provider()
+    sys.stdout.write(f"{reason}\n\n")
     environment = {**os.environ, "CODEBUDDY_PROVIDER": provider}
     tour = tour_notebook()
-    return run_headless(tour, environment) if headless else open_lab(tour, environment)
+    if headless:
+        return run_headless(tour, environment)
+    return open_lab(tour, environment)
 
 
 def choose_provider() -> tuple[str, str]:
-    """The provider for the tour, and a line that says which, and how to change it."""
-    if named := os.environ.get("CODEBUDDY_PROVIDER"):
-        return named, f"The tour asks {named}, as CODEBUDDY_PROVIDER says."
+    """Return the provider for the tour, and a line that says why and how to change it."""
+    chosen = os.environ.get("CODEBUDDY_PROVIDER")
+    if chosen:
+        return chosen, f"The tour uses {chosen}, set by CODEBUDDY_PROVIDER."
     buddy = Buddy()
     local = buddy.provider_named("Local")
     try:
@@ -48,25 +56,24 @@ def choose_provider() -> tuple[str, str]:
         buddy.loop.run(local.models())
     except ProviderError:
         return "Embedded", (
-            f"Nothing answers at {local.where()}, so the tour uses the "
-            "embedded engine and its demo model. To use a "
-            "server of your own, start it, or set CODEBUDDY_BASE_URL=http://localhost:1234/v1"
+            f"No server answers at {local.where()}, so the tour uses the built-in engine "
+            "and its demo model. To use a server of your own, start it, or set "
+            "CODEBUDDY_BASE_URL=http://localhost:1234/v1"
         )
     except BuddyError as error:
-        return "Embedded", f"The tour uses the embedded engine. ({error})"
+        return "Embedded", f"The tour uses the built-in engine. ({error})"
     finally:
         buddy.close()
-    return (
-        "Local",
-        (
-            f"The tour asks the server at {local.where()}. For the demo model: "
-            "CODEBUDDY_PROVIDER=embedded"
-        ),
+    return "Local", (
+        f"The tour uses the server at {local.where()}. To use the demo model, set "
+        "CODEBUDDY_PROVIDER=embedded"
     )
 
 
 def tour_notebook() -> Path:
-    """The tour: in a checkout where it stands, else a copy in this folder, which is
+    """Return the tour's notebook.
+
+    In a checkout it is the original, otherwise a copy in the current folder, which is
     never overwritten.
     """
     checkout = Path(__file__).parent.parent / "notebooks" / "tour.ipynb"
@@ -79,25 +86,26 @@ def tour_notebook() -> Path:
 
 
 def open_lab(tour: Path, environment: Mapping[str, str]) -> int:
-    """Open JupyterLab on the tour, and wait until it is closed."""
+    """Open JupyterLab on the tour, wait until it ends, and return its exit status."""
     command = [sys.executable, "-m", "jupyterlab", str(tour)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        # as root, in a container, Jupyter wants to be told
+        # Jupyter refuses to run as root, as in a container, without this option.
         command.append("--allow-root")
     return subprocess.run(command, env=dict(environment), check=False).returncode
 
 
 def run_headless(tour: Path, environment: Mapping[str, str]) -> int:
-    """Execute the tour with the answers streaming to the terminal; leaves
-    ``NAME-executed.ipynb`` in this folder.
+    """Execute the tour, stream its answers to the terminal, and return the exit status.
+
+    The executed notebook is written to ``NAME-executed.ipynb`` in the current folder.
     """
     notebook = nbformat.read(tour, as_version=4)  # type: ignore[no-untyped-call]
-    left = Path.cwd() / f"{tour.stem}-executed.ipynb"
+    executed = Path.cwd() / f"{tour.stem}-executed.ipynb"
     client = TourClient(
         notebook,
-        timeout=CELL_TIME,
+        timeout=CELL_TIMEOUT,
         resources={"metadata": {"path": str(tour.parent)}},
-        # the kernel's warnings about itself are no part of the tour
+        # The kernel's warnings about itself are not part of the tour.
         extra_arguments=["--log-level=ERROR"],
     )
     try:
@@ -106,64 +114,66 @@ def run_headless(tour: Path, environment: Mapping[str, str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     finally:
-        nbformat.write(notebook, left)  # type: ignore[no-untyped-call]
-        sys.stdout.write(f"\nThe executed notebook: {left}\n")
+        nbformat.write(notebook, executed)  # type: ignore[no-untyped-call]
+        sys.stdout.write(f"\nThe executed notebook: {executed}\n")
     return 0
 
 
 class TourClient(NotebookClient):
-    """Executes a notebook, and writes to the terminal what a person would see come."""
+    """Executes a notebook and writes its outputs to the terminal as they arrive."""
 
     _written: str = ""
     _shown: Mapping[str, str] = {}
 
     async def async_start_new_kernel_client(self) -> Any:
-        """Start as ever, but say that somebody watches: without that, an answer is
-        shown at its end only.
+        """Start the kernel as a front end with a user does.
+
+        Answers stream only while somebody watches, and a client that allows input on
+        stdin counts as such.
         """
         client = await super().async_start_new_kernel_client()
         client.allow_stdin = True
         return client
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        """Write what a message brings, and take note of it as ever."""
+        """Write what a message shows, then process it as usual."""
         content = msg["content"]
-        if msg["msg_type"] == "execute_input":
-            self._written, self._shown = "", {}
-            source = "\n    ".join(cell.source.splitlines())
-            sys.stdout.write(f"\n[{content['execution_count']}] {source}\n\n")
-        elif msg["msg_type"] == "clear_output":
+        message_type = msg["msg_type"]
+        if message_type == "execute_input":
+            self._write_input(content["execution_count"], cell.source)
+        elif message_type == "clear_output":
             self._shown = {}
-        elif msg["msg_type"] in (
-            "display_data",
-            "update_display_data",
-            "execute_result",
-        ):
-            self._write(content)
-        elif msg["msg_type"] == "stream":
+        elif message_type in DISPLAYED:
+            self._write_output(content)
+        elif message_type == "stream":
             sys.stdout.write(plain(content["text"]))
-        elif msg["msg_type"] == "error":
-            sys.stdout.write("\n".join([*content["traceback"], ""]))
+        elif message_type == "error":
+            traceback = "\n".join(content["traceback"])
+            sys.stdout.write(f"{traceback}\n")
         sys.stdout.flush()
         return super().process_message(msg, cell, cell_index)
 
-    def _write(self, content: Mapping[str, Any]) -> None:
-        """Write how the shown text has grown; what stays is shown by its plain text."""
-        told = content["metadata"].get("codebuddy", {})
-        if told.get("waiting"):
+    def _write_input(self, number: int, source: str) -> None:
+        self._written = ""
+        self._shown = {}
+        indented = "\n    ".join(source.splitlines())
+        sys.stdout.write(f"\n[{number}] {indented}\n\n")
+
+    def _write_output(self, content: Mapping[str, Any]) -> None:
+        """Write what is new in an output; an output that is final is written as text."""
+        metadata = content["metadata"].get("codebuddy", {})
+        if metadata.get("waiting"):
             return
-        data, id = (
-            content["data"],
-            (content.get("transient") or {}).get("display_id", ""),
-        )
-        grows = data["text/plain"] == GROWING
-        shown = data["text/markdown"] if grows else data["text/plain"]
-        self._shown = {**self._shown, id: shown}
+        data = content["data"]
+        is_growing = data["text/plain"] == GROWING
+        shown = data["text/markdown"] if is_growing else data["text/plain"]
+        transient = content.get("transient") or {}
+        self._shown = {**self._shown, transient.get("display_id", ""): shown}
         text = "".join(self._shown.values())
         if text.startswith(self._written):
             sys.stdout.write(plain(text[len(self._written) :]))
             self._written = text
-        elif told:
+        elif metadata:
             sys.stdout.write(f"\n\n{plain(text)}")
-        if not grows:
+        if not is_growing:
             sys.stdout.write("\n")

@@ -81,6 +81,7 @@ ROOMS: dict[str, set[str]] = {
     "commands": {
         "buddy",
         "chat",
+        "context",
         "display",
         "doctor",
         "errors",
@@ -89,13 +90,11 @@ ROOMS: dict[str, set[str]] = {
         "providers",
         "question",
     },
-    "completion": {"context"},
     # The faces: none imports another, except that each may open the panel
     "widgets": {
         "buddy",
         "chat",
         "commands",
-        "completion",
         "context",
         "display",
         "doctor",
@@ -107,12 +106,11 @@ ROOMS: dict[str, set[str]] = {
         "question",
         "settings",
     },
-    "api": {"buddy", "chat", "commands", "display", "errors", "question", "widgets"},
+    "api": {"buddy", "chat", "commands", "display", "question", "widgets"},
     "ipython": {
         "buddy",
         "chat",
         "commands",
-        "completion",
         "context",
         "display",
         "errors",
@@ -134,12 +132,13 @@ ROOMS: dict[str, set[str]] = {
     "__init__": {"api", "chat", "errors", "ipython"},
 }
 FOLDERS_IN_FOLDERS = {room for room in ROOMS if "." in room}
-TOP_LEVEL = 24
+TOP_LEVEL = 23
 """Entries of the package's folder, at most."""
 
 LATE = {
     "__init__": "the extension's door: %load_ext must be instant",
     "ipython.extension": "the same: what it needs is imported when it is first used",
+    "ipython.magics": "the same: loading the extension imports it",
     "cli": "the demo needs packages that are optional",
 }
 """Modules that may import their own package inside functions, with the reason."""

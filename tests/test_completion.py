@@ -1,4 +1,4 @@
-"""What Tab offers in a question, and that it offers what it always did everywhere else."""
+"""Completion by Tab: in a prompt by the buddy, everywhere else as IPython does it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from codebuddy_jupyter.completion import (
+from codebuddy_jupyter.commands import COMMANDS
+from codebuddy_jupyter.commands.completion import (
     Completions,
     Offers,
     Suggestion,
@@ -28,10 +29,8 @@ SHELL = SimpleNamespace(
 
 
 @pytest.fixture
-def asking(shell: InteractiveShell, tmp_path: Path) -> InteractiveShell:
-    """A shell that completes what is asked; three cells have run, and the second gave a
-    value.
-    """
+def completing(shell: InteractiveShell, tmp_path: Path) -> InteractiveShell:
+    """A shell that completes prompts; three cells have run, and one returned a value."""
     for name in ("sales.csv", "my notes.txt", ".hidden", "data/more.csv"):
         path = tmp_path / "book" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +43,6 @@ def asking(shell: InteractiveShell, tmp_path: Path) -> InteractiveShell:
         shell,
         names=lambda: NAMES,
         folder=lambda: tmp_path / "book",
-        commands=("help", "models", "use"),
     )
     return shell
 
@@ -58,7 +56,7 @@ def offered(shell: InteractiveShell, text: str, offset: int | None = None) -> li
 
 
 def texts(found: Iterable[Any]) -> list[str]:
-    return [one.text for one in found]
+    return [completion.text for completion in found]
 
 
 @pytest.mark.parametrize(
@@ -71,18 +69,20 @@ def texts(found: Iterable[Any]) -> list[str]:
         "\n %%buddy\n@d",
     ],
 )
-def test_variables_are_offered_wherever_the_buddy_is_asked(
-    asking: InteractiveShell, text: str
+def test_variables_are_suggested_in_every_kind_of_prompt(
+    completing: InteractiveShell, text: str
 ) -> None:
-    found = offered(asking, text)
-    assert texts(found) == ["@df", "@df_clean"]
-    assert {(text[one.start : one.end], one.type) for one in found} == {
+    completions = offered(completing, text)
+    assert texts(completions) == ["@df", "@df_clean"]
+    assert {(text[found.start : found.end], found.type) for found in completions} == {
         ("@d", "instance")
     }
 
 
-def test_all_that_can_be_mentioned_is_offered(asking: InteractiveShell) -> None:
-    assert texts(offered(asking, "%buddy @")) == [
+def test_everything_that_can_be_mentioned_is_suggested(
+    completing: InteractiveShell,
+) -> None:
+    assert texts(offered(completing, "%buddy @")) == [
         *("@df", "@df_clean", "@x", "@error", "@plot", "@file:"),
         *("@In[4]", "@In[2]", "@In[1]", "@Out[2]"),
     ]
@@ -105,27 +105,29 @@ def test_all_that_can_be_mentioned_is_offered(asking: InteractiveShell) -> None:
         ('@file:"da', ['@file:"data/']),
     ],
 )
-def test_each_kind_goes_on_from_what_was_typed(
-    asking: InteractiveShell, typed: str, found: list[str]
+def test_each_kind_of_mention_is_completed(
+    completing: InteractiveShell, typed: str, found: list[str]
 ) -> None:
     text = f"%%buddy\nlook at {typed}"
-    got = offered(asking, text)
+    got = offered(completing, text)
     assert texts(got) == found
-    assert {text[one.start : one.end] for one in got} == {typed}
+    assert {text[found.start : found.end] for found in got} == {typed}
 
 
-def test_a_path_that_is_spelled_out_is_gone_on_with(
-    asking: InteractiveShell, tmp_path: Path
+def test_an_absolute_path_is_completed(
+    completing: InteractiveShell, tmp_path: Path
 ) -> None:
     typed = f"{(tmp_path / 'book').as_posix()}/sa"
-    assert texts(offered(asking, f"%buddy @file:{typed}")) == [f"@file:{typed}les.csv"]
+    assert texts(offered(completing, f"%buddy @file:{typed}")) == [
+        f"@file:{typed}les.csv"
+    ]
 
 
 @pytest.mark.parametrize("typed", ["../", "nowhere/", "\0/", "sales.csv/"])
-def test_no_path_is_offered_that_would_be_refused(
-    asking: InteractiveShell, typed: str
+def test_a_path_that_would_be_refused_is_not_suggested(
+    completing: InteractiveShell, typed: str
 ) -> None:
-    completions = vars(asking.Completer)["completions"]
+    completions = vars(completing.Completer)["completions"]
     assert (
         completions.suggestions(f"%buddy @file:{typed}", len(f"%buddy @file:{typed}"))
         == []
@@ -143,16 +145,18 @@ def test_no_path_is_offered_that_would_be_refused(
         "x = %buddy /",
     ],
 )
-def test_commands_are_offered_where_a_prompt_begins(
-    asking: InteractiveShell, text: str
+def test_commands_are_suggested_at_the_start_of_a_prompt(
+    completing: InteractiveShell, text: str
 ) -> None:
-    assert texts(offered(asking, text)) == ["/help", "/models", "/use"]
-    assert texts(offered(asking, f"{text}mo")) == ["/models"]
+    assert texts(offered(completing, text)) == [f"/{name}" for name in COMMANDS]
+    assert texts(offered(completing, f"{text}mo")) == ["/models"]
 
 
-def test_the_cursor_may_stand_within_the_text(asking: InteractiveShell) -> None:
+def test_the_cursor_may_be_inside_the_text(completing: InteractiveShell) -> None:
     text = "%%buddy\nis @d right?\nmore"
-    assert [(one.start, one.end, one.text) for one in offered(asking, text, 13)] == [
+    assert [
+        (found.start, found.end, found.text) for found in offered(completing, text, 13)
+    ] == [
         (11, 13, "@df"),
         (11, 13, "@df_clean"),
     ]
@@ -179,25 +183,25 @@ def test_the_cursor_may_stand_within_the_text(asking: InteractiveShell) -> None:
         "%buddy why /he",
     ],
 )
-def test_all_else_is_completed_as_ever(
+def test_other_code_is_completed_as_before(
     shell: InteractiveShell, tmp_path: Path, text: str
 ) -> None:
     shell.user_ns.update(value=1, value_two={"a": 1})
     before = offered(shell, text)
-    install(shell, names=lambda: ["value"], folder=lambda: tmp_path, commands=("help",))
+    install(shell, names=lambda: ["value"], folder=lambda: tmp_path, commands=())
     assert offered(shell, text) == before
-    assert not any(isinstance(one, Suggestion) for one in before)
+    assert not any(isinstance(found, Suggestion) for found in before)
 
 
-def test_what_cannot_be_gone_on_with_is_completed_as_ever(
-    asking: InteractiveShell,
+def test_a_prompt_without_suggestions_is_completed_as_before(
+    completing: InteractiveShell,
 ) -> None:
     assert not any(
-        isinstance(one, Suggestion) for one in offered(asking, "%buddy @zzz")
+        isinstance(found, Suggestion) for found in offered(completing, "%buddy @zzz")
     )
 
 
-def test_taking_it_out_leaves_the_completer_as_it_was(
+def test_uninstalling_restores_the_completer(
     shell: InteractiveShell, tmp_path: Path
 ) -> None:
     before = dict(vars(shell.Completer))
@@ -209,11 +213,13 @@ def test_taking_it_out_leaves_the_completer_as_it_was(
     assert vars(shell.Completer) == before
 
 
-def test_what_somebody_put_over_it_stays(asking: InteractiveShell) -> None:
-    over = vars(asking.Completer)["completions"].ordinary
-    vars(asking.Completer)["completions"] = over
-    uninstall(asking)
-    assert vars(asking.Completer)["completions"] is over
+def test_a_later_replacement_of_the_completer_stays(
+    completing: InteractiveShell,
+) -> None:
+    over = vars(completing.Completer)["completions"].original
+    vars(completing.Completer)["completions"] = over
+    uninstall(completing)
+    assert vars(completing.Completer)["completions"] is over
 
 
 def test_commands_and_variables_are_looked_up_at_each_tab(
@@ -236,7 +242,7 @@ def test_any_text_is_completed(text: str, offset: int) -> None:
     completions = Completions(lambda text, offset: iter(()), offers)
     cell = f"%%buddy {text}"
     at = min(offset + 8, len(cell))
-    assert all(0 <= one.start <= one.end == at for one in completions(cell, at))
+    assert all(0 <= found.start <= found.end == at for found in completions(cell, at))
 
 
 @pytest.mark.parametrize("piece", ["@", '@file:"', "-m ", " ", "- a", "@a/"])

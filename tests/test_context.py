@@ -12,11 +12,11 @@ import pytest
 import traitlets
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.commands import question, run
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Image, Model, Usage
 from codebuddy_jupyter.question.options import Options
+from tests.command_line import prompt_of, run_line
 from tests.fakes import FakeProvider, buddy_with_fakes, fake_of, texts
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -277,7 +277,7 @@ def test_a_task_asks_about_the_error_the_code_or_the_last_cell(
     seeing: Buddy, shell: Any, line: str, cells: list[str], asked: str
 ) -> None:
     execute(shell, *cells)
-    prompt = question(seeing, line)
+    prompt = prompt_of(seeing, line)
     assert prompt is not None
     assert asked in prompt
     seeing.ask(prompt, names=shell.user_ns)
@@ -285,28 +285,27 @@ def test_a_task_asks_about_the_error_the_code_or_the_last_cell(
 
 def test_the_wish_of_a_task_is_sent(seeing: Buddy, shell: Any) -> None:
     execute(shell, "x = 1")
-    assert str(question(seeing, "/refactor use polars")).endswith(" use polars")
+    assert str(prompt_of(seeing, "/refactor use polars")).endswith(" use polars")
 
 
 def test_a_task_without_code_says_where_to_put_it(seeing: Buddy) -> None:
     with pytest.raises(
-        PromptError, match="put it below the line, as %%buddy /optimize"
+        PromptError, match="Type the code below this line: %%buddy /optimize"
     ):
-        question(seeing, "/optimize")
+        prompt_of(seeing, "/optimize")
 
 
 def test_other_commands_ask_nothing(seeing: Buddy) -> None:
-    assert question(seeing, "/help") is None
-    assert question(seeing, "/fixx") is None
-    with pytest.raises(SettingError, match="did you mean /fix"):
-        run(seeing, "/fixx", lambda *args: None)
+    assert prompt_of(seeing, "/help") is None
+    with pytest.raises(SettingError, match="Did you mean: %buddy /fix"):
+        prompt_of(seeing, "/fixx")
 
 
 def test_context_shows_and_sends_nothing(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
     execute(shell, "rate = 0.19")
-    told = run(seeing, "/context what is @rate, {rate}?", lambda *args: None)
+    told = run_line(seeing, "/context what is @rate, {rate}?")
     assert "rate = 0.19" in told
     assert "what is @rate, 0.19?" in told
     assert "| attached | " in told

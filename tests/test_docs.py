@@ -17,7 +17,7 @@ import pytest
 
 from codebuddy_jupyter import __version__, cli
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.commands import COMMANDS, TASKS
+from codebuddy_jupyter.commands import COMMANDS
 from codebuddy_jupyter.providers.embedded.demo_model import demo_model
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
@@ -98,7 +98,7 @@ def test_every_link_leads_somewhere(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_that_is_named_exists(document: str) -> None:
-    assert set(re.findall(r"%buddy /(\w+)", text_of(document))) <= {*COMMANDS, *TASKS}
+    assert set(re.findall(r"%buddy /(\w+)", text_of(document))) <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

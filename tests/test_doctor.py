@@ -18,7 +18,6 @@ from markdown_it import MarkdownIt
 
 from codebuddy_jupyter import cli
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.commands import run
 from codebuddy_jupyter.doctor import examination as doctor
 from codebuddy_jupyter.doctor.examination import examine
 from codebuddy_jupyter.doctor.report import MARKS, Check, Report
@@ -32,6 +31,7 @@ from codebuddy_jupyter.providers.embedded.recital import write_recital
 from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.question.target import ROOM
+from tests.command_line import run_line
 from tests.engines import engine_with
 from tests.fakes import FakeProvider, Step, fake_of
 from tests.kinds import PLAYED, Played
@@ -717,7 +717,7 @@ def test_hostile_words_of_a_server_stay_on_their_line_in_a_terminal() -> None:
 
 
 def command(buddy: Buddy, line: str) -> str:
-    return str(MarkdownIt().render(run(buddy, line, lambda *step: None)))
+    return str(MarkdownIt().render(run_line(buddy, line)))
 
 
 def test_the_command_examines_the_provider_in_use(
@@ -735,7 +735,7 @@ def test_the_command_examines_the_provider_that_is_named(buddy: Buddy) -> None:
 
 
 def test_the_command_gives_json_for_a_report(buddy: Buddy) -> None:
-    shown = run(buddy, "/doctor --json", lambda *step: None)
+    shown = run_line(buddy, "/doctor --json")
     assert (
         json.loads(shown.removeprefix("```json\n").removesuffix("```\n"))["well"]
         is True
@@ -745,7 +745,7 @@ def test_the_command_gives_json_for_a_report(buddy: Buddy) -> None:
 @pytest.mark.parametrize("line", ["/doctor --jsn", "/doctor local openai"])
 def test_the_command_says_what_it_takes(buddy: Buddy, line: str) -> None:
     with pytest.raises(SettingError, match="/doctor takes a provider and --json"):
-        run(buddy, line, lambda *step: None)
+        run_line(buddy, line)
 
 
 def test_what_the_next_question_needs_grows_with_the_conversation(

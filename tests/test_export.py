@@ -13,13 +13,13 @@ import pytest
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.reply import Chat, Reply, Turn
-from codebuddy_jupyter.commands import run
 from codebuddy_jupyter.display.export import as_markdown, as_notebook, export
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.markdown.safe import neutralise
 from codebuddy_jupyter.messages import Chunk
 from tests.attacks import ATTACKS
+from tests.command_line import run_line
 from tests.fakes import fake_of
 
 CODE = "%timeit f('x')\n\n```not a fence```\nprint(1)"
@@ -152,14 +152,14 @@ def test_the_command_writes_the_conversation_and_says_where(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingError, match="There is no conversation yet"):
-        run(buddy, "/export", print)
+        run_line(buddy, "/export")
     fake_of(buddy).replies = [["Well."]]
     buddy.ask("why?").result()
     for line, name in (
         ("/export", "chat.md"),
         ("/export 'my notes.ipynb'", "my notes.ipynb"),
     ):
-        assert "is written to" in run(buddy, line, print)
+        assert "is written to" in run_line(buddy, line)
         assert "Well." in (tmp_path / name).read_text(encoding="utf-8")
 
 

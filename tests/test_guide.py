@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from codebuddy_jupyter import commands
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.display import screens as show
 from codebuddy_jupyter.doctor import examination as doctor
@@ -31,6 +30,7 @@ from codebuddy_jupyter.providers.kinds import KINDS, Kind
 from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.question.options import Options
 from tests import scripted_server as scripted
+from tests.command_line import run_line
 from tests.docs.texts import LOCAL_ADDRESS, SETUP, blocks, text_of
 from tests.fakes import local
 from tests.kinds import (
@@ -133,7 +133,7 @@ def told_to(
         if answer is not None:
             server.script(answer, path=path)
         with pytest.raises(BuddyError) as caught:
-            commands.run(buddy, command, lambda *step: None)
+            run_line(buddy, command)
         return str(caught.value)
 
     return provoke

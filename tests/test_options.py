@@ -11,7 +11,6 @@ import pytest
 
 from codebuddy_jupyter.api import ask
 from codebuddy_jupyter.errors import SettingError
-from codebuddy_jupyter.ipython.extension import BuddyMagics
 from codebuddy_jupyter.question.options import Options, add_arguments, options_from
 
 
@@ -126,9 +125,3 @@ def test_python_and_the_magic_take_the_same_options() -> None:
         "option"
     }
     assert set(inspect.signature(ask).parameters) == names - {"dry_run"} | {"prompt"}
-
-
-def test_the_help_of_the_magic_names_every_option() -> None:
-    told = str(BuddyMagics.ask.__doc__)
-    for action in parser()._actions:
-        assert ", ".join(action.option_strings) in told

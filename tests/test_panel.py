@@ -528,8 +528,8 @@ def test_a_command_is_answered_and_is_no_part_of_the_conversation(
 
 def test_a_command_that_fails_tells_why(chat: Watched) -> None:
     chat.ask("/versoin")
-    assert chat.answered()
-    assert "did you mean /version?" in chat.told("answer")[-1]["error"]
+    assert eventually(lambda: chat.told("refused"))
+    assert "Did you mean: %buddy /version" in chat.told("refused")[-1]["text"]
 
 
 def test_commands_and_names_are_completed(chat: Watched) -> None:
@@ -669,7 +669,7 @@ def test_a_terminal_is_told_what_to_use_instead(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(shell, "%load_ext codebuddy_jupyter", "%buddy /panel")
-    assert "opens in a cell of a notebook" in capsys.readouterr().out
+    assert "opens only in a cell of a notebook" in capsys.readouterr().out
     run(shell, "import codebuddy_jupyter as buddy\nbuddy.panel()")
-    assert "opens in a cell of a notebook" in capsys.readouterr().out
+    assert "opens only in a cell of a notebook" in capsys.readouterr().out
     run(shell, "%unload_ext codebuddy_jupyter")

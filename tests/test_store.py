@@ -23,11 +23,11 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat import store as stored
 from codebuddy_jupyter.chat.history import MOST_ASKED
 from codebuddy_jupyter.chat.store import Store, StoredTurn
-from codebuddy_jupyter.commands import run
 from codebuddy_jupyter.errors import CutOff, NotKept, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Usage
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.worker import Worker
+from tests.command_line import run_line
 from tests.fakes import FOREVER, buddy_with_fakes, eventually, fake_of, texts
 from tests.secrets_planted import PLANTED
 from tests.test_commands import table
@@ -487,10 +487,6 @@ def ask(buddy: Buddy, *questions: str, **options: Any) -> None:
     buddy.history._worker.wait()
 
 
-def command(buddy: Buddy, line: str) -> str:
-    return run(buddy, line, lambda *step: None)
-
-
 def asked(buddy: Buddy) -> list[str]:
     """The questions of the last request."""
     return [text for role, text in texts(fake_of(buddy).requests[-1]) if role == "user"]
@@ -578,8 +574,8 @@ def test_a_new_conversation_leaves_the_old_one_as_it_is(
     ask(buddy, "1?", "2?")
     if begin == "/reset":
         assert (
-            command(buddy, "/reset")
-            == "A new conversation begins; the last one had 2 turns."
+            run_line(buddy, "/reset")
+            == "Started a new conversation; the previous one had 2 turns."
         )
     ask(buddy, "3?", new=begin == "new")
     ask(buddy, "4?")
@@ -598,8 +594,8 @@ def test_a_reset_before_the_first_question_forgets_the_kept_conversation_of_this
     ask(start(), "1?")
     buddy = start()
     assert (
-        command(buddy, "/reset")
-        == "A new conversation begins; the last one had 1 turn."
+        run_line(buddy, "/reset")
+        == "Started a new conversation; the previous one had 1 turn."
     )
     ask(buddy, "2?")
     assert asked(buddy) == ["2?"]
@@ -609,23 +605,21 @@ def test_chats_lists_switches_and_deletes(start: Start) -> None:
     buddy = start()
     ask(buddy, "why is | df\nempty?" + " and" * 30)
     ask(buddy, "2?", new=True)
-    (_, title, *_), later, first = table(command(buddy, "/chats"))
-    assert (title, later[:3], later[4]) == ("conversation", ["2", "2?", "1"], "goes on")
+    (_, title, *_), later, first = table(run_line(buddy, "/chats"))
+    assert (title, later[:3], later[4]) == ("conversation", ["2", "2?", "1"], "current")
     assert (first[:3], first[4]) == (
         ["1", "why is | df empty?" + " and" * 10 + "…", "1"],
         "",
     )
-    assert "it has 1 turn" in command(buddy, "/chats 1")
+    assert "it has 1 turn" in run_line(buddy, "/chats 1")
     ask(buddy, "3?")
     assert asked(buddy)[1:] == ["3?"]
-    assert command(buddy, "/chats delete 1") == "1 conversation is deleted for good."
+    assert run_line(buddy, "/chats delete 1") == "Deleted 1 conversation."
     assert buddy.chat.turns == []
     ask(buddy, "4?")
     assert asked(buddy) == ["4?"]
-    assert (
-        command(buddy, "/chats delete all") == "2 conversations are deleted for good."
-    )
-    assert command(buddy, "/chats") == "No conversation of this notebook is kept yet."
+    assert run_line(buddy, "/chats delete all") == "Deleted 2 conversations."
+    assert run_line(buddy, "/chats") == "No conversations are saved for this notebook."
 
 
 @pytest.mark.parametrize(
@@ -644,7 +638,7 @@ def test_what_chats_does_not_understand_is_one_line(start: Start, line: str) -> 
     buddy = start()
     ask(buddy, "1?")
     with pytest.raises(SettingError, match="/chats"):
-        command(buddy, line)
+        run_line(buddy, line)
     assert len(buddy.history.listed()) == 1
 
 
@@ -656,7 +650,7 @@ def test_what_is_switched_off_keeps_nothing_and_reads_nothing(
     assert asked(buddy) == ["1?", "2?"]
     assert not file.parent.exists()
     with pytest.raises(NotKept, match="%config Buddy"):
-        command(buddy, "/chats")
+        run_line(buddy, "/chats")
     ask(start(), "3?")
     again = start(keep_chats=False)
     ask(again, "4?")
@@ -667,7 +661,7 @@ def test_without_a_notebook_nothing_is_kept(buddy: Buddy, file: Path) -> None:
     ask(buddy, "1?")
     assert not file.parent.exists()
     with pytest.raises(NotKept, match="was not told of one"):
-        command(buddy, "/chats")
+        run_line(buddy, "/chats")
 
 
 def test_secrets_in_a_question_are_blanked_and_the_context_is_not_there(
@@ -718,7 +712,7 @@ def test_trouble_with_the_file_is_one_line_under_an_answer(
     (line,) = notes
     assert line.startswith(f"Conversations are not kept in {file}: ")
     with pytest.raises(NotKept, match="Conversations are not kept in"):
-        command(buddy, "/chats")
+        run_line(buddy, "/chats")
     assert asked(buddy) == ["0?", "1?", "2?"]
 
 

@@ -23,7 +23,7 @@ import pexpect  # type: ignore[import-untyped]
 from tests.kernels import PYTHONS, clean_environment, python_named
 from tests.scripted_server import ScriptedServer, begun
 
-# a bound for what hangs
+# The most that a step may take before the test fails.
 SECONDS = 60
 PROMPT = r"In \[\d+\]: "
 Spawn = Callable[..., pexpect.spawn]
@@ -31,7 +31,7 @@ Spawn = Callable[..., pexpect.spawn]
 
 @pytest.fixture
 def spawn(server: ScriptedServer, tmp_path: Path) -> Iterator[Spawn]:
-    """Start commands in a terminal; they are ended with the test."""
+    """Starts commands in a terminal; they end with the test."""
     started: list[pexpect.spawn] = []
     environment = clean_environment(
         tmp_path, CODEBUDDY_BASE_URL=server.url, TERM="dumb", PAGER="cat"
@@ -67,22 +67,22 @@ def terminal(request: pytest.FixtureRequest, spawn: Spawn) -> pexpect.spawn:
     )
     shell = spawn(python_named(request.param), "-m", "IPython", *options)
     shell.expect(PROMPT)
-    told(shell, "%load_ext codebuddy_jupyter")
+    output_of(shell, "%load_ext codebuddy_jupyter")
     return shell
 
 
-def told(shell: pexpect.spawn, line: str) -> str:
-    """What the terminal shows for a line, up to the next prompt."""
+def output_of(shell: pexpect.spawn, line: str) -> str:
+    """Return what the terminal shows for a line, up to the next prompt."""
     shell.sendline(line)
     shell.expect(PROMPT)
     return re.sub(r"\x1b\[\d*m", "", str(shell.before))
 
 
 def test_an_answer_and_its_value_are_shown_once(terminal: pexpect.spawn) -> None:
-    shown = told(terminal, "%buddy why is df empty?")
+    shown = output_of(terminal, "%buddy why is df empty?")
     assert shown.count("Hello from the scripted server.") == 1
     assert re.search(r"Out\[\d+\]: <Reply from llama3: [^>]+>", shown)
-    assert "Hello from the scripted server." in told(terminal, "print(str(_))")
+    assert "Hello from the scripted server." in output_of(terminal, "print(str(_))")
 
 
 def test_an_answer_streams_and_ctrl_c_stops_it(
@@ -97,11 +97,11 @@ def test_an_answer_streams_and_ctrl_c_stops_it(
     assert "Traceback" not in terminal.before
     assert server.wait_for("closed")
     server.script()
-    assert "Hello from the scripted server." in told(terminal, "%buddy and now?")
+    assert "Hello from the scripted server." in output_of(terminal, "%buddy and now?")
 
 
 def test_a_failure_is_one_line(terminal: pexpect.spawn) -> None:
-    shown = told(terminal, "%buddy --nope")
+    shown = output_of(terminal, "%buddy --nope")
     assert [
         line
         for line in shown.splitlines()
@@ -112,9 +112,9 @@ def test_a_failure_is_one_line(terminal: pexpect.spawn) -> None:
 
 
 def test_help_is_shown(terminal: pexpect.spawn, server: ScriptedServer) -> None:
-    assert "--temperature T" in told(terminal, "%buddy?")
-    assert "/reset" in told(terminal, "%buddy /help")
-    assert f"127.0.0.1:{server.port}" in told(terminal, "%buddy /use")
+    assert "--temperature T" in output_of(terminal, "%buddy?")
+    assert "/reset" in output_of(terminal, "%buddy /help")
+    assert f"127.0.0.1:{server.port}" in output_of(terminal, "%buddy /use")
 
 
 def test_the_shell_command_streams_to_a_terminal(

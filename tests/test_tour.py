@@ -141,7 +141,7 @@ def test_the_tour_is_kept_without_outputs() -> None:
 def test_the_demo_says_who_answers_and_where_the_notebook_is(demo: Demo) -> None:
     text = "".join(demo.pieces)
     assert (demo.status, demo.complaints) == (0, "")
-    assert text.startswith("The tour asks Embedded, as CODEBUDDY_PROVIDER says.")
+    assert text.startswith("The tour uses Embedded, set by CODEBUDDY_PROVIDER.")
     assert text.rstrip().endswith("tour-executed.ipynb")
     # that of the cell that shall fail
     assert text.count("Traceback") == 1

@@ -1,1 +1,1 @@
-"""The IPython extension: the magics, and the line that is typed after them."""
+"""The IPython extension: its door, the magics, and what they do to the shell."""

@@ -1,176 +1,87 @@
-"""``%buddy`` and ``%%buddy``: what is typed becomes a question or a command.
+"""The IPython extension: what ``%load_ext codebuddy_jupyter`` adds to a shell.
 
-The state is the Buddy's.
-
-``%load_ext`` shall be instant, so it registers names only. What does the work is
-imported right after the cell that loaded it, in the background, or when it is first
-used; so this module imports its own package inside functions.
+``%load_ext`` must be instant, so it only registers names. What does the work is
+imported in the background once the loading cell has ended, or when it is first used;
+that is why this module imports its own package inside functions.
 """
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.inputtransformer2 import (
-    EscapedCommand,
-    MagicAssign,
-    TokenTransformBase,
-)
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from IPython.display import display as display_object
+from .late_settings import placeholder
+from .magics import BuddyMagics
+from .question_mark import QuestionMarkTransform, has_question
 
 if TYPE_CHECKING:
     from ..buddy import Buddy
-    from ..chat.reply import Reply
     from ..display.screens import Display
     from ..widgets.panel import Panel
 
-
-@magics_class
-class BuddyMagics(Magics):
-    """The magics of one shell."""
-
-    shell: InteractiveShell
-
-    def __init__(self, shell: InteractiveShell, extension: Extension) -> None:
-        super().__init__(shell)
-        self.extension = extension
-
-    @no_var_expand
-    @line_cell_magic("buddy")  # type: ignore[arg-type]  # IPython gives the decorator a type that takes no method
-    def ask(self, line: str, cell: str | None = None) -> Reply | None:
-        """Ask the model; the answer streams into the output.
-
-        ::
-
-            %buddy why is df empty after the merge?
-
-            %%buddy -m ollama/qwen2.5-coder -t 0
-            a longer prompt, with {name} for the value of a variable
-
-            %buddy what is wrong with @df since @In[3]?
-
-            %buddy /help
-
-        Options, before the prompt::
-
-            -m, --model MODEL        a model, provider/model or provider:model
-            -p, --provider PROVIDER  a provider, such as local or embedded
-            -s, --system TEXT        what the model is told first, for this question
-            -t, --temperature T      0 (always the likeliest word) to 2
-            --max-tokens N           the longest answer, in tokens
-            -o, --option KEY=VALUE   any other field of the request
-            -f, --format FORMAT      markdown, text, code, json, html or math
-            -c, --context SECTIONS   auto, none, or a list: cells,outputs,variables,error,outline
-            -n, --new                begin a new conversation with this question
-            --dry-run                show what would be sent, and send nothing
-
-        The value is the Reply: ``str(_)`` is its text.
-        """
-        from .. import commands
-        from ..chat.reply import STOPPED
-        from ..errors import Stopped
-        from . import line as typed
-
-        options, prompt = typed.PARSER.read(line)
-        prompt = "\n".join(part for part in (prompt, cell) if part)
-        buddy, display = self.extension.buddy, self.extension.display
-        self.extension.listen()
-        try:
-            if prompt.strip().lower() == "/panel" and hasattr(self.shell, "kernel"):
-                display_object(self.extension.panel())
-                return None
-            if prompt.startswith("/"):
-                question = commands.question(buddy, prompt)
-                if question is None:
-                    display.text(commands.run(buddy, prompt, display.progress()))
-                    return None
-                prompt = question
-            if options.dry_run:
-                display.text(
-                    commands.previewed(buddy, prompt, options, self.shell.user_ns)
-                )
-                return None
-            reply = buddy.ask(prompt, options, self.shell.user_ns)
-            display.show(reply)
-        except KeyboardInterrupt:
-            raise Stopped(STOPPED) from None
-        return reply
-
-
-class Question(TokenTransformBase):
-    """Keeps IPython from reading ``%buddy why is df empty?`` as a request for help on
-    ``empty``.
-    """
-
-    # IPython's own reading of a question mark has 5, and the lower goes first
-    priority = 4
-
-    def __init__(self, line: tuple[int, int], magic: tuple[int, int]) -> None:
-        # as early as IPython's own, which would win by an earlier column
-        super().__init__(line)
-        self.reading = EscapedCommand(magic) if magic == line else MagicAssign(magic)
-
-    @classmethod
-    def find(cls, tokens_by_line: Any) -> Question | None:
-        """The first line that asks the buddy something, ``x = %buddy …`` too, and ends
-        in a question mark.
-        """
-        for line in tokens_by_line:
-            words = [token for token in line if token.string.strip()]
-            at = next(
-                (i for i, word in enumerate(words[:-1]) if word.string == "%"), -1
-            )
-            asks = (
-                at >= 0 and words[at + 1].string == "buddy" and words[-1].string == "?"
-            )
-            if (
-                asks
-                and words[at + 2].string != "?"
-                and (at == 0 or words[at - 1].string == "=")
-            ):
-                return cls(words[0].start, words[at].start)
-        return None
-
-    def transform(self, lines: list[str]) -> list[str]:
-        """Read the line as IPython reads any other magic."""
-        return list(self.reading.transform(lines))
+MAGIC = "buddy"
+QUESTION_LOST = (
+    "IPython took the `?` in the cell that loads the extension as a request for help. "
+    "Ask again in a new cell."
+)
 
 
 class Extension:
-    """What ``%load_ext`` puts into a shell, and ``%unload_ext`` takes out again.
+    """Everything that is added to a shell, and the owner of the Buddy.
 
-    It owns the Buddy.
+    Parameters
+    ----------
+    shell
+        The IPython shell.
     """
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self._lock = threading.RLock()
-        self._built: tuple[Buddy, Display] | None = None
+        self._buddy_and_display: tuple[Buddy, Display] | None = None
         self._panels: dict[object, Panel] = {}
-        self._listening = False
-        own, doorbell = BuddyMagics(shell, self), _doorbell(self)
-        self._configurables: list[Any] = [own, doorbell]
-        # magics put themselves there
-        shell.configurables.append(doorbell)
-        magics = shell.magics_manager.magics
-        self._before = {kind: magics[kind].get("buddy") for kind in ("line", "cell")}
-        shell.register_magics(own)
-        shell.input_transformer_manager.token_transformers.append(Question)
+        self._is_listening = False
+        self._earlier_magics = self._magics_named_buddy()
+        magics = BuddyMagics(shell, self)
+        late_settings = placeholder(self.add_configurables)
+        # IPython adds the magics to the list itself.
+        shell.configurables.append(late_settings)
+        self._configurables: list[Any] = [magics, late_settings]
+        shell.register_magics(magics)
+        # The hooks run once; each is removed when it is called.
         self._hooks = {
-            "post_run_cell": self._after_first_cell,
+            "post_run_cell": self._after_loading_cell,
             "pre_run_cell": self._before_next_cell,
         }
         for event, hook in self._hooks.items():
             shell.events.register(event, hook)
+        # IPython transforms a whole cell before it runs it, so this has no effect on
+        # the cell that loads the extension.
+        shell.input_transformer_manager.token_transformers.append(QuestionMarkTransform)
+
+    def unload(self) -> None:
+        """Restore the shell as it was before."""
+        for panel in self._panels.values():
+            panel.close()
+        for event in list(self._hooks):
+            self._unhook(event)
+        transformers = self.shell.input_transformer_manager.token_transformers
+        transformers.remove(QuestionMarkTransform)
+        if self._is_listening:
+            self._stop_listening()
+        self._restore_magics()
+        with self._lock:
+            self.shell.configurables[:] = [
+                configurable
+                for configurable in self.shell.configurables
+                if configurable not in self._configurables
+            ]
+            if self._buddy_and_display is not None:
+                self.buddy.close()
 
     @property
     def buddy(self) -> Buddy:
-        """The Buddy, made when it is first needed."""
+        """The Buddy, created when it is first used."""
         return self._build()[0]
 
     @property
@@ -178,57 +89,9 @@ class Extension:
         """What shows replies in this shell."""
         return self._build()[1]
 
-    def add_configurables(self) -> None:
-        """Let ``%config`` know the Buddy and all providers."""
-        with self._lock:
-            buddy, registry = self.buddy, self.buddy.registry
-            known = {type(one) for one in self._configurables}
-            found = [buddy, *buddy.providers_named(registry.names())]
-            new = [one for one in found if type(one) not in known]
-            self._configurables.extend(new)
-            self.shell.configurables.extend(new)
-
-    def panel(self) -> Panel:
-        """A panel for the cell that runs; the one that the same cell opened before is
-        closed.
-        """
-        from ..widgets.panel import Panel
-
-        parent = self.shell.get_parent() if hasattr(self.shell, "get_parent") else {}
-        cell = str(parent.get("metadata", {}).get("cellId", ""))
-        if before := self._panels.pop(cell, None) if cell else None:
-            before.close()
-        panel = Panel(self.buddy, self.shell)
-        # where cells have no ids, none takes the place of another
-        self._panels[cell or object()] = panel
-        panel.chat.note_cell(cell)
-        return panel
-
-    def unload(self) -> None:
-        """Leave the shell as it was before."""
-        for panel in self._panels.values():
-            panel.close()
-        shell, manager = self.shell, self.shell.magics_manager
-        for event in list(self._hooks):
-            self._unhook(event)
-        shell.input_transformer_manager.token_transformers.remove(Question)
-        if self._listening:
-            self._stop_listening()
-        for kind, before in self._before.items():
-            manager.magics[kind].pop("buddy", None)
-            if before is not None:
-                manager.magics[kind]["buddy"] = before
-        manager.registry.pop("BuddyMagics", None)
-        with self._lock:
-            shell.configurables[:] = [
-                one for one in shell.configurables if one not in self._configurables
-            ]
-            if self._built is not None:
-                self.buddy.close()
-
     def _build(self) -> tuple[Buddy, Display]:
         with self._lock:
-            if self._built is None:
+            if self._buddy_and_display is None:
                 from ..buddy import Buddy
                 from ..context.session import Session
                 from ..display.screens import Display
@@ -236,59 +99,81 @@ class Extension:
                 display = Display(self.shell)
                 buddy = Buddy(parent=self.shell, display=display)
                 buddy.collector.session = Session(self.shell)
-                self._built = buddy, display
-            return self._built
+                self._buddy_and_display = buddy, display
+            return self._buddy_and_display
+
+    def panel(self) -> Panel:
+        """Return a new panel for the cell that runs.
+
+        A panel that was opened by the same cell before is closed.
+        """
+        from ..widgets.panel import Panel
+
+        cell = self._cell_id()
+        earlier = self._panels.pop(cell, None)
+        if earlier is not None:
+            earlier.close()
+        panel = Panel(self.buddy, self.shell)
+        # Without cell ids, no panel replaces another.
+        self._panels[cell or object()] = panel
+        panel.chat.note_cell(cell)
+        return panel
+
+    def _cell_id(self) -> str:
+        """Return the id of the cell that runs; empty when the front end sends none."""
+        if not hasattr(self.shell, "get_parent"):
+            return ""
+        metadata = self.shell.get_parent().get("metadata", {})
+        return str(metadata.get("cellId", ""))
+
+    def add_configurables(self) -> None:
+        """Add the Buddy and all providers to what ``%config`` knows."""
+        with self._lock:
+            known = {type(configurable) for configurable in self._configurables}
+            names = self.buddy.registry.names()
+            providers = self.buddy.providers_named(names)
+            for configurable in (self.buddy, *providers):
+                if type(configurable) not in known:
+                    self._configurables.append(configurable)
+                    self.shell.configurables.append(configurable)
 
     def listen(self, info: Any = None) -> None:
-        """Take note of what the shell runs from now on; in its main thread, since it
-        keeps some hooks by thread.
+        """Start to record what the shell runs, and to complete prompts.
+
+        To be called in the shell's main thread, since IPython keeps some hooks by
+        thread.
+
+        Parameters
+        ----------
+        info
+            The ``ExecutionInfo`` of the cell that is about to run, if one is.
         """
         session = self.buddy.collector.session
-        if session is None or self._listening:
+        if session is None or self._is_listening:
             return
-        from .. import commands, completion
+        from ..commands import completion
 
-        self._listening = True
+        self._is_listening = True
         session.listen()
         if info is not None:
             session.before(info)
-        completion.install(
-            self.shell,
-            names=session.names,
-            folder=session.folder,
-            commands=[*commands.COMMANDS, *commands.TASKS],
-        )
+        completion.install(self.shell, names=session.names, folder=session.folder)
 
     def _stop_listening(self) -> None:
-        from .. import completion
+        from ..commands import completion
 
         session = self.buddy.collector.session
         if session is not None:
             session.leave()
         completion.uninstall(self.shell)
 
-    def _after_first_cell(self, result: Any = None) -> None:
-        """The cell that loaded the extension has ended: do now what the first question
-        would wait for.
-        """
+    def _after_loading_cell(self, result: Any = None) -> None:
+        """Prepare, in the background, what the first question would wait for."""
         self._unhook("post_run_cell")
-        if _ASKED.search(
-            getattr(getattr(result, "info", None), "raw_cell", None) or ""
-        ):
-            self.display.text(
-                "IPython took `?` in the cell that loads the buddy as its own. "
-                "Ask again in a new cell."
-            )
-        threading.Thread(target=self._warm, name="buddy-warm", daemon=True).start()
-
-    def _warm(self) -> None:
-        from . import line  # noqa: F401 - what the magic imports when it runs
-
-        self.display.warm()
-        self.add_configurables()
-        self.buddy.warm()
-        if hasattr(self.shell, "kernel"):
-            from ..widgets import panel  # noqa: F401 - what /panel imports
+        if has_question(result):
+            self.display.text(QUESTION_LOST)
+        thread = threading.Thread(target=self._warm, name="buddy-warm", daemon=True)
+        thread.start()
 
     def _before_next_cell(self, info: Any = None) -> None:
         self._unhook("pre_run_cell")
@@ -300,24 +185,26 @@ class Extension:
         if hook is not None:
             self.shell.events.unregister(event, hook)
 
+    def _warm(self) -> None:
+        # What the magic imports when it runs.
+        from . import line  # noqa: F401
 
-# IPython reads a whole cell before it runs it, so `Question` cannot help the cell that
-# loads the extension.
-_ASKED = re.compile(r"^\s*(?:\w+\s*=\s*)?%buddy\s.*\w.*\?\s*$", re.MULTILINE)
+        self.display.warm()
+        self.add_configurables()
+        self.buddy.warm()
+        if hasattr(self.shell, "kernel"):
+            # What /panel imports.
+            from ..widgets import panel  # noqa: F401
 
+    def _magics_named_buddy(self) -> dict[str, Any]:
+        """Return the magics of the same name that other code has registered."""
+        magics = self.shell.magics_manager.magics
+        return {kind: magics[kind].get(MAGIC) for kind in ("line", "cell")}
 
-def _doorbell(extension: Extension) -> Any:
-    """Something among the shell's configurables that adds the real ones when
-    ``%config`` looks through them.
-
-    ``%config`` asks the class of each for its settings while it goes through the list,
-    and goes on to what that adds.
-    """
-
-    class Doorbell:
-        @classmethod
-        def class_traits(cls, **metadata: Any) -> Mapping[str, Any]:
-            extension.add_configurables()
-            return {}
-
-    return Doorbell()
+    def _restore_magics(self) -> None:
+        manager = self.shell.magics_manager
+        for kind, earlier in self._earlier_magics.items():
+            manager.magics[kind].pop(MAGIC, None)
+            if earlier is not None:
+                manager.magics[kind][MAGIC] = earlier
+        manager.registry.pop("BuddyMagics", None)

@@ -1,4 +1,4 @@
-"""What stands on the line of a magic: options, then the prompt as it was typed."""
+"""The line of a magic: options, then the prompt as it was typed."""
 
 from __future__ import annotations
 
@@ -8,67 +8,86 @@ from typing import NoReturn
 
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from ..errors import SettingError
+from ..errors import Remedy, SettingError
 from ..question.options import Options, add_arguments, options_from
+
+SIMILAR = 0.5
+"""How similar an option must be to be suggested, from 0 to 1."""
 
 _OPTION = re.compile(r"(?P<option>--[a-zA-Z][\w-]*|-[a-zA-Z]\w*)(?:\s+|=|$)")
 _VALUE = re.compile(r"""(?P<value>(?:"[^"]*"|'[^']*'|\S)+)(?:\s+|$)""")
 _QUOTED = re.compile(
-    r"""(?P<key>\w+=(?='))?(?P<mark>["'])(?P<inside>.*)(?P=mark)""", re.DOTALL
+    r"""(?P<key>\w+=(?='))?(?P<quote>["'])(?P<inside>.*)(?P=quote)""", re.DOTALL
 )
+_END_OF_OPTIONS = re.compile(r"--(?:\s+|$)")
+_LIST_OPTIONS = Remedy("List all options", "%buddy?")
 
 
 class Parser(MagicArgumentParser):
-    """IPython's argument parser; it stops where the prompt begins, and tells what is
-    wrong in one line.
+    """IPython's argument parser, but it stops where the prompt begins.
+
+    Its errors are one line each.
     """
 
     def error(self, message: str) -> NoReturn:
-        """Refuse the line."""
-        raise SettingError(f"{message}. All options: %buddy?")
+        """Reject the line."""
+        raise SettingError(f"{message}.", _LIST_OPTIONS)
 
     def read(self, line: str) -> tuple[Options, str]:
-        """Take the options from the front of a line; the rest is the prompt,
-        apostrophes and all.
+        """Split a line into options and prompt; the prompt stays as it was typed.
+
+        ``--help`` gives the prompt ``/help``.
 
         Raises
         ------
         SettingError
-            For an option that is unknown (it names the nearest) or has no right value.
+            When an option is unknown (it suggests the nearest) or its value is invalid.
         """
-        words, rest = [], line.strip()
+        words: list[str] = []
+        rest = line.strip()
         while match := _OPTION.match(rest):
-            words.append(self._known(match["option"]))
+            option = match["option"]
+            self._check(option)
+            words.append(option)
             rest = rest[match.end() :]
-            if self._option_string_actions[words[-1]].nargs == 0:
-                continue
-            value = _VALUE.match(rest)
-            if value is None:
-                self.error(f"{words[-1]} needs a value")
-            words.append(_unquoted(value["value"]))
-            rest = rest[value.end() :]
-        options = options_from(self.parse_args(words))
-        return options, re.sub(r"^--(\s+|$)", "", rest)
+            takes_value = self._option_string_actions[option].nargs != 0
+            if takes_value:
+                value = _VALUE.match(rest)
+                if value is None:
+                    self.error(f"{option} needs a value")
+                words.append(_unquoted(value["value"]))
+                rest = rest[value.end() :]
+        parsed = self.parse_args(words)
+        if parsed.help:
+            return Options(), "/help"
+        return options_from(parsed), _END_OF_OPTIONS.sub("", rest, count=1)
 
-    def _known(self, option: str) -> str:
-        if option not in self._option_string_actions:
-            near = difflib.get_close_matches(
-                option, self._option_string_actions, n=1, cutoff=0.5
-            )
-            hint = f"did you mean {near[0]}?" if near else "see %buddy?"
-            raise SettingError(
-                f"There is no option {option}: {hint} (A prompt that begins with - goes after --.)"
-            )
-        return option
+    def _check(self, option: str) -> None:
+        known = self._option_string_actions
+        if option in known:
+            return
+        remedy = _LIST_OPTIONS
+        near = difflib.get_close_matches(option, known, n=1, cutoff=SIMILAR)
+        if near:
+            remedy = Remedy(f"Did you mean {near[0]}? {remedy.text}", remedy.command)
+        raise SettingError(
+            f"There is no option {option}.",
+            remedy,
+            Remedy("Before a prompt that begins with a dash, type --"),
+        )
 
 
 def _unquoted(value: str) -> str:
-    """The value without quotes around it; in KEY='…' too, but KEY="…" is JSON as it
-    stands.
+    """Remove the quotation marks around a value, and around the value of KEY='…'.
+
+    KEY="…" stays as it is: it is JSON.
     """
     match = _QUOTED.fullmatch(value)
-    return (match["key"] or "") + match["inside"] if match else value
+    if match is None:
+        return value
+    return (match["key"] or "") + str(match["inside"])
 
 
 PARSER = Parser("%buddy", add_help=False)
 add_arguments(PARSER)
+PARSER.add_argument("-h", "--help", action="store_true", help="show what can be typed")

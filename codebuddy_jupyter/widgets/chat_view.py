@@ -19,10 +19,10 @@ from typing import Any
 
 from traitlets import Unicode
 
-from .. import commands
 from ..buddy import Buddy
 from ..chat.reply import Reply, titled
-from ..completion import Offers
+from ..commands import Call, read, run
+from ..commands.completion import Offers
 from ..errors import BuddyError, NotKept, Stopped
 from .meter import Meter
 from .page import Content, PageWidget
@@ -295,28 +295,14 @@ class ChatView(PageWidget):
 
     def _ask(self, text: str, ask: str, instead: int | None) -> None:
         try:
-            prompt = (
-                commands.question(self.buddy, text)
-                if text.lstrip().startswith("/")
-                else text
-            )
-            reply = (
-                self.buddy.ask(prompt, names=self.shell.user_ns)
-                if prompt is not None
-                else None
-            )
+            call = read(text)
+            prompt = text if call is None else call.prompt(self.buddy)
+            if call is not None and prompt is None:
+                self._start_command(call, text, ask)
+                return
+            reply = self.buddy.ask(prompt or "", names=self.shell.user_ns)
         except BuddyError as error:
             self.tell("refused", ask=ask, text=str(error))
-            return
-        if reply is None:
-            told = CommandOutput(next(self._numbers), text)
-            self._add(told, ask)
-            threading.Thread(
-                target=self._run_command,
-                args=(told,),
-                name="buddy-command",
-                daemon=True,
-            ).start()
             return
         for entry in self._entries:
             if entry.number == instead and isinstance(entry, Answer):
@@ -327,8 +313,18 @@ class ChatView(PageWidget):
             self._asked[reply] = ask, text
         reply.start()
 
-    def _run_command(self, told: CommandOutput) -> None:
-        work = partial(commands.run, self.buddy, told.line, told.progress)
+    def _start_command(self, call: Call, text: str, ask: str) -> None:
+        told = CommandOutput(next(self._numbers), text)
+        self._add(told, ask)
+        threading.Thread(
+            target=self._run_command,
+            args=(told, call),
+            name="buddy-command",
+            daemon=True,
+        ).start()
+
+    def _run_command(self, told: CommandOutput, call: Call) -> None:
+        work = partial(run, self.buddy, call, told.progress)
         try:
             told.end(self.buddy.loop.stoppable(work, told.stop))
         except CancelledError:
@@ -408,4 +404,4 @@ def _offers(buddy: Buddy, shell: Any) -> Offers:
     session = buddy.collector.session
     names = session.names if session is not None else lambda: shell.user_ns
     folder = session.folder if session is not None else lambda: None
-    return Offers(shell, names, folder, [*commands.COMMANDS, *commands.TASKS])
+    return Offers(shell, names, folder)

@@ -8,11 +8,11 @@ import concurrent.futures
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import commands
 from ..buddy import Buddy
+from ..commands import read
 from ..context.items import SECTIONS
 from ..display.preview import preview
-from ..errors import BuddyError
+from ..errors import BuddyError, SettingError
 from ..providers.base import Provider
 from ..question.draft import Draft
 from ..question.options import sections_of
@@ -91,9 +91,14 @@ class Meter:
         )
 
     def _prompt(self, text: str) -> str:
-        if not text.lstrip().startswith("/"):
+        try:
+            call = read(text)
+        except SettingError:
+            # The name of the command is not typed to its end yet.
+            return ""
+        if call is None:
             return text
-        return commands.question(self.buddy, text) or ""
+        return call.prompt(self.buddy) or ""
 
     def _tell(self, look: concurrent.futures.Future[Measured], whole: bool) -> None:
         if look.cancelled() or look is not self._look:

@@ -1,6 +1,4 @@
-"""Tab in real kernels: the buddy's own in questions, and the kernel's in all else, with
-jedi and without.
-"""
+"""Completion by Tab in real kernels, with jedi and without."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ import pytest
 from tests.kernels import SECONDS, Kernel
 
 INSTALL = """
-from codebuddy_jupyter import completion
+from codebuddy_jupyter.commands import completion
 completion.install(
     get_ipython(),
     names=lambda: [name for name in get_ipython().user_ns if name.startswith("sales")],
@@ -39,7 +37,7 @@ def completing(kernel: Kernel, request: pytest.FixtureRequest) -> Kernel:
     return kernel
 
 
-def test_a_question_is_offered_variables(completing: Kernel) -> None:
+def test_variables_are_suggested_in_a_prompt(completing: Kernel) -> None:
     for text in (
         "%buddy why is @sal",
         "%%buddy -t 0\nfirst\nand @sal",
@@ -50,7 +48,7 @@ def test_a_question_is_offered_variables(completing: Kernel) -> None:
         assert replaced(text, answer) == "@sal"
 
 
-def test_a_question_is_offered_commands_cells_and_files(completing: Kernel) -> None:
+def test_commands_cells_and_files_are_suggested_in_a_prompt(completing: Kernel) -> None:
     (completing.home / "a file.csv").touch()
     assert tab(completing, "%buddy /mo")["matches"] == ["/models"]
     assert tab(completing, '%%buddy\n@file:"a f')["matches"] == ['@file:"a file.csv"']
@@ -72,7 +70,7 @@ def test_ordinary_completion_is_the_same(completing: Kernel) -> None:
     assert [tab(completing, text) for text in texts] == ours
 
 
-def test_taking_it_out_leaves_nothing(completing: Kernel) -> None:
+def test_uninstalling_leaves_nothing(completing: Kernel) -> None:
     completing.good(
         "completion.uninstall(get_ipython())\n"
         "assert 'completions' not in vars(get_ipython().Completer)"

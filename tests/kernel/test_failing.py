@@ -39,7 +39,7 @@ def error_of(kernel: Kernel, code: str) -> str:
 
 
 TYPED = {
-    "unknown option": ("%buddy --temprature 0 hello", "did you mean --temperature?"),
+    "unknown option": ("%buddy --temprature 0 hello", "Did you mean --temperature?"),
     "option without value": ("%buddy -t", "-t needs a value"),
     "bad value": ("%buddy -t hot hello", "invalid float value"),
     "value out of bounds": (
@@ -51,7 +51,7 @@ TYPED = {
         "choose one of markdown, text, code, json, html, math.",
     ),
     "field of our own": ("%buddy -o stream=false hello", "the buddy sets that itself"),
-    "unknown command": ("%buddy /modles", "did you mean /models?"),
+    "unknown command": ("%buddy /modles", "Did you mean: %buddy /models"),
     "unknown provider": ("%buddy -p olama hello", "There is no provider 'olama'"),
     "no prompt": (
         "%buddy",

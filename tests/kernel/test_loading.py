@@ -1,6 +1,4 @@
-"""What ``%load_ext``, ``%reload_ext`` and ``%unload_ext`` put into a real kernel and
-take out again.
-"""
+"""What ``%load_ext`` adds to a real kernel, and ``%unload_ext`` removes."""
 
 from __future__ import annotations
 
@@ -60,7 +58,9 @@ def test_loading_twice_changes_nothing(kernel: Kernel, server: ScriptedServer) -
     assert [len(record["body"]["messages"]) for record in server.asked()] == [2, 4]
 
 
-def test_reloading_begins_anew(kernel: Kernel, server: ScriptedServer) -> None:
+def test_reloading_starts_a_new_conversation(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
     kernel.good("%buddy remember this")
     kernel.good("%reload_ext codebuddy_jupyter")
     kernel.good("%buddy and now?")
@@ -86,7 +86,7 @@ def test_unloading_leaves_no_trace(fresh: Kernel, server: ScriptedServer) -> Non
     assert server.wait_for("closed")
 
 
-def test_unloading_stops_the_answer_that_is_coming(
+def test_unloading_stops_the_current_answer(
     kernel: Kernel, server: ScriptedServer
 ) -> None:
     server.script(begun("Once"))

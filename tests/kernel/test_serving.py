@@ -1,6 +1,4 @@
-"""What a server can be told from a cell: its models as a table, a fetch that is stopped
-and taken up again, loads.
-"""
+"""The commands about models in a real kernel: list, download, load and unload."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ def test_the_models_are_a_table(kernel: Kernel, server: ScriptedServer) -> None:
     )
 
 
-def test_a_fetch_survives_an_interrupt_and_goes_on(
+def test_an_interrupted_download_resumes(
     kernel: Kernel, server: ScriptedServer
 ) -> None:
     OLLAMA.on(server)
@@ -45,12 +43,12 @@ def test_a_fetch_survives_an_interrupt_and_goes_on(
     )
     assert server.wait_for("closed", PULL)
     cell = kernel.good("%buddy /pull qwen3:8b")
-    assert "qwen3:8b is there." in html.unescape(
+    assert "qwen3:8b is downloaded." in html.unescape(
         str(cell.outputs[-1]["data"]["text/markdown"])
     )
 
 
-def test_a_fetch_that_fails_is_one_line_with_the_words_of_the_server(
+def test_a_failed_download_shows_the_error_of_the_server_in_one_line(
     kernel: Kernel, server: ScriptedServer
 ) -> None:
     OLLAMA.on(server)
@@ -64,10 +62,10 @@ def test_a_fetch_that_fails_is_one_line_with_the_words_of_the_server(
     assert "Traceback" not in cell.error
 
 
-def test_a_load_tells_how_long_it_took(kernel: Kernel, server: ScriptedServer) -> None:
+def test_load_shows_how_long_it_took(kernel: Kernel, server: ScriptedServer) -> None:
     OLLAMA.on(server)
     server.script(as_json({"done": True}), path="/api/generate")
-    assert "qwen3:8b is loaded; that took 0." in shown(kernel, "%buddy /load qwen3:8b")
+    assert "qwen3:8b is loaded; it took 0." in shown(kernel, "%buddy /load qwen3:8b")
     assert "qwen3:8b is unloaded." in shown(kernel, "%buddy /unload qwen3:8b")
 
 

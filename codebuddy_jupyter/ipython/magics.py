@@ -1,0 +1,121 @@
+"""``%buddy`` and ``%%buddy``: what is typed becomes a question or a command.
+
+Loading the extension imports this module, so it imports its own package inside
+functions: ``%load_ext`` must be instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.display import display
+
+if TYPE_CHECKING:
+    from ..chat.reply import Reply
+    from ..commands import Call
+    from ..question.options import Options
+    from .extension import Extension
+
+
+@magics_class
+class BuddyMagics(Magics):
+    """The magics of one shell.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell.
+    extension
+        The owner of the Buddy and the display.
+    """
+
+    shell: InteractiveShell
+
+    def __init__(self, shell: InteractiveShell, extension: Extension) -> None:
+        super().__init__(shell)
+        self.extension = extension
+
+    # The type that IPython gives its decorator does not accept a method.
+    @no_var_expand
+    @line_cell_magic("buddy")  # type: ignore[arg-type]
+    def ask(self, line: str, cell: str | None = None) -> Reply | None:
+        """Ask the model; the answer streams into the output.
+
+        ::
+
+            %buddy why is df empty after the merge?
+
+            %%buddy -m ollama/qwen2.5-coder -t 0
+            a longer prompt, with {name} for the value of a variable
+
+            %buddy what is wrong with @df since @In[3]?
+
+            %buddy /help
+
+        Options, before the prompt::
+
+            -m, --model MODEL        a model, provider/model or provider:model
+            -p, --provider PROVIDER  a provider, such as local or embedded
+            -s, --system TEXT        what the model is told first, for this question
+            -t, --temperature T      0 (always the likeliest word) to 2
+            --max-tokens N           the longest answer, in tokens
+            -o, --option KEY=VALUE   any other field of the request
+            -f, --format FORMAT      markdown | text | code | json | html | math
+            -c, --context SECTIONS   auto, none, or a list: cells,outputs,variables,error,outline
+            --dry-run                show what would be sent, and send nothing
+            -n, --new                begin a new conversation with this question
+            -h, --help               show what can be typed
+
+        The value is the Reply: ``str(_)`` is its text.
+        """
+        from ..chat.reply import STOPPED
+        from ..errors import Stopped
+        from .line import PARSER
+
+        options, prompt = PARSER.read(line)
+        if cell:
+            prompt = f"{prompt}\n{cell}" if prompt else cell
+        self.extension.listen()
+        try:
+            return self._answer(prompt, options)
+        except KeyboardInterrupt:
+            raise Stopped(STOPPED) from None
+
+    def _answer(self, typed: str, options: Options) -> Reply | None:
+        from ..commands import preview_prompt, read
+
+        buddy = self.extension.buddy
+        names = self.shell.user_ns
+        prompt = typed
+        call = read(typed)
+        if call is not None:
+            task_prompt = call.prompt(buddy)
+            if task_prompt is None:
+                self._run(call)
+                return None
+            prompt = task_prompt
+        if options.dry_run:
+            markdown = preview_prompt(buddy, prompt, options, names)
+            self.extension.display.text(markdown)
+            return None
+        reply = buddy.ask(prompt, options, names)
+        self.extension.display.show(reply)
+        return reply
+
+    def _run(self, call: Call) -> None:
+        from ..commands import run
+
+        screen = self.extension.display
+        open_panel: Callable[[], object] | None = None
+        # Only a kernel has a page that could show a panel.
+        if hasattr(self.shell, "kernel"):
+            open_panel = self._open_panel
+        markdown = run(self.extension.buddy, call, screen.progress(), open_panel)
+        if markdown:
+            screen.text(markdown)
+
+    def _open_panel(self) -> None:
+        display(self.extension.panel())

@@ -1,0 +1,53 @@
+"""The line of a magic: which part are options, and which part is the prompt."""
+
+from __future__ import annotations
+
+import pytest
+
+from codebuddy_jupyter.errors import SettingError
+from codebuddy_jupyter.ipython.line import PARSER
+from codebuddy_jupyter.question.options import Options
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "prompt"),
+    [
+        ("", Options(), ""),
+        (" what's up? ", Options(), "what's up?"),
+        ("-n what -t is", Options(new=True), "what -t is"),
+        ("--model=ollama/qwen:7b  why", Options(model="ollama/qwen:7b"), "why"),
+        ('-s "You\'re a parrot" hi', Options(system="You're a parrot"), "hi"),
+        ("-o stop='[\"END\"]' hi", Options(extra={"stop": ["END"]}), "hi"),
+        ('-o user="1" hi', Options(extra={"user": "1"}), "hi"),
+        ("-- -t is which option?", Options(), "-t is which option?"),
+        ("-n --", Options(new=True), ""),
+        ("- a list", Options(), "- a list"),
+        ("-t 0 --help", Options(), "/help"),
+        ("-h why", Options(), "/help"),
+    ],
+)
+def test_a_line_is_split_into_options_and_prompt(
+    line: str, options: Options, prompt: str
+) -> None:
+    assert PARSER.read(line) == (options, prompt)
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (
+            "--temprature 0 hi",
+            "There is no option --temprature. Did you mean --temperature? "
+            "List all options: %buddy?; or before a prompt that begins with a dash, "
+            "type --",
+        ),
+        ("--xyzzy", "There is no option --xyzzy. List all options: %buddy?; or before"),
+        ("-t", "-t needs a value. List all options: %buddy?"),
+        ("-t hot hi", "argument -t/--temperature: invalid float value: 'hot'. List"),
+    ],
+)
+def test_an_error_is_one_line_with_a_remedy(line: str, error: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        PARSER.read(line)
+    assert str(caught.value).startswith(error)
+    assert "\n" not in str(caught.value)
