@@ -120,7 +120,7 @@ def test_a_cloud_that_cannot_be_reached_points_to_the_network(
         ask(cloud.OpenAIProvider())
     assert str(refused.value) == (
         "Nothing answers at https://api.openai.com/v1 (there is no such host). "
-        "Check the network connection; or use a model on this machine: %buddy /use Local"
+        "Check the network connection; or ask a model on this machine: %buddy /use Local"
     )
 
 

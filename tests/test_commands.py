@@ -288,7 +288,9 @@ def test_a_provider_that_cannot_be_told_says_so(tmp_path: Path) -> None:
         settings_path=tmp_path / "codebuddy.json",
         config=Config(Buddy={"provider": "Embedded"}),
     )
-    with pytest.raises(SettingError, match="does not support a command to download a model"):
+    with pytest.raises(
+        SettingError, match="does not support a command to download a model"
+    ):
         command(buddy, "/pull phi4")
     buddy.close()
 

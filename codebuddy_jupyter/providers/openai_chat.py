@@ -146,16 +146,18 @@ class OpenAIChatProvider(Provider):
 
     def remedies(self) -> tuple[Remedy, ...]:
         """Return what the user can do when nothing answers."""
-        local = Remedy("Use a model on this machine", "%buddy /use Local")
+        local = Remedy("Ask a model on this machine", "%buddy /use Local")
         return Remedy("Check the network connection"), local
 
     def remedy(self) -> str:
         """Return `remedies` as one text."""
         return _joined(self.remedies())
 
-    def trust_remedy(self) -> Remedy:
+    def trust(self) -> Remedy:
         """Return how to trust the server's certificate."""
-        return Remedy(f"{IF_TRUSTED}name the file of its authority in SSL_CERT_FILE")
+        return Remedy(
+            f"{IF_TRUSTED}name the file of its authority in SSL_CERT_FILE and ask again"
+        )
 
     def forget(self, error: errors.ProviderError) -> None:
         """Forget what may no longer be true of the server after this error."""
@@ -229,7 +231,7 @@ class OpenAIChatProvider(Provider):
             remedy=self.remedy(),
             key_help=_joined(self.key_remedies()),
             access=access,
-            trust_help=str(self.trust_remedy()).removeprefix(IF_TRUSTED),
+            trust_help=str(self.trust()).removeprefix(IF_TRUSTED),
         )
 
     async def get(self, server: error_lines.Server, path: str) -> Any:

@@ -73,7 +73,7 @@ class SelfHostedProvider(OpenAIChatProvider):
             secrets[f"header {name}"] = Key(value)
         return secrets
 
-    def trust_remedy(self) -> Remedy:
+    def trust(self) -> Remedy:
         """Return how to trust the server's certificate."""
         setting = f'%config {type(self).__name__}.ca_bundle = "/path/to/ca.pem"'
         return Remedy(f"{IF_TRUSTED}name the file of its authority", setting)
