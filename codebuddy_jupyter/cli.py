@@ -1,4 +1,5 @@
-"""The shell command ``codebuddy``: ask from a terminal, run the demo, keep a key.
+"""The shell command ``codebuddy``: ask a question from a terminal, run the demo,
+examine the provider, store a key.
 
 It holds no state.
 """
@@ -10,22 +11,21 @@ import getpass
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from . import __version__
 from .buddy import Buddy
 from .commands import doctor_report
 from .display.screens import Display, plain
-from .errors import BuddyError, ExtraMissing, SettingError
-from .providers.http.address import host_of
-from .providers.openai_chat import OpenAIChatProvider
+from .errors import BuddyError, ExtraMissing, Remedy, SettingError
 from .question.options import add_arguments, options_from
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives the exit status: 0, 1 for an error, 130 when stopped."""
-    found = _parser().parse_args(arguments)
+    """Run the command, and return the exit status: 0, 1 for an error, 130 when stopped."""
+    options = _parser().parse_args(arguments)
     try:
-        return int(found.run(found) or 0)
+        return int(options.run(options) or 0)
     except BuddyError as error:
         sys.stderr.write(f"codebuddy: {error}\n")
         return 1
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("codebuddy: stopped\n")
         return 130
     except BrokenPipeError:
-        # who read the output has left, as `| head` does
-        # or the flush at the exit would complain
+        # The reader of the output has left, as `| head` does. Without this, the flush
+        # at exit would report it, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -43,11 +43,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "codebuddy", description="A coding buddy for notebooks, and for the terminal."
     )
-    parser.add_argument(
-        "--version", action="version", version=f"codebuddy {__version__}"
-    )
+    version = f"codebuddy {__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_ask(commands)
+    _add_demo(commands)
+    _add_doctor(commands)
+    _add_key(commands)
+    return parser
 
+
+def _add_ask(commands: Any) -> None:
     ask = commands.add_parser(
         "ask", help="ask the model; the answer streams to the terminal"
     )
@@ -59,15 +65,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     ask.set_defaults(run=_ask)
 
+
+def _add_demo(commands: Any) -> None:
     demo = commands.add_parser("demo", help="open the tour notebook in JupyterLab")
     demo.add_argument(
         "--headless", action="store_true", help="run it in this terminal instead"
     )
     demo.set_defaults(run=_demo)
 
+
+def _add_doctor(commands: Any) -> None:
     doctor = commands.add_parser(
-        "doctor",
-        help="look whether the model can be asked, and what to do where it cannot",
+        "doctor", help="check the connection to the model, and suggest remedies"
     )
     doctor.add_argument(
         "provider",
@@ -78,71 +87,70 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--json",
         action="store_true",
-        help="for a bug report; keys and names of homes are blanked",
+        help="for a bug report; secrets and names of home directories are redacted",
     )
     doctor.set_defaults(run=_doctor)
 
+
+def _add_key(commands: Any) -> None:
     key = commands.add_parser(
-        "key", help="keep the key of a provider, for the server that it talks to"
+        "key", help="store the key of a provider, for the host that it uses"
     )
     key.add_argument(
-        "provider", help="such as openai, or local for a server that wants a key"
+        "provider", help="such as openai, or local for a server that needs a key"
     )
-    key.add_argument("--forget", action="store_true", help="take the kept key away")
+    key.add_argument("--forget", action="store_true", help="delete the stored key")
     key.set_defaults(run=_key)
-    return parser
 
 
-def _ask(found: argparse.Namespace) -> None:
-    words = " ".join(found.prompt)
-    prompt = sys.stdin.read() if words in ("", "-") else words
+def _ask(options: argparse.Namespace) -> None:
+    prompt = " ".join(options.prompt)
+    if prompt in ("", "-"):
+        prompt = sys.stdin.read()
     buddy = Buddy()
     try:
-        Display().show(buddy.ask(prompt, options_from(found)))
+        Display().show(buddy.ask(prompt, options_from(options)))
     finally:
         buddy.close()
 
 
-def _demo(found: argparse.Namespace) -> int:
+def _demo(options: argparse.Namespace) -> int:
     try:
         from .demo import run_demo
     except ImportError as error:
-        raise ExtraMissing(
-            'The demo needs more packages: pip install "codebuddy-jupyter[demo]"'
-        ) from error
-    return run_demo(headless=found.headless)
+        install = Remedy("Install them", 'pip install "codebuddy-jupyter[demo]"')
+        raise ExtraMissing("The demo needs more packages.", install) from error
+    return run_demo(headless=options.headless)
 
 
-def _doctor(found: argparse.Namespace) -> int:
+def _doctor(options: argparse.Namespace) -> int:
     buddy = Buddy()
     try:
-        report = doctor_report(buddy, found.provider, progress=_tell)
+        report = doctor_report(buddy, options.provider, progress=_show_progress)
     finally:
         buddy.close()
-    sys.stdout.write(f"{report.json() if found.json else plain(report.text())}\n")
-    return 0 if report.well else 1
+    text = report.json() if options.json else plain(report.text())
+    sys.stdout.write(f"{text}\n")
+    return 0 if report.ok else 1
 
 
-def _tell(what: str, done: int, total: int) -> None:
-    sys.stderr.write(f"{what}\n")
+def _show_progress(text: str, done: int, total: int) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
-def _key(found: argparse.Namespace) -> None:
+def _key(options: argparse.Namespace) -> None:
     buddy = Buddy()
-    provider = buddy.provider_named(found.provider)
+    provider = buddy.provider_named(options.provider)
     provider.read_environment()
-    if not isinstance(provider, OpenAIChatProvider) or not provider.key_variable:
-        raise SettingError(f"{found.provider} takes no key.")
-    host = host_of(provider.url)
-    if found.forget:
-        gone = provider.keys.forget(provider.name, host)
-        said = (
-            f"The key for {host} is gone." if gone else f"No key for {host} was kept."
-        )
+    address = provider.address()
+    if address is None or not address.key_variable:
+        raise SettingError(f"{provider.name} uses no key.")
+    host = address.host
+    if not options.forget:
+        key = getpass.getpass(f"The key for {host} (it is not shown): ").strip()
+        result = f"The key for {host} is stored in {provider.store_key(key)}."
+    elif provider.forget_key():
+        result = f"The key for {host} is deleted."
     else:
-        typed = getpass.getpass(f"The key for {host} (it is not shown): ")
-        said = (
-            f"The key for {host} is kept in "
-            f"{provider.keys.store(provider.name, host, typed.strip())}."
-        )
-    sys.stdout.write(f"{said}\n")
+        result = f"No key was stored for {host}."
+    sys.stdout.write(f"{result}\n")

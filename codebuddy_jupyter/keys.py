@@ -1,8 +1,8 @@
-"""Where keys come from and where they are kept: environment, system keyring, a file for
-its owner alone.
+"""Where API keys come from and where they are stored: the environment, the system
+keyring, a file that only its owner can read.
 
-A key belongs to one host and goes to no other. It is never printed, never in a repr, a
-log or an error.
+A key belongs to one host and is sent to no other. It is never printed, and never part
+of a repr, a log or an error.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import SettingError
+from .errors import Remedy, SettingError
 from .settings import write_private
 
 SERVICE = "codebuddy_jupyter"
 
 
 class Key(str):
-    """A key that does not show itself in a repr: tracebacks with local variables,
-    debuggers and logs print those.
+    """A key that is hidden in its repr, which tracebacks with local variables,
+    debuggers and logs print.
     """
 
     __slots__ = ()
@@ -33,7 +33,7 @@ class Key(str):
 
 
 NO_KEY = Key("not-needed")
-"""What a server without keys is sent: in the place of none, openai would send what
+"""What is sent to a server that needs no key. Without any key, openai would send what
 ``OPENAI_API_KEY`` holds.
 """
 
@@ -41,9 +41,9 @@ NO_KEY = Key("not-needed")
 class Keys:
     """The keys of this user.
 
-    Who wins: the environment, where the host is the provider's own; then what was
-    stored for this host. The file knows which hosts have a key in the system keyring,
-    so that nobody is asked to unlock a keyring that holds none.
+    The environment wins, if the host is the provider's own; then what was stored for
+    the host. The file records which hosts have a key in the system keyring, so that
+    nobody has to unlock a keyring that holds none.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Keys:
 
     @property
     def path(self) -> Path:
-        """Where the file is, or shall be."""
+        """The file, which need not exist."""
         if self._path is None:
             from jupyter_core.paths import jupyter_config_dir
 
@@ -67,70 +67,69 @@ class Keys:
     def find(
         self, provider: str, variable: str, host: str, own_host: str
     ) -> Key | None:
-        """The key for a host, or None.
+        """Return the key for a host, or None.
 
         Parameters
         ----------
         provider
             The provider's name, such as ``OpenAI``.
         variable
-            The environment variable that holds the key for ``own_host``; empty: there
-            is none.
+            The environment variable that holds the key for ``own_host``; may be empty.
         host
-            Where the key shall go: ``name`` or ``name:port``.
+            The host that the key is sent to: ``name`` or ``name:port``.
         own_host
-            The only host that may see what the environment holds.
+            The only host that may receive the key of the environment.
 
         Raises
         ------
         SettingError
-            When there is a key that no request could carry, or the file cannot be read.
+            When no request can carry the key, or the file cannot be read.
         """
-        if variable and host == own_host and (value := os.environ.get(variable)):
-            return checked(value, f"the environment variable {variable}")
+        if variable and host == own_host:
+            value = os.environ.get(variable)
+            if value:
+                return checked(value, f"The environment variable {variable}")
         hosts = self._load().get(provider, {})
         if host not in hosts:
             return None
-        value = (
-            hosts[host]
-            if isinstance(hosts[host], str)
-            else _from_keyring(provider, host)
-        )
-        return (
-            checked(value, f"the key stored for {provider} at {host}")
-            if value
-            else None
-        )
+        stored = hosts[host]
+        if not isinstance(stored, str):
+            stored = _read_keyring(provider, host)
+        if not stored:
+            return None
+        return checked(stored, f"The key stored for {provider} at {host}")
 
     def store(self, provider: str, host: str, key: str) -> str:
-        """Keep a key for a host; gives where it went, for a person.
+        """Store a key for a host, and return where it is, for the user.
 
         Raises
         ------
         SettingError
-            When no request could carry this key.
+            When no request can carry this key.
         """
-        key = checked(key, "the key")
+        key = checked(key, "This text")
         keyring = _real_keyring()
-        stored = keyring is not None and _to_keyring(keyring, provider, host, key)
-        self._change(provider, host, None if stored else str(key))
-        return "the system keyring" if stored else str(self.path)
+        is_in_keyring = keyring is not None and _write_keyring(
+            keyring, provider, host, key
+        )
+        state = self._load()
+        # In the file, null stands for a key in the keyring.
+        state.setdefault(provider, {})[host] = None if is_in_keyring else str(key)
+        self._save(state)
+        return "the system keyring" if is_in_keyring else str(self.path)
 
     def forget(self, provider: str, host: str) -> bool:
-        """Remove the key for a host; False where there was none."""
+        """Delete the stored key for a host, and return whether there was one."""
         state = self._load()
-        if host not in state.get(provider, {}):
+        hosts = state.get(provider, {})
+        if host not in hosts:
             return False
-        if state[provider][host] is None and (keyring := _real_keyring()) is not None:
-            _drop_from_keyring(keyring, provider, host)
-        del state[provider][host]
+        keyring = _real_keyring()
+        if hosts[host] is None and keyring is not None:
+            _delete_from_keyring(keyring, provider, host)
+        del hosts[host]
         self._save(state)
         return True
-
-    def _change(self, provider: str, host: str, value: str | None) -> None:
-        state = self._load()
-        state.setdefault(provider, {})[host] = value
-        self._save(state)
 
     def _load(self) -> dict[str, dict[str, str | None]]:
         try:
@@ -139,28 +138,36 @@ class Keys:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError):
-            # Without its cause: the text of a JSON error can hold a piece of the file.
+            # Without the cause: the text of a JSON error can quote a part of the file.
             raise SettingError(
-                f"The stored keys in {self.path} cannot be read: mend the file, or delete it."
+                f"The stored keys in {self.path} cannot be read.",
+                Remedy("Repair or delete the file"),
             ) from None
 
     def _save(self, state: Mapping[str, Mapping[str, str | None]]) -> None:
         write_private(self.path, json.dumps(state, indent=2, sort_keys=True) + "\n")
 
 
-def checked(key: str, name: str) -> Key:
-    """The key, where a request can carry it.
+def checked(key: str, source: str) -> Key:
+    """Return the key, if a request can carry it.
+
+    Parameters
+    ----------
+    key
+        The key.
+    source
+        Where it came from, as the beginning of a sentence.
 
     Raises
     ------
     SettingError
-        When it is empty, or holds a blank, a line break, or anything but ASCII; the
+        When it is empty, or contains anything but printable ASCII without spaces; the
         message does not show it.
     """
-    if key.isascii() and key.isprintable() and key and " " not in key:
+    if key and key.isascii() and key.isprintable() and " " not in key:
         return Key(key)
     raise SettingError(
-        f"{name[0].upper()}{name[1:]} is no key: a key holds no blanks, line breaks or accents."
+        f"{source} is not a valid key: it is empty, or has spaces, line breaks or accents."
     )
 
 
@@ -169,11 +176,11 @@ def _real_keyring() -> ModuleType | None:
         return None
     import keyring
 
-    # Below 1 are the stand-ins: none at all, and plain text files.
+    # A priority below 1 is that of the substitutes: no keyring, and plain text files.
     return keyring if keyring.get_keyring().priority >= 1 else None
 
 
-def _from_keyring(provider: str, host: str) -> str | None:
+def _read_keyring(provider: str, host: str) -> str | None:
     keyring: Any = _real_keyring()
     if keyring is None:
         return None
@@ -184,7 +191,7 @@ def _from_keyring(provider: str, host: str) -> str | None:
     return value
 
 
-def _to_keyring(keyring: Any, provider: str, host: str, key: str) -> bool:
+def _write_keyring(keyring: Any, provider: str, host: str, key: str) -> bool:
     try:
         keyring.set_password(f"{SERVICE} {host}", provider, str(key))
     except keyring.errors.KeyringError:
@@ -192,10 +199,9 @@ def _to_keyring(keyring: Any, provider: str, host: str, key: str) -> bool:
     return True
 
 
-def _drop_from_keyring(keyring: Any, provider: str, host: str) -> None:
+def _delete_from_keyring(keyring: Any, provider: str, host: str) -> None:
     try:
         keyring.delete_password(f"{SERVICE} {host}", provider)
     except keyring.errors.KeyringError as error:
-        raise SettingError(
-            f"The system keyring does not let the key for {host} go: {error}"
-        ) from error
+        what = f"The system keyring did not delete the key for {host}: {error}"
+        raise SettingError(what) from error

@@ -1,8 +1,7 @@
-"""Settings: traits that know where each value came from, and the file that keeps what
-was saved.
+"""Settings: traits that know where each value came from, and the file that saves them.
 
-Who wins: this kernel (``%config``, ``/use``, the panel) > environment >
-``ipython_config.py`` > saved > default.
+The highest of these wins: this kernel (``%config``, ``/use``, the panel), the
+environment, ``ipython_config.py``, the saved value, the default.
 """
 
 from __future__ import annotations
@@ -21,25 +20,29 @@ from traitlets.config.loader import DeferredConfig
 
 from .errors import SettingError
 
-DEFAULT, SAVED, FILE, ENVIRONMENT, KERNEL = (
-    "default",
-    "saved",
-    "ipython_config.py",
-    "environment",
-    "this kernel",
-)
+# Where a value can come from.
+DEFAULT = "default"
+SAVED = "saved"
+FILE = "ipython_config.py"
+ENVIRONMENT = "environment"
+KERNEL = "this kernel"
+
+RENAMED: Mapping[tuple[str, str], str] = {
+    ("Buddy", "blank_secrets"): "redact_secrets",
+}
+"""Settings in saved files that have another name now, by class and old name."""
 
 
 class Configured(Configurable):
     """A Configurable that remembers where each of its settings came from.
 
-    ``%config`` is taken as a change in this kernel: only what it names is set, a bad
-    value is refused with the reason, and the old one stays (traitlets' own way would
-    load all earlier configuration again over later changes).
+    ``%config`` is a change in this kernel: it sets only what it names. An invalid value
+    is refused with the reason, and the old one stays. (Traitlets itself would load all
+    earlier configuration again over later changes.)
     """
 
     environment: ClassVar[Mapping[str, str]] = {}
-    """Trait name to the environment variable that sets it."""
+    """The environment variables that set traits, by the name of the trait."""
 
     def __init__(
         self, *, saved: Mapping[str, Any] | None = None, **kwargs: Any
@@ -49,22 +52,20 @@ class Configured(Configurable):
         self._below_environment: dict[str, tuple[Any, str]] = {}
         super().__init__(**kwargs)
         self.observe(self._note_change)
-        self._take(
-            {
-                name: value
-                for name, value in (saved or {}).items()
-                if self.origin(name) != FILE
-            },
-            SAVED,
-        )
+        self._take_saved(saved or {})
 
     def _load_config(
         self, cfg: Config, section_names: Any = None, traits: Any = None
     ) -> None:
         self._take(self._find_my_config(cfg), FILE)
 
+    def _take_saved(self, saved: Mapping[str, Any]) -> None:
+        for name, value in saved.items():
+            if self.origin(name) != FILE:
+                self._take({name: value}, SAVED)
+
     def _take(self, values: Mapping[str, Any], origin: str) -> None:
-        """Take each value by itself, so that a bad one costs only itself and one line."""
+        """Set each value by itself, so that the others are set if one is invalid."""
         for name, value in values.items():
             try:
                 if name not in self.traits(config=True):
@@ -79,7 +80,7 @@ class Configured(Configurable):
         Raises
         ------
         traitlets.TraitError
-            For a value or a name that is not right; nothing has changed then.
+            When a name or a value is invalid; then nothing has changed.
         """
         self.change(self._find_my_config(config))
 
@@ -89,7 +90,7 @@ class Configured(Configurable):
         Raises
         ------
         traitlets.TraitError
-            For a value or a name that is not right; nothing has changed then.
+            When a name or a value is invalid; then nothing has changed.
         """
         for name in values:
             if name not in self.traits(config=True):
@@ -98,146 +99,153 @@ class Configured(Configurable):
         try:
             with self.hold_trait_notifications():
                 for name, value in values.items():
-                    setattr(self, name, _plain(value, self, name))
-                # Before anybody is told: who looks at the environment then must not
-                # take the change back.
+                    setattr(self, name, _parsed(value, self, name))
+                # Before observers are called: one that reads the environment then must
+                # not undo the change.
                 self.origins.update(dict.fromkeys(values, KERNEL))
         except TraitError:
             self.origins = before
             raise
 
     def origin(self, name: str) -> str:
-        """Where the value of a setting came from."""
+        """Return where the value of a setting came from."""
         return self.origins.get(name, DEFAULT)
 
     def read_environment(self) -> None:
-        """Take what the environment says now, where this kernel has not said otherwise.
+        """Set what the environment says now, unless it was set in this kernel.
 
         Raises
         ------
         SettingError
-            When a variable holds a value that cannot be.
+            When a variable holds an invalid value.
         """
         for name, variable in self.environment.items():
             value = os.environ.get(variable, "")
-            if value and self.origin(name) != KERNEL:
-                if not self.origin(name).startswith(ENVIRONMENT):
-                    self._below_environment[name] = (
-                        getattr(self, name),
-                        self.origin(name),
-                    )
+            origin = self.origin(name)
+            is_from_environment = origin.startswith(ENVIRONMENT)
+            if value and origin != KERNEL:
+                if not is_from_environment:
+                    self._below_environment[name] = (getattr(self, name), origin)
                 self._set(name, value, f"{ENVIRONMENT} {variable}")
-            elif not value and self.origin(name).startswith(ENVIRONMENT):
+            elif not value and is_from_environment:
                 self._set(name, *self._below_environment.pop(name))
 
     def saved_state(self) -> dict[str, Any]:
-        """What is worth saving: the settings that differ from their defaults, without
+        """Return what to save: the settings that differ from their defaults, without
         those that hold secrets.
         """
-        return {
-            name: getattr(self, name)
-            for name, trait in self.traits(config=True).items()
-            if getattr(self, name) != trait.default()
-            and not trait.metadata.get("secret")
-        }
+        state = {}
+        for name, trait in self.traits(config=True).items():
+            value = getattr(self, name)
+            if value != trait.default() and not trait.metadata.get("secret"):
+                state[name] = value
+        return state
 
     def _set(self, name: str, value: Any, origin: str) -> None:
         try:
-            setattr(self, name, _plain(value, self, name))
+            setattr(self, name, _parsed(value, self, name))
         except TraitError as error:
-            raise SettingError(
-                f"{type(self).__name__}.{name} from {origin}: {error}"
-            ) from error
+            setting = f"{type(self).__name__}.{name}"
+            raise SettingError(f"{setting} from {origin}: {error}") from error
         self.origins[name] = origin
 
     def _note_change(self, change: Mapping[str, Any]) -> None:
         self.origins[change["name"]] = KERNEL
 
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(
-            name, self.traits(config=True), n=1, cutoff=0.5
-        )
+        names = self.traits(config=True)
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f"{type(self).__name__} has no setting {name!r}{hint}"
 
 
-def _plain(value: Any, owner: HasTraits, name: str) -> Any:
-    """Text from a command line or the environment becomes what the trait holds; all
-    else stays.
+def _parsed(value: Any, owner: HasTraits, name: str) -> Any:
+    """Return a text from a command line or the environment as the type of the trait;
+    other values stay.
     """
     trait = owner.traits()[name]
     if isinstance(value, DeferredConfig):
         return value.get_value(trait)
-    # A text is taken as it is: traitlets' own reading would strip quotes and expand a ~
-    # at its beginning.
+    # A Unicode trait takes the text as it is: traitlets' own parser would strip quotes
+    # and expand a ~ at its beginning.
     if isinstance(value, str) and not isinstance(trait, Unicode):
         try:
             return trait.from_string(value)
         except (ValueError, TypeError) as error:
-            raise TraitError(f"{value!r} is no value for it: {error}") from error
+            raise TraitError(f"{value!r} is not a valid value: {error}") from error
     return value
 
 
 class SavedSettings:
-    """The file ``codebuddy.json``:
+    """The file ``codebuddy.json``: ``{class name: {trait: value}}``.
 
-    ``{class name: {trait: value}}``, readable by its owner alone. It holds no keys.
+    Only its owner can read it. It holds no keys.
 
     Parameters
     ----------
     path
-        Where the file is, or shall be.
+        The file, which need not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def load(self) -> tuple[dict[str, dict[str, Any]], str]:
-        """Read the file: its settings, and a line for the user where it could not be
-        read.
+        """Read the file.
+
+        Returns
+        -------
+        tuple
+            The settings, and a line for the user if they cannot be read.
         """
         try:
-            state = json.loads(self.path.read_text(encoding="utf-8"))
-            return {str(k): dict(v) for k, v in state.items()}, ""
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            state = {}
+            for owner, values in content.items():
+                state[str(owner)] = _renamed(owner, dict(values))
+            return state, ""
         except FileNotFoundError:
             return {}, ""
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            return (
-                {},
-                (
-                    f"The saved settings in {self.path} could not be read "
-                    f"({error}); they are left aside."
-                ),
-            )
+            problem = f"The saved settings in {self.path} cannot be read ({error})"
+            return {}, f"{problem}; they are ignored."
 
     def save(self, state: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the file in one step: who reads it meanwhile sees the old or the new,
-        never a half.
+        """Write the file in one step: others read the old or the new content, never a
+        part.
         """
         write_private(self.path, json.dumps(state, indent=2, sort_keys=True) + "\n")
 
 
+def _renamed(owner: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the saved settings of a class under their present names."""
+    for (renamed_owner, old), new in RENAMED.items():
+        if owner == renamed_owner and old in values:
+            value = values.pop(old)
+            values.setdefault(new, value)
+    return values
+
+
 def write_private(path: Path, text: str) -> None:
-    """Write a file that its owner alone may read (mode 0600), in one step.
+    """Write a file that only its owner can read (mode 0600), in one step.
 
     Raises
     ------
     SettingError
-        When it cannot be written; what was there before stays.
+        When it cannot be written; the earlier content stays.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # mkstemp makes it 0600
+        # mkstemp creates it with mode 0600.
         handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
             os.replace(name, path)
         except BaseException:
-            # an interrupt, too, must leave no half of a file
+            # An interrupt, too, must not leave a partial file.
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise SettingError(
-            f"{path} cannot be written: {error.strerror or error}"
-        ) from error
+        reason = error.strerror or error
+        raise SettingError(f"{path} cannot be written: {reason}") from error

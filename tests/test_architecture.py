@@ -74,9 +74,7 @@ ROOMS: dict[str, set[str]] = {
         "markdown",
         "messages",
         "providers",
-        "providers.http",
-        "providers.kinds",
-        "providers.local",
+        "secrets",
     },
     "commands": {
         "buddy",
@@ -125,8 +123,6 @@ ROOMS: dict[str, set[str]] = {
         "demo",
         "display",
         "errors",
-        "providers",
-        "providers.http",
         "question",
     },
     "__init__": {"api", "chat", "errors", "ipython"},
@@ -143,7 +139,7 @@ LATE = {
 }
 """Modules that may import their own package inside functions, with the reason."""
 
-OPENAI = {"providers.openai_chat", "providers.http.transport"}
+OPENAI = {"providers.openai_client", "providers.http.transport"}
 """Modules that may know openai and its HTTP library, imported only when they are used."""
 DISPLAY = ("display", "ipython", "api", "demo")
 """Rooms that may know IPython, nbclient or nbformat."""

@@ -353,7 +353,9 @@ def test_a_provider_that_cannot_download_says_so(tmp_path: Path) -> None:
         settings_path=tmp_path / "codebuddy.json",
         config=Config(Buddy={"provider": "Embedded"}),
     )
-    with pytest.raises(SettingError, match="cannot be told to fetch a model"):
+    with pytest.raises(
+        SettingError, match="does not support a command to download a model"
+    ):
         run_line(buddy, "/pull phi4")
     buddy.close()
 

@@ -8,7 +8,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,15 @@ from codebuddy_jupyter import cli
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.doctor import examination as doctor
 from codebuddy_jupyter.doctor.examination import examine
-from codebuddy_jupyter.doctor.report import MARKS, Check, Report
-from codebuddy_jupyter.errors import ServerError, SettingError
+from codebuddy_jupyter.doctor.report import MARKS, Report
+from codebuddy_jupyter.doctor.sample_reply import MAX_TOKENS
+from codebuddy_jupyter.errors import BuddyError, Remedy, ServerError, SettingError
+from codebuddy_jupyter.keys import Key
 from codebuddy_jupyter.messages import Chunk, Model, Usage
 from codebuddy_jupyter.providers.base import Provider
+from codebuddy_jupyter.providers.checks import Announce, Check
 from codebuddy_jupyter.providers.cloud import OpenAIProvider
+from codebuddy_jupyter.providers.connection_check import ConnectionCheck
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
 from codebuddy_jupyter.providers.embedded.recital import write_recital
@@ -32,6 +36,7 @@ from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.question.target import ROOM
 from tests.command_line import run_line
+from tests.elsewhere import Elsewhere
 from tests.engines import engine_with
 from tests.fakes import FakeProvider, Step, fake_of
 from tests.kinds import PLAYED, Played
@@ -50,6 +55,7 @@ from tests.scripted_server import (
     stream,
     usage,
 )
+from tests.third_party.codebuddy_echo import EchoProvider
 
 SHORT = stream(*map(delta, "12345678"), delta(finish="length"), usage(20, 8))
 
@@ -106,6 +112,15 @@ def trouble(provider: Provider, needed: int = 0) -> list[str]:
     return kept
 
 
+def sentence(shown: list[str]) -> str:
+    """A failed check and its remedies as one error: whether an error's text holds the
+    remedies, or the check has them apart, is the error's choice.
+    """
+    what, *remedies = shown
+    texts = [Remedy(line.removeprefix("→ ")) for line in remedies]
+    return str(BuddyError(what, *texts)).rstrip(".").lower()
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -125,18 +140,18 @@ def test_a_server_that_is_well_passes_every_check(server: ScriptedServer) -> Non
         "✓ server OpenAI-compatible server",
         "✓ key none is needed",
         "✓ model llama3",
-        "✓ max_tokens the server keeps to it",
+        "✓ max_tokens the server respects it",
         "✓ usage the server counts tokens",
-        "- window the server does not tell it; the buddy takes it for 4,096 tokens",
-        "- tools the server does not tell whether this model takes them",
-        "- images the server does not tell whether this model takes them",
+        "- context window the server does not report it; 4,096 tokens are assumed",
+        "- tools the server does not report whether this model supports tools",
+        "- images the server does not report whether this model supports images",
     ]
 
 
 def test_one_tiny_question_is_asked(server: ScriptedServer) -> None:
     lines(local(server.url))
     (asked,) = server.asked()
-    assert asked["body"]["max_tokens"] == doctor.ALLOWED
+    assert asked["body"]["max_tokens"] == MAX_TOKENS
     assert len(json.dumps(asked["body"]["messages"])) < 200
 
 
@@ -173,7 +188,7 @@ def test_a_key_that_is_taken_is_told_and_not_shown(
 ) -> None:
     monkeypatch.setenv("CODEBUDDY_API_KEY", "sk-very-secret")
     report = report_on(local(server.url))
-    assert Check("key", True, "the server takes it") in report.checks
+    assert Check("key", True, "the server accepts it") in report.checks
     assert (
         "sk-very-secret"
         not in report.text() + report.markdown() + report.json() + repr(report)
@@ -186,7 +201,7 @@ def test_a_proxy_is_not_used_for_this_machine(
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     shown = lines(local(server.url))
     assert (
-        "✓ proxy the environment names one; requests to this machine do not go through it"
+        "✓ proxy the environment names one; requests to this machine do not use it"
         in shown
     )
     assert not [line for line in shown if line.startswith("✗")]
@@ -199,34 +214,31 @@ def test_a_proxy_on_the_way_is_named_and_what_it_does_not_let_through(
         monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", "://me:open-sesame@"))
         shown = lines(local("http://models.test:1234/v1", retries=0))
     assert f"- proxy requests go through {proxy.url}, as the environment says" in shown
-    assert (
+    failed = " ".join(shown[shown.index(next(s for s in shown if s[0] == "✗")) :])
+    assert failed.startswith(
         "✗ server http://models.test:1234/v1 answered with an error (502): The "
         "proxy says: 502 Bad Gateway"
-    ) in shown
-    assert (
-        f"→ It may be the proxy {proxy.url} that says so; to go past it: %env NO_PROXY=models.test"
-        in shown
     )
+    assert f"the proxy {proxy.url}" in failed
+    assert failed.endswith(": %env NO_PROXY=models.test")
     assert "open-sesame" not in str(shown)
 
 
 def test_a_proxy_that_wants_a_password_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with ForwardProxy(password="me:open-sesame") as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        what, remedy = trouble(local("http://models.test:1234/v1", retries=0))
-    assert what.endswith(
-        "which does not let them through (407 Proxy Authentication Required)"
-    )
-    assert remedy.endswith("To go past it: %env NO_PROXY=models.test")
+        failed = " ".join(trouble(local("http://models.test:1234/v1", retries=0)))
+    assert "(407 Proxy Authentication Required)" in failed
+    assert failed.endswith(": %env NO_PROXY=models.test")
 
 
 def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
-    what, remedy = trouble(local("http://models.test:1234/v1", retries=0))
-    assert what.startswith(
+    failed = " ".join(trouble(local("http://models.test:1234/v1", retries=0)))
+    assert failed.startswith(
         "✗ http Requests to http://models.test:1234/v1 go through the proxy http://127.0.0.1:"
     )
-    assert remedy == "→ To go past it: %env NO_PROXY=models.test"
+    assert failed.endswith(": %env NO_PROXY=models.test")
 
 
 @pytest.mark.parametrize("played", PLAYED.values(), ids=PLAYED)
@@ -238,9 +250,9 @@ def test_a_server_of_every_kind_is_known_and_well(
         Check("server", True, f"{played.name} {played.version}".strip())
         in report.checks
     )
-    assert [check for check in report.checks if check.well is False] == []
-    window = next(check for check in report.checks if check.name == "window")
-    assert (window.well is True) == (played.window is not None)
+    assert [check for check in report.checks if check.ok is False] == []
+    window = next(check for check in report.checks if check.name == "context window")
+    assert (window.ok is True) == (played.window is not None)
 
 
 def test_the_real_engine_is_known_and_well(
@@ -251,11 +263,11 @@ def test_the_real_engine_is_known_and_well(
     ) as engine:
         monkeypatch.setenv("CODEBUDDY_API_KEY", engine.key)
         report = report_on(local(f"{engine.url}/v1"))
-    assert [check for check in report.checks if check.well is False] == []
-    told = {check.name: check.found for check in report.checks}
+    assert [check for check in report.checks if check.ok is False] == []
+    told = {check.name: check.finding for check in report.checks}
     assert told["server"].startswith("llama.cpp")
-    assert told["key"] == "the server takes it"
-    assert told["window"].startswith("8,192 tokens")
+    assert told["key"] == "the server accepts it"
+    assert told["context window"].startswith("8,192 tokens")
     assert engine.key not in report.json()
 
 
@@ -263,7 +275,7 @@ def test_the_embedded_engine_is_called_by_its_name_and_is_well(tmp_path: Path) -
     model = tmp_path / "small.gguf"
     write_recital(model, [Recited("one two three four five six seven eight nine ten")])
     report = report_on(EmbeddedProvider(model=str(model), threads=1))
-    assert [check for check in report.checks if check.well is False] == []
+    assert [check for check in report.checks if check.ok is False] == []
     assert (
         Check("server", True, "Embedded llama.cpp (no server needed)") in report.checks
     )
@@ -287,18 +299,18 @@ def told_meanwhile(provider: LocalProvider) -> list[str]:
 def test_a_step_that_takes_long_is_told_once(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "SLOW", 0.05)
-    monkeypatch.setattr(doctor, "QUESTION", 0.5)
+    monkeypatch.setattr(doctor, "ANNOUNCE_AFTER", 0.05)
+    monkeypatch.setattr(doctor, "QUESTION_TIMEOUT", 0.5)
     server.script(hang())
     told = told_meanwhile(local(server.url))
     assert told.count("waiting for llama3 to answer a tiny question…") == 1
-    assert told[-1].startswith("looked at all in ")
+    assert told[-1].startswith("examined in ")
 
 
 def test_of_steps_that_are_quick_nothing_is_told(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "SLOW", 60.0)
+    monkeypatch.setattr(doctor, "ANNOUNCE_AFTER", 60.0)
     assert told_meanwhile(local(server.url)) == []
 
 
@@ -313,7 +325,7 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
         [
             "✗ key http://127.0.0.1:PORT/v1 wants a key (Missing API key)",
             (
-                "→ Set the environment variable CODEBUDDY_API_KEY, or store a key, "
+                "→ Set the environment variable CODEBUDDY_API_KEY; or store a key, "
                 "in a terminal: codebuddy key Local"
             ),
         ],
@@ -364,8 +376,8 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
     "silent": (
         hang(),
         [
-            "✗ http it took the connection and was silent for 0.3 s",
-            "→ See in its own log what it does, then: %buddy /doctor",
+            "✗ http it accepted the connection and was silent for 0.3 s",
+            "→ Check the server's log, then: %buddy /doctor",
         ],
     ),
     "hanging up": (
@@ -386,9 +398,9 @@ def test_what_is_not_well_is_told_with_its_remedy(
     told: list[str],
 ) -> None:
     if answer.wait:
-        monkeypatch.setattr(doctor, "ANSWER", 0.3)
+        monkeypatch.setattr(ConnectionCheck, "answer_timeout", 0.3)
     server.script(answer, path=MODELS)
-    assert trouble(local(server.url)) == told
+    assert sentence(trouble(local(server.url))) == sentence(told)
     assert server.asked(CHAT) == []
 
 
@@ -437,23 +449,22 @@ def test_inside_a_container_the_machine_around_it_is_named() -> None:
     around = '%config LocalProvider.base_url = "http://host.docker.internal:PORT/v1"'
     assert (
         trouble(provider)[-1]
-        == f"→ Here localhost is a container; to ask the machine around it: {around}"
+        == f"→ Here localhost is a container; to use a server on the host machine: {around}"
     )
 
 
 def test_a_host_that_nobody_knows_is_told() -> None:
     assert trouble(local("http://no-such-host.example:1234/v1")) == [
         "✗ name no-such-host.example: there is no such host",
-        '→ Name it rightly: %config LocalProvider.base_url = "http://HOST:PORT/v1"',
+        '→ Correct the host name: %config LocalProvider.base_url = "http://HOST:PORT/v1"',
     ]
 
 
 def test_a_server_without_tls_behind_https_is_told(server: ScriptedServer) -> None:
-    what, remedy = trouble(local(f"https://127.0.0.1:{server.port}/v1"))
-    assert what.startswith(
-        "✗ tls There is no safe connection to https://127.0.0.1:PORT/v1 (TLS: "
-    )
-    assert remedy == f"→ If the server speaks plain http: {SET}"
+    failed = sentence(trouble(local(f"https://127.0.0.1:{server.port}/v1")))
+    assert failed.startswith("✗ tls there is no ")
+    assert " connection to https://127.0.0.1:port/v1 (tls: " in failed
+    assert failed.endswith(f". if the server speaks plain http: {SET.lower()}")
 
 
 def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
@@ -462,17 +473,17 @@ def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with ScriptedServer(tls=context) as server:
         server.script(SHORT)
-        what, remedy = trouble(local(server.url))
+        failed = sentence(trouble(local(server.url)))
         trusted = lines(local(server.url, ca_bundle=str(tmp_path / "ca.pem")))
-    assert what == (
-        "✗ tls There is no safe connection to https://127.0.0.1:PORT/v1 (TLS: "
-        "CERTIFICATE_VERIFY_FAILED)"
+    assert failed.startswith("✗ tls there is no ")
+    assert failed.endswith(
+        " connection to https://127.0.0.1:port/v1 (tls: certificate_verify_failed). "
+        "if you trust its certificate, name the file of its authority: "
+        '%config localprovider.ca_bundle = "/path/to/ca.pem"'
     )
-    assert remedy == (
-        "→ If you trust its certificate, name the file of its authority: "
-        '%config LocalProvider.ca_bundle = "/path/to/ca.pem"'
+    assert (
+        "✓ tls the connection is encrypted, and the certificate is trusted" in trusted
     )
-    assert "✓ tls the connection is safe, and the certificate is trusted" in trusted
     assert not [line for line in trusted if line.startswith("✗")]
 
 
@@ -482,38 +493,38 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(
     server.script(as_json({"error": {"message": "model 'lama3' not found"}}, 404))
     shown = lines(local(server.url, model="lama3"))
     assert "- model lama3 is not in the server's list, which has llama3" in shown
-    assert trouble(local(server.url, model="lama3")) == [
-        "✗ model There is no model 'lama3' at http://127.0.0.1:PORT/v1",
-        "→ It has llama3. Switch: %buddy /use llama3",
-    ]
+    assert sentence(trouble(local(server.url, model="lama3"))) == (
+        "✗ model there is no model 'lama3' at http://127.0.0.1:port/v1. it has "
+        "llama3. switch: %buddy /use llama3"
+    )
 
 
 def test_a_key_that_only_questions_need_is_told(server: ScriptedServer) -> None:
     server.script(as_json({"error": "no key"}, 401))
     shown = lines(local(server.url))
-    assert [line for line in shown if " key " in f"{line} " and line[2:5] == "key"] == [
-        "✗ key http://127.0.0.1:PORT/v1 wants a key (no key)"
-    ]
+    (line,) = [line for line in shown if line[2:6] == "key "]
+    assert line.startswith("✗ key http://127.0.0.1:PORT/v1 ")
+    assert "(no key)" in line
 
 
 def test_a_question_that_fails_is_told_in_the_server_s_words(
     server: ScriptedServer,
 ) -> None:
     server.script(as_json({"error": {"message": "the runner has died"}}, 500))
-    assert trouble(local(server.url)) == [
-        "✗ answer http://127.0.0.1:PORT/v1 answered with an error (500): the runner has died",
-        "→ The server's own log says more; ask again when it is well.",
-    ]
+    assert sentence(trouble(local(server.url))).startswith(
+        "✗ answer http://127.0.0.1:port/v1 answered with an error (500): the runner "
+        "has died. "
+    )
 
 
 def test_a_question_that_is_not_answered_is_told(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "QUESTION", 0.3)
+    monkeypatch.setattr(doctor, "QUESTION_TIMEOUT", 0.3)
     server.script(hang())
     assert trouble(local(server.url)) == [
         "✗ answer nothing came within 0.3 s",
-        "→ See what the server's own log says, then: %buddy /doctor",
+        "→ Check the server's log, then: %buddy /doctor",
     ]
 
 
@@ -544,9 +555,81 @@ def test_a_cloud_is_asked_for_its_models_and_not_for_what_local_servers_tell(
     provider = OpenAIProvider(base_url=server.url, model="llama3")
     provider.keys.store("OpenAI", f"127.0.0.1:{server.port}", "sk-stored")
     shown = lines(provider)
-    assert "✓ key the server takes it" in shown
-    assert "✓ window 128,000 tokens" in shown
+    assert "✓ key the server accepts it" in shown
+    assert "✓ context window 128,000 tokens" in shown
     assert {record["path"] for record in server.requests} == {MODELS, CHAT}
+
+
+# Providers of other packages, which say by the contract what is examined
+
+
+class Watchful(Elsewhere):
+    """One that examines its own connection."""
+
+    async def check(self, announce: Announce) -> AsyncIterator[Check]:
+        """Yield what it found."""
+        announce("counting the wires")
+        yield Check("wires", True, "two of them")
+        yield Check("current", False, "none", (Remedy("Pay the bill"),))
+
+
+def test_a_provider_that_only_streams_is_examined() -> None:
+    shown = lines(EchoProvider())
+    assert shown[0] == "✓ model echo-1"
+    assert shown[1].startswith("✓ answer it streams: 9 pieces")
+    assert [line for line in shown if line.startswith("✗")] == []
+    assert (
+        "- tools the server does not report whether this model supports tools" in shown
+    )
+
+
+def test_a_provider_with_an_address_and_a_key_is_examined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ELSEWHERE_KEY", "sk-very-secret")
+    report = report_on(Elsewhere())
+    shown = report.text().splitlines()
+    assert shown[0] == "Elsewhere is working."
+    assert [" ".join(line.split()) for line in shown[1:4]] == [
+        "✓ address https://api.elsewhere.example/v1",
+        "✓ key a key is there",
+        "✓ model else-1, one of 2",
+    ]
+    assert report.secrets == {"API key": "sk-very-secret"}
+
+
+def test_a_provider_without_its_key_is_not_asked() -> None:
+    assert lines(Elsewhere())[1:] == [
+        "✗ key There is no key for Elsewhere at api.elsewhere.example",
+        "→ Set the environment variable ELSEWHERE_KEY",
+        "→ Store a key, in a terminal: codebuddy key Elsewhere",
+    ]
+
+
+def test_a_provider_that_checks_its_connection_ends_the_examination_there() -> None:
+    assert lines(Watchful()) == [
+        "✓ wires two of them",
+        "✗ current none",
+        "→ Pay the bill",
+    ]
+
+
+def test_the_key_of_the_environment_stays_with_the_host_of_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ELSEWHERE_KEY", "sk-very-secret")
+    provider = Elsewhere(base_url="https://gateway.example/v1")
+    assert provider.try_key() is None
+    assert provider.store_key("sk-gateway")
+    assert provider.try_key() == "sk-gateway"
+    assert provider.forget_key()
+    assert not provider.forget_key()
+
+
+def test_a_provider_without_an_address_stores_no_key() -> None:
+    with pytest.raises(SettingError, match="Echo uses no key"):
+        EchoProvider().store_key("sk-any")
+    assert EchoProvider().secrets() == {}
 
 
 # What the answer shows
@@ -554,11 +637,11 @@ def test_a_cloud_is_asked_for_its_models_and_not_for_what_local_servers_tell(
 HEARD: dict[str, tuple[Sequence[Step], str]] = {
     "max_tokens kept": (
         ["a", Chunk(finish="length")],
-        "✓ max_tokens the server keeps to it",
+        "✓ max_tokens the server respects it",
     ),
     "max_tokens ignored": (
         ["a", Chunk(finish="stop", usage=Usage(9, 60))],
-        "- max_tokens the server ignores it: 60 tokens came where 8 were allowed",
+        "- max_tokens the server ignores it: 60 tokens came, 8 were allowed",
     ),
     "a short answer": (
         ["a", Chunk(finish="stop")],
@@ -566,17 +649,24 @@ HEARD: dict[str, tuple[Sequence[Step], str]] = {
     ),
     "no usage": (
         ["a", Chunk(finish="stop")],
-        "- usage the server counts no tokens; the buddy estimates them",
+        "- usage the server counts no tokens; they are estimated",
     ),
     "reasoning": (
         [Chunk(reasoning="Hm."), "a", Chunk(finish="stop")],
-        "✓ reasoning the model thinks before it answers, and that is told apart",
+        "✓ reasoning the model reasons first; its reasoning is shown separately",
     ),
     "a note": (
         [Chunk(note="It refused stream_options."), "a", Chunk(finish="stop")],
         "- note It refused stream_options.",
     ),
-    "an error": ([ServerError("It broke. Look at its log.")], "✗ answer It broke"),
+    "an error": (
+        [ServerError("It broke.", Remedy("Check the log", "tail log"))],
+        "✗ answer It broke",
+    ),
+    "the error's remedy": (
+        [ServerError("It broke.", Remedy("Check the log", "tail log"))],
+        "→ Check the log: tail log",
+    ),
 }
 
 
@@ -593,15 +683,18 @@ def test_the_answer_shows_what_the_server_can(steps: Sequence[Step], line: str) 
         (Model("fake-1", loaded=True), ["✓ loaded yes"]),
         (
             Model("fake-1", loaded=False),
-            ["- loaded no; the first question waits for that"],
+            ["- loaded no; the first question waits until it is"],
         ),
         (
             Model("fake-1", abilities=("chat", "tools")),
-            ["✓ tools this model takes them", "- images this model does not take them"],
+            [
+                "✓ tools this model supports tools",
+                "- images this model does not support images",
+            ],
         ),
         (
             Model("fake-1", abilities=("chat", "images")),
-            ["✓ images this model takes them"],
+            ["✓ images this model supports images"],
         ),
         (
             Model("other"),
@@ -622,16 +715,16 @@ def test_a_window_that_is_too_small_for_the_next_question_fails() -> None:
     provider = FakeProvider()
     provider.size = 4096
     assert trouble(provider, needed=5000) == [
-        "✗ window 4,096 tokens; the next question needs 5,000",
-        "→ Or begin anew: %buddy /reset",
+        "✗ context window 4,096 tokens; the next question needs 5,000",
+        "→ Start a new conversation: %buddy /reset",
     ]
-    assert "✓ window 4,096 tokens" in lines(provider, needed=4096)
+    assert "✓ context window 4,096 tokens" in lines(provider, needed=4096)
 
 
 TOO_SMALL = [
-    "✗ window 4,096 tokens; the next question needs 5,000",
-    "→ Widen it: %config LocalProvider.num_ctx = 16384",
-    "→ Or begin anew: %buddy /reset",
+    "✗ context window 4,096 tokens; the next question needs 5,000",
+    "→ Make it larger: %config LocalProvider.num_ctx = 16384",
+    "→ Start a new conversation: %buddy /reset",
 ]
 
 
@@ -645,9 +738,9 @@ def test_a_window_that_is_too_small_is_widened_by_the_command_of_its_kind(
 ) -> None:
     assert played.window
     what, widen, _ = trouble(local(played.on(server)), needed=played.window + 1)
-    assert what.startswith(f"✗ window {played.window:,} tokens")
+    assert what.startswith(f"✗ context window {played.window:,} tokens")
     wider = 1 << (2 * played.window + 1).bit_length()
-    assert widen == f"→ Widen it: {played.widen.replace('16384', str(wider))}"
+    assert widen == f"→ Make it larger: {played.widen.replace('16384', str(wider))}"
 
 
 def test_a_window_on_ollama_is_widened_by_a_setting(server: ScriptedServer) -> None:
@@ -669,20 +762,69 @@ def test_a_window_on_ollama_is_widened_by_a_setting(server: ScriptedServer) -> N
 def test_a_report_of_json_holds_no_key_and_no_home(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HF_TOKEN", "token-of-the-environment")
+    monkeypatch.setenv("HF_TOKEN", "q7Rk29-of-the-Environment")
     told = {
         f"{Path.home()}/models/a.gguf": "~/models/a.gguf",
         "/home/ann/x and /Users/ann/y": "/home/…/x and /Users/…/y",
         r"C:\Users\ann\x": r"C:\Users\…\x",
-        "it said token-of-the-environment": "it said …",
-        "Bearer abcdefgh": "Bearer …",
-        "sk-abcdefghijkl": "…",
-        "http://me:word@proxy:3128": "http://…@proxy:3128",
+        "it said q7Rk29-of-the-Environment": "it said [redacted: $HF_TOKEN]",
+        "it said my-own-key": "it said [redacted: API key]",
+        "http://me:word@proxy:3128": "http://me:[redacted: password in URL]@proxy:3128",
     }
-    report = Report("Local", tuple(Check("c", True, text) for text in told), {})
-    assert [check["found"] for check in json.loads(report.json())["checks"]] == list(
-        told.values()
-    )
+    checks = tuple(Check("c", True, text) for text in told)
+    report = Report("Local", checks, {}, {"API key": Key("my-own-key")})
+    shown = json.loads(report.json())["checks"]
+    assert [check["finding"] for check in shown] == list(told.values())
+
+
+SECRETS = {
+    "AWS": "AKIAQ3EGRTYU7PLMNB2K",
+    "GitHub": "github_pat_11ABCDEFG0abcdefghijkl_0123456789abcdefghijklmnopqrstuvwxyzABCD",
+    "GitLab": "glpat-abcdefghij0123456789",
+    "JWT": (
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0."
+        "dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+    ),
+    "Slack": "xoxb-123456789012-abcdefghijklmnopqrstuvwx",
+    "OpenAI": "sk-proj-abcdefghijkl0123456789ABCDEFGHIJKL",
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_the_json_of_the_command_redacts_a_secret_in_a_finding(
+    buddy: Buddy, fake: FakeProvider, secret: str
+) -> None:
+    remedy = Remedy("Look", f"curl -H 'Authorization: Bearer {secret}' URL")
+    fake.replies = [[ServerError(f"It refused {secret} of {secret}!", remedy)]]
+    shown = run_line(buddy, "/doctor --json")
+    assert secret not in shown
+    assert shown.count("[redacted: ") == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "password=hunter22xyz",
+        "It was called with password=hunter22xyz here.",
+        "The login failed (user=ann, password=hunter22xyz)",
+        "Server=db;User=ann;Password=hunter22xyz;",
+        "It said password='hunter22xyz' to me.",
+    ],
+)
+def test_the_json_of_the_command_redacts_a_password_in_a_finding(
+    buddy: Buddy, fake: FakeProvider, words: str
+) -> None:
+    fake.replies = [[ServerError(words)]]
+    shown = run_line(buddy, "/doctor --json")
+    assert "hunter22xyz" not in shown
+    assert "[redacted: password]" in shown
+
+
+def test_the_headers_of_a_request_are_redacted() -> None:
+    provider = LocalProvider(headers={"X-Gateway": "plain words"})
+    report = Report("Local", (Check("c", True, "plain words"),), {}, provider.secrets())
+    assert "plain words" not in report.json()
+    assert "[redacted: header X-Gateway]" in report.json()
 
 
 def test_hostile_words_of_a_server_are_shown_as_text() -> None:
@@ -724,7 +866,7 @@ def test_the_command_examines_the_provider_in_use(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
     shown = command(buddy, "/doctor")
-    assert "Fake is well." in shown
+    assert "Fake is working." in shown
     assert len(fake.requests) == 1
     assert buddy.chat.turns == []
 
@@ -737,8 +879,7 @@ def test_the_command_examines_the_provider_that_is_named(buddy: Buddy) -> None:
 def test_the_command_gives_json_for_a_report(buddy: Buddy) -> None:
     shown = run_line(buddy, "/doctor --json")
     assert (
-        json.loads(shown.removeprefix("```json\n").removesuffix("```\n"))["well"]
-        is True
+        json.loads(shown.removeprefix("```json\n").removesuffix("```\n"))["ok"] is True
     )
 
 
@@ -774,7 +915,7 @@ def test_the_shell_command_ends_as_the_checks_do(
     assert cli.main(["doctor"]) == status
     assert f"\n{'✗✓'[status == 0]} answer" in capsys.readouterr().out
     assert cli.main(["doctor", "local", "--json"]) == status
-    assert json.loads(capsys.readouterr().out)["well"] is (status == 0)
+    assert json.loads(capsys.readouterr().out)["ok"] is (status == 0)
 
 
 def test_the_shell_command_names_a_provider_that_there_is_not(
@@ -787,7 +928,7 @@ def test_the_shell_command_names_a_provider_that_there_is_not(
 def test_a_good_reply_that_goes_on_is_not_waited_for(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "QUESTION", 0.3)
+    monkeypatch.setattr(doctor, "QUESTION_TIMEOUT", 0.3)
     server.script(Answer(pieces=reply("One two three").pieces[:2], end="hang"))
     assert any(
         line.startswith("✓ answer it streams: 2 pieces")

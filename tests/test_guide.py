@@ -19,10 +19,10 @@ import pytest
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.display import screens as show
-from codebuddy_jupyter.doctor import examination as doctor
 from codebuddy_jupyter.doctor.examination import examine
 from codebuddy_jupyter.errors import BuddyError, ProviderError, Unreachable
 from codebuddy_jupyter.providers import openai_chat
+from codebuddy_jupyter.providers.connection_check import ConnectionCheck
 from codebuddy_jupyter.providers.http import error_lines
 from codebuddy_jupyter.providers.http.server_error import ErrorResponse
 from codebuddy_jupyter.providers.http.timeouts import Retries, TimedOut
@@ -500,7 +500,7 @@ def test_the_lines_of_the_doctor_in_the_guide_are_those_that_it_says() -> None:
     told = {line for _, lines in NOT_WELL.values() for line in lines} | set(TOO_SMALL)
     known = {
         line.replace("http://127.0.0.1:PORT", "URL").replace(
-            "0.3 s", f"{doctor.ANSWER:g} s"
+            "0.3 s", f"{ConnectionCheck.answer_timeout:g} s"
         )
         for line in told
     }

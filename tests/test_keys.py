@@ -165,7 +165,7 @@ def test_a_keyring_that_keeps_the_key_for_itself_says_so(
     system.locked = True
     with pytest.raises(
         SettingError,
-        match=r"does not let the key for api\.some\.cloud go: it is locked",
+        match=r"did not delete the key for api\.some\.cloud: it is locked",
     ):
         keys.forget("Some", HOST)
 
@@ -182,14 +182,14 @@ def test_what_no_request_can_carry_is_refused_without_showing_it(
         keys.store("Some", HOST, bad)
     assert (
         str(refused.value)
-        == "The key is no key: a key holds no blanks, line breaks or accents."
+        == "This text is not a valid key: it is empty, or has spaces, line breaks or accents."
     )
     if bad and "\x00" not in bad:
         monkeypatch.setenv(VARIABLE, bad)
         with pytest.raises(SettingError) as refused:
             found(keys)
         assert str(refused.value).startswith(
-            f"The environment variable {VARIABLE} is no key: "
+            f"The environment variable {VARIABLE} is not a valid key: "
         )
         assert SECRET not in str(refused.value)
 
@@ -200,7 +200,7 @@ def test_a_broken_file_is_told_without_its_text(keys: Keys, text: str) -> None:
     with pytest.raises(SettingError) as refused:
         found(keys)
     assert str(refused.value) == (
-        f"The stored keys in {keys.path} cannot be read: mend the file, or delete it."
+        f"The stored keys in {keys.path} cannot be read. Repair or delete the file"
     )
 
 

@@ -331,7 +331,7 @@ def test_a_server_that_refuses_to_count_is_asked_again_without_and_that_is_remem
     assert outcome.text == "Hi"
     assert (
         outcome.chunks[0].note
-        == "This server counts no tokens while it streams: it refused stream_options."
+        == "This server does not count tokens while streaming: it refused stream_options."
     )
     assert not any(chunk.note for chunk in ask(provider).chunks)
     assert ["stream_options" in asked["body"] for asked in server.asked()] == [
@@ -568,7 +568,7 @@ def test_a_server_that_wants_a_key_says_how_to_give_one(
     assert isinstance(outcome.error, errors.KeyRefused)
     assert outcome.line == (
         f"{server.url} wants a key (Missing API key). Set the environment "
-        "variable CODEBUDDY_API_KEY, "
+        "variable CODEBUDDY_API_KEY; "
         "or store a key, in a terminal: codebuddy key Local"
     )
 

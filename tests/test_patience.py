@@ -277,7 +277,7 @@ def test_a_field_that_is_refused_is_left_out_with_a_line_and_that_is_remembered(
     first = ask(provider)
     assert text(first) == "Hi"
     assert notes(first) == [
-        "This server does not take temperature, so it was left out."
+        "This server does not support temperature, so it was left out."
     ]
     assert notes(ask(provider)) == []
     assert ["temperature" in asked["body"] for asked in server.asked()] == [

@@ -106,7 +106,7 @@ def test_a_broken_one_costs_one_line_and_not_the_extension(installed: Path) -> N
     told = [
         line
         for line in shown[2].splitlines()
-        if "cannot be loaded" in line or "no subclass" in line
+        if "cannot be loaded" in line or "not a subclass" in line
     ]
     assert len(told) == 5
     assert all(
@@ -133,7 +133,7 @@ def test_a_broken_one_costs_one_line_and_not_the_extension(installed: Path) -> N
         ("Picky", "The provider Picky cannot be loaded: KeyError: 'PICKY_HOME'"),
         (
             "Function",
-            "The provider Function is no subclass of codebuddy_jupyter.providers.base.Provider",
+            "The provider Function is not a subclass of codebuddy_jupyter.providers.base.Provider",
         ),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_built_in_name_cannot_be_taken_over(installed: Path) -> None:
     )
     cloud, local = (
         "codebuddy_jupyter.providers.cloud",
-        "codebuddy_jupyter.providers.local",
+        "codebuddy_jupyter.providers.local.provider",
     )
     assert done.stdout.split() == [
         cloud,

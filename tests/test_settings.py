@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import SettingError
+from codebuddy_jupyter.providers.registry import Registry
 from codebuddy_jupyter.settings import Configured, SavedSettings, write_private
 from tests.fakes import buddy_with_fakes
 
@@ -165,7 +166,7 @@ def test_a_text_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     ("change", "told"),
     [
         pytest.param({"watts": 0}, "watts", id="out of bounds"),
-        pytest.param({"watts": "many"}, "'many' is no value for it", id="no number"),
+        pytest.param({"watts": "many"}, "'many' is not a valid value", id="no number"),
         pytest.param({"colour": 7}, "colour", id="of another type"),
         pytest.param(
             {"collor": "red"},
@@ -241,7 +242,7 @@ def test_a_corrupt_file_costs_one_line(file: SavedSettings, content: bytes) -> N
     file.path.write_bytes(content)
     state, told = file.load()
     assert state == {}
-    assert told.startswith(f"The saved settings in {file.path} could not be read (")
+    assert told.startswith(f"The saved settings in {file.path} cannot be read (")
     assert "\n" not in told
 
 
@@ -249,7 +250,7 @@ def test_a_file_that_cannot_be_read_costs_one_line(file: SavedSettings) -> None:
     file.path.mkdir(parents=True)
     state, told = file.load()
     assert state == {}
-    assert told.startswith(f"The saved settings in {file.path} could not be read (")
+    assert told.startswith(f"The saved settings in {file.path} cannot be read (")
 
 
 def test_the_file_is_for_its_owner_alone(file: SavedSettings) -> None:
@@ -313,7 +314,7 @@ def test_saving_keeps_what_was_saved_for_providers_that_were_not_used(
 @pytest.mark.parametrize(
     ("saved", "told"),
     [
-        pytest.param("{", "could not be read", id="corrupt"),
+        pytest.param("{", "cannot be read", id="corrupt"),
         pytest.param(
             '{"Buddy": {"provider": "nobody"}}',
             "Buddy.provider from saved: There is no provider",
@@ -355,6 +356,60 @@ def test_a_provider_from_the_environment_is_used_until_the_kernel_says_otherwise
 
 
 # %config
+
+
+# As 0.1.0 wrote the file.
+OLD_FILE = """\
+{
+  "Buddy": {
+    "blank_secrets": false,
+    "context_tokens": 4096,
+    "share_values": true
+  },
+  "LocalProvider": {
+    "base_url": "http://localhost:1234/v1",
+    "num_ctx": 16384
+  }
+}
+"""
+
+
+def test_a_setting_that_was_renamed_is_read_from_an_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "codebuddy.json"
+    path.write_text(OLD_FILE, encoding="utf-8")
+    buddy = Buddy(settings_path=path)
+    local = buddy.provider_named("Local")
+    assert buddy.problems == local.problems == []
+    assert not buddy.redact_secrets
+    assert buddy.origin("redact_secrets") == "saved"
+    assert (buddy.context_tokens, buddy.share_values) == (4096, True)
+    assert local.where() == "http://localhost:1234/v1"
+    buddy.save()
+    saved = json.loads(path.read_text(encoding="utf-8"))["Buddy"]
+    assert saved == {
+        "redact_secrets": False,
+        "context_tokens": 4096,
+        "share_values": True,
+    }
+    buddy.close()
+
+
+def test_the_present_name_of_a_setting_wins_over_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "codebuddy.json"
+    both = {"Buddy": {"blank_secrets": False, "redact_secrets": True}}
+    path.write_text(json.dumps(both), encoding="utf-8")
+    assert SavedSettings(path).load() == ({"Buddy": {"redact_secrets": True}}, "")
+
+
+# What a setting affects
+
+
+@pytest.mark.parametrize("name", ["Local", "Embedded", "OpenAI", "Qwen"])
+def test_the_settings_that_choose_server_and_model_are_tagged(name: str) -> None:
+    provider = Registry().make(name, Configured(), {})
+    tagged = set(provider.traits(affects="target"))
+    assert {"base_url", "model"} & set(provider.traits(config=True)) <= tagged
+    assert not {"temperature", "max_tokens", "retries"} & tagged
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Examine a provider step by step, and report each problem with its remedy."""
+"""The examination of a provider, and the report of what it found."""

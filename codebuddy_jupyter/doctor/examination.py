@@ -1,618 +1,267 @@
-"""The examination of a provider: what could keep a question from its answer, step by
-step, each with its remedy.
+"""The examination of a provider: what could keep a question from being answered, step
+by step, each problem with its remedies.
 
-It repairs nothing. Every step is bounded in time, and what stands on a step that failed
-is not tried.
+It changes nothing. Each step is bounded in time, and steps that depend on one that
+failed are not tried. The provider examines its own connection; the steps here fit any
+provider.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import socket
 import time
-from collections.abc import Iterator
 from contextlib import aclosing, suppress
-from dataclasses import replace
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from .. import errors
-from ..keys import NO_KEY, Key
-from ..messages import Chunk, Message, Model, Progress, Request, Usage
+from ..errors import Remedy
+from ..messages import Model, Progress
 from ..providers.base import Provider
-from ..providers.http import error_lines
-from ..providers.http.address import is_loopback
-from ..providers.http.probe import Answer, probing
-from ..providers.http.server_error import ErrorResponse
-from ..providers.http.transport import proxies, proxy_of
-from ..providers.kinds import KINDS, UNKNOWN, FoundServer, recognise
-from ..providers.local.discovery import EYEBALLS, name_of
-from ..providers.local.provider import LocalProvider
-from ..providers.openai_chat import OpenAIChatProvider
-from .report import Check, Remedy, Report, versions
+from ..providers.checks import AGAIN, Check, failed_check
+from .report import Report, versions
+from .sample_reply import SampleReply, sample_request
 
-# seconds that a name, and then a connection, may take
-CONNECT = 1.0
-# seconds that a server may take to list its models
-ANSWER = 3.0
-# seconds that the answer to the tiny question may take
-QUESTION = 20.0
-# seconds for everything
-ALL = 40.0
-# seconds after which it is told what is waited for
-SLOW = 1.0
-# tokens of the answer to the tiny question
-ALLOWED = 8
-TINY = "Count from 1 to 20, and write nothing else."
-AGAIN = "%buddy /doctor"
-# tokens; with so few, a talk about a notebook soon loses its beginning
-SMALL = 4096
-# tokens
-ENOUGH = 16_384
-REFUSED = (f"[Errno {errno.ECONNREFUSED}]", "[WinError 1225]", "[WinError 10061]")
-COMMANDS = ("%", "codebuddy ", "pip ", "ollama ", "lms ", "docker ")
+# Seconds for a detail of the server or of a model; listing the models gets twice that.
+ANSWER_TIMEOUT = 3.0
+# Seconds for the answer to the tiny question.
+QUESTION_TIMEOUT = 20.0
+# Seconds for the whole examination.
+TOTAL_TIMEOUT = 40.0
+# Seconds after which the user sees what is waited for.
+ANNOUNCE_AFTER = 1.0
+# Tokens. In so small a context window, a conversation soon loses its beginning.
+SMALL_WINDOW = 4096
+# Tokens. The smallest context window that is suggested.
+ENOUGH_WINDOW = 16_384
+# Names of models in a finding.
+MOST_NAMES = 8
 
 
-def _silently(what: str, done: int, total: int) -> None:
-    """Tell nobody."""
+def _ignore(text: str, done: int, total: int) -> None:
+    """Show no progress."""
 
 
 async def examine(
-    provider: Provider,
-    needed: int = 0,
-    progress: Progress = _silently,
+    provider: Provider, needed: int = 0, progress: Progress = _ignore
 ) -> Report:
-    """Look at a provider, from its address to its answer.
+    """Examine a provider, from its address to an answer.
 
     Parameters
     ----------
     provider
-        Whom to look at, ready to be asked.
+        The provider, ready for a request.
     needed
-        How many tokens the next question takes, about, with the room for its answer.
+        Tokens that the next question needs, about, with the room for its answer.
     progress
-        Called with what is waited for, once for each step that takes long, and then at
-        the end; the numbers are 0.
+        Called with what is waited for, once for each step that takes long, and at the
+        end if it was called before; the numbers are 0.
     """
-    # to import what a request needs is not the server's time
+    # Imports take seconds that are not the server's.
     await asyncio.to_thread(provider.warm)
-    examination, began = _Examination(provider, needed), time.monotonic()
-    telling = asyncio.create_task(examination.tell(progress))
+    examination = Examination(provider, needed)
+    began = time.monotonic()
+    announcing = asyncio.create_task(examination.announce_slow_steps(progress))
     try:
-        async with asyncio.timeout(ALL):
+        async with asyncio.timeout(TOTAL_TIMEOUT):
             await examination.run()
     except TimeoutError:
-        examination.add(
-            "time",
-            False,
-            f"not everything could be looked at within {ALL:g} s",
-            Remedy("Again", AGAIN),
-        )
+        finding = f"the examination did not finish within {TOTAL_TIMEOUT:g} s"
+        examination.add("time", False, finding, Remedy("Try again", AGAIN))
     finally:
-        telling.cancel()
-    if examination.told:
-        progress(f"looked at all in {time.monotonic() - began:.0f} s", 0, 0)
-    name = type(provider).__name__.removesuffix("Provider")
-    return Report(
-        name, tuple(examination.checks), versions(), tuple(examination.secrets)
-    )
+        announcing.cancel()
+    if examination.announced:
+        progress(f"examined in {time.monotonic() - began:.0f} s", 0, 0)
+    secrets = await asyncio.to_thread(provider.secrets)
+    checks = tuple(examination.checks)
+    return Report(provider.name, checks, versions(), secrets)
 
 
-class _Examination:
-    """The checks so far, and what later ones need to know of the earlier."""
+class Examination:
+    """The checks of one examination.
+
+    Parameters
+    ----------
+    provider, needed
+        As for `examine`.
+    """
 
     def __init__(self, provider: Provider, needed: int) -> None:
         self.provider = provider
-        self.owner = type(provider).__name__
         self.needed = needed
         self.checks: list[Check] = []
-        self.secrets: list[Key] = []
-        self.found = FoundServer(UNKNOWN, "")
-        self.doing = self.told = ""
+        self.step = ""
+        self.announced = ""
 
-    def add(self, name: str, well: bool | None, found: str, *remedies: Remedy) -> None:
-        """Note what a check found."""
-        self.checks.append(
-            Check(name, well, found, tuple(one for one in remedies if one.what))
-        )
+    def add(self, name: str, ok: bool | None, finding: str, *remedies: Remedy) -> None:
+        """Note what a step found."""
+        self.checks.append(Check(name, ok, finding, remedies))
 
-    def fail(self, name: str, error: errors.BuddyError) -> None:
-        """Note what went wrong, with the remedy that the error's own line holds."""
-        self.add(name, False, *_parted(str(error)))
+    def announce(self, step: str) -> None:
+        """Note what is waited for from now on."""
+        self.step = step
 
-    async def tell(self, progress: Progress) -> None:
-        """Tell of each step that takes long, once."""
+    async def announce_slow_steps(self, progress: Progress) -> None:
+        """Call ``progress`` once for each step that takes long."""
         while True:
-            doing = self.doing
-            await asyncio.sleep(SLOW)
-            if doing == self.doing != self.told:
-                self.told = doing
-                progress(f"{doing}…", 0, 0)
+            step = self.step
+            await asyncio.sleep(ANNOUNCE_AFTER)
+            if step == self.step != self.announced:
+                self.announced = step
+                progress(f"{step}…", 0, 0)
 
     async def run(self) -> None:
-        """Go from the address to the answer, as far as it leads."""
-        if isinstance(self.provider, OpenAIChatProvider) and not await self._way(
-            self.provider
-        ):
+        """Run the steps, up to the first that fails."""
+        if not await self._check_connection():
             return
-        model = await self._model()
-        if model is not None and await self._question(model):
-            await self._window(model)
-            self._abilities(model)
-
-    # The way to the server
-
-    async def _way(self, provider: OpenAIChatProvider) -> bool:
-        try:
-            server = await provider.server()
-        except errors.KeyRefused as error:
-            # nothing can be asked without it, but a connection can be tried
-            if not provider.offline:
-                await self._reach(provider, provider.url)
-            self.fail("key", error)
-            return False
-        except errors.BuddyError as error:
-            self.fail(
-                "offline" if isinstance(error, errors.Offline) else "address", error
-            )
-            return False
-        self.secrets += map(Key, server.access.secrets)
-        return await self._reach(provider, server.url) and await self._serves(
-            provider, server
-        )
-
-    async def _reach(self, provider: OpenAIChatProvider, url: str) -> bool:
-        self.checks.append(_address(provider, url))
-        if proxy := proxy_of(url):
-            self.add(
-                "proxy", None, f"requests go through {proxy}, as the environment says"
-            )
-            return True
-        if is_loopback(url) and proxies():
-            self.add(
-                "proxy",
-                True,
-                "the environment names one; requests to this machine do not go through it",
-            )
-        parts = urlsplit(url)
-        self.doing = f"waiting for a connection to {url}"
-        host, port = (
-            parts.hostname or "",
-            parts.port or (443 if parts.scheme == "https" else 80),
-        )
-        return await self._resolves(url, host, port) and await self._connects(
-            url, host, port
-        )
-
-    async def _resolves(self, url: str, host: str, port: int) -> bool:
-        try:
-            async with asyncio.timeout(CONNECT):
-                found = await asyncio.get_running_loop().getaddrinfo(
-                    host, port, type=socket.SOCK_STREAM
-                )
-        except OSError as error:
-            why = (
-                "no answer in time"
-                if isinstance(error, TimeoutError)
-                else "there is no such host"
-            )
-            rightly = Remedy("Name it rightly", self._setting("http://HOST:PORT/v1"))
-            self.add("name", False, f"{host}: {why}", *await self._others(url), rightly)
-            return False
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        if addresses != [host]:
-            self.add("name", True, f"{host} is {', '.join(addresses)}")
-        return True
-
-    async def _connects(self, url: str, host: str, port: int) -> bool:
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(CONNECT):
-                _, writer = await asyncio.open_connection(
-                    host, port, happy_eyeballs_delay=EYEBALLS
-                )
-        except OSError as error:
-            self.add(
-                "connection",
-                False,
-                f"nothing answers ({_reason(error)})",
-                *await self._instead(url),
-            )
-            return False
-        self.add(
-            "connection", True, f"made in {1000 * (time.monotonic() - began):.0f} ms"
-        )
-        writer.close()
-        return True
-
-    async def _instead(self, url: str) -> list[Remedy]:
-        """What can be done where nothing answers."""
-        if not isinstance(self.provider, LocalProvider):
-            return [Remedy(cast(OpenAIChatProvider, self.provider).remedy())]
-        usual = [
-            kind for kind in KINDS if urlsplit(url).port in kind.ports and kind.start()
-        ]
-        starts = [Remedy(f"Start {kind.name}", kind.start()) for kind in usual] or [
-            Remedy("Start the server there")
-        ]
-        what = "Here localhost is a container; to ask the machine around it"
-        around = self.provider.search.around(url)
-        return [
-            *await self._others(url),
-            *starts,
-            *([Remedy(what, self._setting(around))] if around else []),
-        ]
-
-    async def _others(self, url: str) -> list[Remedy]:
-        """The local servers that answer elsewhere."""
-        if not isinstance(self.provider, LocalProvider):
-            return []
-        found = await replace(self.provider.search, offline=self.provider.offline).find(
-            url
-        )
-        return [
-            Remedy(
-                f"{name_of(one)} answers at {one.url}; use it", self._setting(one.url)
-            )
-            for one in found
-        ]
-
-    def _setting(self, url: str) -> str:
-        return f'%config {self.owner}.base_url = "{url}"'
-
-    # The server
-
-    async def _serves(
-        self, provider: OpenAIChatProvider, server: error_lines.Server
-    ) -> bool:
-        self.doing = f"asking {server.url} who it is"
-        began = time.monotonic()
-        try:
-            if isinstance(provider, LocalProvider):
-                server = await self._put_right(provider, server)
-                began = time.monotonic()
-            async with probing(server.access, ANSWER) as probe:
-                answer = await probe.get(f"{server.url}/models")
-                if (
-                    isinstance(provider, LocalProvider)
-                    and answer is not None
-                    and self.found.kind is UNKNOWN
-                ):
-                    self.found = await recognise(probe, server.url)
-        except errors.BuddyError as error:
-            self.fail("offline" if isinstance(error, errors.Offline) else "http", error)
-            return False
-        if answer is None:
-            await self._silence(provider, server, time.monotonic() - began)
-        return answer is not None and self._protocol(server, answer)
-
-    async def _put_right(
-        self, provider: LocalProvider, server: error_lines.Server
-    ) -> error_lines.Server:
-        """The server at the base URL as asking shows that it is meant; what is wrong
-        there, the next look will show.
-        """
-        with suppress(errors.ProviderError, TimeoutError):
-            async with asyncio.timeout(ANSWER):
-                self.found = await provider.found()
-                server = await provider.server()
-                self.checks[0] = _address(provider, server.url)
-        return server
-
-    async def _silence(
-        self, provider: OpenAIChatProvider, server: error_lines.Server, took: float
-    ) -> None:
-        """Note why nothing came over a connection that could be made."""
-        silent = f"it took the connection and was silent for {ANSWER:g} s"
-        look_there = Remedy("See in its own log what it does, then", AGAIN)
-        if took >= ANSWER:
-            self.add("http", False, silent, look_there)
+        model = await self._check_model()
+        if model is None or not await self._check_answer(model):
             return
-        try:
-            async with asyncio.timeout(ANSWER):
-                await provider.get(server, "/models")
-        except errors.ProviderError as error:
-            self.fail("tls" if "TLS" in str(error) else "http", error)
-        except TimeoutError:
-            self.add("http", False, silent, look_there)
-        else:
-            self.add("http", False, "it answers at times only", look_there)
+        await self._check_window(model)
+        self._check_abilities(model)
 
-    def _protocol(self, server: error_lines.Server, answer: Answer) -> bool:
-        """Whether what came for the list of models is of a server that can be asked."""
-        complaint = ErrorResponse(
-            answer.body, answer.status, answer.headers.get("location", "")
-        )
-        if server.url.startswith("https"):
-            self.add(
-                "tls", True, "the connection is safe, and the certificate is trusted"
-            )
-        self.add("http", True, f"it answers with status {answer.status}")
-        if complaint.is_loading():
-            self._kind()
-            self.add(
-                "loaded",
-                False,
-                "the server is still loading its model",
-                Remedy("Wait a little, then", AGAIN),
-            )
-        elif answer.status in (401, 403):
-            self._kind()
-            self.fail("key", error_lines.refused(server, complaint))
-        elif answer.status != 200:
-            self.fail("server", error_lines.refused(server, complaint))
-        elif answer.list_of("data") is None and not isinstance(answer.body, list):
-            self.fail("server", error_lines.no_models(server, answer.body))
-        else:
-            self._kind()
-            self.add(
-                "key",
-                True,
-                "none is needed" if server.key == NO_KEY else "the server takes it",
-            )
-            return True
-        return False
-
-    def _kind(self) -> None:
-        is_known = isinstance(self.provider, LocalProvider) or not self.provider.label
-        self.add(
-            "server", True, name_of(self.found) if is_known else self.provider.label
-        )
+    async def _check_connection(self) -> bool:
+        self.announce("checking the connection")
+        works = True
+        async with aclosing(cast(Any, self.provider.check(self.announce))) as checks:
+            async for check in checks:
+                self.checks.append(check)
+                if check.ok is False:
+                    works = False
+        return works
 
     # The model
 
-    async def _model(self) -> Model | None:
-        """The model that would be asked, where there is one."""
-        self.doing = "asking for its models"
+    async def _check_model(self) -> Model | None:
+        """Return the model that a question would be sent to; None if that failed."""
+        self.announce("listing the models")
+        seconds = 2 * ANSWER_TIMEOUT
         try:
-            async with asyncio.timeout(2 * ANSWER):
-                offered, name = (
-                    await self.provider.models(),
-                    await self.provider.choose(""),
-                )
+            async with asyncio.timeout(seconds):
+                models = await self.provider.models()
+                name = await self.provider.choose("")
         except errors.BuddyError as error:
-            self.fail("model", error)
+            self.checks.append(failed_check("model", error))
             return None
         except TimeoutError:
-            self.add(
-                "model",
-                False,
-                f"the server does not tell its models within {2 * ANSWER:g} s",
-                _again(),
-            )
+            finding = f"the models were not listed within {seconds:g} s"
+            self.add("model", False, finding, Remedy("Try again later", AGAIN))
             return None
-        model = next(
-            (one for one in offered if one.name in (name, f"{name}:latest")), None
-        )
-        if model is not None:
-            model = await self._closely(model)
-        if model is None and offered:
-            others = ", ".join(one.name for one in offered[: error_lines.LISTED])
-            self.add(
-                "model", None, f"{name} is not in the server's list, which has {others}"
-            )
+        model = _try_find(models, name)
+        if model is None and models:
+            listed = ", ".join(other.name for other in models[:MOST_NAMES])
+            finding = f"{name} is not in the server's list, which has {listed}"
+            self.add("model", None, finding)
         else:
-            self.add(
-                "model",
-                True,
-                name if len(offered) < 2 else f"{name}, one of {len(offered)}",
-            )
-        model = model or Model(name)
-        if model.loaded is not None:
-            ahead = Remedy(
-                "Load it ahead" if self.found.kind.loading(name) else "",
-                self.found.kind.loading(name),
-            )
-            told = "yes" if model.loaded else "no; the first question waits for that"
-            self.add(
-                "loaded", model.loaded or None, told, *([] if model.loaded else [ahead])
-            )
+            count = f", one of {len(models)}" if len(models) > 1 else ""
+            self.add("model", True, f"{name}{count}")
+        if model is None:
+            return Model(name)
+        model = await self._details(model)
+        self._check_loaded(model)
         return model
 
-    async def _closely(self, model: Model) -> Model:
-        """The model with all that can be known of it; as it is, where that takes too
-        long.
-        """
-        if isinstance(self.provider, LocalProvider):
-            with suppress(errors.BuddyError, TimeoutError):
-                async with asyncio.timeout(ANSWER):
-                    offered = await self.provider.catalogue()
-                return next((one for one in offered if one.name == model.name), model)
+    async def _details(self, model: Model) -> Model:
+        """Return the model with all details, or as it is if that takes too long."""
+        with suppress(errors.BuddyError, TimeoutError):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                models = await self.provider.catalogue()
+            return _try_find(models, model.name) or model
         return model
 
-    async def _question(self, model: Model) -> bool:
-        """Whether a tiny question is answered; what its answer shows."""
-        self.doing = f"waiting for {model.name} to answer a tiny question"
-        heard = _Heard(model)
-        request = Request((Message("user", TINY),), model.name, max_tokens=ALLOWED)
+    def _check_loaded(self, model: Model) -> None:
+        if model.loaded:
+            self.add("loaded", True, "yes")
+        elif model.loaded is False:
+            command = self.provider.load_command(model.name)
+            remedies = [Remedy("Load it now", command)] if command else []
+            finding = "no; the first question waits until it is"
+            self.add("loaded", None, finding, *remedies)
+
+    # A question
+
+    async def _check_answer(self, model: Model) -> bool:
+        """Ask a tiny question, and return whether an answer came."""
+        self.announce(f"waiting for {model.name} to answer a tiny question")
+        reply = SampleReply(model, QUESTION_TIMEOUT)
         try:
-            async with asyncio.timeout(QUESTION):
-                # as any question does; it may load the model
-                await self.provider.window(model.name)
-                async with aclosing(cast(Any, self.provider.stream(request))) as chunks:
-                    async for chunk in chunks:
-                        heard.take(chunk)
+            async with asyncio.timeout(QUESTION_TIMEOUT):
+                await self._ask(model, reply)
         except errors.KeyRefused as error:
-            # there are servers that show their models to everybody
+            # Some servers list their models to everybody.
             self.checks = [check for check in self.checks if check.name != "key"]
-            self.fail("key", error)
+            self.checks.append(failed_check("key", error))
+            return False
+        except errors.ModelNotFound as error:
+            self.checks.append(failed_check("model", error))
             return False
         except errors.BuddyError as error:
-            self.fail(
-                "model" if isinstance(error, errors.ModelNotFound) else "answer", error
-            )
+            self.checks.append(failed_check("answer", error))
             return False
         except TimeoutError:
-            heard.late = True
-        self.checks += heard.checks()
-        return heard.first is not None
+            reply.timed_out = True
+        self.checks += reply.checks()
+        return reply.first is not None
 
-    async def _window(self, model: Model) -> None:
-        self.doing = f"asking how far {model.name} sees"
-        try:
-            async with asyncio.timeout(ANSWER):
+    async def _ask(self, model: Model, reply: SampleReply) -> None:
+        # As before any question; this may load the model.
+        await self.provider.window(model.name)
+        stream = self.provider.stream(sample_request(model))
+        async with aclosing(cast(Any, stream)) as chunks:
+            async for chunk in chunks:
+                reply.add(chunk)
+
+    # What the model can do
+
+    async def _check_window(self, model: Model) -> None:
+        self.announce(f"asking for the context window of {model.name}")
+        window = None
+        with suppress(errors.BuddyError, TimeoutError):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
                 window = await self.provider.window(model.name)
-        except (errors.BuddyError, TimeoutError):
-            window = None
         if window is None:
-            self.add(
-                "window",
-                None,
-                "the server does not tell it; the buddy takes it for 4,096 tokens",
-            )
+            finding = "the server does not report it; 4,096 tokens are assumed"
+            self.add("context window", None, finding)
             return
-        wider = self.provider.widen(
-            model.name, _power_of_two(max(ENOUGH, 2 * self.needed))
-        )
-        widen = Remedy("Widen it" if wider else "", wider)
-        most = (
-            f", of {model.max_window:,} that it could have"
-            if (model.max_window or 0) > window
-            else ""
-        )
+        finding = f"{window:,} tokens"
+        can_grow = (model.max_window or 0) > window
+        if can_grow:
+            finding += f" of at most {model.max_window:,}"
+        remedies = self._larger_window(model)
         if self.needed > window:
-            shorten = Remedy("Or begin anew", "%buddy /reset")
-            told = f"{window:,} tokens{most}; the next question needs {self.needed:,}"
-            self.add("window", False, told, widen, shorten)
+            finding += f"; the next question needs {self.needed:,}"
+            restart = Remedy("Start a new conversation", "%buddy /reset")
+            self.add("context window", False, finding, *remedies, restart)
+        elif can_grow and window <= SMALL_WINDOW:
+            self.add("context window", True, finding, *remedies)
         else:
-            is_small = bool(most) and window <= SMALL
-            self.add(
-                "window",
-                True,
-                f"{window:,} tokens{most}",
-                *([widen] if is_small else []),
-            )
+            self.add("context window", True, finding)
 
-    def _abilities(self, model: Model) -> None:
+    def _larger_window(self, model: Model) -> list[Remedy]:
+        tokens = _power_of_two(max(ENOUGH_WINDOW, 2 * self.needed))
+        command = self.provider.widen(model.name, tokens)
+        return [Remedy("Make it larger", command)] if command else []
+
+    def _check_abilities(self, model: Model) -> None:
         for name in ("tools", "images"):
             if not model.abilities:
-                self.add(
-                    name, None, "the server does not tell whether this model takes them"
+                finding = (
+                    f"the server does not report whether this model supports {name}"
                 )
+                self.add(name, None, finding)
+            elif name in model.abilities:
+                self.add(name, True, f"this model supports {name}")
             else:
-                can = name in model.abilities
-                self.add(
-                    name,
-                    can or None,
-                    f"this model {'takes' if can else 'does not take'} them",
-                )
+                self.add(name, None, f"this model does not support {name}")
 
 
-class _Heard:
-    """What came of the tiny question."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.began = time.monotonic()
-        self.first: float | None = None
-        self.late = False
-        self.pieces = 0
-        self.reasoning = False
-        self.finish = ""
-        self.usage = Usage()
-        self.notes: list[str] = []
-
-    def take(self, chunk: Chunk) -> None:
-        """Note a chunk."""
-        if chunk.text or chunk.reasoning:
-            self.pieces += 1
-            self.first = self.first or time.monotonic() - self.began
-        self.reasoning = self.reasoning or bool(chunk.reasoning)
-        self.finish = chunk.finish or self.finish
-        self.usage = chunk.usage or self.usage
-        self.notes += [chunk.note] if chunk.note else []
-
-    def checks(self) -> Iterator[Check]:
-        """What that shows."""
-        if self.first is None and (self.late or not self.finish):
-            yield self._nothing()
-            return
-        pieces = "1 piece" if self.pieces == 1 else f"{self.pieces} pieces"
-        late = f", and not whole after {QUESTION:g} s" if self.late else ""
-        yield Check(
-            "answer",
-            True,
-            f"it streams: {pieces}, the first after {self.first or 0:.1f} s{late}",
-        )
-        yield self._kept()
-        tokens = self.usage.completion_tokens
-        counts = (
-            "the server counts tokens"
-            if tokens
-            else "the server counts no tokens; the buddy estimates them"
-        )
-        yield Check("usage", bool(tokens) or None, counts)
-        if self.reasoning or "reasoning" in self.model.abilities:
-            yield Check(
-                "reasoning",
-                True,
-                "the model thinks before it answers, and that is told apart",
-            )
-        for note in self.notes:
-            yield Check("note", None, note)
-
-    def _nothing(self) -> Check:
-        if self.model.loaded is False:
-            return Check(
-                "answer",
-                None,
-                f"nothing yet after {QUESTION:g} s: the model is still loading",
-                (_again(),),
-            )
-        what = f"nothing came within {QUESTION:g} s"
-        return Check(
-            "answer",
-            False,
-            what,
-            (Remedy("See what the server's own log says, then", AGAIN),),
-        )
-
-    def _kept(self) -> Check:
-        tokens = self.usage.completion_tokens or self.pieces
-        if tokens > ALLOWED:
-            told = f"the server ignores it: {tokens} tokens came where {ALLOWED} were allowed"
-            return Check("max_tokens", None, told)
-        if self.finish == "length":
-            return Check("max_tokens", True, "the server keeps to it")
-        return Check(
-            "max_tokens", None, f"not known: the answer ended before {ALLOWED} tokens"
-        )
-
-
-def _address(provider: OpenAIChatProvider, url: str) -> Check:
-    return Check(
-        "address",
-        True,
-        url if provider.base_url in (url, "") else f"{url}, from {provider.base_url}",
-    )
-
-
-def _again() -> Remedy:
-    return Remedy("Look again in a while", AGAIN)
-
-
-def _parted(line: str) -> tuple[str, Remedy]:
-    """An error's line as what was found, and what to do about it."""
-    found, _, rest = line.partition(". ")
-    what, _, command = rest.rpartition(": ")
-    return found, Remedy(what, command) if command.startswith(COMMANDS) else Remedy(
-        rest
-    )
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    # Where a name has several addresses, asyncio puts all errors into the text of one
-    # that has no number.
-    if isinstance(error, ConnectionRefusedError) or any(
-        mark in str(error) for mark in REFUSED
-    ):
-        return "connection refused"
-    return os.strerror(error.errno).lower() if error.errno else str(error)
+def _try_find(models: list[Model], name: str) -> Model | None:
+    """Return the model of this name, which Ollama may list with a tag."""
+    for model in models:
+        if model.name in (name, f"{name}:latest"):
+            return model
+    return None
 
 
 def _power_of_two(tokens: int) -> int:
+    """Return the smallest power of two that is at least this large."""
     return 1 << (tokens - 1).bit_length()

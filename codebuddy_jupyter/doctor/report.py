@@ -1,5 +1,5 @@
-"""What an examination found, line by line: as Markdown, as plain text, and as JSON that
-may stand in a bug report.
+"""The result of an examination, as Markdown, as plain text, and as JSON for a bug
+report.
 """
 
 from __future__ import annotations
@@ -8,194 +8,180 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..errors import Remedy
 from ..keys import Key
 from ..markdown.safe import escape
+from ..providers.checks import Check
+from ..secrets.redactor import Redactor, known_values
 
 PACKAGES = ("codebuddy-jupyter", "openai", "ipython", "ipykernel", "xllamacpp")
 MARKS = {True: "✓", False: "✗", None: "\N{EN DASH}"}
-SECRET = re.compile(r".*(KEY|TOKEN|SECRET|PASSWORD)", re.IGNORECASE)
-"""Environment variables whose values nobody shall read."""
-# characters; blanking what is shorter than that would blank words
-SHORTEST = 6
-LOOKS_SECRET = re.compile(
-    r"\b(?:sk|hf|gsk|xai|pk|ghp)[-_][\w-]{8,}|(?<=Bearer )\S+|(?<=://)[^\s/@]+(?=@)"
-)
+# Characters. To redact what is shorter would redact ordinary words.
+SHORTEST_SECRET = 6
 HOMES = re.compile(r"((?:/home|/Users|[A-Za-z]:[\\/]+Users)[\\/]+)[^\\/\s\"':;,)]+")
+ASSIGNMENT = re.compile(r"[\w.-]+=[^\s)\]},]+")
+# What shows unchanged between backticks, in every renderer of Markdown.
 PLAIN_CODE = re.compile(r"[\w \-./:=%\"'+,]+")
-"""What shows as it is between backticks, for every reader of Markdown."""
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """What to do: a few words, and the command to type."""
-
-    what: str
-    command: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.command}" if self.command else self.what
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Parameters
-    ----------
-    name
-        What was looked at, in a word or two.
-    well
-        Whether it is as it should be; None where that cannot be told, or where either
-        is fine.
-    found
-        What was found.
-    remedies
-        What to do about it.
-    """
-
-    name: str
-    well: bool | None
-    found: str
-    remedies: tuple[Remedy, ...] = ()
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found of a provider, in the order of looking, and the versions of what
-    took part.
+    """What the examination of a provider found.
 
-    ``secrets`` are what nobody shall read in a bug report, such as the key in use.
+    Parameters
+    ----------
+    provider
+        The provider's name.
+    checks
+        The checks in their order.
+    versions
+        The versions of the packages that took part, by name.
+    secrets
+        The values that no bug report may show, each with a name for it.
     """
 
     provider: str
     checks: tuple[Check, ...]
     versions: Mapping[str, str]
-    secrets: tuple[Key, ...] = ()
+    secrets: Mapping[str, Key] = field(default_factory=dict)
 
     @property
-    def well(self) -> bool:
-        """Whether nothing failed."""
+    def ok(self) -> bool:
+        """Whether no check failed."""
         return not self.failed
 
     @property
     def failed(self) -> int:
-        """How many checks failed."""
-        return sum(check.well is False for check in self.checks)
+        """The number of checks that failed."""
+        return sum(check.ok is False for check in self.checks)
 
     def verdict(self) -> str:
-        """All of it in a sentence."""
-        if self.well:
-            return f"{self.provider} is well."
-        return f"{self.provider} is not well: {self.failed} of {len(self.checks)} checks failed."
+        """Return the result in a sentence."""
+        if self.ok:
+            return f"{self.provider} is working."
+        count = f"{self.failed} of {len(self.checks)} checks failed"
+        return f"{self.provider} is not working: {count}."
 
     def markdown(self) -> str:
-        """A list with a line for each check."""
-        lines = [_markdown(check) for check in (*self.checks, self._versions())]
-        return "\n".join([f"**{escape(self.verdict())}**\n", *lines])
+        """Return the report as Markdown, with a list item for each check."""
+        items = [_item(check) for check in self._all_checks()]
+        return "\n".join([f"**{escape(self.verdict())}**\n", *items])
 
     def text(self) -> str:
-        """The same for a terminal."""
-        checks = (*self.checks, self._versions())
+        """Return the report as plain text for a terminal."""
+        checks = self._all_checks()
         width = max(len(check.name) for check in checks)
-        return "\n".join([self.verdict(), *(_text(check, width) for check in checks)])
+        lines = [_line(check, width) for check in checks]
+        return "\n".join([self.verdict(), *lines])
 
     def json(self) -> str:
-        """The same for a bug report; keys and the names of home directories are
-        blanked.
+        """Return the report as JSON for a bug report, without secrets and without the
+        names of home directories.
         """
-        kept = {
+        content = {
             "provider": self.provider,
-            "well": self.well,
-            "checks": [_plain(check) for check in self.checks],
+            "ok": self.ok,
+            "checks": [_fields(check) for check in self.checks],
             "versions": dict(self.versions),
         }
-        return json.dumps(_redacted(kept, self.secrets), indent=2, ensure_ascii=False)
+        redacted = _redacted(content, self._redactor())
+        return json.dumps(redacted, indent=2, ensure_ascii=False)
 
-    def _versions(self) -> Check:
-        return Check(
-            "versions",
-            None,
-            " · ".join(f"{name} {version}" for name, version in self.versions.items()),
-        )
+    def _redactor(self) -> Redactor:
+        values = known_values(os.environ, {})
+        for name, secret in self.secrets.items():
+            if len(secret) >= SHORTEST_SECRET:
+                values[name] = str(secret)
+        redactor = Redactor()
+        redactor.know(values)
+        return redactor
+
+    def _all_checks(self) -> tuple[Check, ...]:
+        versions = [f"{name} {number}" for name, number in self.versions.items()]
+        return *self.checks, Check("versions", None, " · ".join(versions))
 
 
 def versions() -> dict[str, str]:
-    """The versions that a report of a problem needs, by name."""
-    found = {name: told for name in PACKAGES if (told := _try_version(name))}
-    return {
-        **found,
-        "Python": platform.python_version(),
-        platform.system(): platform.release(),
-    }
+    """Return the versions that a bug report needs, by name."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    found["Python"] = platform.python_version()
+    found[platform.system()] = platform.release()
+    return found
 
 
-def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without keys and without the names of home directories."""
-    of_environment = [
-        value for name, value in os.environ.items() if SECRET.fullmatch(name)
-    ]
-    for secret in sorted({*secrets, *of_environment}, key=len, reverse=True):
-        if len(secret) >= SHORTEST:
-            text = text.replace(secret, "…")
-    text = LOOKS_SECRET.sub("…", text)
+def without_homes(text: str) -> str:
+    """Return the text without the names of home directories."""
     home = str(Path.home())
-    if home != Path(home).anchor:
+    is_root = home == Path(home).anchor
+    if not is_root:
         text = re.sub(rf"{re.escape(home)}(?!\w)", "~", text)
     return HOMES.sub(r"\1…", text)
 
 
-def _try_version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _markdown(check: Check) -> str:
-    line = f"- {MARKS[check.well]} **{escape(check.name)}**: {escape(check.found)}"
-    return " ".join(
-        [line, *(f"→ {_markdown_remedy(remedy)}" for remedy in check.remedies)]
-    )
+def _item(check: Check) -> str:
+    finding = escape(check.finding)
+    item = f"- {MARKS[check.ok]} **{escape(check.name)}**: {finding}"
+    for remedy in check.remedies:
+        item += f" → {_markdown_remedy(remedy)}"
+    return item
 
 
 def _markdown_remedy(remedy: Remedy) -> str:
     if not remedy.command:
-        return escape(remedy.what)
-    shown = (
-        f"`{remedy.command}`"
-        if PLAIN_CODE.fullmatch(remedy.command)
-        else escape(remedy.command)
-    )
-    return f"{escape(remedy.what)}: {shown}"
+        return escape(remedy.text)
+    if PLAIN_CODE.fullmatch(remedy.command):
+        return f"{escape(remedy.text)}: `{remedy.command}`"
+    return escape(str(remedy))
 
 
-def _text(check: Check, width: int) -> str:
+def _line(check: Check, width: int) -> str:
     indent = " " * (width + 4)
-    remedies = "".join(f"\n{indent}→ {remedy}" for remedy in check.remedies)
-    return f"{MARKS[check.well]} {check.name:{width}}  {' '.join(check.found.split())}{remedies}"
+    # On one line, whatever the server wrote.
+    finding = " ".join(check.finding.split())
+    line = f"{MARKS[check.ok]} {check.name:{width}}  {finding}"
+    for remedy in check.remedies:
+        line += f"\n{indent}→ {remedy}"
+    return line
 
 
-def _plain(check: Check) -> dict[str, Any]:
-    remedies = [str(remedy) for remedy in check.remedies]
+def _fields(check: Check) -> dict[str, Any]:
     return {
         "check": check.name,
-        "well": check.well,
-        "found": check.found,
-        "remedies": remedies,
+        "ok": check.ok,
+        "finding": check.finding,
+        "remedies": [str(remedy) for remedy in check.remedies],
     }
 
 
-def _redacted(value: Any, secrets: tuple[Key, ...]) -> Any:
+def _redact(text: str, redactor: Redactor) -> str:
+    """Return the text without secrets and without the names of home directories.
+
+    Amid other words, the redactor leaves a value without quotes, since in code that is
+    mostly a variable: ``login(password=password)``. A report holds no code, so each
+    assignment is redacted by itself, too.
+    """
+    text = redactor.redact(text).text
+    text = ASSIGNMENT.sub(lambda match: redactor.redact(match[0]).text, text)
+    return without_homes(text)
+
+
+def _redacted(value: Any, redactor: Redactor) -> Any:
+    """Return a JSON value with each of its texts redacted."""
     if isinstance(value, str):
-        return redacted(value, secrets)
+        return _redact(value, redactor)
     if isinstance(value, Mapping):
-        return {name: _redacted(inner, secrets) for name, inner in value.items()}
+        return {name: _redacted(inner, redactor) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_redacted(inner, secrets) for inner in value]
+        return [_redacted(inner, redactor) for inner in value]
     return value

@@ -1,195 +1,379 @@
-"""The provider contract.
+"""The provider contract: what a class must do to answer questions.
 
-A provider turns a Request into Chunks; this room talks to no server.
+A provider turns a Request into Chunks. This module talks to no server.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from traitlets import Float, Int, Unicode
 
-from ..errors import SettingError, Unreachable
+from ..errors import BuddyError, KeyRefused, Remedy, SettingError, Unreachable
+from ..keys import Key, Keys
 from ..messages import Chunk, Model, Progress, Request
 from ..settings import Configured
+from .checks import Announce, Check, failed_check
+from .http.address import host_of, is_loopback
+
+
+@dataclass(frozen=True)
+class Address:
+    """The server that a provider's requests go to.
+
+    Parameters
+    ----------
+    url
+        The base URL as it is used.
+    key_variable
+        The environment variable that holds the API key; empty: no key is used.
+    is_setting
+        Whether the user can set the base URL.
+    """
+
+    url: str
+    key_variable: str = ""
+    is_setting: bool = False
+
+    @property
+    def host(self) -> str:
+        """The host that a key belongs to: ``name`` or ``name:port``."""
+        return host_of(self.url)
 
 
 class Provider(Configured):
-    """Where answers come from.
+    """A source of answers.
 
-    A subclass writes ``stream``, and the other methods where it knows more.
+    A subclass writes ``stream``, and overrides other methods where it knows more. One
+    that talks to a server overrides ``address``, so that the panel shows the host, and
+    a field for the key if the address names a key variable.
 
-    All methods are coroutines of the background loop. The class is registered under its
-    name by an entry point in the group ``codebuddy_jupyter.providers``.
+    All coroutines run on the background loop. The class is registered under its name by
+    an entry point in the group ``codebuddy_jupyter.providers``.
     """
 
     label: ClassVar[str] = ""
-    """What a person sees in a list of providers."""
+    """The name that users see in a list of providers."""
+    key_variable: ClassVar[str] = ""
+    """The environment variable that holds the API key; empty: no key is used."""
 
-    model = Unicode(
-        "", help="The model that is asked. Empty: the provider's own choice."
-    ).tag(config=True)
+    model = Unicode("", help="The model to ask. Empty: chosen automatically.").tag(
+        config=True, affects="target"
+    )
     temperature = Float(
         None,
         allow_none=True,
         min=0.0,
         max=2.0,
-        help="How freely the model picks its words; empty: the server's default.",
+        help="Randomness of the answers, from 0 to 2. Empty: the server's default.",
     ).tag(config=True)
     max_tokens = Int(
         None,
         allow_none=True,
         min=1,
-        help="The longest reply, in tokens; empty: the server's default.",
+        help="Maximum length of an answer in tokens. Empty: the server's default.",
     ).tag(config=True)
     offline = False
     """Whether requests must stay on this machine; the Buddy sets it before each
     request.
     """
     allowed_hosts: tuple[str, ...] = ()
-    """The hosts that may be reached all the same; the Buddy sets them before each
-    request.
+    """The hosts that may be contacted in offline mode, too; the Buddy sets them before
+    each request.
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        self.keys = Keys()
+        super().__init__(**kwargs)
+
+    @property
+    def name(self) -> str:
+        """The name of the provider, such as ``OpenAI``."""
+        return type(self).__name__.removesuffix("Provider")
+
+    # Answers
+
     def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Ask, and give the chunks of the reply as they come.
+        """Send a request, and yield the chunks of the reply as they arrive.
 
         Closing the iterator closes the connection, so that the server stops.
 
         Raises
         ------
         codebuddy_jupyter.errors.ProviderError
-            In every case that is no whole reply; the chunks given before stay valid.
+            When the reply is not complete; the chunks yielded before stay valid.
         """
         raise NotImplementedError
 
+    async def count(self, model: str, text: str) -> int | None:
+        """Return the number of tokens in a text, from the server's own tokenizer; None
+        if it has none.
+        """
+        return None
+
+    # Models
+
     async def models(self) -> list[Model]:
-        """The models that can be asked now."""
+        """Return the models that are available now."""
         return [Model(self.model)] if self.model else []
 
     async def catalogue(self) -> list[Model]:
-        """The models with all that can be known of each, for a person; that may take a
-        request for each.
-        """
+        """Return the models with all details, which may take a request for each."""
         return await self.models()
 
     async def choose(self, model: str) -> str:
-        """The name of the model to ask, where ``model`` is what the user asked for, or
-        empty.
+        """Return the name of the model to ask.
+
+        Parameters
+        ----------
+        model
+            The model that the user named; empty: none.
 
         Raises
         ------
         SettingError
-            When there is no telling.
+            When no model is set.
         """
-        if not (model or self.model):
-            raise SettingError(
-                f'No model is set. Set one: %config {type(self).__name__}.model = "NAME"'
-            )
-        return model or self.model
+        if model or self.model:
+            return model or self.model
+        setting = f'%config {type(self).__name__}.model = "NAME"'
+        raise SettingError("No model is set.", Remedy("Set one", setting))
 
     async def window(self, model: str) -> int | None:
-        """How many tokens the model can see, prompt and reply together; None where
-        nobody tells.
-        """
-        return None
-
-    async def count(self, model: str, text: str) -> int | None:
-        """How many tokens a text has, by the server's own tokenizer; None where it has
-        none that can be asked.
-        """
+        """Return the context window of a model in tokens; None if it is not known."""
         return None
 
     async def abilities(self, model: str) -> tuple[str, ...]:
-        """What a model can do, as `Model.abilities`; nothing where nobody tells."""
-        return next(
-            (
-                offered.abilities
-                for offered in await self.catalogue()
-                if offered.name == model
-            ),
-            (),
-        )
+        """Return what a model supports, as in `Model.abilities`; empty if that is not
+        known.
+        """
+        for offered in await self.catalogue():
+            if offered.name == model:
+                return offered.abilities
+        return ()
 
     async def prepare(self, model: str, progress: Progress) -> None:
-        """Make ready what a first request would wait for, such as a download, when the
-        user switches to ``model``.
+        """Do what the first request would wait for, such as a download, when the user
+        switches to a model.
 
-        ``progress`` is called with what is being done, and how many bytes of how many
-        are done.
+        Parameters
+        ----------
+        model
+            The model that the user switches to.
+        progress
+            Called with what is being done, the bytes done and the bytes in all.
+        """
+
+    async def pull(self, model: str, progress: Progress) -> None:
+        """Download a model to the server; ``progress`` is as for `prepare`.
+
+        Raises
+        ------
+        SettingError
+            When this provider cannot download models.
+        """
+        raise self._unsupported("download")
+
+    async def load(self, model: str) -> None:
+        """Load a model into the server's memory.
+
+        Raises
+        ------
+        SettingError
+            When this provider cannot load models on request.
+        """
+        raise self._unsupported("load")
+
+    async def unload(self, model: str) -> None:
+        """Free the memory that a model uses on the server.
+
+        Raises
+        ------
+        SettingError
+            When this provider cannot unload models on request.
+        """
+        raise self._unsupported("unload")
+
+    async def load_ahead(self, model: str) -> None:
+        """Load the model before the first question, if the settings say so.
+
+        Errors are left to the first question.
         """
 
     def widen(self, model: str, tokens: int) -> str:
-        """The command that gives a model a window of so many tokens; empty where none
-        is known.
+        """Return the command that gives a model a context window of this many tokens;
+        empty if none is known.
         """
         return ""
 
-    async def pull(self, model: str, progress: Progress) -> None:
-        """Have the server fetch a model; ``progress`` is as for `prepare`.
+    def load_command(self, model: str) -> str:
+        """Return the command that loads a model before the first question; empty if
+        none is known.
+        """
+        return ""
+
+    def _unsupported(self, verb: str) -> SettingError:
+        name = self.label or type(self).__name__
+        return SettingError(f"{name} does not support a command to {verb} a model.")
+
+    # Address and key
+
+    def address(self) -> Address | None:
+        """Return the address that requests go to; None if there is none, as for an
+        engine in a child process.
 
         Raises
         ------
         SettingError
-            When it is not one that fetches models.
+            When the settings name no server.
         """
-        raise SettingError(
-            f"{self.label or type(self).__name__} cannot be told to fetch a model."
-        )
+        return None
 
-    async def load(self, model: str) -> None:
-        """Have the server load a model.
+    def where(self) -> str:
+        """Return where requests go, for the user: the base URL, or the provider."""
+        address = self.address()
+        return address.url if address else self.label or type(self).__name__
+
+    def stays_here(self) -> bool:
+        """Return whether requests are known to stay on this machine."""
+        address = self.address()
+        return address is not None and is_loopback(address.url)
+
+    def own_host(self) -> str:
+        """Return the only host that may receive the key of the environment variable:
+        that of the default base URL, if the user can set another one.
+        """
+        trait = self.traits().get("base_url")
+        if trait is not None:
+            return host_of(trait.default_value) if trait.default_value else ""
+        address = self.address()
+        return address.host if address else ""
+
+    def try_key(self) -> Key | None:
+        """Return the key for the host in use, or None; a system keyring may ask the
+        user to unlock it.
 
         Raises
         ------
         SettingError
-            When it is not one that can be told so.
+            When the key cannot be read, or no request can carry it.
         """
-        raise SettingError(
-            f"{self.label or type(self).__name__} cannot be told to load a model."
-        )
+        address = self.address()
+        if address is None:
+            return None
+        host, variable = address.host, address.key_variable
+        return self.keys.find(self.name, variable, host, self.own_host())
 
-    async def unload(self, model: str) -> None:
-        """Have the server free the memory that a model takes.
+    def find_key(self) -> Key:
+        """Return the key for the host in use; see `try_key`.
+
+        Raises
+        ------
+        KeyRefused
+            When there is none.
+        """
+        key = self.try_key()
+        if key is not None:
+            return key
+        address = self.address()
+        host = address.host if address else self.where()
+        what = f"There is no key for {self.name} at {host}."
+        raise KeyRefused(what, *self.key_remedies())
+
+    def key_remedies(self) -> tuple[Remedy, ...]:
+        """Return how the user can provide a key for the host in use."""
+        command = f"codebuddy key {self.name}"
+        address = self.address()
+        if address and address.key_variable and self.own_host() == address.host:
+            variable = Remedy(f"Set the environment variable {address.key_variable}")
+            return variable, Remedy("Store a key, in a terminal", command)
+        return (Remedy("Store a key for this host, in a terminal", command),)
+
+    def store_key(self, key: str) -> str:
+        """Store a key for the host in use, and return where it is stored.
 
         Raises
         ------
         SettingError
-            When it is not one that can be told so.
+            When this provider uses no key, or no request can carry this one.
         """
-        raise SettingError(
-            f"{self.label or type(self).__name__} cannot be told to unload a model."
-        )
+        return self.keys.store(self.name, self._host_with_key(), key)
 
-    async def load_ahead(self, model: str) -> None:
-        """Have the model loaded before the first question, if the settings say so; what
-        goes wrong, that will say.
+    def forget_key(self) -> bool:
+        """Delete the stored key of the host in use, and return whether there was one.
+
+        Raises
+        ------
+        SettingError
+            When this provider uses no key, or the keyring refuses.
         """
+        return self.keys.forget(self.name, self._host_with_key())
+
+    def _host_with_key(self) -> str:
+        address = self.address()
+        if address is None or not address.key_variable:
+            raise SettingError(f"{self.name} uses no key.")
+        return address.host
+
+    def secrets(self) -> dict[str, Key]:
+        """Return the secrets that no report may show, each with a name for it."""
+        try:
+            key = self.try_key()
+        except BuddyError:
+            return {}
+        return {"API key": key} if key else {}
+
+    # State
+
+    async def check(self, announce: Announce) -> AsyncIterator[Check]:
+        """Examine the connection, and yield what each step finds.
+
+        ``/doctor`` runs this before it lists the models and asks a tiny question. A
+        check that failed ends the examination. By default the address is shown and the
+        key is looked up.
+
+        Parameters
+        ----------
+        announce
+            Called with what is waited for from now on.
+        """
+        try:
+            address = self.address()
+        except BuddyError as error:
+            yield failed_check("address", error)
+            return
+        if address is None:
+            return
+        yield Check("address", True, address.url)
+        if address.key_variable:
+            announce("looking up the key")
+            try:
+                await asyncio.to_thread(self.find_key)
+            except BuddyError as error:
+                yield failed_check("key", error)
+            else:
+                yield Check("key", True, "a key is there")
+
+    async def is_loading(self) -> bool:
+        """Return whether the server reports that it is still loading its model."""
+        return False
 
     async def instead(self, error: Unreachable) -> Unreachable:
-        """The error for the user, with what else could be asked where that is known;
-        nobody else is asked by itself.
+        """Return the error to show when nothing answers, with other servers to use if
+        any are known; none of them is used automatically.
         """
         return error
 
     async def settle(self) -> None:
-        """Make sure of where requests go, so that `where` tells it, as far as that is
-        known within half a second.
-        """
+        """Find out within half a second where requests go, for `where` to return it."""
 
     def warm(self) -> None:
-        """Do ahead what takes long and asks nobody, such as slow imports; runs in a
-        background thread.
+        """Do slow work that contacts no server, such as imports; runs in a background
+        thread.
         """
 
     async def close(self) -> None:
-        """Give back what the provider holds: connections, processes."""
-
-    def where(self) -> str:
-        """Where requests go, for a person: a URL, say."""
-        return self.label or type(self).__name__
-
-    def stays_here(self) -> bool:
-        """Whether requests are known to stay on this machine."""
-        return False
+        """Release what the provider holds: connections, processes."""

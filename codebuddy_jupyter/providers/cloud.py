@@ -1,4 +1,4 @@
-"""Model clouds by their OpenAI-compatible addresses.
+"""Model clouds with OpenAI-compatible APIs.
 
 Each needs a key, and prompts to it leave this machine.
 """
@@ -13,26 +13,28 @@ from traitlets import Unicode
 from ..messages import Model
 from .openai_chat import OpenAIChatProvider
 
-# tokens; these clouds do not tell over this protocol, and hardly any of their models
-# sees less
+# Tokens. These clouds do not report it in this protocol; hardly any of their models has
+# a smaller context window.
 WINDOW = 128_000
 
 
 def _address(url: str) -> Unicode[str, str | bytes]:
-    return Unicode(url, help="The address of the service, or of a gateway to it.").tag(
-        config=True
+    """Return the setting for the base URL of a cloud."""
+    return Unicode(url, help="Address of the service, or of a gateway to it.").tag(
+        config=True, affects="target"
     )
 
 
 def _default(model: str) -> Unicode[str, str | bytes]:
-    return Unicode(model, help="The model that is asked.").tag(config=True)
+    """Return the setting for the model of a cloud."""
+    return Unicode(model, help="The model to ask.").tag(config=True, affects="target")
 
 
 class CloudProvider(OpenAIChatProvider):
-    """What the clouds have in common."""
+    """A model cloud with an OpenAI-compatible API."""
 
     async def window(self, model: str) -> int | None:
-        """A number of tokens that the models of all these clouds can see."""
+        """Return a context window in tokens that fits the models of all these clouds."""
         return WINDOW
 
 
@@ -41,7 +43,7 @@ class OpenAIProvider(CloudProvider):
 
     label = "OpenAI"
     key_variable = "OPENAI_API_KEY"
-    # its newer models refuse the older name
+    # Its newer models refuse max_tokens.
     max_tokens_field = "max_completion_tokens"
     base_url = _address("https://api.openai.com/v1")
     model = _default("gpt-5.4-mini")
@@ -67,10 +69,9 @@ class GeminiProvider(CloudProvider):
     model = _default("gemini-3.7-flash")
 
     def read_model(self, entry: Mapping[str, Any]) -> Model:
-        """A model of the list, whose names begin with ``models/`` there and nowhere
-        else.
-        """
-        return Model(super().read_model(entry).name.removeprefix("models/"))
+        """Return a model from the list, in which alone names begin with ``models/``."""
+        name = super().read_model(entry).name
+        return Model(name.removeprefix("models/"))
 
 
 class GroqProvider(CloudProvider):

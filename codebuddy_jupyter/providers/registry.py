@@ -1,5 +1,5 @@
-"""Which providers there are: those that packages registered in the entry-point group,
-this one by the same door.
+"""The registry of providers: all that installed packages register in the entry-point
+group, those of this package included.
 """
 
 from __future__ import annotations
@@ -21,69 +21,65 @@ from ..errors import BuddyError, SettingError
 from .base import Provider
 
 GROUP = "codebuddy_jupyter.providers"
-ALIASES = dict.fromkeys(
-    (
-        "ollama",
-        "lmstudio",
-        "lm-studio",
-        "lm_studio",
-        "localai",
-        "llamacpp",
-        "llama.cpp",
-        "vllm",
-        "jan",
-    ),
-    "Local",
+LOCAL_SERVERS = (
+    "ollama",
+    "lmstudio",
+    "lm-studio",
+    "lm_studio",
+    "localai",
+    "llamacpp",
+    "llama.cpp",
+    "vllm",
+    "jan",
 )
-"""Names of local servers that people type for the Local provider."""
+"""Names of local servers, which people type for the Local provider."""
+ALIASES = dict.fromkeys(LOCAL_SERVERS, "Local")
+"""Other names of providers."""
 
 
 class Registry:
     """The providers by name.
 
-    Looking through every installed package takes 10 to 20 ms, so that waits until
-    asked.
+    Searching all installed packages takes 10 to 20 ms, so that is done when first
+    needed.
 
     Parameters
     ----------
     own
-        The providers whose names nobody can take over; by default those of this
+        The providers whose names no other package can take; by default those of this
         package.
     """
 
     def __init__(self, own: Iterable[EntryPoint] | None = None) -> None:
-        self._entries = {
-            entry.name: entry for entry in (_built_in() if own is None else own)
-        }
-        self._complete = False
+        entries = _built_in() if own is None else own
+        self._entries = {entry.name: entry for entry in entries}
+        self._is_complete = False
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
-        """The names of all providers."""
+        """Return the names of all providers."""
         self.discover()
         return list(self._entries)
 
     def discover(self) -> None:
-        """Look for the providers of other packages; a built-in name cannot be taken
-        over.
-        """
+        """Find the providers of other packages; they cannot take a built-in name."""
         with self._lock:
-            if not self._complete:
-                own = {name.lower() for name in self._entries}
-                others = {
-                    entry.name: entry
-                    for entry in entry_points(group=GROUP)
-                    if entry.name.lower() not in own
-                }
-                self._entries = self._entries | others
-                self._complete = True
+            if self._is_complete:
+                return
+            own = {name.lower() for name in self._entries}
+            entries = dict(self._entries)
+            for entry in entry_points(group=GROUP):
+                if entry.name.lower() not in own:
+                    entries[entry.name] = entry
+            self._entries = entries
+            self._is_complete = True
 
     def known(self) -> list[str]:
-        """The names that are known without looking further."""
+        """Return the names that are known without a search."""
         return list(self._entries)
 
     def try_name(self, text: str) -> str | None:
-        """The provider that ``text`` means, in any case, or None."""
+        """Return the name of the provider that was typed in any case, or None."""
         wanted = ALIASES.get(text.lower(), text).lower()
         for names in (self.known, self.names):
             for name in names():
@@ -92,64 +88,61 @@ class Registry:
         return None
 
     def name(self, text: str) -> str:
-        """The provider that ``text`` means, in any case.
+        """Return the name of the provider that was typed in any case.
 
         Raises
         ------
         SettingError
-            When there is none; it names the nearest.
+            When there is none; the message suggests the nearest.
         """
-        found = self.try_name(text)
-        if found is None:
-            names = {name.lower(): name for name in self.names()}
-            near = difflib.get_close_matches(text.lower(), names, n=1)
-            hint = (
-                f"did you mean {names[near[0]]}?"
-                if near
-                else f"there are {', '.join(names.values())}."
-            )
-            raise SettingError(f"There is no provider {text!r}: {hint}")
-        return found
+        name = self.try_name(text)
+        if name is not None:
+            return name
+        names = {name.lower(): name for name in self.names()}
+        near = difflib.get_close_matches(text.lower(), names, n=1)
+        if near:
+            hint = f"did you mean {names[near[0]]}?"
+        else:
+            hint = f"there are {', '.join(names.values())}."
+        raise SettingError(f"There is no provider {text!r}: {hint}")
 
     def make(
         self, name: str, parent: Configurable, saved: Mapping[str, Mapping[str, Any]]
     ) -> Provider:
-        """A provider.
+        """Return a new provider.
 
         Parameters
         ----------
         name
             Its name, as in `names`.
         parent
-            Whose configuration it shares.
+            The owner of the configuration.
         saved
             The saved settings, by the name of the class.
 
         Raises
         ------
         SettingError
-            When its package cannot be loaded or gives no Provider.
+            When its package cannot be loaded or has no Provider of this name.
         """
         try:
-            kind = self._entries[name].load()
-            if isinstance(kind, type) and issubclass(kind, Provider):
-                return kind(parent=parent, saved=saved.get(kind.__name__))
+            provider = self._entries[name].load()
+            if isinstance(provider, type) and issubclass(provider, Provider):
+                return provider(parent=parent, saved=saved.get(provider.__name__))
         except BuddyError:
             raise
         except Exception as error:
-            # the code of another package may raise anything
-            why = " ".join(f"{type(error).__name__}: {error}".split())
-            raise SettingError(
-                f"The provider {name} cannot be loaded: {why}"
-            ) from error
-        raise SettingError(
-            f"The provider {name} is no subclass of codebuddy_jupyter.providers.base.Provider"
-        )
+            # The code of another package may raise anything.
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            what = f"The provider {name} cannot be loaded: {reason}"
+            raise SettingError(what) from error
+        base = f"{Provider.__module__}.{Provider.__name__}"
+        raise SettingError(f"The provider {name} is not a subclass of {base}")
 
 
 def _built_in() -> Iterable[EntryPoint]:
     try:
         return distribution("codebuddy-jupyter").entry_points.select(group=GROUP)
     except PackageNotFoundError:
-        # a source tree that was never installed
+        # A source tree that was never installed.
         return ()

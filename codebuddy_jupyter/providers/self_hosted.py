@@ -1,5 +1,5 @@
-"""A server behind one's own certificates or gateway: whom to trust, how to prove who
-asks, what else to send.
+"""A server with its own certificates or gateway: which authorities to trust, which
+client certificate and which headers to send.
 """
 
 from __future__ import annotations
@@ -9,68 +9,75 @@ from typing import Any
 
 from traitlets import Dict, TraitError, Unicode, validate
 
+from ..errors import Remedy
 from ..keys import Key
 from .http.transport import HEADERS, Access
-from .openai_chat import OpenAIChatProvider
+from .openai_chat import IF_TRUSTED, OpenAIChatProvider
 
 
 class SelfHostedProvider(OpenAIChatProvider):
-    """An OpenAI-compatible server that somebody runs for themselves."""
+    """An OpenAI-compatible server that its users run themselves."""
 
     ca_bundle = Unicode(
         "",
         help=(
-            "A PEM file, or a folder, of authorities whose certificates are "
-            "trusted besides the usual ones."
+            "PEM file or folder of certificate authorities to trust, in addition to "
+            "the usual ones."
         ),
-    ).tag(config=True, label="Authorities")
+    ).tag(config=True, affects="target", label="Authorities")
     client_certificate = Unicode(
-        "", help="A PEM file that proves to the server who asks; it may hold its key."
-    ).tag(config=True)
+        "",
+        help="PEM file of the certificate to identify with; it may contain its key.",
+    ).tag(config=True, affects="target")
     client_key = Unicode(
         "",
-        help="The PEM file of that certificate's key, where it is not in the same file.",
-    ).tag(config=True)
+        help="PEM file of the key of that certificate, if it is in a file of its own.",
+    ).tag(config=True, affects="target")
     headers = Dict(
         key_trait=Unicode(),
         value_trait=Unicode(),
-        help="More headers for each request; they are never saved or shown.",
-    ).tag(config=True, secret=True)
+        help="Additional headers for each request. They are never saved or shown.",
+    ).tag(config=True, affects="target", secret=True)
 
     @validate("headers")
     def _headers_can_be_sent(self, proposal: Mapping[str, Any]) -> dict[str, str]:
         headers: dict[str, str] = proposal["value"]
         for name, value in headers.items():
-            if (
-                not name.isascii()
-                or not name.replace("-", "").replace("_", "").isalnum()
-                or name.lower() in HEADERS
-            ):
-                raise TraitError(f"{name!r} is no header that can be added")
+            if not _is_header_name(name) or name.lower() in HEADERS:
+                raise TraitError(f"{name!r} is not a header that can be added")
             if not (value.isascii() and value.isprintable()):
                 raise TraitError(
-                    f"the value of the header {name!r} holds what no header can carry"
+                    f"the value of the header {name!r} has characters that no header can have"
                 )
-        # so that no repr, as `%config` prints it, tells
+        # A Key hides itself in a repr, such as `%config` prints.
         return {name: Key(value) for name, value in headers.items()}
 
     def access(self, url: str, key: Key) -> Access:
-        """How to reach the server."""
+        """Return how to reach the server."""
         headers = tuple((name, Key(value)) for name, value in self.headers.items())
         return Access(
             url,
             key,
-            headers,
-            self.ca_bundle,
-            self.client_certificate,
-            self.client_key,
-            self.offline,
-            self.allowed_hosts,
+            headers=headers,
+            ca_bundle=self.ca_bundle,
+            certificate=self.client_certificate,
+            certificate_key=self.client_key,
+            offline=self.offline,
+            allowed=self.allowed_hosts,
         )
 
-    def trust_help(self) -> str:
-        """How to trust the certificate of a server, as the end of a sentence."""
-        return (
-            "name the file of its authority: %config "
-            f'{type(self).__name__}.ca_bundle = "/path/to/ca.pem"'
-        )
+    def secrets(self) -> dict[str, Key]:
+        """Return the key and the values of the additional headers."""
+        secrets = super().secrets()
+        for name, value in self.headers.items():
+            secrets[f"header {name}"] = Key(value)
+        return secrets
+
+    def trust(self) -> Remedy:
+        """Return how to trust the server's certificate."""
+        setting = f'%config {type(self).__name__}.ca_bundle = "/path/to/ca.pem"'
+        return Remedy(f"{IF_TRUSTED}name the file of its authority", setting)
+
+
+def _is_header_name(name: str) -> bool:
+    return name.isascii() and name.replace("-", "").replace("_", "").isalnum()

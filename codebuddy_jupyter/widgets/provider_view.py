@@ -1,8 +1,8 @@
-"""How it stands with the provider, in the page: a dot, what is known, the key's own
-field, and what a test found.
+"""The state of the provider in the page: a dot, what is known, the field for the key,
+and the result of a test.
 
-A key is sent once, in a message, by a field that clears itself; it is no trait, so no
-notebook can keep it.
+A key is sent once, in a message, by a field that clears itself. It is not a trait, so
+no notebook can save it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import concurrent.futures
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -22,25 +22,22 @@ from ..doctor.examination import examine
 from ..doctor.report import MARKS, Report
 from ..errors import BuddyError
 from ..messages import Model
-from ..providers.base import Provider
-from ..providers.http.address import host_of
-from ..providers.http.probe import probing
-from ..providers.http.server_error import ErrorResponse
-from ..providers.openai_chat import OpenAIChatProvider
+from ..providers.base import Address, Provider
 from .page import Content, PageWidget, close
 
-# seconds that a quiet look may take
-PATIENCE = 5.0
+# Seconds to wait for the list of models.
+LIST_TIMEOUT = 5.0
+STATES = {True: "loaded", False: "not loaded yet", None: ""}
 
 
 class Findings(PageWidget):
-    """What was noted and found last, which the page shows apart: below the buttons that
-    asked for it.
+    """Notes and test results, which the page shows below the buttons that asked for
+    them.
 
     Parameters
     ----------
     state
-        Gives what the page is to know when it shows the widget.
+        Returns what the page needs when it shows the widget.
     """
 
     part = Unicode("findings").tag(sync=True)
@@ -50,19 +47,19 @@ class Findings(PageWidget):
         super().__init__()
 
     def take_ready(self, content: Content) -> None:
-        """A page shows the widget."""
+        """Send the state to a page that shows the widget."""
         self.tell("state", **self.state())
 
 
 class ProviderView(PageWidget):
-    """The state of the provider in use. It looks when told to, never by a clock.
+    """The state of the provider in use, refreshed on request and never by a clock.
 
     Parameters
     ----------
     buddy
-        Whose provider.
+        The owner of the provider.
     listed
-        Called on the background loop with the models that were found.
+        Called on the background loop with the models that the provider lists.
     """
 
     part = Unicode("provider").tag(sync=True)
@@ -76,85 +73,89 @@ class ProviderView(PageWidget):
         super().__init__()
 
     def close(self) -> None:
-        """Leave the page, and give up what it looks at."""
+        """Remove the widget from every page, and stop its requests."""
         for task in self._tasks.values():
             task.cancel()
         close(self.findings)
         super().close()
 
-    def show(self, **news: Any) -> None:
-        """Show something more, or something else; from any thread."""
-        self._state = {**self._state, **news}
+    def show(self, **changes: Any) -> None:
+        """Change what the page shows; from any thread."""
+        self._state = {**self._state, **changes}
         for part in (self, self.findings):
             part.tell("state", **self._state)
 
     def look(self) -> None:
-        """Look quietly whether the provider answers, and which models it has."""
-        self._begin("look", self._look())
+        """Find out whether the provider answers, and which models it lists."""
+        self._begin("look", self._refresh())
 
     def test(self) -> None:
-        """Test the connection as ``/doctor`` does, and show what that found."""
+        """Test the connection as ``/doctor`` does, and show the report."""
         self.show(report={"verdict": "Testing…", "rows": []})
         self._begin("test", self._test())
 
     # What the page sends
 
     def take_ready(self, content: Content) -> None:
-        """A page shows the widget."""
+        """Send the state to a page that shows the widget."""
         self.tell("state", **self._state)
 
     def take_key(self, content: Content) -> None:
-        """Somebody typed a key, or an empty one to have the stored one removed."""
-        self._begin("key", self._keep(str(content["key"]).strip()))
+        """Store the key that was typed; delete the stored one if it is empty."""
+        key = str(content["key"]).strip()
+        self._begin("key", self._change_key(key))
 
     # On the background loop
 
-    def _begin(self, what: str, coroutine: Coroutine[Any, Any, None]) -> None:
-        if what in self._tasks:
-            self._tasks[what].cancel()
-        self._tasks[what] = self.buddy.loop.submit(coroutine)
+    def _begin(self, name: str, coroutine: Coroutine[Any, Any, None]) -> None:
+        if name in self._tasks:
+            self._tasks[name].cancel()
+        self._tasks[name] = self.buddy.loop.submit(coroutine)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         try:
             provider = self.buddy.current()
-            self.show(
-                where=_where(provider), key=await asyncio.to_thread(_key, provider)
-            )
-            # to import what a request needs is not the server's time
+            key = await asyncio.to_thread(key_state, provider)
+            self.show(where=destination(provider), key=key)
+            # Imports take seconds that are not the server's.
             await asyncio.to_thread(provider.warm)
             began = time.monotonic()
             models = await self._models(provider)
             seconds = time.monotonic() - began
             self.listed(models)
-            name = provider.model or (await provider.choose("") if models else "")
-        except BuddyError as error:
-            self.show(
-                dot="unreachable", title="unreachable", trouble=str(error), facts=[]
-            )
-        except TimeoutError:
-            trouble = f"No answer within {PATIENCE:g} s."
-            self.show(dot="unreachable", title="unreachable", trouble=trouble, facts=[])
-        else:
+            name = provider.model
+            if not name and models:
+                name = await provider.choose("")
             facts = _facts(provider, name, models, seconds)
+        except BuddyError as error:
+            self._show_unreachable(str(error))
+        except TimeoutError:
+            self._show_unreachable(f"No answer within {LIST_TIMEOUT:g} s.")
+        else:
             self.show(dot="reachable", title="reachable", trouble="", facts=facts)
 
+    def _show_unreachable(self, trouble: str) -> None:
+        self.show(dot="unreachable", title="unreachable", trouble=trouble, facts=[])
+
     async def _models(self, provider: Provider) -> list[Model]:
-        """The models of a server that answers soon, or that says that it is loading."""
-        asking = asyncio.create_task(provider.catalogue())
+        """Return the models, after a longer wait if the server is loading its model.
+
+        Raises
+        ------
+        TimeoutError
+            When the server neither answers in time nor reports that it is loading.
+        """
+        listing = asyncio.create_task(provider.catalogue())
         try:
-            await asyncio.wait([asking], timeout=PATIENCE)
-            if not asking.done():
-                if not await _is_loading(provider):
+            await asyncio.wait([listing], timeout=LIST_TIMEOUT)
+            if not listing.done():
+                if not await provider.is_loading():
                     raise TimeoutError
-                self.show(
-                    dot="loading",
-                    title="loading",
-                    trouble="The server is loading its model.",
-                    facts=[],
-                )
-            return await asking
+                trouble = "The server is loading its model."
+                self.show(dot="loading", title="loading", trouble=trouble, facts=[])
+            return await listing
         finally:
-            asking.cancel()
+            listing.cancel()
 
     async def _test(self) -> None:
         try:
@@ -163,115 +164,108 @@ class ProviderView(PageWidget):
         except BuddyError as error:
             self.show(report={"verdict": str(error), "rows": []})
         else:
-            self.show(report=_rows(report))
-            await self._look()
+            self.show(report=_table(report))
+            await self._refresh()
 
-    async def _keep(self, key: str) -> None:
+    async def _change_key(self, key: str) -> None:
         try:
             provider = self.buddy.current()
-            if not isinstance(provider, OpenAIChatProvider):
-                return
-            place = provider.name, host_of(provider.url)
-            if key:
-                kept = await asyncio.to_thread(provider.keys.store, *place, key)
-                noted = f"The key for {place[1]} is in {kept}."
-            else:
-                was_there = await asyncio.to_thread(provider.keys.forget, *place)
-                noted = (
-                    f"The key for {place[1]} is removed."
-                    if was_there
-                    else f"No key was stored for {place[1]}."
-                )
+            note = await asyncio.to_thread(_store_or_forget, provider, key)
         except BuddyError as error:
             self.show(noted=str(error))
         else:
-            self.show(noted=noted)
-            await self._look()
+            self.show(noted=note)
+            await self._refresh()
 
 
-async def _is_loading(provider: Provider) -> bool:
-    if not isinstance(provider, OpenAIChatProvider):
-        return False
-    server = await provider.server()
-    async with probing(server.access, PATIENCE) as look:
-        answer = await look.get(f"{server.url}/models")
-    return answer is not None and ErrorResponse(answer.body, answer.status).is_loading()
-
-
-def _where(provider: Provider) -> str:
+def destination(provider: Provider) -> str:
+    """Return where requests go, as a sentence."""
+    # Without an address, the error of the next request says what to set.
     with suppress(BuddyError):
         if provider.stays_here():
             return "Requests stay on this machine."
-        if isinstance(provider, OpenAIChatProvider):
-            return f"Requests go to {host_of(provider.url)}."
+        address = provider.address()
+        if address is not None:
+            return f"Requests go to {address.host}."
     return f"Requests go to {provider.label or type(provider).__name__}."
 
 
-def _key(provider: Provider) -> dict[str, Any] | None:
-    """What to tell of the key: whether one is there, and from where; None where there
-    is nothing to tell.
-    """
-    if not (isinstance(provider, OpenAIChatProvider) and _has_address(provider)):
-        return None
-    needed = not provider.stays_here()
+def key_state(provider: Provider) -> dict[str, Any] | None:
+    """Return whether there is a key, and from where; None if the provider uses none."""
     try:
-        host, own = host_of(provider.url), provider.own_host()
-        if provider.keys.find(provider.name, provider.key_variable, host, own) is None:
-            return {
-                "told": "no key yet"
-                if needed
-                else "none, and most local servers need none",
-                "needed": needed,
-            }
-        from_environment = host == own and os.environ.get(provider.key_variable)
-        source = (
-            f"from the variable {provider.key_variable}"
-            if from_environment
-            else f"stored for {host}"
-        )
-        return {"told": f"a key is there ({source})", "needed": False}
+        address = provider.address()
+        if address is None or not address.key_variable:
+            return None
+        if provider.try_key() is not None:
+            source = _key_source(provider, address)
+            return {"told": f"a key is there ({source})", "needed": False}
+        if provider.stays_here():
+            text = "none; most local servers need none"
+            return {"told": text, "needed": False}
+        return {"told": "no key yet", "needed": True}
     except BuddyError as error:
         return {"told": str(error), "needed": True}
 
 
-def _has_address(provider: Provider) -> bool:
-    """Whether it is a server that the user could name another one for."""
-    return "base_url" in provider.traits(config=True)
+def _key_source(provider: Provider, address: Address) -> str:
+    is_own_host = address.host == provider.own_host()
+    if is_own_host and os.environ.get(address.key_variable):
+        return f"from the variable {address.key_variable}"
+    return f"stored for {address.host}"
+
+
+def _store_or_forget(provider: Provider, key: str) -> str:
+    """Store the key, or delete the stored one if it is empty; return a note."""
+    address = provider.address()
+    host = address.host if address else provider.where()
+    if key:
+        return f"The key for {host} is in {provider.store_key(key)}."
+    if provider.forget_key():
+        return f"The key for {host} is removed."
+    return f"No key was stored for {host}."
 
 
 def _facts(
     provider: Provider, name: str, models: list[Model], seconds: float
 ) -> list[tuple[str, str]]:
-    """What is known of the model and of its server, each with its label."""
-    model = next((one for one in models if one.name in (name, f"{name}:latest")), None)
-    facts = [("Model", name), *(_of_model(model) if model else ())]
-    if model is None and name and models:
-        facts = [("Model", f"{name}, which is not in the server's list")]
-    if isinstance(provider, OpenAIChatProvider) and _has_address(provider):
-        facts += [
-            ("Host", host_of(provider.url)),
-            ("Latency", f"{1000 * seconds:,.0f} ms to list its models"),
-        ]
+    """Return what is known of the model and of its server, each with its label."""
+    facts = _model_facts(name, models)
+    address = provider.address()
+    if address is not None:
+        facts.append(("Host", address.host))
+        facts.append(("Latency", f"{1000 * seconds:,.0f} ms to list its models"))
     return [(label, text) for label, text in facts if text]
 
 
-def _of_model(model: Model) -> Iterator[tuple[str, str]]:
-    most = (
-        f", at most {model.max_window:,}"
-        if model.max_window and model.max_window != model.window
-        else ""
-    )
-    yield "State", {True: "loaded", False: "not loaded yet", None: ""}[model.loaded]
-    yield "Window", f"{model.window:,} tokens{most}" if model.window else ""
-    yield "Abilities", ", ".join(model.abilities)
+def _model_facts(name: str, models: list[Model]) -> list[tuple[str, str]]:
+    for model in models:
+        if model.name in (name, f"{name}:latest"):
+            return [
+                ("Model", name),
+                ("State", STATES[model.loaded]),
+                ("Context window", _context_window(model)),
+                ("Abilities", ", ".join(model.abilities)),
+            ]
+    if name and models:
+        return [("Model", f"{name}, which is not in the server's list")]
+    return [("Model", name)]
 
 
-def _rows(report: Report) -> dict[str, Any]:
+def _context_window(model: Model) -> str:
+    if not model.window:
+        return ""
+    text = f"{model.window:,} tokens"
+    if model.max_window and model.max_window != model.window:
+        text += f", at most {model.max_window:,}"
+    return text
+
+
+def _table(report: Report) -> dict[str, Any]:
     rows = [
         {
-            "mark": MARKS[check.well],
+            "mark": MARKS[check.ok],
             "name": check.name,
-            "found": check.found,
+            "found": check.finding,
             "remedies": [str(remedy) for remedy in check.remedies],
         }
         for check in report.checks

@@ -575,7 +575,7 @@ def test_local_has_two_fields_which_hold_for_the_next_cell_and_once_saved_for_th
     page.get_by_role("button", name="More").click()
     assert field(page, "Temperature") == ""
     page.get_by_role("button", name="Test connection").click()
-    expect(page.locator(".cb-report")).to_contain_text("Local is well.")
+    expect(page.locator(".cb-report")).to_contain_text("Local is working.")
     page.get_by_role("button", name="Save as default").click()
     saved = lab.home / "jupyter_config_dir" / "codebuddy.json"
     expect(page.locator(".cb-notes")).to_contain_text(f"Saved to {saved}")

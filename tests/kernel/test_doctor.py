@@ -37,7 +37,7 @@ def test_a_server_that_is_well_is_told_so(
     kernel: Kernel, server: ScriptedServer
 ) -> None:
     told = shown(kernel, "%buddy /doctor")
-    assert told.startswith("**Local is well.**")
+    assert told.startswith("**Local is working.**")
     assert f"✓ **address**: {server.url}" in told
     assert "✓ **answer**: it streams: 5 pieces" in told
     assert "✗" not in told
@@ -57,7 +57,7 @@ def test_what_is_not_well_is_told_with_a_remedy_that_can_be_copied(
 ) -> None:
     server.script(as_json({"error": "who are you?"}, 401), path="/v1/models")
     told = shown(kernel, "%buddy /doctor")
-    assert "Local is not well: 1 of " in told
+    assert "Local is not working: 1 of " in told
     assert "✗ **key**" in told
     assert "`codebuddy key Local`" in told
 
@@ -65,7 +65,7 @@ def test_what_is_not_well_is_told_with_a_remedy_that_can_be_copied(
 def test_a_bug_report_can_be_copied(kernel: Kernel) -> None:
     told = shown(kernel, "%buddy /doctor --json")
     report = json.loads(told.removeprefix("```json\n").removesuffix("```\n"))
-    assert report["well"] is True
+    assert report["ok"] is True
     assert "codebuddy-jupyter" in report["versions"]
 
 

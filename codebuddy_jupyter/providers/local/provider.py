@@ -19,6 +19,7 @@ from traitlets import Bool, Int, Unicode
 from ... import errors
 from ...keys import NO_KEY, Key
 from ...messages import Message, Model, Progress, Request
+from ..checks import Announce, Check
 from ..http import error_lines
 from ..http.address import host_of, native_of, normalise_base_url, other_base_urls
 from ..http.chat_stream import ChatStream
@@ -28,6 +29,7 @@ from ..kinds import KINDS, UNKNOWN, FoundServer, Kind, Probe, recognise
 from ..kinds.ollama import Ollama
 from ..kinds.ollama_chat import Lines, native_body
 from ..self_hosted import SelfHostedProvider
+from .connection_check import LocalConnectionCheck
 from .discovery import Discovery
 
 FAVOURITES = ("llama3", "llama3:latest")
@@ -57,19 +59,19 @@ class LocalProvider(SelfHostedProvider):
             "The address of the server: Ollama's is http://localhost:11434/v1, LM "
             "Studio's http://localhost:1234/v1."
         ),
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     model = Unicode(
         "",
         help=(
             "The model that is asked. Empty: the one that is loaded, else llama3, "
             "else the first that can chat."
         ),
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     num_ctx = Int(
         0,
         min=0,
         help="The window in tokens with which Ollama shall load the model; 0: its own choice.",
-    ).tag(config=True, label="Window")
+    ).tag(config=True, affects="target", label="Context window")
     warm_up = Bool(
         False, help="Load the model in the background when switching to it with /use."
     ).tag(config=True)
@@ -117,12 +119,7 @@ class LocalProvider(SelfHostedProvider):
         """The key for the host in use, or the placeholder that servers without keys
         expect.
         """
-        return (
-            self.keys.find(
-                self.name, self.key_variable, host_of(self.url), self.own_host()
-            )
-            or NO_KEY
-        )
+        return self.try_key() or NO_KEY
 
     def remedy(self) -> str:
         """How to start the server that was here, or that is usual at this port."""
@@ -145,6 +142,14 @@ class LocalProvider(SelfHostedProvider):
             f"{start}, or point the buddy elsewhere: %config "
             f'LocalProvider.base_url = "http://localhost:{elsewhere}/v1"'
         )
+
+    def load_command(self, model: str) -> str:
+        """Return the command that loads a model before the first question."""
+        return self.kind.loading(model)
+
+    def check(self, announce: Announce) -> AsyncIterator[Check]:
+        """Examine the connection, and which servers answer; see `Provider.check`."""
+        return LocalConnectionCheck(self, announce).run()
 
     async def instead(self, error: errors.Unreachable) -> errors.Unreachable:
         """The error for the user; where nothing answers, with the servers of this

@@ -1,0 +1,61 @@
+"""A Request as the JSON of OpenAI's Chat Completions."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from ..messages import Image, Message, Request
+
+
+def chat_request(request: Request, max_tokens_field: str) -> dict[str, Any]:
+    """Return the JSON of a request.
+
+    Parameters
+    ----------
+    request
+        The request.
+    max_tokens_field
+        The field in which the server expects the maximum length of the reply.
+    """
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [_message(message) for message in request.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.max_tokens is not None:
+        body[max_tokens_field] = request.max_tokens
+    return {**body, **request.extra}
+
+
+def encodable(value: Any) -> Any:
+    """Return a JSON value without what UTF-8 cannot encode, such as the lone surrogates
+    of broken file names.
+    """
+    if isinstance(value, str):
+        if value.isascii():
+            return value
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {encodable(name): encodable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [encodable(inner) for inner in value]
+    return value
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if not message.images:
+        return {"role": message.role, "content": message.text}
+    content: list[dict[str, Any]] = [{"type": "text", "text": message.text}]
+    content += [_image(image) for image in message.images]
+    return {"role": message.role, "content": content}
+
+
+def _image(image: Image) -> dict[str, Any]:
+    data = base64.b64encode(image.data).decode()
+    url = f"data:{image.media_type};base64,{data}"
+    return {"type": "image_url", "image_url": {"url": url}}
