@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -15,15 +16,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from codebuddy_jupyter.markdown.code_spans import remove_maths
-from codebuddy_jupyter.markdown.safe import (
+from codebuddy_jupyter.markdown.blocks import (
     Blocks,
     CodeBlock,
     code_blocks,
-    escape,
-    fence,
-    neutralise,
+    split_blocks,
 )
+from codebuddy_jupyter.markdown.maths import remove_maths
+from codebuddy_jupyter.markdown.safe import escape, fence, neutralise
 from tests.attacks import ATTACKS, INNOCENTS, attack
 
 TAGS = re.compile(
@@ -275,6 +275,7 @@ def test_code_in_a_fence_comes_through_byte_for_byte(code: str) -> None:
         "`" * 100_000 + "<b>",
         "- " * 10_000 + "<b>",
         "`<b>`\n" * 10_000,
+        "~~~\n@@" + "1" * 5_000 + "\\begin{a}x\\end{a}@@ <b>\n~~~\n",
     ],
     ids=[
         "10 MB",
@@ -283,6 +284,7 @@ def test_code_in_a_fence_comes_through_byte_for_byte(code: str) -> None:
         "100,000 backticks",
         "10,000 lists",
         "10,000 spans",
+        "a number of 5,000 digits",
     ],
 )
 def test_no_length_and_no_depth_makes_it_fail(text: str) -> None:
@@ -365,6 +367,39 @@ def test_what_was_given_out_and_the_tail_are_the_text(text: str, cut: int) -> No
 )
 def test_the_end_closes_an_open_fence(text: str, last: str) -> None:
     assert split([text])[-1] == last
+
+
+@dataclass
+class CountedSplits:
+    """Splits as `split_blocks` does; notes how many characters it parsed each time."""
+
+    sizes: list[int] = field(default_factory=list)
+
+    def __call__(self, text: str, end: int) -> list[str]:
+        self.sizes.append(end)
+        return split_blocks(text, end)
+
+
+@pytest.mark.parametrize("lines", [500, 5_000])
+def test_a_block_that_grows_is_not_parsed_at_each_line(lines: int) -> None:
+    line = "print('one line of a long block of code')\n"
+    counted = CountedSplits()
+    blocks = Blocks(counted)
+    assert blocks.feed("```python\n") == []
+    for _ in range(lines):
+        assert blocks.feed(line) == []
+    assert len(counted.sizes) <= 50
+    assert sum(counted.sizes) <= 5 * lines * len(line)
+
+
+def test_short_blocks_are_parsed_about_once() -> None:
+    paragraph = "A paragraph of text.\n\n"
+    counted = CountedSplits()
+    blocks = Blocks(counted)
+    for _ in range(1_000):
+        blocks.feed(paragraph)
+    assert len(counted.sizes) <= 1_000
+    assert sum(counted.sizes) <= 2 * 1_000 * len(paragraph)
 
 
 def test_a_formula_that_never_closes_does_not_hold_up_all_that_follows() -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..chat.reply import Chat, Turn
 from ..errors import SettingError
+from ..markdown.blocks import Blocks
 from ..markdown.code_spans import parser
-from ..markdown.safe import Blocks, fence, neutralise
+from ..markdown.safe import fence, neutralise
 
 PYTHON = ("python", "py", "python3", "ipython")
 BROKEN_OFF = "*This answer broke off.*"

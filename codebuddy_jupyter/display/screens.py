@@ -22,7 +22,8 @@ from typing import Any, Protocol, TextIO
 
 from ..chat.reply import STOPPED, Reply
 from ..errors import Stopped
-from ..markdown.safe import Blocks, code_blocks, escape, fence, neutralise
+from ..markdown.blocks import Blocks, code_blocks
+from ..markdown.safe import escape, fence, neutralise
 
 # seconds between two drawings of the tail
 REDRAW = 1 / 12

@@ -18,7 +18,8 @@ from typing import Any
 from ..chat.reply import Reply
 from ..display import screens as show
 from ..errors import BuddyError, Stopped
-from ..markdown.safe import Blocks, escape, neutralise
+from ..markdown.blocks import Blocks
+from ..markdown.safe import escape, neutralise
 
 # seconds between two looks for the first piece of an answer
 FIRST = 0.02
