@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from . import __version__
 from .buddy import Buddy
 from .commands import examined
-from .display.screens import Display, plain
+from .display.formats import plain
+from .display.screens import Display
 from .errors import BuddyError, ExtraMissing, SettingError
 from .providers.http.address import host_of
 from .providers.openai_chat import OpenAIChatProvider
