@@ -1,4 +1,4 @@
-"""Blocks of a growing text, and model-written Markdown made safe: what must change, and
+"""The blocks of a growing text, and Markdown of a model made safe: what must change, and
 what must not.
 """
 
@@ -27,7 +27,8 @@ from codebuddy_jupyter.markdown.safe import escape, fence, neutralise
 from tests.attacks import ATTACKS, INNOCENTS, attack
 
 TAGS = re.compile(
-    "p|h[1-6]|em|strong|del|s|a|code|pre|ul|ol|li|dl|dt|dd|blockquote|table|thead|tbody|tr|th|td|hr|br|input|img|div|span"
+    "p|h[1-6]|em|strong|del|s|a|code|pre|ul|ol|li|dl|dt|dd|blockquote"
+    "|table|thead|tbody|tr|th|td|hr|br|input|img|div|span"
 )
 ATTRIBUTES = {
     "href",
@@ -48,8 +49,8 @@ ADDRESSES = {
     "src": re.compile(r"data:image/"),
 }
 
-# What texts are made of where they are made up: everything that a reader of Markdown
-# gives a meaning to.
+# Generated texts consist of these: everything that means something to a reader of
+# Markdown.
 FRAGMENTS = [
     *"`~$\\<>[]()!*_|\"'&:@{}#-+=x",
     *["``", "```", "~~~", "~~", "$$", "\\$", "![", "](", "]:", "**", "1."],
@@ -117,9 +118,7 @@ markdowns = st.lists(st.sampled_from(FRAGMENTS), max_size=24).map("".join)
 
 
 class Reader(HTMLParser):
-    """Reads what a parser of Markdown made, and keeps what no Markdown could have
-    meant.
-    """
+    """Reads the HTML of a Markdown parser; collects what Markdown cannot produce."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,9 +164,7 @@ def nbconvert(text: str) -> str:
 
 
 def jupyterlab(text: str) -> str:
-    """Read as JupyterLab does, save that its parser is another one: maths is put back
-    into the HTML.
-    """
+    """Read as JupyterLab does, with another parser: maths is put back into the HTML."""
     marked, maths = remove_maths(text)
     html = commonmark(marked)
     escaped = [
@@ -236,11 +233,11 @@ def test_an_innocent_text_comes_through_unchanged(name: str) -> None:
     ],
     ids=repr,
 )
-def test_what_is_dangerous_is_written_anew(text: str, shown: str) -> None:
+def test_what_is_dangerous_is_rewritten(text: str, shown: str) -> None:
     assert neutralise(text) == shown
 
 
-def test_a_block_that_readers_could_doubt_is_shown_as_its_source() -> None:
+def test_an_ambiguous_block_is_shown_as_its_source() -> None:
     doubtful = "- a $x\n  ```\n  $\n  ```\n\n  ```\n  <b>\n  ```"
     assert (
         neutralise(f"One.\n\n{doubtful}\n\nTwo.")
@@ -253,7 +250,7 @@ def test_a_block_that_readers_could_doubt_is_shown_as_its_source() -> None:
 @example("!```\\\\[\n```\n<b>\n```\n\\\\]")
 @example("`\n-|`<b>`\n-|-|")
 @settings(max_examples=300, deadline=None)
-def test_no_tag_and_no_odd_address_survives_outside_code(text: str) -> None:
+def test_no_tag_and_no_bad_address_survives_outside_code(text: str) -> None:
     safe = neutralise(text)
     assert [strange_in(reader(safe)) for reader in READERS] == [[], [], []]
     assert neutralise(safe) == safe
@@ -341,8 +338,8 @@ def test_blocks_do_not_depend_on_the_pieces(size: int) -> None:
 def test_any_text_in_any_pieces_gives_the_same_blocks(
     text: str, cuts: list[int]
 ) -> None:
-    places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    blocks = split([text[start:end] for start, end in pairwise(places)])
+    borders = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    blocks = split([text[start:end] for start, end in pairwise(borders)])
     assert blocks == split([text])
     assert "".join(blocks).startswith(text)
 
@@ -446,7 +443,7 @@ def test_escaped_text_is_on_one_line() -> None:
 
 
 class Text(HTMLParser):
-    """Keeps the text of HTML; a paragraph is all that may be around it."""
+    """Collects the text of HTML; only a paragraph may be around it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
-"""What a reply looks like: the line under it, the output that stays in each format, a
-terminal, a notebook.
+"""How a reply looks: its status line, the final output in each format, in a terminal
+and in a notebook.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def ended(loop: Loop, *steps: Step, format: str = "markdown") -> Reply:
 
 
 class Publisher:
-    """Keeps what is published, as a kernel's display publisher would send it."""
+    """Collects what is published, as a kernel's display publisher would send it."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
@@ -66,7 +66,7 @@ class Publisher:
 
 
 def a_shell(code: str, allow_stdin: bool = True) -> Any:
-    """As much of a kernel's shell as a display sees."""
+    """Return the parts of a kernel's shell that a display uses."""
     parent = {"content": {"code": code, "allow_stdin": allow_stdin}}
     return SimpleNamespace(
         kernel=object(),
@@ -76,7 +76,7 @@ def a_shell(code: str, allow_stdin: bool = True) -> Any:
     )
 
 
-def test_the_line_tells_model_tokens_and_what_to_know(loop: Loop) -> None:
+def test_the_status_line_has_model_tokens_times_and_notes(loop: Loop) -> None:
     reply = ended(
         loop,
         "Hi",
@@ -104,7 +104,7 @@ def test_a_slow_reply_has_its_speed_with_decimals(loop: Loop) -> None:
     ],
     ids=["stopped", "broken"],
 )
-def test_the_line_marks_a_part_of_an_answer(
+def test_the_status_line_marks_an_incomplete_answer(
     loop: Loop, error: BaseException, says: str
 ) -> None:
     assert status_line(ended(loop, "Once", error)).endswith(says)
@@ -128,21 +128,21 @@ def test_every_format_has_a_plain_text(loop: Loop, format: str) -> None:
     ],
     ids=["text", "code", "json", "math", "math with marks"],
 )
-def test_a_format_shows_what_it_is_for(
+def test_each_format_has_its_own_output(
     loop: Loop, format: str, text: str, kind: str, shown: Any
 ) -> None:
-    found = final_output(ended(loop, text, format=format))[0][kind]
-    assert found == shown or found.startswith(shown)
+    data, _ = final_output(ended(loop, text, format=format))
+    assert data[kind] == shown or data[kind].startswith(shown)
 
 
-def test_json_that_is_none_is_shown_with_the_reason(loop: Loop) -> None:
+def test_invalid_json_is_shown_with_the_reason(loop: Loop) -> None:
     data, _ = final_output(ended(loop, "{nope}", format="json"))
     assert "application/json" not in data
     assert "This is not valid JSON" in data["text/markdown"]
     assert data["text/plain"] == "{nope}"
 
 
-def test_html_stands_in_a_frame_and_cannot_get_out_of_its_attribute(loop: Loop) -> None:
+def test_html_is_in_a_frame_and_cannot_escape_from_its_attribute(loop: Loop) -> None:
     data, _ = final_output(
         ended(loop, "<p>\"'></iframe><script>x()</script>", format="html")
     )
@@ -153,7 +153,7 @@ def test_html_stands_in_a_frame_and_cannot_get_out_of_its_attribute(loop: Loop) 
     assert "default-src &#x27;none&#x27;" in html
 
 
-def test_reasoning_is_folded_above_the_answer_and_cannot_reach_into_it(
+def test_reasoning_is_folded_above_the_answer_and_cannot_change_it(
     loop: Loop,
 ) -> None:
     reply = ended(loop, Chunk(reasoning="```\n</details> $$ <img src=x>\n"), "Yes.")
@@ -186,7 +186,7 @@ def test_an_open_fence_does_not_swallow_the_line_below(loop: Loop) -> None:
     assert "\n```\n\n<small>" in markdown
 
 
-def test_a_terminal_gets_the_text_and_nothing_that_steers_it(loop: Loop) -> None:
+def test_a_terminal_gets_the_text_and_no_control_characters(loop: Loop) -> None:
     stream = io.StringIO()
     reply = a_reply(loop, "a\x1b[2Jb", "\x07c\u009b31m", "\ud800")
     screen = Terminal(reply, stream)
@@ -217,7 +217,7 @@ def test_a_question_alone_in_its_cell_leaves_one_output(loop: Loop) -> None:
     ],
     ids=["after", "before", "timed", "assigned", "a function"],
 )
-def test_what_stands_beside_a_question_is_never_cleared(loop: Loop, code: str) -> None:
+def test_other_output_of_the_cell_is_never_cleared(loop: Loop, code: str) -> None:
     shell = a_shell(code)
     Display(shell).show(a_reply(loop, "Hello."))
     assert [kind for kind, _, _ in shell.display_pub.sent if kind == "clear"] == []
@@ -253,7 +253,7 @@ def test_a_reply_is_shown_once_in_its_cell_and_again_in_a_later_one(loop: Loop) 
     assert shell.display_pub.sent[-1][1]["text/plain"].startswith("Hello.")
 
 
-def test_our_own_texts_are_plain_where_markdown_is_not_read(
+def test_texts_of_the_package_are_plain_in_a_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Display().text("| a&#46;b |")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ..chat.reply import Chat, Turn
 from ..errors import Remedy, SettingError
-from ..markdown.blocks import Blocks
+from ..markdown.blocks import blocks_of
 from ..markdown.code_spans import parser
 from ..markdown.safe import fence, neutralise
 
@@ -70,10 +70,10 @@ def export(chat: Chat, path: Path, redact: Callable[[str], str]) -> Path:
 
 def _write_new(file: Path, text: str) -> bool:
     """Write a file, and return True; return False if it exists."""
-    how: dict[str, Any] = {"encoding": "utf-8", "errors": "replace", "newline": "\n"}
+    content = text.encode("utf-8", "replace")
     try:
-        with open(file, "x", **how) as stream:
-            stream.write(text)
+        with open(file, "xb") as stream:
+            stream.write(content)
     except FileExistsError:
         return False
     except OSError as error:
@@ -135,10 +135,7 @@ def _question(turn: Turn, redact: Callable[[str], str]) -> str:
 
 def _answer(turn: Turn) -> str:
     """Return the text of the answer, in a fence if it is not Markdown."""
-    blocks = Blocks()
-    settled = blocks.feed(turn.reply.text)
-    # The end closes an open fence.
-    text = "".join([*settled, *blocks.flush()]).strip()
+    text = "".join(blocks_of(turn.reply.text)).strip()
     format = turn.reply.format
     if format == "text":
         return fence(text)

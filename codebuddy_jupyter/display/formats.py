@@ -12,7 +12,7 @@ from html import escape as escape_html
 from typing import Any
 
 from ..chat.reply import Reply
-from ..markdown.blocks import Blocks, code_blocks
+from ..markdown.blocks import blocks_of, code_blocks
 from ..markdown.safe import escape, fence, neutralise
 from .status import no_text_line, status_line
 
@@ -32,9 +32,7 @@ def growing_markdown(text: str, format: str) -> str:
 
 def closed(text: str) -> str:
     """Return a text with an open code fence closed and control characters removed."""
-    blocks = Blocks()
-    settled = blocks.feed(text)
-    return plain("".join([*settled, *blocks.flush()]))
+    return plain("".join(blocks_of(text)))
 
 
 def final_output(reply: Reply) -> tuple[Bundle, Bundle]:

@@ -43,7 +43,8 @@ def split_blocks(text: str, end: int) -> list[str]:
     starts = line_starts(text)
     code: list[Code] = []
     block_starts: list[int] = []
-    for token in parser(inline=False).parse(text[:end]):
+    tokens = parser(inline=False).parse(text[:end])
+    for token in tokens:
         if token.map is None or token.nesting < 0:
             continue
         first, last = characters(token.map, starts)
@@ -54,7 +55,8 @@ def split_blocks(text: str, end: int) -> list[str]:
         elif token.type == "code_block":
             code.append(Code(first, last, "code_block"))
     cuts = _outside_formulas(text, code, block_starts[1:])
-    return [text[start:stop] for start, stop in pairwise([0, *cuts, len(text)])]
+    borders = [0, *cuts, len(text)]
+    return [text[start:stop] for start, stop in pairwise(borders)]
 
 
 class Blocks:
@@ -115,6 +117,13 @@ class Blocks:
             code, _ = found
             last += missing_fence(last, code)
         return [*settled, last]
+
+
+def blocks_of(text: str) -> list[str]:
+    """Return the blocks of a complete text, with an open fence closed."""
+    blocks = Blocks()
+    settled = blocks.feed(text)
+    return settled + blocks.flush()
 
 
 def missing_fence(text: str, code: list[Code]) -> str:

@@ -43,6 +43,10 @@ class Code:
     markup: str = ""
     info: str = ""
 
+    def source(self, text: str) -> str:
+        """Return the code with its marks."""
+        return text[self.start : self.end]
+
 
 @cache
 def parser(*, inline: bool) -> MarkdownIt:
@@ -99,7 +103,7 @@ def find_code(text: str) -> tuple[list[Code], list[str]] | None:
     code: list[Code] = []
     contents: list[str] = []
     # The cells of a table row are tokens of their own with the position of the row.
-    last_row: tuple[int, int] | None = None
+    last_row = (-1, -1)
     for token in tokens:
         if token.map is None:
             continue
@@ -120,8 +124,9 @@ def find_code(text: str) -> tuple[list[Code], list[str]] | None:
     if len(code) != len(contents):
         return None
     for found, content in zip(code, contents, strict=True):
-        source = text[found.start : found.end]
-        if found.type == "span" and not _is_same_span(source, content):
+        if found.type != "span":
+            continue
+        if not _is_same_span(found.source(text), content):
             return None
     return code, contents
 
@@ -160,14 +165,16 @@ def _without_container_marks(code: str) -> str:
     return re.sub(r"[\s>\\]+", "", code)
 
 
+_NOT_LINE_END = re.compile(r"[^\n]")
+
+
 def mask_code(text: str, code: list[Code]) -> str:
     """Replace each character of code by NUL, except line ends."""
     parts: list[str] = []
     position = 0
     for found in code:
-        inside = text[found.start : found.end]
         parts.append(text[position : found.start])
-        parts.append(re.sub(r"[^\n]", "\0", inside))
+        parts.append(_NOT_LINE_END.sub("\0", found.source(text)))
         position = found.end
     parts.append(text[position:])
     return "".join(parts)

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import dedent
 
-from .blocks import Blocks, missing_fence
+from .blocks import blocks_of, missing_fence
 from .code_spans import (
     Code,
     find_code,
@@ -286,8 +286,7 @@ def _is_safe(text: str) -> bool:
     if not spans <= unambiguous_spans(text, masked, touched):
         return False
     for fenced in fences:
-        source = text[fenced.start : fenced.end]
-        if not is_unambiguous_fence(source, fenced.markup):
+        if not is_unambiguous_fence(fenced.source(text), fenced.markup):
             return False
     return same_without_maths(text, contents)
 
@@ -316,8 +315,14 @@ def _by_code(
 
 
 _FORMULA = re.compile(
-    r"\$\$[\s\S]{1,2000}?\$\$|(?<!\\)\$(?![\s$])(?:[^$\\\n]|\\.|\n(?!\s*\n))*?\$"
-    r"|\\begin\{(\w+\*?)\}[\s\S]{0,2000}?\\end\{\1\}|\\\\?\[[\s\S]{0,2000}?\\\\?\]|\\\\?\([^\n]{0,2000}?\\\\?\)"
+    r"""
+      \$\$ [\s\S]{1,2000}? \$\$
+    | (?<!\\) \$ (?![\s$]) (?: [^$\\\n] | \\. | \n(?!\s*\n) )*? \$
+    | \\begin\{(\w+\*?)\} [\s\S]{0,2000}? \\end\{\1\}
+    | \\\\?\[ [\s\S]{0,2000}? \\\\?\]
+    | \\\\?\( [^\n]{0,2000}? \\\\?\)
+    """,
+    re.VERBOSE,
 )
 
 
@@ -337,10 +342,12 @@ def _rewritten(text: str) -> str | None:
 
 def _rewritten_by_blocks(text: str) -> str | None:
     """Rewrite each block, or show its source; return None if the result is not safe."""
-    blocks = Blocks()
     rewritten = []
-    for block in [*blocks.feed(text), *blocks.flush()]:
-        safe = _rewritten(block) or fence(dedent(block.strip("\n")))
+    for block in blocks_of(text):
+        safe = _rewritten(block)
+        if safe is None:
+            source = dedent(block.strip("\n"))
+            safe = fence(source)
         rewritten.append(safe.strip("\n"))
     joined = "\n\n".join(rewritten)
     return joined if _is_safe(joined) else None
@@ -367,12 +374,24 @@ def _edits(text: str, code: list[Code]) -> Iterator[_Edit]:
             yield _edit_info(text, piece)
     masked = mask_code(text, code)
     touched, outside = _by_code(code, _dangers(text))
+    yield from _span_edits(text, masked, touched)
+    yield from _danger_edits(text, masked, outside)
+
+
+def _span_edits(text: str, masked: str, touched: list[Code]) -> Iterator[_Edit]:
+    """Yield the edits that make a ``<code>`` element of each ambiguous span."""
     unambiguous = unambiguous_spans(text, masked, touched)
     for span in touched:
-        source = text[span.start : span.end]
-        if span.type != "span" or "\n" in source or span in unambiguous:
+        if span.type != "span" or span in unambiguous:
             continue
-        yield span.start, span.end, _as_code_element(source, span.markup)
+        source = span.source(text)
+        if "\n" not in source:
+            element = _as_code_element(source, span.markup)
+            yield span.start, span.end, element
+
+
+def _danger_edits(text: str, masked: str, outside: list[_Danger]) -> Iterator[_Edit]:
+    """Yield the edits for what is dangerous outside code."""
     formulas = _FORMULA.finditer(masked)
     formula = next(formulas, None)
     for danger in outside:
