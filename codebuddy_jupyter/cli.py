@@ -16,7 +16,8 @@ from typing import Any
 from . import __version__
 from .buddy import Buddy
 from .commands import doctor_report
-from .display.screens import Display, plain
+from .display.formats import plain
+from .display.screens import Display
 from .errors import BuddyError, ExtraMissing, Remedy, SettingError
 from .question.options import add_arguments, options_from
 

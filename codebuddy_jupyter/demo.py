@@ -15,7 +15,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from .buddy import Buddy
-from .display.screens import GROWING, plain
+from .display.formats import plain
+from .display.screens import GROWING
 from .errors import BuddyError, ProviderError
 
 CELL_TIMEOUT = 600

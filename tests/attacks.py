@@ -1,8 +1,8 @@
-"""Markdown that tries to run script or to fetch something, and Markdown that is
-innocent although it looks alike.
+"""Markdown that tries to run a script or to fetch something, and harmless Markdown that
+looks similar.
 
-In an attack, ``RUN`` stands for a call that reports that script ran, ``URL`` for an
-address that reports a fetch.
+In an attack, ``RUN`` is the place of a call that reports that a script ran, ``URL`` that
+of an address that reports a fetch.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ ATTACKS: dict[str, str] = {
         "onanimationstart=RUN>x</b>"
     ),
     "style sheet": '<link rel=stylesheet href="URL">',
-    "style with an address": '<style>body{--a:1} .jp-RenderedMarkdown{background:url("URL")}</style>',
+    "style with an address": (
+        '<style>body{--a:1} .jp-RenderedMarkdown{background:url("URL")}</style>'
+    ),
     "style attribute": '<div style="background:url(URL)">x</div>',
     "object": '<object data="URL"></object>',
     "picture": '<picture><source srcset="URL"><img></picture>',
@@ -64,7 +66,9 @@ ATTACKS: dict[str, str] = {
     "in the text of a link": "[<img src=x onerror=RUN>](https://example.com)",
     "in a footnote": "x[^1]\n\n[^1]: <img src=x onerror=RUN>",
     "in an odd list": "1) a\n\n\t- <img src=x onerror=RUN>",
-    "after a list as if indented": "- a\n\n      <img src=x onerror=RUN>\n\n   <img src=x onerror=RUN>",
+    "after a list as if indented": (
+        "- a\n\n      <img src=x onerror=RUN>\n\n   <img src=x onerror=RUN>"
+    ),
     # Where code ends
     "code that never closed": "`a <img src=x onerror=RUN> b",
     "runs that differ": "``a` <img src=x onerror=RUN> `b",
@@ -97,7 +101,9 @@ ATTACKS: dict[str, str] = {
     "environment ends after a fence": (
         f"{TICKS}\n\\begin{{a}}\n{TICKS}\n\\end{{a}}\n\n{TICKS}\n<img src=x onerror=RUN>\n{TICKS}"
     ),
-    "display maths takes a fence": f"$$\n{TICKS}\n$$\n{TICKS}\n\n{TICKS}\n<img src=x onerror=RUN>\n{TICKS}",
+    "display maths takes a fence": (
+        f"$$\n{TICKS}\n$$\n{TICKS}\n\n{TICKS}\n<img src=x onerror=RUN>\n{TICKS}"
+    ),
     "maths in a title": '[x](https://example.com "$" onmouseover="RUN$")',
     "maths in a title of an image": '![$" onerror="RUN$](x)',
     "maths in an address": 'https://example.com/$" style="animation-name:x" onmouseover="RUN"$',
@@ -244,5 +250,5 @@ INNOCENTS: dict[str, str] = {
 
 
 def attack(name: str, run: str, url: str) -> str:
-    """Give an attack with the call and the address that it tries to reach."""
+    """Return an attack with the call and the address that it tries to reach."""
     return ATTACKS[name].replace("RUN", run).replace("URL", url)

@@ -1,4 +1,4 @@
-"""A conversation as a file: readable, harmless, and never over another file."""
+"""A conversation as a file: readable and safe; no other file is overwritten."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ ANSWER = (
 
 
 def chat(*turns: tuple[str, str], whole: bool = True, format: str = "markdown") -> Chat:
-    found = []
+    made = []
     for question, answer in turns:
         reply = Reply.ended_as(
             question, Chunk(answer), Loop(), whole=whole, format=format
         )
         reply.provider, reply.model = "Local", "llama3"
-        found.append(Turn(question, reply, asked=0.0))
-    return Chat(found)
+        made.append(Turn(question, reply, asked=0.0))
+    return Chat(made)
 
 
-def as_it_is(text: str) -> str:
+def unchanged(text: str) -> str:
     return text
 
 
@@ -52,25 +52,25 @@ def cells(text: str) -> list[tuple[str, str]]:
 
 
 def test_markdown_holds_every_turn_in_order() -> None:
-    text = as_markdown(chat(("1?\nin two lines", "One."), ("2?", ANSWER)), as_it_is)
+    text = as_markdown(chat(("1?\nin two lines", "One."), ("2?", ANSWER)), unchanged)
     assert text.startswith("> 1?\n> in two lines\n\nOne.\n\nLocal · llama3 · ")
     assert text.index("One.") < text.index("> 2?") < text.index("Two ways.")
     assert CODE in text
 
 
 def test_a_notebook_has_the_python_in_code_cells_that_were_not_run() -> None:
-    text = as_notebook(chat(("2?", ANSWER)), as_it_is)
-    found = cells(text)
-    assert [kind for kind, _ in found] == [
+    text = as_notebook(chat(("2?", ANSWER)), unchanged)
+    exported = cells(text)
+    assert [type for type, _ in exported] == [
         "markdown",
         "markdown",
         "code",
         "markdown",
         "markdown",
     ]
-    assert found[2] == ("code", CODE)
-    assert "```bash\nls\n```" in found[3][1]
-    assert "inside" in found[3][1]
+    assert exported[2] == ("code", CODE)
+    assert "```bash\nls\n```" in exported[3][1]
+    assert "inside" in exported[3][1]
     assert [
         cell["outputs"]
         for cell in json.loads(text)["cells"]
@@ -81,14 +81,14 @@ def test_a_notebook_has_the_python_in_code_cells_that_were_not_run() -> None:
 @pytest.mark.parametrize("make", [as_markdown, as_notebook])
 def test_an_answer_that_broke_off_says_so(make: Callable[..., str]) -> None:
     assert "*This answer broke off.*" in make(
-        chat(("1?", "```python\nhalf"), whole=False), as_it_is
+        chat(("1?", "```python\nhalf"), whole=False), unchanged
     )
-    assert "broke off" not in make(chat(("1?", "whole")), as_it_is)
+    assert "broke off" not in make(chat(("1?", "whole")), unchanged)
 
 
 @pytest.mark.parametrize("format", ["text", "json", "html"])
 def test_an_answer_of_another_format_is_fenced(format: str) -> None:
-    text = as_markdown(chat(("1?", "<b>[1]</b>"), format=format), as_it_is)
+    text = as_markdown(chat(("1?", "<b>[1]</b>"), format=format), unchanged)
     assert f"```{'' if format == 'text' else format}\n<b>[1]</b>\n```" in text
 
 
@@ -101,10 +101,10 @@ def test_an_answer_of_another_format_is_fenced(format: str) -> None:
     ],
 )
 @pytest.mark.parametrize("make", [as_markdown, as_notebook])
-def test_what_a_model_or_a_paste_wrote_is_neutralised(
+def test_answers_and_questions_are_neutralised(
     make: Callable[..., str], text: str
 ) -> None:
-    made = make(chat((text, text)), as_it_is)
+    made = make(chat((text, text)), unchanged)
     prose = (
         made if make is as_markdown else "\n".join(source for _, source in cells(made))
     )
@@ -113,7 +113,7 @@ def test_what_a_model_or_a_paste_wrote_is_neutralised(
     assert "![x](http" not in prose
 
 
-def test_secrets_in_questions_are_blanked(buddy: Buddy) -> None:
+def test_secrets_in_questions_are_redacted(buddy: Buddy) -> None:
     secret = "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT5vW7" * 2
     for make in (as_markdown, as_notebook):
         assert secret not in make(
@@ -122,9 +122,9 @@ def test_secrets_in_questions_are_blanked(buddy: Buddy) -> None:
 
 
 @pytest.mark.parametrize("name", ["chat.md", "chat.ipynb", "CHAT.MD"])
-def test_no_file_is_written_over(tmp_path: Path, name: str) -> None:
+def test_no_file_is_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
-    files = [export(chat(("1?", "One.")), tmp_path / name, as_it_is) for _ in range(2)]
+    files = [export(chat(("1?", "One.")), tmp_path / name, unchanged) for _ in range(2)]
     stem, _, suffix = name.partition(".")
     assert [file.name for file in files] == [f"{stem}-2.{suffix}", f"{stem}-3.{suffix}"]
     assert (tmp_path / name).read_text() == "mine"
@@ -135,15 +135,24 @@ def test_no_file_is_written_over(tmp_path: Path, name: str) -> None:
 )
 def test_what_cannot_be_written_is_one_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingError) as caught:
-        export(chat(("1?", "One.")), tmp_path / name, as_it_is)
+        export(chat(("1?", "One.")), tmp_path / name, unchanged)
     assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path) == []
+
+
+def test_another_kind_of_file_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(SettingError) as caught:
+        export(chat(("1?", "One.")), tmp_path / "chat.txt", unchanged)
+    assert str(caught.value) == (
+        "/export writes .md and .ipynb files, not chat.txt. "
+        "Choose a name such as: %buddy /export notes.md"
+    )
 
 
 def test_half_a_character_can_be_written(tmp_path: Path) -> None:
     for name in ("chat.md", "chat.ipynb"):
         assert export(
-            chat(("\ud800?", "so \udfff\0")), tmp_path / name, as_it_is
+            chat(("\ud800?", "so \udfff\0")), tmp_path / name, unchanged
         ).exists()
 
 
@@ -170,14 +179,14 @@ def test_a_mark_in_one_answer_frees_no_code_in_the_next() -> None:
                 ("1?", f"costs {mark}"),
                 ("2?", f"```html\n{mark}<img src=x onerror=a>\n```"),
             ),
-            as_it_is,
+            unchanged,
         )
         assert neutralise(made) == made
 
 
-def test_every_attack_is_written_without_harm() -> None:
+def test_every_attack_is_made_safe() -> None:
     for attack in ATTACKS.values():
-        made = as_markdown(chat((attack, attack), ("2?", attack)), as_it_is)
+        made = as_markdown(chat((attack, attack), ("2?", attack)), unchanged)
         assert neutralise(made) == made
-        for kind, source in cells(as_notebook(chat((attack, attack)), as_it_is)):
-            assert kind == "code" or neutralise(source) == source
+        for type, source in cells(as_notebook(chat((attack, attack)), unchanged)):
+            assert type == "code" or neutralise(source) == source

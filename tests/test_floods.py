@@ -1,5 +1,5 @@
-"""A server that sends more than can be an answer: memory stays bounded, and what came
-is kept.
+"""A server that sends more than an answer can be: memory stays bounded, and what was
+received is kept.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import pytest
 
 from tests.scripted_server import FOREVER, Answer, ScriptedServer, delta, event
 
-# bytes of memory, of the whole process that asks
+# bytes of memory of the client's process
 LIMIT = 200e6
-# a bound for what hangs, not a measure of what is slow
-SECONDS = 150
+# seconds until a client that hangs is ended; not a measure of its speed
+TIMEOUT = 150
 MILLION = b"x" * 1_000_000
 
-ASKING = """
+CLIENT = """
 import json, sys, threading, time
 import psutil
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import BuddyError
-from codebuddy_jupyter.options import Options
+from codebuddy_jupyter.question.options import Options
 
 peak, me = 0, psutil.Process()
 def watch():
@@ -101,15 +101,15 @@ def test_a_flood_is_stopped_before_it_fills_the_memory(
         server.script(answer)
         monkeypatch.setenv("CODEBUDDY_BASE_URL", server.url)
         ran = subprocess.run(
-            [sys.executable, "-c", ASKING],
+            [sys.executable, "-c", CLIENT],
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=TIMEOUT,
         )
         assert ran.returncode == 0, ran.stderr
-        told = json.loads(ran.stdout)
-        assert says in told["error"]
-        assert told["peak"] < LIMIT
+        report = json.loads(ran.stdout)
+        assert says in report["error"]
+        assert report["peak"] < LIMIT
         server.wait_for("closed")
 
 
@@ -121,14 +121,14 @@ def test_a_list_of_models_that_never_stops_is_no_list(
             Answer(pieces=[(0, MILLION)] * 2000 + [(FOREVER, b"")]), path="/v1/models"
         )
         monkeypatch.setenv("CODEBUDDY_BASE_URL", server.url)
-        code = ASKING.replace('Options(model="llama3")', "None")
+        code = CLIENT.replace('Options(model="llama3")', "None")
         ran = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=TIMEOUT,
         )
         assert ran.returncode == 0, ran.stderr
-        told = json.loads(ran.stdout)
-        assert "gives no list of models" in told["error"]
-        assert told["peak"] < LIMIT
+        report = json.loads(ran.stdout)
+        assert "gives no list of models" in report["error"]
+        assert report["peak"] < LIMIT

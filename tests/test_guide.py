@@ -10,7 +10,6 @@ import errno
 import inspect
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.display import screens as show
+from codebuddy_jupyter.display.status import waiting_markdown
 from codebuddy_jupyter.doctor.examination import examine
 from codebuddy_jupyter.errors import BuddyError, ProviderError, Unreachable
 from codebuddy_jupyter.providers import openai_chat
@@ -512,6 +511,6 @@ def test_the_lines_of_the_doctor_in_the_guide_are_those_that_it_says() -> None:
 
 def test_the_screen_says_what_it_waits_for(buddy: Buddy) -> None:
     waiting = buddy.ask("hello")
-    waiting.started = time.monotonic() - 14
-    assert "waiting for the model to load…" in show.waiting(waiting)
+    waiting.started = 100.0
+    assert "waiting for the model to load…" in waiting_markdown(waiting, now=114.0)
     assert "waiting for the model to load…" in text_of(SETUP)

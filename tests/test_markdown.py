@@ -1,4 +1,4 @@
-"""Blocks of a growing text, and model-written Markdown made safe: what must change, and
+"""The blocks of a growing text, and Markdown of a model made safe: what must change, and
 what must not.
 """
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -15,19 +16,19 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from codebuddy_jupyter.markdown.code_spans import remove_maths
-from codebuddy_jupyter.markdown.safe import (
+from codebuddy_jupyter.markdown.blocks import (
     Blocks,
     CodeBlock,
     code_blocks,
-    escape,
-    fence,
-    neutralise,
+    split_blocks,
 )
+from codebuddy_jupyter.markdown.maths import remove_maths
+from codebuddy_jupyter.markdown.safe import escape, fence, neutralise
 from tests.attacks import ATTACKS, INNOCENTS, attack
 
 TAGS = re.compile(
-    "p|h[1-6]|em|strong|del|s|a|code|pre|ul|ol|li|dl|dt|dd|blockquote|table|thead|tbody|tr|th|td|hr|br|input|img|div|span"
+    "p|h[1-6]|em|strong|del|s|a|code|pre|ul|ol|li|dl|dt|dd|blockquote"
+    "|table|thead|tbody|tr|th|td|hr|br|input|img|div|span"
 )
 ATTRIBUTES = {
     "href",
@@ -48,8 +49,8 @@ ADDRESSES = {
     "src": re.compile(r"data:image/"),
 }
 
-# What texts are made of where they are made up: everything that a reader of Markdown
-# gives a meaning to.
+# Generated texts consist of these: everything that means something to a reader of
+# Markdown.
 FRAGMENTS = [
     *"`~$\\<>[]()!*_|\"'&:@{}#-+=x",
     *["``", "```", "~~~", "~~", "$$", "\\$", "![", "](", "]:", "**", "1."],
@@ -117,9 +118,7 @@ markdowns = st.lists(st.sampled_from(FRAGMENTS), max_size=24).map("".join)
 
 
 class Reader(HTMLParser):
-    """Reads what a parser of Markdown made, and keeps what no Markdown could have
-    meant.
-    """
+    """Reads the HTML of a Markdown parser; collects what Markdown cannot produce."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,9 +164,7 @@ def nbconvert(text: str) -> str:
 
 
 def jupyterlab(text: str) -> str:
-    """Read as JupyterLab does, save that its parser is another one: maths is put back
-    into the HTML.
-    """
+    """Read as JupyterLab does, with another parser: maths is put back into the HTML."""
     marked, maths = remove_maths(text)
     html = commonmark(marked)
     escaped = [
@@ -236,11 +233,11 @@ def test_an_innocent_text_comes_through_unchanged(name: str) -> None:
     ],
     ids=repr,
 )
-def test_what_is_dangerous_is_written_anew(text: str, shown: str) -> None:
+def test_what_is_dangerous_is_rewritten(text: str, shown: str) -> None:
     assert neutralise(text) == shown
 
 
-def test_a_block_that_readers_could_doubt_is_shown_as_its_source() -> None:
+def test_an_ambiguous_block_is_shown_as_its_source() -> None:
     doubtful = "- a $x\n  ```\n  $\n  ```\n\n  ```\n  <b>\n  ```"
     assert (
         neutralise(f"One.\n\n{doubtful}\n\nTwo.")
@@ -253,7 +250,7 @@ def test_a_block_that_readers_could_doubt_is_shown_as_its_source() -> None:
 @example("!```\\\\[\n```\n<b>\n```\n\\\\]")
 @example("`\n-|`<b>`\n-|-|")
 @settings(max_examples=300, deadline=None)
-def test_no_tag_and_no_odd_address_survives_outside_code(text: str) -> None:
+def test_no_tag_and_no_bad_address_survives_outside_code(text: str) -> None:
     safe = neutralise(text)
     assert [strange_in(reader(safe)) for reader in READERS] == [[], [], []]
     assert neutralise(safe) == safe
@@ -275,6 +272,7 @@ def test_code_in_a_fence_comes_through_byte_for_byte(code: str) -> None:
         "`" * 100_000 + "<b>",
         "- " * 10_000 + "<b>",
         "`<b>`\n" * 10_000,
+        "~~~\n@@" + "1" * 5_000 + "\\begin{a}x\\end{a}@@ <b>\n~~~\n",
     ],
     ids=[
         "10 MB",
@@ -283,6 +281,7 @@ def test_code_in_a_fence_comes_through_byte_for_byte(code: str) -> None:
         "100,000 backticks",
         "10,000 lists",
         "10,000 spans",
+        "a number of 5,000 digits",
     ],
 )
 def test_no_length_and_no_depth_makes_it_fail(text: str) -> None:
@@ -339,8 +338,8 @@ def test_blocks_do_not_depend_on_the_pieces(size: int) -> None:
 def test_any_text_in_any_pieces_gives_the_same_blocks(
     text: str, cuts: list[int]
 ) -> None:
-    places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    blocks = split([text[start:end] for start, end in pairwise(places)])
+    borders = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    blocks = split([text[start:end] for start, end in pairwise(borders)])
     assert blocks == split([text])
     assert "".join(blocks).startswith(text)
 
@@ -365,6 +364,39 @@ def test_what_was_given_out_and_the_tail_are_the_text(text: str, cut: int) -> No
 )
 def test_the_end_closes_an_open_fence(text: str, last: str) -> None:
     assert split([text])[-1] == last
+
+
+@dataclass
+class CountedSplits:
+    """Splits as `split_blocks` does; notes how many characters it parsed each time."""
+
+    sizes: list[int] = field(default_factory=list)
+
+    def __call__(self, text: str, end: int) -> list[str]:
+        self.sizes.append(end)
+        return split_blocks(text, end)
+
+
+@pytest.mark.parametrize("lines", [500, 5_000])
+def test_a_block_that_grows_is_not_parsed_at_each_line(lines: int) -> None:
+    line = "print('one line of a long block of code')\n"
+    counted = CountedSplits()
+    blocks = Blocks(counted)
+    assert blocks.feed("```python\n") == []
+    for _ in range(lines):
+        assert blocks.feed(line) == []
+    assert len(counted.sizes) <= 50
+    assert sum(counted.sizes) <= 5 * lines * len(line)
+
+
+def test_short_blocks_are_parsed_about_once() -> None:
+    paragraph = "A paragraph of text.\n\n"
+    counted = CountedSplits()
+    blocks = Blocks(counted)
+    for _ in range(1_000):
+        blocks.feed(paragraph)
+    assert len(counted.sizes) <= 1_000
+    assert sum(counted.sizes) <= 2 * 1_000 * len(paragraph)
 
 
 def test_a_formula_that_never_closes_does_not_hold_up_all_that_follows() -> None:
@@ -411,7 +443,7 @@ def test_escaped_text_is_on_one_line() -> None:
 
 
 class Text(HTMLParser):
-    """Keeps the text of HTML; a paragraph is all that may be around it."""
+    """Collects the text of HTML; only a paragraph may be around it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -102,12 +102,12 @@ def run(shell: InteractiveShell, *cells: str) -> None:
 @pytest.fixture
 def kept(buddy: Buddy, tmp_path: Path) -> Buddy:
     """A Buddy whose conversations are kept, as they are of a notebook."""
-    buddy.collector.session = CommandOutput(tmp_path / "a.ipynb", {"df": "a frame"})
+    buddy.collector.session = NotebookSession(tmp_path / "a.ipynb", {"df": "a frame"})
     return buddy
 
 
-class CommandOutput(Session):
-    """A kernel that was told of a notebook."""
+class NotebookSession(Session):
+    """A session that knows its notebook."""
 
     def __init__(self, notebook: Path, names: dict[str, Any]) -> None:
         super().__init__(SimpleNamespace(user_ns=names))
@@ -428,7 +428,7 @@ def test_where_nothing_is_kept_there_is_nothing_to_choose(kept: Buddy) -> None:
     chat.close()
 
 
-def test_thoughts_are_told_apart_and_once(chat: Watched, fake: FakeProvider) -> None:
+def test_thoughts_are_sent_apart_and_once(chat: Watched, fake: FakeProvider) -> None:
     fake.replies = [[Chunk(reasoning="Let me <b>think</b>."), 0.1, "So be it."]]
     chat.ask("hello")
     assert chat.answered()

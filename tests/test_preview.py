@@ -36,13 +36,13 @@ def shown(
     return unescape(preview(made, "qwen", "http://localhost:1/v1"))
 
 
-def test_it_tells_who_would_be_asked_and_each_part_with_its_tokens() -> None:
-    told = shown("df = 1")
-    assert told.startswith("qwen at http://localhost:1/v1 would be sent about ")
-    assert "nothing was sent" in told
-    assert "| system prompt | 7 |" in told
-    assert "| cells | 2 |" in told
-    assert "| question | " in told
+def test_model_address_and_each_part_with_its_tokens_are_shown() -> None:
+    markdown = shown("df = 1")
+    assert markdown.startswith("qwen at http://localhost:1/v1 would be sent about ")
+    assert "nothing was sent" in markdown
+    assert "| system prompt | 7 |" in markdown
+    assert "| cells | 2 |" in markdown
+    assert "| question | " in markdown
 
 
 def test_the_bar_is_the_window() -> None:
@@ -50,30 +50,30 @@ def test_the_bar_is_the_window() -> None:
     assert len(bar) == BAR
     assert set(bar) == set("█░·")
     assert bar.count("·") == BAR // 4
-    assert "of a window of 4,096" in shown("x")
-    assert "4,096 (assumed: the server does not tell)" in shown("x", window=None)
+    assert "of a context window of 4,096" in shown("x")
+    assert "4,096 (assumed: the server does not report it)" in shown("x", window=None)
 
 
-def test_the_whole_text_is_folded_below() -> None:
-    told = shown("df = 1")
-    whole = told.partition("<details>")[2]
-    assert "df = 1" in whole
-    assert whole.endswith("</details>")
+def test_the_full_text_is_folded_below() -> None:
+    markdown = shown("df = 1")
+    full_text = markdown.partition("<details>")[2]
+    assert "df = 1" in full_text
+    assert full_text.endswith("</details>")
 
 
-def test_what_is_left_out_blanked_or_cannot_be_read_is_told() -> None:
-    told = shown(
+def test_what_is_left_out_redacted_or_unreadable_is_reported() -> None:
+    markdown = shown(
         *["word " * 300] * 20,
         "hunter2",
         window=2000,
         troubles=("The notebook cannot be read.",),
     )
-    assert "Left out of the cells, as there is no room: In[" in told
-    assert "and 3 more" in told or "In[1]" in told
-    assert "Blanked: password." in told
-    assert "The notebook cannot be read." in told
-    assert "hunter2" not in told
+    assert "Left out of the cells, because there is no room: In[" in markdown
+    assert "and 3 more" in markdown or "In[1]" in markdown
+    assert "Redacted: password." in markdown
+    assert "The notebook cannot be read." in markdown
+    assert "hunter2" not in markdown
 
 
-def test_that_there_is_nothing_to_tell_is_told() -> None:
-    assert "Nothing of the notebook is in it" in shown()
+def test_a_prompt_without_anything_of_the_notebook_says_so() -> None:
+    assert "contains nothing of the notebook" in shown()

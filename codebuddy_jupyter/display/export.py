@@ -1,6 +1,6 @@
-"""A conversation as a Markdown file or a notebook.
+"""Write a conversation to a Markdown file or a notebook.
 
-It writes, never over what is there, and runs nothing.
+No existing file is overwritten, and no code is run.
 """
 
 from __future__ import annotations
@@ -10,22 +10,24 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..chat.reply import Chat, Turn
-from ..errors import SettingError
+from ..errors import Remedy, SettingError
+from ..markdown.blocks import blocks_of
 from ..markdown.code_spans import parser
-from ..markdown.safe import Blocks, fence, neutralise
+from ..markdown.safe import fence, neutralise
 
 PYTHON = ("python", "py", "python3", "ipython")
 BROKEN_OFF = "*This answer broke off.*"
-# of files of one name
-MOST_NUMBERS = 10_000
+# files of one name
+MOST_FILES = 10_000
+
+CellType = Literal["markdown", "code"]
 
 
 def export(chat: Chat, path: Path, redact: Callable[[str], str]) -> Path:
-    """Write a conversation to a file; gives the file, whose name has a number where
-    there was one already.
+    """Write a conversation to a file.
 
     Parameters
     ----------
@@ -33,77 +35,91 @@ def export(chat: Chat, path: Path, redact: Callable[[str], str]) -> Path:
         The conversation.
     path
         The file: ``.md`` or ``.ipynb``.
-    blank
-        Blanks secrets in what was asked.
+    redact
+        Returns a text without its secrets; applied to the questions.
+
+    Returns
+    -------
+    Path
+        The file that was written. Its name has a number if `path` exists.
 
     Raises
     ------
     SettingError
         When the file is neither, or cannot be written.
     """
-    kinds = {".md": as_markdown, ".ipynb": as_notebook}
-    if path.suffix.lower() not in kinds:
+    writers = {".md": as_markdown, ".ipynb": as_notebook}
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
         raise SettingError(
-            f"/export writes .md or .ipynb, not {path.name}: %buddy /export notes.md"
+            f"/export writes .md and .ipynb files, not {path.name}.",
+            Remedy("Choose a name such as", "%buddy /export notes.md"),
         )
-    text = kinds[path.suffix.lower()](chat, redact)
-    for number in range(1, MOST_NUMBERS):
-        file = (
-            path
-            if number == 1
-            else path.with_name(f"{path.stem}-{number}{path.suffix}")
-        )
-        try:
-            with open(
-                file, "x", encoding="utf-8", errors="replace", newline="\n"
-            ) as out:
-                out.write(text)
-        except FileExistsError:
-            continue
-        except (OSError, ValueError) as error:
-            # the latter for a name that no file can have
-            raise SettingError(
-                f"{file} cannot be written: {getattr(error, 'strerror', None) or error}"
-            ) from error
-        return file
+    text = writer(chat, redact)
+    for number in range(1, MOST_FILES):
+        file = path
+        if number > 1:
+            file = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        if _write_new(file, text):
+            return file
     raise SettingError(
-        f"There are too many files of the name {path.name}: delete some."
+        f"There are too many files of the name {path.name}.",
+        Remedy("Delete some, or choose another name"),
     )
 
 
+def _write_new(file: Path, text: str) -> bool:
+    """Write a file, and return True; return False if it exists."""
+    content = text.encode("utf-8", "replace")
+    try:
+        with open(file, "xb") as stream:
+            stream.write(content)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingError(f"{file} cannot be written: {reason}") from error
+    except ValueError as error:
+        # No file can have such a name.
+        raise SettingError(f"{file} cannot be written: {error}") from error
+    return True
+
+
 def as_markdown(chat: Chat, redact: Callable[[str], str]) -> str:
-    """The conversation as Markdown, all of it neutralised."""
-    turns = [
-        "\n\n".join([_question(turn, redact), neutralise(_answer(turn)), _who(turn)])
-        for turn in chat.turns
-    ]
-    # Once more as a whole: what is a lone mark in one answer can pair with one in the
-    # next.
+    """Return the conversation as safe Markdown."""
+    turns = []
+    for turn in chat.turns:
+        parts = [_question(turn, redact), neutralise(_answer(turn)), _source(turn)]
+        turns.append("\n\n".join(parts))
+    # The whole is made safe again: a single mark in one answer can form a pair with one
+    # in the next.
     return neutralise("\n\n---\n\n".join(turns)) + "\n"
 
 
 def as_notebook(chat: Chat, redact: Callable[[str], str]) -> str:
-    """The conversation as a notebook: prose neutralised in Markdown cells, Python as it
-    is in code cells, not run.
+    """Return the conversation as the JSON of a notebook.
+
+    Prose is in Markdown cells and made safe; Python is unchanged in code cells, which
+    are not run.
     """
     cells: list[dict[str, Any]] = []
     for turn in chat.turns:
         cells.append(_cell("markdown", _question(turn, redact)))
-        for kind, text in _pieces(_answer(turn)):
-            cells.append(_cell(kind, text if kind == "code" else neutralise(text)))
-        cells.append(_cell("markdown", _who(turn)))
+        for type, text in _parts(_answer(turn)):
+            safe = text if type == "code" else neutralise(text)
+            cells.append(_cell(type, safe))
+        cells.append(_cell("markdown", _source(turn)))
     for number, cell in enumerate(cells):
         cell["id"] = f"chat-{number}"
-    language = {
-        "kernelspec": {
-            "display_name": "Python 3",
-            "language": "python",
-            "name": "python3",
-        }
-    }
     notebook = {
         "cells": cells,
-        "metadata": language,
+        "metadata": {
+            "kernelspec": {
+                "display_name": "Python 3",
+                "language": "python",
+                "name": "python3",
+            }
+        },
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -111,62 +127,77 @@ def as_notebook(chat: Chat, redact: Callable[[str], str]) -> str:
 
 
 def _question(turn: Turn, redact: Callable[[str], str]) -> str:
+    """Return the question as a safe quotation."""
     lines = _lines(redact(turn.reply.prompt).strip())
-    return neutralise("\n".join(f"> {line}".rstrip() for line in lines))
+    quoted = [f"> {line}".rstrip() for line in lines]
+    return neutralise("\n".join(quoted))
 
 
 def _answer(turn: Turn) -> str:
-    blocks, format = Blocks(), turn.reply.format
-    # this closes a fence that is open
-    text = "".join([*blocks.feed(turn.reply.text), *blocks.flush()]).strip()
-    return (
-        fence(text, "" if format == "text" else format)
-        if format in ("text", "json", "html")
-        else text
-    )
+    """Return the text of the answer, in a fence if it is not Markdown."""
+    text = "".join(blocks_of(turn.reply.text)).strip()
+    format = turn.reply.format
+    if format == "text":
+        return fence(text)
+    if format in ("json", "html"):
+        return fence(text, format)
+    return text
 
 
-def _who(turn: Turn) -> str:
+def _source(turn: Turn) -> str:
+    """Return a line with provider, model and time, and whether the answer broke off."""
     reply = turn.reply
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(turn.asked))
-    named = neutralise(
-        " · ".join(part for part in (reply.provider, reply.model, when) if part)
-    )
-    return (
-        f"{named}\n\n{BROKEN_OFF}"
-        if reply.error is not None or not reply.done
-        else named
-    )
+    parts = [part for part in (reply.provider, reply.model, when) if part]
+    line = neutralise(" · ".join(parts))
+    if reply.error is None and reply.done:
+        return line
+    return f"{line}\n\n{BROKEN_OFF}"
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
-    """The prose and the Python of an answer, in order; other code is prose."""
-    lines, done = _lines(text), 0
+def _parts(text: str) -> Iterator[tuple[CellType, str]]:
+    """Yield the prose and the Python of an answer in order; other code is prose."""
+    lines = _lines(text)
+    done = 0
     for token in parser(inline=False).parse(text):
-        is_python = (
-            token.type == "fence" and (token.info.split() or [""])[0].lower() in PYTHON
-        )
-        if is_python and token.level == 0 and token.map:
-            begin, end = token.map
-            yield from _prose("\n".join(lines[done:begin]))
-            yield "code", token.content.rstrip("\n")
-            done = end
-    yield from _prose("\n".join(lines[done:]))
+        if token.type != "fence" or token.level > 0 or not token.map:
+            continue
+        if not _is_python(token.info):
+            continue
+        first, after = token.map
+        yield from _prose(lines[done:first])
+        yield "code", token.content.rstrip("\n")
+        done = after
+    yield from _prose(lines[done:])
+
+
+def _is_python(info: str) -> bool:
+    """Return whether the words after a fence name Python."""
+    words = info.lower().split()
+    return bool(words) and words[0] in PYTHON
 
 
 def _lines(text: str) -> list[str]:
-    """The lines as the parser counts them."""
+    """Return the lines as the parser counts them."""
     return re.sub(r"\r\n?", "\n", text).split("\n")
 
 
-def _prose(text: str) -> Iterator[tuple[str, str]]:
+def _prose(lines: list[str]) -> Iterator[tuple[CellType, str]]:
+    text = "\n".join(lines)
     if text.strip():
         yield "markdown", text.strip("\n")
 
 
-def _cell(kind: str, text: str) -> dict[str, Any]:
-    more: dict[str, Any] = (
-        {"execution_count": None, "outputs": []} if kind == "code" else {}
-    )
-    source = text.encode("utf-8", "replace").decode().splitlines(keepends=True)
-    return {"cell_type": kind, "id": "", "metadata": {}, **more, "source": source}
+def _cell(type: CellType, text: str) -> dict[str, Any]:
+    """Return a cell without an id; lone surrogates are replaced."""
+    without_surrogates = text.encode("utf-8", "replace").decode()
+    cell: dict[str, Any] = {
+        "cell_type": type,
+        "id": "",
+        "metadata": {},
+        "source": without_surrogates.splitlines(keepends=True),
+    }
+    if type == "code":
+        cell["execution_count"] = None
+        cell["outputs"] = []
+    return cell

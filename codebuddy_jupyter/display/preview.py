@@ -1,98 +1,118 @@
-"""A draft as a person reads it: what would be sent, section by section, what not, and
-the whole text folded below.
+"""Show a draft to a person: what would be sent, section by section, and what would not.
+
+The full text is folded below.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 
 from ..context.items import Item
 from ..markdown.safe import escape, fence
 from ..question.draft import Draft
 
-# characters of the bar that stands for the window
+# characters of the bar that shows the context window
 BAR = 32
-# things left out that are named; more are counted
+# items left out that are named; of the others only the number is given
 NAMED = 12
 
 
 def preview(draft: Draft, model: str, where: str) -> str:
-    """The draft as Markdown.
+    """Return a draft as Markdown.
 
     Parameters
     ----------
     draft
         What would be sent.
     model
-        The model that would be asked.
+        The model that would answer.
     where
-        Where the request would go.
+        The address that the request would go to.
     """
-    rows = [f"| {escape(name)} | {tokens:,} |" for name, tokens in draft.parts]
-    lines = [
-        (
-            f"{escape(model)} at {escape(where)} would be sent about "
-            f"{draft.tokens:,} tokens; nothing was sent."
-        ),
-        "\n".join(
-            [
-                f"`{_bar(draft)}` {_window(draft)}",
-                "",
-                "| part | tokens |",
-                "|---|---:|",
-                *rows,
-            ]
-        ),
-        *_missing(draft),
-        "<details><summary>The whole text</summary>",
-        *(
-            f"{message.role}:\n\n{fence(message.text, 'text')}"
-            for message in draft.messages
-        ),
-        "</details>",
+    summary = (
+        f"{escape(model)} at {escape(where)} would be sent about "
+        f"{draft.tokens:,} tokens; nothing was sent."
+    )
+    sections = [
+        summary,
+        _table(draft),
+        *_not_sent(draft),
+        "<details><summary>The full text</summary>",
     ]
-    return "\n\n".join(lines)
+    for message in draft.messages:
+        sections.append(f"{message.role}:\n\n{fence(message.text, 'text')}")
+    sections.append("</details>")
+    return "\n\n".join(sections)
+
+
+def _table(draft: Draft) -> str:
+    """Return the bar of the context window, and the parts with their tokens."""
+    lines = [
+        f"`{_bar(draft)}` {_window(draft)}",
+        "",
+        "| part | tokens |",
+        "|---|---:|",
+    ]
+    for name, tokens in draft.parts:
+        lines.append(f"| {escape(name)} | {tokens:,} |")
+    return "\n".join(lines)
 
 
 def _bar(draft: Draft) -> str:
-    window = draft.room.window or draft.room.assumed
-    used = min(BAR, round(BAR * draft.tokens / window))
-    answer = min(BAR - used, round(BAR * (window - draft.room.prompt) / window))
-    return "█" * used + "░" * (BAR - used - answer) + "·" * answer
+    """Return the window as a bar: the prompt, free space, and the room for the answer."""
+    room = draft.room
+    window = room.window or room.assumed
+    prompt = round(BAR * draft.tokens / window)
+    answer = round(BAR * (window - room.prompt) / window)
+    prompt = min(BAR, prompt)
+    answer = min(BAR - prompt, answer)
+    free = BAR - prompt - answer
+    return "█" * prompt + "░" * free + "·" * answer
 
 
 def _window(draft: Draft) -> str:
-    assumed = f"{draft.room.assumed:,} (assumed: the server does not tell)"
-    window = f"{draft.room.window:,}" if draft.room.window else assumed
-    return f"of a window of {window}; the dots are kept for the answer"
+    if draft.room.window:
+        window = f"{draft.room.window:,}"
+    else:
+        window = f"{draft.room.assumed:,} (assumed: the server does not report it)"
+    return f"of a context window of {window}; the dots are reserved for the answer"
 
 
-def _missing(draft: Draft) -> list[str]:
+def _not_sent(draft: Draft) -> list[str]:
+    """Return lines about what is left out or redacted."""
     lines = [escape(trouble) for trouble in draft.troubles]
-    sections = groupby(draft.news.left_out, lambda item: item.section)
-    lines += [_left_out(section, list(items)) for section, items in sections]
+    for section, items in groupby(draft.news.left_out, lambda item: item.section):
+        lines.append(_left_out(section, list(items)))
     if draft.before is not None:
-        turns = draft.turns_left_out
-        lines.append(
-            f"The conversation is cut: {turns} earlier "
-            f"turn{'' if turns == 1 else 's'} would be left out."
-        )
+        turns = _counted(draft.turns_left_out, "earlier turn")
+        lines.append(f"The conversation is cut: {turns} would be left out.")
     if draft.redacted:
-        kinds = ", ".join(
-            f"{kind} ({n})" if n > 1 else kind
-            for kind, n in Counter(draft.redacted).items()
+        lines.append(_redacted(draft.redacted))
+    if not (draft.news.known.told or draft.news.items):
+        lines.append(
+            "It contains nothing of the notebook, or the model has been sent all of it "
+            "already."
         )
-        lines.append(escape(f"Blanked: {kinds}."))
-    if draft.news.known.told or draft.news.items:
-        return lines
-    return [
-        *lines,
-        "Nothing of the notebook is in it, or the model knows all of it already.",
-    ]
+    return lines
 
 
-def _left_out(section: str, items: list[Item]) -> str:
+def _left_out(section: str, items: Sequence[Item]) -> str:
     names = ", ".join(item.title for item in items[:NAMED])
-    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
-    return escape(f"Left out of the {section}, as there is no room: {names}{more}.")
+    others = len(items) - NAMED
+    if others > 0:
+        names += f" and {others} more"
+    return escape(f"Left out of the {section}, because there is no room: {names}.")
+
+
+def _redacted(kinds: Sequence[str]) -> str:
+    """Return a line with the kinds of secrets, and how many there are of each."""
+    counted = []
+    for kind, count in Counter(kinds).items():
+        counted.append(kind if count == 1 else f"{kind} ({count})")
+    return escape(f"Redacted: {', '.join(counted)}.")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

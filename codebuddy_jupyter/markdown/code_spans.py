@@ -1,19 +1,18 @@
-"""Where the code of a Markdown text is, and whether all that read Markdown agree on it.
+"""Find the code in a Markdown text, and check whether all readers agree where it is.
 
-One parser tells what is code. JupyterLab reads another text than it is given, for it
-lifts maths out first: `remove_maths` does the same. Other readers differ in known ways;
-code that is plain in the sense of `plain_spans` and `is_plain_fence`, in a text whose
-formulas keep off it, is code to them all.
+One parser decides what is code. Other readers differ from it in known ways. Code that
+is unambiguous in the sense of `unambiguous_spans` and `is_unambiguous_fence`, in a text
+whose formulas do not touch it (see `maths`), is code to all of them.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -21,325 +20,256 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Code:
-    """A code span (`span`), a fenced block (`fence`) or an indented one (`code_block`),
-    from `start` to `end`.
+    """A piece of code in a text, as character positions.
 
-    For a span, `around` holds the start and end of the paragraph, heading or table row
-    that it stands in.
+    Parameters
+    ----------
+    start, end
+        The code with its marks is ``text[start:end]``.
+    type
+        A code span in a line, a fenced block, or an indented block.
+    paragraph
+        For a span: start and end of the paragraph, heading or table row around it.
+    markup
+        The backticks or tildes that open it; empty for an indented block.
+    info
+        For a fence: the words after the opening marks, such as ``python``.
     """
 
     start: int
     end: int
-    kind: str
-    around: tuple[int, int] = (0, 0)
+    type: Literal["span", "fence", "code_block"]
+    paragraph: tuple[int, int] = (0, 0)
     markup: str = ""
     info: str = ""
+
+    def source(self, text: str) -> str:
+        """Return the code with its marks."""
+        return text[self.start : self.end]
 
 
 @cache
 def parser(*, inline: bool) -> MarkdownIt:
-    """Make the parser: blocks and, if asked for, code spans; nothing else can move the
-    borders of code.
+    """Return the parser for blocks and, with ``inline``, for code spans.
 
-    HTML is off, because it is text by the time that a front end reads it.
+    Nothing else can move the borders of code. HTML is off, because a front end gets it
+    as escaped text.
     """
     from markdown_it import MarkdownIt
 
-    parser = (
-        MarkdownIt("commonmark", {"html": False}).enable("table").disable("reference")
-    )
-    parser.core.ruler.enableOnly(
-        ["normalize", "block", "inline"] if inline else ["normalize", "block"]
-    )
+    parser = MarkdownIt("commonmark", {"html": False})
+    parser.enable("table").disable("reference")
+    steps = ["normalize", "block"]
+    if inline:
+        steps.append("inline")
+    parser.core.ruler.enableOnly(steps)
     parser.inline.ruler.enableOnly(["escape", "backticks"])
     parser.inline.ruler2.enableOnly([])
     return parser
+
+
+def line_starts(text: str) -> list[int]:
+    """Return the position at which each line starts, and the end of the text."""
+    line_ends = re.finditer(r"\r\n?|\n", text)
+    return [0, *(match.end() for match in line_ends), len(text)]
+
+
+def characters(lines: Sequence[int], starts: list[int]) -> tuple[int, int]:
+    """Return the positions of the first and past the last character of some lines.
+
+    Parameters
+    ----------
+    lines
+        The first line and the line after the last, as in ``Token.map`` of the parser.
+    starts
+        What `line_starts` returned for the text.
+    """
+    first, last = lines
+    end = len(starts) - 1
+    return starts[min(first, end)], starts[min(last, end)]
+
+
+def find_code(text: str) -> tuple[list[Code], list[str]] | None:
+    """Find all code of a text.
+
+    Returns
+    -------
+    tuple or None
+        Where the code is, and the content that the parser found in each piece. None
+        when these two do not match.
+    """
+    tokens = parser(inline=True).parse(text)
+    starts = line_starts(text)
+    code: list[Code] = []
+    contents: list[str] = []
+    # The cells of a table row are tokens of their own with the position of the row.
+    last_row = (-1, -1)
+    for token in tokens:
+        if token.map is None:
+            continue
+        start, end = characters(token.map, starts)
+        if token.type == "fence":
+            code.append(Code(start, end, "fence", markup=token.markup, info=token.info))
+            contents.append(token.content)
+        elif token.type == "code_block":
+            code.append(Code(start, end, "code_block"))
+            contents.append(token.content)
+        elif token.type == "inline":
+            if last_row != (start, end):
+                last_row = (start, end)
+                code.extend(_spans(text, start, end))
+            for child in token.children or ():
+                if child.type == "code_inline":
+                    contents.append(child.content)
+    if len(code) != len(contents):
+        return None
+    for found, content in zip(code, contents, strict=True):
+        if found.type != "span":
+            continue
+        if not _is_same_span(found.source(text), content):
+            return None
+    return code, contents
 
 
 _ESCAPE_OR_RUN = re.compile(r"\\[\s\S]|`+")
 
 
 def _spans(text: str, start: int, end: int) -> Iterator[Code]:
-    """Find the code spans between two positions, as CommonMark pairs runs of backticks."""
-    unpaired: set[int] = set()
+    """Find the code spans between two positions, as CommonMark pairs backticks."""
+    unpaired_sizes: set[int] = set()
     position = start
-    while found := _ESCAPE_OR_RUN.search(text, position, end):
-        position = found.end()
-        size = len(found[0])
-        if found[0][0] == "\\" or size in unpaired:
+    while opening := _ESCAPE_OR_RUN.search(text, position, end):
+        position = opening.end()
+        run = opening[0]
+        size = len(run)
+        if run.startswith("\\") or size in unpaired_sizes:
             continue
-        if closing := re.compile(rf"(?<!`)`{{{size}}}(?!`)").search(
-            text, position, end
-        ):
-            position = closing.end()
-            yield Code(found.start(), position, "span", (start, end), found[0])
-        else:
-            unpaired.add(size)
+        same_run = re.compile(rf"(?<!`)`{{{size}}}(?!`)")
+        closing = same_run.search(text, position, end)
+        if closing is None:
+            unpaired_sizes.add(size)
+            continue
+        position = closing.end()
+        yield Code(opening.start(), position, "span", (start, end), run)
 
 
-def _bare(code: str) -> str:
-    """Leave out what a container may add to a code span, or a table may take from it."""
+def _is_same_span(source: str, content: str) -> bool:
+    """Return whether a span that we found is the one that the parser found."""
+    ours = _without_container_marks(source.strip("`"))
+    theirs = _without_container_marks(content)
+    return ours == theirs.strip("`")
+
+
+def _without_container_marks(code: str) -> str:
+    """Remove what a container may add to a code span, or a table may take from it."""
     return re.sub(r"[\s>\\]+", "", code)
 
 
-def find_code(text: str) -> tuple[list[Code], list[str]] | None:
-    """Find all code of a text: where it is, and what the parser holds it to be; None
-    where these two disagree.
-    """
-    tokens = parser(inline=True).parse(text)
-    starts = line_starts(text)
-    code: list[Code] = []
-    contents: list[str] = []
-    row: tuple[int, int] | None = None
-    for token in tokens:
-        if token.map is None:
-            continue
-        start, end = (starts[min(line, len(starts) - 1)] for line in token.map)
-        if token.type in ("fence", "code_block"):
-            code.append(Code(start, end, token.type, (0, 0), token.markup, token.info))
-            contents.append(token.content)
-        elif token.type == "inline":
-            if row != (start, end):
-                row = (start, end)
-                code.extend(_spans(text, start, end))
-            contents.extend(
-                child.content
-                for child in token.children or ()
-                if child.type == "code_inline"
-            )
-    ours = [_bare(text[c.start : c.end].strip("`")) for c in code if c.kind == "span"]
-    theirs = [
-        _bare(content)
-        for found, content in zip(code, contents, strict=False)
-        if found.kind == "span"
-    ]
-    if len(code) != len(contents) or ours != [content.strip("`") for content in theirs]:
-        return None
-    return code, contents
+_NOT_LINE_END = re.compile(r"[^\n]")
 
 
-def line_starts(text: str) -> list[int]:
-    """Give the position at which each line starts, and the end of the text."""
-    return [0, *(match.end() for match in re.finditer(r"\r\n?|\n", text)), len(text)]
-
-
-def redact(text: str, code: list[Code]) -> str:
-    """Replace each character of code by NUL, except ends of lines."""
+def mask_code(text: str, code: list[Code]) -> str:
+    """Replace each character of code by NUL, except line ends."""
     parts: list[str] = []
     position = 0
     for found in code:
-        parts += [
-            text[position : found.start],
-            re.sub(r"[^\n]", "\0", text[found.start : found.end]),
-        ]
+        parts.append(text[position : found.start])
+        parts.append(_NOT_LINE_END.sub("\0", found.source(text)))
         position = found.end
-    return "".join([*parts, text[position:]])
+    parts.append(text[position:])
+    return "".join(parts)
 
 
-def plain_spans(text: str, rest: str, code: list[Code]) -> set[Code]:
-    """Give the code spans for which every reader pairs the backticks of the paragraph
-    around them alike.
+def unambiguous_spans(text: str, masked: str, code: list[Code]) -> set[Code]:
+    """Return the code spans that every reader finds in the same place.
+
+    Parameters
+    ----------
+    text
+        The text.
+    masked
+        The text after `mask_code` with all of its code.
+    code
+        The code to check; only its spans count.
     """
-    around = {found.around for found in code if found.kind == "span"}
-    left_over = [match.start() for match in re.finditer("`", rest)]
-    plain = {
-        (start, end)
-        for start, end in around
-        if _is_plain_paragraph(text[start:end], rest[start:end])
-        and not _is_near(left_over, rest, start, end)
-    }
-    return {found for found in code if found.kind == "span" and found.around in plain}
+    spans = [found for found in code if found.type == "span"]
+    backticks = [match.start() for match in re.finditer("`", masked)]
+    paragraphs = set()
+    for start, end in {span.paragraph for span in spans}:
+        if not _is_unambiguous(text[start:end], masked[start:end]):
+            continue
+        if not _is_near(backticks, masked, start, end):
+            paragraphs.add((start, end))
+    return {span for span in spans if span.paragraph in paragraphs}
 
 
-def _is_near(positions: list[int], rest: str, start: int, end: int) -> bool:
-    """Tell whether one of these positions is between the empty lines around `start` and
-    `end`.
+def _is_near(positions: list[int], masked: str, start: int, end: int) -> bool:
+    """Return whether a position is between the empty lines around `start` and `end`.
 
-    What is a paragraph of its own to one reader is part of the one before to another.
+    A paragraph of its own to one reader is part of the previous one to another.
     """
     if not positions:
         return False
-    last = rest.find("\n\n", max(end - 1, 0))
-    index = bisect(positions, rest.rfind("\n\n", 0, start))
-    return index < len(positions) and (last < 0 or positions[index] < last)
+    empty_before = masked.rfind("\n\n", 0, start)
+    empty_after = masked.find("\n\n", max(end - 1, 0))
+    index = bisect(positions, empty_before)
+    if index == len(positions):
+        return False
+    return empty_after < 0 or positions[index] < empty_after
 
 
-def _is_plain_paragraph(source: str, outside: str) -> bool:
-    """Tell whether every reader finds the same code spans in a paragraph, also given
-    with its code blanked.
+def _is_unambiguous(source: str, masked: str) -> bool:
+    """Return whether every reader finds the same code spans in a paragraph.
 
-    Readers differ on runs of several backticks, ends of lines and bars inside code,
+    Readers differ on runs of several backticks, on line ends and bars inside code, on
     backslashes before it, and on what binds tighter than code: maths, a web address
     before it, strikes, links and angle brackets across its border.
     """
-    inside = {char for char, left in zip(source, outside, strict=True) if left == "\0"}
-    if (
-        "``" in source
-        or "\\`" in source
-        or "|" in inside
-        or "$" in source
-        or "<" in outside
-    ):
+    if "``" in source or "\\`" in source or "$" in source:
         return False
-    if any(inside & group and group & set(outside) for group in ({"~"}, {"[", "]"})):
+    pairs = zip(source, masked, strict=True)
+    inside = {character for character, shown in pairs if shown == "\0"}
+    outside = set(masked)
+    if "|" in inside or "<" in outside:
         return False
-    return all(line.count("`") % 2 == 0 for line in source.split("\n")) and not any(
-        re.search(r"[\w~]", word[: word.rfind("\0")])
-        for word in outside.split()
-        if "\0" in word
-    )
+    for marks in ({"~"}, {"[", "]"}):
+        if marks & inside and marks & outside:
+            return False
+    if any(line.count("`") % 2 for line in source.split("\n")):
+        return False
+    return not any(_has_letter_before_code(word) for word in masked.split())
 
 
-def is_plain_fence(source: str, markup: str) -> bool:
-    """Tell whether a fenced block is closed, and each of its lines stands exactly in
-    its container.
+def _has_letter_before_code(word: str) -> bool:
+    """Return whether a letter, digit or tilde comes before the last code of a word."""
+    before, code, _ = word.rpartition("\0")
+    return code != "" and re.search(r"[\w~]", before) is not None
+
+
+def prefix_of_next_lines(first_line: str, markup: str) -> str:
+    """Return how the later lines of a fenced block begin: quote marks and indentation.
+
+    Parameters
+    ----------
+    first_line
+        The opening line, such as ``- > ```python``.
+    markup
+        Its backticks or tildes.
     """
+    prefix = first_line[: first_line.index(markup)]
+    return re.sub(r"[^>\s]", " ", prefix)
+
+
+def is_unambiguous_fence(source: str, markup: str) -> bool:
+    """Return whether a fenced block is closed and no line leaves its container."""
     lines = source.rstrip("\n").split("\n")
-    prefix = lines[0][: lines[0].index(markup)]
-    inner = re.sub(r"[^>\s]", " ", prefix)
-    if "\t" in prefix or len(lines) < 2 or lines[-1] != inner + markup:
+    prefix = prefix_of_next_lines(lines[0], markup)
+    if "\t" in prefix or len(lines) < 2 or lines[-1] != prefix + markup:
         return False
-    body = lines[1:-1]
-    if any(
-        not line.startswith(inner) and line.strip() != inner.strip() for line in body
-    ):
-        return False
-    return not any(
-        line[len(inner) :].lstrip(" \t>").startswith(markup) for line in body
-    )
-
-
-_FORMULA_MARK = re.compile(r"\$\$|\\begin\{|\\end\{|\\\\?[\[\]()]")
-_ENVIRONMENT = re.compile(r"\\begin\{(\w*\*?)\}")
-
-
-def formulas_keep_off(text: str, rest: str, code: list[Code]) -> bool:
-    """Tell whether no formula can begin outside code and end in it, begin in it and end
-    outside, or go around it.
-
-    Some readers take formulas before code, blank lines and all.
-    """
-    if not _FORMULA_MARK.search(rest):
-        return True
-    borders = [("$$", "$$"), (r"\\[", r"\\]"), (r"\[", r"\]")]
-    borders += [
-        (f"\\begin{{{name}}}", f"\\end{{{name}}}")
-        for name in sorted(set(_ENVIRONMENT.findall(rest)))
-    ]
-    return (
-        not any(_FORMULA_MARK.search(text, found.start, found.end) for found in code)
-        and r"\$$" not in rest
-        and not any(
-            "\0" in formula
-            for opening, closing in borders
-            for formula in _between(rest, opening, closing)
-        )
-    )
-
-
-def _between(text: str, opening: str, closing: str) -> Iterator[str]:
-    """Give what stands between each `opening` and the `closing` after it."""
-    start = text.find(opening)
-    while start >= 0:
-        end = text.find(closing, start + len(opening))
-        if end < 0:
-            return
-        yield text[start:end]
-        start = text.find(opening, end + len(closing))
-
-
-_MATHS_SPLIT = re.compile(
-    r"(\$\$?|\\(?:begin|end)\{[a-z]*\*?\}|\\[{}$]|[{}]|\n\s*|@@\d+@@|\\\\[()\[\]])",
-    re.IGNORECASE,
-)
-_FENCED = re.compile(
-    r"^(?P<fence>`{3,}|(?:~T){3,})[^`\n]*\n([\s\S]*?)^(?P=fence)`*$", re.MULTILINE
-)
-_SPANNED = re.compile(r"(^|[^\\])(`+)([^\n]*?[^`\n])\2(?!`)", re.MULTILINE)
-
-
-def same_without_maths(text: str, contents: list[str]) -> bool:
-    """Tell whether the code is the same after JupyterLab has put a mark in the place of
-    all that it takes for maths.
-    """
-    if not re.search(r"\$|\\begin|\\\\[\[(]|@@", text):
-        return True
-    marked, maths = remove_maths(text)
-
-    def restore(code: str) -> str:
-        return re.sub(
-            r"@@(\d+)@@",
-            lambda mark: maths[int(mark[1])] if int(mark[1]) < len(maths) else "",
-            code,
-        )
-
-    found = find_code(marked)
-    return found is not None and [restore(code) for code in found[1]] == contents
-
-
-def remove_maths(text: str) -> tuple[str, list[str]]:
-    """Do what JupyterLab does before it parses Markdown: replace each formula by
-    `@@n@@`.
-
-    The same steps as ``removeMath`` in
-    https://github.com/jupyterlab/jupyterlab/blob/main/packages/rendermime/src/latex.ts,
-    whose slips are the point.
-    """
-    has_code = "`" in text or "~~~" in text
-    if has_code:
-        text = text.replace("~", "~T")
-        for pattern in (_FENCED, _SPANNED):
-            text = pattern.sub(lambda code: code[0].replace("$", "~D"), text)
-
-    def plain(part: str) -> str:
-        return (
-            re.sub("~([TD])", lambda mark: "~" if mark[1] == "T" else "$", part)
-            if has_code
-            else part
-        )
-
-    parts = _MATHS_SPLIT.split(text)
-    maths: list[str] = []
-
-    def lift(first: int, last: int) -> None:
-        formula = plain("".join(parts[first : last + 1]))
-        parts[first : last + 1] = [f"@@{len(maths)}@@", *[""] * (last - first)]
-        maths.append(formula)
-
-    start = last = None
-    end, braces, index = "", 0, 1
-    while index < len(parts):
-        part = parts[index]
-        if part.startswith("@"):
-            parts[index] = f"@@{len(maths)}@@"
-            maths.append(part)
-        elif start is None:
-            if end := _closing(part):
-                start, last, braces = index, None, 0
-        elif part == end and not braces:
-            lift(start, index)
-            start = None
-        elif part == end:
-            last = index
-        elif part.count("\n") > 1:
-            if last is not None:
-                lift(start, last)
-                index = last
-            start = None
-        elif part == "{":
-            braces += 1
-        elif part == "}" and braces:
-            braces -= 1
-        index += 2
-    if start is not None and last is not None:
-        lift(start, last)
-    return plain("".join(parts)), maths
-
-
-def _closing(part: str) -> str:
-    """Give what closes the formula that `part` opens; empty where it opens none."""
-    if part in ("$", "$$"):
-        return part
-    if part in (r"\\(", r"\\["):
-        return part.replace("(", ")").replace("[", "]")
-    return "\\end" + part[6:] if part[1:6] == "begin" else ""
+    for line in lines[1:-1]:
+        if not line.startswith(prefix) and line.strip() != prefix.strip():
+            return False
+        content = line[len(prefix) :].lstrip(" \t>")
+        if content.startswith(markup):
+            return False
+    return True

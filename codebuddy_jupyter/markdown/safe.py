@@ -1,15 +1,16 @@
-"""Markdown written by a model: split into blocks while it streams, and made safe to
-show; it never displays anything.
+"""Make Markdown that a model wrote safe to show; display nothing.
 
-Front ends run what stands in Markdown: JupyterLab executes ``<img onerror=...>`` and
-fetches images. Yet no two of them read Markdown alike: JupyterLab lifts maths out
-before its parser runs, others let maths swallow backticks, tables split code at a bar.
-So `neutralise` works in three steps. A text in which nothing dangerous stands is
-returned as it is. Else whatever is dangerous outside code is written anew, as entities
-that every parser shows as the same text. What is dangerous inside code may stay when
-the parser and an imitation of JupyterLab's maths removal find the same code, and that
-code is of a form which no reader doubts; a block that fails this is shown as its
-source, in a fence.
+Front ends run what a Markdown text contains: JupyterLab executes ``<img onerror=...>``
+and fetches images. No two front ends read Markdown in the same way: JupyterLab takes
+formulas out before its parser runs, in others a formula can contain backticks, and
+tables split code at a bar.
+
+So `neutralise` works in three steps. A text without anything dangerous is returned
+unchanged. Otherwise, what is dangerous outside code is replaced by entities, which every
+parser shows as the same text. What is dangerous inside code may stay if the parser and
+an imitation of JupyterLab's removal of formulas find the same code, and if that code has
+a form that all readers agree on. A block that fails this test is shown as its source, in
+a fence.
 """
 
 from __future__ import annotations
@@ -17,35 +18,96 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from textwrap import dedent
 
+from .blocks import blocks_of, missing_fence
 from .code_spans import (
     Code,
     find_code,
-    formulas_keep_off,
-    is_plain_fence,
-    line_starts,
-    parser,
-    plain_spans,
-    redact,
-    same_without_maths,
+    is_unambiguous_fence,
+    mask_code,
+    unambiguous_spans,
 )
+from .maths import formulas_avoid_code, same_without_maths
 
-# A text longer than this is shown as its source: no front end renders it in useful
+# A text of more characters is shown as its source: no front end renders it in useful
 # time.
 _MAX_TEXT = 1_000_000
-# Beyond these, a text with something dangerous is shown as its source, so that no
-# parser is kept busy by it.
+# A text with something dangerous that exceeds one of these is shown as its source, so
+# that it cannot keep a parser busy.
 _MAX_LENGTH = 200_000
 _MAX_LINE = 20_000
 _MAX_BACKTICKS = 24
-# What has been written anew can make something else dangerous: a link whose address is
-# no longer one.
+# A replacement can make something else dangerous, for example when it invalidates the
+# address of a link.
 _ATTEMPTS = 2
-# A display formula is one block, blank lines and all; a `$$` that stays open for longer
-# is no formula.
-_MAX_FORMULA = 4_000
+
+
+def neutralise(markdown: str) -> str:
+    """Make Markdown that a model wrote safe to show as ``text/markdown``.
+
+    Raw HTML becomes visible text. Links keep only http, https, mailto and `#`. Images
+    become links, except small raster images whose data is in the text. Code, maths and
+    everything else that is harmless stay unchanged. The text may be a whole answer, one
+    of its blocks, or its growing tail; an open fence is closed where that matters.
+
+    Parameters
+    ----------
+    markdown
+        Any text, of any length and nesting. Lone surrogates and control characters are
+        replaced.
+
+    Returns
+    -------
+    str
+        `markdown` itself if no reader can find anything dangerous in it, else the
+        rewritten text.
+    """
+    text = _clean(markdown)
+    if len(text) > _MAX_TEXT:
+        return fence(text)
+    if not _is_dangerous(text):
+        return text
+    if _is_excessive(text):
+        return fence(text)
+    return _rewritten(text) or _rewritten_by_blocks(text) or fence(text)
+
+
+def escape(text: str) -> str:
+    """Return Markdown that shows exactly this plain text, on one line."""
+    words = _clean(text).split()
+    return _entities(" ".join(words))
+
+
+def fence(code: str, language: str = "") -> str:
+    """Return code as a fenced block that no backticks in the code can close.
+
+    Parameters
+    ----------
+    code
+        Any text; a line end at its end does not make an empty line.
+    language
+        The word after the opening fence; unsafe characters are left out.
+    """
+    runs = re.findall(r"`+", code)
+    longest = max(map(len, runs), default=0)
+    marks = "`" * max(3, longest + 1)
+    content = code.removesuffix("\n")
+    return f"{marks}{_safe_info(language)}\n{content}\n{marks}\n"
+
+
+def _clean(text: str) -> str:
+    """Replace lone surrogates and control characters, and unify line ends."""
+    text = re.sub(r"\r\n?|[\u2028\u2029]", "\n", text)
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]", "\ufffd", text)
+
+
+def _entities(text: str) -> str:
+    """Replace every character that could mean something to a parser by its entity."""
+    return re.sub(r"[^\w ]|_", lambda character: f"&#{ord(character[0])};", text)
+
+
+# What can be dangerous
 
 
 _URL = (
@@ -92,76 +154,77 @@ _BLANK_LINE = re.compile(r"\n\s*\n")
 
 @dataclass(frozen=True)
 class _Danger:
-    """Something in a text that a reader of Markdown could act on: where it stands, and
-    its kind.
+    """Something that a reader of Markdown could act on.
+
+    ``type`` is the name of a group of `_DANGER`.
     """
 
     start: int
     end: int
-    kind: str
+    type: str
 
 
 def _dangers(text: str) -> Iterator[_Danger]:
-    """Find what could become a tag, a foreign image, an odd link or a command of TeX,
-    wherever it stands.
+    """Find what could become a tag, a foreign image, a bad link or a TeX command.
+
+    Code is searched like everything else.
     """
     if not _MAY_BE_DANGEROUS.search(text):
         return
     can_define = "]:" in text and _LINE_START_BRACKET.search(text) is not None
     can_link = can_define or "](" in text
-    context = _Context(text)
+    lookahead = _Lookahead(text)
     for match in _DANGER.finditer(text):
-        kind = match.lastgroup or ""
-        if (
-            kind == "fine"
-            or (kind == "definition" and not can_define)
-            or (kind == "image" and not can_link)
-        ):
+        type = match.lastgroup or ""
+        if type == "fine":
             continue
-        if kind == "tag" and not context.opens_tag(match.end() - 1):
+        if type == "definition" and not can_define:
             continue
-        if kind == "address" and not context.takes_in_maths(match.end()):
+        if type == "image" and not can_link:
             continue
-        yield _Danger(match.start(), match.end(), kind)
+        if type == "tag" and not lookahead.opens_tag(match.end() - 1):
+            continue
+        if type == "address" and not lookahead.runs_into_maths(match.end()):
+            continue
+        yield _Danger(match.start(), match.end(), type)
 
 
-class _Context:
-    """Tells what a danger depends on further on; asked at growing positions, it goes
-    over the text once.
-    """
+class _Lookahead:
+    """Answers what follows a position; for growing positions in linear time."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._found: dict[re.Pattern[str], int] = {}
+        self._matches: dict[re.Pattern[str], int] = {}
 
     def _next(self, pattern: re.Pattern[str], position: int) -> int:
-        """Give where `pattern` is next found, at or after a position; the end of the
-        text if nowhere.
-        """
-        if self._found.get(pattern, -1) < position:
+        """Return the next match of `pattern` from a position on, or the text's end."""
+        if self._matches.get(pattern, -1) < position:
             match = pattern.search(self._text, position)
-            self._found[pattern] = match.start() if match else len(self._text)
-        return self._found[pattern]
+            self._matches[pattern] = match.start() if match else len(self._text)
+        return self._matches[pattern]
 
     def opens_tag(self, position: int) -> bool:
-        """Tell whether a `<` can open a tag: at the start of a line, or if a `>`
-        follows in its paragraph.
-        """
-        text, nearest = self._text, max(position - 100, 0)
-        line_start = text.rfind("\n", nearest, position) + 1 or nearest
-        return (
-            text.startswith(("<!", "<?"), position)
-            or _LEADING.fullmatch(text, line_start, position) is not None
-            or self._next(_CLOSE, position) < self._next(_BLANK_LINE, position)
-        )
+        """Return whether a `<` can open a tag.
 
-    def takes_in_maths(self, position: int) -> bool:
-        """Tell whether a bare address runs into maths, which JupyterLab would put into
-        the attribute of the link.
+        It can at the start of a line, or if a `>` follows in its paragraph.
         """
-        return self._next(_MATHS, position) < self._next(_WORD_END, position) and (
-            self._next(_QUOTE, position) < self._next(_BLANK_LINE, position)
-        )
+        text = self._text
+        if text.startswith(("<!", "<?"), position):
+            return True
+        nearest = max(position - 100, 0)
+        line_start = text.rfind("\n", nearest, position) + 1 or nearest
+        if _LEADING.fullmatch(text, line_start, position):
+            return True
+        return self._next(_CLOSE, position) < self._next(_BLANK_LINE, position)
+
+    def runs_into_maths(self, position: int) -> bool:
+        """Return whether a bare address contains maths.
+
+        JupyterLab would put the maths into an attribute of the link.
+        """
+        if self._next(_MATHS, position) >= self._next(_WORD_END, position):
+            return False
+        return self._next(_QUOTE, position) < self._next(_BLANK_LINE, position)
 
 
 _BAD_INFO = re.compile(
@@ -176,54 +239,64 @@ _BAD_INFO = re.compile(
 
 
 def _safe_info(info: str) -> str:
-    """Give the words after a fence as they may stand:
+    """Return the safe part of the words after a fence.
 
-    JupyterLab puts them into an attribute as they are.
-
-    A diagram of Mermaid becomes plain code, for it may fetch images and styles from
-    anywhere.
+    JupyterLab puts these words into an attribute without escaping them. A Mermaid
+    diagram becomes plain code, because it can fetch images and styles from anywhere.
     """
     safe = re.sub(r"[\"'<>&$@\\~`].*", "", info.strip())
     return "text" if safe.lower().startswith("mermaid") else safe
 
 
-def _reads_alike(text: str) -> bool:
-    """Tell whether nothing dangerous stands outside code, and every reader agrees on
-    where the code is.
-    """
+def _has_safe_info(fenced: Code) -> bool:
+    return fenced.info.strip() == _safe_info(fenced.info)
+
+
+def _is_dangerous(text: str) -> bool:
+    if _BAD_INFO.search(text):
+        return True
+    return next(_dangers(text), None) is not None
+
+
+def _is_excessive(text: str) -> bool:
+    """Return whether a text is too long or too wide to be parsed."""
+    if len(text) > _MAX_LENGTH or "`" * _MAX_BACKTICKS in text:
+        return True
+    return re.search(rf"[^\n]{{{_MAX_LINE}}}", text) is not None
+
+
+def _is_safe(text: str) -> bool:
+    """Return whether all that is dangerous is in code, and all readers agree on that."""
     found = find_code(text)
     if found is None:
         return False
     code, contents = found
-    rest = redact(text, code)
-    touched, outside = _sorted_out(code, _dangers(text))
-    fences = [found for found in code if found.kind == "fence"]
-    if (
-        outside
-        or _BAD_INFO.search(rest)
-        or any(found.info.strip() != _safe_info(found.info) for found in fences)
-    ):
+    masked = mask_code(text, code)
+    touched, outside = _by_code(code, _dangers(text))
+    if outside or _BAD_INFO.search(masked):
+        return False
+    fences = [piece for piece in code if piece.type == "fence"]
+    if not all(map(_has_safe_info, fences)):
         return False
     if not touched:
         return True
-    return (
-        formulas_keep_off(text, rest, code)
-        and plain_spans(text, rest, touched).issuperset(
-            found for found in touched if found.kind != "fence"
-        )
-        and all(
-            is_plain_fence(text[found.start : found.end], found.markup)
-            for found in fences
-        )
-        and same_without_maths(text, contents)
-    )
+    if not formulas_avoid_code(text, masked, code):
+        return False
+    spans = {piece for piece in touched if piece.type != "fence"}
+    if not spans <= unambiguous_spans(text, masked, touched):
+        return False
+    for fenced in fences:
+        if not is_unambiguous_fence(fenced.source(text), fenced.markup):
+            return False
+    return same_without_maths(text, contents)
 
 
-def _sorted_out(
+def _by_code(
     code: list[Code], dangers: Iterable[_Danger]
 ) -> tuple[list[Code], list[_Danger]]:
-    """Give the code in which something dangerous begins, and what begins outside code;
-    all in the order of the text.
+    """Return the code in which something dangerous starts, and the dangers outside code.
+
+    Both are in the order of the text, as `code` and `dangers` must be.
     """
     touched: list[Code] = []
     outside: list[_Danger] = []
@@ -238,146 +311,128 @@ def _sorted_out(
     return touched, outside
 
 
+# How it is rewritten
+
+
 _FORMULA = re.compile(
-    r"\$\$[\s\S]{1,2000}?\$\$|(?<!\\)\$(?![\s$])(?:[^$\\\n]|\\.|\n(?!\s*\n))*?\$"
-    r"|\\begin\{(\w+\*?)\}[\s\S]{0,2000}?\\end\{\1\}|\\\\?\[[\s\S]{0,2000}?\\\\?\]|\\\\?\([^\n]{0,2000}?\\\\?\)"
+    r"""
+      \$\$ [\s\S]{1,2000}? \$\$
+    | (?<!\\) \$ (?![\s$]) (?: [^$\\\n] | \\. | \n(?!\s*\n) )*? \$
+    | \\begin\{(\w+\*?)\} [\s\S]{0,2000}? \\end\{\1\}
+    | \\\\?\[ [\s\S]{0,2000}? \\\\?\]
+    | \\\\?\( [^\n]{0,2000}? \\\\?\)
+    """,
+    re.VERBOSE,
 )
 
 
-def neutralise(markdown: str) -> str:
-    """Make Markdown that a model wrote safe to show as ``text/markdown``, in any front
-    end.
-
-    Raw HTML becomes visible text. Links keep only http, https, mailto and `#`. Images
-    become links, save small raster ones that stand in the text itself. Code, maths and
-    whatever else is innocent come through unchanged. The text may be a whole answer,
-    one of its blocks, or the growing tail of one; an open fence is closed where that
-    matters.
-
-    Parameters
-    ----------
-    markdown
-        Any text: lone surrogates and control characters are replaced, no length or
-        depth makes it fail.
-
-    Returns
-    -------
-    str
-        `markdown` itself where no reader could find anything dangerous in it, else the
-        text written anew.
-    """
-    text = _clean(markdown)
-    if len(text) > _MAX_TEXT:
-        return fence(text)
-    if not _is_dangerous(text):
-        return text
-    if _is_excessive(text):
-        return fence(text)
-    return _made_safe(text) or _safe_by_blocks(text) or fence(text)
-
-
-def _clean(text: str) -> str:
-    """Replace what no text holds: lone surrogates, control characters, and ends of
-    lines of other kinds.
-    """
-    text = re.sub(r"\r\n?|[\u2028\u2029]", "\n", text)
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]", "\ufffd", text)
-
-
-def _is_dangerous(text: str) -> bool:
-    return next(_dangers(text), None) is not None or _BAD_INFO.search(text) is not None
-
-
-def _is_excessive(text: str) -> bool:
-    """Tell whether a text is too long or too wide to be parsed."""
-    return (
-        len(text) > _MAX_LENGTH
-        or "`" * _MAX_BACKTICKS in text
-        or re.search(rf"[^\n]{{{_MAX_LINE}}}", text) is not None
-    )
-
-
-def _safe_by_blocks(text: str) -> str | None:
-    """Show the source of each block that cannot be made safe; None where the blocks are
-    not safe together.
-    """
-    blocks = Blocks()
-    made = [
-        _made_safe(block) or fence(dedent(block.strip("\n")))
-        for block in (*blocks.feed(text), *blocks.flush())
-    ]
-    joined = "\n\n".join(block.strip("\n") for block in made)
-    return joined if _reads_alike(joined) else None
-
-
-def _made_safe(text: str) -> str | None:
-    """Write anew what is dangerous outside code; None where some reader may still see
-    the result in another way.
-    """
+def _rewritten(text: str) -> str | None:
+    """Replace what is dangerous outside code; return None if that is not enough."""
     for _ in range(_ATTEMPTS):
         found = find_code(text)
         if found is None:
             return None
-        code = found[0]
-        parts: list[str] = []
-        position = 0
-        for start, end, new in sorted(_edits(text, code)):
-            parts += [text[position:start], new]
-            position = end
-        text = "".join([*parts, text[position:], _missing_fence(text, code)])
-        if _reads_alike(text):
+        code, _ = found
+        edits = sorted(_edits(text, code))
+        text = _apply(edits, text) + missing_fence(text, code)
+        if _is_safe(text):
             return text
     return None
 
 
-def _edits(text: str, code: list[Code]) -> Iterator[tuple[int, int, str]]:
-    """Give what must be replaced, as start, end and new text: first lines of fences,
-    doubtful spans, outside code.
-    """
-    rest = redact(text, code)
-    for found in code:
-        if found.kind == "fence" and found.info.strip() != _safe_info(found.info):
-            header = text[found.start : text.find("\n", found.start) + 1 or len(text)]
-            opening = header[: header.index(found.markup)] + found.markup
-            yield (
-                found.start,
-                found.start + len(header),
-                opening + _safe_info(found.info) + "\n",
-            )
-    touched, outside = _sorted_out(code, _dangers(text))
-    plain = plain_spans(text, rest, touched)
+def _rewritten_by_blocks(text: str) -> str | None:
+    """Rewrite each block, or show its source; return None if the result is not safe."""
+    rewritten = []
+    for block in blocks_of(text):
+        safe = _rewritten(block)
+        if safe is None:
+            source = dedent(block.strip("\n"))
+            safe = fence(source)
+        rewritten.append(safe.strip("\n"))
+    joined = "\n\n".join(rewritten)
+    return joined if _is_safe(joined) else None
+
+
+_Edit = tuple[int, int, str]
+"""Start and end of what is replaced, and the new text."""
+
+
+def _apply(edits: Iterable[_Edit], text: str) -> str:
+    parts: list[str] = []
+    position = 0
+    for start, end, replacement in edits:
+        parts += [text[position:start], replacement]
+        position = end
+    parts.append(text[position:])
+    return "".join(parts)
+
+
+def _edits(text: str, code: list[Code]) -> Iterator[_Edit]:
+    """Yield the edits for fences, ambiguous spans and dangers outside code."""
+    for piece in code:
+        if piece.type == "fence" and not _has_safe_info(piece):
+            yield _edit_info(text, piece)
+    masked = mask_code(text, code)
+    touched, outside = _by_code(code, _dangers(text))
+    yield from _span_edits(text, masked, touched)
+    yield from _danger_edits(text, masked, outside)
+
+
+def _span_edits(text: str, masked: str, touched: list[Code]) -> Iterator[_Edit]:
+    """Yield the edits that make a ``<code>`` element of each ambiguous span."""
+    unambiguous = unambiguous_spans(text, masked, touched)
     for span in touched:
-        source = text[span.start : span.end]
-        if span.kind == "span" and "\n" not in source and span not in plain:
-            yield span.start, span.end, _spelt_out(source, span.markup)
-    formulas = _FORMULA.finditer(rest)
+        if span.type != "span" or span in unambiguous:
+            continue
+        source = span.source(text)
+        if "\n" not in source:
+            element = _as_code_element(source, span.markup)
+            yield span.start, span.end, element
+
+
+def _danger_edits(text: str, masked: str, outside: list[_Danger]) -> Iterator[_Edit]:
+    """Yield the edits for what is dangerous outside code."""
+    formulas = _FORMULA.finditer(masked)
     formula = next(formulas, None)
     for danger in outside:
         while formula and formula.end() <= danger.start:
             formula = next(formulas, None)
         in_formula = formula is not None and formula.start() <= danger.start
-        yield danger.start, danger.end, _harmless(text, danger, in_formula)
+        yield danger.start, danger.end, _replacement(text, danger, in_formula)
 
 
-def _harmless(text: str, danger: _Danger, in_formula: bool) -> str:
-    """Write something dangerous so that it shows the same and does nothing."""
+def _edit_info(text: str, fenced: Code) -> _Edit:
+    """Return the edit that leaves only what is safe on the first line of a fence."""
+    end = text.find("\n", fenced.start) + 1 or len(text)
+    header = text[fenced.start : end]
+    indent = header[: header.index(fenced.markup)]
+    replacement = f"{indent}{fenced.markup}{_safe_info(fenced.info)}\n"
+    return fenced.start, end, replacement
+
+
+def _replacement(text: str, danger: _Danger, in_formula: bool) -> str:
+    """Return a text that looks the same as something dangerous and does nothing."""
     source = text[danger.start : danger.end]
-    if danger.kind == "tex":
+    if danger.type == "tex":
         return source + " "
-    if danger.kind == "address":
+    if danger.type == "address":
         return source.replace(":", "&#58;").replace(".", "&#46;")
-    if danger.kind == "mark":
+    if danger.type == "mark":
         return source[:-2] + "@"
     if in_formula:
-        return source[:-1] + " " + source[-1] if danger.kind != "tag" else source + " "
-    if danger.kind == "tag":
+        # An entity would be shown as it is in a formula; a space is not shown.
+        if danger.type == "tag":
+            return source + " "
+        return f"{source[:-1]} {source[-1]}"
+    if danger.type == "tag":
         return source[:-2] + "&lt;"
-    if danger.kind == "image":
+    if danger.type == "image":
         return _image_as_link(text, danger.start)
-    return "]&#40;" if danger.kind == "link" else "]&#58;"
+    return "]&#40;" if danger.type == "link" else "]&#58;"
 
 
 def _image_as_link(text: str, start: int) -> str:
+    """Return what replaces the ``![`` of an image at a position."""
     before = text[max(start - 1, 0) : start]
     if before == "\\":
         return "!&#91;"
@@ -386,171 +441,9 @@ def _image_as_link(text: str, start: int) -> str:
     return "[image" if text.startswith("![](", start) else "["
 
 
-def _spelt_out(span: str, markup: str) -> str:
-    """Write a code span so that nothing in it or around it can change where it ends."""
+def _as_code_element(span: str, markup: str) -> str:
+    """Return a code span as a ``<code>`` element whose end is clear to every reader."""
     code = span[len(markup) : -len(markup)]
     if code.startswith(" ") and code.endswith(" ") and code.strip():
         code = code[1:-1]
     return f"<code>{_entities(code)}</code>"
-
-
-def _entities(text: str) -> str:
-    """Spell out every character that could mean something to a parser."""
-    return re.sub(r"[^\w ]|_", lambda char: f"&#{ord(char[0])};", text)
-
-
-def _missing_fence(text: str, code: list[Code]) -> str:
-    """Give the line that closes the last fence of a text that still grows; empty where
-    none is open.
-    """
-    if not code or code[-1].kind != "fence" or code[-1].end < len(text):
-        return ""
-    lines = text[code[-1].start :].rstrip("\n").split("\n")
-    prefix = lines[0][: lines[0].index(code[-1].markup)]
-    closing = re.sub(r"[^>\s]", " ", prefix) + code[-1].markup
-    last = lines[-1].strip(" \t>")
-    if (
-        len(lines) > 1
-        and last.startswith(code[-1].markup)
-        and not last.strip(code[-1].markup[0])
-    ):
-        return ""
-    return ("" if text.endswith("\n") else "\n") + closing
-
-
-class Blocks:
-    """Splits Markdown that comes in pieces into its top-level blocks.
-
-    What `feed` and `flush` give, joined, is the text that came in; the blocks do not
-    depend on how it was cut into pieces. A block is given out when the next one has
-    begun, so that nothing that follows can change it. A display formula is one block,
-    blank lines and all. A definition of a link is a paragraph of its own: what refers
-    to it is linked when the whole text is shown.
-    """
-
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._size = 0
-        self._parse_at = 0
-
-    @property
-    def tail(self) -> str:
-        """The text that has come but is not settled."""
-        if len(self._pieces) > 1:
-            self._pieces = ["".join(self._pieces)]
-        return self._pieces[0] if self._pieces else ""
-
-    def feed(self, text: str) -> list[str]:
-        """Add text and give the blocks that are settled by it."""
-        self._pieces.append(text)
-        self._size += len(text)
-        if "\n" not in text or self._size < self._parse_at:
-            return []
-        tail = self.tail
-        settled = _split(tail, tail.rfind("\n") + 1)
-        rest = settled.pop()
-        self._pieces, self._size = [rest], len(rest)
-        # A block that only grows is parsed again each time that it has grown by a part,
-        # which keeps the sum linear.
-        self._parse_at = self._size + self._size // (8 if self._size < 4_000 else 2)
-        return settled
-
-    def flush(self) -> list[str]:
-        """End the text: give the blocks that are left, an open fence closed."""
-        tail = self.tail
-        self._pieces, self._size, self._parse_at = [], 0, 0
-        if not tail:
-            return []
-        *settled, last = _split(tail, len(tail))
-        found = find_code(last)
-        closing = _missing_fence(last, found[0]) if found else ""
-        return [*settled, last + closing]
-
-
-def _split(text: str, end: int) -> list[str]:
-    """Cut a text where the second and each later top-level block of its first `end`
-    characters begins.
-    """
-    starts = line_starts(text)
-    code: list[Code] = []
-    cuts: list[int] = []
-    for token in parser(inline=False).parse(text[:end]):
-        if token.map is None or token.nesting < 0:
-            continue
-        first, last = (starts[min(line, len(starts) - 1)] for line in token.map)
-        if token.level == 0:
-            cuts.append(first)
-        if token.type in ("fence", "code_block"):
-            code.append(Code(first, last, token.type))
-    kept = [0, *_outside_formulas(text, code, cuts[1:]), len(text)]
-    return [text[first:last] for first, last in pairwise(kept)]
-
-
-_DISPLAY = re.compile(
-    r"^[ \t]*(?P<open>\$\$|\\\\?\[|\\begin\{(?P<name>\w+\*?)\})", re.MULTILINE
-)
-
-
-def _outside_formulas(text: str, code: list[Code], cuts: list[int]) -> Iterator[int]:
-    """Leave out the cuts that fall into a display formula."""
-    formulas = _DISPLAY.finditer(redact(text, code))
-    formula = next(formulas, None)
-    end = 0
-    for cut in cuts:
-        while formula and formula.start() < cut:
-            if formula.start() >= end:
-                end = _formula_end(text, formula)
-            formula = next(formulas, None)
-        if cut >= end:
-            yield cut
-
-
-def _formula_end(text: str, opening: re.Match[str]) -> int:
-    """Give the position after a display formula; for one that is open, the farthest
-    that it may reach.
-    """
-    closing = {"$": "$$", "[": "]"}.get(
-        opening["open"][-1], f"\\end{{{opening['name']}}}"
-    )
-    limit = opening.end() + _MAX_FORMULA
-    found = text.find(closing, opening.end(), limit)
-    return limit if found < 0 else found + len(closing)
-
-
-def fence(code: str, language: str = "") -> str:
-    """Give code as a fenced block, with a fence that is longer than any run of
-    backticks in it.
-
-    Parameters
-    ----------
-    code
-        Any text; a line end at its end makes no empty line.
-    language
-        What follows the opening fence; whatever could not stand there safely is left
-        out.
-    """
-    longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
-    marks = "`" * max(3, longest + 1)
-    return f"{marks}{_safe_info(language)}\n{code.removesuffix(chr(10))}\n{marks}\n"
-
-
-def escape(text: str) -> str:
-    """Give plain text as Markdown that shows exactly this text, on one line."""
-    return _entities(" ".join(_clean(text).split()))
-
-
-@dataclass(frozen=True)
-class CodeBlock:
-    """A fenced block of an answer: its language, as far as it is named, and its code."""
-
-    language: str
-    code: str
-
-
-def code_blocks(markdown: str) -> list[CodeBlock]:
-    """Give the fenced blocks of a text, in order; one that is still open counts."""
-    tokens = parser(inline=False).parse(markdown)
-    fences = [token for token in tokens if token.type == "fence"]
-    return [
-        CodeBlock((token.info.split() or [""])[0], token.content) for token in fences
-    ]

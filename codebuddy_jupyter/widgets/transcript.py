@@ -1,153 +1,142 @@
-"""What a page has of each question and what came of it, and what it still lacks.
+"""What the page has of each question and its answer, and what it still lacks.
 
-It sends nothing itself.
-
-Blocks of Markdown that are settled are told once, by number; only the growing tail is
-told again. All of it has been made harmless. Both kinds of entries have a ``number``,
-and ``due``: when to look for news again, in seconds of ``time.monotonic()``; infinite
-once nothing more comes.
+An entry sends nothing itself. Settled blocks of Markdown are reported once, by number;
+only the growing tail is reported again. All of it has been made safe. Both classes of
+entries have a ``number``, and ``due``: when to look for changes again, in seconds of
+``time.monotonic()``, infinite after the last change.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from concurrent.futures import Future
 from typing import Any
 
 from ..chat.reply import Reply
-from ..display import screens as show
+from ..display.drawing import Drawing, Pace, splitter_for
+from ..display.formats import growing_markdown
+from ..display.status import no_text_line, progress_share, status_line
 from ..errors import BuddyError, Stopped
-from ..markdown.safe import Blocks, escape, neutralise
+from ..markdown.safe import escape
 
-# seconds between two looks for the first piece of an answer
-FIRST = 0.02
-# seconds between two tellings of the tail; most of what one costs the page is the
-# picture, not its size
-REDRAW = 1 / 8
-# seconds between two looks at how far a command is
-PROGRESS = 0.25
+# Drawing the tail costs the page about the same for a short and a long text.
+PAGE_PACE = Pace(before_text=0.02, between=1 / 8)
+# seconds between two reports of the progress of a command
+PROGRESS_INTERVAL = 0.25
 STOPPED = "stopped"
-# formats whose text may be shown block by block
-IN_PIECES = ("markdown", "code", "math")
 
 Message = dict[str, Any]
 
 
-class Answer:
+class AnswerEntry:
     """A reply on its way to the page.
 
     Parameters
     ----------
     number
-        Names it to the page.
+        Identifies the entry in the page.
     reply
         The reply.
-    asked
-        What was typed; by default the prompt as it was sent.
+    question
+        What the user typed; by default the prompt that was sent.
     """
 
-    def __init__(self, number: int, reply: Reply, asked: str = "") -> None:
+    def __init__(self, number: int, reply: Reply, question: str = "") -> None:
         self.number = number
         self.reply = reply
-        self.asked = asked or reply.prompt
-        # what is past is told where somebody looks at it
-        self.due = float("inf") if reply.done and not asked else 0.0
-        self._blocks = Blocks()
-        self._settled: list[str] = []
+        self.question = question or reply.prompt
+        # An old answer is sent when the page asks for it.
+        is_old = reply.done and not question
+        self.due = math.inf if is_old else 0.0
+        self._drawing = Drawing(reply, splitter_for(reply.format), PAGE_PACE)
+        self._blocks: list[str] = []
         self._rest: Message = {"tail": ""}
-        self._seen = 0
-        self._has_text = False
-        self._thoughts_told = False
+        self._sent_thoughts = False
 
     def head(self) -> Message:
-        """What a page needs to make room for it."""
-        return {"turn": self.number, "question": self.asked}
+        """Return what the page needs to make room for the answer."""
+        return {"turn": self.number, "question": self.question}
 
     def whole(self) -> Message:
-        """All of it as far as it is told, for a page that has nothing yet."""
-        if self.reply.done and "done" not in self._rest and self.due == float("inf"):
-            self.news()
-        thoughts = (
-            {"thoughts": self.reply.reasoning.strip()} if self._thoughts_told else {}
-        )
+        """Return all that was reported so far, for a page that has nothing yet."""
+        if self.reply.done and not self._drawing.done and self.due == math.inf:
+            self.changes()
+        thoughts: Message = {}
+        if self._sent_thoughts:
+            thoughts["thoughts"] = self._drawing.thoughts.strip()
         return {
             **self.head(),
             "from": 0,
-            "blocks": self._settled,
+            "blocks": self._blocks,
             **thoughts,
             **self._rest,
         }
 
-    def news(self) -> Message | None:
-        """What has come since the last look, if anything."""
-        began, done = time.monotonic(), self.reply.done
-        new = self.reply.chunks[self._seen :]
-        self._seen += len(new)
-        start, before = len(self._settled), self._rest
-        text = "".join([chunk.text for chunk in new])
-        self._has_text = self._has_text or bool(text.strip())
-        self._settled += self._settle(text, done)
-        tail = "" if done else self._tail()
-        self._rest = {"tail": tail, **(self._ending() if done else {})}
-        self.due = self._next_look(began, len(tail), done)
-        thoughts = self._thoughts(done)
-        if self._rest == before and len(self._settled) == start and not thoughts:
+    def changes(self) -> Message | None:
+        """Return what has changed since the last call, or None if nothing has."""
+        start = len(self._blocks)
+        rest_before = self._rest
+        pause = self._drawing.draw(self._put)
+        self.due = time.monotonic() + pause
+        blocks = self._blocks[start:]
+        thoughts = self._new_thoughts()
+        if not blocks and not thoughts and self._rest == rest_before:
             return None
         return {
             "turn": self.number,
             "from": start,
-            "blocks": self._settled[start:],
+            "blocks": blocks,
             **thoughts,
             **self._rest,
         }
 
-    def _settle(self, text: str, done: bool) -> list[str]:
-        if self.reply.format not in IN_PIECES:
-            text = self.reply.text if done else ""
-            return [show.during(text, self.reply.format)] if text else []
-        blocks = [
-            *(self._blocks.feed(text) if text else []),
-            *(self._blocks.flush() if done else []),
-        ]
-        shown = [neutralise(block) for block in blocks if block.strip()]
-        if done and not (shown or self._settled) and self.reply.error is None:
-            return [escape(show.silence(self.reply))]
-        return shown
-
-    def _tail(self) -> str:
-        tail = self._blocks.tail if self.reply.format in IN_PIECES else self.reply.text
-        if tail.strip():
-            return show.during(tail, self.reply.format)
-        return "" if self._has_text else show.waiting(self.reply)
+    def _put(self, settled: list[str]) -> None:
+        for block in settled:
+            if block.strip():
+                self._blocks.append(growing_markdown(block, self.reply.format))
+        self._rest = {"tail": self._drawing.tail_markdown()}
+        if self._drawing.done:
+            if not self._blocks and self.reply.error is None:
+                self._blocks.append(escape(no_text_line(self.reply)))
+            self._rest |= self._ending()
 
     def _ending(self) -> Message:
-        line, error = show.status(self.reply), _line(self.reply.error)
-        return {"done": True, "line": line, "error": error, "has_text": self._has_text}
+        return {
+            "done": True,
+            "line": status_line(self.reply),
+            "error": _error_line(self.reply.error),
+            "has_text": self._drawing.has_text,
+        }
 
-    def _thoughts(self, done: bool) -> Message:
-        if (
-            self._thoughts_told
-            or not (done or self._has_text)
-            or not self.reply.reasoning
-        ):
+    def _new_thoughts(self) -> Message:
+        thoughts = self._drawing.thoughts.strip()
+        if self._sent_thoughts or not thoughts:
             return {}
-        self._thoughts_told = True
-        return {"thoughts": self.reply.reasoning.strip()}
+        self._sent_thoughts = True
+        return {"thoughts": thoughts}
 
-    def _next_look(self, began: float, size: int, done: bool) -> float:
-        now = time.monotonic()
-        if done:
-            return float("inf")
-        if not self._has_text:
-            return now + FIRST
-        return now + max(REDRAW, size / show.TAIL_SPEED, 4 * (now - began))
+    # The name that the chat view calls it by
+    news = changes
 
 
 class CommandOutput:
-    """What a command gave, or that it still works. It is no part of the conversation.
+    """What a command returned, or its progress. It is not part of the conversation.
 
-    ``stop`` is done once nobody waits for the command any more.
+    Parameters
+    ----------
+    number
+        Identifies the entry in the page.
+    line
+        The command as the user typed it.
+
+    Attributes
+    ----------
+    ended : bool
+        Whether the command has ended.
+    stop : Future
+        Cancelled when the command is to stop.
     """
 
     def __init__(self, number: int, line: str) -> None:
@@ -157,63 +146,69 @@ class CommandOutput:
         self.ended = False
         self.stop: Future[None] = Future()
         self._lock = threading.Lock()
-        self._now: Message = {"from": 0, "blocks": [], "tail": ""}
-        self._before: Message = {}
+        self._state: Message = {"from": 0, "blocks": [], "tail": ""}
+        self._reported: Message = {}
 
     def head(self) -> Message:
-        """What a page needs to make room for it."""
+        """Return what the page needs to make room for the output."""
         return {"turn": self.number, "question": self.line, "command": True}
 
     def whole(self) -> Message:
-        """All of it as far as it is told."""
-        return {**self.head(), **self._now}
+        """Return all there is so far."""
+        return {**self.head(), **self._state}
 
-    def news(self) -> Message | None:
-        """What has changed since the last look, if anything."""
-        told = self._now
-        self.due = float("inf") if "done" in told else time.monotonic() + PROGRESS
-        if told == self._before:
+    def changes(self) -> Message | None:
+        """Return the present state if it has changed since the last call, else None."""
+        state = self._state
+        has_ended = "done" in state
+        self.due = math.inf if has_ended else time.monotonic() + PROGRESS_INTERVAL
+        if state == self._reported:
             return None
-        self._before = told
-        return {"turn": self.number, **told}
+        self._reported = state
+        return {"turn": self.number, **state}
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Note how far the command is, in bytes."""
-        share = f" {100 * done // total} % of {total / 1e6:,.1f} MB" if total else ""
+        """Note the progress of a download, in bytes; ``total`` is 0 if it is unknown."""
+        tail = escape(what)
+        if total:
+            tail += f" {progress_share(done, total)}"
         with self._lock:
             if not self.ended:
-                self._now = {**self._now, "tail": f"{escape(what)}{share}"}
+                self._state = {**self._state, "tail": tail}
 
     def end(self, markdown: str = "", error: BaseException | None = None) -> None:
-        """Note what the command gave; of several ends the first counts."""
-        line = STOPPED if isinstance(error, Stopped) else ""
-        blocks = [markdown] if markdown else []
+        """Note what the command returned or raised; only the first call counts."""
+        state = {
+            "from": 0,
+            "blocks": [markdown] if markdown else [],
+            "tail": "",
+            "done": True,
+            "line": STOPPED if isinstance(error, Stopped) else "",
+            "error": _error_line(error),
+        }
         with self._lock:
             if not self.ended:
-                self.ended, self.due = True, 0.0
-                self._now = {
-                    "from": 0,
-                    "blocks": blocks,
-                    "tail": "",
-                    "done": True,
-                    "line": line,
-                    "error": _line(error),
-                }
+                self.ended = True
+                self.due = 0.0
+                self._state = state
 
     def close(self) -> None:
-        """Stop the command, if it still works."""
+        """Stop the command if it still runs."""
         self.end(error=Stopped(STOPPED))
         self.stop.cancel()
 
+    # The name that the chat view calls it by
+    news = changes
 
-def _line(error: BaseException | None) -> str:
-    """What went wrong, as one line; that somebody stopped an answer is told below it
-    already.
-    """
+
+# The name that the chat view imports
+Answer = AnswerEntry
+
+
+def _error_line(error: BaseException | None) -> str:
+    """Return an error as one line; "" for a stop, which the status line reports."""
     if error is None or isinstance(error, Stopped):
         return ""
-    return (
-        str(error)
-        if isinstance(error, BuddyError)
-        else f"{type(error).__name__}: {error}"
-    )
+    if isinstance(error, BuddyError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

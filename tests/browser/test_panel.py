@@ -218,7 +218,7 @@ def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
     expect(page.locator(".cb-gauge .cb-part[title^=variables]")).to_have_count(1)
     page.locator(".cb-meter").click()
     expect(page.locator(".cb-whole")).to_contain_text("nothing was sent")
-    page.get_by_text("The whole text").click()
+    page.get_by_text("The full text").click()
     expect(page.locator(".cb-whole pre").last).to_contain_text("price: float")
     page.get_by_role("checkbox", name="variables").uncheck()
     page.get_by_role("checkbox", name="cells").uncheck()

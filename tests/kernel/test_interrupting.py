@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from codebuddy_jupyter.chat.reply import STOPPED
 from tests.kernels import Cell, Kernel
 from tests.scripted_server import (
     CHAT,
@@ -24,13 +25,13 @@ from tests.scripted_server import (
     question_in,
 )
 
-STOPPED = "buddy: Stopped. What had come is kept."
+SHOWN_STOP = f"buddy: {STOPPED}"
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A moment of a request: the cell, what the server does, and by what one knows that
-    it is reached.
+    """A moment of a request: the cell, what the server does, and the entry of its log
+    that shows that the moment has come.
     """
 
     code: str
@@ -67,7 +68,7 @@ def test_an_interrupt_ends_cell_and_request(
     server.wait_for(phase.reached, phase.path, seconds=30)
     kernel.interrupt()
     assert kernel.end(cell).status == "error"
-    assert cell.error == STOPPED
+    assert cell.error == SHOWN_STOP
     assert server.wait_for("closed", phase.path)
     goes_on(kernel, server, phase.path)
 
@@ -86,9 +87,7 @@ def goes_on(kernel: Kernel, server: ScriptedServer, path: str = CHAT) -> None:
 
 @pytest.fixture
 def full() -> Iterator[str]:
-    """The base URL of a socket that lets nobody in: a connection to it stays in its
-    first phase.
-    """
+    """Yield the base URL of a socket that accepts no connection: connecting hangs."""
     with contextlib.ExitStack() as sockets:
         listener = sockets.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -109,7 +108,7 @@ def test_an_interrupt_while_connecting_ends_the_cell(
     kernel.wait_for(cell, lambda message: "waiting for" in message.markdown)
     kernel.interrupt()
     kernel.end(cell)
-    assert cell.error == STOPPED
+    assert cell.error == SHOWN_STOP
     kernel.good(f'%config LocalProvider.base_url = "{server.url}"')
     goes_on(kernel, server)
 
@@ -132,7 +131,7 @@ def test_what_had_come_is_kept_and_marked(
     kernel: Kernel, server: ScriptedServer, code: str
 ) -> None:
     cell = stopped_mid_stream(kernel, server, code)
-    assert cell.error == STOPPED
+    assert cell.error == SHOWN_STOP
     assert cell.answer["data"]["text/markdown"].startswith(
         "Once upon a time\n\n<small>"
     )
@@ -178,7 +177,7 @@ def test_no_except_exception_swallows_an_interrupt(
     server.wait_for("arrived", seconds=30)
     kernel.interrupt()
     kernel.end(cell)
-    assert cell.error == STOPPED
+    assert cell.error == SHOWN_STOP
     assert len(server.asked()) == 1
 
 

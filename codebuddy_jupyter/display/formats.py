@@ -1,0 +1,174 @@
+"""What each answer format does with the text of a reply.
+
+The formats are those of ``prompts.FORMATS``. All text of a model is made safe here,
+before a screen shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape as escape_html
+from typing import Any
+
+from ..chat.reply import Reply
+from ..markdown.blocks import blocks_of, code_blocks
+from ..markdown.safe import escape, fence, neutralise
+from .status import no_text_line, status_line
+
+Bundle = dict[str, Any]
+"""An output by MIME type, or its metadata."""
+
+# the formats whose text is Markdown and can be shown block by block
+IN_BLOCKS = ("markdown", "code", "math")
+
+
+def growing_markdown(text: str, format: str) -> str:
+    """Return safe Markdown for a part of an answer that is still arriving."""
+    if format in IN_BLOCKS:
+        return neutralise(text)
+    return fence(text, format)
+
+
+def closed(text: str) -> str:
+    """Return a text with an open code fence closed and control characters removed."""
+    return plain("".join(blocks_of(text)))
+
+
+def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
+    """Return the data and the metadata of the one output that stays."""
+    text = closed(reply.text)
+    if not text.strip() and reply.error is None:
+        text = no_text_line(reply)
+    make_output = _FINAL_OUTPUTS.get(reply.format, _final_markdown)
+    data = make_output(text, status_line(reply))
+    if reply.reasoning and "text/markdown" in data:
+        data["text/markdown"] = _folded_reasoning(reply) + data["text/markdown"]
+    return data, {"codebuddy": _metadata(reply)}
+
+
+def _metadata(reply: Reply) -> Bundle:
+    usage = reply.usage
+    return {
+        "provider": reply.provider,
+        "model": reply.model,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "finish_reason": reply.finish,
+        "complete": reply.error is None and reply.done,
+    }
+
+
+def _final_markdown(text: str, status: str) -> Bundle:
+    return {
+        "text/markdown": f"{neutralise(text)}\n\n{_small(status)}",
+        "text/plain": f"{text}\n\n{status}",
+    }
+
+
+def _final_text(text: str, status: str) -> Bundle:
+    return {"text/plain": f"{text}\n\n{status}"}
+
+
+def _final_code(text: str, status: str) -> Bundle:
+    blocks = code_blocks(text)
+    if blocks:
+        code = "\n\n".join(block.code.strip("\n") for block in blocks)
+        language = blocks[0].language
+    else:
+        code = ""
+        language = "python"
+    code = code or text
+    shown = fence(code, language)
+    return {
+        "text/markdown": f"{shown}\n\n{_small(status)}",
+        "text/plain": code,
+    }
+
+
+def _final_json(text: str, status: str) -> Bundle:
+    source = _content(text)
+    try:
+        value = json.loads(source)
+    except ValueError as error:
+        line = f"This is not valid JSON ({error}) · {status}"
+        return {
+            "text/markdown": f"{fence(source, 'json')}\n\n{_small(line)}",
+            "text/plain": source,
+        }
+    return {"application/json": value, "text/plain": source}
+
+
+# The empty sandbox allows no script, no form and no way out of the frame; the policy
+# allows no request.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+_PAGE_HEAD = (
+    '<meta charset="utf-8">'
+    f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+)
+
+
+def _final_html(text: str, status: str) -> Bundle:
+    source = _content(text)
+    page = escape_html(_PAGE_HEAD + source)
+    frame = (
+        '<iframe sandbox="" width="100%" height="400" style="border:0" '
+        f'srcdoc="{page}"></iframe>'
+    )
+    return {
+        "text/html": f"{frame}<div><small>{escape_html(status)}</small></div>",
+        "text/plain": source,
+    }
+
+
+def _final_math(text: str, status: str) -> Bundle:
+    if "$" not in text:
+        formula = _content(text).strip()
+        text = f"$$\n{formula}\n$$"
+    return _final_markdown(text, status)
+
+
+_FINAL_OUTPUTS = {
+    "text": _final_text,
+    "code": _final_code,
+    "json": _final_json,
+    "html": _final_html,
+    "math": _final_math,
+}
+
+
+def _content(text: str) -> str:
+    """Return the first code block of an answer, or all of it if it has none."""
+    blocks = code_blocks(text)
+    return blocks[0].code if blocks else text.strip()
+
+
+def _small(line: str) -> str:
+    return f"<small>{escape(line)}</small>"
+
+
+def _folded_reasoning(reply: Reply) -> str:
+    """Return the reasoning as lines of plain text in a folded element.
+
+    Plain lines cannot contain a mark that continues in the answer.
+    """
+    title = "Thoughts before the answer" if reply.text else "Thoughts"
+    quoted = []
+    for line in reply.reasoning.strip().splitlines():
+        quoted.append(f"> {escape(line)}".rstrip())
+    lines = "  \n".join(quoted)
+    return f"<details><summary>{title}</summary>\n\n{lines}\n\n</details>\n\n"
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """Remove control characters, which could control a terminal.
+
+    Lone surrogates become U+FFFD.
+    """
+    text = text.replace("\r\n", "\n")
+    text = _CONTROL.sub("", text)
+    return _SURROGATE.sub("\ufffd", text)

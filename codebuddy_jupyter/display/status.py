@@ -1,0 +1,130 @@
+"""The lines around an answer: what the screen waits for, and how the answer came.
+
+They are plain text or Markdown; everything that a server or model wrote is escaped.
+"""
+
+from __future__ import annotations
+
+from ..chat.reply import Reply
+from ..markdown.safe import escape
+
+# seconds without text before a line says what is waited for
+SILENT = 1.0
+# seconds after which the server is probably loading the model
+LOADING = 5.0
+# characters of the reasoning that are shown while it comes
+SHOWN_REASONING = 200
+# tokens per second from which on they are shown without decimals
+FAST = 10
+
+
+def waiting_markdown(reply: Reply, now: float) -> str:
+    """Return what to show while an answer has no text; empty in the first second.
+
+    This is what is waited for, below the notes of the reply; or for how long the model
+    has been thinking, above the last words of its reasoning.
+
+    Parameters
+    ----------
+    reply
+        The reply.
+    now
+        Seconds of ``time.monotonic()``.
+    """
+    if reply.first is not None:
+        line = f"*{_thinking(reply, now)}*"
+        last_words = " ".join(reply.reasoning[-SHOWN_REASONING:].split())
+        return f"{line}\n\n> … {escape(last_words)}" if last_words else line
+    if not _is_silent(reply, now):
+        return ""
+    awaited, seconds = _awaited(reply, now)
+    line = f"*waiting for {escape(awaited)}… {seconds:.0f} s*"
+    notes = [escape(note) for note in reply.notes]
+    return "\n\n".join([*notes, line])
+
+
+def waiting_line(reply: Reply, now: float) -> str:
+    """Return the same as one line of plain text, without the reasoning."""
+    if reply.first is not None:
+        return _thinking(reply, now)
+    if not _is_silent(reply, now):
+        return ""
+    awaited, seconds = _awaited(reply, now)
+    return " ".join([*reply.notes, f"waiting for {awaited}… {seconds:.0f} s"])
+
+
+def status_line(reply: Reply) -> str:
+    """Return the line under an answer.
+
+    It has the model, the tokens, the seconds to the first token, the tokens per second,
+    and why the answer is incomplete; then the notes of the reply.
+    """
+    parts = [reply.model or reply.provider]
+    tokens = reply.usage.completion_tokens
+    if tokens:
+        parts.append(f"{tokens:,} tokens")
+    first = reply.seconds_to_first
+    if first is not None:
+        parts.append(f"first after {first:.1f} s")
+    speed = reply.tokens_per_second
+    if speed:
+        decimals = 0 if speed >= FAST else 1
+        parts.append(f"{speed:.{decimals}f} tokens/s")
+    incomplete = _incomplete(reply)
+    if incomplete:
+        parts.append(incomplete)
+    return " · ".join([*parts, *reply.notes])
+
+
+def no_text_line(reply: Reply) -> str:
+    """Return what to show for an answer that ended well and has no text."""
+    if not reply.tool_calls:
+        return "The model gave no text."
+    names = ", ".join(call.name for call in reply.tool_calls)
+    return f"The model gave no text, but called for tools: {names}."
+
+
+def _thinking(reply: Reply, now: float) -> str:
+    return f"thinking… {_seconds_since(reply.first, now):.0f} s"
+
+
+def _is_silent(reply: Reply, now: float) -> bool:
+    """Return whether there is a reason to show what is waited for."""
+    return bool(reply.notes) or _seconds_since(reply.started, now) >= SILENT
+
+
+def _awaited(reply: Reply, now: float) -> tuple[str, float]:
+    """Return what is waited for, and for how many seconds."""
+    seconds = _seconds_since(reply.started, now)
+    if seconds > LOADING:
+        return "the model to load", seconds
+    return reply.model or "the server", seconds
+
+
+def _seconds_since(moment: float | None, now: float) -> float:
+    """Return the seconds since a moment; 0 if it has not come."""
+    return 0.0 if moment is None else now - moment
+
+
+def _incomplete(reply: Reply) -> str:
+    """Return why an answer is incomplete; "" if it is complete."""
+    if isinstance(reply.error, KeyboardInterrupt):
+        return "stopped before its end"
+    if reply.error is not None:
+        return "broke off"
+    if reply.finish == "length":
+        return "cut at its length limit"
+    return ""
+
+
+def progress_share(done: int, total: int) -> str:
+    """Return how much of a download is done, such as ``45 % of 1,200.0 MB``.
+
+    Parameters
+    ----------
+    done
+        Bytes so far.
+    total
+        Bytes in all, at least 1.
+    """
+    return f"{100 * done // total} % of {total / 1e6:,.1f} MB"
