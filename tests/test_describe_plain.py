@@ -12,7 +12,7 @@ import enum
 import functools
 import pathlib
 import types
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import pytest
 from hypothesis import given
@@ -71,7 +71,8 @@ def wrapped(*args: Any, **kwargs: Any) -> Any:
 
 
 async def fetch(
-    url: str | None = None, when: datetime.date = datetime.date(2026, 1, 1)
+    url: Optional[str] = None,  # noqa: UP045 - the older way to write it is described, too
+    when: datetime.date = datetime.date(2026, 1, 1),
 ) -> None:
     pass
 

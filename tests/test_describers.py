@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from codebuddy_jupyter.context.describe import KINDS, Describers
-from codebuddy_jupyter.context.describe import user_code as foreign
+from codebuddy_jupyter.context.describe import BUILT_IN, Describers, user_code
 
 
 class Base:
@@ -192,7 +191,7 @@ def test_all_of_a_snapshot_have_one_second(
         time.sleep(0.1)
         return "slow"
 
-    monkeypatch.setattr(foreign, "ALL", 0.05)
+    monkeypatch.setattr(user_code, "TOTAL_TIMEOUT", 0.05)
     describers.begin()
     describers.register(Leaf, slowly)
     assert describers.schema(Leaf()) == "slow"
@@ -297,7 +296,9 @@ def test_no_library_is_imported_to_describe() -> None:
         check=True,
         timeout=60,
     )
-    heavy = {known.library for known in KINDS} - set(sys.stdlib_module_names) | {
+    heavy = {describer.library for describer in BUILT_IN} - set(
+        sys.stdlib_module_names
+    ) | {
         "IPython",
         "nest_asyncio2",
     }

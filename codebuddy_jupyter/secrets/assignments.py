@@ -266,7 +266,8 @@ def _unquoted_value(assignment: _Assignment) -> Span | None:
     Where only a setting is possible, any value counts; elsewhere, only what is neither
     code nor part of a sentence.
     """
-    name, sign = assignment.name, assignment.sign
+    name = assignment.name
+    sign = assignment.sign
     before = assignment.before(60)
     if sign["space"]:
         if name.startswith("--") or before.endswith(_SHELL_COMMANDS):
@@ -291,7 +292,8 @@ def _unquoted_value(assignment: _Assignment) -> Span | None:
 
 def _line_value(assignment: _Assignment) -> Span | None:
     """Return the value of a line that is a setting, as in shell, YAML and INI files."""
-    name, operator = assignment.name, assignment.sign["operator"]
+    name = assignment.name
+    operator = assignment.sign["operator"]
     if assignment.is_tight and name.isupper():
         if _REST_OF_LINE.match(assignment.text, assignment.sign.end()):
             return assignment.match_value(_REST_OF_LINE, _is_setting)
