@@ -27,7 +27,7 @@ _NAME_TAIL = re.compile(
 _NAME_HEAD = re.compile(r"(?<![\w.-])[\w.-]*+\Z")
 _MAX_NAME_HEAD = 40
 
-# What stands between a name and its value. `closing` ends a quoted or indexed name; a
+# The text between a name and its value. `closing` ends a quoted or indexed name; a
 # type annotation may follow it.
 _SIGN = re.compile(
     r"""
@@ -71,7 +71,7 @@ _REST_OF_LINE = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 
-# What stands before the name, each searched for up to the start of the name.
+# The text before a name; each pattern ends at the start of the name.
 # A line that is a setting may start with a traceback's line number or a shell command.
 _LINE_START = re.compile(
     r"""
@@ -223,7 +223,7 @@ def _quoted_value(assignment: _Assignment, quoted: re.Match[str]) -> Span | None
     if _is_template(quoted) or _is_between_quotes(assignment, quoted):
         return None
     sign = assignment.sign
-    # A value behind a comma or a space may as well be the next name in a list, or a
+    # A value behind a comma or a space may also be the next name in a list, or a
     # word of a sentence. Only a call or a flag makes the two a pair.
     if sign["comma"]:
         in_call = _ENVIRONMENT_CALL.search(assignment.before(40))
@@ -322,7 +322,7 @@ def _is_setting(value: str, strength: Strength) -> bool:
 
 
 def _is_not_code(value: str, strength: Strength) -> bool:
-    """Return whether a value is a secret where code is possible as well."""
+    """Return whether a value is a secret where code is possible, too."""
     if len(value) < 6 or value[-1] in ",:(":
         return False
     is_random = is_mixed(value) and ("_" not in value or len(value) >= 20)

@@ -1,4 +1,4 @@
-"""Secrets that are recognised by where they stand: URLs, headers, commands and calls.
+"""Secrets that are recognised by the text around them: URLs, headers, commands, calls.
 
 Web tokens are here as well, since many vendors use them. The keys of single vendors are
 in `vendor_formats`.

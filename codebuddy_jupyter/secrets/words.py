@@ -1,6 +1,6 @@
-"""Judge names and values: which names suggest a secret, which values only stand for one.
+"""Judge names and values: which names suggest a secret, which values are placeholders.
 
-Looks at single names and values; searching a text for them is done elsewhere.
+Judges single names and values; other modules search texts for them.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ _LABEL_WORD = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
-# Common default passwords that are words of ordinary text as well.
+# Common default passwords that are also words of ordinary text.
 _ORDINARY_WORDS = _word_set(
     """
     administrator anonymous clickhouse cassandra chocolate computer container customer

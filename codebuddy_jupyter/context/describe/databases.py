@@ -245,7 +245,7 @@ def describe_session(session: Any, with_values: bool) -> str:
     """Describe a SQLAlchemy session by the engine that it is bound to."""
     bind = instance_dict(session).get("bind")
     if is_of_library(type(bind), "sqlalchemy"):
-        # It can be bound to a connection as well.
+        # It can also be bound to a connection.
         bind = instance_dict(bind).get("engine", bind)
     return _describe_engine("sqlalchemy.orm.Session", bind)
 

@@ -73,7 +73,7 @@ class Describers:
                 f"of {name_of(type(cls))}"
             )
         self._registered[id(cls)] = cls, function
-        # From now on, one of them may have a describer of the user's.
+        # The registered describer may apply to one of these.
         self._scalars = {}
         for key, slow in list(self._too_slow.items()):
             if any(base is cls for base in mro(slow)):

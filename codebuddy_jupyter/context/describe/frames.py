@@ -136,9 +136,9 @@ def _as_pandas(value: Any, name: str) -> tuple[Any, str]:
 
 
 def _known_size(dtypes: Sequence[Any], rows: int) -> str:
-    """Return the size in memory as far as the types have a fixed one.
+    """Return the size in memory of the columns whose types have a fixed size.
 
-    Texts and other objects are not counted; then it is "over" that size.
+    Where there are others, such as texts, the size is given as "over" that number.
     """
     if not rows:
         return ""
@@ -282,8 +282,10 @@ def polars_type(dtype: Any) -> str:
     if name in ("List", "Array"):
         return f"{name}({polars_type(dtype.inner)})"
     if name == "Struct":
-        inner = [f"{label(one.name)} {polars_type(one.dtype)}" for one in dtype.fields]
-        return f"Struct({listed(inner, limit=10)})"
+        words = [
+            f"{label(field.name)} {polars_type(field.dtype)}" for field in dtype.fields
+        ]
+        return f"Struct({listed(words, limit=10)})"
     if is_of_library(type(dtype), "polars"):
         return str(dtype)[:_MAX_TYPE]
     return name_of(type(dtype))
@@ -309,7 +311,8 @@ def describe_arrow(arrow_table: Any, with_values: bool) -> str:
 
 def _arrow_head(arrow_table: Any) -> list[str]:
     schema = arrow_table.schema
-    readable = [index for index, one in enumerate(schema) if _is_arrow_type(one.type)]
+    types = enumerate(schema.types)
+    readable = [index for index, arrow_type in types if _is_arrow_type(arrow_type)]
     shown = readable[:_MAX_SHOWN]
     head = arrow_table.slice(0, HEAD)
     titles = [label(schema.field(index).name) for index in shown]
