@@ -27,6 +27,10 @@ def _characters(length: int, alphabet: str = _ALNUM) -> str:
     )
 
 
+def _key(*parts: str) -> str:
+    return "".join(parts)
+
+
 def _json64(text: str) -> str:
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -34,11 +38,12 @@ def _json64(text: str) -> str:
 def _block(
     title: str, *, lines: int = 12, line_end: str = "\n", end: bool = True
 ) -> str:
-    body = [_characters(64, _ALNUM + "+/") for _ in range(lines)] + [
-        _characters(30) + "=="
-    ]
-    head, tail = f"-----BEGIN {title}-----", f"-----END {title}-----"
-    return line_end.join([head, *body[: None if end else -1], *([tail] if end else [])])
+    body = [_characters(64, _ALNUM + "+/") for _ in range(lines)]
+    body.append(_characters(30) + "==")
+    head = f"-----BEGIN {title}-----"
+    if not end:
+        return line_end.join([head, *body[:-1]])
+    return line_end.join([head, *body, f"-----END {title}-----"])
 
 
 @dataclass(frozen=True)
@@ -61,15 +66,17 @@ def _tokens() -> dict[str, str]:
         "google client secret": "GOC" + "SPX-" + _characters(28, _ALNUM + "-_"),
         "azure client secret": _characters(3) + "8" + "Q~" + _characters(34),
         "openai key": "s" + "k-" + _characters(20) + "T3Blbk" + "FJ" + _characters(20),
-        "openai project key": "s"
-        + "k-proj-"
-        + _characters(74, _ALNUM + "-_")
-        + "T3Blbk"
-        + "FJ"
-        + _characters(74, _ALNUM + "-_"),
-        "openai service account key": "s"
-        + "k-svcacct-"
-        + _characters(100, _ALNUM + "-_"),
+        "openai project key": _key(
+            "s",
+            "k-proj-",
+            _characters(74, _ALNUM + "-_"),
+            "T3Blbk",
+            "FJ",
+            _characters(74, _ALNUM + "-_"),
+        ),
+        "openai service account key": _key(
+            "s", "k-svcacct-", _characters(100, _ALNUM + "-_")
+        ),
         "anthropic key": "s" + "k-ant-api03-" + _characters(93, _ALNUM + "-_") + "AA",
         "openrouter key": "s" + "k-or-v1-" + _characters(64, _HEX),
         "deepseek key": "s" + "k-" + _characters(32, _HEX),
@@ -82,74 +89,83 @@ def _tokens() -> dict[str, str]:
         "github token": "gh" + "p_" + _characters(36),
         "github app token": "gh" + "s_" + _characters(36),
         "github oauth token": "gh" + "o_" + _characters(36),
-        "github fine-grained token": "github"
-        + "_pat_"
-        + _characters(22)
-        + "_"
-        + _characters(59),
+        "github fine-grained token": _key(
+            "github", "_pat_", _characters(22), "_", _characters(59)
+        ),
         "gitlab token": "gl" + "pat-" + _characters(20, _ALNUM + "-_"),
-        "gitlab routable token": "gl"
-        + "pat-"
-        + _characters(27, _ALNUM + "-_")
-        + ".01."
-        + _characters(9),
+        "gitlab routable token": _key(
+            "gl", "pat-", _characters(27, _ALNUM + "-_"), ".01.", _characters(9)
+        ),
         "npm token": "np" + "m_" + _characters(36),
         "pypi token": "py" + "pi-AgEIcHlwaS5vcmc" + _characters(120, _ALNUM + "-_"),
         "docker token": "dckr" + "_pat_" + _characters(27, _ALNUM + "-_"),
-        "atlassian token": "ATA"
-        + "TT3xFfGF0"
-        + _characters(180, _ALNUM + "-_")
-        + "="
-        + _characters(8, "0123456789ABCDEF"),
-        "slack bot token": "xo"
-        + "xb-"
-        + _characters(12, digits + "a")
-        + "-"
-        + _characters(13, digits + "a")
-        + "-"
-        + _characters(24),
-        "slack app token": "xa"
-        + "pp-1-A0"
-        + _characters(9, ascii_uppercase)
-        + "-"
-        + _characters(13)
-        + "-"
-        + _characters(64, _HEX),
-        "slack webhook": "hooks.slack"
-        + ".com/services/T"
-        + _characters(8)
-        + "/B"
-        + _characters(9)
-        + "/"
-        + _characters(24),
-        "discord token": "M"
-        + _characters(25)
-        + "."
-        + _characters(6)
-        + "."
-        + _characters(38, _ALNUM + "-_"),
-        "telegram token": str(_RANDOM.randrange(10**9, 10**10))
-        + ":A"
-        + "A"
-        + _characters(33, _ALNUM + "-_"),
+        "atlassian token": _key(
+            "ATA",
+            "TT3xFfGF0",
+            _characters(180, _ALNUM + "-_"),
+            "=",
+            _characters(8, "0123456789ABCDEF"),
+        ),
+        "slack bot token": _key(
+            "xo",
+            "xb-",
+            _characters(12, digits + "a"),
+            "-",
+            _characters(13, digits + "a"),
+            "-",
+            _characters(24),
+        ),
+        "slack app token": _key(
+            "xa",
+            "pp-1-A0",
+            _characters(9, ascii_uppercase),
+            "-",
+            _characters(13),
+            "-",
+            _characters(64, _HEX),
+        ),
+        "slack webhook": _key(
+            "hooks.slack",
+            ".com/services/T",
+            _characters(8),
+            "/B",
+            _characters(9),
+            "/",
+            _characters(24),
+        ),
+        "discord token": _key(
+            "M",
+            _characters(25),
+            ".",
+            _characters(6),
+            ".",
+            _characters(38, _ALNUM + "-_"),
+        ),
+        "telegram token": _key(
+            str(_RANDOM.randrange(10**9, 10**10)),
+            ":A",
+            "A",
+            _characters(33, _ALNUM + "-_"),
+        ),
         "stripe key": "sk" + "_live_" + _characters(99),
         "stripe restricted key": "rk" + "_live_" + _characters(24),
         "stripe webhook secret": "wh" + "sec_" + _characters(32),
         "twilio key": "S" + "K" + _characters(32, _HEX),
-        "sendgrid key": "S"
-        + "G."
-        + _characters(22, _ALNUM + "-_")
-        + "."
-        + _characters(43, _ALNUM + "-_"),
+        "sendgrid key": _key(
+            "S",
+            "G.",
+            _characters(22, _ALNUM + "-_"),
+            ".",
+            _characters(43, _ALNUM + "-_"),
+        ),
         "mailgun key": "ke" + "y-" + _characters(32, _HEX),
         "mailchimp key": _characters(32, _HEX) + "-u" + "s14",
         "databricks token": "da" + "pi" + _characters(32, _HEX),
         "digitalocean token": "do" + "p_v1_" + _characters(64, _HEX),
         "vault token": "hv" + "s." + _characters(90, _ALNUM + "-_"),
-        "terraform token": _characters(14)
-        + ".atlas"
-        + "v1."
-        + _characters(67, _ALNUM + "-_"),
+        "terraform token": _key(
+            _characters(14), ".atlas", "v1.", _characters(67, _ALNUM + "-_")
+        ),
         "notion token": "nt" + "n_" + _characters(46),
         "linear key": "lin" + "_api_" + _characters(40),
         "grafana token": "gl" + "sa_" + _characters(32) + "_" + _characters(8, _HEX),

@@ -66,10 +66,15 @@ def describe_sparse(matrix: Any, with_values: bool) -> str:
 
 
 def _shape(shape: Sequence[Any]) -> str:
-    lengths = [f"{length:,}" if type(length) is int else "?" for length in shape]
+    lengths = list(map(_length, shape))
     if len(lengths) == 1:
         return f"({lengths[0]},)"
     return f"({', '.join(lengths)})"
+
+
+def _length(length: Any) -> str:
+    # Dask does not know the length of every block, and then has NaN for it.
+    return f"{length:,}" if type(length) is int else "?"
 
 
 def _numpy_type(dtype: Any) -> str:

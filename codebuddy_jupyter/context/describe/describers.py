@@ -20,7 +20,7 @@ from .user_code import (
     DescribeFunction,
     DescriptionTimeout,
     LoopBusy,
-    TotalTimeout,
+    NoTimeLeft,
     UserCode,
 )
 
@@ -130,7 +130,7 @@ class Describers:
         except DescriptionTimeout:
             self._too_slow[id(cls)] = cls
             return f"{name}, too slow to describe"
-        except (TotalTimeout, LoopBusy):
+        except (NoTimeLeft, LoopBusy):
             return f"{name}, not described: no time was left"
         if not is_instance(text, str):
             return f"{name}, could not be described: no text came"

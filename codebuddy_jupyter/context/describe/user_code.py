@@ -35,7 +35,7 @@ class DescriptionAborted(Exception):
     """The description raised an exception that would have ended the cell."""
 
 
-class TotalTimeout(Exception):
+class NoTimeLeft(Exception):
     """Earlier descriptions of this snapshot have used up `TOTAL_TIMEOUT`."""
 
 
@@ -66,7 +66,7 @@ class UserCode:
         ------
         DescriptionTimeout
             When it takes longer than `TIMEOUT` seconds.
-        TotalTimeout
+        NoTimeLeft
             When no time is left for this snapshot.
         LoopBusy
             When it is a coroutine and the kernel's loop cannot run it now.
@@ -76,7 +76,7 @@ class UserCode:
             Anything else that it raises.
         """
         if self._seconds_left <= 0:
-            raise TotalTimeout
+            raise NoTimeLeft
         start = time.monotonic()
         try:
             result, is_awaitable = _run_on_thread(lambda: _call(describe, value))
