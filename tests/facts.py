@@ -1,6 +1,4 @@
-"""Questions as users ask them about the notebooks beside this file, and what a
-colleague must see to answer each.
-"""
+"""Questions of users about the notebooks beside this file, with the facts they need."""
 
 from __future__ import annotations
 
@@ -13,46 +11,47 @@ from typing import Any
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 
+# Cells that were changed since they ran: the source that was run, by the cell's id.
 EARLIER: Mapping[str, str] = {
     "10eb8f27": "RELEASE = dt.datetime(2026, 3, 9, 11, 0)\nSLOW_MS = 500",
 }
-"""Cells that were changed since they ran: the source that was run, by the cell's id."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question about a notebook, with the facts (regular expressions) that an answer
-    rests on.
+    """A question about a notebook, and the facts that its answer is based on.
+
+    Each fact is a regular expression.
     """
 
     notebook: str
     text: str
     facts: tuple[str, ...]
 
-    def missing(self, told: str) -> list[str]:
-        """The facts that are not in what was told, without the question itself."""
-        return [fact for fact in self.facts if not re.search(fact, told)]
+    def missing(self, prompt: str) -> list[str]:
+        """Return the facts that are not in a prompt."""
+        return [fact for fact in self.facts if not re.search(fact, prompt)]
 
 
 def code(*lines: str) -> tuple[str, ...]:
-    """Facts that stand in the notebook word for word."""
+    """Return facts that are in the notebook word for word."""
     return tuple(re.escape(line) for line in lines)
 
 
 def cells_of(notebook: str) -> list[dict[str, Any]]:
-    """The cells as they are saved, their sources joined to text."""
+    """Return the cells as they are saved, each source joined to one text."""
     saved = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))
     return [{**cell, "source": "".join(cell["source"])} for cell in saved["cells"]]
 
 
 def as_run(notebook: str) -> list[tuple[str, str]]:
-    """The id and source of each cell that was run, in the order in which they were."""
+    """Return the id and source of each cell that was run, in the order of the runs."""
     ran = [cell for cell in cells_of(notebook) if cell.get("execution_count")]
     ran.sort(key=lambda cell: int(cell["execution_count"]))
     return [(cell["id"], EARLIER.get(cell["id"], cell["source"])) for cell in ran]
 
 
-_ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+_FACTS_BY_NOTEBOOK: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     # pandas; the cells ran from top to bottom
     "sales_merge": {
         "why is df empty after the merge?": (
@@ -257,6 +256,6 @@ _ASKED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 QUESTIONS = tuple(
     Question(notebook, text, facts)
-    for notebook, asked in _ASKED.items()
-    for text, facts in asked.items()
+    for notebook, questions in _FACTS_BY_NOTEBOOK.items()
+    for text, facts in questions.items()
 )

@@ -1,8 +1,7 @@
-"""About a megabyte of ordinary notebook text without a secret: the same on every
-machine and at every run.
+"""About a megabyte of ordinary notebook text without secrets, the same on every run.
 
-Some is written by hand, line by line what a careless rule would blank; the rest is made
-from templates by a seeded lot.
+The lines in `CAREFUL` are written by hand: each one a careless rule would redact. The
+rest is made from templates by a seeded random generator.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from collections.abc import Callable
 from hashlib import md5, sha1, sha256
 from uuid import UUID
 
+# Characters
 SIZE = 1_000_000
-"""Characters."""
 
 CAREFUL = r"""
 password = getpass()
@@ -99,7 +98,8 @@ secrets = ["a", "b"]
 random_secret_number = 42
 "The secret of success is hard work." "A token of appreciation." "The key to it all: patience."
 The password is case sensitive. Your token: see below. Token: a unit of text. Key: value.
-Note that sk_live in prose is no key, nor are sk-learn, sk-estimator-doc-link, hf_hub_download, ghp_ and AKIA.
+Note that sk_live in prose is no key, nor are sk-learn,
+sk-estimator-doc-link, hf_hub_download, ghp_ and AKIA.
 Bearer of bad news: the bearer token is missing. Basic authentication is not supported.
 Authorization: Bearer <token>
 Authorization: Basic auth required
@@ -137,7 +137,8 @@ api_key  0 non-null int64
 <label for="token">Token</label><password></password>
 token=token password=password secret=secret
 KeyError: 'password'
-AuthenticationError: No API key provided. Set it with OPENAI_API_KEY=<API-KEY> or openai.api_key = <API-KEY>
+AuthenticationError: No API key provided. Set it with OPENAI_API_KEY=<API-KEY>
+or openai.api_key = <API-KEY>
 raise ValueError("password must be at least 8 characters")
 print(f"password={password!r} token={token[:4]}...")
 assert response.json()["token"] == expected
@@ -251,22 +252,22 @@ _COLUMNS = (
 )
 
 
-def _prose(lot: random.Random) -> str:
+def _prose(rng: random.Random) -> str:
     heading = (
-        "#" * lot.randint(1, 3) + f" {lot.choice(_NAMES)} by {lot.choice(_COLUMNS)}"
+        "#" * rng.randint(1, 3) + f" {rng.choice(_NAMES)} by {rng.choice(_COLUMNS)}"
     )
-    return f"{heading}\n\n" + " ".join(lot.choices(_SENTENCES, k=lot.randint(2, 8)))
+    return f"{heading}\n\n" + " ".join(rng.choices(_SENTENCES, k=rng.randint(2, 8)))
 
 
-def _code(lot: random.Random) -> str:
+def _code(rng: random.Random) -> str:
     name, other, column, n = (
-        lot.choice(_NAMES),
-        lot.choice(_NAMES),
-        lot.choice(_COLUMNS),
-        lot.randint(0, 9999),
+        rng.choice(_NAMES),
+        rng.choice(_NAMES),
+        rng.choice(_COLUMNS),
+        rng.randint(0, 9999),
     )
     return "\n".join(
-        lot.sample(
+        rng.sample(
             [
                 f"{name} = {other}.merge(customers, on='{column}', how='left')",
                 f"{name} = pd.read_csv('data/{column}_{n}.csv', index_col='{column}')",
@@ -298,63 +299,63 @@ def _code(lot: random.Random) -> str:
     )
 
 
-def _table(lot: random.Random) -> str:
-    columns = lot.sample(_COLUMNS, 5)
+def _table(rng: random.Random) -> str:
+    columns = rng.sample(_COLUMNS, 5)
     rows = [
-        [f"{lot.uniform(-1e4, 1e4):.3f}" for _ in columns]
-        for _ in range(lot.randint(4, 20))
+        [f"{rng.uniform(-1e4, 1e4):.3f}" for _ in columns]
+        for _ in range(rng.randint(4, 20))
     ]
-    mark = lot.choice([",", "\t", "  ", " | "])
+    mark = rng.choice([",", "\t", "  ", " | "])
     return "\n".join(mark.join(row) for row in [columns, *rows])
 
 
-def _hashes(lot: random.Random) -> str:
+def _hashes(rng: random.Random) -> str:
     lines = []
-    for _ in range(lot.randint(4, 12)):
-        seed = lot.randbytes(12)
-        digest = lot.choice([md5, sha1, sha256])(seed).hexdigest()
+    for _ in range(rng.randint(4, 12)):
+        seed = rng.randbytes(12)
+        digest = rng.choice([md5, sha1, sha256])(seed).hexdigest()
         lines += [
             (
                 f"commit {sha1(seed).hexdigest()}\nAuthor: Jo <jo@example.com>\n\n"
-                f"    Fix the {lot.choice(_NAMES)} key"
+                f"    Fix the {rng.choice(_NAMES)} key"
             ),
-            f"{digest}  data/{lot.choice(_COLUMNS)}.parquet",
-            f'id={UUID(bytes=lot.randbytes(16))} etag="{md5(seed).hexdigest()}"',
-            f"requests==2.{lot.randint(1, 40)}.0 --hash=sha256:{sha256(seed).hexdigest()}",
-            f'"integrity": "sha512-{b64encode(lot.randbytes(64)).decode()}"',
-            f"<Token object at 0x{lot.randrange(16**12):012x}>",
+            f"{digest}  data/{rng.choice(_COLUMNS)}.parquet",
+            f'id={UUID(bytes=rng.randbytes(16))} etag="{md5(seed).hexdigest()}"',
+            f"requests==2.{rng.randint(1, 40)}.0 --hash=sha256:{sha256(seed).hexdigest()}",
+            f'"integrity": "sha512-{b64encode(rng.randbytes(64)).decode()}"',
+            f"<Token object at 0x{rng.randrange(16**12):012x}>",
         ]
-    return "\n".join(lot.sample(lines, 8))
+    return "\n".join(rng.sample(lines, 8))
 
 
-def _image(lot: random.Random) -> str:
+def _image(rng: random.Random) -> str:
     return (
         '"image/png": "iVBORw0KGgoAAAANSUhEUg'
-        + b64encode(lot.randbytes(lot.randint(200, 1500))).decode()
+        + b64encode(rng.randbytes(rng.randint(200, 1500))).decode()
         + '\\n"'
     )
 
 
-def _json(lot: random.Random) -> str:
+def _json(rng: random.Random) -> str:
     return json.dumps(
         {
             "cell_type": "code",
-            "id": f"{lot.randrange(16**8):08x}",
+            "id": f"{rng.randrange(16**8):08x}",
             "metadata": {
                 "execution": {"iopub.execute_input": "2024-05-01T10:00:00.123456Z"},
                 "tags": ["key", "token"],
             },
-            "source": _code(lot).splitlines(keepends=True),
+            "source": _code(rng).splitlines(keepends=True),
             "outputs": [
-                {"name": "stdout", "text": _table(lot).splitlines(keepends=True)}
+                {"name": "stdout", "text": _table(rng).splitlines(keepends=True)}
             ],
         },
-        indent=lot.choice([None, 1]),
+        indent=rng.choice([None, 1]),
     )
 
 
-def _traceback(lot: random.Random) -> str:
-    n, name, column = lot.randint(2, 400), lot.choice(_NAMES), lot.choice(_COLUMNS)
+def _traceback(rng: random.Random) -> str:
+    n, name, column = rng.randint(2, 400), rng.choice(_NAMES), rng.choice(_COLUMNS)
     return (
         "KeyError                                  Traceback (most recent "
         f"call last)\nCell In[{n}], line {n % 9}\n"
@@ -369,51 +370,52 @@ def _traceback(lot: random.Random) -> str:
     )
 
 
-def _markup(lot: random.Random) -> str:
-    row = "".join(f"<td>{lot.uniform(0, 9):.4f}</td>" for _ in range(6))
+def _markup(rng: random.Random) -> str:
+    row = "".join(f"<td>{rng.uniform(0, 9):.4f}</td>" for _ in range(6))
     return (
-        f'<div id="sk-container-id-{lot.randint(1, 9)}" '
+        f'<div id="sk-container-id-{rng.randint(1, 9)}" '
         'class="sk-top-container"><table class="dataframe">'
         f"<tr><th>token</th><th>key</th></tr>{f'<tr>{row}</tr>' * 4}</table></div>"
         f"<script>!function(e,t){{var n=e.key||t.token;return "
-        f"n&&(e.secret=t.auth?{lot.randint(1, 99)}:null),"
-        f'e.password=t.value,{{key:"{lot.choice(_COLUMNS)}",token:n}}}}(a,b);</script>'
+        f"n&&(e.secret=t.auth?{rng.randint(1, 99)}:null),"
+        f'e.password=t.value,{{key:"{rng.choice(_COLUMNS)}",token:n}}}}(a,b);</script>'
         "<a "
-        f'href="https://example.com/{lot.choice(_COLUMNS)}?page={lot.randint(1, 99)}&key=name#token">link</a>'
+        f'href="https://example.com/{rng.choice(_COLUMNS)}?page={rng.randint(1, 99)}'
+        '&key=name#token">link</a>'
     )
 
 
-def _letters(lot: random.Random) -> str:
-    dna = "".join(lot.choices("ACGT", k=240))
-    protein = "".join(lot.choices("ACDEFGHIKLMNPQRSTVWY", k=200))
-    numbers = " ".join(f"{lot.gauss(0, 1): .6e}" for _ in range(24))
+def _letters(rng: random.Random) -> str:
+    dna = "".join(rng.choices("ACGT", k=240))
+    protein = "".join(rng.choices("ACDEFGHIKLMNPQRSTVWY", k=200))
+    numbers = " ".join(f"{rng.gauss(0, 1): .6e}" for _ in range(24))
     return (
-        f">seq{lot.randint(1, 999)}\n{dna}\n"
-        f">sp|P{lot.randint(10000, 99999)}|KEY_HUMAN\n{protein}\n[{numbers}]"
+        f">seq{rng.randint(1, 999)}\n{dna}\n"
+        f">sp|P{rng.randint(10000, 99999)}|KEY_HUMAN\n{protein}\n[{numbers}]"
     )
 
 
-def _settings(lot: random.Random) -> str:
-    n = lot.randint(1, 9999)
+def _settings(rng: random.Random) -> str:
+    n = rng.randint(1, 9999)
     return "\n".join(
         [
             (
-                f"[section{n}]\nkey = {lot.choice(_COLUMNS)}\ntoken_limit = {n}\n"
+                f"[section{n}]\nkey = {rng.choice(_COLUMNS)}\ntoken_limit = {n}\n"
                 f"path = /data/{n}/keys.csv"
             ),
             (
-                f"name: job-{n}\nkeys:\n  - {lot.choice(_COLUMNS)}\nauth: none\n"
+                f"name: job-{n}\nkeys:\n  - {rng.choice(_COLUMNS)}\nauth: none\n"
                 f"tokens: {n}\nurl: https://example.com:{n}/"
             ),
-            f"image: repo/app:{n}@sha256:{lot.randrange(16**64):064x}\nsecretName: app-{n}",
+            f"image: repo/app:{n}@sha256:{rng.randrange(16**64):064x}\nsecretName: app-{n}",
             (
                 f"PATH=/usr/bin:/opt/{n}\nTOKENIZERS_PARALLELISM=false\n"
-                f"MAX_TOKENS={n}\nKEY_COLUMN={lot.choice(_COLUMNS)}"
+                f"MAX_TOKENS={n}\nKEY_COLUMN={rng.choice(_COLUMNS)}"
             ),
             (
                 f"Collecting package-{n}\n"
                 "  Downloading "
-                f"https://example.org/packages/{lot.randrange(16**60):060x}/p-{n}.whl"
+                f"https://example.org/packages/{rng.randrange(16**60):060x}/p-{n}.whl"
             ),
             (
                 f"2024-03-0{n % 9 + 1} 12:00:00,{n % 1000:03d} INFO auth: user {n} "
@@ -441,10 +443,10 @@ MAKERS: tuple[Callable[[random.Random], str], ...] = (
 
 
 def innocent_text() -> str:
-    """The megabyte."""
-    lot = random.Random(2024)
+    """Return the megabyte."""
+    rng = random.Random(2024)
     pieces, size = [CAREFUL], len(CAREFUL)
     while size < SIZE:
-        pieces.append(lot.choice(MAKERS)(lot))
+        pieces.append(rng.choice(MAKERS)(rng))
         size += len(pieces[-1]) + 2
     return "\n\n".join(pieces)

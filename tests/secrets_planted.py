@@ -1,9 +1,7 @@
-"""Made-up secrets of many kinds, and where they are found.
+"""Made-up secrets of many formats, in the texts in which they occur.
 
-None stands here whole: they are put together on import.
-
-Every one is random letters in the form that its vendor gives to keys; none was ever
-issued.
+They are put together on import, so that this file holds none of them. Each is random
+letters in the format of a vendor's keys; none was ever issued.
 """
 
 from __future__ import annotations
@@ -13,20 +11,24 @@ from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass
 from string import ascii_letters, ascii_uppercase, digits
 
-_LOT = random.Random(7)
+_RANDOM = random.Random(7)
 _ALNUM = ascii_letters + digits
 _HEX = "0123456789abcdef"
 
 
-def _drawn(length: int, alphabet: str = _ALNUM) -> str:
-    """Drawn by lot, with a letter and a digit so that it looks the part."""
-    body = "".join(_LOT.choices(alphabet, k=length - 2))
+def _characters(length: int, alphabet: str = _ALNUM) -> str:
+    """Return random characters with a letter and a digit, as keys have them."""
+    body = "".join(_RANDOM.choices(alphabet, k=length - 2))
     return (
         body[:3]
-        + _LOT.choice([c for c in alphabet if c.isalpha()])
-        + _LOT.choice("234567")
+        + _RANDOM.choice([c for c in alphabet if c.isalpha()])
+        + _RANDOM.choice("234567")
         + body[3:]
     )
+
+
+def _key(*parts: str) -> str:
+    return "".join(parts)
 
 
 def _json64(text: str) -> str:
@@ -36,17 +38,17 @@ def _json64(text: str) -> str:
 def _block(
     title: str, *, lines: int = 12, line_end: str = "\n", end: bool = True
 ) -> str:
-    body = [_drawn(64, _ALNUM + "+/") for _ in range(lines)] + [_drawn(30) + "=="]
-    head, tail = f"-----BEGIN {title}-----", f"-----END {title}-----"
-    return line_end.join([head, *body[: None if end else -1], *([tail] if end else [])])
+    body = [_characters(64, _ALNUM + "+/") for _ in range(lines)]
+    body.append(_characters(30) + "==")
+    head = f"-----BEGIN {title}-----"
+    if not end:
+        return line_end.join([head, *body[:-1]])
+    return line_end.join([head, *body, f"-----END {title}-----"])
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A text that holds a secret:
-
-    ``text`` is what stands in a notebook, ``secret`` what must not leave it.
-    """
+    """A text of a notebook, and the secret in it that must not leave the notebook."""
 
     name: str
     text: str
@@ -54,107 +56,127 @@ class Planted:
 
 
 def _tokens() -> dict[str, str]:
-    """Secrets that tell themselves wherever they stand."""
+    """Return secrets that are recognised by their own format."""
     return {
-        "aws access key": "AK" + "IA" + _drawn(16, ascii_uppercase + "234567"),
-        "aws temporary key": "AS" + "IA" + _drawn(16, ascii_uppercase + "234567"),
-        "aws session token": "IQoJb3Jp" + "Z2lu" + _drawn(200, _ALNUM + "/+"),
-        "google key": "AI" + "za" + _drawn(35, _ALNUM + "-_"),
-        "google oauth token": "ya" + "29." + _drawn(60, _ALNUM + "-_"),
-        "google client secret": "GOC" + "SPX-" + _drawn(28, _ALNUM + "-_"),
-        "azure client secret": _drawn(3) + "8" + "Q~" + _drawn(34),
-        "openai key": "s" + "k-" + _drawn(20) + "T3Blbk" + "FJ" + _drawn(20),
-        "openai project key": "s"
-        + "k-proj-"
-        + _drawn(74, _ALNUM + "-_")
-        + "T3Blbk"
-        + "FJ"
-        + _drawn(74, _ALNUM + "-_"),
-        "openai service account key": "s" + "k-svcacct-" + _drawn(100, _ALNUM + "-_"),
-        "anthropic key": "s" + "k-ant-api03-" + _drawn(93, _ALNUM + "-_") + "AA",
-        "openrouter key": "s" + "k-or-v1-" + _drawn(64, _HEX),
-        "deepseek key": "s" + "k-" + _drawn(32, _HEX),
-        "hugging face token": "h" + "f_" + _drawn(34),
-        "groq key": "gs" + "k_" + _drawn(52),
-        "xai key": "xa" + "i-" + _drawn(80),
-        "replicate token": "r8" + "_" + _drawn(37),
-        "perplexity key": "ppl" + "x-" + _drawn(48),
-        "nvidia key": "nva" + "pi-" + _drawn(64, _ALNUM + "-_"),
-        "github token": "gh" + "p_" + _drawn(36),
-        "github app token": "gh" + "s_" + _drawn(36),
-        "github oauth token": "gh" + "o_" + _drawn(36),
-        "github fine-grained token": "github" + "_pat_" + _drawn(22) + "_" + _drawn(59),
-        "gitlab token": "gl" + "pat-" + _drawn(20, _ALNUM + "-_"),
-        "gitlab routable token": "gl"
-        + "pat-"
-        + _drawn(27, _ALNUM + "-_")
-        + ".01."
-        + _drawn(9),
-        "npm token": "np" + "m_" + _drawn(36),
-        "pypi token": "py" + "pi-AgEIcHlwaS5vcmc" + _drawn(120, _ALNUM + "-_"),
-        "docker token": "dckr" + "_pat_" + _drawn(27, _ALNUM + "-_"),
-        "atlassian token": "ATA"
-        + "TT3xFfGF0"
-        + _drawn(180, _ALNUM + "-_")
-        + "="
-        + _drawn(8, "0123456789ABCDEF"),
-        "slack bot token": "xo"
-        + "xb-"
-        + _drawn(12, digits + "a")
-        + "-"
-        + _drawn(13, digits + "a")
-        + "-"
-        + _drawn(24),
-        "slack app token": "xa"
-        + "pp-1-A0"
-        + _drawn(9, ascii_uppercase)
-        + "-"
-        + _drawn(13)
-        + "-"
-        + _drawn(64, _HEX),
-        "slack webhook": "hooks.slack"
-        + ".com/services/T"
-        + _drawn(8)
-        + "/B"
-        + _drawn(9)
-        + "/"
-        + _drawn(24),
-        "discord token": "M"
-        + _drawn(25)
-        + "."
-        + _drawn(6)
-        + "."
-        + _drawn(38, _ALNUM + "-_"),
-        "telegram token": str(_LOT.randrange(10**9, 10**10))
-        + ":A"
-        + "A"
-        + _drawn(33, _ALNUM + "-_"),
-        "stripe key": "sk" + "_live_" + _drawn(99),
-        "stripe restricted key": "rk" + "_live_" + _drawn(24),
-        "stripe webhook secret": "wh" + "sec_" + _drawn(32),
-        "twilio key": "S" + "K" + _drawn(32, _HEX),
-        "sendgrid key": "S"
-        + "G."
-        + _drawn(22, _ALNUM + "-_")
-        + "."
-        + _drawn(43, _ALNUM + "-_"),
-        "mailgun key": "ke" + "y-" + _drawn(32, _HEX),
-        "mailchimp key": _drawn(32, _HEX) + "-u" + "s14",
-        "databricks token": "da" + "pi" + _drawn(32, _HEX),
-        "digitalocean token": "do" + "p_v1_" + _drawn(64, _HEX),
-        "vault token": "hv" + "s." + _drawn(90, _ALNUM + "-_"),
-        "terraform token": _drawn(14) + ".atlas" + "v1." + _drawn(67, _ALNUM + "-_"),
-        "notion token": "nt" + "n_" + _drawn(46),
-        "linear key": "lin" + "_api_" + _drawn(40),
-        "grafana token": "gl" + "sa_" + _drawn(32) + "_" + _drawn(8, _HEX),
-        "shopify token": "shp" + "at_" + _drawn(32, _HEX),
-        "new relic key": "NR" + "AK-" + _drawn(27, ascii_uppercase + digits),
-        "supabase token": "sb" + "p_" + _drawn(40, _HEX),
+        "aws access key": "AK" + "IA" + _characters(16, ascii_uppercase + "234567"),
+        "aws temporary key": "AS" + "IA" + _characters(16, ascii_uppercase + "234567"),
+        "aws session token": "IQoJb3Jp" + "Z2lu" + _characters(200, _ALNUM + "/+"),
+        "google key": "AI" + "za" + _characters(35, _ALNUM + "-_"),
+        "google oauth token": "ya" + "29." + _characters(60, _ALNUM + "-_"),
+        "google client secret": "GOC" + "SPX-" + _characters(28, _ALNUM + "-_"),
+        "azure client secret": _characters(3) + "8" + "Q~" + _characters(34),
+        "openai key": "s" + "k-" + _characters(20) + "T3Blbk" + "FJ" + _characters(20),
+        "openai project key": _key(
+            "s",
+            "k-proj-",
+            _characters(74, _ALNUM + "-_"),
+            "T3Blbk",
+            "FJ",
+            _characters(74, _ALNUM + "-_"),
+        ),
+        "openai service account key": _key(
+            "s", "k-svcacct-", _characters(100, _ALNUM + "-_")
+        ),
+        "anthropic key": "s" + "k-ant-api03-" + _characters(93, _ALNUM + "-_") + "AA",
+        "openrouter key": "s" + "k-or-v1-" + _characters(64, _HEX),
+        "deepseek key": "s" + "k-" + _characters(32, _HEX),
+        "hugging face token": "h" + "f_" + _characters(34),
+        "groq key": "gs" + "k_" + _characters(52),
+        "xai key": "xa" + "i-" + _characters(80),
+        "replicate token": "r8" + "_" + _characters(37),
+        "perplexity key": "ppl" + "x-" + _characters(48),
+        "nvidia key": "nva" + "pi-" + _characters(64, _ALNUM + "-_"),
+        "github token": "gh" + "p_" + _characters(36),
+        "github app token": "gh" + "s_" + _characters(36),
+        "github oauth token": "gh" + "o_" + _characters(36),
+        "github fine-grained token": _key(
+            "github", "_pat_", _characters(22), "_", _characters(59)
+        ),
+        "gitlab token": "gl" + "pat-" + _characters(20, _ALNUM + "-_"),
+        "gitlab routable token": _key(
+            "gl", "pat-", _characters(27, _ALNUM + "-_"), ".01.", _characters(9)
+        ),
+        "npm token": "np" + "m_" + _characters(36),
+        "pypi token": "py" + "pi-AgEIcHlwaS5vcmc" + _characters(120, _ALNUM + "-_"),
+        "docker token": "dckr" + "_pat_" + _characters(27, _ALNUM + "-_"),
+        "atlassian token": _key(
+            "ATA",
+            "TT3xFfGF0",
+            _characters(180, _ALNUM + "-_"),
+            "=",
+            _characters(8, "0123456789ABCDEF"),
+        ),
+        "slack bot token": _key(
+            "xo",
+            "xb-",
+            _characters(12, digits + "a"),
+            "-",
+            _characters(13, digits + "a"),
+            "-",
+            _characters(24),
+        ),
+        "slack app token": _key(
+            "xa",
+            "pp-1-A0",
+            _characters(9, ascii_uppercase),
+            "-",
+            _characters(13),
+            "-",
+            _characters(64, _HEX),
+        ),
+        "slack webhook": _key(
+            "hooks.slack",
+            ".com/services/T",
+            _characters(8),
+            "/B",
+            _characters(9),
+            "/",
+            _characters(24),
+        ),
+        "discord token": _key(
+            "M",
+            _characters(25),
+            ".",
+            _characters(6),
+            ".",
+            _characters(38, _ALNUM + "-_"),
+        ),
+        "telegram token": _key(
+            str(_RANDOM.randrange(10**9, 10**10)),
+            ":A",
+            "A",
+            _characters(33, _ALNUM + "-_"),
+        ),
+        "stripe key": "sk" + "_live_" + _characters(99),
+        "stripe restricted key": "rk" + "_live_" + _characters(24),
+        "stripe webhook secret": "wh" + "sec_" + _characters(32),
+        "twilio key": "S" + "K" + _characters(32, _HEX),
+        "sendgrid key": _key(
+            "S",
+            "G.",
+            _characters(22, _ALNUM + "-_"),
+            ".",
+            _characters(43, _ALNUM + "-_"),
+        ),
+        "mailgun key": "ke" + "y-" + _characters(32, _HEX),
+        "mailchimp key": _characters(32, _HEX) + "-u" + "s14",
+        "databricks token": "da" + "pi" + _characters(32, _HEX),
+        "digitalocean token": "do" + "p_v1_" + _characters(64, _HEX),
+        "vault token": "hv" + "s." + _characters(90, _ALNUM + "-_"),
+        "terraform token": _key(
+            _characters(14), ".atlas", "v1.", _characters(67, _ALNUM + "-_")
+        ),
+        "notion token": "nt" + "n_" + _characters(46),
+        "linear key": "lin" + "_api_" + _characters(40),
+        "grafana token": "gl" + "sa_" + _characters(32) + "_" + _characters(8, _HEX),
+        "shopify token": "shp" + "at_" + _characters(32, _HEX),
+        "new relic key": "NR" + "AK-" + _characters(27, ascii_uppercase + digits),
+        "supabase token": "sb" + "p_" + _characters(40, _HEX),
         "json web token": ".".join(
             [
                 _json64('{"alg":"HS256","typ":"JWT"}'),
                 _json64('{"sub":"1234","name":"Jo"}'),
-                _drawn(43, _ALNUM + "-_"),
+                _characters(43, _ALNUM + "-_"),
             ]
         ),
         "rsa key": _block("RSA " + "PRIVATE KEY"),
@@ -166,13 +188,13 @@ def _tokens() -> dict[str, str]:
     }
 
 
-def _in_their_places() -> list[Planted]:
-    """Secrets that are told by what stands around them; {} in a text is where."""
-    password, odd = _drawn(12), "s3cr3t" + "&Pa$$!"
+def _in_context() -> list[Planted]:
+    """Return secrets that are recognised by the text around them; {} is their position."""
+    password, odd = _characters(12), "s3cr3t" + "&Pa$$!"
     hex32, key40, key88 = (
-        _drawn(32, _HEX),
-        _drawn(40, _ALNUM + "/+"),
-        _drawn(86, _ALNUM + "/+") + "==",
+        _characters(32, _HEX),
+        _characters(40, _ALNUM + "/+"),
+        _characters(86, _ALNUM + "/+") + "==",
     )
     basic = b64encode(f"jo:{password}".encode()).decode()
     named = {
@@ -235,11 +257,11 @@ def _in_their_places() -> list[Planted]:
         ),
         "azure shared access": (
             "Endpoint=sb://a/;SharedAccessKeyName=b;SharedAccessKey={}",
-            _drawn(43) + "=",
+            _characters(43) + "=",
         ),
         "azure signature": (
             "https://a.blob.core.windows.net/c?sv=2024-11-04&se=2025&sig={}&sp=r",
-            _drawn(40) + "%3D",
+            _characters(40) + "%3D",
         ),
         "password in a connection string": (
             "Server=db;Database=x;Uid=sa;Pwd={};Encrypt=yes",
@@ -259,12 +281,12 @@ def _in_their_places() -> list[Planted]:
             "https://api.example.com/v1?x=1&access_token={}&y=2",
             hex32,
         ),
-        "token before a host": ("https://{}@git.example.com/a/b.git", _drawn(40)),
-        "bearer": ("Authorization: Bearer {}", _drawn(40)),
-        "bearer in code": ('headers={{"Authorization": "Bearer {}"}}', _drawn(40)),
+        "token before a host": ("https://{}@git.example.com/a/b.git", _characters(40)),
+        "bearer": ("Authorization: Bearer {}", _characters(40)),
+        "bearer in code": ('headers={{"Authorization": "Bearer {}"}}', _characters(40)),
         "bearer in curl": (
             "!curl -H 'Authorization: Bearer {}' https://example.com",
-            _drawn(40),
+            _characters(40),
         ),
         "basic": ('{{"Authorization": "Basic {}"}}', basic),
         "curl user": ("!curl -u jo:{} https://example.com", password),
@@ -285,5 +307,5 @@ def _in_their_places() -> list[Planted]:
 TOKENS: dict[str, str] = _tokens()
 PLANTED: list[Planted] = [
     *(Planted(name, f"value {secret} end", secret) for name, secret in TOKENS.items()),
-    *_in_their_places(),
+    *_in_context(),
 ]

@@ -1,6 +1,6 @@
-"""Arrays, models and figures as they are described.
+"""Descriptions of arrays, models and figures.
 
-Torch is too large to install for a test: classes stand in.
+Torch is too large to install for a test: small classes replace it.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("make", "text"), SCHEMAS.values(), ids=SCHEMAS)
-def test_a_schema_tells_shapes_and_types(make: Any, text: str) -> None:
+def test_a_schema_has_shapes_and_types(make: Any, text: str) -> None:
     assert Describers().schema(make()) == text
 
 
@@ -136,9 +136,7 @@ def test_an_empty_array_has_no_first_values() -> None:
         assert Describers().values(array) == Describers().schema(array)
 
 
-def test_an_estimator_tells_what_fitting_has_left_and_its_parameters_where_values_are_told() -> (
-    None
-):
+def test_an_estimator_has_fitted_attributes_and_with_values_its_parameters() -> None:
     schema, values = Describers().schema(fitted()), Describers().values(fitted())
     assert schema.startswith(
         "sklearn.linear_model.LogisticRegression (an estimator), fitted\n  parameters: "
@@ -173,14 +171,14 @@ def torch_with(monkeypatch: pytest.MonkeyPatch, device: str = "cpu") -> Any:
             raise KeyboardInterrupt
 
     torch, nn = types.ModuleType("torch"), types.ModuleType("torch.nn")
-    for kind, home in ((Tensor, torch), (Module, nn)):
-        kind.__module__, kind.__qualname__ = home.__name__, kind.__name__
-        home.__dict__[kind.__name__] = kind
+    for cls, home in ((Tensor, torch), (Module, nn)):
+        cls.__module__, cls.__qualname__ = home.__name__, cls.__name__
+        home.__dict__[cls.__name__] = cls
         monkeypatch.setitem(sys.modules, home.__name__, home)
     return types.SimpleNamespace(Tensor=Tensor, Module=Module)
 
 
-def test_a_tensor_tells_shape_type_and_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tensor_has_shape_type_and_device(monkeypatch: pytest.MonkeyPatch) -> None:
     tensor = torch_with(monkeypatch).Tensor()
     assert Describers().schema(tensor) == "torch.Tensor (2, 3) torch.float32 on cpu"
     assert (
@@ -198,7 +196,7 @@ def test_a_tensor_on_a_device_is_not_fetched(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
-def test_a_network_of_the_users_tells_its_layers_and_its_size(
+def test_a_network_of_the_users_has_layers_and_a_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch = torch_with(monkeypatch)

@@ -40,17 +40,17 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def text_of(thing: Any) -> str:
-    text = Describers().schema(thing)
-    assert Describers().values(thing) == text
+def text_of(value: Any) -> str:
+    text = Describers().schema(value)
+    assert Describers().values(value) == text
     return text
 
 
-def test_a_database_in_memory_tells_its_tables(memory: sqlite3.Connection) -> None:
+def test_a_database_in_memory_has_its_tables(memory: sqlite3.Connection) -> None:
     assert text_of(memory) == MEMORY
 
 
-def test_a_file_tells_its_tables(file: Path) -> None:
+def test_a_file_has_its_tables(file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         assert (
             text_of(connection)
@@ -149,7 +149,7 @@ def test_a_connection_of_another_thread_costs_one_line(
     assert "\n" not in texts[0]
 
 
-def test_duckdb_tells_its_tables_and_keeps_the_result_that_is_open() -> None:
+def test_duckdb_has_its_tables_and_keeps_the_result_that_is_open() -> None:
     with closing(duckdb.connect()) as connection:
         connection.execute(
             'CREATE TABLE users (id INTEGER, name VARCHAR); CREATE TABLE "it\'s ""odd""" (a DOUBLE)'
@@ -186,17 +186,17 @@ POOLS = {"the usual": {}, "one for all": {"poolclass": sqlalchemy.pool.StaticPoo
 
 
 @pytest.mark.parametrize("options", POOLS.values(), ids=POOLS)
-def test_an_engine_to_memory_tells_its_tables_and_rolls_nothing_back(
+def test_an_engine_to_memory_has_its_tables_and_rolls_nothing_back(
     options: dict[str, Any],
 ) -> None:
     engine = sqlalchemy.create_engine("sqlite://", **options)
     with engine.connect() as connection, sqlalchemy.orm.Session(engine) as session:
         connection.execute(sqlalchemy.text(TABLE))
         connection.execute(sqlalchemy.text("INSERT INTO users VALUES (1, 'a')"))
-        for thing in (engine, connection, session, sqlalchemy.orm.sessionmaker(engine)):
+        for value in (engine, connection, session, sqlalchemy.orm.sessionmaker(engine)):
             assert (
                 f"to sqlite\n  sqlite3.Connection in memory, 1 table\n    {LINE}"
-                in text_of(thing)
+                in text_of(value)
             )
         assert (
             connection.execute(sqlalchemy.text("SELECT count(*) FROM users")).scalar()
@@ -205,7 +205,7 @@ def test_an_engine_to_memory_tells_its_tables_and_rolls_nothing_back(
     engine.dispose()
 
 
-def test_an_engine_to_a_file_tells_its_tables_and_takes_no_connection(
+def test_an_engine_to_a_file_has_its_tables_and_takes_no_connection(
     file: Path,
 ) -> None:
     engine = sqlalchemy.create_engine(
@@ -218,7 +218,7 @@ def test_an_engine_to_a_file_tells_its_tables_and_takes_no_connection(
     assert engine.pool.status().startswith("Pool size: 5  Connections in pool: 0")
 
 
-def test_an_engine_to_a_server_is_not_asked_and_tells_neither_host_nor_password() -> (
+def test_an_engine_to_a_server_is_not_queried_and_shows_neither_host_nor_password() -> (
     None
 ):
     class Silent:
@@ -245,7 +245,7 @@ def test_a_session_without_an_engine_says_so() -> None:
     )
 
 
-def test_declared_tables_are_told() -> None:
+def test_declared_tables_are_described() -> None:
     metadata = sqlalchemy.MetaData()
     table = sqlalchemy.Table(
         "users", metadata, sqlalchemy.Column("id", sqlalchemy.Integer)

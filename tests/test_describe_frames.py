@@ -1,6 +1,6 @@
-"""Tables and columns as they are described.
+"""Descriptions of tables and columns.
 
-Spark is too large to install for a test: small classes stand in for it.
+Spark is too large to install for a test: small classes replace it.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("make", "text"), SCHEMAS.values(), ids=SCHEMAS)
-def test_a_schema_tells_columns_and_types_and_no_value(make: Any, text: str) -> None:
+def test_a_schema_has_columns_and_types_and_no_value(make: Any, text: str) -> None:
     assert Describers().schema(make()) == text
     assert SECRET not in text
 
@@ -240,9 +240,9 @@ def test_what_is_lazy_stays_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         monkeypatch.setattr(dd.DataFrame, name, never)
     for name in ("collect", "collect_schema", "explain", "fetch"):
         monkeypatch.setattr(pl.LazyFrame, name, never, raising=False)
-    for thing in lazy:
-        assert "not computed" in Describers().schema(thing)
-        assert Describers().values(thing) == Describers().schema(thing)
+    for value in lazy:
+        assert "not computed" in Describers().schema(value)
+        assert Describers().values(value) == Describers().schema(value)
 
 
 def test_an_arrow_dataset_is_not_read(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_an_arrow_dataset_is_not_read(tmp_path: Path) -> None:
 
 
 def spark(monkeypatch: pytest.MonkeyPatch, module: str, **kept: Any) -> Any:
-    """A stand-in for a Spark frame, in the module where the real class lives."""
+    """Return a replacement for a Spark frame, in the module of the real class."""
 
     class DataFrame:
         @property
@@ -274,10 +274,10 @@ def spark(monkeypatch: pytest.MonkeyPatch, module: str, **kept: Any) -> Any:
     class StructType:
         fields = (types.SimpleNamespace(name="id", dataType=Kind()),)
 
-    sql, kinds = types.ModuleType(module), types.ModuleType("pyspark.sql.types")
-    for kind, home in ((DataFrame, sql), (StructType, kinds)):
-        kind.__module__, kind.__qualname__ = home.__name__, kind.__name__
-        home.__dict__[kind.__name__] = kind
+    sql, types_module = types.ModuleType(module), types.ModuleType("pyspark.sql.types")
+    for cls, home in ((DataFrame, sql), (StructType, types_module)):
+        cls.__module__, cls.__qualname__ = home.__name__, cls.__name__
+        home.__dict__[cls.__name__] = cls
         monkeypatch.setitem(sys.modules, home.__name__, home)
     made = DataFrame()
     vars(made).update(_schema=StructType(), **kept)
@@ -287,17 +287,17 @@ def spark(monkeypatch: pytest.MonkeyPatch, module: str, **kept: Any) -> Any:
 @pytest.mark.parametrize(
     "module", ["pyspark.sql.dataframe", "pyspark.sql.classic.dataframe"]
 )
-def test_a_spark_frame_tells_its_columns(
+def test_a_spark_frame_has_its_columns(
     monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    thing = spark(monkeypatch, module, _jdf=object())
+    value = spark(monkeypatch, module, _jdf=object())
     assert (
-        Describers().values(thing)
+        Describers().values(value)
         == "pyspark.sql.DataFrame of 1 column, not computed\n  id bigint"
     )
 
 
-def test_a_remote_spark_frame_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    thing = spark(monkeypatch, "pyspark.sql.connect.dataframe")
-    del vars(thing)["_schema"]
-    assert Describers().schema(thing) == "pyspark.sql.DataFrame, not computed"
+def test_a_remote_spark_frame_is_not_queried(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = spark(monkeypatch, "pyspark.sql.connect.dataframe")
+    del vars(value)["_schema"]
+    assert Describers().schema(value) == "pyspark.sql.DataFrame, not computed"

@@ -1,6 +1,4 @@
-"""Python's own values as they are described: types, lengths and signatures, and values
-only where they were named.
-"""
+"""Descriptions of Python's own values: types, lengths, signatures, values on request."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ import enum
 import functools
 import pathlib
 import types
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import pytest
 from hypothesis import given
@@ -71,7 +69,8 @@ def wrapped(*args: Any, **kwargs: Any) -> Any:
 
 
 async def fetch(
-    url: str | None = None, when: datetime.date = datetime.date(2026, 1, 1)
+    url: Optional[str] = None,  # noqa: UP045 - the older way to write it is described, too
+    when: datetime.date = datetime.date(2026, 1, 1),
 ) -> None:
     pass
 
@@ -156,9 +155,9 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("thing", "text"), SCHEMAS.values(), ids=SCHEMAS)
-def test_a_schema_tells_types_and_sizes_and_no_value(thing: Any, text: str) -> None:
-    assert Describers().schema(thing) == text
+@pytest.mark.parametrize(("value", "text"), SCHEMAS.values(), ids=SCHEMAS)
+def test_a_schema_has_types_and_sizes_and_no_value(value: Any, text: str) -> None:
+    assert Describers().schema(value) == text
     assert SECRET not in text
 
 
@@ -166,7 +165,7 @@ def test_a_function_that_is_wrapped_is_described_as_what_it_wraps() -> None:
     assert Describers().schema(wrapped) == Describers().schema(clean)
 
 
-def test_a_method_tells_its_owners_type() -> None:
+def test_a_method_has_its_owners_type() -> None:
     method = types.MethodType(clean, Customer("a"))
     assert (
         Describers()
@@ -177,13 +176,13 @@ def test_a_method_tells_its_owners_type() -> None:
     )
 
 
-def test_a_module_tells_its_version_where_that_is_a_text() -> None:
+def test_a_module_has_its_version_where_that_is_a_text() -> None:
     module = types.ModuleType("shop")
     module.__dict__["__version__"] = "1.2"
     assert Describers().schema(module) == "module shop 1.2"
 
 
-def test_an_object_with_many_attributes_tells_the_first() -> None:
+def test_of_many_attributes_the_first_are_listed() -> None:
     text = Describers().schema(
         types.SimpleNamespace(**{f"a{i}": i for i in range(100)})
     )
@@ -224,31 +223,31 @@ VALUES: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("thing", "text"), VALUES.values(), ids=VALUES)
-def test_values_are_told_of_what_is_named(thing: Any, text: str) -> None:
-    assert Describers().values(thing) == text
+@pytest.mark.parametrize(("value", "text"), VALUES.values(), ids=VALUES)
+def test_values_are_shown_on_request(value: Any, text: str) -> None:
+    assert Describers().values(value) == text
 
 
 def test_what_gives_its_elements_once_still_has_them_afterwards() -> None:
     generator, pairs = (i for i in [1, 2]), zip([1], [2], strict=True)
-    for thing in (generator, pairs):
-        Describers().schema(thing)
-        Describers().values(thing)
+    for value in (generator, pairs):
+        Describers().schema(value)
+        Describers().values(value)
     assert list(generator) == [1, 2]
     assert list(pairs) == [(1, 2)]
 
 
 def test_a_default_dict_gets_no_new_key() -> None:
-    thing: collections.defaultdict[str, list[int]] = collections.defaultdict(list)
-    Describers().values(thing)
-    assert not thing
+    value: collections.defaultdict[str, list[int]] = collections.defaultdict(list)
+    Describers().values(value)
+    assert not value
 
 
 def test_what_holds_itself_is_described() -> None:
-    thing: list[Any] = []
-    thing.append(thing)
+    value: list[Any] = []
+    value.append(value)
     assert (
-        Describers().values(thing)
+        Describers().values(value)
         == "list of 1: list\n  the first: list of 1: list\n  = [[[<list>]]]"
     )
 
@@ -273,8 +272,8 @@ THINGS = st.recursive(
 
 
 @given(THINGS)
-def test_any_plain_value_is_described_within_bounds(thing: Any) -> None:
-    schema, values = Describers().schema(thing), Describers().values(thing)
+def test_any_plain_value_is_described_within_bounds(value: Any) -> None:
+    schema, values = Describers().schema(value), Describers().values(value)
     assert "could not be" not in schema + values
     assert 0 < len(schema) <= 1500
     assert len(values) <= 4000
@@ -282,7 +281,7 @@ def test_any_plain_value_is_described_within_bounds(thing: Any) -> None:
 
 @given(st.lists(st.text(alphabet="§", min_size=1), min_size=1))
 def test_a_schema_holds_no_text_of_the_data(texts: list[str]) -> None:
-    for thing in (
+    for value in (
         texts,
         set(texts),
         tuple(texts),
@@ -291,4 +290,4 @@ def test_a_schema_holds_no_text_of_the_data(texts: list[str]) -> None:
         [{"a": texts[0]}],
         texts[0],
     ):
-        assert "§" not in Describers().schema(thing)
+        assert "§" not in Describers().schema(value)

@@ -1,5 +1,6 @@
-"""No code of the user's runs when a variable is described: traps in all that an object
-or a class can replace.
+"""No code of the user's runs when a variable is described.
+
+Traps are set in everything that an object or a class can replace.
 """
 
 from __future__ import annotations
@@ -30,28 +31,31 @@ def words(text: str) -> list[str]:
 
 METHODS = words(
     """
-    __repr__ __str__ __format__ __bytes__ __getattr__ __getattribute__ __len__ __length_hint__ __iter__ __next__
-    __bool__ __eq__ __ne__ __lt__ __hash__ __contains__ __getitem__ __missing__ __reversed__ __dir__ __sizeof__
-    __reduce_ex__ __index__ __int__ __float__ __call__ __await__ __enter__ __array__ __array_finalize__
-    __array_ufunc__ __iadd__ __rich_repr__ _repr_html_ _repr_pretty_ _repr_mimebundle_ _ipython_display_ keys
-    items values get head tolist get_params cursor execute
+    __repr__ __str__ __format__ __bytes__ __getattr__ __getattribute__ __len__
+    __length_hint__ __iter__ __next__ __bool__ __eq__ __ne__ __lt__ __hash__
+    __contains__ __getitem__ __missing__ __reversed__ __dir__ __sizeof__ __reduce_ex__
+    __index__ __int__ __float__ __call__ __await__ __enter__ __array__
+    __array_finalize__ __array_ufunc__ __iadd__ __rich_repr__ _repr_html_ _repr_pretty_
+    _repr_mimebundle_ _ipython_display_ keys items values get head tolist get_params
+    cursor execute
     """
 )
 PROPERTIES = words(
     """
-    __class__ __dict__ __doc__ __module__ __signature__ __wrapped__ __slots__ __weakref__ __annotations__
-    __dataclass_fields__ _fields _asdict _mgr _name _modules _parameters shape dtype ndim size nbytes columns
-    dtypes index name args value crs tzinfo __array_interface__ __array_struct__ __dataframe__
+    __class__ __dict__ __doc__ __module__ __signature__ __wrapped__ __slots__
+    __weakref__ __annotations__ __dataclass_fields__ _fields _asdict _mgr _name _modules
+    _parameters shape dtype ndim size nbytes columns dtypes index name args value crs
+    tzinfo __array_interface__ __array_struct__ __dataframe__
     """
 )
-OF_CLASSES = words(
+METACLASS_METHODS = words(
     """
-    __repr__ __str__ __getattr__ __getattribute__ __len__ __iter__ __bool__ __eq__ __hash__ __contains__ __dir__
-    __instancecheck__ __subclasscheck__ __subclasses__ mro
+    __repr__ __str__ __getattr__ __getattribute__ __len__ __iter__ __bool__ __eq__
+    __hash__ __contains__ __dir__ __instancecheck__ __subclasscheck__ __subclasses__ mro
     """
 )
-HIDING = {"__class__", "__dict__"}
-LOOKS_OF_CLASSES = [
+SET_AT_CREATION = {"__class__", "__dict__"}
+METACLASS_PROPERTIES = [
     "__name__",
     "__module__",
     "__doc__",
@@ -61,53 +65,53 @@ LOOKS_OF_CLASSES = [
 ]
 
 BASES: dict[str, tuple[type, Callable[[Any], Any]]] = {
-    "object": (object, lambda kind: kind()),
-    "list": (list, lambda kind: kind([1, 2])),
-    "tuple": (tuple, lambda kind: kind([1, 2])),
-    "dict": (dict, lambda kind: kind(a=1)),
-    "set": (set, lambda kind: kind([1])),
-    "frozenset": (frozenset, lambda kind: kind([1])),
-    "str": (str, lambda kind: kind("text")),
-    "bytes": (bytes, lambda kind: kind(b"text")),
-    "int": (int, lambda kind: kind(3)),
-    "float": (float, lambda kind: kind(3)),
-    "complex": (complex, lambda kind: kind(3)),
-    "an exception": (Exception, lambda kind: kind("text")),
-    "a date": (datetime.datetime, lambda kind: kind(2026, 1, 1)),
-    "a counter": (collections.Counter, lambda kind: kind("text")),
-    "a queue": (collections.deque, lambda kind: kind([1])),
-    "a module": (types.ModuleType, lambda kind: kind("text")),
-    "a frame": (pd.DataFrame, lambda kind: kind({"a": [1]})),
-    "a series": (pd.Series, lambda kind: kind([1], name="a")),
-    "an array": (np.ndarray, lambda kind: np.zeros(3).view(kind)),
-    "an estimator": (BaseEstimator, lambda kind: kind()),
+    "object": (object, lambda cls: cls()),
+    "list": (list, lambda cls: cls([1, 2])),
+    "tuple": (tuple, lambda cls: cls([1, 2])),
+    "dict": (dict, lambda cls: cls(a=1)),
+    "set": (set, lambda cls: cls([1])),
+    "frozenset": (frozenset, lambda cls: cls([1])),
+    "str": (str, lambda cls: cls("text")),
+    "bytes": (bytes, lambda cls: cls(b"text")),
+    "int": (int, lambda cls: cls(3)),
+    "float": (float, lambda cls: cls(3)),
+    "complex": (complex, lambda cls: cls(3)),
+    "an exception": (Exception, lambda cls: cls("text")),
+    "a date": (datetime.datetime, lambda cls: cls(2026, 1, 1)),
+    "a counter": (collections.Counter, lambda cls: cls("text")),
+    "a queue": (collections.deque, lambda cls: cls([1])),
+    "a module": (types.ModuleType, lambda cls: cls("text")),
+    "a frame": (pd.DataFrame, lambda cls: cls({"a": [1]})),
+    "a series": (pd.Series, lambda cls: cls([1], name="a")),
+    "an array": (np.ndarray, lambda cls: np.zeros(3).view(cls)),
+    "an estimator": (BaseEstimator, lambda cls: cls()),
     "a connection": (
         sqlite3.Connection,
-        lambda kind: sqlite3.connect(":memory:", factory=kind),
+        lambda cls: sqlite3.connect(":memory:", factory=cls),
     ),
 }
-PLACES: dict[str, Callable[[Any], Any]] = {
-    "alone": lambda thing: thing,
-    "in a list": lambda thing: [thing, thing],
-    "in lists": lambda thing: [[thing], (thing,)],
-    "in a dict": lambda thing: {"a": thing},
-    "in a queue": lambda thing: collections.deque([thing]),
-    "in a counted dict": lambda thing: collections.defaultdict(list, {"a": thing}),
-    "in an array": lambda thing: boxed(thing),
-    "in a frame": lambda thing: pd.DataFrame({"a": boxed(thing)}),
-    "as a label": lambda thing: pd.DataFrame(
-        [[1]], columns=pd.Index(boxed(thing), dtype=object)
+CONTAINERS: dict[str, Callable[[Any], Any]] = {
+    "alone": lambda value: value,
+    "in a list": lambda value: [value, value],
+    "in lists": lambda value: [[value], (value,)],
+    "in a dict": lambda value: {"a": value},
+    "in a queue": lambda value: collections.deque([value]),
+    "in a counted dict": lambda value: collections.defaultdict(list, {"a": value}),
+    "in an array": lambda value: boxed(value),
+    "in a frame": lambda value: pd.DataFrame({"a": boxed(value)}),
+    "as a label": lambda value: pd.DataFrame(
+        [[1]], columns=pd.Index(boxed(value), dtype=object)
     ),
-    "in an object": lambda thing: types.SimpleNamespace(a=thing),
-    "in an exception": lambda thing: ValueError(thing),
-    "as its class": lambda thing: type(thing),
-    "in a function": lambda thing: function_with(thing),
+    "in an object": lambda value: types.SimpleNamespace(a=value),
+    "in an exception": lambda value: ValueError(value),
+    "as its class": lambda value: type(value),
+    "in a function": lambda value: function_with(value),
 }
 
 
-def boxed(thing: Any) -> Any:
+def boxed(value: Any) -> Any:
     box = np.empty(1, dtype=object)
-    box[0] = thing
+    box[0] = value
     return box
 
 
@@ -121,64 +125,63 @@ def function_with(default: Any) -> Callable[..., Any]:
 
 
 class Trapped:
-    """A class whose code tells that it was run; armed once its object is where it shall
-    be.
-    """
+    """A class that records which of its code runs; armed once its object is in place."""
 
     def __init__(
         self, base: type, methods: set[str], properties: set[str], of_class: set[str]
     ) -> None:
         self.hits: list[str] = []
         self.is_live = False
-        looks = {
-            name: property(self._look(name))
-            for name in sorted(of_class & set(LOOKS_OF_CLASSES))
+        properties_of_class = {
+            name: property(self._property_trap(name))
+            for name in sorted(of_class & set(METACLASS_PROPERTIES))
         }
-        meta: Any = type("Meta", (type(base),), looks)
+        meta: Any = type("Meta", (type(base),), properties_of_class)
         hidden = {
-            name: property(self._look(name)) for name in sorted(properties & HIDING)
+            name: property(self._property_trap(name))
+            for name in sorted(properties & SET_AT_CREATION)
         }
-        self.kind = meta(
+        self.cls = meta(
             "Hostile", (base,), {"__doc__": "A class that is armed.", **hidden}
         )
         self._armed: list[tuple[Any, str]] = []
         self._plan: list[tuple[Any, str, Any]] = [
-            (self.kind, name, self._method(name)) for name in sorted(methods)
+            (self.cls, name, self._method(name)) for name in sorted(methods)
         ]
         self._plan += [
-            (self.kind, name, property(self._method(name)))
-            for name in sorted(properties - HIDING)
+            (self.cls, name, property(self._method(name)))
+            for name in sorted(properties - SET_AT_CREATION)
         ]
         self._plan += [
             (meta, name, self._method(f"class {name}"))
-            for name in sorted(of_class & set(OF_CLASSES))
+            for name in sorted(of_class & set(METACLASS_METHODS))
         ]
 
     def arm(self) -> None:
-        self._armed = [(kind, name) for kind, name, _ in self._plan]
-        # the class first, then what it is made of
-        for kind, name, trap in reversed(self._plan):
-            type.__setattr__(kind, name, trap)
+        self._armed = [(cls, name) for cls, name, _ in self._plan]
+        # The metaclass first, then the class.
+        for cls, name, trap in reversed(self._plan):
+            type.__setattr__(cls, name, trap)
         self.hits.clear()
         self.is_live = True
 
     def disarm(self) -> list[str]:
         self.is_live = False
         hits = list(self.hits)
-        for kind, name in self._armed:
-            type.__delattr__(kind, name)
+        for cls, name in self._armed:
+            type.__delattr__(cls, name)
         return hits
 
-    def _look(self, name: str) -> Callable[[Any], Any]:
-        """What cannot be replaced any more once the class is there."""
+    def _property_trap(self, name: str) -> Callable[[Any], Any]:
+        """Return a trap for what cannot be replaced once the class exists."""
 
-        def trap(kind: Any) -> Any:
+        def trap(cls: Any) -> Any:
             if self.is_live:
-                self.hits.append(f"a look at {name}")
+                self.hits.append(f"property {name}")
                 raise KeyboardInterrupt(name)
             if name == "__dict__":
                 raise AttributeError(name)
-            return type(kind) if name == "__class__" else vars(type)[name].__get__(kind)
+            return type(cls) if name == "__class__" else vars(type)[name].__get__(cls)
 
         return trap
 
@@ -192,8 +195,7 @@ class Trapped:
 
 @pytest.fixture(autouse=True)
 def no_collection() -> Iterator[None]:
-    """What other objects do when they are collected is not what is asked here."""
-
+    """Keep other objects from being collected, which may run code of theirs."""
     gc.disable()
     yield
     gc.enable()
@@ -204,11 +206,11 @@ def hits_of(
 ) -> list[str]:
     root, make = BASES[base]
     trapped = Trapped(root, methods, properties, of_class)
-    thing = PLACES[place](make(trapped.kind))
+    value = CONTAINERS[place](make(trapped.cls))
     describers = Describers()
     trapped.arm()
     try:
-        texts = [describers.schema(thing), describers.values(thing)]
+        texts = [describers.schema(value), describers.values(value)]
     finally:
         hits = trapped.disarm()
     assert all(type(text) is str and text and len(text) <= 4000 for text in texts)
@@ -216,7 +218,7 @@ def hits_of(
     return hits
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", CONTAINERS)
 @pytest.mark.parametrize("base", BASES)
 def test_nothing_that_a_class_replaces_is_run(base: str, place: str) -> None:
     assert (
@@ -228,17 +230,23 @@ def test_nothing_that_a_class_replaces_is_run(base: str, place: str) -> None:
 def test_nothing_that_a_metaclass_replaces_is_run(base: str) -> None:
     for place in ("alone", "in a list", "in a dict", "as its class"):
         assert (
-            hits_of(base, place, set(), set(), set(OF_CLASSES) | set(LOOKS_OF_CLASSES))
+            hits_of(
+                base,
+                place,
+                set(),
+                set(),
+                set(METACLASS_METHODS) | set(METACLASS_PROPERTIES),
+            )
             == []
         )
 
 
 @given(
     st.sampled_from(sorted(BASES)),
-    st.sampled_from(sorted(PLACES)),
+    st.sampled_from(sorted(CONTAINERS)),
     st.sets(st.sampled_from(METHODS)),
     st.sets(st.sampled_from(PROPERTIES)),
-    st.sets(st.sampled_from(OF_CLASSES + LOOKS_OF_CLASSES)),
+    st.sets(st.sampled_from(METACLASS_METHODS + METACLASS_PROPERTIES)),
 )
 def test_no_choice_of_traps_is_run(
     base: str, place: str, methods: set[str], properties: set[str], of_class: set[str]
@@ -248,7 +256,7 @@ def test_no_choice_of_traps_is_run(
     )
 
 
-def test_a_member_of_an_enumeration_is_not_asked() -> None:
+def test_an_enumeration_formats_none_of_its_members() -> None:
     class Color(enum.Enum):
         RED = "secret"
 
@@ -260,7 +268,7 @@ def test_a_member_of_an_enumeration_is_not_asked() -> None:
     assert Describers().values(Color.RED).endswith("Color.RED")
 
 
-def test_a_time_zone_of_the_users_is_not_asked() -> None:
+def test_a_time_zone_of_the_users_is_not_run() -> None:
     class Zone(datetime.tzinfo):
         def utcoffset(self, when: datetime.datetime | None) -> datetime.timedelta:
             raise KeyboardInterrupt
@@ -275,7 +283,7 @@ def test_a_time_zone_of_the_users_is_not_asked() -> None:
     assert Describers().values(moment).endswith("2026-01-02 00:00:00")
 
 
-def test_who_says_to_be_of_a_library_is_not_believed() -> None:
+def test_a_class_that_claims_a_library_is_not_trusted() -> None:
     class Timestamp:
         def __str__(self) -> str:
             raise KeyboardInterrupt
@@ -284,7 +292,7 @@ def test_who_says_to_be_of_a_library_is_not_believed() -> None:
     assert Describers().values([Timestamp()]).endswith("[<pandas.Timestamp>]")
 
 
-def test_a_module_that_is_no_module_is_not_asked(
+def test_an_object_in_place_of_a_module_is_not_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Liar:

@@ -1,6 +1,4 @@
-"""What describes itself or is described by the user: who is asked, and what becomes of
-one that fails or is slow.
-"""
+"""Describers of the user's: which one is used, and what happens if it fails or is slow."""
 
 from __future__ import annotations
 
@@ -14,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from codebuddy_jupyter.context.describe import KINDS, Describers
-from codebuddy_jupyter.context.describe import user_code as foreign
+from codebuddy_jupyter.context.describe import BUILT_IN, Describers, user_code
 
 
 class Base:
@@ -37,7 +34,7 @@ def describers() -> Describers:
 
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
-    """What a description waits for that is too slow."""
+    """What a slow describer waits for."""
     release = threading.Event()
     yield release
     release.set()
@@ -46,13 +43,13 @@ def release() -> Iterator[threading.Event]:
 def test_a_class_is_described_by_the_function_registered_for_it(
     describers: Describers,
 ) -> None:
-    describers.register(Leaf, lambda thing: f"a leaf, {type(thing).__name__}")
+    describers.register(Leaf, lambda value: f"a leaf, {type(value).__name__}")
     assert describers.schema(Leaf()) == describers.values(Leaf()) == "a leaf, Leaf"
 
 
 def test_the_nearest_of_the_bases_counts(describers: Describers) -> None:
-    describers.register(Base, lambda thing: "base")
-    describers.register(Middle, lambda thing: "middle")
+    describers.register(Base, lambda value: "base")
+    describers.register(Middle, lambda value: "middle")
     assert [describers.schema(kind()) for kind in (Base, Middle, Leaf)] == [
         "base",
         "middle",
@@ -64,8 +61,8 @@ def test_a_registered_describer_goes_before_a_built_in_one(
     describers: Describers,
 ) -> None:
     assert describers.schema(1) == "int"
-    describers.register(dict, lambda thing: "mine")
-    describers.register(int, lambda thing: "my number")
+    describers.register(dict, lambda value: "mine")
+    describers.register(int, lambda value: "my number")
     assert describers.schema({}) == "mine"
     assert (describers.schema(1), describers.schema(True)) == ("my number", "bool")
     assert describers.schema([]) == "list of 0"
@@ -74,7 +71,7 @@ def test_a_registered_describer_goes_before_a_built_in_one(
 def test_a_nearer_type_of_pythons_goes_before_a_base_of_the_users(
     describers: Describers,
 ) -> None:
-    describers.register(object, lambda thing: "mine")
+    describers.register(object, lambda value: "mine")
     assert describers.schema(3) == "int"
     assert describers.schema(Leaf()) == "mine"
 
@@ -82,7 +79,7 @@ def test_a_nearer_type_of_pythons_goes_before_a_base_of_the_users(
 def test_only_a_class_can_be_registered(describers: Describers) -> None:
     wrong: Any = Leaf()
     with pytest.raises(TypeError, match="for a class, not for an instance"):
-        describers.register(wrong, lambda thing: "")
+        describers.register(wrong, lambda value: "")
 
 
 def test_an_object_may_describe_itself(describers: Describers) -> None:
@@ -118,10 +115,10 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-def test_one_that_raises_costs_one_line(
+def test_a_describer_that_raises_costs_one_line(
     describers: Describers, error: BaseException
 ) -> None:
-    def describe(thing: Any) -> str:
+    def describe(value: Any) -> str:
         raise error
 
     describers.register(Leaf, describe)
@@ -132,7 +129,7 @@ def test_one_that_raises_costs_one_line(
 
 
 def test_an_interrupt_is_not_swallowed(describers: Describers) -> None:
-    def describe(thing: Any) -> str:
+    def describe(value: Any) -> str:
         raise KeyboardInterrupt
 
     describers.register(Leaf, describe)
@@ -141,8 +138,10 @@ def test_an_interrupt_is_not_swallowed(describers: Describers) -> None:
 
 
 @pytest.mark.parametrize("result", [None, 3, b"text", ["text"]], ids=str)
-def test_what_is_no_text_costs_one_line(describers: Describers, result: Any) -> None:
-    describers.register(Leaf, lambda thing: result)
+def test_a_result_that_is_not_a_text_costs_one_line(
+    describers: Describers, result: Any
+) -> None:
+    describers.register(Leaf, lambda value: result)
     assert (
         describers.schema(Leaf())
         == "tests.test_describers.Leaf, could not be described: no text came"
@@ -150,19 +149,19 @@ def test_what_is_no_text_costs_one_line(describers: Describers, result: Any) -> 
 
 
 def test_a_long_description_is_cut(describers: Describers) -> None:
-    describers.register(Leaf, lambda thing: "a line of text\n" * 10_000)
+    describers.register(Leaf, lambda value: "a line of text\n" * 10_000)
     text = describers.schema(Leaf())
     assert len(text) <= 1500
     assert text.endswith("a line of text\n…")
 
 
-def test_one_that_is_too_slow_is_cut_off_and_not_asked_again(
+def test_a_describer_that_is_too_slow_is_cut_off_and_not_called_again(
     describers: Describers, release: threading.Event
 ) -> None:
-    asked = []
+    described = []
 
-    def describe(thing: Any) -> str:
-        asked.append(thing)
+    def describe(value: Any) -> str:
+        described.append(value)
         release.wait(60)
         return "late"
 
@@ -173,26 +172,26 @@ def test_one_that_is_too_slow_is_cut_off_and_not_asked_again(
     assert (
         describers.schema(Leaf()) == "tests.test_describers.Leaf, too slow to describe"
     )
-    assert len(asked) == 1
+    assert len(described) == 1
 
 
-def test_a_new_describer_is_asked_where_the_old_one_was_too_slow(
+def test_a_new_describer_is_called_where_the_old_one_was_too_slow(
     describers: Describers, release: threading.Event
 ) -> None:
-    describers.register(Base, lambda thing: str(release.wait(60)))
+    describers.register(Base, lambda value: str(release.wait(60)))
     assert "too slow" in describers.schema(Leaf())
-    describers.register(Base, lambda thing: "quick")
+    describers.register(Base, lambda value: "quick")
     assert describers.schema(Leaf()) == "quick"
 
 
 def test_all_of_a_snapshot_have_one_second(
     describers: Describers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(thing: Any) -> str:
+    def slowly(value: Any) -> str:
         time.sleep(0.1)
         return "slow"
 
-    monkeypatch.setattr(foreign, "ALL", 0.05)
+    monkeypatch.setattr(user_code, "TOTAL_TIMEOUT", 0.05)
     describers.begin()
     describers.register(Leaf, slowly)
     assert describers.schema(Leaf()) == "slow"
@@ -205,7 +204,7 @@ def test_all_of_a_snapshot_have_one_second(
 
 
 def test_a_coroutine_is_awaited_where_no_loop_runs(describers: Describers) -> None:
-    async def describe(thing: Any) -> str:
+    async def describe(value: Any) -> str:
         await asyncio.sleep(0)
         return "awaited"
 
@@ -214,7 +213,7 @@ def test_a_coroutine_is_awaited_where_no_loop_runs(describers: Describers) -> No
 
 
 def test_a_coroutine_that_raises_costs_one_line(describers: Describers) -> None:
-    async def describe(thing: Any) -> str:
+    async def describe(value: Any) -> str:
         raise ValueError
 
     describers.register(Leaf, describe)
@@ -227,7 +226,7 @@ def test_a_coroutine_that_raises_costs_one_line(describers: Describers) -> None:
 def test_a_coroutine_that_will_not_be_cancelled_is_left_behind(
     describers: Describers,
 ) -> None:
-    async def describe(thing: Any) -> str:
+    async def describe(value: Any) -> str:
         while True:
             try:
                 await asyncio.sleep(2)
@@ -250,7 +249,7 @@ def test_from_another_thread_a_coroutine_is_awaited_on_the_loop_that_runs() -> N
         lock, describers = asyncio.Lock(), Describers()
         loop = asyncio.get_running_loop()
 
-        async def describe(thing: Any) -> str:
+        async def describe(value: Any) -> str:
             async with lock:
                 return str(asyncio.get_running_loop() is loop)
 
@@ -264,7 +263,7 @@ def test_a_busy_loop_is_not_held_against_a_describer() -> None:
     async def main() -> list[str]:
         describers, texts = Describers(), []
 
-        async def describe(thing: Any) -> str:
+        async def describe(value: Any) -> str:
             return "there"
 
         describers.register(Leaf, describe)
@@ -297,7 +296,9 @@ def test_no_library_is_imported_to_describe() -> None:
         check=True,
         timeout=60,
     )
-    heavy = {known.library for known in KINDS} - set(sys.stdlib_module_names) | {
+    heavy = {describer.library for describer in BUILT_IN} - set(
+        sys.stdlib_module_names
+    ) | {
         "IPython",
         "nest_asyncio2",
     }

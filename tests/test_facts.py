@@ -1,5 +1,6 @@
-"""What a question needs is in the prompt: 40 questions about eight notebooks, asked in
-real kernels.
+"""The facts that a question needs are in the prompt.
+
+Asks 40 questions about eight notebooks in real kernels.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import pytest
 from tests.facts import EARLIER, NOTEBOOKS, QUESTIONS, Question, as_run, cells_of
 from tests.notebook_kernel import tokens_of, told
 
-# tokens
+# Tokens
 WINDOW = 4096
+# Questions that must have all their facts.
 ENOUGH = 38
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> dict[Question, str]:
-    """What the server heard for each question."""
+    """Return the prompt that the server received for each question."""
     return told(tmp_path_factory.mktemp("notebooks"), WINDOW)
 
 
@@ -29,34 +31,35 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> dict[Question, str]:
 def test_the_facts_that_a_question_needs_are_in_the_prompt(
     heard: dict[Question, str],
 ) -> None:
-    short = {
-        f"{one.notebook}: {one.text}": one.missing(text)
-        for one, text in heard.items()
-        if one.missing(text)
-    }
+    short = {}
+    for question, prompt in heard.items():
+        missing = question.missing(prompt)
+        if missing:
+            short[f"{question.notebook}: {question.text}"] = missing
     assert len(heard) - len(short) >= ENOUGH, json.dumps(short, indent=1)
 
 
 @pytest.mark.timeout(600)
 def test_each_prompt_has_room_in_the_window(heard: dict[Question, str]) -> None:
-    assert {
-        one.text: tokens_of(text)
-        for one, text in heard.items()
-        if tokens_of(text) > WINDOW
-    } == {}
+    too_long = {}
+    for question, prompt in heard.items():
+        tokens = tokens_of(prompt)
+        if tokens > WINDOW:
+            too_long[question.text] = tokens
+    assert too_long == {}
 
 
 def test_there_are_five_questions_about_each_notebook() -> None:
-    assert Counter(one.notebook for one in QUESTIONS) == {
+    assert Counter(question.notebook for question in QUESTIONS) == {
         file.stem: 5 for file in FILES
     }
     assert len(FILES) == 8
 
 
 @pytest.mark.parametrize(
-    "question", QUESTIONS, ids=lambda one: f"{one.notebook}: {one.text}"
+    "question", QUESTIONS, ids=lambda item: f"{item.notebook}: {item.text}"
 )
-def test_no_question_tells_its_own_facts(question: Question) -> None:
+def test_no_question_contains_its_own_facts(question: Question) -> None:
     assert question.missing(question.text) == list(question.facts)
 
 

@@ -1,4 +1,4 @@
-"""Secrets: planted ones go, ordinary text stays, and no text takes long."""
+"""Secrets: planted ones are redacted, ordinary text stays, and no text takes long."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.secrets.escapes import readings
-from codebuddy_jupyter.secrets.forms import FORMS
-from codebuddy_jupyter.secrets.redactor import Redactor, known_values
+from codebuddy_jupyter.secrets.escapes import unescaped_views
+from codebuddy_jupyter.secrets.redactor import Redactor, known_values, redact
+from codebuddy_jupyter.secrets.syntax_formats import SYNTAX_FORMATS
+from codebuddy_jupyter.secrets.vendor_formats import VENDOR_FORMATS
 from codebuddy_jupyter.secrets.words import Strength, strength_of
 from tests.innocent import CAREFUL, innocent_text
 from tests.secrets_planted import PLANTED, TOKENS, Planted
@@ -35,8 +36,8 @@ SURROUNDINGS = {
     "in brackets": "x[{}]",
     "among other letters": "数据 {}。",
 }
-# Short letters and then so many of sixteen: half of that could be anything.
-TOLD_WHOLE_ONLY = {
+# A short prefix and random characters: half of that could be anything.
+RECOGNISED_ONLY_WHOLE = {
     "azure client secret",
     "twilio key",
     "mailgun key",
@@ -65,20 +66,22 @@ SINGLE_LINES = {
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
-def test_a_planted_secret_goes_and_the_text_around_it_stays(planted: Planted) -> None:
+def test_a_planted_secret_is_redacted_and_the_text_around_it_stays(
+    planted: Planted,
+) -> None:
     redacted = Redactor().redact(planted.text)
     before, after = planted.text.split(planted.secret)
     assert planted.secret not in redacted.text
     assert redacted.text.endswith(f"]{after}")
-    assert redacted.kinds
+    assert redacted.labels
     if "beside" not in planted.name:
         assert redacted.text.startswith(before)
-        assert len(redacted.kinds) == 1
+        assert len(redacted.labels) == 1
 
 
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
-def test_a_planted_secret_goes_however_its_text_is_written(
+def test_a_planted_secret_is_redacted_however_its_text_is_written(
     planted: Planted, write: Callable[[str], str]
 ) -> None:
     redacted = Redactor().redact(f"got {write(planted.text)} and went on").text
@@ -119,7 +122,7 @@ def test_a_planted_secret_goes_however_its_text_is_written(
     ],
     ids=["YAML", "last line", ".env", "INI", "escaped twice", "TOML", "one line"],
 )
-def test_of_a_text_written_in_one_line_only_the_secret_goes(
+def test_in_an_escaped_text_only_the_secret_is_redacted(
     line: str, redacted: str
 ) -> None:
     assert Redactor().redact(line).text == redacted
@@ -127,23 +130,23 @@ def test_of_a_text_written_in_one_line_only_the_secret_goes(
 
 @pytest.mark.parametrize("surrounding", SURROUNDINGS.values(), ids=SURROUNDINGS.keys())
 @pytest.mark.parametrize("name", SINGLE_LINES)
-def test_a_key_goes_wherever_it_stands(name: str, surrounding: str) -> None:
+def test_a_key_is_redacted_in_any_surroundings(name: str, surrounding: str) -> None:
     redacted = Redactor().redact(surrounding.format(SINGLE_LINES[name]))
     # What follows the prefix is the secret; `12345678:` of a bot is its public name.
     assert SINGLE_LINES[name][-12:] not in redacted.text
-    assert len(redacted.kinds) == 1
+    assert len(redacted.labels) == 1
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SINGLE_LINES if name not in TOLD_WHOLE_ONLY]
+    "name", [name for name in SINGLE_LINES if name not in RECOGNISED_ONLY_WHOLE]
 )
-def test_a_key_that_is_cut_is_told_by_its_head(name: str) -> None:
+def test_a_key_that_is_cut_is_recognised_by_its_head(name: str) -> None:
     cut = SINGLE_LINES[name][: max(28, len(SINGLE_LINES[name]) * 3 // 4)]
     assert cut[-8:] not in Redactor().redact(f"key: {cut}").text
 
 
 @pytest.mark.parametrize("name", ["rsa key", "pkcs8 key", "openssh key", "pgp key"])
-def test_a_block_is_told_by_either_end(name: str) -> None:
+def test_a_key_block_is_recognised_by_either_end(name: str) -> None:
     lines = TOKENS[name].splitlines()
     head, tail = (
         "\n".join(lines[: len(lines) // 2]),
@@ -164,27 +167,28 @@ def test_a_line_that_only_looks_like_a_secret_stays(line: str) -> None:
     assert Redactor().redact(line).text == line
 
 
-def test_nothing_of_a_megabyte_of_ordinary_text_is_blanked() -> None:
+def test_nothing_of_a_megabyte_of_ordinary_text_is_redacted() -> None:
     text = innocent_text()
     assert len(text) >= 1_000_000
-    assert Redactor().redact(text).kinds == ()
+    assert Redactor().redact(text).labels == ()
 
 
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
-def test_nothing_of_it_is_blanked_however_it_is_written(
+def test_no_ordinary_text_is_redacted_however_it_is_written(
     write: Callable[[str], str],
 ) -> None:
-    assert Redactor().redact(write(CAREFUL + innocent_text()[:100_000])).kinds == ()
+    assert Redactor().redact(write(CAREFUL + innocent_text()[:100_000])).labels == ()
 
 
 @given(st.text(st.sampled_from("ab\n\\\\\\nr\"'"), max_size=60))
-def test_every_reading_of_a_text_knows_where_its_characters_stand(text: str) -> None:
-    meant = {"\n": "n", "\r": "r", "\t": "t"}
-    for reading in readings(text):
-        for at, character in enumerate(reading.text):
-            first, last = reading.place(at), reading.place(at + 1)
-            assert text[last - 1] in (character, meant.get(character))
-            assert set(text[first : last - 1]) <= {"\\"}
+def test_every_view_of_a_text_maps_its_characters_to_the_original(text: str) -> None:
+    letters = {"\n": "n", "\r": "r", "\t": "t"}
+    for view in unescaped_views(text):
+        for index, character in enumerate(view.text):
+            start = view.original_index(index)
+            end = view.original_index(index + 1)
+            assert text[end - 1] in (character, letters.get(character))
+            assert set(text[start : end - 1]) <= {"\\"}
 
 
 @given(
@@ -214,7 +218,7 @@ def test_every_reading_of_a_text_knows_where_its_characters_stand(text: str) -> 
         max_size=8,
     )
 )
-def test_blanking_twice_changes_nothing_more(parts: list[str]) -> None:
+def test_redacting_twice_changes_nothing_more(parts: list[str]) -> None:
     redactor = Redactor()
     once = redactor.redact("".join(parts))
     assert redactor.redact(once.text).text == once.text
@@ -231,9 +235,9 @@ def test_text_around_a_key_survives(before: str, name: str, after: str) -> None:
 
 
 @given(st.text())
-def test_text_without_a_mark_is_given_back_as_it_was(text: str) -> None:
+def test_text_without_secrets_is_returned_unchanged(text: str) -> None:
     redacted = Redactor().redact(text)
-    assert redacted.kinds or redacted.text is text
+    assert redacted.labels or redacted.text is text
 
 
 @pytest.mark.parametrize(
@@ -276,37 +280,34 @@ def test_a_text_made_to_be_slow_is_read_in_a_time_that_grows_with_its_length(
     Redactor().redact(text)
 
 
-def test_what_was_found_is_remembered_and_the_text_is_not() -> None:
+def test_positions_are_cached_and_the_text_is_not() -> None:
     redactor, text = Redactor(), innocent_text()[:200_000]
     redactor.redact(text)
-    assert (
-        sum(
-            sys.getsizeof(key) + sys.getsizeof(places)
-            for key, places in redactor._found.items()
-        )
-        < 1000
-    )
+    cached = [
+        size for item in redactor._cache.items() for size in map(sys.getsizeof, item)
+    ]
+    assert sum(cached) < 1000
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codebuddy_jupyter.context.secrets._REMEMBERED", 10)
+def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codebuddy_jupyter.secrets.redactor._CACHE_SIZE", 10)
     redactor = Redactor()
     for number in range(50):
         redactor.redact(f"text {number}")
-    assert len(redactor._found) == 10
+    assert len(redactor._cache) == 10
 
 
-def test_a_known_value_goes_under_its_name() -> None:
+def test_a_known_value_is_redacted_under_its_name() -> None:
     redactor = Redactor()
     redactor.know({"$DB_PASSWORD": "hunter2", "pin": "swordfish-and-more"})
     redacted = redactor.redact("got hunter2, xhunter2x and swordfish-and-more")
     assert (
         redacted.text == "got [redacted: $DB_PASSWORD], xhunter2x and [redacted: pin]"
     )
-    assert redacted.kinds == ("$DB_PASSWORD", "pin")
+    assert redacted.labels == ("$DB_PASSWORD", "pin")
 
 
-FORMS_OF_A_VALUE: dict[str, Callable[[str], str]] = {
+WAYS_TO_WRITE_A_VALUE: dict[str, Callable[[str], str]] = {
     "as it is": str,
     **{
         name: write
@@ -323,7 +324,9 @@ FORMS_OF_A_VALUE: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("write", FORMS_OF_A_VALUE.values(), ids=FORMS_OF_A_VALUE)
+@pytest.mark.parametrize(
+    "write", WAYS_TO_WRITE_A_VALUE.values(), ids=WAYS_TO_WRITE_A_VALUE
+)
 @pytest.mark.parametrize(
     "value",
     [
@@ -334,7 +337,7 @@ FORMS_OF_A_VALUE: dict[str, Callable[[str], str]] = {
         "back\\slash-7",
     ],
 )
-def test_a_known_value_goes_however_it_is_written(
+def test_a_known_value_is_redacted_however_it_is_written(
     value: str, write: Callable[[str], str]
 ) -> None:
     redactor, written = Redactor(), write(value)
@@ -365,15 +368,15 @@ def test_a_planted_secret_is_known_from_the_environment(planted: Planted) -> Non
         )
 
 
-def test_what_was_known_is_forgotten_when_other_values_are_told() -> None:
+def test_new_known_values_replace_those_before() -> None:
     redactor = Redactor()
     redactor.know({"one": "first-value-1"})
-    assert redactor.redact("first-value-1").kinds == ("one",)
+    assert redactor.redact("first-value-1").labels == ("one",)
     redactor.know({})
-    assert redactor.redact("first-value-1").kinds == ()
+    assert redactor.redact("first-value-1").labels == ()
 
 
-def test_secrets_are_known_by_the_names_of_environment_and_variables() -> None:
+def test_known_values_come_from_the_environment_and_variables() -> None:
     environ = {
         "GITHUB_TOKEN": "abc123def456",
         "PATH": "/usr/bin",
@@ -418,7 +421,7 @@ def test_a_value_too_short_or_too_common_is_not_known(name: str, value: str) -> 
     assert known_values({name: value}, {name: value}) == {}
 
 
-def test_only_plain_texts_are_looked_at() -> None:
+def test_only_plain_texts_become_known_values() -> None:
     class Hostile(str):
         def __len__(self) -> int:
             raise AssertionError
@@ -439,80 +442,50 @@ def test_only_plain_texts_are_looked_at() -> None:
     )
 
 
+NAMES_BY_STRENGTH: dict[Strength | None, str] = {
+    "password": """
+        password DB_PASSWORD dbPassword userpwd PGPASSWORD smtp_pass password2
+        passwords_old_passwd my-password PassPhrase Passwort
+        """,
+    "secret": """
+        api_key apikey X-Api-Key clientSecret SECRET_KEY hf_token accessToken STRIPE_KEY
+        AWS_SECRET_ACCESS_KEY private_key
+        """,
+    "token": "token auth dsn connection_string",
+    None: """
+        sort_key key tokens secrets password_field max_tokens pad_token secret_santa
+        public_key author monkey next_page_token __
+        """,
+}
+
+
 @pytest.mark.parametrize(
     ("name", "strength"),
     [
-        *(
-            (name, "password")
-            for name in (
-                "password",
-                "DB_PASSWORD",
-                "dbPassword",
-                "userpwd",
-                "PGPASSWORD",
-                "smtp_pass",
-            )
-        ),
-        *(
-            (name, "password")
-            for name in (
-                "passwords_old_passwd",
-                "password2",
-                "my-password",
-                "PassPhrase",
-                "Passwort",
-            )
-        ),
-        *(
-            (name, "secret")
-            for name in (
-                "api_key",
-                "apikey",
-                "X-Api-Key",
-                "clientSecret",
-                "SECRET_KEY",
-                "hf_token",
-            )
-        ),
-        *(
-            (name, "secret")
-            for name in (
-                "AWS_SECRET_ACCESS_KEY",
-                "accessToken",
-                "STRIPE_KEY",
-                "private_key",
-            )
-        ),
-        *((name, "token") for name in ("token", "auth", "dsn", "connection_string")),
-        *(
-            (name, None)
-            for name in (
-                "sort_key",
-                "key",
-                "tokens",
-                "secrets",
-                "password_field",
-                "max_tokens",
-                "pad_token",
-            )
-        ),
-        *(
-            (name, None)
-            for name in (
-                "secret_santa",
-                "public_key",
-                "author",
-                "monkey",
-                "next_page_token",
-                "",
-                "__",
-            )
-        ),
+        (name, strength)
+        for strength, names in NAMES_BY_STRENGTH.items()
+        for name in names.split()
     ],
 )
-def test_a_name_promises(name: str, strength: Strength | None) -> None:
+def test_a_name_suggests_a_secret_more_or_less_strongly(
+    name: str, strength: Strength | None
+) -> None:
     assert strength_of(name) == strength
 
 
-def test_every_form_tells_its_source() -> None:
-    assert all(form.source.startswith("https://") and form.kind for form in FORMS)
+def test_an_empty_name_suggests_no_secret() -> None:
+    assert strength_of("") is None
+
+
+def test_every_format_has_a_label_and_a_source() -> None:
+    for secret_format in (*VENDOR_FORMATS, *SYNTAX_FORMATS):
+        assert secret_format.label
+        assert secret_format.source.startswith("https://")
+
+
+def test_one_text_is_redacted_by_a_function() -> None:
+    text = "password = 'Kb7xQ2mZ' for hunter2-and-more"
+    assert redact(text) == "password = '[redacted: password]' for hunter2-and-more"
+    assert redact(text, {"$PIN": "hunter2-and-more"}) == (
+        "password = '[redacted: password]' for [redacted: $PIN]"
+    )

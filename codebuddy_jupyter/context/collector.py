@@ -170,7 +170,7 @@ class Collector:
 
     def _redact(self, text: str) -> tuple[str, tuple[str, ...]]:
         redacted = self._redactor.redact(text)
-        return redacted.text, redacted.kinds
+        return redacted.text, redacted.labels
 
 
 class _Sources:

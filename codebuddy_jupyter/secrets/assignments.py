@@ -1,26 +1,40 @@
-"""Secrets that are told by the name they are given to, in code, JSON, YAML, INI, shell,
-URLs and tables.
+"""Find secrets by the name that they are assigned to.
+
+Understands code, JSON, YAML, INI, shell, URLs, XML and tables. A name in any of them
+counts when `strength_of` says that it suggests a secret.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from .words import Strength, is_mixed, is_stand_in, looks_like_secret, strength_of
+from .spans import Span
+from .words import Strength, is_mixed, is_placeholder, looks_like_secret, strength_of
 
-_STEMS = re.compile(
-    r"(?:pass|pwd|pw|passwort|kennwort|contraseña|senha|secret|token|key|cred|auth|dsn|conn|sessionid|sas)[\w-]{0,60}+"
+# From a word that may suggest a secret to the end of the name.
+_NAME_TAIL = re.compile(
+    r"""
+    (?:
+        pass | pwd | pw | passwort | kennwort | contraseña | senha
+      | secret | token | key | cred | auth | dsn | conn | sessionid | sas
+    )
+    [\w-]{0,60}+
+    """,
+    re.VERBOSE,
 )
-_BEFORE = re.compile(r"(?<![\w.-])[\w.-]*+\Z")
+_NAME_HEAD = re.compile(r"(?<![\w.-])[\w.-]*+\Z")
+_MAX_NAME_HEAD = 40
 
-# From behind a name to its value: the quote and bracket that close the name, a type,
-# and the sign that gives.
+# The text between a name and its value. `closing` ends a quoted or indexed name; a
+# type annotation may follow it.
 _SIGN = re.compile(
     r"""
-    (?P<closed> ["'`]? \s{0,4} [\])]? )
+    (?P<closing> ["'`]? \s{0,4} [\])]? )
     (?:
-        \s{0,8} (?: : \s{0,4} [A-Za-z_][\w.\[\], |]{0,40}+ (?==) )? (?P<gives> ={1,3} | := | != | => | : ) [ \t]{0,8}
+        \s{0,8} (?: : \s{0,4} [A-Za-z_][\w.\[\], |]{0,40}+ (?==) )?
+        (?P<operator> ={1,3} | := | != | => | : ) [ \t]{0,8}
       | (?P<comma> \s{0,4} , \s{0,4} )
       | (?P<tag> > )
       | (?P<column> [ \t]{2,40} | [ \t]{0,20} \| [ \t]{0,20} )
@@ -29,252 +43,312 @@ _SIGN = re.compile(
     """,
     re.VERBOSE,
 )
+
+# The value itself, in each way in which it can be written.
 _QUOTED = re.compile(
     r"""
-    (?:\(\s{0,20})? (?P<letters>[bfruBFRU]{0,2})
-    (?P<quote>\"{3}|'{3}|["'`]) (?P<value> (?: \\. | (?!(?P=quote)) [^\\\n] ){1,2000}+ ) (?: (?P=quote) | \Z )
+    (?:\(\s{0,20})?
+    (?P<prefix>[bfruBFRU]{0,2})
+    (?P<quote>\"{3}|'{3}|["'`])
+    (?P<value> (?: \\. | (?!(?P=quote)) [^\\\n] ){1,2000}+ )
+    (?: (?P=quote) | \Z )
     """,
     re.VERBOSE,
 )
-_BARE = re.compile(r"[^\s\"'`<>{}\[\]]{3,2000}+")
-_IN_QUERY = re.compile(r"[^\s\"'`<>{}\[\]&;#,]{3,2000}+")
-# To the end of its line, or of the text in quotes that holds the line: a quote before a
-# space or a bracket ends it, and so does a written-out line break before that quote.
-_TO_END = re.compile(
-    r"(?P<value>(?:(?!(?:\\{1,8}[nr]){0,4}\\{0,8}[\"'](?:[\s\])},;:]|\Z))\S){3,2000}+)"
-    r"(?:\\|[\"']|[ \t\r]*+(?:[#;].*)?$)",
-    re.MULTILINE,
+_UNQUOTED = re.compile(r"(?P<value>[^\s\"'`<>{}\[\]]{3,2000}+)")
+_QUERY_VALUE = re.compile(r"(?P<value>[^\s\"'`<>{}\[\]&;#,]{3,2000}+)")
+_TAG_CONTENT = re.compile(r"(?P<value>[^<>\s]{3,400}+)</")
+# To the end of the line, or of the quoted text that holds the line. That text ends at a
+# quote before a space or a bracket; escaped line breaks before the quote are its end,
+# too.
+_REST_OF_LINE = re.compile(
+    r"""
+    (?P<value>
+        (?: (?! (?:\\{1,8}[nr]){0,4} \\{0,8} [\"'] (?:[\s\])},;:]|\Z) ) \S ){3,2000}+
+    )
+    (?: \\ | [\"'] | [ \t\r]*+ (?:[#;].*)? $ )
+    """,
+    re.VERBOSE | re.MULTILINE,
 )
-_TAGGED = re.compile(r"([^<>\s]{3,400}+)</")
 
-# What may stand before the name where a line is a setting: the number of a traceback, a
-# list, a shell's word.
+# The text before a name; each pattern ends at the start of the name.
+# A line that is a setting may start with a traceback's line number or a shell command.
 _LINE_START = re.compile(
-    r"(?:^|\n|[\"'])[ \t]*+(?:-+>[ \t]*)?(?:\d{1,5}[ \t]+)?(?:[#$%!>-]{1,3}[ \t]*)?"
-    r"(?:(?:export|set|env|set_env|setenv|ENV|ARG|-e)[ \t]+)?\Z"
+    r"""
+    (?: ^ | \n | [\"'] ) [ \t]*+
+    (?: -+>[ \t]* )? (?: \d{1,5}[ \t]+ )? (?: [\#$%!>-]{1,3}[ \t]* )?
+    (?: (?:export|set|env|set_env|setenv|ENV|ARG|-e)[ \t]+ )?
+    \Z
+    """,
+    re.VERBOSE,
 )
+_SHELL_COMMANDS = ("%env ", "%set_env ", "ENV ")
+# `Server=db;User=me;` of a connection string.
 _CONNECTION_BEFORE = re.compile(r"\w=[^;=\n()]{1,50}+;[ ]?\Z")
+# `host=db user=me ` of a command.
 _PAIR_BEFORE = re.compile(r"(?:\w=[^\s,;()]+[ ]|;[ ]?)\Z")
 _ENVIRONMENT_CALL = re.compile(
-    r"(?:set|put|get)_?env\w*\(\s*[\"']\Z|(?:setdefault|get|set|add|store|put)\(\s*[\"']\Z"
+    r"""
+    (?: (?:set|put|get)_?env\w*\(\s* | (?:setdefault|get|set|add|store|put)\(\s* )
+    [\"']\Z
+    """,
+    re.VERBOSE,
 )
+# A quote before the name that is still open at the name.
+_OPEN_QUOTE = {
+    quote: re.compile(
+        rf"(?:^|[(\[{{,=+:%\s])[bfruBFRU]{{0,2}}{quote}[^\n{quote}]{{0,80}}+\Z"
+    )
+    for quote in "\"'"
+}
+_CODE_CONTINUES = re.compile(r"\s*[)\],+%;.}]")
+
+# Values without quotes that are code.
 _CODE = re.compile(
     r"""
       [A-Za-z_][\w.]*[(\[].*                 # a call, an index
     | [A-Za-z_]+(?:\.[A-Za-z_]\w*)+[,)]*     # an attribute
     | (?-i:[a-z_]\w*\.[A-Z])\w*              # a class
     | [\d.,_+-]+[,)]*                        # a number
-    | (?:u?int|float|str|string|utf|bytes|bool|complex|datetime|base|sha|md|[bfiuwv]|tok|pw|key|pass\w*|pwd)-?\d+\S{0,6}
+                                             # a type or a variable with a number
+    | (?: u?int | float | str | string | utf | bytes | bool | complex | datetime | base
+        | sha | md | [bfiuwv] | tok | pw | key | pass\w* | pwd )
+      -?\d+\S{0,6}
     | lambda.* | await.* | self.* | not | in | is | and | or | if | else
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# A quote behind the sign closes the text that holds the name, as in `ask("Password: ")
-# + ask("User: ")`, where that text was opened before the name and code goes on behind
-# it.
-_OPENED_BEFORE = {
-    quote: re.compile(
-        rf"(?:^|[(\[{{,=+:%\s])[bfruBFRU]{{0,2}}{quote}[^\n{quote}]{{0,80}}+\Z"
-    )
-    for quote in "\"'"
-}
-_CODE_GOES_ON = re.compile(r"\s*[)\],+%;.}]")
-_CLASS = re.compile(r"(?:[A-Z][a-z]+)+")
+_CLASS_NAME = re.compile(r"(?:[A-Z][a-z]+)+")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*[,;:)]*")
+_PUNCTUATION = re.compile(r"[!@#$%^&*?]")
+
+# The label to show, by what the name contains.
+_LABELS = {"token": "token", "secret": "secret", "api": "api key", "key": "key"}
+
+_Test = Callable[[str, Strength], bool]
 
 
-def find_assigned(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where in ``text`` a value is given to a name that promises a secret: start, end
-    and kind.
-    """
-    # Of all letters, only İ becomes longer in lower case; places must stay the same.
+@dataclass(frozen=True)
+class _Assignment:
+    """A name that suggests a secret, and the sign behind it."""
+
+    text: str
+    start: int
+    name: str
+    strength: Strength
+    sign: re.Match[str]
+
+    def before(self, length: int) -> str:
+        """Return up to ``length`` characters before the name."""
+        return self.text[max(0, self.start - length) : self.start]
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether the sign is ``=`` without a space behind it: ``NAME=value``."""
+        is_equals = self.sign["operator"] == "=" and not self.sign["closing"]
+        return is_equals and not self.text[self.sign.end() - 1].isspace()
+
+    @property
+    def label(self) -> str:
+        """The label to show in place of the value."""
+        if self.strength == "password":
+            return "password"
+        lowered = self.name.lower()
+        for part, label in _LABELS.items():
+            if part in lowered:
+                return label
+        return "credential"
+
+    def match_value(self, pattern: re.Pattern[str], is_secret: _Test) -> Span | None:
+        """Return the value behind the sign where the pattern and the test fit it."""
+        match = pattern.match(self.text, self.sign.end())
+        if match is None or not is_secret(match["value"], self.strength):
+            return None
+        return self.span_of(match)
+
+    def span_of(self, match: re.Match[str]) -> Span:
+        """Return the span of a match's value, with this assignment's label."""
+        return Span(match.start("value"), match.end("value"), self.label)
+
+
+def find_assigned_secrets(text: str) -> Iterator[Span]:
+    """Find values that are assigned to names such as ``password`` and ``API_KEY``."""
+    # İ is the only letter that gets longer in lower case, which would shift the spans.
     lowered = text.replace("İ", "I").lower()
-    done = 0
-    for stem in _STEMS.finditer(lowered):
-        if stem.start() < done:
+    end = 0
+    for tail in _NAME_TAIL.finditer(lowered):
+        if tail.start() < end:
             continue
-        sign = _SIGN.match(text, stem.end())
-        if not sign:
-            continue
-        start = _start_of_name(text, stem.start())
-        name = text[start : stem.end()]
-        strength = strength_of(name)
-        place = _value_after(text, start, name, sign, strength) if strength else None
-        if strength and place:
-            done = place[1]
-            yield *place, _kind(name, strength)
+        assignment = _try_assignment(text, tail)
+        span = _find_value(assignment) if assignment else None
+        if span:
+            end = span.end
+            yield span
 
 
-def _start_of_name(text: str, stem: int) -> int:
-    before = _BEFORE.search(text[max(0, stem - 40) : stem])
-    return stem - len(before[0]) if before else stem
+def _try_assignment(text: str, tail: re.Match[str]) -> _Assignment | None:
+    sign = _SIGN.match(text, tail.end())
+    if sign is None:
+        return None
+    start = tail.start()
+    head = _NAME_HEAD.search(text[max(0, start - _MAX_NAME_HEAD) : start])
+    if head:
+        start -= len(head[0])
+    name = text[start : tail.end()]
+    strength = strength_of(name)
+    if strength is None:
+        return None
+    return _Assignment(text, start, name, strength, sign)
 
 
-def _kind(name: str, strength: Strength) -> str:
-    lowered = name.lower()
-    if strength == "password":
-        return "password"
-    kinds = {"token": "token", "secret": "secret", "api": "api key", "key": "key"}
-    return next((kind for word, kind in kinds.items() if word in lowered), "credential")
-
-
-def _value_after(
-    text: str, start: int, name: str, sign: re.Match[str], strength: Strength
-) -> tuple[int, int] | None:
-    """The place of the secret that stands behind a name and its sign, if one does."""
-    quoted = _QUOTED.match(text, sign.end())
+def _find_value(assignment: _Assignment) -> Span | None:
+    """Return the secret that is assigned, if there is one."""
+    sign = assignment.sign
+    quoted = _QUOTED.match(assignment.text, sign.end())
     if quoted:
-        return _quoted_value(text, start, name, sign, quoted, strength)
+        return _quoted_value(assignment, quoted)
     if sign["tag"]:
-        tagged = _TAGGED.match(text, sign.end())
-        return (
-            tagged.span(1)
-            if tagged
-            and looks_like_secret(strength, tagged[1])
-            and text[start - 1 : start] == "<"
-            else None
-        )
+        if assignment.before(1) != "<":
+            return None
+        return assignment.match_value(_TAG_CONTENT, _is_secret_anywhere)
     if sign["comma"]:
         return None
-    return _bare_value(text, start, name, sign, strength)
+    return _unquoted_value(assignment)
 
 
-def _quoted_value(
-    text: str,
-    start: int,
-    name: str,
-    sign: re.Match[str],
-    quoted: re.Match[str],
-    strength: Strength,
-) -> tuple[int, int] | None:
-    value = quoted["value"]
-    letters = quoted["letters"].lower()
-    if ("f" in letters and "{" in value) or (
-        "r" in letters and re.search(r"[\[(\\]", value)
-    ):
+# Values in quotes
+
+
+def _quoted_value(assignment: _Assignment, quoted: re.Match[str]) -> Span | None:
+    if _is_template(quoted) or _is_between_quotes(assignment, quoted):
         return None
-    if (
-        not sign["closed"]
-        and _CODE_GOES_ON.match(value)
-        and _closes(text, start, quoted["quote"])
-    ):
+    sign = assignment.sign
+    # A value behind a comma or a space may also be the next name in a list, or a
+    # word of a sentence. Only a call or a flag makes the two a pair.
+    if sign["comma"]:
+        in_call = _ENVIRONMENT_CALL.search(assignment.before(40))
+        is_pair = in_call is not None and is_mixed(quoted["value"])
+    elif sign["space"] or sign["column"]:
+        is_pair = assignment.name.startswith("--")
+    else:
+        is_pair = not sign["tag"]
+    if not is_pair or not looks_like_secret(assignment.strength, quoted["value"]):
         return None
-    if sign["comma"] or sign["space"] or sign["column"]:
-        # Names in a list, words of a sentence: only where a call or a flag says that it
-        # is a pair.
-        in_call = bool(
-            _ENVIRONMENT_CALL.search(text[max(0, start - 40) : start])
-        ) and is_mixed(value)
-        if not (in_call if sign["comma"] else name.startswith("--")):
-            return None
-    return (
-        None
-        if sign["tag"] or not looks_like_secret(strength, value)
-        else quoted.span("value")
-    )
+    return assignment.span_of(quoted)
 
 
-def _closes(text: str, start: int, quote: str) -> bool:
-    """Whether a quote behind the name that starts there closes the text that the name
-    stands in.
+def _is_template(quoted: re.Match[str]) -> bool:
+    """Return whether the value is an f-string with fields, or a regular expression."""
+    prefix = quoted["prefix"].lower()
+    if "f" in prefix and "{" in quoted["value"]:
+        return True
+    return "r" in prefix and re.search(r"[\[(\\]", quoted["value"]) is not None
+
+
+def _is_between_quotes(assignment: _Assignment, quoted: re.Match[str]) -> bool:
+    """Return whether the value is code between two quoted texts.
+
+    In ``ask("Password: ") + ask("User: ")``, the quote behind the sign closes the text
+    that holds the name, and what looks like a value is ``) + ask(``.
     """
-    opened = _OPENED_BEFORE.get(quote)
-    return (
-        opened is not None
-        and opened.search(text[max(0, start - 80) : start]) is not None
-    )
+    if assignment.sign["closing"] or not _CODE_CONTINUES.match(quoted["value"]):
+        return False
+    open_quote = _OPEN_QUOTE.get(quoted["quote"])
+    return open_quote is not None and bool(open_quote.search(assignment.before(80)))
 
 
-def _bare_value(
-    text: str, start: int, name: str, sign: re.Match[str], strength: Strength
-) -> tuple[int, int] | None:
-    """A value without quotes: where only a setting can stand, any; elsewhere, what no
-    code and no sentence is.
+# Values without quotes
+
+
+def _unquoted_value(assignment: _Assignment) -> Span | None:
+    """Return a value without quotes.
+
+    Where only a setting is possible, any value counts; elsewhere, only what is neither
+    code nor part of a sentence.
     """
-    before = text[max(0, start - 60) : start]
-    after = sign.end()
+    name = assignment.name
+    sign = assignment.sign
+    before = assignment.before(60)
     if sign["space"]:
-        is_pair = name.startswith("--") or before.endswith(
-            ("%env ", "%set_env ", "ENV ")
-        )
-        return _flag_value(text, after, strength) if is_pair else None
-    if sign["column"]:
-        return _settled(text, after, "token") if _LINE_START.search(before) else None
-    tight = (
-        sign["gives"] == "=" and not text[after - 1].isspace() and not sign["closed"]
-    )
-    if tight and before[-1:] in ("?", "&"):
-        found = _IN_QUERY.match(text, after)
-        wanted = (
-            found
-            and looks_like_secret(strength, found[0])
-            and (strength == "password" or is_mixed(found[0]))
-        )
-        return found.span() if found and wanted else None
-    if tight and _CONNECTION_BEFORE.search(before):
-        found = _IN_QUERY.match(text, after)
-        return found.span() if found and _is_setting(found[0], strength) else None
-    if tight and (_PAIR_BEFORE.search(before) or name.startswith("--")):
-        found = _IN_QUERY.match(text, after)
-        return found.span() if found and _is_given(found[0], strength) else None
-    if sign["closed"].strip() or not _LINE_START.search(before):
+        if name.startswith("--") or before.endswith(_SHELL_COMMANDS):
+            return assignment.match_value(_UNQUOTED, _is_flag_value)
         return None
-    if tight and name.isupper():
-        found = _TO_END.match(text, after) or _BARE.match(text, after)
-        place = found.span(found.lastgroup or 0) if found else None
-        return place if place and _is_setting(text[slice(*place)], strength) else None
-    if sign["gives"] in ("=", ":") and (name.isupper() or strength != "token"):
-        return _settled(
-            text, after, strength, loose=name.isupper() and sign["gives"] == ":"
-        )
+    is_line_start = _LINE_START.search(before) is not None
+    if sign["column"]:
+        if is_line_start:
+            return assignment.match_value(_REST_OF_LINE, _is_cell)
+        return None
+    if assignment.is_tight:
+        if before.endswith(("?", "&")):
+            return assignment.match_value(_QUERY_VALUE, _is_query_value)
+        if _CONNECTION_BEFORE.search(before):
+            return assignment.match_value(_QUERY_VALUE, _is_setting)
+        if _PAIR_BEFORE.search(before) or name.startswith("--"):
+            return assignment.match_value(_QUERY_VALUE, _is_not_code)
+    if sign["closing"].strip() or not is_line_start:
+        return None
+    return _line_value(assignment)
+
+
+def _line_value(assignment: _Assignment) -> Span | None:
+    """Return the value of a line that is a setting, as in shell, YAML and INI files."""
+    name = assignment.name
+    operator = assignment.sign["operator"]
+    if assignment.is_tight and name.isupper():
+        if _REST_OF_LINE.match(assignment.text, assignment.sign.end()):
+            return assignment.match_value(_REST_OF_LINE, _is_setting)
+        return assignment.match_value(_UNQUOTED, _is_setting)
+    if operator == ":" and name.isupper():
+        return assignment.match_value(_REST_OF_LINE, _is_setting)
+    if operator in ("=", ":") and (name.isupper() or assignment.strength != "token"):
+        return assignment.match_value(_REST_OF_LINE, _is_not_code)
     return None
 
 
-def _flag_value(text: str, start: int, strength: Strength) -> tuple[int, int] | None:
-    """``--token VALUE``."""
-    found = _BARE.match(text, start)
-    if (
-        not found
-        or found[0].startswith(("-", "id=", "$"))
-        or not _is_given(found[0], strength)
-    ):
-        return None
-    return found.span()
+# Tests of values
 
 
-def _settled(
-    text: str, start: int, strength: Strength, *, loose: bool = False
-) -> tuple[int, int] | None:
-    """A value that reaches to the end of its line: of YAML, INI or a table."""
-    found = _TO_END.match(text, start)
-    if not found or not (_is_setting if loose else _is_given)(found["value"], strength):
-        return None
-    return found.span("value")
+def _is_secret_anywhere(value: str, strength: Strength) -> bool:
+    return looks_like_secret(strength, value)
 
 
 def _is_setting(value: str, strength: Strength) -> bool:
-    """Whether ``value`` is a secret where no code can stand."""
-    return (
-        not _CODE.fullmatch(value)
-        and not _CLASS.fullmatch(value)
-        and looks_like_secret(strength, value)
-        and not is_stand_in(value.rstrip(",;"))
-    )
+    """Return whether a value is a secret where no code is possible."""
+    if _CODE.fullmatch(value) or _CLASS_NAME.fullmatch(value):
+        return False
+    if not looks_like_secret(strength, value):
+        return False
+    return not is_placeholder(value.rstrip(",;"))
 
 
-def _is_given(value: str, strength: Strength) -> bool:
-    """Whether ``value`` is a secret where code could stand as well: more than a name,
-    and no expression.
-    """
-    drawn = is_mixed(value) and ("_" not in value or len(value) >= 20)
-    odd = (
-        strength == "password"
-        and re.search(r"[!@#$%^&*?]", value)
-        and not _IDENTIFIER.fullmatch(value)
-    )
-    return (
-        bool(drawn or odd)
-        and value[-1] not in ",:("
-        and len(value) >= 6
-        and _is_setting(value, strength)
-    )
+def _is_not_code(value: str, strength: Strength) -> bool:
+    """Return whether a value is a secret where code is possible, too."""
+    if len(value) < 6 or value[-1] in ",:(":
+        return False
+    is_random = is_mixed(value) and ("_" not in value or len(value) >= 20)
+    if not is_random:
+        # A password that is no name may have punctuation instead of digits.
+        if strength != "password" or not _PUNCTUATION.search(value):
+            return False
+        if _IDENTIFIER.fullmatch(value):
+            return False
+    return _is_setting(value, strength)
+
+
+def _is_cell(value: str, strength: Strength) -> bool:
+    """Return whether the cell behind a name in a table is a secret."""
+    return _is_not_code(value, "token")
+
+
+def _is_flag_value(value: str, strength: Strength) -> bool:
+    """Return whether the word behind a flag is a secret, not an option or a variable."""
+    if value.startswith(("-", "id=", "$")):
+        return False
+    return _is_not_code(value, strength)
+
+
+def _is_query_value(value: str, strength: Strength) -> bool:
+    """Return whether the value of a URL's parameter is a secret."""
+    if not looks_like_secret(strength, value):
+        return False
+    return strength == "password" or is_mixed(value)

@@ -1,6 +1,6 @@
-"""Blanks secrets in whatever leaves the notebook.
+"""Replace secrets in text with marks such as ``[redacted: aws key]``.
 
-Never keeps one, never tells more of it than its kind.
+Which secrets are found is decided in the modules listed in this package's docstring.
 """
 
 from __future__ import annotations
@@ -15,215 +15,197 @@ from hashlib import blake2b
 from html import escape
 from urllib.parse import quote, quote_plus
 
-from .assignments import find_assigned
-from .escapes import readings
-from .forms import find_forms
-from .words import Strength, is_mixed, looks_like_secret, strength_of
+from .assignments import find_assigned_secrets
+from .escapes import unescaped_views
+from .formats import find_formats
+from .private_keys import find_private_keys
+from .spans import Span, merge_spans
+from .syntax_formats import SYNTAX_FORMATS
+from .vendor_formats import VENDOR_FORMATS
+from .words import is_distinctive, strength_of
 
-_REMEMBERED = 50_000
-"""Texts whose secrets are remembered: by a digest and the places, so 200 bytes each
-where there is none.
-"""
+# Texts whose spans are cached, about 200 bytes each: a digest, and mostly no spans.
+_CACHE_SIZE = 50_000
+_FORMATS = (*VENDOR_FORMATS, *SYNTAX_FORMATS)
 
-_LONGEST_KNOWN = 20_000
-_ORDINARY = re.compile(
-    r"""
-    administrator | anonymous | clickhouse | cassandra | chocolate | computer | container | customer | database
-    | development | elasticsearch | employee | football | guest | jupyter | localhost | minioadmin | mongodb |
-    mysecret | mysql | neo4j | notebook | nobody | oracle | postgres | postgresql | princess | production |
-    qwerty | rabbitmq | research | root | snowflake | software | standard | staging | student | sunshine |
-    superuser | supersecret | superman | system | testing | username | welcome | whatever | workshop
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+# Values of more characters or bytes are not considered as known values.
+_MAX_KNOWN_VALUE = 20_000
+# A known value of at least so many characters is redacted even inside a longer word.
+_MIN_EMBEDDED_VALUE = 16
 
 
 @dataclass(frozen=True)
 class Redacted:
-    """A text without its secrets, and the kind of each that was blanked, in their
-    order.
-    """
+    """A text without its secrets, and the label of each that was redacted, in order."""
 
     text: str
-    kinds: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a secret stands."""
+def redact(text: str, values: Mapping[str, str] | None = None) -> str:
+    """Return ``text`` with its secrets replaced by marks.
 
-    start: int
-    end: int
-    kind: str
+    For many texts that may come again unchanged, keep a `Redactor` instead.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    values
+        Values to redact in addition, by the label to show for each.
+    """
+    redactor = Redactor()
+    redactor.know(values or {})
+    return redactor.redact(text).text
 
 
 class Redactor:
-    """Blanks secrets: those that tell themselves by their form or their name, and the
-    values it was told of.
+    """Redacts secrets: by their format, by the name they are assigned to, by value.
 
-    Remembers what it found in a text, not the text, so that an unchanged one costs
-    little.
+    Caches the positions found in each text under a digest, never the text, so that
+    redacting an unchanged text again is fast.
     """
 
     def __init__(self) -> None:
-        self._found: OrderedDict[bytes, tuple[_Place, ...]] = OrderedDict()
+        self._cache: OrderedDict[bytes, tuple[Span, ...]] = OrderedDict()
         self._values: Mapping[str, str] = {}
-        self._known: tuple[tuple[str, str], ...] = ()
+        self._labels_by_encoded_value: list[tuple[str, str]] = []
 
     def know(self, values: Mapping[str, str]) -> None:
-        """Blank these values wherever they stand, instead of those told before.
+        """Redact these values wherever they occur; they replace those set before.
 
         Parameters
         ----------
         values
-            The name under which each value is marked, with the value; see
-            `known_values`.
+            The label to show for each value, with the value; see `known_values`.
         """
         if values == self._values:
             return
         self._values = dict(values)
-        written = {
-            form: name for name, value in values.items() for form in _as_written(value)
-        }
-        self._known = tuple(sorted(written.items(), key=lambda pair: -len(pair[0])))
+        labels: dict[str, str] = {}
+        for label, value in values.items():
+            labels.update(dict.fromkeys(_encodings_of(value), label))
+        # Longest first, since a shorter value may be part of a longer one.
+        self._labels_by_encoded_value = sorted(
+            labels.items(), key=lambda item: -len(item[0])
+        )
 
     def redact(self, text: str) -> Redacted:
-        """The text with a mark such as ``[redacted: aws key]`` in place of each secret;
-        all else byte for byte.
-        """
-        places = _merged([*self._known_in(text), *self._found_in(text)])
-        if not places:
+        """Return the text with a mark in place of each secret, otherwise unchanged."""
+        spans = merge_spans([*self._find_known_values(text), *self._find_secrets(text)])
+        if not spans:
             return Redacted(text)
-        parts, end = [], 0
-        for place in places:
-            parts += [text[end : place.start], f"[redacted: {place.kind}]"]
-            end = place.end
-        return Redacted(
-            "".join([*parts, text[end:]]), tuple(place.kind for place in places)
-        )
+        parts = []
+        end = 0
+        for span in spans:
+            parts += [text[end : span.start], f"[redacted: {span.label}]"]
+            end = span.end
+        parts.append(text[end:])
+        return Redacted("".join(parts), tuple(span.label for span in spans))
 
-    def _known_in(self, text: str) -> Iterator[_Place]:
-        for value, name in self._known:
-            if value in text:
-                yield from (
-                    _Place(*found.span(), name)
-                    for found in _whole(value).finditer(text)
-                )
+    def _find_known_values(self, text: str) -> Iterator[Span]:
+        for value, label in self._labels_by_encoded_value:
+            if value not in text:
+                continue
+            for match in _value_pattern(value).finditer(text):
+                yield Span(match.start(), match.end(), label)
 
-    def _found_in(self, text: str) -> tuple[_Place, ...]:
+    def _find_secrets(self, text: str) -> tuple[Span, ...]:
         digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if digest in self._found:
-            self._found.move_to_end(digest)
-            return self._found[digest]
-        places = tuple(
-            _Place(reading.place(start), reading.place(end), kind)
-            for reading in readings(text)
-            for finder in (find_forms, find_assigned)
-            for start, end, kind in finder(reading.text)
-        )
-        self._found[digest] = places
-        if len(self._found) > _REMEMBERED:
-            self._found.popitem(last=False)
-        return places
+        if digest in self._cache:
+            self._cache.move_to_end(digest)
+            return self._cache[digest]
+        spans = tuple(_find_in_views(text))
+        self._cache[digest] = spans
+        if len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return spans
 
 
 def known_values(
-    environ: Mapping[str, str], names: Mapping[str, object]
+    environ: Mapping[str, str], variables: Mapping[str, object]
 ) -> dict[str, str]:
-    """The values that are secrets by their names: of environment variables (as
-    ``$NAME``) and of the user's variables.
+    """Return the values whose names say that they are secrets, by label.
 
-    Only plain texts and bytes are looked at. What is too short or too common to be told
-    from ordinary words is left out: blanking it would blank those.
+    Only ``str`` and ``bytes`` are considered. Values that are too short or too common
+    are left out: redacting them would redact ordinary words.
+
+    Parameters
+    ----------
+    environ
+        Environment variables; ``$NAME`` is the label of each.
+    variables
+        The user's variables; the name is the label of each.
     """
-    found = {
-        f"${name}": value for name, value in environ.items() if _is_telling(name, value)
-    }
-    for name, thing in names.items():
-        value = _plain(thing)
-        if value is not None and _is_telling(name, value):
-            found[name] = value
-    return found
+    known = {}
+    for name, value in environ.items():
+        if _is_known_secret(name, value):
+            known[f"${name}"] = value
+    for name, variable in variables.items():
+        text = _try_text(variable)
+        if text is not None and _is_known_secret(name, text):
+            known[name] = text
+    return known
 
 
-def _plain(thing: object) -> str | None:
-    if type(thing) is str:
-        return thing
-    if type(thing) is bytes and len(thing) <= _LONGEST_KNOWN:
+def _find_in_views(text: str) -> Iterator[Span]:
+    for view in unescaped_views(text):
+        for span in _find_in_text(view.text):
+            start = view.original_index(span.start)
+            end = view.original_index(span.end)
+            yield Span(start, end, span.label)
+
+
+def _find_in_text(text: str) -> Iterator[Span]:
+    yield from find_private_keys(text)
+    yield from find_formats(text, _FORMATS)
+    yield from find_assigned_secrets(text)
+
+
+def _try_text(variable: object) -> str | None:
+    # Not `isinstance`: a subclass may run code of the user's.
+    if type(variable) is str:
+        return variable
+    if type(variable) is bytes and len(variable) <= _MAX_KNOWN_VALUE:
         try:
-            return thing.decode()
+            return variable.decode()
         except UnicodeDecodeError:
             return None
     return None
 
 
-def _is_telling(name: str, value: str) -> bool:
-    strength = strength_of(name) if len(value) <= _LONGEST_KNOWN else None
-    return strength is not None and _stands_out(strength, value.strip())
-
-
-def _stands_out(strength: Strength, value: str) -> bool:
-    """Whether a value is none that ordinary text holds as well."""
-    if "PRIVATE KEY" in value:
-        return True
-    if "://" in value:
-        return "@" in value
-    if "\n" in value or value.isdigit() or not looks_like_secret(strength, value):
+def _is_known_secret(name: str, value: str) -> bool:
+    if len(value) > _MAX_KNOWN_VALUE:
         return False
-    if value.isalpha():
-        return (
-            len(value) >= 8
-            and not _ORDINARY.fullmatch(value)
-            and (strength != "secret" or len(value) >= 12)
-        )
-    return len(value) >= 6 and (is_mixed(value) or len(value) >= 8)
+    strength = strength_of(name)
+    return strength is not None and is_distinctive(strength, value.strip())
 
 
-def _as_written(value: str) -> set[str]:
-    """A value as it is, and as a repr, a JSON text, a repr of either, a URL, HTML and
-    base64 write it.
-    """
+def _encodings_of(value: str) -> set[str]:
+    """Return a value as it appears in plain text, reprs, JSON, URLs, HTML and base64."""
     value = value.strip()
     raw = value.encode("utf-8", "surrogatepass")
-    # In a repr, a single quote is escaped only where a double one stands in the text as
-    # well, before it or behind.
-    reprs = {repr(value)[1:-1], repr(f'"{value}')[2:-1], repr(raw)[2:-1]}
     texts = {
         value,
-        *reprs,
+        repr(value)[1:-1],
+        # A repr escapes single quotes only where the text holds a double quote as well.
+        repr(f'"{value}')[2:-1],
+        repr(raw)[2:-1],
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
     }
-    within = {repr(text)[1:-1] for text in texts} | {
-        json.dumps(text)[1:-1] for text in texts
-    }
-    encoded = b64encode(raw).decode().rstrip("=")
-    return {
-        *texts,
-        *within,
-        quote(raw, safe=""),
-        quote(raw),
-        quote_plus(raw),
-        escape(value),
-        encoded,
-    }
+    encodings = set(texts)
+    for text in texts:
+        encodings.add(repr(text)[1:-1])
+        encodings.add(json.dumps(text)[1:-1])
+    encodings.update((quote(raw, safe=""), quote(raw), quote_plus(raw), escape(value)))
+    encodings.add(b64encode(raw).decode().rstrip("="))
+    return encodings
 
 
-def _whole(value: str) -> re.Pattern[str]:
-    """The value; a short one only where it is no part of a longer word."""
+def _value_pattern(value: str) -> re.Pattern[str]:
+    """Match a value; a short one only where it is not part of a longer word."""
     escaped = re.escape(value)
-    return re.compile(
-        escaped if len(value) >= 16 else rf"(?<![A-Za-z0-9]){escaped}(?![A-Za-z0-9])"
-    )
-
-
-def _merged(places: list[_Place]) -> list[_Place]:
-    """In their order, those that overlap made one, which keeps the kind of the first."""
-    merged: list[_Place] = []
-    for place in sorted(places, key=lambda place: place.start):
-        last = merged[-1] if merged else None
-        if last and place.start < last.end:
-            merged[-1] = _Place(last.start, max(last.end, place.end), last.kind)
-        elif place.start < place.end:
-            merged.append(place)
-    return merged
+    if len(value) >= _MIN_EMBEDDED_VALUE:
+        return re.compile(escaped)
+    return re.compile(rf"(?<![A-Za-z0-9]){escaped}(?![A-Za-z0-9])")

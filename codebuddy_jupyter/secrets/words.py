@@ -1,6 +1,6 @@
-"""Which names promise a secret, and which values only stand in for one.
+"""Judge names and values: which names suggest a secret, which values are placeholders.
 
-Says nothing about where either stands.
+Judges single names and values; other modules search texts for them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+# How much the name says about its value, the most certain first. A value named
+# `password` is a secret even when it is short; one named `token` may be any word.
 Strength = Literal["password", "secret", "token"]
-"""What a name says of its value, the surest first: a ``token`` is as often a word of a
-text as it is a key.
-"""
 
-_PASSWORDS = (
+
+def _word_set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_PASSWORD_ENDINGS = (
     "password",
     "passwd",
     "passphrase",
@@ -25,162 +29,236 @@ _PASSWORDS = (
     "senha",
     "pwd",
 )
-_CREDENTIALS = {
-    "credential",
-    "credentials",
-    "creds",
-    "dsn",
-    "auth",
-    "authorization",
-    "sessionid",
-    "sas",
-}
-_JOINED_KEYS = re.compile(
+_CREDENTIALS = _word_set(
+    "credential credentials creds dsn auth authorization sessionid sas"
+)
+_JOINED_KEY_NAME = re.compile(
     r".*(?:api|access|secret|private|auth|account|master|encryption|signing|storage)key"
 )
-_OWNER_OF_KEYS = re.compile(
-    r"""
-    access | account | admin | aes | anthropic | api | app | application | auth | aws | azure | client |
-    consumer | crypto | datadog | deepl | encryption | fernet | gemini | google | groq | hmac | jwt | license |
-    master | mistral | openai | private | project | sas | sdk | secret | service | session | shared | sign |
-    signing | ssh | storage | stripe | subscription | wandb | webhook
-    """,
-    re.VERBOSE,
+# Words before `key` that make it a secret: `api_key`, not `sort_key`.
+_SECRET_KEY_OWNERS = _word_set(
+    """
+    access account admin aes anthropic api app application auth aws azure client
+    consumer crypto datadog deepl encryption fernet gemini google groq hmac jwt license
+    master mistral openai private project sas sdk secret service session shared sign
+    signing ssh storage stripe subscription wandb webhook
+    """
 )
-_OWNER_OF_TOKENS = re.compile(
-    r"""
-    access | admin | api | app | auth | authentication | aws | azure | bearer | bot | client | csrf | databricks
-    | db | deploy | discord | do | gh | git | github | gitlab | hf | hub | huggingface | id | influx | jwt |
-    kaggle | login | my | npm | oauth | personal | private | pypi | refresh | registry | replicate | sas |
-    secret | security | service | session | slack | tg | telegram | user | vault | wandb | webhook | xsrf
-    """,
-    re.VERBOSE,
+# Words before `token` that make it a secret: `github_token`, not `next_token`.
+_SECRET_TOKEN_OWNERS = _word_set(
+    """
+    access admin api app auth authentication aws azure bearer bot client csrf databricks
+    db deploy discord do gh git github gitlab hf hub huggingface id influx jwt kaggle
+    login my npm oauth personal private pypi refresh registry replicate sas secret
+    security service session slack telegram tg user vault wandb webhook xsrf
+    """
 )
-# `end_token` is a word of a vocabulary, `page_token` a place in a listing,
-# `forgot_password` the text of a link.
-_NOT_BEFORE = re.compile(
-    r"""
-    bos | check | cls | continuation | current | eos | end | first | forgot | has | hide | input | invalid | is
-    | last | mask | next | no | num | output | pad | page | prev | previous | public | require | reset | sep |
-    show | special | start | stop | sub | unk | use | validate | verify | word | wrong
-    """,
-    re.VERBOSE,
+# Words before the last one that make the name harmless: `end_token` is a word of a
+# vocabulary, `page_token` a position in a listing, `forgot_password` a link's text.
+_HARMLESS_OWNERS = _word_set(
+    """
+    bos check cls continuation current end eos first forgot has hide input invalid is
+    last mask next no num output pad page prev previous public require reset sep show
+    special start stop sub unk use validate verify word wrong
+    """
 )
-_SAY_NOTHING = re.compile(
-    r"value|raw|plain|plaintext|text|str|string|bytes|old|new|prod|dev|test|live|default|base|\d+"
+# Last words that say nothing about the value: `api_key_value`, `password2`.
+_EMPTY_SUFFIXES = _word_set(
+    """
+    base bytes default dev live new old plain plaintext prod raw str string test text
+    value
+    """
 )
 _WORD = re.compile(r"[A-Z]+(?![a-zß-ÿ])|[A-Z]?[a-zß-ÿ]+|\d+")
 
-
-@lru_cache(maxsize=4096)
-def strength_of(name: str) -> Strength | None:
-    """What ``name`` says of its value; None where it promises no secret
-    (``password_field``, ``sort_key``).
-    """
-    words = [word.lower() for word in _WORD.findall(name)]
-    while len(words) > 1 and _SAY_NOTHING.fullmatch(words[-1]):
-        words.pop()
-    if not words:
-        return None
-    last, owner = words[-1], words[-2] if len(words) > 1 else ""
-    if _NOT_BEFORE.fullmatch(owner):
-        return None
-    if (
-        (owner + last).endswith(_PASSWORDS)
-        or last == "pw"
-        or (last == "pass" and owner)
-    ):
-        return "password"
-    if (
-        last == "pass"
-        or last.endswith("secret")
-        or _JOINED_KEYS.fullmatch(last)
-        or (last == "key" and _OWNER_OF_KEYS.fullmatch(owner))
-    ):
-        return "secret"
-    if last.endswith("token"):
-        return "secret" if _OWNER_OF_TOKENS.fullmatch(owner or last[:-5]) else "token"
-    # `connection_string`: its last word says nothing and went.
-    is_connection = last in ("connection", "conn") and name.lower().endswith(
-        ("string", "str")
-    )
-    return "token" if last in _CREDENTIALS or is_connection else None
-
-
-_STAND_IN = re.compile(
+_PLACEHOLDER = re.compile(
     r"""
-      <.*> | \{.*\} | \$\{.* | \$\(.* | \$[A-Za-z_]+ | %\w | %\(.*\)s | %[A-Za-z_]+% | \[[a-z ]+\] | \[redacted:.*
-    | :[a-z_]+ | [xX*.#_•?-]+                 # :password of SQL, xxxx, ****
-    | .* (?: \.\.\. | … | xxxx | \*\*\* | ••• ) .*
-    | (?:this[-_ ]is[-_ ])? (?:your|put|insert|replace|enter|add|paste) (?:[-_ ].* | [a-z]*)
-    | (?:this[-_ ]is[-_ ])? (?:my|the|some|any|an?) [-_ ] (?:[a-z]+[-_ ])* (?:pass(?:word)?|secret|token|key)
+    # Markup and variables of templates, shells and SQL: <token>, {key}, $TOKEN, :password
+      <.*> | \{.*\} | \$\{.* | \$\(.* | \$[A-Za-z_]+ | %\w | %\(.*\)s | %[A-Za-z_]+%
+    | \[[a-z ]+\] | \[redacted:.* | :[a-z_]+
+    # Masked values: xxxx, ****, abc...xyz
+    | [xX*.#_•?-]+ | .* (?: \.\.\. | … | xxxx | \*\*\* | ••• ) .*
+    # Instructions: your-key, this is your token, insert_key
+    | (?:this[-_ ]is[-_ ])?
+      (?:your|put|insert|replace|enter|add|paste) (?:[-_ ].* | [a-z]*)
+    | (?:this[-_ ]is[-_ ])?
+      (?:my|the|some|any|an?) [-_ ] (?:[a-z]+[-_ ])* (?:pass(?:word)?|secret|token|key)
     | .*[-_ ](?:here|placeholder|not[-_ ](?:set|used|required|needed))
-    | change[-_ ]?(?:me|this|it).{0,4} | replace[-_]?me | none | null | nil | nan | n/?a | true | false | undefined
-    | unset | empty | unknown | default | optional | required | hidden | masked | removed | redacted | anonymous
-    | todo | fixme | tbd | test(?:ing)? | dummy | fake | sample | example | foo | bar | baz | foobar | placeholder
-    | not[-_ ]?(?:needed|used|set|required|a[-_ ]real[-_ ]key) | no[-_ ]?(?:key|token|password)(?:[-_ ]\w+)? | ollama
-    | sk-(?:no-key-required|fake|test|dummy) | lm-studio | token-abc123
-    | str(?:ing)? | text | bytes | int(?:eger)? | float | bool(?:ean)? | object | dict | list | any | varchar | char
-    | plaintext | basic | bearer | digest | oauth2? | jwt | header | cookie | body | query | form | input | utf-?8
-    | (?:api|access|secret|private|auth|client|db|user)?[-_ ]?(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|auth)s?
+    | change[-_ ]?(?:me|this|it).{0,4} | replace[-_]?me
+    # Empty and boolean values
+    | none | null | nil | nan | n/?a | true | false | undefined | unset | empty | unknown
+    | default | optional | required | hidden | masked | removed | redacted | anonymous
+    # Values for tests and for servers that need no key
+    | todo | fixme | tbd | test(?:ing)? | dummy | fake | sample | example | placeholder
+    | foo | bar | baz | foobar
+    | not[-_ ]?(?:needed|used|set|required|a[-_ ]real[-_ ]key)
+    | no[-_ ]?(?:key|token|password)(?:[-_ ]\w+)?
+    | ollama | lm-studio | sk-(?:no-key-required|fake|test|dummy) | token-abc123
+    # Types
+    | str(?:ing)? | text | bytes | int(?:eger)? | float | bool(?:ean)? | object | dict
+    | list | any | varchar | char
+    # Ways to log in, parts of a request, encodings
+    | plaintext | basic | bearer | digest | oauth2? | jwt | header | cookie | body
+    | query | form | input | utf-?8
+    # Names of secrets
+    | (?:api|access|secret|private|auth|client|db|user)?[-_ ]?
+      (?:pass(?:word|wd|phrase)?|pwd|secret|token|key|auth)s?
     | credentials? | user(?:name)? | login
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-_NAMES_ONLY = re.compile(
-    r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z]+(?:[-_.]+[a-z]+)+|[A-Z]?[a-z]+(?:[A-Z][a-z]+)+|[A-Za-z]+(?:-[A-Za-z]+)+"
-    r"|[A-Za-z]+(?:\.[A-Za-z_]+)+"
+_WORDS_ONLY = re.compile(
+    r"""
+      [A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+     # OPENAI_API_KEY
+    | [a-z]+(?:[-_.]+[a-z]+)+           # api-key, settings.api_key
+    | [A-Z]?[a-z]+(?:[A-Z][a-z]+)+      # apiKey, ApiKey
+    | [A-Za-z]+(?:-[A-Za-z]+)+          # X-Api-Key
+    | [A-Za-z]+(?:\.[A-Za-z_]+)+        # Settings.API_KEY
+    """,
+    re.VERBOSE,
 )
-_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*")
-_NAMES_A_SECRET = re.compile(r"(?i)pass|pwd|secret|token|key|auth|cred")
+_SECRET_STEM = re.compile(r"pass|pwd|secret|token|key|auth|cred", re.IGNORECASE)
 _PATH = re.compile(
-    r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/][\w.\\/ "
-    r"-]*|[\w.\\/-]+\.(?:json|txt|pem|key|ya?ml|ini|toml|env|csv|p12|pfx|crt)"
+    r"""
+      (?:~|\.{1,2}|[A-Za-z]:)? [\\/] [\w.\\/\ -]*
+    | [\w.\\/-]+ \. (?:json|txt|pem|key|ya?ml|ini|toml|env|csv|p12|pfx|crt)
+    """,
+    re.VERBOSE,
 )
+# Holds slashes, as a path does.
 _AWS_SECRET = re.compile(r"[A-Za-z0-9/+]{40}")
-_URL = re.compile(r"[a-z][a-z0-9+.-]{1,12}://\S*")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d.*")
-# Texts beside an input field: "Enter your password", "Mot de passe oublié ?", "Must
-# have 8 letters".
-_LABEL = re.compile(
-    r"\b(?:an?|and|are|as|at|be|by|can|do|does|enter|for|from|has|have|in|incorrect|invalid|is|it|must|new|not|of|old|or"
-    r"|password|please|reset|required?|should|the|this|to|will|with|wrong|you|your|mot|la|le|et|passwort|das|die|der"
-    r"|ist|und|nicht|contraseña|el|un|una|senha|de)\b",
-    re.IGNORECASE,
+_HARMLESS_VALUES = (
+    # URL
+    re.compile(r"[a-z][a-z0-9+.-]{1,12}://\S*"),
+    # Date
+    re.compile(r"\d{4}-\d\d-\d\d.*"),
+    # Entry point: `package.module:name`
+    re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*"),
+)
+# Words in texts beside an input field, in English, French, German, Spanish and
+# Portuguese: "Enter your password", "Mot de passe oublié ?", "Must have 8 letters".
+_LABEL_WORD = re.compile(
+    r"""
+    \b(?:
+        an?|and|are|as|at|be|by|can|do|does|enter|for|from|has|have|in|incorrect|invalid
+      | is|it|must|new|not|of|old|or|password|please|reset|required?|should|the|this|to
+      | will|with|wrong|you|your
+      | mot|la|le|et
+      | passwort|das|die|der|ist|und|nicht
+      | contraseña|el|un|una
+      | senha|de
+    )\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+# Common default passwords that are also words of ordinary text.
+_ORDINARY_WORDS = _word_set(
+    """
+    administrator anonymous clickhouse cassandra chocolate computer container customer
+    database development elasticsearch employee football guest jupyter localhost
+    minioadmin mongodb mysecret mysql neo4j notebook nobody oracle postgres postgresql
+    princess production qwerty rabbitmq research root snowflake software standard
+    staging student sunshine superuser supersecret superman system testing username
+    welcome whatever workshop
+    """
 )
 
 
-def is_stand_in(value: str) -> bool:
-    """Whether ``value`` only stands where a secret will:
+@lru_cache(maxsize=4096)
+def strength_of(name: str) -> Strength | None:
+    """Return how strongly a name suggests a secret; None where it does not.
 
-    ``<token>``, ``$TOKEN``, ``changeme``, ``xxxx``, ``None``.
+    ``api_key`` and ``password`` suggest one, ``sort_key`` and ``password_field`` do not.
     """
-    return bool(_STAND_IN.fullmatch(value))
+    words = _meaningful_words(name)
+    if not words:
+        return None
+    last = words[-1]
+    owner = words[-2] if len(words) > 1 else ""
+    if owner in _HARMLESS_OWNERS:
+        return None
+    if _is_password_name(owner, last):
+        return "password"
+    if _is_secret_name(owner, last):
+        return "secret"
+    if last.endswith("token") or last in _CREDENTIALS:
+        return "token"
+    # The last word of `connection_string` was dropped as saying nothing.
+    if last in ("connection", "conn") and name.lower().endswith(("string", "str")):
+        return "token"
+    return None
+
+
+def _meaningful_words(name: str) -> list[str]:
+    words = [word.lower() for word in _WORD.findall(name)]
+    while len(words) > 1 and (words[-1] in _EMPTY_SUFFIXES or words[-1].isdecimal()):
+        words.pop()
+    return words
+
+
+def _is_password_name(owner: str, last: str) -> bool:
+    # Two words at a time, as `passWord` and `pass_word` are written, too.
+    if (owner + last).endswith(_PASSWORD_ENDINGS):
+        return True
+    return last == "pw" or (last == "pass" and owner != "")
+
+
+def _is_secret_name(owner: str, last: str) -> bool:
+    if last == "pass" or last.endswith("secret") or _JOINED_KEY_NAME.fullmatch(last):
+        return True
+    if last == "key":
+        return owner in _SECRET_KEY_OWNERS
+    if last.endswith("token"):
+        return (owner or last.removesuffix("token")) in _SECRET_TOKEN_OWNERS
+    return False
+
+
+def is_placeholder(value: str) -> bool:
+    """Return whether a value only marks where a secret goes: ``<token>``, ``changeme``."""
+    return _PLACEHOLDER.fullmatch(value) is not None
 
 
 def looks_like_secret(strength: Strength, value: str) -> bool:
-    """Whether ``value`` is what a name with that promise promises, and neither a word,
-    a label nor a path.
+    """Return whether the value of a name of this strength is likely to be a secret.
+
+    Placeholders, URLs, dates, paths, labels and names of secrets are not.
     """
-    if is_stand_in(value) or any(
-        form.fullmatch(value) for form in (_URL, _DATE, _MODULE)
-    ):
-        return False
-    if _NAMES_ONLY.fullmatch(value) and _NAMES_A_SECRET.search(value):
-        return False
-    if _PATH.fullmatch(value) and not _AWS_SECRET.fullmatch(value):
+    if is_placeholder(value) or _is_harmless(value):
         return False
     if strength == "password":
-        return len(value) >= 3 and not (" " in value and _LABEL.search(value))
+        is_label = " " in value and _LABEL_WORD.search(value)
+        return len(value) >= 3 and not is_label
     if re.search(r"\s", value):
         return False
     if strength == "secret":
-        return len(value) >= 8 or (len(value) >= 6 and not value.isalpha())
+        min_length = 8 if value.isalpha() else 6
+        return len(value) >= min_length
     return len(value) >= 12 and is_mixed(value)
 
 
+def _is_harmless(value: str) -> bool:
+    if any(pattern.fullmatch(value) for pattern in _HARMLESS_VALUES):
+        return True
+    if _WORDS_ONLY.fullmatch(value) and _SECRET_STEM.search(value):
+        return True
+    return bool(_PATH.fullmatch(value) and not _AWS_SECRET.fullmatch(value))
+
+
+def is_distinctive(strength: Strength, value: str) -> bool:
+    """Return whether a value is unlikely to occur in ordinary text."""
+    if "PRIVATE KEY" in value:
+        return True
+    if "://" in value:
+        return "@" in value
+    if "\n" in value or value.isdigit() or not looks_like_secret(strength, value):
+        return False
+    if value.isalpha():
+        min_length = 12 if strength == "secret" else 8
+        return len(value) >= min_length and value.casefold() not in _ORDINARY_WORDS
+    return len(value) >= 8 or (len(value) >= 6 and is_mixed(value))
+
+
 def is_mixed(value: str) -> bool:
-    """Whether letters and digits are mixed in ``value``, as in what a machine drew by
-    lot.
-    """
+    """Return whether a value has letters and digits, as random keys have."""
     return any(map(str.isdigit, value)) and any(map(str.isalpha, value))

@@ -174,9 +174,9 @@ def innocent(server: Server, quick: bool) -> Iterator[Row]:
     blanker; counted is what it blanks.
     """
     text = innocent_text()
-    kinds = Redactor().redact(text).kinds
+    labels = Redactor().redact(text).labels
     figure = f"places blanked by mistake in {len(text.encode()) / 1e6:.1f} MB of ordinary text"
-    yield Row(figure, "0", str(len(kinds)), "", not kinds)
+    yield Row(figure, "0", str(len(labels)), "", not labels)
 
 
 def growing(server: Server, quick: bool) -> Iterator[Row]:

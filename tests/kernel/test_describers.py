@@ -1,6 +1,4 @@
-"""Describers of the user's own in a real kernel: a coroutine is awaited where the
-objects of the notebook live.
-"""
+"""Describers of the user's in a real kernel: coroutines run on the notebook's loop."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ describers.register(Pool, describe)
 
 @pytest.fixture
 def described(kernel: Kernel) -> Kernel:
-    """A kernel with a pool that is bound to its loop, and a describer that needs that
-    loop.
-    """
+    """Return a kernel with a pool and a describer that are bound to its loop."""
     for cell in (SETUP, BOUND, REGISTERED):
         kernel.good(cell)
     return kernel
@@ -66,7 +62,7 @@ def test_await_still_works_afterwards(described: Kernel) -> None:
     assert cell.printed == "awaited 1\n"
 
 
-def test_cells_that_wait_are_run_afterwards(described: Kernel) -> None:
+def test_queued_cells_are_run_afterwards(described: Kernel) -> None:
     codes = [
         "print(describers.schema(pool))",
         "print('next')",

@@ -1,110 +1,128 @@
-"""Arrays, described: numpy, torch, xarray, scipy.sparse and dask.
+"""Describe arrays by what their headers say: numpy, scipy.sparse, torch, dask, xarray.
 
-Shape and type, as they stand in the array's head.
+Shapes and types are read, values only on request and only the first few.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .text import HEAD, count, fields, label, listed, size, written
-from .types import Known, is_kind, is_of_library, loaded, mro, name_of, raw
+from .text import HEAD, count, fields, format_value, label, listed, size
+from .types import (
+    Describer,
+    class_body,
+    is_instance,
+    is_of_library,
+    name_of,
+    try_class_attribute,
+    try_loaded,
+)
 
 _NOT_COMPUTED = "not computed"
-# values of an array's head
-_MOST_SHOWN = 20
+# Values of an array that are shown, and the characters for them.
+_MAX_SHOWN = 20
+_MAX_SHOWN_LENGTH = 600
+# Sparse formats of which the number of stored values is known without counting.
+_COUNTED_FORMATS = ("csr", "csc", "bsr", "coo")
 
 
-def describe_ndarray(array: Any, values: bool) -> str:
-    """A numpy array.
+# numpy and scipy
 
-    Read through numpy's own descriptors, so a subclass of the user's is not asked.
+
+def describe_ndarray(array: Any, with_values: bool) -> str:
+    """Describe a numpy array.
+
+    Reads through numpy's own descriptors, so no code of a user's subclass runs.
     """
-    base = loaded("numpy", "ndarray")
-    own: Mapping[str, Any] = raw(base)
-    shape, dtype, nbytes = (
-        own[name].__get__(array) for name in ("shape", "dtype", "nbytes")
-    )
-    kind = type(array)
-    heading = (
-        name_of(kind)
-        if is_of_library(kind, "numpy")
-        else f"{name_of(kind)} (a numpy.ndarray)"
-    )
-    lines = [
-        f"{heading} {_shape(shape)} {_numpy_type(dtype)} ({size(nbytes)})",
-        *_record_fields(dtype),
-    ]
-    if values and kind is base and nbytes and is_of_library(type(dtype), "numpy"):
-        lines.append(f"  first values: {_first(array)}")
+    cls = type(array)
+    ndarray = try_loaded("numpy", "ndarray")
+    body: Mapping[str, Any] = class_body(ndarray)
+    dtype = body["dtype"].__get__(array)
+    nbytes = body["nbytes"].__get__(array)
+    shape = _shape(body["shape"].__get__(array))
+    title = name_of(cls)
+    if not is_of_library(cls, "numpy"):
+        title = f"{title} (a numpy.ndarray)"
+    lines = [f"{title} {shape} {_numpy_type(dtype)} ({size(nbytes)})"]
+    lines += _record_fields(dtype)
+    is_readable = cls is ndarray and is_of_library(type(dtype), "numpy")
+    if with_values and is_readable and nbytes:
+        lines.append(f"  first values: {_first_values(array)}")
     return "\n".join(lines)
 
 
-def _shape(shape: Any) -> str:
-    lengths = [f"{length:,}" if type(length) is int else "?" for length in shape]
-    return f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"
+def describe_sparse(matrix: Any, with_values: bool) -> str:
+    """Describe a scipy sparse matrix or array."""
+    title = name_of(type(matrix))
+    text = f"{title} {_shape(matrix.shape)} {_numpy_type(matrix.dtype)}"
+    if matrix.format not in _COUNTED_FORMATS:
+        return text
+    stored = matrix.data.size
+    cells = max(1, int(matrix.shape[0]) * int(matrix.shape[-1]))
+    percent = f"{100 * stored / cells:.2g} %"
+    stored_size = size(matrix.data.nbytes)
+    return f"{text}, {count(stored, 'stored value')} ({percent}, {stored_size})"
+
+
+def _shape(shape: Sequence[Any]) -> str:
+    lengths = list(map(_length, shape))
+    if len(lengths) == 1:
+        return f"({lengths[0]},)"
+    return f"({', '.join(lengths)})"
+
+
+def _length(length: Any) -> str:
+    # Dask does not know the length of every block, and then has NaN for it.
+    return f"{length:,}" if type(length) is int else "?"
 
 
 def _numpy_type(dtype: Any) -> str:
     if not is_of_library(type(dtype), "numpy"):
         return name_of(type(dtype))
-    return (
-        f"records of {count(len(dtype.names), 'field')}" if dtype.names else str(dtype)
-    )
+    if dtype.names:
+        return f"records of {count(len(dtype.names), 'field')}"
+    return str(dtype)
 
 
 def _record_fields(dtype: Any) -> list[str]:
-    """The fields of a structured array."""
+    """Return the fields of a structured array."""
     if not is_of_library(type(dtype), "numpy") or not dtype.names:
         return []
-    return fields(
-        [label(name) for name in dtype.names],
-        [_numpy_type(dtype.fields[name][0]) for name in dtype.names],
-    )
+    names = [label(name) for name in dtype.names]
+    types = [_numpy_type(dtype.fields[name][0]) for name in dtype.names]
+    return fields(names, types)
 
 
-def _first(array: Any) -> str:
-    """The first row of the last axis, or the first few; not more is read."""
+def _first_values(array: Any) -> str:
+    """Return the first values along the last axis, reading no others."""
     while array.ndim > 1:
         array = array[0]
-    return written(array.reshape(-1)[:_MOST_SHOWN].tolist(), 600)
+    values = array.reshape(-1)[:_MAX_SHOWN].tolist()
+    return format_value(values, _MAX_SHOWN_LENGTH)
 
 
-def describe_sparse(matrix: Any, values: bool) -> str:
-    """A scipy sparse matrix or array; how many values it stores, where that is known
-    without counting.
-    """
-    kind = type(matrix)
-    text = f"{name_of(kind)} {_shape(matrix.shape)} {_numpy_type(matrix.dtype)}"
-    if matrix.format in ("csr", "csc", "bsr", "coo"):
-        stored = matrix.data.size
-        cells = max(1, int(matrix.shape[0]) * int(matrix.shape[-1]))
-        text = (
-            f"{text}, {count(stored, 'stored value')} ({100 * stored / cells:.2g} "
-            f"%, {size(matrix.data.nbytes)})"
-        )
-    return text
+# torch and dask
 
 
-def describe_tensor(tensor: Any, values: bool) -> str:
-    """A torch tensor; one that is not in main memory is not fetched."""
-    shape, dtype, device = tuple(tensor.shape), str(tensor.dtype), str(tensor.device)
-    gradient = ", requires grad" if tensor.requires_grad else ""
-    text = f"{_torch_name(tensor)} {_shape(shape)} {dtype} on {device}{gradient}"
-    if not values or not shape:
+def describe_tensor(tensor: Any, with_values: bool) -> str:
+    """Describe a torch tensor; values in a GPU's memory are not fetched."""
+    shape = tuple(tensor.shape)
+    device = str(tensor.device)
+    title = f"torch.{type(tensor).__name__}"
+    text = f"{title} {_shape(shape)} {tensor.dtype!s} on {device}"
+    if tensor.requires_grad:
+        text = f"{text}, requires grad"
+    if not with_values or not shape:
         return text
     if device != "cpu":
         return f"{text}, values not fetched"
-    return f"{text}\n  first values: {written(tensor.detach().reshape(-1)[:HEAD].tolist())}"
+    values = tensor.detach().reshape(-1)[:HEAD].tolist()
+    return f"{text}\n  first values: {format_value(values)}"
 
 
-def _torch_name(tensor: Any) -> str:
-    return f"torch.{type(tensor).__name__}"
-
-
-def describe_dask_array(array: Any, values: bool) -> str:
-    """A dask array: its chunks are known, its values are not."""
+def describe_dask_array(array: Any, with_values: bool) -> str:
+    """Describe a dask array, without computing it."""
     blocks = " x ".join(f"{len(lengths):,}" for lengths in array.chunks)
     return (
         f"dask.array.Array {_shape(array.shape)} {_numpy_type(array.dtype)}, "
@@ -112,95 +130,92 @@ def describe_dask_array(array: Any, values: bool) -> str:
     )
 
 
-def describe_data_array(array: Any, values: bool) -> str:
-    """An xarray array."""
-    name = f" {label(array.name)}" if array.name is not None else ""
-    lines = [
-        f"xarray.DataArray{name} {_variable(array.variable)}",
-        *_coordinates(array.coords),
-    ]
+# xarray
+
+
+def describe_data_array(array: Any, with_values: bool) -> str:
+    """Describe an xarray array; values only where they are in memory."""
+    title = "xarray.DataArray"
+    if array.name is not None:
+        title = f"{title} {label(array.name)}"
+    lines = [f"{title} {_variable(array.variable)}", *_coordinates(array.coords)]
+    if not with_values:
+        return "\n".join(lines)
     data = _data_of(array.variable)
-    if values and type(data) is loaded("numpy", "ndarray") and data.size:
-        lines.append(f"  first values: {_first(data)}")
-    elif values:
+    if type(data) is try_loaded("numpy", "ndarray") and data.size:
+        lines.append(f"  first values: {_first_values(data)}")
+    else:
         lines.append(f"  values {_NOT_COMPUTED}")
     return "\n".join(lines)
 
 
-def describe_dataset(dataset: Any, values: bool) -> str:
-    """An xarray dataset: its dimensions, variables and coordinates."""
+def describe_dataset(dataset: Any, with_values: bool) -> str:
+    """Describe an xarray dataset: its dimensions, variables and coordinates."""
     names = list(dataset.data_vars)
+    dimensions = listed(_dimensions(dataset.sizes)) or "none"
+    title = f"xarray.Dataset of {count(len(names), 'variable')}"
     variables = dataset.variables
-    sizes = listed(
-        [f"{label(name)} {length:,}" for name, length in dataset.sizes.items()]
+    types = [_variable(variables[name]) for name in names]
+    return "\n".join(
+        [
+            f"{title}, dimensions: {dimensions}",
+            *fields([label(name) for name in names], types),
+            *_coordinates(dataset.coords),
+        ]
     )
-    lines = [
-        f"xarray.Dataset of {count(len(names), 'variable')}, dimensions: {sizes or 'none'}"
-    ]
-    lines += fields(
-        [label(name) for name in names], [_variable(variables[name]) for name in names]
-    )
-    return "\n".join(lines + _coordinates(dataset.coords))
 
 
 def _coordinates(coordinates: Any) -> list[str]:
     names = list(coordinates)
-    kinds = [_variable(coordinates[name].variable) for name in names[:HEAD]]
-    lines = [
-        f"  coordinate {label(name)} {kind}"
-        for name, kind in zip(names, kinds, strict=False)
-    ]
-    return [
-        *lines,
-        *([f"  … {len(names) - HEAD:,} more coordinates"] if len(names) > HEAD else []),
-    ]
+    lines = []
+    for name in names[:HEAD]:
+        variable = _variable(coordinates[name].variable)
+        lines.append(f"  coordinate {label(name)} {variable}")
+    if len(names) > HEAD:
+        lines.append(f"  … {len(names) - HEAD:,} more coordinates")
+    return lines
+
+
+def _dimensions(sizes: Mapping[Any, int]) -> list[str]:
+    return [f"{label(name)} {length:,}" for name, length in sizes.items()]
 
 
 def _variable(variable: Any) -> str:
-    """Dimensions and type of one variable; what its data are is looked at, not the
-    data.
-    """
-    sizes = ", ".join(
-        f"{label(name)} {length:,}" for name, length in variable.sizes.items()
-    )
-    data = _data_of(variable)
-    if not any(
-        is_of_library(type(data), library)
-        for library in ("numpy", "dask", "xarray", "pandas")
-    ):
-        return f"({sizes}) {name_of(type(data))}"
-    lazily = (
-        ""
-        if is_of_library(type(data), "numpy") or is_of_library(type(data), "pandas")
-        else f", {_NOT_COMPUTED}"
-    )
-    return f"({sizes}) {_numpy_type(variable.dtype)}{'' if _is_index(variable) else lazily}"
+    """Return dimensions and type of a variable, without loading its data."""
+    dimensions = ", ".join(_dimensions(variable.sizes))
+    data_type = type(_data_of(variable))
+    in_memory = _is_of_any(data_type, "numpy", "pandas")
+    if not in_memory and not _is_of_any(data_type, "dask", "xarray"):
+        return f"({dimensions}) {name_of(data_type)}"
+    text = f"({dimensions}) {_numpy_type(variable.dtype)}"
+    if in_memory or _is_index(variable):
+        return text
+    return f"{text}, {_NOT_COMPUTED}"
 
 
 def _data_of(variable: Any) -> Any:
-    """The array under an xarray variable, as it is, where a look at ``.data`` would
-    load it.
-    """
-    slot = next(
-        (raw(base)["_data"] for base in mro(type(variable)) if "_data" in raw(base)),
-        None,
-    )
+    """Return the array under an xarray variable; its ``data`` would load it."""
+    slot = try_class_attribute(type(variable), "_data")
     return slot.__get__(variable) if slot is not None else None
 
 
 def _is_index(variable: Any) -> bool:
-    """Whether it is a coordinate's own index, which is always in memory."""
-    index = loaded("xarray", "IndexVariable")
-    return type(index) is type and is_kind(variable, index)
+    """Return whether a variable is a coordinate's index, which is always in memory."""
+    index_type = try_loaded("xarray", "IndexVariable")
+    return type(index_type) is type and is_instance(variable, index_type)
 
 
-KINDS = (
-    Known("numpy:ndarray", describe_ndarray, subclasses=True),
-    # The base that comes before `dict` in those that are dicts as well.
-    Known("scipy.sparse._base:_spbase", describe_sparse),
-    Known("scipy.sparse.base:spmatrix", describe_sparse),
-    Known("torch:Tensor", describe_tensor),
-    Known("dask.array:Array", describe_dask_array),
-    Known("xarray:DataArray", describe_data_array),
-    Known("xarray:Dataset", describe_dataset),
+def _is_of_any(cls: type, *libraries: str) -> bool:
+    return any(is_of_library(cls, library) for library in libraries)
+
+
+DESCRIBERS = (
+    Describer("numpy:ndarray", describe_ndarray, subclasses=True),
+    # Some sparse types are dicts as well, but this base comes before `dict`.
+    Describer("scipy.sparse._base:_spbase", describe_sparse),
+    Describer("scipy.sparse.base:spmatrix", describe_sparse),
+    Describer("torch:Tensor", describe_tensor),
+    Describer("dask.array:Array", describe_dask_array),
+    Describer("xarray:DataArray", describe_data_array),
+    Describer("xarray:Dataset", describe_dataset),
 )

@@ -1,6 +1,4 @@
-"""Functions, classes and modules, described: how they are called, and the first line of
-what they say of themselves.
-"""
+"""Describe functions, classes, modules and objects of unknown types."""
 
 from __future__ import annotations
 
@@ -13,48 +11,94 @@ from typing import Any
 
 from .text import count, listed
 from .types import (
-    Known,
-    attributes,
-    doc_line,
-    in_class,
+    Describer,
+    class_body,
+    first_line,
+    instance_dict,
     is_exactly,
-    is_kind,
+    is_instance,
     is_of_library,
     module_of,
     mro,
     name_of,
-    raw,
+    try_class_attribute,
 )
 
-# characters
-_LONGEST_SIGNATURE = 400
-_MOST_WRAPPERS = 10
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
-_PLAIN_DEFAULTS = (type(None), bool, int, float)
-_METHODS = (types.FunctionType, staticmethod, classmethod)
+# Characters of a signature.
+_MAX_SIGNATURE = 400
+# Decorators that are followed to the function below.
+_MAX_WRAPPERS = 10
+# Attributes of an unknown object that are listed.
+_MAX_ATTRIBUTES = 20
+_SITE_FOLDERS = frozenset({"site-packages", "dist-packages"})
+_SIMPLE_DEFAULTS = (type(None), bool, int, float)
+_METHOD_TYPES = (types.FunctionType, staticmethod, classmethod)
+
+
+# Signatures
 
 
 def signature(function: types.FunctionType) -> str:
-    """The parameters of a function; a default that is neither None, True, False nor a
-    number is ``…``.
+    """Return a function's parameters, in at most 400 characters.
+
+    A default other than None, True, False or a number is shown as ``…``.
     """
-    for _ in range(_MOST_WRAPPERS):
-        inner = attributes(function).get("__wrapped__")
-        if type(inner) is not types.FunctionType:
+    for _ in range(_MAX_WRAPPERS):
+        wrapped = instance_dict(function).get("__wrapped__")
+        if type(wrapped) is not types.FunctionType:
             break
-        function = inner
-    notes, found = _annotations(function), inspect.signature(_bare(function))
-    shown = [_shown(parameter, notes) for parameter in found.parameters.values()]
-    text = str(
-        found.replace(parameters=shown, return_annotation=_noted(notes, "return"))
-    )
-    return text if len(text) <= _LONGEST_SIGNATURE else f"{text[:_LONGEST_SIGNATURE]}…"
+        function = wrapped
+    notes = _annotations(function)
+    bare = inspect.signature(_without_attributes(function))
+    parameters = [_simplify(parameter, notes) for parameter in bare.parameters.values()]
+    returns = _annotation_of("return", notes)
+    text = str(bare.replace(parameters=parameters, return_annotation=returns))
+    return text if len(text) <= _MAX_SIGNATURE else f"{text[:_MAX_SIGNATURE]}…"
 
 
-def _bare(function: types.FunctionType) -> types.FunctionType:
-    """The same function without what others have hung on it, which ``inspect`` would
-    ask.
-    """
+def annotation(note: Any, depth: int = 3) -> str:
+    """Return an annotation as it was written; empty for objects that are not types."""
+    if note is None:
+        return "None"
+    if note is ...:
+        return "..."
+    if type(note) is str:
+        return note[:80]
+    if is_instance(note, type) and type(note) is not types.GenericAlias:
+        return name_of(note)
+    if not depth:
+        return "…"
+    if type(note) is types.UnionType:
+        return " | ".join(_annotations_in(note.__args__, depth))
+    return _generic_annotation(note, depth)
+
+
+def _generic_annotation(note: Any, depth: int) -> str:
+    origin: Any
+    args: Any
+    if type(note) is types.GenericAlias:
+        origin = note.__origin__
+        args = note.__args__
+    elif is_of_library(type(note), "typing"):
+        attributes = instance_dict(note)
+        origin = attributes.get("__origin__")
+        args = attributes.get("__args__")
+    else:
+        return ""
+    name = ""
+    if origin is not None:
+        name = annotation(origin, depth - 1).removeprefix("collections.abc.")
+    if type(args) is not tuple or not args:
+        return name
+    return f"{name or 'Union'}[{', '.join(_annotations_in(args, depth))}]"
+
+
+def _annotations_in(args: tuple[Any, ...], depth: int) -> list[str]:
+    return [annotation(arg, depth - 1) for arg in args]
+
+
+def _without_attributes(function: types.FunctionType) -> types.FunctionType:
+    """Return the function without its attributes, which ``inspect`` would read."""
     bare = types.FunctionType(
         function.__code__, {}, "bare", function.__defaults__, function.__closure__
     )
@@ -63,7 +107,7 @@ def _bare(function: types.FunctionType) -> types.FunctionType:
 
 
 def _annotations(function: types.FunctionType) -> Mapping[str, Any]:
-    # there, to read them is to run them, save as texts
+    # From 3.14 on, reading annotations runs them, except in the form of texts.
     if sys.version_info >= (3, 14):
         from annotationlib import Format, get_annotations
 
@@ -71,22 +115,24 @@ def _annotations(function: types.FunctionType) -> Mapping[str, Any]:
     return function.__annotations__
 
 
-def _shown(parameter: inspect.Parameter, notes: Mapping[str, Any]) -> inspect.Parameter:
+def _simplify(
+    parameter: inspect.Parameter, notes: Mapping[str, Any]
+) -> inspect.Parameter:
+    note = _annotation_of(parameter.name, notes)
     default = parameter.default
-    if default is not inspect.Parameter.empty and not is_exactly(
-        default, *_PLAIN_DEFAULTS
-    ):
-        default = _Word("…")
-    return parameter.replace(default=default, annotation=_noted(notes, parameter.name))
+    has_default = default is not inspect.Parameter.empty
+    if has_default and not is_exactly(default, *_SIMPLE_DEFAULTS):
+        default = _Verbatim("…")
+    return parameter.replace(default=default, annotation=note)
 
 
-def _noted(notes: Mapping[str, Any], name: str) -> Any:
+def _annotation_of(name: str, notes: Mapping[str, Any]) -> Any:
     text = annotation(notes[name]) if name in notes else ""
-    return _Word(text) if text else inspect.Signature.empty
+    return _Verbatim(text) if text else inspect.Signature.empty
 
 
-class _Word:
-    """Is written as it is, without quotes."""
+class _Verbatim:
+    """A text that a signature shows without quotes."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -95,164 +141,133 @@ class _Word:
         return self.text
 
 
-def annotation(note: Any, depth: int = 3) -> str:
-    """An annotation as it was written; of what is neither a text, a class nor made of
-    such, nothing.
-    """
-    if note is None or note is ...:
-        return "None" if note is None else "..."
-    if type(note) is str:
-        return note[:80]
-    if is_kind(note, type) and type(note) is not types.GenericAlias:
-        return name_of(note)
-    if not depth:
-        return "…"
-    if type(note) is types.UnionType:
-        return " | ".join(annotation(one, depth - 1) for one in note.__args__)
-    origin: Any
-    args: Any
-    if type(note) is types.GenericAlias:
-        origin, args = note.__origin__, note.__args__
-    elif is_of_library(type(note), "typing"):
-        origin, args = (
-            attributes(note).get("__origin__"),
-            attributes(note).get("__args__", ()),
-        )
-    else:
-        return ""
-    args = args if type(args) is tuple else ()
-    name = (
-        annotation(origin, depth - 1).removeprefix("collections.abc.")
-        if origin is not None
-        else ""
-    )
-    return (
-        f"{name or 'Union'}[{', '.join(annotation(one, depth - 1) for one in args)}]"
-        if args
-        else name
-    )
+# Functions
+
+
+def describe_function(function: Any, with_values: bool) -> str:
+    """Describe a function by its signature; one of an installed library by its name."""
+    name = _name(function)
+    if not with_values and is_installed(function.__module__):
+        return f"imported function {function.__module__}.{name}"
+    word = "async def" if _is_coroutine_function(function) else "def"
+    return _add_doc(f"{word} {name}{signature(function)}", function.__doc__)
+
+
+def describe_builtin(function: Any, with_values: bool) -> str:
+    """Describe a function that is written in C."""
+    return _add_doc(f"built-in function {_name(function)}", function.__doc__)
+
+
+def describe_method(method: Any, with_values: bool) -> str:
+    """Describe a bound method, without reading the object that it is bound to."""
+    owner = name_of(type(method.__self__))
+    function = method.__func__
+    if type(function) is not types.FunctionType:
+        return f"method of {owner}"
+    heading = f"method of {owner}: {_name(function)}{signature(function)}"
+    return _add_doc(heading, function.__doc__)
 
 
 def is_installed(module: object) -> bool:
-    """Whether a module belongs to Python or to an installed library, and not to the
-    user.
-    """
-    top = module.partition(".")[0] if type(module) is str else ""
-    found = sys.modules.get(top)
-    file = vars(found).get("__file__") if type(found) is types.ModuleType else None
-    return top in sys.stdlib_module_names or (
-        type(file) is str and bool(_INSTALLED & set(file.split(os.sep)))
-    )
+    """Return whether a module is part of Python or of an installed library."""
+    if type(module) is not str:
+        return False
+    package = module.partition(".")[0]
+    if package in sys.stdlib_module_names:
+        return True
+    loaded = sys.modules.get(package)
+    if type(loaded) is not types.ModuleType:
+        return False
+    file = vars(loaded).get("__file__")
+    return type(file) is str and not _SITE_FOLDERS.isdisjoint(file.split(os.sep))
 
 
-def describe_function(function: Any, values: bool) -> str:
-    """A function, with its signature; one of an installed library is known well enough
-    by its name.
-    """
-    if not values and is_installed(function.__module__):
-        return f"imported function {function.__module__}.{_name(function)}"
-    code = function.__code__ if type(function) is types.FunctionType else None
-    word = "async def" if code and code.co_flags & inspect.CO_COROUTINE else "def"
-    return _documented(
-        f"{word} {_name(function)}{signature(function)}", function.__doc__
-    )
-
-
-def describe_builtin(function: Any, values: bool) -> str:
-    """A function that is written in C."""
-    return _documented(f"built-in function {_name(function)}", function.__doc__)
-
-
-def describe_method(method: Any, values: bool) -> str:
-    """A method that is bound to an object; the object is not asked."""
-    owner, function = name_of(type(method.__self__)), method.__func__
+def _is_coroutine_function(function: Any) -> bool:
     if type(function) is not types.FunctionType:
-        return f"method of {owner}"
-    return _documented(
-        f"method of {owner}: {_name(function)}{signature(function)}", function.__doc__
-    )
+        return False
+    return bool(function.__code__.co_flags & inspect.CO_COROUTINE)
 
 
 def _name(function: Any) -> str:
     return str(function.__name__)[:80]
 
 
-def _documented(first: str, doc: Any) -> str:
-    line = doc_line(doc)
-    return f"{first}\n  {line}" if line else first
+def _add_doc(heading: str, doc: Any) -> str:
+    line = first_line(doc)
+    return f"{heading}\n  {line}" if line else heading
 
 
-def describe_class(kind: Any, values: bool) -> str:
-    """A class: its bases, how it is made, its public methods; one of an installed
-    library by its name alone.
+# Classes, modules, other objects
+
+
+def describe_class(cls: Any, with_values: bool) -> str:
+    """Describe a class by its bases, its ``__init__`` and its public methods.
+
+    One of an installed library is described by its name alone.
     """
-    if not values and is_installed(module_of(kind)):
-        return f"imported class {name_of(kind)}"
-    body = raw(kind)
-    bases = [name_of(base) for base in mro(kind)[1:] if base is not object]
-    first = (
-        f"class {name_of(kind)}({listed(bases, 4)})"
-        if bases
-        else f"class {name_of(kind)}"
-    )
-    init = in_class(kind, "__init__")
-    lines = [_documented(first, body.get("__doc__"))]
+    if not with_values and is_installed(module_of(cls)):
+        return f"imported class {name_of(cls)}"
+    heading = f"class {name_of(cls)}"
+    bases = [name_of(base) for base in mro(cls)[1:] if base is not object]
+    if bases:
+        heading = f"{heading}({listed(bases, limit=4)})"
+    lines = [_add_doc(heading, class_body(cls).get("__doc__"))]
+    init = try_class_attribute(cls, "__init__")
     if type(init) is types.FunctionType:
         lines.append(f"  __init__{signature(init)}")
-    methods = [
-        name
-        for name, value in body.items()
-        if is_exactly(value, *_METHODS) and not name.startswith("_")
-    ]
-    # those of a library the model knows
-    if methods and module_of(kind) == "__main__":
+    # A library's methods are known to the model.
+    methods = _public_methods(cls) if module_of(cls) == "__main__" else []
+    if methods:
         lines.append(f"  methods: {listed(methods)}")
     return "\n".join(lines)
 
 
-def describe_module(module: Any, values: bool) -> str:
-    """A module, with its version where it tells."""
-    kept = attributes(module)
-    name, version = kept.get("__name__"), kept.get("__version__")
-    words = [
-        "module",
-        name[:80] if type(name) is str else "?",
-        version[:40] if type(version) is str else "",
-    ]
-    return " ".join(word for word in words if word)
+def _public_methods(cls: type) -> list[str]:
+    methods = []
+    for name, attribute in class_body(cls).items():
+        if is_exactly(attribute, *_METHOD_TYPES) and not name.startswith("_"):
+            methods.append(name)
+    return methods
 
 
-def describe_unknown(thing: Any, values: bool) -> str:
-    """Any object: its class, what the class says of itself, and the names and types of
-    what it keeps.
-    """
-    kind = type(thing)
-    lines = [_documented(name_of(kind), raw(kind).get("__doc__"))]
-    kept = attributes(thing)
-    names = [(name, name_of(type(value))) for name, value in _public(kept)]
-    lines += [f"  .{name} {of}" for name, of in names]
-    if len(kept) > len(names) and len(names) == _MOST_ATTRIBUTES:
-        lines.append(f"  of {count(len(kept), 'attribute')}")
+def describe_module(module: Any, with_values: bool) -> str:
+    """Describe a module by its name, and its version where it has one."""
+    attributes = instance_dict(module)
+    name = attributes.get("__name__")
+    version = attributes.get("__version__")
+    text = f"module {name[:80]}" if type(name) is str else "module ?"
+    if type(version) is str and version:
+        text = f"{text} {version[:40]}"
+    return text
+
+
+def describe_unknown(value: Any, with_values: bool) -> str:
+    """Describe any object by its class, and the names and types of its attributes."""
+    cls = type(value)
+    lines = [_add_doc(name_of(cls), class_body(cls).get("__doc__"))]
+    attributes = instance_dict(value)
+    public = _public_attributes(attributes)
+    for name, attribute in public:
+        lines.append(f"  .{name} {name_of(type(attribute))}")
+    if len(attributes) > len(public) == _MAX_ATTRIBUTES:
+        lines.append(f"  of {count(len(attributes), 'attribute')}")
     return "\n".join(lines)
 
 
-_MOST_ATTRIBUTES = 20
-
-
-def _public(kept: Mapping[Any, Any]) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, value in kept.items():
-        if len(found) == _MOST_ATTRIBUTES:
+def _public_attributes(attributes: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+    public: list[tuple[str, Any]] = []
+    for name, value in attributes.items():
+        if len(public) == _MAX_ATTRIBUTES:
             break
         if type(name) is str and not name.startswith("_"):
-            found.append((name[:60], value))
-    return found
+            public.append((name[:60], value))
+    return public
 
 
-KINDS = (
-    Known("types:FunctionType", describe_function),
-    Known("types:BuiltinFunctionType", describe_builtin),
-    Known("types:MethodType", describe_method),
-    Known("builtins:type", describe_class, subclasses=True),
-    Known("types:ModuleType", describe_module, subclasses=True),
+DESCRIBERS = (
+    Describer("types:FunctionType", describe_function),
+    Describer("types:BuiltinFunctionType", describe_builtin),
+    Describer("types:MethodType", describe_method),
+    Describer("builtins:type", describe_class, subclasses=True),
+    Describer("types:ModuleType", describe_module, subclasses=True),
 )

@@ -1,10 +1,8 @@
-"""Databases, described: the tables' names and columns, of what is on this machine.
+"""Describe databases by the names and columns of their tables: sqlite3, DuckDB, SQLAlchemy.
 
-Rows are never read nor counted.
-
-A look must not stand in anybody's way: no connection is opened beyond this machine or
-taken from a pool, no transaction of a file is taken part in, and a lock is not waited
-for.
+Rows are neither read nor counted. Nothing that the user does is disturbed: no
+connection is opened to another machine or taken from a pool, no transaction is joined,
+and no lock is waited for.
 """
 
 from __future__ import annotations
@@ -17,102 +15,119 @@ from pathlib import Path
 from typing import Any
 
 from .text import count, label, listed
-from .types import Known, attributes, is_kind, is_of_library, loaded, name_of, raw
+from .types import (
+    Describer,
+    class_body,
+    instance_dict,
+    is_instance,
+    is_of_library,
+    name_of,
+    try_loaded,
+)
 
-_MOST_TABLES = 20
-_MOST_COLUMNS = 30
-_FEWER_COLUMNS = (_MOST_COLUMNS, 8, 3)
-# characters for all tables
-_ROOM = 1300
-# seconds that another's lock is waited for
-_LOCK = 0.05
-_QUICK_TEXTS = (str, bytes, bytearray)
+_MAX_TABLES = 20
+_MAX_COLUMNS = 30
+# Columns of each table: the first of these limits with which all tables fit.
+_COLUMN_LIMITS = (_MAX_COLUMNS, 8, 3)
+# Characters for all tables together.
+_MAX_TABLES_LENGTH = 1300
+# Characters of a type and of an error message.
+_MAX_TYPE = 60
+_MAX_ERROR = 120
+# Seconds to wait for a lock of another connection.
+_LOCK_TIMEOUT = 0.05
+# A text factory other than these is code of the user's.
+_SAFE_TEXT_FACTORIES = (str, bytes, bytearray)
 
-Columns = Sequence[tuple[str, str]]
+# The name and the type of each column.
+_Columns = Sequence[tuple[str, str]]
 
 
-def _tables(names: Sequence[str], columns: Sequence[Columns]) -> list[str]:
-    """A line for each table, with so many columns that all have room; beyond the first,
-    the columns may be missing.
+def _table_lines(names: Sequence[str], columns: Sequence[_Columns]) -> list[str]:
+    """Return a line for each table, with as many of its columns as fit.
+
+    Parameters
+    ----------
+    names
+        The names of all tables.
+    columns
+        The columns of each table; may end after the first `_MAX_TABLES`.
     """
-    first = list(zip(names, columns, strict=False))[:_MOST_TABLES]
-    for most in _FEWER_COLUMNS:
-        lines = [f"  {label(name)}({_columns(own, most)})" for name, own in first]
-        if sum(map(len, lines)) <= _ROOM:
+    tables = list(zip(names, columns, strict=False))[:_MAX_TABLES]
+    lines: list[str] = []
+    for limit in _COLUMN_LIMITS:
+        lines = [_table_line(name, of_table, limit) for name, of_table in tables]
+        if sum(map(len, lines)) <= _MAX_TABLES_LENGTH:
             break
-    return [
-        *lines,
-        *(
-            [f"  … {len(names) - _MOST_TABLES:,} more tables"]
-            if len(names) > _MOST_TABLES
-            else []
-        ),
-    ]
+    if len(names) > _MAX_TABLES:
+        lines.append(f"  … {len(names) - _MAX_TABLES:,} more tables")
+    return lines
 
 
-def _columns(columns: Columns, most: int) -> str:
-    return listed([f"{label(name)} {kind}".rstrip() for name, kind in columns], most)
+def _table_line(name: str, columns: _Columns, limit: int) -> str:
+    words = [f"{label(column)} {type_name}".rstrip() for column, type_name in columns]
+    return f"  {label(name)}({listed(words, limit)})"
 
 
-# sqlite
+def _unreadable(title: str, error: Exception) -> str:
+    return f"{title} cannot be looked into: {str(error)[:_MAX_ERROR]}"
 
 
-def describe_sqlite(connection: Any, values: bool) -> str:
-    """A sqlite3 connection.
+# sqlite3
 
-    A file is looked at through a connection of its own, which reads only.
+
+def describe_sqlite(connection: Any, with_values: bool) -> str:
+    """Describe a sqlite3 connection.
+
+    A file is read through a read-only connection of its own.
     """
     title = "sqlite3.Connection"
-    if _text_factory(connection) not in _QUICK_TEXTS:
+    if not _has_safe_text_factory(connection):
         return f"{title}, with a text_factory of its own: not looked into"
     try:
         with closing(_cursor(connection)) as cursor:
-            file = next(
-                (
-                    row[2]
-                    for row in _rows(cursor, "PRAGMA database_list")
-                    if row[1] in ("main", b"main")
-                ),
-                "",
-            )
+            file = _main_file(cursor)
             if not file:
                 return "\n".join(_sqlite_tables(cursor, f"{title} in memory"))
-        return "\n".join(
-            [
-                f"{title} to a file",
-                *_sqlite_file(file.decode() if isinstance(file, bytes) else file),
-            ]
-        )
     except sqlite3.Error as error:
-        return f"{title}, cannot be looked into: {str(error)[:120]}"
+        return _unreadable(f"{title},", error)
+    return "\n".join([f"{title} to a file", *_sqlite_file(file)])
 
 
-def _text_factory(connection: Any) -> Any:
-    """What makes its texts; compared by identity, as it may be anything."""
-    factory = raw(sqlite3.Connection)["text_factory"].__get__(connection)
-    return next((known for known in _QUICK_TEXTS if known is factory), None)
+def _has_safe_text_factory(connection: Any) -> bool:
+    factory = class_body(sqlite3.Connection)["text_factory"].__get__(connection)
+    # By identity, as the factory can be any object.
+    return any(factory is safe for safe in _SAFE_TEXT_FACTORIES)
 
 
 def _cursor(connection: Any) -> sqlite3.Cursor:
-    """A cursor without the row factory of the connection, which may be the user's."""
+    """Return a cursor without the connection's row factory, which may be the user's."""
     cursor = sqlite3.Cursor(connection)
     cursor.row_factory = None
     return cursor
 
 
-def _rows(cursor: sqlite3.Cursor, query: str) -> list[tuple[Any, ...]]:
+def _fetch(cursor: sqlite3.Cursor, query: str) -> list[tuple[Any, ...]]:
     return cursor.execute(query).fetchall()
 
 
+def _main_file(cursor: sqlite3.Cursor) -> str:
+    """Return the path of the main database; empty for one in memory."""
+    for _, name, file in _fetch(cursor, "PRAGMA database_list"):
+        if name in ("main", b"main"):
+            return _decode(file) if file else ""
+    return ""
+
+
 def _sqlite_file(path: str) -> list[str]:
+    name = f"  {Path(path).name}"
+    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
     try:
-        own = sqlite3.connect(
-            f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK
-        )
-        with closing(own), closing(own.cursor()) as cursor:
-            return _sqlite_tables(cursor, f"  {Path(path).name}")
+        connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT)
+        with closing(connection), closing(connection.cursor()) as cursor:
+            return _sqlite_tables(cursor, name)
     except sqlite3.Error as error:
-        return [f"  {Path(path).name} cannot be looked into: {str(error)[:120]}"]
+        return [_unreadable(name, error)]
 
 
 def _sqlite_tables(cursor: sqlite3.Cursor, title: str) -> list[str]:
@@ -120,200 +135,210 @@ def _sqlite_tables(cursor: sqlite3.Cursor, title: str) -> list[str]:
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name "
         "NOT LIKE 'sqlite_%'"
     )
-    names = [_text(row[0]) for row in _rows(cursor, query)]
-
-    def columns(name: str) -> Columns:
-        quoted = name.replace('"', '""')
-        return [
-            (_text(row[1]), _text(row[2]))
-            for row in _rows(cursor, f'PRAGMA table_info("{quoted}")')
-        ]
-
-    return [
-        f"{title}, {count(len(names), 'table')}",
-        *_tables(names, [columns(name) for name in names[:_MOST_TABLES]]),
-    ]
+    names = [_decode(row[0]) for row in _fetch(cursor, query)]
+    columns = [_sqlite_columns(cursor, name) for name in names[:_MAX_TABLES]]
+    return [f"{title}, {count(len(names), 'table')}", *_table_lines(names, columns)]
 
 
-def _text(word: Any) -> str:
-    return (
-        word.decode(errors="replace")
-        if isinstance(word, bytes | bytearray)
-        else str(word)
-    )
+def _sqlite_columns(cursor: sqlite3.Cursor, table: str) -> _Columns:
+    quoted = table.replace('"', '""')
+    rows = _fetch(cursor, f'PRAGMA table_info("{quoted}")')
+    return [(_decode(row[1]), _decode(row[2])) for row in rows]
+
+
+def _decode(text: Any) -> str:
+    if isinstance(text, bytes | bytearray):
+        return text.decode(errors="replace")
+    return str(text)
 
 
 # DuckDB
 
 
-def describe_duckdb(connection: Any, values: bool) -> str:
-    """A DuckDB connection, looked at through a cursor: a result that the user has not
-    fetched stays as it is.
+def describe_duckdb(connection: Any, with_values: bool) -> str:
+    """Describe a DuckDB connection.
+
+    Reads through a cursor, which leaves a result that the user has not fetched as it is.
     """
     title = "duckdb.DuckDBPyConnection"
     try:
         with closing(connection.cursor()) as cursor:
-            attached = cursor.execute(
-                "SELECT type, path FROM duckdb_databases() WHERE NOT internal"
-            ).fetchall()
-            if any(
-                kind != "duckdb" or "://" in (path or "") for kind, path in attached
-            ):
-                return f"{title}, with a database attached that may be elsewhere: not looked into"
+            if _has_remote_database(cursor):
+                return (
+                    f"{title}, with a database attached that may be elsewhere: "
+                    "not looked into"
+                )
             return "\n".join(_duckdb_tables(cursor, title))
-    except loaded("duckdb", "Error") as error:
-        return f"{title}, cannot be looked into: {str(error)[:120]}"
+    except try_loaded("duckdb", "Error") as error:
+        return _unreadable(f"{title},", error)
+
+
+def _has_remote_database(cursor: Any) -> bool:
+    query = "SELECT type, path FROM duckdb_databases() WHERE NOT internal"
+    for database_type, path in cursor.execute(query).fetchall():
+        if database_type != "duckdb" or "://" in (path or ""):
+            return True
+    return False
 
 
 def _duckdb_tables(cursor: Any, title: str) -> list[str]:
-    """Tables only: to know a view's columns can be to read the files that it is about."""
-    query = "SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE NOT internal"
-    places = cursor.execute(query).fetchall()
-    names = [
-        name if schema == "main" else f"{schema}.{name}" for _, schema, name in places
-    ]
-    columns: list[list[tuple[str, str]]] = [[] for _ in names]
-    if places:
-        asked = enumerate(_duckdb_path(place) for place in places[:_MOST_TABLES])
-        parts = [
-            f"SELECT {at}, cid, name, type FROM pragma_table_info({path})"
-            for at, path in asked
-        ]
-        # In one query, as each takes its time to be planned.
-        for at, _, name, kind in sorted(
-            cursor.execute(" UNION ALL ".join(parts)).fetchall()
-        ):
-            columns[at].append((name, kind[:60]))
-    return [f"{title}, {count(len(names), 'table')}", *_tables(names, columns)]
+    """Describe tables only: to know a view's columns, DuckDB may read files."""
+    query = (
+        "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+        "WHERE NOT internal"
+    )
+    tables = cursor.execute(query).fetchall()
+    names = []
+    for _, schema, name in tables:
+        names.append(name if schema == "main" else f"{schema}.{name}")
+    columns = _duckdb_columns(cursor, tables[:_MAX_TABLES])
+    return [f"{title}, {count(len(names), 'table')}", *_table_lines(names, columns)]
 
 
-def _duckdb_path(place: Sequence[str]) -> str:
-    path = ".".join('"' + part.replace('"', '""') + '"' for part in place)
-    return "'" + path.replace("'", "''") + "'"
+def _duckdb_columns(cursor: Any, tables: Sequence[Sequence[str]]) -> list[_Columns]:
+    """Return the columns of each table, in one query, as each query is slow to plan."""
+    if not tables:
+        return []
+    parts = []
+    for index, table in enumerate(tables):
+        source = f"pragma_table_info({_duckdb_quoted(table)})"
+        parts.append(f"SELECT {index}, cid, name, type FROM {source}")
+    rows = cursor.execute(" UNION ALL ".join(parts)).fetchall()
+    columns: list[list[tuple[str, str]]] = [[] for _ in tables]
+    for index, _, name, type_name in sorted(rows):
+        columns[index].append((name, type_name[:_MAX_TYPE]))
+    return list(columns)
 
 
-def describe_relation(relation: Any, values: bool) -> str:
-    """A DuckDB query: its columns are known, it is not run."""
-    pairs = zip(relation.columns, relation.types, strict=True)
-    columns = [
-        f"  {label(name)} {str(kind)[:60]}"
-        for name, kind in list(pairs)[:_MOST_COLUMNS]
-    ]
+def _duckdb_quoted(table: Sequence[str]) -> str:
+    """Return a table's qualified name as a string literal of SQL."""
+    parts = [part.replace('"', '""') for part in table]
+    name = ".".join(f'"{part}"' for part in parts)
+    return "'" + name.replace("'", "''") + "'"
+
+
+def describe_relation(relation: Any, with_values: bool) -> str:
+    """Describe a DuckDB query by its columns, without running it."""
     total = count(len(relation.columns), "column")
-    return "\n".join([f"duckdb.DuckDBPyRelation of {total}, not computed", *columns])
+    lines = [f"duckdb.DuckDBPyRelation of {total}, not computed"]
+    pairs = list(zip(relation.columns, relation.types, strict=True))
+    for name, type_of_column in pairs[:_MAX_COLUMNS]:
+        lines.append(f"  {label(name)} {str(type_of_column)[:_MAX_TYPE]}")
+    return "\n".join(lines)
 
 
 # SQLAlchemy
 
 
-def describe_engine(engine: Any, values: bool) -> str:
-    """A SQLAlchemy engine: the kind of database; the tables only of SQLite, on this
-    machine.
-    """
-    return _bound("sqlalchemy.Engine", engine)
+def describe_engine(engine: Any, with_values: bool) -> str:
+    """Describe a SQLAlchemy engine: the database, and the tables of a local SQLite."""
+    return _describe_engine("sqlalchemy.Engine", engine)
 
 
-def describe_connection(connection: Any, values: bool) -> str:
-    """A SQLAlchemy connection, by its engine."""
-    return _bound("sqlalchemy.Connection", attributes(connection).get("engine"))
+def describe_connection(connection: Any, with_values: bool) -> str:
+    """Describe a SQLAlchemy connection by its engine."""
+    engine = instance_dict(connection).get("engine")
+    return _describe_engine("sqlalchemy.Connection", engine)
 
 
-def describe_session(session: Any, values: bool) -> str:
-    """An SQLAlchemy session, by what it is bound to."""
-    bound = attributes(session).get("bind")
-    if is_of_library(type(bound), "sqlalchemy"):
-        bound = attributes(bound).get("engine", bound)
-    return _bound("sqlalchemy.orm.Session", bound)
+def describe_session(session: Any, with_values: bool) -> str:
+    """Describe a SQLAlchemy session by the engine that it is bound to."""
+    bind = instance_dict(session).get("bind")
+    if is_of_library(type(bind), "sqlalchemy"):
+        # It can also be bound to a connection.
+        bind = instance_dict(bind).get("engine", bind)
+    return _describe_engine("sqlalchemy.orm.Session", bind)
 
 
-def describe_session_maker(maker: Any, values: bool) -> str:
-    """What makes SQLAlchemy sessions, by what these will be bound to."""
-    options = attributes(maker).get("kw")
-    return _bound(
-        "sqlalchemy.orm.sessionmaker",
-        options.get("bind") if type(options) is dict else None,
-    )
+def describe_session_maker(maker: Any, with_values: bool) -> str:
+    """Describe a SQLAlchemy sessionmaker by the engine of its sessions."""
+    options = instance_dict(maker).get("kw")
+    engine = options.get("bind") if type(options) is dict else None
+    return _describe_engine("sqlalchemy.orm.sessionmaker", engine)
 
 
-def _bound(title: str, engine: Any) -> str:
-    url: Any = attributes(engine).get("url")
-    if not is_of_library(type(url), "sqlalchemy") or not is_kind(url, tuple):
+def _describe_engine(title: str, engine: Any) -> str:
+    attributes = instance_dict(engine)
+    url: Any = attributes.get("url")
+    if not is_of_library(type(url), "sqlalchemy") or not is_instance(url, tuple):
         return f"{title}, not bound to a database" if engine is None else title
     parts = tuple(tuple.__iter__(url))
-    dialect, database = parts[0], parts[5]
-    text = (
-        f"{title} to "
-        f"{dialect}{f' database {label(database)}' if database and dialect[:6] != 'sqlite' else ''}"
-    )
+    dialect = parts[0]
+    database = parts[5]
+    text = f"{title} to {dialect}"
     if not dialect.startswith("sqlite"):
+        if database:
+            text = f"{text} database {label(database)}"
         return f"{text}, not asked for its tables"
     if database and database != ":memory:" and not database.startswith("file:"):
         return "\n".join([text, *_sqlite_file(database)])
-    return "\n".join([text, *_memory(attributes(engine).get("pool"))])
+    return "\n".join([text, *_memory_tables(attributes.get("pool"))])
 
 
-def _memory(pool: Any) -> list[str]:
-    """The tables of a database in memory, through the connection that this thread has.
+def _memory_tables(pool: Any) -> list[str]:
+    """Return the tables of a database in memory, read through this thread's connection.
 
-    None is taken from the pool:
-
-    to give it back would roll back what the user has not committed.
+    No connection is taken from the pool: giving it back would roll back what the user
+    has not committed.
     """
-    kept = attributes(pool)
-    mine = kept.get("_conn")
-    current = getattr(mine, "current", None) if type(mine) is threading.local else None
-    record = kept.get("connection") or (current() if current is not None else None)
-    connection = (
-        getattr(record, "dbapi_connection", None)
-        if is_of_library(type(record), "sqlalchemy")
-        else None
-    )
+    record = _pool_record(instance_dict(pool))
+    connection = None
+    if is_of_library(type(record), "sqlalchemy"):
+        connection = getattr(record, "dbapi_connection", None)
     if type(connection) is not sqlite3.Connection:
         return ["  in memory, not looked into"]
-    return [f"  {line}" for line in describe_sqlite(connection, False).splitlines()]
+    text = describe_sqlite(connection, with_values=False)
+    return [f"  {line}" for line in text.splitlines()]
 
 
-def describe_table(table: Any, values: bool) -> str:
-    """A SQLAlchemy table as it was declared or reflected."""
-    columns = [(label(column.name), _column_type(column)) for column in table.columns]
-    lines = [f"  {name} {kind}" for name, kind in columns[:_MOST_COLUMNS]]
-    return "\n".join(
-        [
-            f"sqlalchemy.Table {label(table.name)}, {count(len(columns), 'column')}",
-            *lines,
-        ]
-    )
+def _pool_record(pool: dict[str, Any]) -> Any:
+    """Return the pool's record of this thread's connection; None if there is none."""
+    record = pool.get("connection")
+    if record:
+        return record
+    # A `SingletonThreadPool` has a weak reference to the record of each thread.
+    local = pool.get("_conn")
+    if type(local) is not threading.local:
+        return None
+    reference = getattr(local, "current", None)
+    return reference() if reference is not None else None
 
 
-def describe_metadata(metadata: Any, values: bool) -> str:
-    """The tables that SQLAlchemy was told of."""
+def describe_table(table: Any, with_values: bool) -> str:
+    """Describe a SQLAlchemy table as it was declared or reflected."""
+    columns = _columns_of(table)
+    total = count(len(columns), "column")
+    lines = [f"sqlalchemy.Table {label(table.name)}, {total}"]
+    for name, type_name in columns[:_MAX_COLUMNS]:
+        lines.append(f"  {label(name)} {type_name}")
+    return "\n".join(lines)
+
+
+def describe_metadata(metadata: Any, with_values: bool) -> str:
+    """Describe the tables that a SQLAlchemy MetaData holds."""
     tables: dict[str, Any] = dict(metadata.tables)
-    first = list(tables.values())[:_MOST_TABLES]
-    columns = [
-        [(column.name, _column_type(column)) for column in table.columns]
-        for table in first
-    ]
-    return "\n".join(
-        [
-            f"sqlalchemy.MetaData, {count(len(tables), 'table')}",
-            *_tables(list(tables), columns),
-        ]
-    )
+    title = f"sqlalchemy.MetaData, {count(len(tables), 'table')}"
+    columns = [_columns_of(table) for table in list(tables.values())[:_MAX_TABLES]]
+    return "\n".join([title, *_table_lines(list(tables), columns)])
 
 
-def _column_type(column: Any) -> str:
-    return name_of(type(column.type)).rpartition(".")[2]
+def _columns_of(table: Any) -> _Columns:
+    columns = []
+    for column in table.columns:
+        type_name = name_of(type(column.type)).rpartition(".")[2]
+        columns.append((column.name, type_name))
+    return columns
 
 
-KINDS = (
-    # One of the user's own class is left alone: sqlite3 calls it for every statement.
-    Known("sqlite3:Connection", describe_sqlite),
-    Known("duckdb:DuckDBPyConnection", describe_duckdb),
-    Known("duckdb:DuckDBPyRelation", describe_relation),
-    Known("sqlalchemy:Engine", describe_engine, subclasses=True),
-    Known("sqlalchemy:Connection", describe_connection, subclasses=True),
-    Known("sqlalchemy.orm:Session", describe_session, subclasses=True),
-    Known("sqlalchemy.orm:sessionmaker", describe_session_maker, subclasses=True),
-    Known("sqlalchemy:Table", describe_table),
-    Known("sqlalchemy:MetaData", describe_metadata),
+DESCRIBERS = (
+    # No subclasses: sqlite3 calls a user's class for every statement.
+    Describer("sqlite3:Connection", describe_sqlite),
+    Describer("duckdb:DuckDBPyConnection", describe_duckdb),
+    Describer("duckdb:DuckDBPyRelation", describe_relation),
+    Describer("sqlalchemy:Engine", describe_engine, subclasses=True),
+    Describer("sqlalchemy:Connection", describe_connection, subclasses=True),
+    Describer("sqlalchemy.orm:Session", describe_session, subclasses=True),
+    Describer("sqlalchemy.orm:sessionmaker", describe_session_maker, subclasses=True),
+    Describer("sqlalchemy:Table", describe_table),
+    Describer("sqlalchemy:MetaData", describe_metadata),
 )

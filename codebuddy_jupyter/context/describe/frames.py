@@ -1,6 +1,6 @@
-"""Tables and columns, described: pandas, geopandas, polars, pyarrow, dask, Spark.
+"""Describe tables and columns: pandas, geopandas, polars, pyarrow, dask, Spark.
 
-Only what they know of themselves.
+Reads what these objects know about themselves; computes nothing over their data.
 """
 
 from __future__ import annotations
@@ -10,297 +10,285 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .text import HEAD, MOST_COLUMNS, count, fields, label, listed, size, table
+from .text import HEAD, MAX_COLUMNS, count, fields, label, listed, size, table
 from .types import (
-    Known,
-    attributes,
-    in_class,
+    Describer,
+    instance_dict,
     is_exactly,
     is_of_library,
-    loaded,
     name_of,
+    try_class_attribute,
+    try_loaded,
 )
 
-# columns; of a wider frame the types of the rest are not even read
-_WIDEST = 2000
-# columns of the head
-_MOST_SHOWN = 12
+# Of a wider frame, the types of the other columns are not even read.
+_MAX_WIDTH = 2000
+# Columns whose first values are shown.
+_MAX_SHOWN = 12
+# Characters of a type.
+_MAX_TYPE = 80
 _NOT_COMPUTED = "not computed"
-
-
-# pandas and geopandas
-
-
-def describe_frame(frame: Any, values: bool) -> str:
-    """A pandas or geopandas frame; one of the user's own class is seen through pandas'
-    eyes.
-    """
-    plain, title = _plain(frame, "DataFrame")
-    if plain is None:
-        return title
-    rows, width = plain.shape
-    if width > _WIDEST:
-        return _wide_frame(plain, title)
-    names = [label(name) for name in plain.columns.tolist()]
-    dtypes = list(plain.dtypes)
-    lines = [f"{title} {_extent(rows, width)}{_bytes_of(dtypes, rows)}"]
-    lines += [f"  index: {_index(plain.index)}", *_levels(plain.columns)]
-    lines += fields(names, _pandas_types(dtypes)) + _geography(frame)
-    return "\n".join(
-        lines + (_pandas_head(plain, names, dtypes) if values and rows else [])
-    )
-
-
-def _wide_frame(plain: Any, title: str) -> str:
-    first = plain.iloc[:0, :MOST_COLUMNS]
-    lines = fields([label(name) for name in first.columns], _pandas_types(first.dtypes))
-    rows, width = plain.shape
-    return "\n".join(
-        [
-            f"{title} {_extent(rows, width)}",
-            *lines,
-            f"  … {width - MOST_COLUMNS:,} more",
-        ]
-    )
-
-
-def describe_series(series: Any, values: bool) -> str:
-    """A pandas or geopandas series."""
-    plain, title = _plain(series, "Series")
-    if plain is None:
-        return title
-    name = f" {label(plain.name)}" if plain.name is not None else ""
-    rows = len(plain)
-    first = (
-        f"{title}{name} {_pandas_type(plain.dtype)}, "
-        f"{count(rows, 'row')}{_bytes_of([plain.dtype], rows)}"
-    )
-    head = (
-        _pandas_head(plain.to_frame(), ["value"], [plain.dtype])
-        if values and rows
-        else []
-    )
-    return "\n".join([first, f"  index: {_index(plain.index)}", *head])
-
-
-def describe_index(index: Any, values: bool) -> str:
-    """A pandas index that is a variable of its own."""
-    text = f"pandas.{_index(index)}, {count(len(index), 'element')}"
-    if not values or not _is_readable(index.dtype) or not len(index):
-        return text
-    return "\n".join([text, *table(["value"], [list(index[:HEAD])])])
-
-
-def _plain(thing: Any, name: str) -> tuple[Any, str]:
-    """The thing as pandas' own class, over the same data, and how to call it; None
-    where it cannot be had.
-    """
-    kind = type(thing)
-    own, title = loaded("pandas", name), f"pandas.{name}"
-    if kind is own:
-        return thing, title
-    title = (
-        f"geopandas.{kind.__name__}"
-        if is_of_library(kind, "geopandas")
-        else f"{name_of(kind)} (a {title})"
-    )
-    data: Any = attributes(thing).get("_mgr")
-    view = in_class(own, "_from_mgr")
-    if not is_of_library(type(data), "pandas") or not isinstance(view, classmethod):
-        return None, title
-    plain = view.__get__(None, own)(data, axes=data.axes)
-    if name == "Series":
-        label_of = attributes(thing).get("_name")
-        plain.name = label_of if is_exactly(label_of, str, int, tuple) else None
-    return plain, title
 
 
 def _extent(rows: int, width: int) -> str:
     return f"{count(rows, 'row')} x {count(width, 'column')}"
 
 
-def _bytes_of(dtypes: Sequence[Any], rows: int) -> str:
-    """The size as the types tell it; of what has no fixed size (texts, objects), it
-    counts nothing.
+def _head(
+    rows: int, names: Sequence[str], columns: Sequence[Sequence[Any]]
+) -> list[str]:
+    """Return a table with the first rows; nothing where no column can be shown."""
+    if not names:
+        return []
+    return [f"  first {count(rows, 'row')}:", *table(names, columns)]
+
+
+def _one_column(values: Sequence[Any]) -> list[str]:
+    return table(["value"], [values])
+
+
+# pandas and geopandas
+
+
+def describe_frame(frame: Any, with_values: bool) -> str:
+    """Describe a pandas or geopandas frame, or one of a subclass as pandas sees it."""
+    plain, title = _as_pandas(frame, "DataFrame")
+    if plain is None:
+        return title
+    rows, width = plain.shape
+    if width > _MAX_WIDTH:
+        return _describe_wide_frame(plain, title)
+    names = [label(name) for name in plain.columns.tolist()]
+    dtypes = list(plain.dtypes)
+    lines = [f"{title} {_extent(rows, width)}{_known_size(dtypes, rows)}"]
+    lines.append(f"  index: {_index(plain.index)}")
+    if type(plain.columns).__name__ == "MultiIndex":
+        lines.append(f"  columns: {_index(plain.columns)}")
+    lines += fields(names, _pandas_types(dtypes))
+    lines += _geometry(frame)
+    if with_values and rows:
+        lines += _pandas_head(plain, names, dtypes)
+    return "\n".join(lines)
+
+
+def _describe_wide_frame(plain: Any, title: str) -> str:
+    rows, width = plain.shape
+    first = plain.iloc[:0, :MAX_COLUMNS]
+    names = [label(name) for name in first.columns]
+    lines = [f"{title} {_extent(rows, width)}"]
+    lines += fields(names, _pandas_types(first.dtypes))
+    lines.append(f"  … {width - MAX_COLUMNS:,} more")
+    return "\n".join(lines)
+
+
+def describe_series(series: Any, with_values: bool) -> str:
+    """Describe a pandas or geopandas series."""
+    plain, title = _as_pandas(series, "Series")
+    if plain is None:
+        return title
+    if plain.name is not None:
+        title = f"{title} {label(plain.name)}"
+    rows = len(plain)
+    dtypes = [plain.dtype]
+    extent = f"{count(rows, 'row')}{_known_size(dtypes, rows)}"
+    lines = [f"{title} {_pandas_type(plain.dtype)}, {extent}"]
+    lines.append(f"  index: {_index(plain.index)}")
+    if with_values and rows:
+        lines += _pandas_head(plain.to_frame(), ["value"], dtypes)
+    return "\n".join(lines)
+
+
+def describe_index(index: Any, with_values: bool) -> str:
+    """Describe a pandas index that is a variable."""
+    text = f"pandas.{_index(index)}, {count(len(index), 'element')}"
+    if not with_values or not _is_readable(index.dtype) or not len(index):
+        return text
+    return "\n".join([text, *_one_column(list(index[:HEAD]))])
+
+
+def _as_pandas(value: Any, name: str) -> tuple[Any, str]:
+    """Return a frame or series of pandas' own class over the same data, and a title.
+
+    An instance of a user's subclass is not used itself, since that would run its code.
+    None instead of the frame where it cannot be made.
     """
-    if not rows or not dtypes:
+    cls = type(value)
+    pandas_class = try_loaded("pandas", name)
+    title = f"pandas.{name}"
+    if cls is pandas_class:
+        return value, title
+    if is_of_library(cls, "geopandas"):
+        title = f"geopandas.{cls.__name__}"
+    else:
+        title = f"{name_of(cls)} (a {title})"
+    manager: Any = instance_dict(value).get("_mgr")
+    from_manager = try_class_attribute(pandas_class, "_from_mgr")
+    if not is_of_library(type(manager), "pandas"):
+        return None, title
+    if not isinstance(from_manager, classmethod):
+        return None, title
+    plain = from_manager.__get__(None, pandas_class)(manager, axes=manager.axes)
+    if name == "Series":
+        series_name = instance_dict(value).get("_name")
+        is_safe = is_exactly(series_name, str, int, tuple)
+        plain.name = series_name if is_safe else None
+    return plain, title
+
+
+def _known_size(dtypes: Sequence[Any], rows: int) -> str:
+    """Return the size in memory of the columns whose types have a fixed size.
+
+    Where there are others, such as texts, the size is given as "over" that number.
+    """
+    if not rows:
         return ""
+    # Columns that are stored together share their dtype.
     shared = Counter(map(id, dtypes))
-    fixed = {
-        id(dtype): dtype.itemsize
-        for dtype in {id(dtype): dtype for dtype in dtypes}.values()
-        if _is_fixed(dtype)
-    }
-    more = "" if len(fixed) == len(shared) else "over "
-    return (
-        f" ({more}{size(sum(fixed[one] * shared[one] for one in fixed) * rows)})"
-        if fixed
-        else ""
-    )
+    by_id = {id(dtype): dtype for dtype in dtypes}
+    fixed = [dtype for dtype in by_id.values() if _has_fixed_size(dtype)]
+    if not fixed:
+        return ""
+    row_size = sum(dtype.itemsize * shared[id(dtype)] for dtype in fixed)
+    over = "" if len(fixed) == len(shared) else "over "
+    return f" ({over}{size(row_size * rows)})"
 
 
-def _is_fixed(dtype: Any) -> bool:
-    if is_of_library(type(dtype), "numpy"):
+def _has_fixed_size(dtype: Any) -> bool:
+    cls = type(dtype)
+    if is_of_library(cls, "numpy"):
         return bool(dtype.kind != "O")
-    return type(dtype).__name__ == "DatetimeTZDtype" and is_of_library(
-        type(dtype), "pandas"
-    )
+    return cls.__name__ == "DatetimeTZDtype" and is_of_library(cls, "pandas")
 
 
 def _pandas_types(dtypes: Iterable[Any]) -> list[str]:
-    """The columns' types; each is worded once, as columns that are stored together
-    share theirs.
-    """
+    """Return the columns' types; each dtype that columns share is formatted once."""
     dtypes = list(dtypes)
-    words = {
-        id(dtype): _pandas_type(dtype)
-        for dtype in {id(dtype): dtype for dtype in dtypes}.values()
-    }
-    return [words[id(dtype)] for dtype in dtypes]
+    by_id = {id(dtype): dtype for dtype in dtypes}
+    names = {key: _pandas_type(dtype) for key, dtype in by_id.items()}
+    return [names[id(dtype)] for dtype in dtypes]
 
 
 def _pandas_type(dtype: Any) -> str:
-    """A column's type; of a category only how many there are."""
-    kind = type(dtype)
-    if is_of_library(kind, "numpy"):
+    """Return a column's type; of categories only how many there are."""
+    cls = type(dtype)
+    if is_of_library(cls, "numpy"):
         return _numpy_type(dtype)
-    if not is_of_library(kind, "pandas"):
-        return str(dtype)[:80] if is_of_library(kind, "geopandas") else name_of(kind)
-    if kind.__name__ == "CategoricalDtype":
-        categories = dtype.categories
-        return (
-            f"category, {count(len(categories), 'category', 'categories')}"
-            if categories is not None
-            else "category"
-        )
-    return (
-        f"Sparse[{_pandas_type(dtype.subtype)}]"
-        if kind.__name__ == "SparseDtype"
-        else str(dtype)[:80]
-    )
+    if is_of_library(cls, "geopandas"):
+        return str(dtype)[:_MAX_TYPE]
+    if not is_of_library(cls, "pandas"):
+        return name_of(cls)
+    if cls.__name__ == "CategoricalDtype":
+        if dtype.categories is None:
+            return "category"
+        return f"category, {count(len(dtype.categories), 'category', 'categories')}"
+    if cls.__name__ == "SparseDtype":
+        return f"Sparse[{_pandas_type(dtype.subtype)}]"
+    return str(dtype)[:_MAX_TYPE]
 
 
 @lru_cache(maxsize=256)
 def _numpy_type(dtype: Any) -> str:
-    """numpy's name of a type, which it works out anew each time."""
-    return str(dtype)[:80]
+    # Cached, since numpy works out the name each time.
+    return str(dtype)[:_MAX_TYPE]
 
 
 def _index(index: Any) -> str:
-    kind = type(index)
-    if not is_of_library(kind, "pandas"):
-        return name_of(kind)
-    if kind.__name__ == "MultiIndex":
-        return (
-            f"MultiIndex of {count(len(index.names), 'level')}: "
-            f"{listed([label(name) for name in index.names])}"
-        )
-    name = f" {label(index.name)}" if index.name is not None else ""
-    dtype = "" if kind.__name__ == "RangeIndex" else f" {_pandas_type(index.dtype)}"
-    freq = index.freq if kind.__name__ in ("DatetimeIndex", "TimedeltaIndex") else None
-    return f"{kind.__name__}{name}{dtype}{f', freq {freq.freqstr}' if freq is not None else ''}"
+    cls = type(index)
+    if not is_of_library(cls, "pandas"):
+        return name_of(cls)
+    if cls.__name__ == "MultiIndex":
+        names = listed([label(name) for name in index.names])
+        return f"MultiIndex of {count(len(index.names), 'level')}: {names}"
+    text = cls.__name__
+    if index.name is not None:
+        text = f"{text} {label(index.name)}"
+    if cls.__name__ != "RangeIndex":
+        text = f"{text} {_pandas_type(index.dtype)}"
+    has_frequency = cls.__name__ in ("DatetimeIndex", "TimedeltaIndex")
+    if has_frequency and index.freq is not None:
+        text = f"{text}, freq {index.freq.freqstr}"
+    return text
 
 
-def _levels(columns: Any) -> list[str]:
-    """A line about the columns' own index, where it has levels."""
-    return (
-        [f"  columns: {_index(columns)}"]
-        if type(columns).__name__ == "MultiIndex"
-        else []
-    )
-
-
-def _geography(frame: Any) -> list[str]:
-    """Which column holds the geometry, and in what coordinates."""
-    active = attributes(frame).get("_geometry_column_name")
-    if type(active) is not str or not is_of_library(type(frame), "geopandas"):
+def _geometry(frame: Any) -> list[str]:
+    """Return which column of a geopandas frame holds the geometry, and its system."""
+    column = instance_dict(frame).get("_geometry_column_name")
+    if type(column) is not str or not is_of_library(type(frame), "geopandas"):
         return []
-    reference = frame.crs
-    return [
-        (
-            f"  geometry: {label(active)}, "
-            f"{label(reference.srs) if reference is not None else 'no crs'}"
-        )
-    ]
+    crs = label(frame.crs.srs) if frame.crs is not None else "no crs"
+    return [f"  geometry: {label(column)}, {crs}"]
 
 
 def _is_readable(dtype: Any) -> bool:
-    """Whether the values are numpy's or pandas' own, so that to read some runs nobody
-    else's code.
-    """
+    """Return whether values are numpy's or pandas' own, so that no other code runs."""
     return is_of_library(type(dtype), "numpy") or is_of_library(type(dtype), "pandas")
 
 
 def _pandas_head(plain: Any, names: Sequence[str], dtypes: Sequence[Any]) -> list[str]:
-    shown = [at for at, dtype in enumerate(dtypes) if _is_readable(dtype)][:_MOST_SHOWN]
+    readable = [index for index, dtype in enumerate(dtypes) if _is_readable(dtype)]
+    shown = readable[:_MAX_SHOWN]
     head = plain.iloc[:HEAD, shown]
-    columns = [head.iloc[:, at].tolist() for at in range(len(shown))]
-    titles = [names[at] for at in shown]
-    if type(head.index).__name__ != "RangeIndex" and _is_readable(head.index.dtype):
-        titles, columns = ["(index)", *titles], [head.index.tolist(), *columns]
+    titles = [names[index] for index in shown]
+    columns = [head.iloc[:, position].tolist() for position in range(len(shown))]
+    is_range = type(head.index).__name__ == "RangeIndex"
+    if not is_range and _is_readable(head.index.dtype):
+        titles.insert(0, "(index)")
+        columns.insert(0, head.index.tolist())
     return _head(len(head), titles, columns)
-
-
-def _head(
-    rows: int, names: Sequence[str], columns: Sequence[Sequence[Any]]
-) -> list[str]:
-    return [f"  first {count(rows, 'row')}:", *table(names, columns)] if names else []
 
 
 # polars
 
 
-def describe_polars(frame: Any, values: bool) -> str:
-    """A polars frame."""
+def describe_polars(frame: Any, with_values: bool) -> str:
+    """Describe a polars frame."""
     schema = frame.schema
-    kinds = [polars_type(dtype) for dtype in schema.values()]
-    lines = [
-        f"polars.DataFrame {_extent(*frame.shape)}",
-        *fields([label(name) for name in schema], kinds),
-    ]
-    if values and frame.height:
-        shown = [name for name, dtype in schema.items() if not _holds_objects(dtype)][
-            :_MOST_SHOWN
-        ]
-        head = frame.select(shown).head(HEAD)
-        lines += _head(
-            head.height,
-            [label(name) for name in shown],
-            [column.to_list() for column in head],
-        )
+    types = [polars_type(dtype) for dtype in schema.values()]
+    lines = [f"polars.DataFrame {_extent(*frame.shape)}"]
+    lines += fields([label(name) for name in schema], types)
+    if with_values and frame.height:
+        lines += _polars_head(frame)
     return "\n".join(lines)
 
 
-def describe_polars_series(series: Any, values: bool) -> str:
-    """A polars series."""
-    text = (
-        f"polars.Series {label(series.name)} {polars_type(series.dtype)}, "
-        f"{count(len(series), 'row')}"
-    )
-    if not values or not len(series) or _holds_objects(series.dtype):
+def _polars_head(frame: Any) -> list[str]:
+    schema = frame.schema
+    readable = [name for name, dtype in schema.items() if not _holds_objects(dtype)]
+    shown = readable[:_MAX_SHOWN]
+    head = frame.select(shown).head(HEAD)
+    titles = [label(name) for name in shown]
+    return _head(head.height, titles, [column.to_list() for column in head])
+
+
+def describe_polars_series(series: Any, with_values: bool) -> str:
+    """Describe a polars series."""
+    rows = count(len(series), "row")
+    text = f"polars.Series {label(series.name)} {polars_type(series.dtype)}, {rows}"
+    if not with_values or not len(series) or _holds_objects(series.dtype):
         return text
-    return "\n".join([text, *table(["value"], [series.head(HEAD).to_list()])])
+    return "\n".join([text, *_one_column(series.head(HEAD).to_list())])
 
 
-def describe_polars_lazily(frame: Any, values: bool) -> str:
-    """A polars query: to know its columns could be to read files."""
+def describe_polars_lazily(frame: Any, with_values: bool) -> str:
+    """Describe a polars query; to know its columns, polars may read files."""
     return f"polars.LazyFrame, {_NOT_COMPUTED}"
 
 
 def polars_type(dtype: Any) -> str:
-    """A column's type; of an enumeration only how many categories there are."""
+    """Return a column's type; of an enumeration only how many categories it has."""
     name = type(dtype).__name__
     if name == "Enum":
         return f"Enum, {count(len(dtype.categories), 'category', 'categories')}"
     if name in ("List", "Array"):
         return f"{name}({polars_type(dtype.inner)})"
     if name == "Struct":
-        return f"Struct({listed([f'{label(field.name)} {polars_type(field.dtype)}' for field in dtype.fields], 10)})"
-    return (
-        str(dtype)[:80]
-        if is_of_library(type(dtype), "polars")
-        else name_of(type(dtype))
-    )
+        words = [
+            f"{label(field.name)} {polars_type(field.dtype)}" for field in dtype.fields
+        ]
+        return f"Struct({listed(words, limit=10)})"
+    if is_of_library(type(dtype), "polars"):
+        return str(dtype)[:_MAX_TYPE]
+    return name_of(type(dtype))
 
 
 def _holds_objects(dtype: Any) -> bool:
@@ -310,138 +298,123 @@ def _holds_objects(dtype: Any) -> bool:
 # pyarrow
 
 
-def describe_arrow(table_of: Any, values: bool) -> str:
-    """A pyarrow table or record batch."""
-    schema = table_of.schema
-    lines = [
-        (
-            f"{_arrow_name(table_of)} {_extent(table_of.num_rows, len(schema))} "
-            f"({size(table_of.nbytes)})"
-        )
-    ]
-    lines += _arrow_fields(schema)
-    if values and table_of.num_rows:
-        shown = [at for at, field in enumerate(schema) if _is_arrow(field.type)][
-            :_MOST_SHOWN
-        ]
-        head = table_of.slice(0, HEAD)
-        columns = [head.column(at).to_pylist() for at in shown]
-        lines += _head(
-            head.num_rows, [label(schema.field(at).name) for at in shown], columns
-        )
+def describe_arrow(arrow_table: Any, with_values: bool) -> str:
+    """Describe a pyarrow table or record batch."""
+    schema = arrow_table.schema
+    rows = arrow_table.num_rows
+    title = f"{_arrow_name(arrow_table)} {_extent(rows, len(schema))}"
+    lines = [f"{title} ({size(arrow_table.nbytes)})", *_arrow_fields(schema)]
+    if with_values and rows:
+        lines += _arrow_head(arrow_table)
     return "\n".join(lines)
 
 
-def describe_arrow_array(array: Any, values: bool) -> str:
-    """A pyarrow array, in one piece or several."""
-    text = (
-        f"{_arrow_name(array)} {_arrow_type(array.type)}, "
-        f"{count(len(array), 'element')} ({size(array.nbytes)})"
-    )
-    if not values or not len(array) or not _is_arrow(array.type):
+def _arrow_head(arrow_table: Any) -> list[str]:
+    schema = arrow_table.schema
+    types = enumerate(schema.types)
+    readable = [index for index, arrow_type in types if _is_arrow_type(arrow_type)]
+    shown = readable[:_MAX_SHOWN]
+    head = arrow_table.slice(0, HEAD)
+    titles = [label(schema.field(index).name) for index in shown]
+    columns = [head.column(index).to_pylist() for index in shown]
+    return _head(head.num_rows, titles, columns)
+
+
+def describe_arrow_array(array: Any, with_values: bool) -> str:
+    """Describe a pyarrow array or chunked array."""
+    extent = f"{count(len(array), 'element')} ({size(array.nbytes)})"
+    text = f"{_arrow_name(array)} {_arrow_type(array.type)}, {extent}"
+    if not with_values or not len(array) or not _is_arrow_type(array.type):
         return text
-    return "\n".join([text, *table(["value"], [array.slice(0, HEAD).to_pylist()])])
+    return "\n".join([text, *_one_column(array.slice(0, HEAD).to_pylist())])
 
 
-def describe_arrow_schema(schema: Any, values: bool) -> str:
-    """A pyarrow schema."""
-    return "\n".join(
-        [f"pyarrow.Schema, {count(len(schema), 'field')}", *_arrow_fields(schema)]
-    )
+def describe_arrow_schema(schema: Any, with_values: bool) -> str:
+    """Describe a pyarrow schema."""
+    title = f"pyarrow.Schema, {count(len(schema), 'field')}"
+    return "\n".join([title, *_arrow_fields(schema)])
 
 
-def describe_arrow_dataset(dataset: Any, values: bool) -> str:
-    """A pyarrow dataset: its schema is known, its rows are in files."""
-    schema = dataset.schema
-    return "\n".join(
-        [
-            f"{_arrow_name(dataset)} of {count(len(schema), 'column')}, not read",
-            *_arrow_fields(schema),
-        ]
-    )
+def describe_arrow_dataset(dataset: Any, with_values: bool) -> str:
+    """Describe a pyarrow dataset by its schema, without reading its files."""
+    width = count(len(dataset.schema), "column")
+    title = f"{_arrow_name(dataset)} of {width}, not read"
+    return "\n".join([title, *_arrow_fields(dataset.schema)])
 
 
-def _arrow_name(thing: Any) -> str:
-    module = "pyarrow.dataset" if "Dataset" in type(thing).__name__ else "pyarrow"
-    return f"{module}.{type(thing).__name__}"
+def _arrow_name(value: Any) -> str:
+    name = type(value).__name__
+    return f"pyarrow.dataset.{name}" if "Dataset" in name else f"pyarrow.{name}"
 
 
 def _arrow_fields(schema: Any) -> list[str]:
-    return fields(
-        [label(field.name) for field in schema],
-        [_arrow_type(field.type) for field in schema],
-    )
+    names = [label(field.name) for field in schema]
+    return fields(names, [_arrow_type(field.type) for field in schema])
 
 
-def _arrow_type(kind: Any) -> str:
-    return str(kind)[:80] if _is_arrow(kind) else name_of(type(kind))
+def _arrow_type(arrow_type: Any) -> str:
+    if _is_arrow_type(arrow_type):
+        return str(arrow_type)[:_MAX_TYPE]
+    return name_of(type(arrow_type))
 
 
-def _is_arrow(kind: Any) -> bool:
-    """Whether a type is pyarrow's own; one of the user's writes and reads itself by
-    code of the user's.
-    """
-    return is_of_library(type(kind), "pyarrow") and not type(kind).__name__.endswith(
-        "ExtensionType"
-    )
+def _is_arrow_type(arrow_type: Any) -> bool:
+    """Return whether a type is pyarrow's; an extension type runs code of the user's."""
+    cls = type(arrow_type)
+    is_extension = cls.__name__.endswith("ExtensionType")
+    return is_of_library(cls, "pyarrow") and not is_extension
 
 
 # dask and Spark
 
 
-def describe_dask(frame: Any, values: bool) -> str:
-    """A dask frame or series: what it found out of its columns when it was made."""
-    expression = attributes(frame).get("_expr")
-    meta: Any = attributes(expression).get("_meta", attributes(frame).get("_meta"))
-    lines = [f"dask.dataframe.{type(frame).__name__}, {_NOT_COMPUTED}"]
-    if type(meta) is loaded("pandas", "DataFrame"):
-        kinds = _pandas_types(meta.dtypes)
-        lines[0] = (
-            f"dask.dataframe.{type(frame).__name__} of "
-            f"{count(len(kinds), 'column')}, {_NOT_COMPUTED}"
-        )
-        lines += fields([label(name) for name in meta.columns], kinds)
-    elif type(meta) is loaded("pandas", "Series"):
-        lines.append(f"  {label(meta.name)} {_pandas_type(meta.dtype)}")
-    return "\n".join(lines)
+def describe_dask(frame: Any, with_values: bool) -> str:
+    """Describe a dask frame or series by the columns that dask inferred."""
+    attributes = instance_dict(frame)
+    title = f"dask.dataframe.{type(frame).__name__}"
+    expression = attributes.get("_expr")
+    meta: Any = instance_dict(expression).get("_meta", attributes.get("_meta"))
+    if type(meta) is try_loaded("pandas", "DataFrame"):
+        types = _pandas_types(meta.dtypes)
+        lines = [f"{title} of {count(len(types), 'column')}, {_NOT_COMPUTED}"]
+        lines += fields([label(name) for name in meta.columns], types)
+        return "\n".join(lines)
+    text = f"{title}, {_NOT_COMPUTED}"
+    if type(meta) is try_loaded("pandas", "Series"):
+        return f"{text}\n  {label(meta.name)} {_pandas_type(meta.dtype)}"
+    return text
 
 
-def describe_spark(frame: Any, values: bool) -> str:
-    """A Spark frame: its columns are known before it is run; one of a remote server is
-    not asked for them.
-    """
-    kept = attributes(frame)
-    schema = kept.get("_schema") if "_jdf" not in kept else frame.schema
-    first = f"pyspark.sql.DataFrame, {_NOT_COMPUTED}"
+def describe_spark(frame: Any, with_values: bool) -> str:
+    """Describe a Spark frame by its columns; those of a remote server are not fetched."""
+    attributes = instance_dict(frame)
+    # A frame with a `_jdf` is local.
+    schema = frame.schema if "_jdf" in attributes else attributes.get("_schema")
+    title = "pyspark.sql.DataFrame"
     if schema is None or not is_of_library(type(schema), "pyspark"):
-        return first
-    kinds = [field.dataType.simpleString()[:80] for field in schema.fields]
-    lines = fields([label(field.name) for field in schema.fields], kinds)
-    return "\n".join(
-        [
-            f"pyspark.sql.DataFrame of {count(len(kinds), 'column')}, {_NOT_COMPUTED}",
-            *lines,
-        ]
-    )
+        return f"{title}, {_NOT_COMPUTED}"
+    names = [label(field.name) for field in schema.fields]
+    types = [field.dataType.simpleString()[:_MAX_TYPE] for field in schema.fields]
+    lines = [f"{title} of {count(len(types), 'column')}, {_NOT_COMPUTED}"]
+    return "\n".join([*lines, *fields(names, types)])
 
 
-_ARROW_ARRAYS = ("Array", "ChunkedArray")
-
-KINDS = (
-    Known("pandas:DataFrame", describe_frame, subclasses=True),
-    Known("pandas:Series", describe_series, subclasses=True),
-    Known("pandas:Index", describe_index),
-    Known("polars:DataFrame", describe_polars),
-    Known("polars:Series", describe_polars_series),
-    Known("polars:LazyFrame", describe_polars_lazily),
-    Known("pyarrow:Table", describe_arrow),
-    Known("pyarrow:RecordBatch", describe_arrow),
-    *(Known(f"pyarrow:{name}", describe_arrow_array) for name in _ARROW_ARRAYS),
-    Known("pyarrow:Schema", describe_arrow_schema),
-    Known("pyarrow.dataset:Dataset", describe_arrow_dataset),
-    Known("dask.dataframe:DataFrame", describe_dask),
-    Known("dask.dataframe:Series", describe_dask),
-    Known("pyspark.sql.dataframe:DataFrame", describe_spark),
-    Known("pyspark.sql.classic.dataframe:DataFrame", describe_spark),
-    Known("pyspark.sql.connect.dataframe:DataFrame", describe_spark),
+DESCRIBERS = (
+    Describer("pandas:DataFrame", describe_frame, subclasses=True),
+    Describer("pandas:Series", describe_series, subclasses=True),
+    Describer("pandas:Index", describe_index),
+    Describer("polars:DataFrame", describe_polars),
+    Describer("polars:Series", describe_polars_series),
+    Describer("polars:LazyFrame", describe_polars_lazily),
+    Describer("pyarrow:Table", describe_arrow),
+    Describer("pyarrow:RecordBatch", describe_arrow),
+    Describer("pyarrow:Array", describe_arrow_array),
+    Describer("pyarrow:ChunkedArray", describe_arrow_array),
+    Describer("pyarrow:Schema", describe_arrow_schema),
+    Describer("pyarrow.dataset:Dataset", describe_arrow_dataset),
+    Describer("dask.dataframe:DataFrame", describe_dask),
+    Describer("dask.dataframe:Series", describe_dask),
+    Describer("pyspark.sql.dataframe:DataFrame", describe_spark),
+    Describer("pyspark.sql.classic.dataframe:DataFrame", describe_spark),
+    Describer("pyspark.sql.connect.dataframe:DataFrame", describe_spark),
 )

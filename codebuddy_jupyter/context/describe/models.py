@@ -1,157 +1,168 @@
-"""What learns and what is drawn, described: scikit-learn estimators, torch modules,
-matplotlib figures and axes.
-"""
+"""Describe models and figures: scikit-learn estimators, torch modules, matplotlib."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from .text import count, label, listed, tally, written
-from .types import Known, attributes, is_of_library, loaded, name_of
+from .text import count, format_value, label, listed, tally
+from .types import Describer, instance_dict, is_of_library, name_of, try_loaded
 
-_MOST_LAYERS = 20
-# of which the parameters are counted
-_MOST_MODULES = 500
-_MOST_AXES = 12
+# Steps of a pipeline and layers of a module that are listed.
+_MAX_PARTS = 20
+# Modules whose parameters are counted.
+_MAX_MODULES = 500
+_MAX_AXES = 12
+# Fitted attributes, and names of features, that are listed.
+_MAX_FITTED = 15
+# The parameters of estimators that hold other estimators.
 _STEPS = ("steps", "transformers", "estimators", "transformer_list")
+# Fitted attributes that are sizes, so their value is not data.
+_SIZES = ("n_features_in_", "n_features_", "n_outputs_")
 
 
-def describe_estimator(estimator: Any, values: bool) -> str:
-    """A scikit-learn estimator or one of the user's: its parameters' names, its steps,
-    and what fitting has left.
+# scikit-learn
 
-    Everything is read from what the instance keeps, as parameters may be properties of
-    the user's.
+
+def describe_estimator(estimator: Any, with_values: bool) -> str:
+    """Describe an estimator: its parameters, its steps and its fitted attributes.
+
+    Everything is read from ``__dict__``, as parameters may be properties of the user's.
     """
-    kept = attributes(estimator)
-    public = {
-        name: value
-        for name, value in kept.items()
-        if type(name) is str and not name.startswith("_")
-    }
-    learned = {name: value for name, value in public.items() if name.endswith("_")}
-    parameters = {
-        name: value
-        for name, value in public.items()
-        if name not in learned and name not in _STEPS
-    }
-    lines = [
-        f"{name_of(type(estimator))} (an estimator), {'fitted' if learned else 'not fitted'}"
-    ]
-    lines += _steps(public)
-    if parameters and values:
-        lines.append(
-            "  parameters: "
-            f"{listed([f'{name}={written(value, 80)}' for name, value in parameters.items()])}"
-        )
-    elif parameters:
-        lines.append(f"  parameters: {listed(list(parameters))}")
-    return "\n".join(
-        lines
-        + [
-            f"  {name} {_learned(name, value)}"
-            for name, value in list(learned.items())[:15]
-        ]
+    fitted, parameters, steps = {}, {}, {}
+    for name, value in instance_dict(estimator).items():
+        if type(name) is not str or name.startswith("_"):
+            continue
+        if name.endswith("_"):
+            fitted[name] = value
+        elif name in _STEPS:
+            steps[name] = value
+        else:
+            parameters[name] = value
+    state = "fitted" if fitted else "not fitted"
+    lines = [f"{name_of(type(estimator))} (an estimator), {state}", *_steps(steps)]
+    if parameters:
+        lines.append(f"  parameters: {_parameters(parameters, with_values)}")
+    for name, value in list(fitted.items())[:_MAX_FITTED]:
+        lines.append(f"  {name} {_fitted_attribute(name, value)}")
+    return "\n".join(lines)
+
+
+def _parameters(parameters: Mapping[str, Any], with_values: bool) -> str:
+    if not with_values:
+        return listed(list(parameters))
+    return listed(
+        [f"{name}={format_value(value, 80)}" for name, value in parameters.items()]
     )
 
 
-def _steps(public: Mapping[str, Any]) -> list[str]:
-    """The named parts of a pipeline or an ensemble."""
+def _steps(steps: Mapping[str, Any]) -> list[str]:
+    """Return a line for each named part of a pipeline or an ensemble."""
     lines = []
     for word in _STEPS:
-        parts = public.get(word)
-        for part in parts[:_MOST_LAYERS] if type(parts) is list else ():
+        parts = steps.get(word)
+        if type(parts) is not list:
+            continue
+        for part in parts[:_MAX_PARTS]:
             if type(part) is tuple and len(part) > 1:
-                lines.append(f"  {word.rstrip('s')} {label(part[0])}: {_kind(part[1])}")
+                title = f"{word.rstrip('s')} {label(part[0])}"
+                lines.append(f"  {title}: {_step_type(part[1])}")
     return lines
 
 
-def _kind(part: Any) -> str:
-    return f"'{part}'" if type(part) is str else name_of(type(part))
+def _step_type(step: Any) -> str:
+    # "passthrough" and "drop" are steps, too.
+    return f"'{step}'" if type(step) is str else name_of(type(step))
 
 
-def _learned(name: str, value: Any) -> str:
-    """The type and shape of a fitted attribute; numbers of features are sizes, so they
-    are told.
-    """
-    if name in ("n_features_in_", "n_features_", "n_outputs_") and type(value) is int:
+def _fitted_attribute(name: str, value: Any) -> str:
+    """Return the type and shape of a fitted attribute."""
+    if name in _SIZES and type(value) is int:
         return f"{value:,}"
-    array = loaded("numpy", "ndarray")
-    if type(value) is not array or array is None:
+    array_type = try_loaded("numpy", "ndarray")
+    if array_type is None or type(value) is not array_type:
         return name_of(type(value))
     if name == "feature_names_in_":
-        return listed(
-            [label(one) for one in value[:15].tolist()] + ["…"] * (len(value) > 15)
-        )
-    return f"ndarray {'x'.join(f'{length:,}' for length in value.shape)} {value.dtype}"
+        names = [label(feature) for feature in value[:_MAX_FITTED].tolist()]
+        if len(value) > _MAX_FITTED:
+            names.append("…")
+        return listed(names)
+    shape = "x".join(f"{length:,}" for length in value.shape)
+    return f"ndarray {shape} {value.dtype}"
 
 
-def describe_torch_module(module: Any, values: bool) -> str:
-    """A torch module: its layers, and how many numbers it has learned; a module of the
-    user's is not asked.
+# torch
+
+
+def describe_torch_module(module: Any, with_values: bool) -> str:
+    """Describe a torch module: its layers and the number of its parameters.
+
+    Runs no code of a module of the user's.
     """
-    layers = attributes(module).get("_modules")
-    layers = layers if type(layers) is dict else {}
-    lines = [f"{name_of(type(module))} (a torch.nn.Module), {_parameters(module)}"]
-    lines += [
-        f"  {label(name)} {name_of(type(layer))}"
-        for name, layer in list(layers.items())[:_MOST_LAYERS]
-    ]
-    return "\n".join(
-        lines
-        + (
-            [f"  … {len(layers) - _MOST_LAYERS:,} more"]
-            if len(layers) > _MOST_LAYERS
-            else []
-        )
-    )
+    layers = instance_dict(module).get("_modules")
+    if type(layers) is not dict:
+        layers = {}
+    lines = [f"{name_of(type(module))} (a torch.nn.Module), {_parameter_count(module)}"]
+    for name, layer in list(layers.items())[:_MAX_PARTS]:
+        lines.append(f"  {label(name)} {name_of(type(layer))}")
+    if len(layers) > _MAX_PARTS:
+        lines.append(f"  … {len(layers) - _MAX_PARTS:,} more")
+    return "\n".join(lines)
 
 
-def _parameters(module: Any) -> str:
-    total, waiting, seen = 0, [module], 0
-    while waiting and seen < _MOST_MODULES:
-        kept, seen = attributes(waiting.pop()), seen + 1
-        modules, own = kept.get("_modules"), kept.get("_parameters")
-        waiting += modules.values() if type(modules) is dict else ()
-        tensors = own.values() if type(own) is dict else ()
-        total += sum(
-            tensor.numel() for tensor in tensors if is_of_library(type(tensor), "torch")
-        )
-    return f"{'at least ' if waiting else ''}{count(total, 'parameter')}"
+def _parameter_count(module: Any) -> str:
+    total = seen = 0
+    waiting = [module]
+    while waiting and seen < _MAX_MODULES:
+        attributes = instance_dict(waiting.pop())
+        seen += 1
+        modules = attributes.get("_modules")
+        if type(modules) is dict:
+            waiting += modules.values()
+        tensors = attributes.get("_parameters")
+        if type(tensors) is dict:
+            total += sum(map(_size_of_tensor, tensors.values()))
+    text = count(total, "parameter")
+    return f"at least {text}" if waiting else text
 
 
-def describe_figure(figure: Any, values: bool) -> str:
-    """A matplotlib figure: its size, and what is in its axes."""
+def _size_of_tensor(tensor: Any) -> int:
+    if not is_of_library(type(tensor), "torch"):
+        return 0
+    elements: int = tensor.numel()
+    return elements
+
+
+# matplotlib
+
+
+def describe_figure(figure: Any, with_values: bool) -> str:
+    """Describe a matplotlib figure: its size in pixels, and its axes."""
     width, height = figure.get_size_inches() * figure.dpi
-    axes = figure.axes
-    lines = [
-        f"matplotlib.figure.Figure {width:.0f}x{height:.0f}, {count(len(axes), 'axes', 'axes')}"
-    ]
-    own = [one for one in axes if is_of_library(type(one), "matplotlib")]
-    return "\n".join(
-        lines + [f"  {describe_axes(one, values)}" for one in own[:_MOST_AXES]]
-    )
+    how_many = count(len(figure.axes), "axes", "axes")
+    lines = [f"matplotlib.figure.Figure {width:.0f}x{height:.0f}, {how_many}"]
+    own = [axes for axes in figure.axes if is_of_library(type(axes), "matplotlib")]
+    for axes in own[:_MAX_AXES]:
+        lines.append(f"  {describe_axes(axes, with_values)}")
+    return "\n".join(lines)
 
 
-def describe_axes(axes: Any, values: bool) -> str:
-    """Axes of matplotlib: how many lines, bars and the like; their labels where values
-    are told.
-    """
-    drawn = tally(type(one).__name__ for one in axes._children)
-    text = f"matplotlib.axes.{type(axes).__name__}: {drawn or 'empty'}"
-    if not values:
+def describe_axes(axes: Any, with_values: bool) -> str:
+    """Describe matplotlib axes: how many lines and bars, and the labels if asked for."""
+    artists = tally(type(artist).__name__ for artist in axes._children)
+    text = f"matplotlib.axes.{type(axes).__name__}: {artists or 'empty'}"
+    if not with_values:
         return text
-    words = {"title": axes.get_title(), "x": axes.get_xlabel(), "y": axes.get_ylabel()}
-    return (
-        f"{text} "
-        f"{' '.join(f'{name}={label(word)!r}' for name, word in words.items() if word)}"
-    ).rstrip()
+    labels = {"title": axes.get_title(), "x": axes.get_xlabel(), "y": axes.get_ylabel()}
+    for name, words in labels.items():
+        if words:
+            text = f"{text} {name}={label(words)!r}"
+    return text
 
 
-KINDS = (
-    Known("sklearn.base:BaseEstimator", describe_estimator, subclasses=True),
-    Known("torch.nn:Module", describe_torch_module, subclasses=True),
-    Known("matplotlib.figure:Figure", describe_figure),
-    Known("matplotlib.axes:Axes", describe_axes),
+DESCRIBERS = (
+    Describer("sklearn.base:BaseEstimator", describe_estimator, subclasses=True),
+    Describer("torch.nn:Module", describe_torch_module, subclasses=True),
+    Describer("matplotlib.figure:Figure", describe_figure),
+    Describer("matplotlib.axes:Axes", describe_axes),
 )

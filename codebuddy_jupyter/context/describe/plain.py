@@ -1,6 +1,4 @@
-"""Python's own values, described: numbers and texts by type, containers by what types
-they hold.
-"""
+"""Describe Python's own values: numbers, texts, containers, exceptions, dataclasses."""
 
 from __future__ import annotations
 
@@ -10,269 +8,275 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from .text import count, listed, size, written
+from .text import count, format_value, listed, size
 from .types import (
-    Known,
-    attributes,
-    in_class,
+    Describer,
+    class_body,
+    instance_dict,
     is_exactly,
-    is_kind,
+    is_instance,
     is_of_library,
     name_of,
-    raw,
+    try_class_attribute,
 )
 
-# elements of a container whose types are read
-_LOOKED_AT = 1000
-_MOST_KEYS = 30
-# characters of a text that is told
-_SHOWN = 1200
-_SAFE_KEY = re.compile(r"[a-z_][a-z0-9_]{0,29}|[A-Z][A-Z0-9_]{0,29}", re.ASCII)
+# Elements of a container whose types are read.
+_MAX_ELEMENTS_READ = 1000
+# Keys of a dict that are listed, and fields of a tuple or a dataclass.
+_MAX_KEYS = 30
+_MAX_FIELDS = 40
+# Characters of a value that is shown, and of the end of a long text.
+_MAX_SHOWN = 1200
+_TEXT_END = 200
+# A text of more characters counts as one line: to count them would take too long.
+_MAX_COUNTED = 1_000_000
+# A key that looks like a name in a program; others can be data.
+_NAME_KEY = re.compile(r"[a-z_][a-z0-9_]{0,29}|[A-Z][A-Z0-9_]{0,29}", re.ASCII)
 
 
-def types_in(elements: Iterable[Any], length: int) -> str:
-    """What types the first elements have: ``1,200 int, 4 NoneType``.
+# Containers
 
-    Types are told apart by their identity: a metaclass can have a say in how its
-    classes compare and hash.
-    """
-    kinds = list(map(type, islice(elements, _LOOKED_AT)))
-    if len(set(map(id, kinds))) == 1:
-        words = f"all {name_of(kinds[0])}" if length > 1 else name_of(kinds[0])
+
+def element_types(elements: Iterable[Any], length: int) -> str:
+    """Return what types the first elements have: ``1,200 int, 4 NoneType``."""
+    types = list(map(type, islice(elements, _MAX_ELEMENTS_READ)))
+    # By id, as a metaclass can define how its classes compare and hash.
+    counts = collections.Counter(map(id, types))
+    if len(counts) == 1:
+        name = name_of(types[0])
+        words = f"all {name}" if length > 1 else name
     else:
-        counts = collections.Counter(map(id, kinds))
-        names = {
-            id(kind): name_of(kind)
-            for kind in {id(kind): kind for kind in kinds}.values()
-        }
-        words = listed(
-            [f"{number:,} {names[one]}" for one, number in counts.most_common()], 6
-        )
-    return f"of the first {len(kinds):,}: {words}" if length > len(kinds) else words
+        by_id = {id(cls): cls for cls in types}
+        tallied = [
+            f"{number:,} {name_of(by_id[key])}" for key, number in counts.most_common()
+        ]
+        words = listed(tallied, limit=6)
+    if length > len(types):
+        return f"of the first {len(types):,}: {words}"
+    return words
 
 
-def _iterated(thing: Any, base: type) -> tuple[int, Iterator[Any]]:
-    """How long a container is and what it holds, by Python's own type, whatever a
-    subclass has put in its place.
-    """
-    methods: Any = raw(base)
-    return methods["__len__"](thing), methods["__iter__"](thing)
+def describe_list(value: Any, with_values: bool) -> str:
+    """Describe a list or an instance of a subclass."""
+    return _describe_container(value, list, with_values)
 
 
-def _heading(thing: Any, base: type) -> str:
-    """The type's name, with that of Python's where it is a subclass."""
-    name = name_of(type(thing))
-    return (
-        name
-        if type(thing) is base or is_of_library(type(thing), "collections")
-        else f"{name} (a {name_of(base)})"
-    )
+def describe_tuple(value: Any, with_values: bool) -> str:
+    """Describe a tuple; a named tuple by its fields."""
+    cls = type(value)
+    names = try_class_attribute(cls, "_fields")
+    if cls is tuple or not _are_names(names):
+        return _describe_container(value, tuple, with_values)
+    lines = [f"{name_of(cls)} (a named tuple)"]
+    pairs = zip(names, tuple.__iter__(value), strict=False)
+    for name, element in islice(pairs, _MAX_FIELDS):
+        lines.append(f"  {name} {name_of(type(element))}")
+    return _add_value("\n".join(lines), value, with_values)
 
 
-def _container(thing: Any, base: type, values: bool) -> str:
-    length, elements = _iterated(thing, base)
-    text = f"{_heading(thing, base)} of {length:,}"
+def describe_set(value: Any, with_values: bool) -> str:
+    """Describe a set."""
+    return _describe_container(value, set, with_values)
+
+
+def describe_frozenset(value: Any, with_values: bool) -> str:
+    """Describe a frozenset."""
+    return _describe_container(value, frozenset, with_values)
+
+
+def describe_deque(value: Any, with_values: bool) -> str:
+    """Describe a deque."""
+    return _describe_container(value, collections.deque, with_values)
+
+
+def describe_dict(value: Any, with_values: bool) -> str:
+    """Describe a dict by its keys where they look like names, else by their types."""
+    length = dict.__len__(value)
+    lines = [f"{_heading(value, dict)} of {count(length, 'key')}"]
+    if length and _keys_with_types(value):
+        for key, element in dict.items(value):
+            lines.append(f"  {key}: {brief(element)}")
+    elif length:
+        keys = element_types(dict.keys(value), length)
+        elements = element_types(dict.values(value), length)
+        first = _shape_of_first(next(iter(dict.values(value))))
+        lines.append(f"  keys: {keys}; values: {elements}{first}")
+    return _add_value("\n".join(lines), value, with_values)
+
+
+def brief(value: Any) -> str:
+    """Return one line about a container that is an element of another."""
+    if type(value) is dict:
+        keys = _keys_with_types(value)
+        text = f"dict of {count(len(value), 'key')}"
+        return f"{text}: {keys}" if keys else text
+    if is_exactly(value, list, tuple, set):
+        text = f"{type(value).__name__} of {len(value):,}"
+        if not value:
+            return text
+        return f"{text}: {element_types(iter(value), len(value))}"
+    return name_of(type(value))
+
+
+def _describe_container(value: Any, base: type, with_values: bool) -> str:
+    length, elements = _read_container(value, base)
+    text = f"{_heading(value, base)} of {length:,}"
     if length:
-        text = f"{text}: {types_in(elements, length)}"
-        text = f"{text}{_shape_of_first(next(_iterated(thing, base)[1]))}"
-    return _with_value(text, thing, values)
+        _, first = _read_container(value, base)
+        text = f"{text}: {element_types(elements, length)}"
+        text = f"{text}{_shape_of_first(next(first))}"
+    return _add_value(text, value, with_values)
+
+
+def _read_container(value: Any, base: type) -> tuple[int, Iterator[Any]]:
+    """Return length and elements, read through the built-in type, not the subclass."""
+    methods: Any = class_body(base)
+    return methods["__len__"](value), methods["__iter__"](value)
+
+
+def _heading(value: Any, base: type) -> str:
+    """Return the type's name, and that of the built-in type if it is a subclass."""
+    cls = type(value)
+    if cls is base or is_of_library(cls, "collections"):
+        return name_of(cls)
+    return f"{name_of(cls)} (a {name_of(base)})"
 
 
 def _shape_of_first(first: Any) -> str:
-    """What the first element is like, where that is a container itself."""
+    """Return a line about the first element where that is a container itself."""
     if is_exactly(first, list, tuple, dict, set):
         return f"\n  the first: {brief(first)}"
     return ""
 
 
-def brief(thing: Any) -> str:
-    """A container within another, in one line: its length and keys, and no more."""
-    if type(thing) is dict:
-        keys = _keys(thing)
-        return f"dict of {count(len(thing), 'key')}{f': {keys}' if keys else ''}"
-    if is_exactly(thing, list, tuple, set):
-        return (
-            f"{type(thing).__name__} of "
-            f"{len(thing):,}{f': {types_in(iter(thing), len(thing))}' if thing else ''}"
-        )
-    if type(thing) is str:
-        return "str"
-    return name_of(type(thing))
-
-
-def _keys(thing: Any) -> str:
-    """The keys with the types of their values, where they look like names in a program:
-    keys can be data.
-    """
-    if not 0 < dict.__len__(thing) <= _MOST_KEYS or is_kind(thing, collections.Counter):
+def _keys_with_types(value: Any) -> str:
+    """Return the keys with the types of their values; empty where keys may be data."""
+    if is_instance(value, collections.Counter):
         return ""
-    pairs = list(dict.items(thing))
-    if not all(type(key) is str and _SAFE_KEY.fullmatch(key) for key, _ in pairs):
+    if not 0 < dict.__len__(value) <= _MAX_KEYS:
         return ""
-    return ", ".join(f"{key} {name_of(type(value))}" for key, value in pairs)
+    words = []
+    for key, element in dict.items(value):
+        if type(key) is not str or not _NAME_KEY.fullmatch(key):
+            return ""
+        words.append(f"{key} {name_of(type(element))}")
+    return ", ".join(words)
 
 
-def describe_dict(thing: Any, values: bool) -> str:
-    """A dict or a subclass of it: how many keys, their names where they are such, else
-    the types.
-    """
-    length = dict.__len__(thing)
-    lines = [f"{_heading(thing, dict)} of {count(length, 'key')}"]
-    if length and _keys(thing):
-        lines += [f"  {key}: {brief(value)}" for key, value in dict.items(thing)]
-    elif length:
-        keys, held = (
-            types_in(dict.keys(thing), length),
-            types_in(dict.values(thing), length),
-        )
-        lines.append(
-            f"  keys: {keys}; values: {held}{_shape_of_first(next(iter(dict.values(thing))))}"
-        )
-    return _with_value("\n".join(lines), thing, values)
+def _are_names(names: Any) -> bool:
+    if type(names) is not tuple:
+        return False
+    return all(type(name) is str for name in names)
 
 
-def describe_list(thing: Any, values: bool) -> str:
-    """A list or a subclass of it."""
-    return _container(thing, list, values)
+# Texts, numbers and other values
 
 
-def describe_tuple(thing: Any, values: bool) -> str:
-    """A tuple; of a named one, the fields."""
-    names = in_class(type(thing), "_fields")
-    if (
-        type(thing) is tuple
-        or type(names) is not tuple
-        or not all(type(name) is str for name in names)
-    ):
-        return _container(thing, tuple, values)
-    held = [name_of(type(one)) for one in tuple.__iter__(thing)]
-    pairs = [f"  {name} {kind}" for name, kind in zip(names, held, strict=False)]
-    return _with_value(
-        "\n".join([f"{name_of(type(thing))} (a named tuple)", *pairs[:40]]),
-        thing,
-        values,
-    )
-
-
-def describe_set(thing: Any, values: bool) -> str:
-    """A set."""
-    return _container(thing, set, values)
-
-
-def describe_frozenset(thing: Any, values: bool) -> str:
-    """A set that does not change."""
-    return _container(thing, frozenset, values)
-
-
-def describe_deque(thing: Any, values: bool) -> str:
-    """A queue with two ends."""
-    return _container(thing, collections.deque, values)
-
-
-def describe_str(thing: Any, values: bool) -> str:
-    """A text: how long it is."""
-    length = str.__len__(thing)
-    lines = str.count(thing, "\n") + 1 if length < 1_000_000 else 1
-    text = (
-        f"{_heading(thing, str)}, "
-        f"{count(length, 'character')}{f', {lines:,} lines' if lines > 1 else ''}"
-    )
-    if not values or type(thing) is not str:
+def describe_str(value: Any, with_values: bool) -> str:
+    """Describe a text: how long it is."""
+    length = str.__len__(value)
+    line_count = str.count(value, "\n") + 1 if length < _MAX_COUNTED else 1
+    text = f"{_heading(value, str)}, {count(length, 'character')}"
+    if line_count > 1:
+        text = f"{text}, {line_count:,} lines"
+    if not with_values or type(value) is not str:
         return text
-    if lines == 1 and length <= _SHOWN:
-        return f"{text}: {thing!r}"
-    end = f"\n…\n{thing[-200:]}" if length > _SHOWN else ""
-    return f"{text}:\n{thing[: _SHOWN - 250] if end else thing}{end}"
+    if length > _MAX_SHOWN:
+        start = value[: _MAX_SHOWN - _TEXT_END - 50]
+        return f"{text}:\n{start}\n…\n{value[-_TEXT_END:]}"
+    return f"{text}: {value!r}" if line_count == 1 else f"{text}:\n{value}"
 
 
-def describe_bytes(thing: Any, values: bool) -> str:
-    """Bytes: how many."""
-    base = bytes if is_kind(thing, bytes) else bytearray
-    return _with_value(
-        f"{_heading(thing, base)}, {size(base.__len__(thing))}", thing, values
-    )
+def describe_bytes(value: Any, with_values: bool) -> str:
+    """Describe bytes: how many."""
+    base = bytes if is_instance(value, bytes) else bytearray
+    text = f"{_heading(value, base)}, {size(base.__len__(value))}"
+    return _add_value(text, value, with_values)
 
 
-def describe_number(thing: Any, values: bool) -> str:
-    """A number, a truth value or None: the type, no more."""
-    return _with_value(
-        "None" if thing is None else name_of(type(thing)),
-        thing,
-        values and thing is not None,
-    )
+def describe_number(value: Any, with_values: bool) -> str:
+    """Describe a number, a truth value or None by its type."""
+    if value is None:
+        return "None"
+    return _add_value(name_of(type(value)), value, with_values)
 
 
-def describe_range(thing: Any, values: bool) -> str:
-    """A range: how long it is."""
+def describe_range(value: Any, with_values: bool) -> str:
+    """Describe a range: how long it is."""
     try:
-        text = f"range of {count(len(thing), 'number')}"
+        text = f"range of {count(len(value), 'number')}"
     except OverflowError:
         text = "range of more numbers than can be counted"
-    return f"{text}: {thing!r}" if values else text
+    return f"{text}: {value!r}" if with_values else text
 
 
-def describe_lazily(thing: Any, values: bool) -> str:
-    """What gives its elements only once, or only when it is run: it is left as it is."""
-    return f"{name_of(type(thing))}, not consumed"
+def describe_lazily(value: Any, with_values: bool) -> str:
+    """Describe what gives its elements only once, without running it."""
+    return f"{name_of(type(value))}, not consumed"
 
 
-def describe_exception(thing: Any, values: bool) -> str:
-    """An exception: its type, and its message where that is a text."""
-    args = raw(BaseException)["args"].__get__(thing)
-    shown = (
-        args[0]
-        if type(args) is tuple and len(args) == 1 and type(args[0]) is str
-        else None
-    )
-    return _with_value(
-        f"{name_of(type(thing))} (an exception)", shown, values and shown is not None
-    )
+def describe_exception(value: Any, with_values: bool) -> str:
+    """Describe an exception: its type, and its message where that is a text."""
+    text = f"{name_of(type(value))} (an exception)"
+    args = class_body(BaseException)["args"].__get__(value)
+    if type(args) is tuple and len(args) == 1 and type(args[0]) is str:
+        return _add_value(text, args[0], with_values)
+    return text
 
 
-def describe_record(thing: Any, values: bool) -> str:
-    """An instance of a dataclass: its fields and their types."""
-    names = raw_fields(type(thing)) or ()
-    kept = attributes(thing)
-    held = {name: kept[name] for name in names if name in kept}
-    lines = [
-        f"  {name} {name_of(type(held[name])) if name in held else ''}".rstrip()
-        for name in names[:40]
-    ]
-    text = "\n".join([f"{name_of(type(thing))} (a dataclass)", *lines])
-    return _with_value(text, held, values and bool(held))
+def describe_standard_value(value: Any, with_values: bool) -> str:
+    """Describe a value that formats itself safely: a date, a decimal, a path."""
+    return _add_value(name_of(type(value)), value, with_values)
 
 
-def raw_fields(kind: type) -> tuple[str, ...]:
-    """The names of a dataclass's fields; nothing where the class is none."""
-    found = in_class(kind, "__dataclass_fields__")
-    return (
-        tuple(name for name in found if type(name) is str)
-        if type(found) is dict
-        else ()
-    )
+# Dataclasses
 
 
-def _with_value(text: str, thing: Any, values: bool) -> str:
-    if not values:
+def describe_dataclass(value: Any, with_values: bool) -> str:
+    """Describe an instance of a dataclass: its fields and their types."""
+    names = dataclass_fields(type(value))
+    attributes = instance_dict(value)
+    lines = [f"{name_of(type(value))} (a dataclass)"]
+    for name in names[:_MAX_FIELDS]:
+        if name in attributes:
+            lines.append(f"  {name} {name_of(type(attributes[name]))}")
+        else:
+            lines.append(f"  {name}")
+    set_fields = {name: attributes[name] for name in names if name in attributes}
+    return _add_value("\n".join(lines), set_fields, with_values and bool(set_fields))
+
+
+def dataclass_fields(cls: type) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields; empty where it is not one."""
+    declared = try_class_attribute(cls, "__dataclass_fields__")
+    if type(declared) is not dict:
+        return ()
+    return tuple(name for name in declared if type(name) is str)
+
+
+def _add_value(text: str, value: Any, with_values: bool) -> str:
+    """Add a line with the value, where it is asked for and can be formatted."""
+    if not with_values:
         return text
-    value = written(thing, _SHOWN)
-    return text if value.startswith("<") else f"{text}\n  = {value}"
+    formatted = format_value(value, _MAX_SHOWN)
+    return text if formatted.startswith("<") else f"{text}\n  = {formatted}"
 
 
-def describe_value(thing: Any, values: bool) -> str:
-    """A value of the standard library that writes itself: a date, a decimal, a path."""
-    return _with_value(name_of(type(thing)), thing, values)
-
-
-_LAZY = ("GeneratorType", "CoroutineType", "AsyncGeneratorType")
-_VALUES = (
+_LAZY_TYPES = (
+    "types:GeneratorType",
+    "types:CoroutineType",
+    "types:AsyncGeneratorType",
+    "builtins:map",
+    "builtins:filter",
+    "builtins:zip",
+    "builtins:enumerate",
+)
+_STANDARD_VALUES = (
     "datetime:datetime",
     "datetime:date",
     "datetime:time",
     "datetime:timedelta",
     "decimal:Decimal",
-)
-_MORE_VALUES = (
     "fractions:Fraction",
     "uuid:UUID",
     "enum:Enum",
@@ -280,30 +284,26 @@ _MORE_VALUES = (
     "pathlib:PurePath",
 )
 
-KINDS = (
+DESCRIBERS = (
+    Describer("builtins:int", describe_number, subclasses=True),
+    Describer("builtins:float", describe_number, subclasses=True),
+    Describer("builtins:complex", describe_number, subclasses=True),
+    Describer("builtins:bool", describe_number, subclasses=True),
+    Describer("types:NoneType", describe_number),
+    Describer("builtins:str", describe_str, subclasses=True),
+    Describer("builtins:bytes", describe_bytes, subclasses=True),
+    Describer("builtins:bytearray", describe_bytes, subclasses=True),
+    Describer("builtins:list", describe_list, subclasses=True),
+    Describer("builtins:tuple", describe_tuple, subclasses=True),
+    Describer("builtins:dict", describe_dict, subclasses=True),
+    Describer("builtins:set", describe_set, subclasses=True),
+    Describer("builtins:frozenset", describe_frozenset, subclasses=True),
+    Describer("collections:deque", describe_deque, subclasses=True),
+    Describer("builtins:range", describe_range),
+    Describer("builtins:BaseException", describe_exception, subclasses=True),
+    *(Describer(target, describe_lazily) for target in _LAZY_TYPES),
     *(
-        Known(f"builtins:{name}", describe_number, subclasses=True)
-        for name in ("int", "float", "complex", "bool")
-    ),
-    Known("types:NoneType", describe_number),
-    Known("builtins:str", describe_str, subclasses=True),
-    Known("builtins:bytes", describe_bytes, subclasses=True),
-    Known("builtins:bytearray", describe_bytes, subclasses=True),
-    Known("builtins:list", describe_list, subclasses=True),
-    Known("builtins:tuple", describe_tuple, subclasses=True),
-    Known("builtins:dict", describe_dict, subclasses=True),
-    Known("builtins:set", describe_set, subclasses=True),
-    Known("builtins:frozenset", describe_frozenset, subclasses=True),
-    Known("collections:deque", describe_deque, subclasses=True),
-    Known("builtins:range", describe_range),
-    Known("builtins:BaseException", describe_exception, subclasses=True),
-    *(Known(f"types:{name}", describe_lazily) for name in _LAZY),
-    *(
-        Known(f"builtins:{name}", describe_lazily)
-        for name in ("map", "filter", "zip", "enumerate")
-    ),
-    *(
-        Known(where, describe_value, subclasses=True)
-        for where in (*_VALUES, *_MORE_VALUES)
+        Describer(target, describe_standard_value, subclasses=True)
+        for target in _STANDARD_VALUES
     ),
 )

@@ -1,42 +1,45 @@
-"""How descriptions are worded: counts, sizes, lists that are cut, and values of which
-it is certain how they print.
+"""Build the text of descriptions: counts, sizes, lists with a limit, and values.
+
+Values are only formatted where that is certain to run no code of the user's.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from .types import attributes, is_kind, is_of_library, mro, name_of
+from .types import instance_dict, is_instance, is_of_library, mro, name_of
 
-# characters of a description
-LONGEST = 1500
-LONGEST_WITH_VALUES = 4000
-# named one by one
-MOST_COLUMNS = 40
-# rows or elements that are shown where values are told
+# Characters of a description.
+MAX_LENGTH = 1500
+MAX_LENGTH_WITH_VALUES = 4000
+# Columns that are listed by name.
+MAX_COLUMNS = 40
+# Rows or elements that are shown with values.
 HEAD = 5
-# characters
-_WIDEST_CELL = 40
+# Characters of a value in a table.
+_MAX_CELL = 40
+# Characters of a name.
+_MAX_LABEL = 80
+# Elements of a container that are shown.
+_MAX_ELEMENTS = 10
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _BRACKETS = {
-    list: "[]",
-    tuple: "()",
-    dict: "{}",
-    set: "{}",
-    frozenset: "{}",
-    deque: "[]",
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    dict: ("{", "}"),
+    set: ("{", "}"),
+    frozenset: ("{", "}"),
+    deque: ("[", "]"),
 }
-_BASES = {
-    id(kind): kind
-    for kind in (*_BRACKETS, str, bytes, bool, int, float, complex, type(None))
-}
-# What the standard library and pandas write themselves, from texts and numbers of their
-# own.
-_WRITTEN = {
+_SCALARS = (str, bytes, bool, int, float, complex, type(None))
+# Python's own types, by id, as a metaclass can define how its classes compare.
+_BUILT_IN_TYPES = {id(cls): cls for cls in (*_BRACKETS, *_SCALARS)}
+# Types of the standard library and pandas whose `str` runs only code of their own.
+_SAFE_TYPES = {
     "datetime": {"datetime", "date", "time", "timedelta", "timezone"},
     "decimal": {"Decimal"},
     "fractions": {"Fraction"},
@@ -44,192 +47,211 @@ _WRITTEN = {
     "pathlib": {"PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"},
     "pandas": {"Timestamp", "Timedelta", "NaTType", "NAType", "Period", "Interval"},
 }
+_SAFE_TIME_ZONES = ("datetime", "zoneinfo", "pytz", "dateutil")
+_SAFE_NUMPY_BASES = frozenset(
+    {"numpy.number", "numpy.bool", "numpy.bool_", "numpy.datetime64"}
+)
+
+
+# Numbers and lists
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: ``1 row``, ``1,204 rows``."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+    """Return a number with its noun: ``1 row``, ``1,204 rows``."""
+    if number != 1:
+        noun = plural or f"{noun}s"
+    return f"{number:,} {noun}"
 
 
 def size(number: float) -> str:
-    """A size in bytes as people write it: ``24 kB``."""
+    """Return a number of bytes with a unit: ``24 kB``."""
     unit = 0
     while number >= 999.5 and unit < len(_UNITS) - 1:
-        number, unit = number / 1000, unit + 1
-    return (
-        f"{number:.1f} {_UNITS[unit]}"
-        if unit and number < 9.95
-        else f"{number:.0f} {_UNITS[unit]}"
-    )
+        number /= 1000
+        unit += 1
+    decimals = 1 if unit and number < 9.95 else 0
+    return f"{number:.{decimals}f} {_UNITS[unit]}"
 
 
-def listed(words: Sequence[str], most: int = 20) -> str:
-    """Words in a row, those beyond ``most`` counted."""
-    more = [f"… {len(words) - most:,} more"] if len(words) > most else []
-    return ", ".join([*words[:most], *more])
+def listed(words: Sequence[str], limit: int = 20) -> str:
+    """Join words with commas; those beyond the limit are only counted."""
+    shown = list(words[:limit])
+    if len(words) > limit:
+        shown.append(f"… {len(words) - limit:,} more")
+    return ", ".join(shown)
 
 
 def tally(words: Iterable[str]) -> str:
-    """How many there are of each: ``100 float64, 60 int64``."""
-    return listed(
-        [f"{number:,} {word}" for word, number in Counter(words).most_common()], 6
-    )
+    """Return how often each word occurs: ``100 float64, 60 int64``."""
+    counts = Counter(words).most_common()
+    return listed([f"{number:,} {word}" for word, number in counts], limit=6)
 
 
 def fields(
-    names: Sequence[str], kinds: Sequence[str], most: int = MOST_COLUMNS
+    names: Sequence[str], types: Sequence[str], limit: int = MAX_COLUMNS
 ) -> list[str]:
-    """A line for each column, and one that counts the types of those beyond ``most``."""
-    lines = [
-        f"  {name} {kind}".rstrip()
-        for name, kind in zip(names[:most], kinds[:most], strict=True)
-    ]
-    more = (
-        [f"  … {len(names) - most:,} more: {tally(kinds[most:])}"]
-        if len(names) > most
-        else []
-    )
-    return lines + more
-
-
-def trimmed(text: str, longest: int = LONGEST) -> str:
-    """A text of at most so many characters, cut at the end of a line where there is
-    one.
-    """
-    text = text[: longest + 1]
-    if len(text) <= longest:
-        return text
-    kept = text[: longest - 2]
-    end = kept.rfind("\n")
-    return f"{kept[:end]}\n…" if end > longest // 2 else f"{kept}…"
-
-
-def label(thing: Any) -> str:
-    """The name of a column or a level: a text, or a few that are put together."""
-    if type(thing) is str or is_kind(thing, str):
-        return _on_one_line(str.__str__(thing), 80) or "''"
-    if type(thing) is tuple:
-        return f"({', '.join(label(one) for one in thing[:4])})"
-    return written(thing, 80)
-
-
-def written(value: Any, longest: int = 400, depth: int = 3) -> str:
-    """A value as Python writes it, where that is sure to run nobody's code; of anything
-    else, the type.
-
-    What derives from a type of Python's is written as that type would be, whatever it
-    has put in its place.
-    """
-    if id(type(value)) not in _BASES and (text := _written_by_library(value, longest)):
-        return text
-    base: Any = next((one for one in mro(type(value)) if id(one) in _BASES), None)
-    if base is None:
-        return f"<{name_of(type(value))}>"
-    if base is str or base is bytes:
-        return _quoted(
-            base.__getitem__(value, slice(longest)), base.__len__(value) > longest
-        )
-    if base is int:
-        bits = int.bit_length(value)
-        return int.__repr__(value) if bits < 1000 else f"an int of {bits:,} bits"
-    if base in _BRACKETS:
-        return (
-            _container(value, base, longest, depth)
-            if depth
-            else f"<{name_of(type(value))}>"
-        )
-    return str(base.__repr__(value))
-
-
-def cell(value: Any) -> str:
-    """A value as it stands in a table."""
-    text = (
-        _on_one_line(value, _WIDEST_CELL)
-        if type(value) is str
-        else written(value, _WIDEST_CELL, 1)
-    )
-    return text if len(text) <= _WIDEST_CELL else f"{text[: _WIDEST_CELL - 1]}…"
+    """Return a line for each column; those beyond the limit are counted by type."""
+    lines = []
+    for name, type_name in zip(names[:limit], types[:limit], strict=True):
+        lines.append(f"  {name} {type_name}".rstrip())
+    if len(names) > limit:
+        lines.append(f"  … {len(names) - limit:,} more: {tally(types[limit:])}")
+    return lines
 
 
 def table(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[str]:
-    """The first rows of some columns, a line each."""
-    rows = zip(*columns, strict=True)
-    return [
-        f"  {' | '.join(names)}",
-        *(f"  {' | '.join(map(cell, row))}" for row in rows),
-    ]
+    """Return a line with the names of columns, and one for each row."""
+    lines = [f"  {' | '.join(names)}"]
+    for row in zip(*columns, strict=True):
+        lines.append(f"  {' | '.join(map(cell, row))}")
+    return lines
 
 
-def _on_one_line(text: str, longest: int) -> str:
-    kept = text[:longest].replace("\r", " ").replace("\n", "⏎")
-    return f"{kept}…" if len(text) > longest else kept
+def trim(text: str, max_length: int = MAX_LENGTH) -> str:
+    """Cut a text to a length in characters, at the end of a line where possible."""
+    text = text[: max_length + 1]
+    if len(text) <= max_length:
+        return text
+    kept = text[: max_length - 2]
+    last_line_end = kept.rfind("\n")
+    if last_line_end > max_length // 2:
+        return f"{kept[:last_line_end]}\n…"
+    return f"{kept}…"
 
 
-def _quoted(text: str | bytes, is_cut: bool) -> str:
-    return f"{text!r}{'…' if is_cut else ''}"
+# Values
 
 
-def _container(value: Any, base: Any, longest: int, depth: int) -> str:
-    """A container's first elements, as its type of Python's gives them."""
-    if base is dict:
-        pairs = islice(dict.items(value), 10)
-        words = [
-            f"{written(key, 40, 1)}: {written(one, longest // 2, depth - 1)}"
-            for key, one in pairs
-        ]
+def label(name: Any) -> str:
+    """Return the name of a column or a level: a text, or a tuple of a few."""
+    if is_instance(name, str):
+        return _on_one_line(str.__str__(name), _MAX_LABEL) or "''"
+    if type(name) is tuple:
+        return f"({', '.join(map(label, name[:4]))})"
+    return format_value(name, _MAX_LABEL)
+
+
+def cell(value: Any) -> str:
+    """Return a value as it is shown in a table."""
+    if type(value) is str:
+        text = _on_one_line(value, _MAX_CELL)
     else:
-        words = [
-            written(one, longest // 2, depth - 1)
-            for one in islice(base.__iter__(value), 10)
-        ]
-    if (length := base.__len__(value)) > len(words):
-        words.append(f"… {length - len(words):,} more")
-    brackets = _BRACKETS[base]
-    text = f"{brackets[0]}{', '.join(words)}{brackets[1]}"
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+        text = format_value(value, _MAX_CELL, depth=1)
+    return _cut(text, _MAX_CELL)
 
 
-def _written_by_library(value: Any, longest: int) -> str:
-    kind = type(value)
-    library, _, name = name_of(kind).partition(".")
-    if library == "numpy" and is_of_library(kind, "numpy"):
-        return _scalar(value)
-    if name.rpartition(".")[2] in _WRITTEN.get(library, ()) and is_of_library(
-        kind, library
-    ):
-        return _on_one_line(str(_without_foreign_zone(value)), longest)
-    return _enumerated(value)
+def format_value(value: Any, max_length: int = 400, depth: int = 3) -> str:
+    """Return a value as Python writes it, or its type where that may run user code.
 
+    An instance of a subclass of a built-in type is written as that type writes it.
 
-def _without_foreign_zone(value: Any) -> Any:
-    """A moment that can be written without asking somebody's own time zone for its
-    offset.
+    Parameters
+    ----------
+    value
+        Any object.
+    max_length
+        Of texts and containers, in characters.
+    depth
+        How many levels of nested containers are written.
     """
-    zone = (
-        value.tzinfo
-        if is_kind(value, datetime.datetime) or is_kind(value, datetime.time)
-        else None
-    )
-    known = zone is None or any(
-        is_of_library(type(zone), one)
-        for one in ("datetime", "zoneinfo", "pytz", "dateutil")
-    )
-    return value if known else value.replace(tzinfo=None)
+    if id(type(value)) not in _BUILT_IN_TYPES:
+        text = _format_library_value(value, max_length)
+        if text:
+            return text
+    base = _built_in_base(type(value))
+    if base is None or (base in _BRACKETS and not depth):
+        return f"<{name_of(type(value))}>"
+    if base in _BRACKETS:
+        return _format_container(value, base, max_length, depth)
+    if base is str or base is bytes:
+        start = base.__getitem__(value, slice(max_length))
+        is_cut = base.__len__(value) > max_length
+        return f"{start!r}…" if is_cut else f"{start!r}"
+    if base is int and int.bit_length(value) >= 1000:
+        return f"an int of {int.bit_length(value):,} bits"
+    return str(base.__repr__(value))
 
 
-def _scalar(value: Any) -> str:
-    """A numpy number, date or text; records, which hold anything, are not written."""
-    if any(
-        name_of(base)
-        in ("numpy.number", "numpy.bool", "numpy.bool_", "numpy.datetime64")
-        for base in mro(type(value))
-    ):
+def _built_in_base(cls: type) -> Any:
+    for base in mro(cls):
+        if id(base) in _BUILT_IN_TYPES:
+            return base
+    return None
+
+
+def _on_one_line(text: str, max_length: int) -> str:
+    line = text[:max_length].replace("\r", " ").replace("\n", "⏎")
+    return f"{line}…" if len(text) > max_length else line
+
+
+def _cut(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
+
+
+def _format_container(value: Any, base: Any, max_length: int, depth: int) -> str:
+    """Return a container's first elements, read through its built-in type."""
+    elements = list(_format_elements(value, base, max_length // 2, depth - 1))
+    more = base.__len__(value) - len(elements)
+    if more > 0:
+        elements.append(f"… {more:,} more")
+    opening, closing = _BRACKETS[base]
+    return _cut(f"{opening}{', '.join(elements)}{closing}", max_length)
+
+
+def _format_elements(
+    value: Any, base: Any, max_length: int, depth: int
+) -> Iterator[str]:
+    if base is dict:
+        for key, element in islice(dict.items(value), _MAX_ELEMENTS):
+            formatted = format_value(element, max_length, depth)
+            yield f"{format_value(key, 40, depth=1)}: {formatted}"
+        return
+    for element in islice(base.__iter__(value), _MAX_ELEMENTS):
+        yield format_value(element, max_length, depth)
+
+
+def _format_library_value(value: Any, max_length: int) -> str:
+    """Return a value of a known library's type; empty where it is of no such type."""
+    cls = type(value)
+    library, _, name = name_of(cls).partition(".")
+    if library == "numpy" and is_of_library(cls, "numpy"):
+        return _format_numpy_scalar(value)
+    is_safe = name.rpartition(".")[2] in _SAFE_TYPES.get(library, ())
+    if is_safe and is_of_library(cls, library):
+        return _on_one_line(str(_without_unsafe_time_zone(value)), max_length)
+    return _format_enum_member(value)
+
+
+def _without_unsafe_time_zone(value: Any) -> Any:
+    """Return a time without its time zone where that zone is a class of the user's.
+
+    To format a time, Python asks its zone for the offset.
+    """
+    has_zone = is_instance(value, datetime.datetime) or is_instance(
+        value, datetime.time
+    )
+    zone = value.tzinfo if has_zone else None
+    if zone is None:
+        return value
+    if any(is_of_library(type(zone), library) for library in _SAFE_TIME_ZONES):
+        return value
+    return value.replace(tzinfo=None)
+
+
+def _format_numpy_scalar(value: Any) -> str:
+    """Return a numpy number, date or text; empty for records, which hold anything."""
+    if any(name_of(base) in _SAFE_NUMPY_BASES for base in mro(type(value))):
         return str(value)
-    return cell(value.item()) if is_kind(value, str) or is_kind(value, bytes) else ""
+    if is_instance(value, str) or is_instance(value, bytes):
+        return cell(value.item())
+    return ""
 
 
-def _enumerated(value: Any) -> str:
-    """A member of an enumeration, by its name."""
-    name = attributes(value).get("_name_")
-    is_member = any(name_of(base) == "enum.Enum" for base in mro(type(value)))
-    return f"{name_of(type(value))}.{name}" if is_member and type(name) is str else ""
+def _format_enum_member(value: Any) -> str:
+    """Return the name of an enumeration's member; empty for anything else."""
+    cls = type(value)
+    name = instance_dict(value).get("_name_")
+    if type(name) is not str:
+        return ""
+    is_member = any(name_of(base) == "enum.Enum" for base in mro(cls))
+    return f"{name_of(cls)}.{name}" if is_member else ""

@@ -1,10 +1,9 @@
-"""What type an object has and what it keeps, found without asking the object: none of
-its own code ever runs.
+"""Read an object's type and attributes without running any of the object's code.
 
 A class can lie about everything that is reached through an instance (``__class__``,
 ``__dict__``, ``__len__``), and a metaclass about everything that is reached through the
-class. So all is read through ``type``'s own descriptors, classes are compared by
-identity, and libraries are found in ``sys.modules``, never imported.
+class. So everything is read through the descriptors of ``type``, classes are compared
+by identity, and libraries are looked up in ``sys.modules``, never imported.
 """
 
 from __future__ import annotations
@@ -16,128 +15,148 @@ from dataclasses import dataclass
 from typing import Any
 
 _TYPE: Mapping[str, Any] = vars(type)
-_get_mro, _get_body = _TYPE["__mro__"].__get__, _TYPE["__dict__"].__get__
-_EMPTY: dict[str, Any] = {}
-_OWN_DICTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
-_MODULE_DICT: Any = vars(types.ModuleType)["__dict__"]
+_get_mro = _TYPE["__mro__"].__get__
+_get_body = _TYPE["__dict__"].__get__
+_get_module = _TYPE["__module__"].__get__
+_get_name = _TYPE["__name__"].__get__
+_get_qualname = _TYPE["__qualname__"].__get__
+_get_module_dict: Any = vars(types.ModuleType)["__dict__"].__get__
+# What ``__dict__`` is in a class that has not replaced it.
+_DICT_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
+_NO_ATTRIBUTES: dict[str, Any] = {}
+# Characters
+_MAX_NAME = 80
 
 
 @dataclass(frozen=True)
-class Known:
-    """A type that can be described.
+class Describer:
+    """A type, and the function that describes its instances.
 
-    ``where`` is ``module:name``. ``describe`` gets the object, and whether values may
-    be told. ``subclasses`` says whether it reads only what no subclass of the user's
-    can have replaced; else it gets the library's own types alone.
+    Parameters
+    ----------
+    target
+        The type, as ``module:name``.
+    describe
+        Gets the instance, and whether to show values; returns the description.
+    subclasses
+        Whether the function also gets instances of the user's subclasses. Only for one
+        that reads nothing that a subclass can replace; the library's own subclasses are
+        always included.
     """
 
-    where: str
+    target: str
     describe: Callable[[Any, bool], str]
     subclasses: bool = False
 
     @property
     def name(self) -> str:
-        """The name as a user writes it: ``pandas.DataFrame``."""
-        return self.where.replace(":", ".").removeprefix("builtins.")
+        """The type's name as a user writes it: ``pandas.DataFrame``."""
+        return self.target.replace(":", ".").removeprefix("builtins.")
 
     @property
     def library(self) -> str:
-        """The package that it comes from."""
-        return self.where.partition(":")[0].partition(".")[0]
+        """The top-level package of the type."""
+        module = self.target.partition(":")[0]
+        return module.partition(".")[0]
 
 
-def mro(kind: type) -> tuple[type, ...]:
-    """The class and its bases, nearest first."""
-    bases: tuple[type, ...] = _get_mro(kind)
+def mro(cls: type) -> tuple[type, ...]:
+    """Return the class and its bases, nearest first."""
+    bases: tuple[type, ...] = _get_mro(cls)
     return bases
 
 
-def raw(kind: type) -> Mapping[str, Any]:
-    """What stands in the body of the class itself."""
-    body: Mapping[str, Any] = _get_body(kind)
+def class_body(cls: type) -> Mapping[str, Any]:
+    """Return what the class itself defines, without its bases."""
+    body: Mapping[str, Any] = _get_body(cls)
     return body
 
 
-def in_class(kind: type, name: str) -> Any:
-    """What a class or its nearest base has under a name, not bound to anything; None
-    where none has it.
+def try_class_attribute(cls: type, name: str) -> Any:
+    """Return what the class or its nearest base defines under a name, else None.
+
+    The result is not bound: for a method it is the function.
     """
-    return next((raw(base)[name] for base in mro(kind) if name in raw(base)), None)
+    for base in mro(cls):
+        body = class_body(base)
+        if name in body:
+            return body[name]
+    return None
 
 
-def is_kind(thing: object, kind: type) -> bool:
-    """Whether it is an instance, as ``isinstance`` would tell if nobody could
-    interfere.
+def is_instance(value: object, cls: type) -> bool:
+    """Return what ``isinstance`` would return if no class could interfere."""
+    return any(base is cls for base in mro(type(value)))
+
+
+def is_exactly(value: object, *classes: type) -> bool:
+    """Return whether the value's type is one of these, not a subclass."""
+    # Not `in`, which compares by `==`, and a metaclass can define that.
+    value_type = type(value)
+    return any(value_type is cls for cls in classes)
+
+
+def module_of(cls: type) -> str:
+    """Return the module in which a class says it was defined."""
+    module = class_body(cls).get("__module__")
+    if module is None:
+        module = _get_module(cls)
+    return module if type(module) is str else ""
+
+
+def name_of(cls: type) -> str:
+    """Return the name of a class as a user would write it.
+
+    Private modules, ``builtins`` and ``__main__`` are left out.
     """
-    return id(kind) in map(id, mro(type(thing)))
-
-
-def is_exactly(thing: object, *kinds: type) -> bool:
-    """Whether its type is one of these.
-
-    Not ``in``, which asks by ``==``, and that a metaclass can answer.
-    """
-    kind = type(thing)
-    return any(kind is one for one in kinds)
-
-
-def module_of(kind: type) -> str:
-    """The module in which a class says it was defined."""
-    module = raw(kind).get("__module__")
-    if type(module) is str:
-        return module
-    found = _TYPE["__module__"].__get__(kind) if module is None else None
-    return found if type(found) is str else ""
-
-
-def name_of(kind: type) -> str:
-    """The name of a class as a user would write it: without private modules,
-    ``builtins`` and ``__main__``.
-    """
-    if kind is types.NoneType:
+    if cls is types.NoneType:
         return "None"
-    name = _TYPE["__qualname__"].__get__(kind)
-    name = name[:80].replace("<locals>.", "") if type(name) is str else "?"
-    module = module_of(kind)[:80]
+    name = _get_qualname(cls)
+    if type(name) is not str:
+        name = "?"
+    name = name[:_MAX_NAME].replace("<locals>.", "")
+    module = module_of(cls)[:_MAX_NAME]
+    if module == "builtins":
+        return name
     parts = [part for part in module.split(".") if not part.startswith("_")]
-    return ".".join([*([] if module == "builtins" else parts), name])
+    return ".".join([*parts, name])
 
 
-def attributes(thing: object) -> dict[str, Any]:
-    """What the instance keeps in its ``__dict__``; nothing where a class has put
-    something else in its place.
-    """
-    for base in mro(type(thing)):
-        found = raw(base).get("__dict__")
-        if found is not None:
-            kept = found.__get__(thing) if is_exactly(found, *_OWN_DICTS) else None
-            return kept if type(kept) is dict else _EMPTY
-    return _EMPTY
+def instance_dict(value: object) -> dict[str, Any]:
+    """Return the instance's ``__dict__``; empty where the class has replaced it."""
+    for base in mro(type(value)):
+        descriptor: Any = class_body(base).get("__dict__")
+        if is_exactly(descriptor, *_DICT_DESCRIPTORS):
+            attributes = descriptor.__get__(value)
+            return attributes if type(attributes) is dict else _NO_ATTRIBUTES
+        if descriptor is not None:
+            break
+    return _NO_ATTRIBUTES
 
 
-def loaded(module: str, name: str) -> Any:
-    """What a module that is loaded already has under a name; None where it is not
-    loaded, or has not got there yet.
-    """
-    found = sys.modules.get(module)
-    if found is None or not (
-        type(found) is types.ModuleType or is_kind(found, types.ModuleType)
-    ):
+def try_loaded(module: str, name: str) -> Any:
+    """Return what a loaded module has under a name; None where it is not loaded."""
+    loaded = sys.modules.get(module)
+    if loaded is None or not is_instance(loaded, types.ModuleType):
         return None
-    return dict.get(_MODULE_DICT.__get__(found), name)
+    return dict.get(_get_module_dict(loaded), name)
 
 
-def is_of_library(kind: type, library: str) -> bool:
-    """Whether a class really is one of a loaded library, and does not merely say so."""
-    module, name = module_of(kind), _TYPE["__name__"].__get__(kind)
-    return (
-        module.partition(".")[0] == library
-        and type(name) is str
-        and loaded(module, name) is kind
-    )
+def is_of_library(cls: type, library: str) -> bool:
+    """Return whether a class really is defined by a loaded library.
+
+    Its ``__module__`` alone proves nothing: anybody can set it.
+    """
+    module = module_of(cls)
+    name = _get_name(cls)
+    if module.partition(".")[0] != library or type(name) is not str:
+        return False
+    return try_loaded(module, name) is cls
 
 
-def doc_line(doc: object, longest: int = 120) -> str:
-    """The first line of a docstring, where it is a plain text."""
-    lines = doc[:1000].strip().splitlines() if type(doc) is str else []
-    return lines[0].strip()[:longest] if lines else ""
+def first_line(doc: object, max_length: int = 120) -> str:
+    """Return the first line of a docstring; empty where it is not a plain text."""
+    if type(doc) is not str:
+        return ""
+    lines = doc[:1000].strip().splitlines()
+    return lines[0].strip()[:max_length] if lines else ""

@@ -1,9 +1,8 @@
-"""Descriptions by code of the user's own: run apart from the notebook, cut off when
-slow, never trusted to end well.
+"""Run the user's own describers: apart from the notebook, and with a time limit.
 
-A plain function runs on a thread of its own, as that is the only way to leave it
-behind. A coroutine is awaited on the kernel's own loop, where the connection pools and
-locks live that it may need.
+A plain function runs on a thread of its own, which is the only way to abandon it. A
+coroutine is awaited on the kernel's own loop, to which the connection pools and locks
+that it uses may be bound.
 """
 
 from __future__ import annotations
@@ -16,88 +15,92 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-# seconds that one description may take
-EACH = 0.25
-# seconds that all descriptions of a snapshot may take
-ALL = 1.0
+# Seconds for one description.
+TIMEOUT = 0.25
+# Seconds for all descriptions of a snapshot together.
+TOTAL_TIMEOUT = 1.0
+# Seconds for one on another loop, which also has to be scheduled there.
+_OTHER_LOOP_TIMEOUT = TIMEOUT * 1.2
 
-Describe = Callable[[Any], str | Awaitable[str]]
-Outcome = tuple[Any, BaseException | None]
-
-
-class TooSlow(Exception):
-    """The description did not come in time."""
-
-
-class Failed(Exception):
-    """The description tried to end more than itself."""
+DescribeFunction = Callable[[Any], str | Awaitable[str]]
+# A result and None, or None and the exception that was raised instead.
+_Outcome = tuple[Any, BaseException | None]
 
 
-class Busy(Exception):
-    """The kernel's loop, on which the description must run, is busy with a cell; later
-    it may come.
-    """
+class DescriptionTimeout(Exception):
+    """The description took longer than `TIMEOUT`."""
 
 
-class Foreign:
-    """Runs descriptions of others, within bounds.
+class DescriptionAborted(Exception):
+    """The description raised an exception that would have ended the cell."""
 
-    ``begin`` gives a new allowance of time.
+
+class NoTimeLeft(Exception):
+    """Earlier descriptions of this snapshot have used up `TOTAL_TIMEOUT`."""
+
+
+class LoopBusy(Exception):
+    """The kernel's loop is busy with a cell, so the coroutine cannot run now."""
+
+
+class UserCode:
+    """Runs describers of the user's within the time limits.
+
+    Call `begin` before each snapshot.
     """
 
     def __init__(self) -> None:
-        self._left = ALL
+        self._seconds_left = TOTAL_TIMEOUT
         self._loop = _running_loop()
 
     def begin(self) -> None:
-        """Begin a snapshot: all its descriptions together get ``ALL`` seconds."""
-        self._left = ALL
+        """Start a snapshot, whose descriptions get `TOTAL_TIMEOUT` seconds together."""
+        self._seconds_left = TOTAL_TIMEOUT
         if threading.current_thread() is threading.main_thread():
             self._loop = _running_loop() or self._loop
 
-    def run(self, describe: Describe, thing: Any) -> Any:
-        """What ``describe`` gives for ``thing``, once it is awaited.
+    def run(self, describe: DescribeFunction, value: Any) -> Any:
+        """Return the result of ``describe(value)``, awaited if it is a coroutine.
 
         Raises
         ------
-        TooSlow
-            When it took longer than ``EACH`` seconds.
-        Busy
-            When the time for all is used up, or a coroutine cannot run now.
+        DescriptionTimeout
+            When it takes longer than `TIMEOUT` seconds.
+        NoTimeLeft
+            When no time is left for this snapshot.
+        LoopBusy
+            When it is a coroutine and the kernel's loop cannot run it now.
+        DescriptionAborted
+            When it raises ``SystemExit`` or ``CancelledError``.
         Exception
-            Whatever the description raises.
+            Anything else that it raises.
         """
-        if self._left <= 0:
-            raise Busy
-        begun = time.monotonic()
+        if self._seconds_left <= 0:
+            raise NoTimeLeft
+        start = time.monotonic()
         try:
-            result, is_awaitable = _on_a_thread(lambda: _called(describe, thing))
-            return self._awaited(result) if is_awaitable else result
+            result, is_awaitable = _run_on_thread(lambda: _call(describe, value))
+            return self._await(result) if is_awaitable else result
         except (SystemExit, asyncio.CancelledError) as error:
-            # these would end the cell
-            raise Failed from error
+            raise DescriptionAborted from error
         finally:
-            self._left -= time.monotonic() - begun
+            self._seconds_left -= time.monotonic() - start
 
-    def _awaited(self, result: Awaitable[Any]) -> Any:
-        """Await on the kernel's loop: from within a running cell, from another thread,
-        or, where none runs, apart.
-        """
+    def _await(self, result: Awaitable[Any]) -> Any:
+        """Await a result on the kernel's loop, or on a new one where none is running."""
         here = _running_loop()
         if here and threading.current_thread() is threading.main_thread():
-            # It changes asyncio for the whole process, so only where a coroutine needs
-            # it. It has no annotations.
+            # Inside a running cell. This changes asyncio for the whole process, so it
+            # is only done when a coroutine needs it.
             import nest_asyncio2
 
             nest_asyncio2.apply(here)
-            return _given(
-                here.run_until_complete(_within_time(result, threading.Event()))
-            )
+            limited = _with_timeout(result, threading.Event())
+            return _unwrap(here.run_until_complete(limited))
         if self._loop and self._loop.is_running():
-            return _on_another_loop(self._loop, result)
-        return _given(
-            _on_a_thread(lambda: asyncio.run(_within_time(result, threading.Event())))
-        )
+            return _await_on(self._loop, result)
+        limited = _with_timeout(result, threading.Event())
+        return _unwrap(_run_on_thread(lambda: asyncio.run(limited)))
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -107,57 +110,57 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _called(describe: Describe, thing: Any) -> tuple[Any, bool]:
-    result = describe(thing)
+def _call(describe: DescribeFunction, value: Any) -> tuple[Any, bool]:
+    result = describe(value)
     return result, inspect.isawaitable(result)
 
 
-def _on_a_thread(work: Callable[[], Any]) -> Any:
-    """Do it on a thread that is left behind when it takes too long."""
-    done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+def _run_on_thread(work: Callable[[], Any]) -> Any:
+    """Run ``work`` on a thread, which is abandoned when it takes too long."""
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
     def run() -> None:
         try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - a future carries whatever its call raised
-            done.set_exception(error)
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - a future carries what its call raised
+            future.set_exception(error)
 
     threading.Thread(target=run, name="buddy-describer", daemon=True).start()
-    # A description may raise a TimeoutError of its own, so what tells is whether it has
-    # ended.
-    if not concurrent.futures.wait([done], EACH).done:
-        raise TooSlow
-    return done.result()
+    # Not `future.result(TIMEOUT)`: the describer may raise a TimeoutError of its own.
+    if not concurrent.futures.wait([future], TIMEOUT).done:
+        raise DescriptionTimeout
+    return future.result()
 
 
-def _on_another_loop(loop: asyncio.AbstractEventLoop, result: Awaitable[Any]) -> Any:
+def _await_on(loop: asyncio.AbstractEventLoop, result: Awaitable[Any]) -> Any:
+    """Await a result on the loop of another thread."""
     started = threading.Event()
-    future = asyncio.run_coroutine_threadsafe(_within_time(result, started), loop)
-    if not concurrent.futures.wait([future], EACH * 1.2).done:
+    future = asyncio.run_coroutine_threadsafe(_with_timeout(result, started), loop)
+    if not concurrent.futures.wait([future], _OTHER_LOOP_TIMEOUT).done:
         future.cancel()
-        raise TooSlow if started.is_set() else Busy
-    return _given(future.result())
+        raise DescriptionTimeout if started.is_set() else LoopBusy
+    return _unwrap(future.result())
 
 
-async def _within_time(result: Awaitable[Any], started: threading.Event) -> Outcome:
+async def _with_timeout(result: Awaitable[Any], started: threading.Event) -> _Outcome:
     started.set()
-    task = asyncio.ensure_future(_outcome(result))
-    # Not `wait_for`, which waits on when the task will not be cancelled.
-    done, _ = await asyncio.wait({task}, timeout=EACH)
+    task = asyncio.ensure_future(_outcome_of(result))
+    # Not `wait_for`, which keeps waiting for a task that refuses to be cancelled.
+    done, _ = await asyncio.wait({task}, timeout=TIMEOUT)
     if not done:
         task.cancel()
-        return None, TooSlow()
+        return None, DescriptionTimeout()
     return task.result()
 
 
-async def _outcome(result: Awaitable[Any]) -> Outcome:
+async def _outcome_of(result: Awaitable[Any]) -> _Outcome:
     try:
         return await result, None
-    except BaseException as error:  # noqa: BLE001 - an interrupt that leaves a task ends the kernel's loop
+    except BaseException as error:  # noqa: BLE001 - an interrupt in a task would end the loop
         return None, error
 
 
-def _given(outcome: Outcome) -> Any:
+def _unwrap(outcome: _Outcome) -> Any:
     result, error = outcome
     if error is not None:
         raise error
