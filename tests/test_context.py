@@ -145,7 +145,7 @@ def test_secrets_are_blanked_and_counted_unless_the_user_wants_them_sent(
     execute(shell, "password = 'hunter2hunter2'")
     reply = seeing.ask("is {password} good?", names=shell.user_ns).result()
     assert "hunter2hunter2" not in str(fake.requests)
-    assert any("blanked" in note for note in reply.notes)
+    assert any("redacted" in note for note in reply.notes)
     seeing.redact_secrets = False
     seeing.ask("is {password} good?", Options(new=True), shell.user_ns).result()
     assert "is hunter2hunter2 good?" in last_question(fake)

@@ -218,13 +218,16 @@ def test_a_long_prompt_is_read_to_its_end(piece: str) -> None:
 
 def test_a_variable_is_attached_with_its_values() -> None:
     assert attached("why is @df empty?", Session({"df": {}})) == [
-        Item("mention:df", "mentions", "@df", "a dict", place=(0,))
+        Item("mention:df", "mentions", "@df", "a dict", position=(0,))
     ]
 
 
 def test_what_is_named_twice_is_attached_once_where_it_was_named_first() -> None:
     items = attached("@b and @a and @b", Session({"a": 1, "b": 2}))
-    assert [(item.title, item.place) for item in items] == [("@b", (0,)), ("@a", (1,))]
+    assert [(item.title, item.position) for item in items] == [
+        ("@b", (0,)),
+        ("@a", (1,)),
+    ]
 
 
 def test_the_special_ones_win_over_variables_of_their_names() -> None:
@@ -276,7 +279,7 @@ RAN = tuple(
 
 
 def test_a_cell_is_attached_as_it_was_run() -> None:
-    edited = Cell("e", "code", "x = 8", 7, "changed", ran="x = 7")
+    edited = Cell("e", "code", "x = 8", 7, "changed", run_source="x = 7")
     items = attached("@In[3] @In[7]", Session(cells=(*RAN, edited)))
     assert [(item.id, item.text) for item in items] == [
         ("mention:In[3]", "x = 3"),

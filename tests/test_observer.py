@@ -77,7 +77,9 @@ def looked(
     sections: frozenset[Section] | None = None,
 ) -> Snapshot:
     all_of_it = frozenset(SECTIONS) if sections is None else sections
-    return collector.look(prompt, all_of_it, find_mentions(prompt), share_values=False)
+    return collector.collect(
+        prompt, all_of_it, find_mentions(prompt), share_values=False
+    )
 
 
 def sections_of(found: Snapshot) -> set[Section]:
@@ -156,12 +158,11 @@ def test_what_cannot_be_ranked_costs_all_but_what_is_attached(
 def test_secrets_of_variables_stay_blanked_when_the_variables_cannot_be_read(
     collector: Collector, scripted: Scripted
 ) -> None:
-    redact = collector.measure(len, redact=True).redact
     looked(collector)
-    assert redact(f"x {SECRET} y")[0] == "x [redacted: billing_password] y"
+    assert collector.redact(f"x {SECRET} y").text == "x [redacted: billing_password] y"
     scripted.broken["names"] = ValueError("no luck")
     looked(collector)
-    assert redact(f"x {SECRET} y")[0] == "x [redacted: billing_password] y"
+    assert collector.redact(f"x {SECRET} y").text == "x [redacted: billing_password] y"
 
 
 def test_an_interrupt_is_none_of_the_failures(
@@ -197,4 +198,4 @@ def test_without_a_session_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("BILLING_TOKEN", SECRET)
     collector = Collector()
     assert looked(collector) == Snapshot()
-    assert SECRET not in collector.measure(len, redact=True).redact(f"x {SECRET} y")[0]
+    assert SECRET not in collector.redact(f"x {SECRET} y").text

@@ -154,7 +154,10 @@ def test_each_cell_has_the_state_of_its_last_run(session: Session, path: Path) -
         ("c", 3, "changed"),
         ("d", None, "not run"),
     ]
-    assert (notebook.cells[3].source, notebook.cells[3].ran) == ("c = 2", "c = 1")
+    assert (notebook.cells[3].source, notebook.cells[3].run_source) == (
+        "c = 2",
+        "c = 1",
+    )
 
 
 def test_a_cell_that_was_edited_and_run_since_it_was_saved_is_as_it_was_run(

@@ -101,7 +101,7 @@ def _cell(
     if (
         was
         and was.type == type
-        and (was.source, was.number, was.state, was.outputs, was.ran) == told
+        and (was.source, was.number, was.state, was.outputs, was.run_source) == told
     ):
         return was
     return Cell(id, type, *told)

@@ -276,7 +276,12 @@ def _item(mention: Mention, sources: _Sources, place: int) -> Item:
     text, images = _FINDERS[mention.kind](mention.target, sources)
     title = _as_typed(mention)
     return Item(
-        f"mention:{title[1:]}", "mentions", title, text, place=(place,), images=images
+        f"mention:{title[1:]}",
+        "mentions",
+        title,
+        text,
+        position=(place,),
+        images=images,
     )
 
 
@@ -317,8 +322,8 @@ def _input(number: str, sources: _Sources) -> _Found:
         sources.session.input_of(int(number))
         if cell is None
         else cell.source
-        if cell.ran is None
-        else cell.ran
+        if cell.run_source is None
+        else cell.run_source
     )
     if source is None:
         raise PromptError(

@@ -181,7 +181,7 @@ class Topic:
         )
 
 
-class Words:
+class WordScores:
     """How well texts answer to the words of a question: rare words count more, and 1 is
     all of them.
 

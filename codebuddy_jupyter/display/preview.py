@@ -84,7 +84,7 @@ def _missing(draft: Draft) -> list[str]:
             for kind, n in Counter(draft.redacted).items()
         )
         lines.append(escape(f"Blanked: {kinds}."))
-    if draft.news.known.told or draft.news.items:
+    if draft.news.sent_items.sent or draft.news.items:
         return lines
     return [
         *lines,
