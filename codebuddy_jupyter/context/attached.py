@@ -18,7 +18,7 @@ from ..messages import Image
 from . import tables
 from .describe.text import count, size
 from .outputs import shorten
-from .saved import Files, Unreadable
+from .saved import NotebookFiles, Unreadable
 
 # of a file's text in the prompt
 MOST_CHARACTERS = 8_000
@@ -222,7 +222,7 @@ def _image(path: Path, target: str, title: str) -> _Attached:
 
 def _notebook(path: Path, target: str, title: str) -> str:
     try:
-        cells = Files().read(path).cells
+        cells = NotebookFiles().read(path).cells
     except Unreadable as error:
         raise PromptError(f"{target} cannot be read: {error}.") from error
     texts = [f"{title}, a notebook of {count(len(cells), 'cell')}"]

@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .outputs import plain, shorten
+from .outputs import plain_text, shorten
 
 # characters
 MESSAGE = 2_000
@@ -523,5 +523,5 @@ def rendered_message(name: str, last: str) -> str | None:
     """The message in the last line that the shell rendered of an exception's traceback,
     None where it is another's.
     """
-    text = plain(last).strip()
+    text = plain_text(last).strip()
     return text.removeprefix(f"{name}: ") if text.startswith(f"{name}: ") else None

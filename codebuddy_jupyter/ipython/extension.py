@@ -251,7 +251,7 @@ class Extension:
         self._listening = True
         session.listen()
         if info is not None:
-            session.before(info)
+            session.on_start(info)
         completion.install(
             self.shell,
             names=session.names,

@@ -197,7 +197,7 @@ def _latest(
     return tuple(kept), 0
 
 
-def _size(news: News, brief: Brief) -> int:
+def _size(news: Update, brief: Brief) -> int:
     return sum(brief.tokens.count(item.text) for item in news.items)
 
 
@@ -206,7 +206,7 @@ def _parts(
     first: Sequence[Message],
     kept: Sequence[Message],
     question: str,
-    news: News,
+    news: Update,
 ) -> tuple[tuple[str, int], ...]:
     sizes: Counter[str] = Counter()
     if first:
