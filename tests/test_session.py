@@ -19,8 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from IPython.core.interactiveshell import InteractiveShell
 
+from codebuddy_jupyter.context.buddy_cells import is_buddy_cell
 from codebuddy_jupyter.context.items import Cell, Notebook, Output
-from codebuddy_jupyter.context.runs import MAX_RUNS, is_buddy_cell
+from codebuddy_jupyter.context.runs import MAX_RUNS
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError
 from tests.test_outputs import ANYTHING, PNG, text64

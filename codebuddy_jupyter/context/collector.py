@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ..secrets.redactor import Redacted, Redactor, known_values
 from .describe import Describers
-from .failure import message_of
+from .error_message import message_of
 from .fit import Redact
 from .items import Cell, Notebook, Section, Snapshot
 from .mentions import Mention, resolve

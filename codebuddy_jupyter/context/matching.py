@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
-from .items import Cell, State
+from .items import Cell, Output, State
 from .runs import Run, Runs
 from .saved import SavedCell, SavedNotebook
 
 # Runs of cells that are not in the notebook, the latest ones.
 MAX_UNSAVED = 1_000
+
+
+class _Content(NamedTuple):
+    """What can change about a cell.
+
+    It is a tuple, which is created and compared faster than a cell.
+    """
+
+    source: str
+    number: int | None
+    state: State
+    outputs: tuple[Output, ...]
+    run_source: str | None = None
 
 
 def matched_cells(
@@ -36,14 +50,14 @@ def matched_cells(
     for saved in notebook.cells:
         run = run_of.get(saved.id)
         if run is None:
-            cell = Cell(saved.id, saved.type, saved.source, outputs=saved.outputs)
+            content = _Content(saved.source, None, "not run", saved.outputs)
         else:
-            cell = _cell_after(saved, run, notebook.saved_at, runs)
-        yield _reused(cell, previous)
+            content = _content_after(saved, run, notebook.saved_at, runs)
+        yield _cell(saved.id, saved.type, content, previous)
     for run in _unsaved(loose, run_of.values())[-MAX_UNSAVED:]:
         outputs = runs.outputs_of(run)
-        cell = Cell(run.key, "code", run.source, run.number, run.state, outputs)
-        yield _reused(cell, previous)
+        content = _Content(run.source, run.number, run.state, outputs)
+        yield _cell(run.key, "code", content, previous)
 
 
 def _split(runs: Runs, cell_ids: set[str]) -> tuple[dict[str, Run], list[Run]]:
@@ -118,14 +132,25 @@ def _unsaved(loose: Sequence[Run], matched: Iterable[Run]) -> list[Run]:
     return sorted(last_runs.values(), key=_number)
 
 
-def _reused(cell: Cell, previous: Mapping[str, Cell]) -> Cell:
-    """Return the cell's previous object if nothing about the cell has changed."""
-    earlier = previous.get(cell.id)
-    return earlier if earlier is not None and earlier == cell else cell
+def _cell(
+    id: str,
+    type: Literal["code", "markdown"],
+    content: _Content,
+    previous: Mapping[str, Cell],
+) -> Cell:
+    """Return the cell: its previous object if nothing about it has changed."""
+    cell = previous.get(id)
+    if cell is not None and cell.type == type and _content_of(cell) == content:
+        return cell
+    return Cell(id, type, *content)
 
 
-def _cell_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> Cell:
-    """Return a cell after its run.
+def _content_of(cell: Cell) -> _Content:
+    return _Content(cell.source, cell.number, cell.state, cell.outputs, cell.run_source)
+
+
+def _content_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> _Content:
+    """Return what a cell holds after its run.
 
     Source and outputs are those of the file or of the run, whichever is later.
     """
@@ -143,7 +168,7 @@ def _cell_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> Cell
     elif not is_same:
         state = "running" if run.state == "running" else "changed"
         run_source = run.source
-    return Cell(saved.id, saved.type, source, run.number, state, outputs, run_source)
+    return _Content(source, run.number, state, outputs, run_source)
 
 
 def _has_latest_outputs(

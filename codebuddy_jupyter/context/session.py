@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..messages import Image
-from .failure import IN_CELL, Failure, Source, failure_of, locals_of, rendered_message
+from .buddy_cells import is_buddy_cell, is_buddy_error
+from .error_message import rendered_message
+from .failure import Failure, failure_of, locals_of
 from .items import Cell, Notebook, cell_name
 from .matching import matched_cells
 from .outputs import error_output
-from .runs import Run, Runs, is_buddy_cell, is_buddy_error
+from .runs import Run, Runs
 from .saved import NotebookFiles, SavedNotebook, Unreadable, parse_notebook
+from .traceback_frames import IN_CELL, Source
 
 # Seconds.
 COLAB_TIMEOUT = 5
