@@ -250,18 +250,19 @@ def test_a_variable_does_not_read_the_notebook() -> None:
 
 def test_an_unknown_variable_names_the_nearest() -> None:
     assert refusal("@df2", Session({"df": 1, "x": 2})) == (
-        "There is no df2 to attach: did you mean @df? Write \\@df2 to send it as it stands."
+        "There is no df2 to attach. Write @df if you meant that; "
+        "or write \\@df2 to send it as text"
     )
 
 
 def test_an_unknown_variable_far_from_all_says_how_to_send_it() -> None:
     assert refusal("@guido", Session({"df": 1})) == (
-        "There is no guido to attach. Write \\@guido to send it as it stands."
+        "There is no guido to attach. Write \\@guido to send it as text"
     )
 
 
 def test_a_misspelt_special_names_it() -> None:
-    assert "did you mean @error?" in refusal("@eror", Session())
+    assert "Write @error if you meant that" in refusal("@eror", Session())
 
 
 @pytest.mark.parametrize(
@@ -396,7 +397,7 @@ def test_a_figure_that_cannot_be_drawn_costs_one_line(figures: Any) -> None:
     figures.figure().suptitle("$\\nonsense$")
     assert (
         refusal("@plot", Session())
-        == "The figure cannot be drawn: ValueError. Show it in a cell first."
+        == "The figure cannot be drawn: ValueError. Show it in a cell first"
     )
 
 

@@ -40,7 +40,7 @@ def test_rare_words_count_more() -> None:
     words = WordScores("which data holds the price?", texts)
     assert words.score(texts[-1]) > words.score(texts[0]) > 0
     assert words.score("nothing of that") == 0
-    assert WordScores("price", ["price"], more=["Prices"]).score("Prices") == 1
+    assert WordScores("price", ["price"], uncounted=["Prices"]).score("Prices") == 1
 
 
 def test_a_question_without_words_scores_nothing() -> None:
