@@ -62,7 +62,7 @@ class Run:
         return self.id if self.id is not None else cell_name(self.number)
 
     def add_display(self, display_id: str | None, output: Output) -> None:
-        """Add an output that was displayed; of many, the ones in the middle go."""
+        """Add an output that was displayed; of many, those in the middle are dropped."""
         self.displays.append((display_id, output))
         if len(self.displays) > MAX_OUTPUTS:
             del self.displays[MAX_OUTPUTS // 2]

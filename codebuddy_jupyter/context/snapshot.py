@@ -260,8 +260,8 @@ class _CellWeights:
     def _weigh_by_runs(self, run_cells: Sequence[Cell]) -> None:
         """Prefer cells that ran late, and the one that failed."""
         step = LATEST_RUN / (len(run_cells) + 1)
-        for place, cell in enumerate(run_cells, 1):
-            self.of[cell.id] += step * place
+        for order, cell in enumerate(run_cells, 1):
+            self.of[cell.id] += step * order
             if cell.number == self.failing:
                 self.of[cell.id] += FAILING_CELL
         if run_cells:
