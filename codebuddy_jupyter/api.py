@@ -58,7 +58,7 @@ def ask(
     new
         Begin a new conversation with this question.
     context
-        What of the notebook is told: auto, none, or a list of sections; empty: as the
+        Which parts of the notebook are sent: auto, none, or a list of sections; empty: as the
         settings say.
     extra
         Any other field of the request, by its wire name.

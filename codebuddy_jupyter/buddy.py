@@ -23,7 +23,7 @@ from traitlets.config import Config
 from .chat.history import MOST_ASKED, History
 from .chat.reply import Chat, Reply, Turn
 from .context.collector import Collector
-from .context.fit import Measure
+from .context.fit import Redact
 from .context.items import Snapshot
 from .context.mentions import find_mentions, unescaped
 from .errors import (
@@ -98,7 +98,7 @@ class Buddy(Configured):
     context = Unicode(
         "auto",
         help=(
-            "What of the notebook is told: auto, none, or a list of outline, "
+            "Which parts of the notebook are sent: auto, none, or a list of outline, "
             "cells, outputs, variables, error."
         ),
     ).tag(config=True)
@@ -359,7 +359,7 @@ class Buddy(Configured):
         if names is not None:
             prompt = prompts.interpolate(unescaped(prompt), names)
         sections = sections_of(options.context or self.context)
-        seen = self.collector.look(
+        seen = self.collector.collect(
             prompt, sections, mentions, share_values=self.share_values
         )
         return Question(prompt, _with_wish(prompt, options.format), options, seen)
@@ -379,7 +379,7 @@ class Buddy(Configured):
 
     def redacted(self, text: str) -> str:
         """The text without the secrets in it, as far as they can be told."""
-        return self.collector.redacted(text)
+        return self.collector.redact(text).text
 
     def _notebook(self) -> Path | None:
         return self.collector.session.path() if self.collector.session else None
@@ -410,14 +410,12 @@ class Buddy(Configured):
         model = self.chat.turns[-1].reply.model if self.chat.turns else ""
         tokens = self.tokens[model]
         return (
-            tokens.total(
-                [system, *conversation(self.chat.turns, self._measure(tokens))]
-            )
-            + ROOM
+            tokens.total([system, *conversation(self.chat.turns, self._redact)]) + ROOM
         )
 
-    def _measure(self, tokens: Tokens) -> Measure:
-        return self.collector.measure(tokens.count, redact=self.redact_secrets)
+    @property
+    def _redact(self) -> Redact:
+        return self.collector.redaction(enabled=self.redact_secrets)
 
     def save(self) -> Path:
         """Save the settings as they are now as the user's defaults; gives the file.
@@ -479,7 +477,7 @@ class Buddy(Configured):
         for attempt in range(ATTEMPTS):
             turn.message, turn.known, turn.before = (
                 made.question,
-                made.news.known,
+                made.news.sent_items,
                 made.before,
             )
             try:
@@ -574,9 +572,7 @@ class Buddy(Configured):
     ) -> Asked:
         options, tokens = question.options, self.tokens[model]
         system = self.system_prompt if options.system is None else options.system
-        brief = Brief(
-            question.text, system, question.seen, tokens, self._measure(tokens)
-        )
+        brief = Brief(question.text, system, question.seen, tokens, self._redact)
         temperature = (
             provider.temperature if options.temperature is None else options.temperature
         )

@@ -62,8 +62,8 @@ def test_a_relative_path_that_leads_out_says_how_to_send_it(tmp_path: Path) -> N
     path = write(tmp_path, "secret.txt", "hello")
     (tmp_path / "book").mkdir()
     assert refusal(tmp_path / "book", "../secret.txt") == (
-        "../secret.txt is outside the notebook's folder. To send it all the "
-        "same, spell out where it is: "
+        "../secret.txt is outside the notebook's folder. Write its full path to "
+        "send it anyway: "
         f"{mention_of(os.path.realpath(path))}"
     )
 
@@ -114,14 +114,14 @@ def test_without_a_notebook_the_current_folder_counts(
 def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, "data/sales 2024.csv", "a\n1")
     assert refusal(tmp_path, "data/sale2024.csv") == (
-        "There is no file data/sale2024.csv to attach: "
-        f'did you mean @file:"{Path("data", "sales 2024.csv")}"? Write \\@file '
-        "to send it as it stands."
+        "There is no file data/sale2024.csv to attach. "
+        f'Write @file:"{Path("data", "sales 2024.csv")}" if you meant that; '
+        "or write \\@file to send it as text"
     )
 
 
 def test_a_file_in_a_missing_folder_says_so(tmp_path: Path) -> None:
-    assert "its folder is not there either" in refusal(tmp_path, "nowhere/a.csv")
+    assert "its folder does not exist either" in refusal(tmp_path, "nowhere/a.csv")
 
 
 def test_a_file_unlike_any_other_is_just_missing(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_huge_file_is_read_at_its_ends_alone(
         file.seek(3_000_000_000)
         file.write("é".encode() * 40_000 + b"the end")
     # the head ends and the tail begins within a character
-    monkeypatch.setattr(attached, "_END", 63_998)
+    monkeypatch.setattr(attached, "END_BYTES", 63_998)
     text = told(tmp_path, "huge.txt")
     assert text.startswith("huge.txt: 3.0 GB\n-éé")
     assert "[about 3.0 GB left out]" in text
@@ -430,8 +430,8 @@ def test_quoted_line_ends_do_not_count_as_rows(tmp_path: Path) -> None:
 def test_of_a_large_table_the_rows_are_estimated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attached, "MOST_COUNTED", 10_000)
-    monkeypatch.setattr(attached, "MOST_READ", 5_000)
+    monkeypatch.setattr(attached, "MAX_COUNTED_BYTES", 10_000)
+    monkeypatch.setattr(attached, "MAX_READ_BYTES", 5_000)
     write(tmp_path, "a.csv", "a,b\n" + "12345,12345\n" * 10_000)
     assert "a.csv: 120 kB, about 10,000 rows, 2 columns\n" in told(tmp_path, "a.csv")
 

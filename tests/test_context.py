@@ -65,7 +65,9 @@ def test_a_question_carries_cells_outputs_variables_and_the_error(
     assert "rate: float 0.19" not in told
 
 
-def test_it_is_told_once(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
+def test_the_notebook_is_sent_once(
+    seeing: Buddy, fake: FakeProvider, shell: Any
+) -> None:
     execute(shell, "rate = 0.19")
     seeing.ask("1?").result()
     seeing.ask("2?").result()
@@ -73,7 +75,7 @@ def test_it_is_told_once(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
     assert fake.requests[1].messages[:2] == fake.requests[0].messages
 
 
-def test_a_question_that_failed_has_told_it_all_the_same(
+def test_a_question_that_failed_counts_as_sent(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
     execute(shell, "rate = 0.19")
@@ -139,19 +141,19 @@ def test_values_are_shared_when_the_user_says_so(
     assert "4711" in last_question(fake)
 
 
-def test_secrets_are_blanked_and_counted_unless_the_user_wants_them_sent(
+def test_secrets_are_redacted_and_counted_unless_the_user_wants_them_sent(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
     execute(shell, "password = 'hunter2hunter2'")
     reply = seeing.ask("is {password} good?", names=shell.user_ns).result()
     assert "hunter2hunter2" not in str(fake.requests)
-    assert any("blanked" in note for note in reply.notes)
+    assert any("redacted" in note for note in reply.notes)
     seeing.redact_secrets = False
     seeing.ask("is {password} good?", Options(new=True), shell.user_ns).result()
     assert "is hunter2hunter2 good?" in last_question(fake)
 
 
-def test_an_answer_that_tells_a_secret_is_blanked_when_it_is_sent_back(
+def test_an_answer_with_a_secret_is_redacted_when_it_is_sent_back(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
     execute(shell, "password = 'hunter2hunter2'")
@@ -186,7 +188,7 @@ def test_an_unknown_mention_fails_before_anything_is_sent(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
     execute(shell, "rate = 0.19")
-    with pytest.raises(PromptError, match="did you mean @rate"):
+    with pytest.raises(PromptError, match="Write @rate if you meant that"):
         seeing.ask("what is @rat?", names=shell.user_ns)
     assert not fake.requests
 
@@ -312,7 +314,7 @@ def test_context_shows_and_sends_nothing(
     assert not fake.requests
 
 
-def test_what_becomes_a_secret_later_is_blanked_in_earlier_turns_too(
+def test_what_becomes_a_secret_later_is_redacted_in_earlier_turns_too(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
     seeing.redact_secrets = False

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.chat.reply import Reply, Turn
-from codebuddy_jupyter.context.fit import Measure
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Message
 from codebuddy_jupyter.question.draft import Brief, Draft, Room, conversation, draft
 from codebuddy_jupyter.question.tokens import Tokens
+from codebuddy_jupyter.secrets.redactor import Redacted
 
 SYSTEM = "Be brief."
 
@@ -43,9 +43,7 @@ def notebook(*cells: str) -> Snapshot:
 
 def brief(question: str, seen: Snapshot, system: str = SYSTEM) -> Brief:
     tokens = Tokens()
-    return Brief(
-        question, system, seen, tokens, Measure(tokens.count, lambda text: (text, ()))
-    )
+    return Brief(question, system, seen, tokens, Redacted)
 
 
 def room(window: int, notebook: int = 8192) -> Room:
@@ -67,7 +65,7 @@ class Talk:
         reply.chunks.append(Chunk(text=self.answer))
         reply._end(None)
         self.turns.append(
-            Turn(question, reply, made.question, made.news.known, made.before)
+            Turn(question, reply, made.question, made.news.sent_items, made.before)
         )
         return made
 
@@ -140,8 +138,7 @@ def test_after_a_cut_it_grows_at_its_end_again(loop: Loop) -> None:
 def test_a_turn_that_was_never_sent_stands_with_its_question(loop: Loop) -> None:
     reply = Reply("1?", _no_chunks, loop)
     reply.close()
-    as_it_is = Measure(len, lambda text: (text, ()))
-    assert conversation([Turn("1?", reply)], as_it_is) == (
+    assert conversation([Turn("1?", reply)], Redacted) == (
         Message("user", "1?"),
         Message("assistant", "(This answer broke off.)"),
     )
@@ -149,15 +146,13 @@ def test_a_turn_that_was_never_sent_stands_with_its_question(loop: Loop) -> None
 
 def test_question_and_system_prompt_are_blanked_too(loop: Loop) -> None:
     tokens = Tokens()
-    measure = Measure(
-        tokens.count,
-        lambda text: (
-            text.replace("hunter2", "[x]"),
-            ("password",) * text.count("hunter2"),
-        ),
-    )
+
+    def redact(text: str) -> Redacted:
+        kinds = ("password",) * text.count("hunter2")
+        return Redacted(text.replace("hunter2", "[x]"), kinds)
+
     made = draft(
-        Brief("is hunter2 good?", "hunter2", notebook("hunter2"), tokens, measure),
+        Brief("is hunter2 good?", "hunter2", notebook("hunter2"), tokens, redact),
         [],
         room(4096),
     )

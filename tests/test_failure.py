@@ -14,16 +14,15 @@ from typing import Any, ClassVar, NoReturn
 
 import pytest
 
+from codebuddy_jupyter.context.error_message import message_of, rendered_message
 from codebuddy_jupyter.context.failure import (
     CAUSED,
     DURING,
     Failure,
-    Source,
     failure_of,
     locals_of,
-    message_of,
-    rendered_message,
 )
+from codebuddy_jupyter.context.traceback_frames import Source
 
 NUMBERS = itertools.count(1)
 

@@ -1,4 +1,4 @@
-"""What of a snapshot is told: what is new, changed or gone, the most important first,
+"""What is sent of a snapshot: what is new, changed or gone, the most important first,
 within the room.
 """
 
@@ -10,13 +10,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.context.fit import Known, Measure, fit, told_as, trimmed, wanted
-from codebuddy_jupyter.context.items import SECTIONS, URGENT, Item, Snapshot
+from codebuddy_jupyter.context.fit import (
+    ITEM_FRAME_BYTES,
+    SentItems,
+    Update,
+    fit,
+    tally,
+    tokens_wanted,
+    trimmed,
+)
+from codebuddy_jupyter.context.items import SECTIONS, URGENT_RANK, Item, Snapshot
 from codebuddy_jupyter.question.tokens import Tokens
+from codebuddy_jupyter.secrets.redactor import Redacted
 
 PLENTY = 10_000
+# In tokens: enough for an item's share to be more than the smallest piece of one.
+ROOM = 1000
 COUNT = Tokens().count
-MEASURE = Measure(COUNT, lambda text: (text, ()))
+NOTHING_SENT = SentItems()
+
+
+def fitted(
+    snapshot: Snapshot, sent: SentItems = NOTHING_SENT, room: int = PLENTY
+) -> Update:
+    return fit(snapshot, sent, room, COUNT, Redacted)
 
 
 def seen(*items: Item) -> Snapshot:
@@ -33,135 +50,138 @@ def cell(
     return Item(f"cell:{name}", "cells", title, text, rank, (1, place))
 
 
-def test_the_first_time_all_is_told_in_the_order_of_the_notebook() -> None:
+def test_the_first_time_everything_is_sent_in_the_order_of_the_notebook() -> None:
     later, first = cell("b", "b = 2", rank=-9, place=2), cell("a", "a = 1", place=1)
-    news = fit(seen(later, first), Known(), PLENTY, MEASURE)
-    assert [item.id for item in news.items] == ["cell:a", "cell:b"]
-    assert not news.left_out
-    assert not news.gone
+    update = fitted(seen(later, first))
+    assert [item.id for item in update.items] == ["cell:a", "cell:b"]
+    assert not update.left_out
+    assert not update.gone
 
 
-def test_what_was_told_is_not_told_again() -> None:
+def test_what_was_sent_is_not_sent_again() -> None:
     snapshot = seen(cell("a"), cell("b"))
-    known = fit(snapshot, Known(), PLENTY, MEASURE).known
-    assert not fit(snapshot, known, PLENTY, MEASURE)
-    assert wanted(snapshot, known, MEASURE) == 0
+    sent = fitted(snapshot).sent_items
+    assert not fitted(snapshot, sent)
+    assert tokens_wanted(snapshot, sent, COUNT) == 0
 
 
-def test_what_changed_is_told_anew_and_nothing_else() -> None:
-    known = fit(seen(cell("a"), cell("b")), Known(), PLENTY, MEASURE).known
-    news = fit(seen(cell("a", "x = 2"), cell("b")), known, PLENTY, MEASURE)
-    assert [item.text for item in news.items] == ["x = 2"]
+def test_only_what_changed_is_sent_again() -> None:
+    sent = fitted(seen(cell("a"), cell("b"))).sent_items
+    update = fitted(seen(cell("a", "x = 2"), cell("b")), sent)
+    assert [item.text for item in update.items] == ["x = 2"]
 
 
 def test_a_cell_that_ran_again_unchanged_costs_a_line() -> None:
-    known = fit(seen(cell("a", title="In[1]")), Known(), PLENTY, MEASURE).known
-    news = fit(seen(cell("a", title="In[7]")), known, PLENTY, MEASURE)
-    assert not news.items
-    assert [(one.before, one.item.title) for one in news.renamed] == [
+    sent = fitted(seen(cell("a", title="In[1]"))).sent_items
+    update = fitted(seen(cell("a", title="In[7]")), sent)
+    assert not update.items
+    assert [(one.old_title, one.item.title) for one in update.renamed] == [
         ("In[1]", "In[7]")
     ]
-    known = known.after(news.known)
-    assert not fit(seen(cell("a", title="In[7]")), known, PLENTY, MEASURE)
+    sent = sent.after(update.sent_items)
+    assert not fitted(seen(cell("a", title="In[7]")), sent)
 
 
-def test_what_is_gone_is_told_once() -> None:
-    known = fit(
-        seen(cell("a"), cell("b", title="In[2]")), Known(), PLENTY, MEASURE
-    ).known
-    news = fit(seen(cell("a")), known, PLENTY, MEASURE)
-    assert [mark.title for mark in news.gone] == ["In[2]"]
-    known = known.after(news.known)
-    assert not fit(seen(cell("a")), known, PLENTY, MEASURE)
-    assert [
-        item.id
-        for item in fit(seen(cell("a"), cell("b")), known, PLENTY, MEASURE).items
-    ] == ["cell:b"]
+def test_what_is_gone_is_reported_once() -> None:
+    sent = fitted(seen(cell("a"), cell("b", title="In[2]"))).sent_items
+    update = fitted(seen(cell("a")), sent)
+    assert [record.title for record in update.gone] == ["In[2]"]
+    sent = sent.after(update.sent_items)
+    assert not fitted(seen(cell("a")), sent)
+    assert [item.id for item in fitted(seen(cell("a"), cell("b")), sent).items] == [
+        "cell:b"
+    ]
 
 
-def test_a_section_that_was_not_looked_at_is_not_gone() -> None:
-    known = fit(seen(cell("a")), Known(), PLENTY, MEASURE).known
-    assert not fit(Snapshot((), frozenset()), known, PLENTY, MEASURE)
+def test_items_of_a_section_that_was_not_collected_are_not_gone() -> None:
+    sent = fitted(seen(cell("a"))).sent_items
+    assert not fitted(Snapshot((), frozenset()), sent)
 
 
-def test_an_attached_thing_is_never_gone() -> None:
-    known = fit(
-        seen(Item("mention:df", "mentions", "@df", "head")), Known(), PLENTY, MEASURE
-    ).known
-    assert not fit(seen(), known, PLENTY, MEASURE)
+def test_an_attachment_is_never_gone() -> None:
+    sent = fitted(seen(Item("mention:df", "mentions", "@df", "head"))).sent_items
+    assert not fitted(seen(), sent)
 
 
 def test_the_most_important_goes_first_and_the_rest_is_left_out() -> None:
     items = [cell(str(n), "word " * 60, rank=-float(n), place=n) for n in range(10)]
-    news = fit(seen(*items), Known(), 600, MEASURE)
-    told = {item.id for item in news.items}
-    assert 3 <= len(told) < 10
-    assert told == {f"cell:{n}" for n in range(10 - len(told), 10)}
-    assert len(news.left_out) == 10 - len(told)
+    update = fitted(seen(*items), NOTHING_SENT, 600)
+    ids = {item.id for item in update.items}
+    assert 3 <= len(ids) < 10
+    assert ids == {f"cell:{n}" for n in range(10 - len(ids), 10)}
+    assert len(update.left_out) == 10 - len(ids)
 
 
-def test_what_was_left_out_is_not_tried_again_unless_it_changed_or_matters_now() -> (
-    None
-):
+def test_what_was_left_out_is_offered_again_only_when_it_changed_or_is_urgent() -> None:
     items = [
         cell(str(n), f"{n} " + "word " * 60, rank=-float(n), place=n) for n in range(10)
     ]
-    news = fit(seen(*items), Known(), 600, MEASURE)
-    known, passed = news.known, news.left_out[-1]
-    assert not fit(seen(*items), known, PLENTY, MEASURE)
-    for now in (passed._replace(text="new"), passed._replace(rank=URGENT - 1)):
+    update = fitted(seen(*items), NOTHING_SENT, 600)
+    sent, skipped = update.sent_items, update.left_out[-1]
+    assert not fitted(seen(*items), sent)
+    for now in (skipped._replace(text="new"), skipped._replace(rank=URGENT_RANK - 1)):
         others = [now if item.id == now.id else item for item in items]
-        assert [
-            item.id for item in fit(seen(*others), known, PLENTY, MEASURE).items
-        ] == [passed.id]
+        assert [item.id for item in fitted(seen(*others), sent).items] == [skipped.id]
 
 
-def test_a_long_thing_is_trimmed_and_says_so() -> None:
-    news = fit(
-        seen(cell("a", "begin " + "word " * 5000 + " end")), Known(), 1000, MEASURE
+def test_a_long_item_is_trimmed_and_says_so() -> None:
+    update = fitted(
+        seen(cell("a", "begin " + "word " * 5000 + " end")), NOTHING_SENT, 1000
     )
-    assert news.items[0].text.startswith("begin word")
-    assert news.items[0].text.endswith("word  end")
-    assert "characters left out" in news.items[0].text
+    assert update.items[0].text.startswith("begin word")
+    assert update.items[0].text.endswith("word  end")
+    assert "characters left out" in update.items[0].text
 
 
-def test_texts_are_blanked_before_they_are_trimmed_and_the_kinds_are_counted() -> None:
-    measure = Measure(
-        COUNT,
-        lambda text: (
-            text.replace("hunter2", "[redacted]"),
-            ("password",) * text.count("hunter2"),
-        ),
-    )
-    news = fit(
-        seen(cell("a", "hunter2 and hunter2"), cell("b", "hunter2")),
-        Known(),
-        PLENTY,
-        measure,
-    )
-    assert [item.text for item in news.items] == [
+def redact(text: str) -> Redacted:
+    kinds = ("password",) * text.count("hunter2")
+    return Redacted(text.replace("hunter2", "[redacted]"), kinds)
+
+
+def test_texts_are_redacted_before_they_are_trimmed_and_the_kinds_are_counted() -> None:
+    snapshot = seen(cell("a", "hunter2 and hunter2"), cell("b", "hunter2"))
+    update = fit(snapshot, NOTHING_SENT, PLENTY, COUNT, redact)
+    assert [item.text for item in update.items] == [
         "[redacted] and [redacted]",
         "[redacted]",
     ]
-    assert news.redacted == ("password",) * 3
+    assert update.redacted == ("password",) * 3
+
+
+@pytest.mark.parametrize(
+    ("rank", "share"),
+    [
+        pytest.param(URGENT_RANK, ROOM // 2, id="urgent: half of the room"),
+        pytest.param(URGENT_RANK - 1, ROOM // 2, id="more than urgent: half, too"),
+        pytest.param(URGENT_RANK + 1, ROOM // 5, id="not urgent: a fifth"),
+    ],
+)
+def test_one_item_takes_at_most_its_share_of_the_room(rank: float, share: int) -> None:
+    # With a token for each character, sizes are exact.
+    longest = share - ITEM_FRAME_BYTES
+    for size, is_whole in ((longest, True), (longest + 1, False)):
+        item = cell("a", "x" * size, rank=rank)
+        (sent,) = fit(seen(item), NOTHING_SENT, ROOM, len, Redacted).items
+        assert (sent.text == item.text) is is_whole
+        assert len(sent.text) <= longest
 
 
 @pytest.mark.parametrize("room", [-50, 0, 10, 47])
-def test_without_room_nothing_is_told_and_all_is_left_out(room: int) -> None:
-    news = fit(seen(cell("a", "word " * 100)), Known(), room, MEASURE)
-    assert not news.items
-    assert told_as(news.left_out) == "1 cell"
+def test_without_room_nothing_is_sent_and_all_is_left_out(room: int) -> None:
+    update = fitted(seen(cell("a", "word " * 100)), NOTHING_SENT, room)
+    assert not update.items
+    assert tally(update.left_out) == "1 cell"
 
 
 @given(st.lists(st.integers(0, 400), max_size=40), st.integers(-10, 3000))
-def test_what_is_told_fits(sizes: list[int], room: int) -> None:
+def test_what_is_sent_fits(sizes: list[int], room: int) -> None:
     items = [
         cell(str(n), "word " * size + "x", rank=-float(size % 7), place=n)
         for n, size in enumerate(sizes)
     ]
-    news = fit(seen(*items), Known(), room, MEASURE)
-    assert sum(COUNT(item.text) for item in news.items) <= max(room, 0)
-    assert len(news.items) + len(news.left_out) == len(items)
+    update = fitted(seen(*items), NOTHING_SENT, room)
+    assert sum(COUNT(item.text) for item in update.items) <= max(room, 0)
+    assert len(update.items) + len(update.left_out) == len(items)
 
 
 @given(

@@ -218,13 +218,16 @@ def test_a_long_prompt_is_read_to_its_end(piece: str) -> None:
 
 def test_a_variable_is_attached_with_its_values() -> None:
     assert attached("why is @df empty?", Session({"df": {}})) == [
-        Item("mention:df", "mentions", "@df", "a dict", place=(0,))
+        Item("mention:df", "mentions", "@df", "a dict", position=(0,))
     ]
 
 
 def test_what_is_named_twice_is_attached_once_where_it_was_named_first() -> None:
     items = attached("@b and @a and @b", Session({"a": 1, "b": 2}))
-    assert [(item.title, item.place) for item in items] == [("@b", (0,)), ("@a", (1,))]
+    assert [(item.title, item.position) for item in items] == [
+        ("@b", (0,)),
+        ("@a", (1,)),
+    ]
 
 
 def test_the_special_ones_win_over_variables_of_their_names() -> None:
@@ -247,18 +250,19 @@ def test_a_variable_does_not_read_the_notebook() -> None:
 
 def test_an_unknown_variable_names_the_nearest() -> None:
     assert refusal("@df2", Session({"df": 1, "x": 2})) == (
-        "There is no df2 to attach: did you mean @df? Write \\@df2 to send it as it stands."
+        "There is no df2 to attach. Write @df if you meant that; "
+        "or write \\@df2 to send it as text"
     )
 
 
 def test_an_unknown_variable_far_from_all_says_how_to_send_it() -> None:
     assert refusal("@guido", Session({"df": 1})) == (
-        "There is no guido to attach. Write \\@guido to send it as it stands."
+        "There is no guido to attach. Write \\@guido to send it as text"
     )
 
 
 def test_a_misspelt_special_names_it() -> None:
-    assert "did you mean @error?" in refusal("@eror", Session())
+    assert "Write @error if you meant that" in refusal("@eror", Session())
 
 
 @pytest.mark.parametrize(
@@ -276,7 +280,7 @@ RAN = tuple(
 
 
 def test_a_cell_is_attached_as_it_was_run() -> None:
-    edited = Cell("e", "code", "x = 8", 7, "changed", ran="x = 7")
+    edited = Cell("e", "code", "x = 8", 7, "changed", run_source="x = 7")
     items = attached("@In[3] @In[7]", Session(cells=(*RAN, edited)))
     assert [(item.id, item.text) for item in items] == [
         ("mention:In[3]", "x = 3"),
@@ -393,7 +397,7 @@ def test_a_figure_that_cannot_be_drawn_costs_one_line(figures: Any) -> None:
     figures.figure().suptitle("$\\nonsense$")
     assert (
         refusal("@plot", Session())
-        == "The figure cannot be drawn: ValueError. Show it in a cell first."
+        == "The figure cannot be drawn: ValueError. Show it in a cell first"
     )
 
 

@@ -1,5 +1,5 @@
-"""Who looks: a source that fails costs itself and one line, never the answer, and never
-lets a secret through.
+"""The collector: a source that fails costs itself and one line, never the answer, and
+never lets a secret through.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECRET = "kv7-" + "plum" * 3
 
 
 class Scripted:
-    """A session as the observer asks it; what is named in ``broken`` raises."""
+    """A session for the collector; what is named in ``broken`` raises."""
 
     def __init__(self) -> None:
         self.broken: dict[str, BaseException] = {}
@@ -67,27 +67,29 @@ def scripted() -> Scripted:
 
 @pytest.fixture
 def collector(scripted: Scripted) -> Collector:
-    """An observer of that session."""
+    """A collector of that session."""
     return Collector(cast(Session, scripted))
 
 
-def looked(
+def collected(
     collector: Collector,
     prompt: str = "what is rate?",
     sections: frozenset[Section] | None = None,
 ) -> Snapshot:
     all_of_it = frozenset(SECTIONS) if sections is None else sections
-    return collector.look(prompt, all_of_it, find_mentions(prompt), share_values=False)
+    return collector.collect(
+        prompt, all_of_it, find_mentions(prompt), share_values=False
+    )
 
 
 def sections_of(found: Snapshot) -> set[Section]:
     return {item.section for item in found.items}
 
 
-def test_a_look_at_what_can_be_read_gives_all_of_it_without_a_trouble_of_its_own(
+def test_what_can_be_read_is_collected_without_a_trouble(
     collector: Collector,
 ) -> None:
-    found = looked(collector)
+    found = collected(collector)
     assert sections_of(found) == {"outline", "cells", "variables", "error"}
     assert found.sections == frozenset(SECTIONS)
     assert found.troubles == ("It is old.",)
@@ -110,7 +112,7 @@ def test_a_source_that_fails_costs_itself_and_one_line(
     collector: Collector, scripted: Scripted, broken: str, lost: set[Section], line: str
 ) -> None:
     scripted.broken[broken] = ValueError("no luck")
-    found = looked(collector)
+    found = collected(collector)
     assert sections_of(found) == {"outline", "cells", "variables", "error"} - lost
     assert found.sections == frozenset(SECTIONS) - lost
     assert [one for one in found.troubles if one != "It is old."] == [line]
@@ -123,17 +125,17 @@ def test_describers_that_fail_cost_the_variables(
         raise RecursionError("too deep")
 
     monkeypatch.setattr(collector.describers, "schema", fails)
-    found = looked(collector)
+    found = collected(collector)
     assert sections_of(found) == {"outline", "cells", "error"}
     assert "The variables could not be read: RecursionError: too deep" in found.troubles
 
 
-def test_all_sources_may_fail_and_what_is_attached_is_told_still(
+def test_all_sources_may_fail_and_attachments_are_still_sent(
     collector: Collector, scripted: Scripted
 ) -> None:
-    looked(collector)
+    collected(collector)
     scripted.broken = dict.fromkeys(("notebook", "failure"), MemoryError())
-    found = looked(collector, "what is @rate?")
+    found = collected(collector, "what is @rate?")
     assert sections_of(found) == {"variables", "mentions"}
     assert len(found.troubles) == 2
 
@@ -145,7 +147,7 @@ def test_what_cannot_be_ranked_costs_all_but_what_is_attached(
         raise RecursionError("too deep")
 
     monkeypatch.setattr("codebuddy_jupyter.context.snapshot.names_used", fails)
-    found = looked(collector, "what is @rate?")
+    found = collected(collector, "what is @rate?")
     assert sections_of(found) == {"mentions"}
     assert found.sections == frozenset()
     assert found.troubles == (
@@ -153,40 +155,37 @@ def test_what_cannot_be_ranked_costs_all_but_what_is_attached(
     )
 
 
-def test_secrets_of_variables_stay_blanked_when_the_variables_cannot_be_read(
+def test_secrets_of_variables_stay_redacted_when_the_variables_cannot_be_read(
     collector: Collector, scripted: Scripted
 ) -> None:
-    redact = collector.measure(len, redact=True).redact
-    looked(collector)
-    assert redact(f"x {SECRET} y")[0] == "x [redacted: billing_password] y"
+    collected(collector)
+    assert collector.redact(f"x {SECRET} y").text == "x [redacted: billing_password] y"
     scripted.broken["names"] = ValueError("no luck")
-    looked(collector)
-    assert redact(f"x {SECRET} y")[0] == "x [redacted: billing_password] y"
+    collected(collector)
+    assert collector.redact(f"x {SECRET} y").text == "x [redacted: billing_password] y"
 
 
-def test_an_interrupt_is_none_of_the_failures(
-    collector: Collector, scripted: Scripted
-) -> None:
+def test_an_interrupt_is_not_caught(collector: Collector, scripted: Scripted) -> None:
     scripted.broken["notebook"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        looked(collector)
+        collected(collector)
 
 
 def test_a_mention_of_what_is_not_there_is_an_error(collector: Collector) -> None:
     with pytest.raises(PromptError):
-        looked(collector, "what is @rat?")
+        collected(collector, "what is @rat?")
 
 
-def test_without_sections_only_what_is_attached_is_looked_at(
+def test_without_sections_only_attachments_are_collected(
     collector: Collector, scripted: Scripted
 ) -> None:
     scripted.broken = dict.fromkeys(("notebook", "failure"), ValueError())
-    found = looked(collector, "what is @rate?", frozenset())
+    found = collected(collector, "what is @rate?", frozenset())
     assert sections_of(found) == {"mentions"}
     assert found.troubles == ()
 
 
-def test_looking_ahead_survives_a_notebook_that_cannot_be_read(
+def test_warming_up_survives_a_notebook_that_cannot_be_read(
     collector: Collector, scripted: Scripted
 ) -> None:
     scripted.broken["notebook"] = ValueError("no luck")
@@ -196,5 +195,5 @@ def test_looking_ahead_survives_a_notebook_that_cannot_be_read(
 def test_without_a_session_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_TOKEN", SECRET)
     collector = Collector()
-    assert looked(collector) == Snapshot()
-    assert SECRET not in collector.measure(len, redact=True).redact(f"x {SECRET} y")[0]
+    assert collected(collector) == Snapshot()
+    assert SECRET not in collector.redact(f"x {SECRET} y").text

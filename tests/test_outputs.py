@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 
 from codebuddy_jupyter.context.items import Output
 from codebuddy_jupyter.context.outputs import (
-    CHARACTERS,
-    LINES,
-    OUTPUTS,
-    decoded,
-    outputs_of,
-    picture_in,
-    plain,
+    MAX_OUTPUTS,
+    OUTPUT_CHARACTERS,
+    OUTPUT_LINES,
+    display_output,
+    plain_text,
+    saved_outputs,
     shorten,
-    shown,
 )
+from codebuddy_jupyter.context.pictures import Picture, picture_in
 
 PNG = (
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -88,10 +87,10 @@ def test_a_text_is_as_the_reader_saw_it_last(text: str, kept: str) -> None:
 )
 def test_of_a_long_text_head_and_tail_stay(text: str) -> None:
     short = shorten(text)
-    assert len(short) <= CHARACTERS + 60
-    assert short.count("\n") <= LINES + 2
-    assert short[:1] == plain(text)[:1]
-    assert short[-1:] == plain(text).rstrip("\n")[-1:]
+    assert len(short) <= OUTPUT_CHARACTERS + 60
+    assert short.count("\n") <= OUTPUT_LINES + 2
+    assert short[:1] == plain_text(text)[:1]
+    assert short[-1:] == plain_text(text).rstrip("\n")[-1:]
 
 
 def test_what_is_left_out_is_counted() -> None:
@@ -163,7 +162,7 @@ SHOWN = {
 def test_what_was_displayed_becomes_a_text(
     data: dict[str, Any], kind: Any, text: str
 ) -> None:
-    assert shown(data, result=True) == Output(kind, text)
+    assert display_output(data, is_result=True) == Output(kind, text)
 
 
 def test_an_error_is_its_marked_line_and_its_message() -> None:
@@ -179,7 +178,9 @@ def test_an_error_is_its_marked_line_and_its_message() -> None:
         "evalue": "'x'",
         "traceback": frames,
     }
-    assert outputs_of([error]) == (Output("error", "----> 2 df['x']\nKeyError: 'x'"),)
+    assert saved_outputs([error]) == (
+        Output("error", "----> 2 df['x']\nKeyError: 'x'"),
+    )
 
 
 def test_standard_output_and_error_that_take_turns_are_one_text() -> None:
@@ -187,34 +188,38 @@ def test_standard_output_and_error_that_take_turns_are_one_text() -> None:
         {"output_type": "stream", "name": name, "text": [f"{name}\n"]}
         for name in ("stdout", "stderr")
     ]
-    assert outputs_of(turns) == (Output("text", "stdout\nstderr"),)
+    assert saved_outputs(turns) == (Output("text", "stdout\nstderr"),)
 
 
 def test_of_many_outputs_the_first_and_the_last_stay_and_together_they_are_small() -> (
     None
 ):
-    many = outputs_of(
+    many = saved_outputs(
         [
             display(text_plain=f"{number} " + "x" * 5_000, text_html="<table")
             for number in range(500)
         ]
     )
-    assert len(many) == OUTPUTS + 1
-    assert Output("text", f"[{500 - OUTPUTS} outputs left out]") in many
+    assert len(many) == MAX_OUTPUTS + 1
+    assert Output("text", f"[{500 - MAX_OUTPUTS} outputs left out]") in many
     assert many[0].text.startswith("0 ")
     assert many[-1].text.startswith("499 ")
-    assert sum(len(one.text) for one in many) <= 2 * CHARACTERS + 60 * OUTPUTS
+    assert (
+        sum(len(one.text) for one in many) <= 2 * OUTPUT_CHARACTERS + 60 * MAX_OUTPUTS
+    )
 
 
 def test_the_same_output_again_and_again_is_told_once() -> None:
-    assert outputs_of([display(image_png=text64(PNG))] * 30)[0] == Output(
+    assert saved_outputs([display(image_png=text64(PNG))] * 30)[0] == Output(
         "image", "image 640x480"
     )
 
 
 def test_an_answer_of_the_buddys_is_no_output() -> None:
     assert (
-        outputs_of([display(text_plain="An answer.") | {"metadata": {"codebuddy": {}}}])
+        saved_outputs(
+            [display(text_plain="An answer.") | {"metadata": {"codebuddy": {}}}]
+        )
         == ()
     )
 
@@ -222,15 +227,15 @@ def test_an_answer_of_the_buddys_is_no_output() -> None:
 def test_a_picture_is_found_and_decoded() -> None:
     found = picture_in({"text/plain": "x", "image/png": text64(PNG)})
     assert found is not None
-    image = decoded(found)
+    image = found.decoded()
     assert image is not None
     assert (image.data, image.media_type) == (PNG, "image/png")
-    assert decoded(("image/png", "abcde")) is None
+    assert Picture("image/png", "abcde").decoded() is None
 
 
 @given(ANYTHING)
 def test_any_json_for_outputs_gives_outputs(saved: Any) -> None:
-    for one in outputs_of(saved):
+    for one in saved_outputs(saved):
         assert isinstance(one, Output)
 
 
@@ -244,12 +249,12 @@ def test_any_json_for_outputs_gives_outputs(saved: Any) -> None:
 )
 def test_any_output_gives_at_most_one(saved: dict[str, Any]) -> None:
     for kind in ("stream", "error", "display_data", "execute_result"):
-        assert len(outputs_of([saved | {"output_type": kind}])) <= 1
+        assert len(saved_outputs([saved | {"output_type": kind}])) <= 1
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_for_a_picture_give_a_line(data: bytes) -> None:
     for head in (b"", PNG[:16], GIF[:6], b"\xff\xd8"):
-        output = shown({"image/png": text64(head + data)}, result=False)
+        output = display_output({"image/png": text64(head + data)}, is_result=False)
         assert output is not None
         assert output.text.startswith("image")

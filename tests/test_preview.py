@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import unescape
 
-from codebuddy_jupyter.context.fit import Measure
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
 from codebuddy_jupyter.display.preview import BAR, preview
 from codebuddy_jupyter.question.draft import Brief, Room, draft
 from codebuddy_jupyter.question.tokens import Tokens
+from codebuddy_jupyter.secrets.redactor import Redacted
 
 
 def shown(
@@ -23,13 +23,14 @@ def shown(
     )
     seen = Snapshot(items, frozenset(SECTIONS), "sales.ipynb", troubles)
     tokens = Tokens()
-    measure = Measure(
-        tokens.count,
-        lambda text: (text.replace(secret, "[x]"), ("password",) * text.count(secret)),
-    )
+
+    def redact(text: str) -> Redacted:
+        kinds = ("password",) * text.count(secret)
+        return Redacted(text.replace(secret, "[x]"), kinds)
+
     size = window or 4096
     made = draft(
-        Brief("why?", "Be brief.", seen, tokens, measure),
+        Brief("why?", "Be brief.", seen, tokens, redact),
         [],
         Room(window, 4096, size - size // 4, 8192),
     )

@@ -6,7 +6,7 @@ import pytest
 
 from codebuddy_jupyter.context.relevance import (
     Topic,
-    Words,
+    WordScores,
     is_about_failing,
     may_set,
     names_set,
@@ -37,14 +37,14 @@ def test_words_are_stems(text: str, words: set[str]) -> None:
 
 def test_rare_words_count_more() -> None:
     texts = [*["load the data"] * 9, "the price data"]
-    words = Words("which data holds the price?", texts)
+    words = WordScores("which data holds the price?", texts)
     assert words.score(texts[-1]) > words.score(texts[0]) > 0
     assert words.score("nothing of that") == 0
-    assert Words("price", ["price"], more=["Prices"]).score("Prices") == 1
+    assert WordScores("price", ["price"], uncounted=["Prices"]).score("Prices") == 1
 
 
 def test_a_question_without_words_scores_nothing() -> None:
-    assert Words("why?", ["why"]).score("why") == 0
+    assert WordScores("why?", ["why"]).score("why") == 0
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_question_about_a_failure_is_known_by_its_words(
 
 def test_two_words_are_found_as_one() -> None:
     assert (
-        Words("which stop words are there?", ["STOPWORDS = 1", "x = 2"]).score(
+        WordScores("which stop words are there?", ["STOPWORDS = 1", "x = 2"]).score(
             "STOPWORDS = 1"
         )
         == 1

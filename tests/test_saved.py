@@ -1,4 +1,4 @@
-"""Saved notebooks: read as they are on disk, whatever that is."""
+"""SavedNotebook notebooks: read as they are on disk, whatever that is."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from codebuddy_jupyter.context.items import Output
 from codebuddy_jupyter.context.saved import (
-    LARGEST,
-    Files,
-    Saved,
+    LARGEST_FILE_BYTES,
+    NotebookFiles,
+    SavedNotebook,
     Unreadable,
-    notebook_in,
+    parse_notebook,
 )
 from tests.test_outputs import ANYTHING, PNG, text64
 
@@ -67,9 +67,9 @@ def save(path: Path, *cells: dict[str, Any], indent: int | None = 1) -> Path:
     return path
 
 
-def told(path: Path) -> str:
+def reason(path: Path) -> str:
     with pytest.raises(Unreadable) as trouble:
-        Files().read(path)
+        NotebookFiles().read(path)
     return str(trouble.value)
 
 
@@ -95,7 +95,7 @@ def test_cells_are_read_however_the_file_is_laid_out(
         code(["a = 1\n", "a"], "c", 3, printed("é\n")),
         indent=indent,
     )
-    heading, cell = Files().read(path).cells
+    heading, cell = NotebookFiles().read(path).cells
     assert (heading.type, heading.source, heading.id) == (
         "markdown",
         "# Sales\nof the year",
@@ -111,7 +111,7 @@ def test_cells_are_read_however_the_file_is_laid_out(
 
 def test_a_file_is_read_again_only_when_it_has_changed(tmp_path: Path) -> None:
     files, path = (
-        Files(),
+        NotebookFiles(),
         save(tmp_path / "a.ipynb", code("a", "1"), code("b", "2"), code("c", "3")),
     )
     first = files.read(path)
@@ -123,8 +123,8 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path: Path) -> None:
 
 
 def test_cells_without_ids_keep_theirs_when_others_come_and_go(tmp_path: Path) -> None:
-    before = notebook_in({"cells": [code("a"), code("b"), code("b")]}, 0.0).cells
-    after = notebook_in(
+    before = parse_notebook({"cells": [code("a"), code("b"), code("b")]}, 0.0).cells
+    after = parse_notebook(
         {"cells": [code("new"), code("a"), code("b"), code("b")]}, 0.0
     ).cells
     assert [cell.id for cell in before] == [cell.id for cell in after[1:]]
@@ -139,7 +139,10 @@ def test_the_picture_of_the_cell_that_ran_last_is_kept(tmp_path: Path) -> None:
         code("b", "2", 4, picture(other)),
         code("c", "3"),
     )
-    for saved in (Files().read(path), notebook_in(json.loads(path.read_bytes()), 0.0)):
+    for saved in (
+        NotebookFiles().read(path),
+        parse_notebook(json.loads(path.read_bytes()), 0.0),
+    ):
         assert saved.picture == ("image/png", text64(PNG))
 
 
@@ -164,25 +167,27 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("data", "reason"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_file_is_told(tmp_path: Path, data: bytes, reason: str) -> None:
+@pytest.mark.parametrize(("data", "expected"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_file_gives_the_reason(
+    tmp_path: Path, data: bytes, expected: str
+) -> None:
     path = tmp_path / "a.ipynb"
     path.write_bytes(data)
-    assert told(path) == reason
+    assert reason(path) == expected
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.ipynb"
     with path.open("wb") as file:
-        file.truncate(LARGEST + 1_000_000)
-    assert told(path) == "it has 51 MB, and at most 50 are read"
+        file.truncate(LARGEST_FILE_BYTES + 1_000_000)
+    assert reason(path) == "it has 51 MB, and at most 50 are read"
 
 
 def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").mkdir()
-    assert told(tmp_path / "a.ipynb") in ("it is not a file", os.strerror(13))
-    assert told(tmp_path / "b.ipynb") == os.strerror(2)
-    assert told(Path("a\0.ipynb"))
+    assert reason(tmp_path / "a.ipynb") in ("it is not a file", os.strerror(13))
+    assert reason(tmp_path / "b.ipynb") == os.strerror(2)
+    assert reason(Path("a\0.ipynb"))
 
 
 @pytest.fixture
@@ -196,8 +201,8 @@ def loop(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_link_that_leads_to_itself_is_told(loop: Path) -> None:
-    assert told(loop)
+def test_a_link_that_leads_to_itself_is_not_read(loop: Path) -> None:
+    assert reason(loop)
 
 
 def test_a_renamed_notebook_is_known_by_what_was_run(tmp_path: Path) -> None:
@@ -207,7 +212,7 @@ def test_a_renamed_notebook_is_known_by_what_was_run(tmp_path: Path) -> None:
     save(tmp_path / "other.ipynb", code("import os"), code("z = 1"))
     (tmp_path / "broken.ipynb").write_text("{")
     assert (
-        Files().try_renamed(
+        NotebookFiles().try_renamed(
             tmp_path / "old.ipynb", ["import os", "a = 1", "b = 2", "c = 3"]
         )
         == path
@@ -215,7 +220,7 @@ def test_a_renamed_notebook_is_known_by_what_was_run(tmp_path: Path) -> None:
 
 
 def test_a_notebook_that_is_like_none_beside_it_is_not_guessed(tmp_path: Path) -> None:
-    files = Files()
+    files = NotebookFiles()
     save(tmp_path / "other.ipynb", code("import os"), code("z = 1"))
     assert (
         files.try_renamed(tmp_path / "old.ipynb", ["import os", "a = 1", "b = 2"])
@@ -228,7 +233,7 @@ def test_a_notebook_that_is_like_none_beside_it_is_not_guessed(tmp_path: Path) -
 @given(ANYTHING)
 def test_any_json_gives_a_notebook_or_the_reason_why_not(data: Any) -> None:
     with contextlib.suppress(Unreadable):
-        assert isinstance(notebook_in(data, 0.0), Saved)
+        assert isinstance(parse_notebook(data, 0.0), SavedNotebook)
 
 
 FIELDS = st.sampled_from(
@@ -244,7 +249,7 @@ FIELDS = st.sampled_from(
     )
 )
 def test_any_cells_give_a_notebook_with_ids_that_differ(cells: Any) -> None:
-    saved = notebook_in({"cells": cells}, 0.0)
+    saved = parse_notebook({"cells": cells}, 0.0)
     assert len({cell.id for cell in saved.cells}) == len(saved.cells)
 
 
@@ -259,7 +264,7 @@ def test_a_file_gives_the_same_whichever_way_it_is_read(
     data = json.dumps(
         {"cells": cells, "metadata": {"a": [{}, {}]}, "nbformat": 4}, indent=indent
     ).encode()
-    assert Files()._parsed(data, 1.0) == notebook_in(json.loads(data), 1.0)
+    assert NotebookFiles()._parsed(data, 1.0) == parse_notebook(json.loads(data), 1.0)
 
 
 def test_cells_that_only_look_like_jupyters_are_read_as_well(tmp_path: Path) -> None:
@@ -269,4 +274,4 @@ def test_cells_that_only_look_like_jupyters_are_read_as_well(tmp_path: Path) -> 
         f'{{\n "cells": [\n{cell},\n{cell}\n ],\n "more": [\n{cell},\n{cell}\n'
         f' ],\n "nbformat": 4\n}}'
     )
-    assert [read.source for read in Files().read(path).cells] == ["a", "a"]
+    assert [read.source for read in NotebookFiles().read(path).cells] == ["a", "a"]

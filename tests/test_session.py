@@ -19,8 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from IPython.core.interactiveshell import InteractiveShell
 
+from codebuddy_jupyter.context.buddy_cells import is_buddy_cell
 from codebuddy_jupyter.context.items import Cell, Notebook, Output
-from codebuddy_jupyter.context.runs import KEPT, is_ours
+from codebuddy_jupyter.context.runs import MAX_RUNS
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError
 from tests.test_outputs import ANYTHING, PNG, text64
@@ -97,7 +98,7 @@ OURS = {
 
 @pytest.mark.parametrize(("source", "ours"), OURS.values(), ids=OURS)
 def test_a_cell_that_only_talks_to_the_buddy_is_known(source: str, ours: bool) -> None:
-    assert is_ours(source) is ours
+    assert is_buddy_cell(source) is ours
 
 
 def test_without_a_notebook_the_history_is_the_notebook(session: Session) -> None:
@@ -154,7 +155,10 @@ def test_each_cell_has_the_state_of_its_last_run(session: Session, path: Path) -
         ("c", 3, "changed"),
         ("d", None, "not run"),
     ]
-    assert (notebook.cells[3].source, notebook.cells[3].ran) == ("c = 2", "c = 1")
+    assert (notebook.cells[3].source, notebook.cells[3].run_source) == (
+        "c = 2",
+        "c = 1",
+    )
 
 
 def test_a_cell_that_was_edited_and_run_since_it_was_saved_is_as_it_was_run(
@@ -250,7 +254,7 @@ def test_what_the_page_shows_holds_until_the_next_cell_runs(
     save(path, code("saved = 1", "a"))
     session = Session(shell)
     session.listen()
-    session.shown([code("shown = 1", "a")])
+    session.set_open_cells([code("shown = 1", "a")])
     assert [cell.source for cell in session.notebook().cells] == ["shown = 1"]
     assert (session.notebook().origin, session.notebook().name) == (
         "live",
@@ -386,24 +390,24 @@ def test_a_history_of_100_000_cells_is_kept_small(
 
 def test_the_record_of_runs_is_bounded(shell: InteractiveShell) -> None:
     session = Session(shell)
-    for number in range(KEPT + 10):
+    for number in range(MAX_RUNS + 10):
         info = types.SimpleNamespace(
             raw_cell=f"a = {number}", cell_id=str(number), store_history=True
         )
-        session.before(info)
-        session.after(
+        session.on_start(info)
+        session.on_end(
             types.SimpleNamespace(info=info, execution_count=number, error_in_exec=None)
         )
-    assert len(session._runs.recorded()) == KEPT
+    assert len(session._runs.recorded()) == MAX_RUNS
 
 
 def test_old_shells_and_odd_ones_are_no_trouble() -> None:
     session = Session(types.SimpleNamespace())
     for info in (None, types.SimpleNamespace(), types.SimpleNamespace(raw_cell=None)):
-        session.before(info)
-        session.after(types.SimpleNamespace(info=info))
-        session.after(None)
-    session.before(types.SimpleNamespace(raw_cell="a = 1"))
+        session.on_start(info)
+        session.on_end(types.SimpleNamespace(info=info))
+        session.on_end(None)
+    session.on_start(types.SimpleNamespace(raw_cell="a = 1"))
     assert [cell.state for cell in session.notebook().cells] == ["running"]
     assert (
         session.names(),
@@ -416,7 +420,7 @@ def test_old_shells_and_odd_ones_are_no_trouble() -> None:
 def test_an_old_kernel_tells_the_cells_id_in_its_message() -> None:
     shell = types.SimpleNamespace(get_parent=lambda: {"metadata": {"cellId": "abc"}})
     session = Session(shell)
-    session.before(types.SimpleNamespace(raw_cell="a = 1"))
+    session.on_start(types.SimpleNamespace(raw_cell="a = 1"))
     assert session.notebook().cells[0].id == "abc"
 
 
@@ -565,14 +569,14 @@ def display(
     session: Session, data: dict[str, Any], kind: str = "display_data", **transient: str
 ) -> None:
     """What ipykernel's publisher does when a running cell displays something."""
-    session.before(
+    session.on_start(
         types.SimpleNamespace(raw_cell="plot()", cell_id="plot", store_history=True)
     )
     message = {
         "header": {"msg_type": kind},
         "content": {"data": data, "metadata": {}, "transient": transient},
     }
-    assert session.displayed(message) is message
+    assert session.on_display(message) is message
 
 
 def test_outputs_that_only_the_kernel_has_are_told(session: Session) -> None:
@@ -600,7 +604,7 @@ def test_what_a_cell_displays_is_an_output_of_its_and_an_update_takes_its_place(
             "metadata": {},
             "transient": {"display_id": "bar"},
         }
-        session.displayed(
+        session.on_display(
             {"header": {"msg_type": "update_display_data"}, "content": content}
         )
     assert session.notebook().cells[0].outputs == (Output("text", "100%"),)
@@ -610,8 +614,10 @@ def test_what_a_cell_displays_is_an_output_of_its_and_an_update_takes_its_place(
     "message", [None, {}, {"content": 1}, {"content": {"data": {}}, "header": []}]
 )
 def test_any_message_passes(session: Session, message: Any) -> None:
-    session.before(types.SimpleNamespace(raw_cell="a", cell_id="a", store_history=True))
-    assert session.displayed(message) is message
+    session.on_start(
+        types.SimpleNamespace(raw_cell="a", cell_id="a", store_history=True)
+    )
+    assert session.on_display(message) is message
 
 
 def test_a_reset_that_begins_to_count_anew_is_a_new_beginning(

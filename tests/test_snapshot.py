@@ -17,7 +17,7 @@ from codebuddy_jupyter.context.items import (
     Section,
     Snapshot,
 )
-from codebuddy_jupyter.context.snapshot import Scene, snapshot
+from codebuddy_jupyter.context.snapshot import KernelState, snapshot
 
 ALL = frozenset(SECTIONS)
 
@@ -38,10 +38,10 @@ CELLS = (
     Cell(
         "c", "code", "df['price'].mean()", 3, "failed", (Output("error", "KeyError"),)
     ),
-    Cell("d", "code", "rate = 0.1", 4, "changed", ran="rate = 0.2"),
+    Cell("d", "code", "rate = 0.1", 4, "changed", run_source="rate = 0.2"),
     Cell("e", "code", "unused = 1"),
 )
-SCENE = Scene(
+STATE = KernelState(
     Notebook(CELLS, "sales.ipynb"),
     {"rate": "float", "np": "module numpy 2", "df": "a frame"},
     FAILED,
@@ -50,11 +50,11 @@ SCENE = Scene(
 
 def taken(
     prompt: str = "hm?",
-    scene: Scene = SCENE,
+    state: KernelState = STATE,
     sections: frozenset[Section] = ALL,
     **more: Any,
 ) -> Snapshot:
-    return snapshot(prompt, scene, sections, **more)
+    return snapshot(prompt, state, sections, **more)
 
 
 def by_id(found: Snapshot) -> dict[str, Item]:
@@ -89,7 +89,9 @@ def test_the_outline_holds_the_headings_and_no_comments_of_code() -> None:
 
 
 def test_a_text_that_is_all_headings_is_told_by_the_outline_alone() -> None:
-    found = taken(scene=Scene(Notebook((Cell("m", "markdown", "# One\n## Two"),)), {}))
+    found = taken(
+        state=KernelState(Notebook((Cell("m", "markdown", "# One\n## Two"),)), {})
+    )
     assert order(found) == ["outline"]
 
 
@@ -101,14 +103,14 @@ def test_a_changed_cell_tells_what_stands_there_and_what_was_run() -> None:
 
 def test_the_error_is_told_once() -> None:
     assert "output:c" not in by_id(taken())
-    assert "output:c" in by_id(taken(scene=Scene(SCENE.notebook, {})))
+    assert "output:c" in by_id(taken(state=KernelState(STATE.notebook, {})))
 
 
 def test_the_error_tells_the_failing_functions_variables_without_their_values() -> None:
     failed = replace(FAILED, locals={"secret": "1234", "n": 3})
     text = by_id(
         taken(
-            scene=Scene(SCENE.notebook, {}, failed),
+            state=KernelState(STATE.notebook, {}, failed),
             describe=lambda thing: type(thing).__name__,
         )
     )["error"].text
@@ -126,7 +128,7 @@ def test_a_section_alone(section: Section) -> None:
 
 def test_attached_things_come_first_whatever_the_sections() -> None:
     attached = Item("mention:np", "mentions", "@np", "numpy")
-    found = taken(sections=frozenset(["error"]), mentioned=[attached])
+    found = taken(sections=frozenset(["error"]), attached=[attached])
     assert order(found) == ["mention:np", "error"]
 
 
@@ -148,7 +150,7 @@ def test_the_error_and_its_cell_go_before_the_rest() -> None:
 def test_what_the_question_is_about_goes_first_but_for_outline_and_last_cell(
     prompt: str, first: str
 ) -> None:
-    ranked = order(taken(prompt, Scene(SCENE.notebook, SCENE.variables)))
+    ranked = order(taken(prompt, KernelState(STATE.notebook, STATE.variables)))
     assert next(id for id in ranked if id not in ("outline", "cell:d")) == first
 
 
@@ -162,7 +164,9 @@ def test_the_cells_that_set_a_named_variable_go_before_those_that_use_it() -> No
         Cell("last", "code", "other = 1", 20, "run"),
     )
     ranked = order(
-        taken("why is orders empty?", Scene(Notebook(cells), {"orders": "a frame"}))
+        taken(
+            "why is orders empty?", KernelState(Notebook(cells), {"orders": "a frame"})
+        )
     )
     assert ranked.index("cell:set") < min(
         ranked.index(f"cell:use{n}") for n in range(8)
@@ -173,10 +177,10 @@ def test_the_latest_cell_goes_before_older_ones() -> None:
     cells = tuple(
         Cell(str(n), "code", f"value{n} = {n}", n, "run") for n in range(1, 20)
     )
-    ranked = order(taken("and now?", Scene(Notebook(cells), {})))
+    ranked = order(taken("and now?", KernelState(Notebook(cells), {})))
     assert ranked[0] == "cell:19"
     assert ranked.index("cell:15") < ranked.index("cell:2")
 
 
 def test_an_empty_notebook_has_nothing_to_tell() -> None:
-    assert taken(scene=Scene(Notebook(), {})).items == ()
+    assert taken(state=KernelState(Notebook(), {})).items == ()

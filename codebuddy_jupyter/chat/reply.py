@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, cast
 
-from ..context.fit import Known
+from ..context.fit import SentItems
 from ..errors import CutOff, PromptTooLong, Stopped
 from ..loop import SLICE, Loop
 from ..messages import Chunk, Message, ToolCall, Usage
@@ -343,7 +343,7 @@ class Turn:
     question: str
     reply: Reply
     message: Message | None = None
-    known: Known = field(default_factory=Known)
+    known: SentItems = field(default_factory=SentItems)
     before: tuple[Message, ...] | None = None
     id: str = field(default_factory=_new_id)
     asked: float = field(default_factory=time.time)

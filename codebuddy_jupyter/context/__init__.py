@@ -1,3 +1,4 @@
-"""What the buddy knows of the notebook: a snapshot that is right, small, visible and
-safe. No room imports IPython.
+"""What is sent about the notebook: which parts of it, in which words, and how much.
+
+Nothing here imports IPython, calls ``repr`` on an unknown object or runs user code.
 """

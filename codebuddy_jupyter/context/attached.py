@@ -1,6 +1,6 @@
-"""Files that a prompt names: found, read within bounds, and put as text.
+"""Files that a prompt names: found, read within limits, and turned into text.
 
-It never reads a large file whole.
+A large file is never read whole.
 """
 
 from __future__ import annotations
@@ -12,55 +12,73 @@ import stat
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
-from ..errors import PromptError
+from ..errors import PromptError, Remedy
 from ..messages import Image
 from . import tables
 from .describe.text import count, size
 from .outputs import shorten
-from .saved import Files, Unreadable
+from .saved import NotebookFiles, Unreadable
 
-# of a file's text in the prompt
-MOST_CHARACTERS = 8_000
-MOST_LINES = 1_000
-# bytes; of a longer text only the ends are read, of a longer table the beginning
-MOST_READ = 1_000_000
-# bytes of a table whose rows are counted
-MOST_COUNTED = 5_000_000
-# bytes
-LARGEST_IMAGE = 5_000_000
-# names of a folder in the prompt
-MOST_LISTED = 100
-# names of a folder that are looked at
-MOST_SCANNED = 10_000
+# Of a file's text in the prompt.
+FILE_CHARACTERS = 8_000
+FILE_LINES = 1_000
+# Of a longer text only the ends are read, of a longer table the beginning.
+MAX_READ_BYTES = 1_000_000
+# Of a table whose rows are counted.
+MAX_COUNTED_BYTES = 5_000_000
+MAX_IMAGE_BYTES = 5_000_000
+# Names of a folder in the prompt.
+MAX_LISTED = 100
+# Names of a folder that are read.
+MAX_SCANNED = 10_000
+# Read at each end of a long text.
+END_BYTES = 64_000
+# How alike a name must be to be suggested, from 0 to 1.
+LIKENESS = 0.5
 
-# bytes read at each end of a long text
-_END = 64_000
-_Attached = tuple[str, tuple[Image, ...]]
 _SEPARATORS: Mapping[str, str] = {".csv": "", ".tsv": "\t", ".tab": "\t"}
-_IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
-_STARTS: Mapping[bytes, str] = {
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+_IMAGE_SIGNATURES: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF8": "image/gif",
     b"RIFF": "image/webp",
 }
-_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
+_WORKBOOK_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods")
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-# within a character of UTF-8
-_CONTINUED = bytes(range(0x80, 0xC0))
-_IN_TEXT = bytes([8, 9, 10, 12, 13, 27, *range(32, 256)])
-# A device or a pipe that takes a file's place must not hold the kernel.
-_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
+# The bytes within a character of UTF-8.
+_CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
+_TEXT_BYTES = bytes([8, 9, 10, 12, 13, 27, *range(32, 256)])
+# A mention without quotes ends before these.
+_QUOTED_CHARACTERS = "\"'`<>|"
+_SENTENCE_ENDS = tuple(".,;:!?)]}")
+# A device or a pipe that takes the place of a file must not block the kernel.
+_NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 
 
-def attach_file(target: str, folder: Path | None = None) -> _Attached:
-    """What is told of a file: text as it is, a table's schema and head, a folder's
-    names; a picture as an image.
+class Attachment(NamedTuple):
+    """What a mention adds to a message."""
+
+    text: str
+    images: tuple[Image, ...] = ()
+
+
+def send_as_text(name: str) -> Remedy:
+    """Return the remedy for a word with an @ that is not meant as a mention."""
+    return Remedy(f"Write \\@{name} to send it as text")
+
+
+def attach_file(target: str, folder: Path | None = None) -> Attachment:
+    """Return what is sent of a file.
+
+    That is a text as it is, a table's schema and first rows, a folder's names, or a
+    picture.
 
     Parameters
     ----------
@@ -72,216 +90,246 @@ def attach_file(target: str, folder: Path | None = None) -> _Attached:
 
     Returns
     -------
-    tuple
-        The text, of at most about ``MOST_CHARACTERS`` characters, and the images.
+    Attachment
+        The text, of at most about `FILE_CHARACTERS`, and the images.
 
     Raises
     ------
     PromptError
-        When there is no such file (it names the nearest), or it cannot or must not be
-        attached.
+        When there is no such file (the error names the nearest), or when it cannot or
+        must not be attached.
     """
     path = find_file(target, folder)
     try:
-        return _attached(path, target)
+        return _attachment(path, target)
     except OSError as error:
-        raise PromptError(
-            f"{target} cannot be read: {error.strerror or type(error).__name__}."
-        ) from error
+        raise _unreadable(target, error) from error
+
+
+def _unreadable(target: str, error: OSError) -> PromptError:
+    reason = error.strerror or type(error).__name__
+    return PromptError(f"{target} cannot be read: {reason}.")
 
 
 def find_file(target: str, folder: Path | None = None) -> Path:
-    """The file or folder that a path names, symbolic links followed.
+    """Return the file or folder that a path names, symbolic links followed.
+
+    The parameters are as for `attach_file`.
 
     Raises
     ------
     PromptError
-        When there is none, or a relative path leads out of the notebook's folder.
+        When there is none, or when a relative path leads out of the notebook's folder.
     """
     try:
         typed = Path(target).expanduser() if target.startswith("~") else Path(target)
         root = Path(os.path.realpath(folder or Path.cwd()))
         path = Path(os.path.realpath(root / typed))
         if not typed.is_absolute() and not path.is_relative_to(root):
+            mention = mention_of(str(path))
             raise PromptError(
-                f"{target} is outside the notebook's folder. To send it all "
-                "the same, spell out where it is: "
-                f"{mention_of(str(path))}"
+                f"{target} is outside the notebook's folder.",
+                Remedy(f"Write its full path to send it anyway: {mention}"),
             )
         path.stat()
     except FileNotFoundError as error:
-        raise PromptError(_missing(target, folder)) from error
+        raise _missing(target, folder) from error
     except OSError as error:
-        raise PromptError(
-            f"{target} cannot be read: {error.strerror or type(error).__name__}."
-        ) from error
+        raise _unreadable(target, error) from error
     except (RuntimeError, ValueError) as error:
-        # no such home, or a character that no path has
-        raise PromptError(
-            f"{target!r} is not a path. Write \\@file to send it as it stands."
-        ) from error
+        # There is no such home, or a path cannot have such a character.
+        raise PromptError(f"{target!r} is not a path.", send_as_text("file")) from error
     return path
 
 
 def mention_of(path: str) -> str:
-    """How a file is mentioned: in quotes where its path holds what would end it."""
-    plain = not any(character.isspace() or character in "\"'`<>|" for character in path)
-    if plain and path[-1:] not in (*".,;:!?)]}",):
+    """Return the mention of a file, in quotes if it would end early without them."""
+    needs_quotes = path.endswith(_SENTENCE_ENDS) or any(
+        character.isspace() or character in _QUOTED_CHARACTERS for character in path
+    )
+    if not needs_quotes:
         return f"@file:{path}"
-    mark = "'" if '"' in path else '"'
-    return f"@file:{mark}{path}{mark}"
+    quote = "'" if '"' in path else '"'
+    return f"@file:{quote}{path}{quote}"
 
 
-def _missing(target: str, folder: Path | None) -> str:
+def _missing(target: str, folder: Path | None) -> PromptError:
+    """Return the error for a file that does not exist; it names the nearest."""
     try:
         typed = Path(target).expanduser()
-        parent = (folder or Path.cwd()) / typed.parent
-        near = difflib.get_close_matches(
-            typed.name, islice(_names(parent), MOST_SCANNED), n=1, cutoff=0.5
-        )
+        names = _names((folder or Path.cwd()) / typed.parent)
     except (OSError, RuntimeError):
-        return (
-            f"There is no file {target}: its folder is not there either. Write "
-            "\\@file to send it as it stands."
+        return PromptError(
+            f"There is no file {target}: its folder does not exist either.",
+            send_as_text("file"),
         )
-    hint = (
-        f": did you mean {mention_of(str(typed.with_name(near[0])))}?" if near else "."
-    )
-    return f"There is no file {target} to attach{hint} Write \\@file to send it as it stands."
+    nearest = difflib.get_close_matches(typed.name, names, n=1, cutoff=LIKENESS)
+    remedies = [send_as_text("file")]
+    if nearest:
+        mention = mention_of(str(typed.with_name(nearest[0])))
+        remedies.insert(0, Remedy(f"Write {mention} if you meant that"))
+    return PromptError(f"There is no file {target} to attach.", *remedies)
 
 
 def _names(folder: Path) -> list[str]:
+    """Return the names in a folder, those of folders with a slash at their end."""
+    names = []
     with os.scandir(folder) as entries:
-        return [
-            entry.name + "/" * entry.is_dir() for entry in islice(entries, MOST_SCANNED)
-        ]
+        for entry in islice(entries, MAX_SCANNED):
+            names.append(f"{entry.name}/" if entry.is_dir() else entry.name)
+    return names
 
 
-def _attached(path: Path, target: str) -> _Attached:
-    found = path.stat()
-    if stat.S_ISDIR(found.st_mode):
-        return _listing(path, target), ()
-    if not stat.S_ISREG(found.st_mode):
+def _attachment(path: Path, target: str) -> Attachment:
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        return Attachment(_listing(path, target))
+    if not stat.S_ISREG(status.st_mode):
         raise PromptError(
-            f"{target} is not a regular file, and reading it could wait "
-            "forever: it is not attached."
+            f"{target} is not a regular file, so it is not attached: reading it might "
+            "never end."
         )
-    ending, title = path.suffix.lower(), f"{target}: {size(found.st_size)}"
-    if ending in _IMAGES:
+    suffix = path.suffix.lower()
+    title = f"{target}: {size(status.st_size)}"
+    if suffix in _IMAGE_SUFFIXES:
         return _image(path, target, title)
-    if ending in _WORKBOOKS:
+    if suffix in _WORKBOOK_SUFFIXES:
         raise PromptError(
-            f"{target} is a workbook, which is not read here. Load a sheet in a cell, "
-            f"df = pandas.read_excel({target!r}), and mention @df."
+            f"{target} is a workbook, which cannot be attached.",
+            Remedy(
+                f"Load a sheet in a cell, df = pandas.read_excel({target!r}), "
+                "and mention @df"
+            ),
         )
-    if ending in tables.COLUMNAR:
-        return shorten(
-            tables.read_columnar(path, target).text(title), MOST_CHARACTERS, MOST_LINES
-        ), ()
-    if ending == ".ipynb":
-        return _notebook(path, target, title), ()
-    if (
-        ending in _SEPARATORS
-        and (table := _separated(path, _SEPARATORS[ending], found.st_size)) is not None
-    ):
-        return shorten(table.text(title), MOST_CHARACTERS, MOST_LINES), ()
-    return f"{title}\n{_text(path, target, found.st_size)}", ()
+    if suffix == ".ipynb":
+        return Attachment(_notebook(path, target, title))
+    table = _table(path, target, suffix, status.st_size)
+    if table is not None:
+        return Attachment(_shortened(table.text(title)))
+    return Attachment(f"{title}\n{_text(path, target, status.st_size)}")
 
 
-def _read(path: Path, most: int, skip: int = 0) -> bytes:
-    with open(
-        path, "rb", opener=lambda name, flags: os.open(name, flags | _WITHOUT_WAITING)
-    ) as file:
+def _shortened(text: str) -> str:
+    return shorten(text, FILE_CHARACTERS, FILE_LINES)
+
+
+def _read(path: Path, limit: int, skip: int = 0) -> bytes:
+    """Return at most so many bytes of a file, after those to skip."""
+
+    def open_without_blocking(name: str, flags: int) -> int:
+        return os.open(name, flags | _NON_BLOCKING)
+
+    with open(path, "rb", opener=open_without_blocking) as file:
         file.seek(skip)
-        return file.read(most) or b""
+        return file.read(limit) or b""
 
 
 def _listing(path: Path, target: str) -> str:
-    names = sorted(
-        (name for name in _names(path) if not name.startswith(".")),
-        key=lambda name: name.lower(),
-    )
-    many = f"{'more than ' * (len(names) >= MOST_SCANNED)}{count(len(names), 'name')}"
-    more = [f"… {len(names) - MOST_LISTED:,} more"] if len(names) > MOST_LISTED else []
-    return "\n".join([f"{target}: a folder, {many}", *names[:MOST_LISTED], *more])
+    visible = [name for name in _names(path) if not name.startswith(".")]
+    names = sorted(visible, key=str.lower)
+    number = count(len(names), "name")
+    if len(names) >= MAX_SCANNED:
+        number = f"more than {number}"
+    lines = [f"{target}: a folder, {number}", *names[:MAX_LISTED]]
+    if len(names) > MAX_LISTED:
+        lines.append(f"… {len(names) - MAX_LISTED:,} more")
+    return "\n".join(lines)
 
 
-def _image(path: Path, target: str, title: str) -> _Attached:
-    data = _read(path, LARGEST_IMAGE + 1)
-    if len(data) > LARGEST_IMAGE:
-        raise PromptError(
-            f"{title}, which is too large: an image may have {size(LARGEST_IMAGE)}."
-        )
-    for start, kind in _STARTS.items():
-        if data.startswith(start):
-            return f"{title}, an image ({kind})", (Image(data, kind),)
+def _image(path: Path, target: str, title: str) -> Attachment:
+    data = _read(path, MAX_IMAGE_BYTES + 1)
+    if len(data) > MAX_IMAGE_BYTES:
+        limit = size(MAX_IMAGE_BYTES)
+        raise PromptError(f"{title}, which is too large: an image may have {limit}.")
+    for signature, media_type in _IMAGE_SIGNATURES.items():
+        if data.startswith(signature):
+            image = Image(data, media_type)
+            return Attachment(f"{title}, an image ({media_type})", (image,))
     raise PromptError(
-        f"{target} is not an image, whatever its name says: it is not attached."
+        f"{target} is not an image, despite its name, so it is not attached."
     )
 
 
 def _notebook(path: Path, target: str, title: str) -> str:
     try:
-        cells = Files().read(path).cells
+        cells = NotebookFiles().read(path).cells
     except Unreadable as error:
         raise PromptError(f"{target} cannot be read: {error}.") from error
-    texts = [f"{title}, a notebook of {count(len(cells), 'cell')}"]
+    lines = [f"{title}, a notebook of {count(len(cells), 'cell')}"]
     for number, cell in enumerate(cells, 1):
-        outputs = [f"output: {output.text}" for output in cell.outputs]
-        texts.append(
-            "\n".join(
-                [f"--- {cell.type} cell {number}", shorten(cell.source), *outputs]
-            )
-        )
-    return shorten("\n".join(texts), MOST_CHARACTERS, MOST_LINES)
+        lines += [f"--- {cell.type} cell {number}", shorten(cell.source)]
+        lines += [f"output: {output.text}" for output in cell.outputs]
+    return _shortened("\n".join(lines))
 
 
-def _separated(path: Path, separator: str, whole: int) -> tables.Table | None:
-    """A table of separated values: all of its rows counted where it is small, else its
-    beginning looked at.
+def _table(
+    path: Path, target: str, suffix: str, file_bytes: int
+) -> tables.Table | None:
+    """Return the table in a file; None if the file does not hold one."""
+    if suffix in tables.COLUMNAR_SUFFIXES:
+        return tables.read_columnar(path, target)
+    if suffix in _SEPARATORS:
+        return _separated(path, _SEPARATORS[suffix], file_bytes)
+    return None
+
+
+def _separated(path: Path, separator: str, file_bytes: int) -> tables.Table | None:
+    """Return a table of separated values.
+
+    If the file is small, all of its rows are counted, else only its beginning is read.
     """
-    data = _read(path, MOST_COUNTED if whole < MOST_COUNTED else MOST_READ)
-    begins = len(data) < whole
-    text = _decoded(data[: data.rfind(b"\n") + 1] if begins else data)
-    return (
-        None
-        if text is None
-        else tables.read_separated(text, separator, whole if begins else None)
-    )
+    is_small = file_bytes < MAX_COUNTED_BYTES
+    data = _read(path, MAX_COUNTED_BYTES if is_small else MAX_READ_BYTES)
+    is_part = len(data) < file_bytes
+    if is_part:
+        data = data[: data.rfind(b"\n") + 1]
+    text = _decoded(data)
+    if text is None:
+        return None
+    return tables.read_separated(text, separator, file_bytes if is_part else None)
 
 
-def _text(path: Path, target: str, whole: int) -> str:
-    data = _read(path, MOST_READ + 1)
-    is_whole = len(data) <= MOST_READ
-    head = _decoded(data) if is_whole else _decoded(data[:_END], cut=True)
+def _text(path: Path, target: str, file_bytes: int) -> str:
+    data = _read(path, MAX_READ_BYTES + 1)
+    is_whole = len(data) <= MAX_READ_BYTES
+    head = _decoded(data) if is_whole else _decoded(data[:END_BYTES], is_cut=True)
     if head is None:
         raise PromptError(
-            f"{target} is not text, so it is not attached. Load it in a cell, "
-            "and mention the variable that holds it."
+            f"{target} is not text, so it is not attached.",
+            Remedy("Load it in a cell and mention the variable that holds it"),
         )
     if is_whole:
-        return shorten(head, MOST_CHARACTERS, MOST_LINES)
-    tail = _decoded(_read(path, _END, max(0, whole - _END)), cut=True) or ""
-    half = MOST_CHARACTERS // 2
-    left_out = f"[about {size(max(whole, len(data)) - MOST_CHARACTERS)} left out]"
-    return f"{head[:half]}\n{left_out}\n{tail[-half:]}"
+        return _shortened(head)
+    end = _read(path, END_BYTES, skip=max(0, file_bytes - END_BYTES))
+    tail = _decoded(end, is_cut=True) or ""
+    half = FILE_CHARACTERS // 2
+    left_out = size(max(file_bytes, len(data)) - FILE_CHARACTERS)
+    return f"{head[:half]}\n[about {left_out} left out]\n{tail[-half:]}"
 
 
-def _decoded(data: bytes, cut: bool = False) -> str | None:
-    """The text that these bytes are, where ``cut`` a piece from some place in it; None
-    where they are no text.
+def _decoded(data: bytes, is_cut: bool = False) -> str | None:
+    """Return the text of these bytes, or None if they are not text.
+
+    Parameters
+    ----------
+    data
+        The bytes.
+    is_cut
+        Whether they are a piece that may begin and end within a character.
     """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             return _with_newlines(data.decode(encoding, "replace"))
-    strange = len(data[:_END].translate(None, _IN_TEXT))
-    if b"\0" in data or strange > len(data[:_END]) // 50:
+    beginning = data[:END_BYTES]
+    strange_bytes = len(beginning.translate(None, _TEXT_BYTES))
+    if b"\0" in data or strange_bytes > len(beginning) // 50:
         return None
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    whole = data
+    if is_cut:
+        whole = data[:4].lstrip(_CONTINUATION_BYTES) + data[4:]
     try:
-        whole = data[:4].lstrip(_CONTINUED) + data[4:] if cut else data
-        return _with_newlines(
-            codecs.getincrementaldecoder("utf-8")().decode(whole, final=not cut)
-        )
+        return _with_newlines(decoder.decode(whole, final=not is_cut))
     except UnicodeDecodeError:
         return _with_newlines(data.decode("latin-1"))
 

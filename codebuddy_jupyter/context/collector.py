@@ -1,5 +1,6 @@
-"""Who looks at the notebook for a question: it holds the session, the describers and
-the redactor, and sends nothing.
+"""Collect what can be sent about the notebook for a question.
+
+The collector holds the session, the describers and the redactor. It sends nothing.
 """
 
 from __future__ import annotations
@@ -11,27 +12,26 @@ from collections.abc import Set as AnySet
 from dataclasses import replace
 from typing import TypeVar
 
-from ..secrets.redactor import Redactor, known_values
+from ..secrets.redactor import Redacted, Redactor, known_values
 from .describe import Describers
-from .failure import message_of
-from .fit import Measure
-from .items import Notebook, Section, Snapshot
+from .error_message import message_of
+from .fit import Redact
+from .items import Cell, Notebook, Section, Snapshot
 from .mentions import Mention, resolve
 from .relevance import names_in, words_of
 from .session import Session
-from .snapshot import Scene, snapshot
+from .snapshot import KernelState, snapshot
 
-NOTHING = Snapshot()
-NO_SCENE = Scene(Notebook(), {})
-FROM_NOTEBOOK: frozenset[Section] = frozenset({"outline", "cells", "outputs"})
-VARIABLES: frozenset[Section] = frozenset({"variables"})
-ERROR: frozenset[Section] = frozenset({"error"})
+EMPTY_STATE = KernelState(Notebook(), {})
+NOTEBOOK_SECTIONS: frozenset[Section] = frozenset({"outline", "cells", "outputs"})
+VARIABLES_SECTION: frozenset[Section] = frozenset({"variables"})
+ERROR_SECTION: frozenset[Section] = frozenset({"error"})
 
 T = TypeVar("T")
 
 
 class Collector:
-    """Looks at the notebook of one session; without one, there is nothing to see.
+    """Collects what one session knows of its notebook; without one, nothing.
 
     Parameters
     ----------
@@ -44,10 +44,10 @@ class Collector:
         self.describers = Describers()
         self._redactor = Redactor()
         self._secrets: dict[str, str] = {}
-        # the same thread may look again, from within a describer of the user's
-        self._looking = threading.RLock()
+        # Reentrant: a describer of the user's may ask the buddy, on the same thread.
+        self._collecting = threading.RLock()
 
-    def look(
+    def collect(
         self,
         prompt: str,
         sections: frozenset[Section],
@@ -55,35 +55,35 @@ class Collector:
         *,
         share_values: bool,
     ) -> Snapshot:
-        """What could be told now for a question.
+        """Return what could be sent now for a question.
 
-        Of several threads one looks after the other.
+        Threads that call this at the same time wait for each other.
 
         Parameters
         ----------
         prompt
             The question.
         sections
-            What may be told.
+            What may be sent.
         mentions
             What the prompt attaches by name.
         share_values
-            Tell the variables' values, too.
+            Whether the values of variables are sent, too.
 
         Raises
         ------
         PromptError
-            When something is mentioned that is not there.
+            When the prompt mentions something that does not exist.
         """
         if self.session is None:
             self._redactor.know(known_values(os.environ, {}))
-            return NOTHING
-        with self._looking:
-            return self._look(
+            return Snapshot()
+        with self._collecting:
+            return self._collect(
                 self.session, prompt, sections, mentions, share_values=share_values
             )
 
-    def _look(
+    def _collect(
         self,
         session: Session,
         prompt: str,
@@ -94,87 +94,94 @@ class Collector:
     ) -> Snapshot:
         self.describers.begin()
         sources = _Sources(sections)
-        names = sources.tried("The variables", session.names, VARIABLES)
-        # Where the variables cannot be read, what was known of them is redacted all the
-        # same.
-        self._secrets = {
-            **(self._secrets if names is None else {}),
-            **known_values(os.environ, names or {}),
-        }
-        self._redactor.know(self._secrets)
+        names = sources.read("The variables", session.names, VARIABLES_SECTION)
+        self._know_secrets(names)
         attached = resolve(mentions, session, self.describers) if mentions else []
-        scene = self._scene(session, sources, names or {}, share_values=share_values)
-        found = sources.tried(
-            "What was found",
-            lambda: snapshot(
-                prompt,
-                scene,
-                frozenset(sources.sections),
-                attached,
-                self.describers.schema,
-            ),
-            sections,
-        )
+        state = self._state(session, sources, names or {}, share_values=share_values)
+
+        def ranked() -> Snapshot:
+            wanted = frozenset(sources.sections)
+            return snapshot(prompt, state, wanted, attached, self.describers.schema)
+
+        found = sources.read("What was found", ranked, sections)
         if found is None:
-            found = snapshot(prompt, NO_SCENE, frozenset(), attached)
+            found = snapshot(prompt, EMPTY_STATE, frozenset(), attached)
         return replace(found, troubles=(*found.troubles, *sources.troubles))
 
-    def _scene(
+    def _know_secrets(self, names: Mapping[str, object] | None) -> None:
+        """Redact the secrets among the variables and in the environment from now on.
+
+        Where the variables cannot be read, the secrets known so far stay redacted.
+        """
+        earlier = self._secrets if names is None else {}
+        self._secrets = {**earlier, **known_values(os.environ, names or {})}
+        self._redactor.know(self._secrets)
+
+    def _state(
         self,
         session: Session,
         sources: _Sources,
         names: Mapping[str, object],
         *,
         share_values: bool,
-    ) -> Scene:
-        """What the question stands in, as far as it can be read."""
+    ) -> KernelState:
+        """Return what can be read of the kernel's state."""
         if not sources.sections:
-            return NO_SCENE
-        failure = sources.tried("The last error", session.failure, ERROR)
-        notebook = told = None
-        if failure or FROM_NOTEBOOK & sources.sections:
-            notebook = sources.tried("The notebook", session.notebook, FROM_NOTEBOOK)
-        if VARIABLES & sources.sections:
-            told = sources.tried(
-                "The variables",
-                lambda: self._told(names, share_values=share_values),
-                VARIABLES,
-            )
-        return Scene(notebook or Notebook(), told or {}, failure)
+            return EMPTY_STATE
 
-    def warm(self) -> None:
-        """Do ahead what a first look would wait for: read the saved notebook, and make
-        the patterns of secrets.
-        """
-        self._redactor.redact("")
-        if self.session is not None:
-            notebook = _Sources().tried(
-                "The notebook", self.session.notebook, FROM_NOTEBOOK
-            )
-            for cell in notebook.cells if notebook else ():
-                words_of(cell.source), words_of(cell.given), names_in(cell.source)
+        def described() -> Mapping[str, str]:
+            return self._described(names, share_values=share_values)
 
-    def redacted(self, text: str) -> str:
-        """The text without the secrets in it, as far as they can be told."""
-        return self._redactor.redact(text).text
+        failure = sources.read("The last error", session.failure, ERROR_SECTION)
+        notebook = variables = None
+        # A failure is ranked and described with the notebook's cells.
+        if failure or NOTEBOOK_SECTIONS & sources.sections:
+            notebook = sources.read("The notebook", session.notebook, NOTEBOOK_SECTIONS)
+        if VARIABLES_SECTION & sources.sections:
+            variables = sources.read("The variables", described, VARIABLES_SECTION)
+        return KernelState(notebook or Notebook(), variables or {}, failure)
 
-    def measure(self, count: Callable[[str], int], *, redact: bool) -> Measure:
-        """How texts are counted and, unless the user wants them as they are, blanked."""
-        return Measure(count, self._redact if redact else _as_it_is)
-
-    def _told(
+    def _described(
         self, names: Mapping[str, object], *, share_values: bool
     ) -> Mapping[str, str]:
-        tell = self.describers.values if share_values else self.describers.schema
-        return {name: tell(thing) for name, thing in names.items()}
+        describers = self.describers
+        describe = describers.values if share_values else describers.schema
+        return {name: describe(value) for name, value in names.items()}
 
-    def _redact(self, text: str) -> tuple[str, tuple[str, ...]]:
-        redacted = self._redactor.redact(text)
-        return redacted.text, redacted.labels
+    def warm(self) -> None:
+        """Do in advance what a first question would wait for.
+
+        That is reading the saved notebook and compiling the patterns of secrets.
+        """
+        self._redactor.redact("")
+        if self.session is None:
+            return
+        notebook = _Sources().read(
+            "The notebook", self.session.notebook, NOTEBOOK_SECTIONS
+        )
+        if notebook is not None:
+            for cell in notebook.cells:
+                _fill_caches(cell)
+
+    def redact(self, text: str) -> Redacted:
+        """Return the text with the secrets that are known or recognised redacted."""
+        return self._redactor.redact(text)
+
+    def redaction(self, *, enabled: bool) -> Redact:
+        """Return `redact`, or where the user turned it off, what leaves a text alone."""
+        return self.redact if enabled else Redacted
+
+
+def _fill_caches(cell: Cell) -> None:
+    words_of(cell.source)
+    words_of(cell.output_text)
+    names_in(cell.source)
 
 
 class _Sources:
-    """The sources of one look: the sections that can be told, and a line for each
+    """Reads sources, any of which may fail.
+
+    ``sections`` are those that can still be sent, ``troubles`` has a line for each
     source that could not be read.
     """
 
@@ -182,23 +189,18 @@ class _Sources:
         self.sections = set(sections)
         self.troubles: list[str] = []
 
-    def tried(
-        self, what: str, source: Callable[[], T], sections: AnySet[Section]
+    def read(
+        self, name: str, source: Callable[[], T], sections: AnySet[Section]
     ) -> T | None:
-        """What a source gives.
+        """Return what a source gives, or None where it fails.
 
-        None where it fails: then nothing of these sections is known, nor that it is
-        gone.
+        A failed source takes its sections away: then it is not known what is in them,
+        nor whether something is gone.
         """
         try:
             return source()
-        except Exception as error:  # noqa: BLE001 - whatever a source raises costs that source, never the answer
-            self.troubles.append(
-                f"{what} could not be read: {type(error).__name__}: {message_of(error)}"
-            )
+        except Exception as error:  # noqa: BLE001 - any failure costs the source, not the answer
+            reason = f"{type(error).__name__}: {message_of(error)}"
+            self.troubles.append(f"{name} could not be read: {reason}")
             self.sections -= sections
             return None
-
-
-def _as_it_is(text: str) -> tuple[str, tuple[str, ...]]:
-    return text, ()

@@ -1,5 +1,7 @@
-"""What of a snapshot is told: what is new, changed or gone since the last message, as
-far as the window allows.
+"""Choose what one message reports about the notebook.
+
+That is what is new, changed or gone since the last message, as much of it as fits into
+the context window.
 """
 
 from __future__ import annotations
@@ -7,210 +9,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from .items import URGENT, Item, Section, Snapshot
+from ..secrets.redactor import Redacted
+from .items import URGENT_RANK, Item, Section, Snapshot
 
-# bytes that stand around an item, roughly
-LINE = 52
-# bytes of what stands around all the news, with the line about what is left out
-FRAME = 280
-# tokens below which a piece of an item says nothing
-LEAST = 48
+Count: TypeAlias = Callable[[str], int]
+Redact: TypeAlias = Callable[[str], Redacted]
 
+# The size in bytes of the tag and title around one item, roughly.
+ITEM_FRAME_BYTES = 52
+# The size in bytes of the text around all items, with the line about what is left out.
+UPDATE_FRAME_BYTES = 280
+# In tokens: a shorter piece of an item is of no use to the model.
+SMALLEST_PIECE = 48
+# Variables share one tag, so each costs only its line break, in tokens.
+VARIABLE_FRAME = 1
 
-class Mark(NamedTuple):
-    """What is remembered of an item that was told, or left out; of one that is gone,
-    the digest is None.
-    """
-
-    section: Section
-    title: str
-    digest: int | None
-
-    @classmethod
-    def of(cls, item: Item) -> Mark:
-        """The mark of an item as it is now."""
-        return cls(item.section, item.title, hash(item.text))
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the model was told so far, and what was left out, by the items' ids."""
-
-    told: Mapping[str, Mark] = field(default_factory=dict)
-    passed: Mapping[str, Mark] = field(default_factory=dict)
-
-    def after(self, later: Known) -> Known:
-        """What is known after a later message."""
-        told = {**self.told, **later.told}
-        passed = {
-            id: mark
-            for id, mark in {**self.passed, **later.passed}.items()
-            if id not in later.told
-        }
-        return Known(
-            {id: mark for id, mark in told.items() if mark.digest is not None}, passed
-        )
-
-
-@dataclass(frozen=True)
-class Renamed:
-    """An item whose text the model knows under another title."""
-
-    item: Item
-    before: str
-
-
-@dataclass(frozen=True)
-class News:
-    """What one message tells about the notebook, in the order of the notebook."""
-
-    items: tuple[Item, ...] = ()
-    renamed: tuple[Renamed, ...] = ()
-    gone: tuple[Mark, ...] = ()
-    left_out: tuple[Item, ...] = ()
-    known: Known = field(default_factory=Known)
-    redacted: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to tell."""
-        return bool(self.items or self.renamed or self.gone)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How texts are counted, in tokens, and blanked: into what may go out, and the
-    kinds of what was blanked.
-    """
-
-    count: Callable[[str], int]
-    redact: Callable[[str], tuple[str, tuple[str, ...]]]
-
-    @property
-    def line(self) -> int:
-        """Tokens of what stands around an item."""
-        return self.count("x" * LINE)
-
-    def around(self, item: Item) -> int:
-        """Tokens of what stands around this item; variables share one tag."""
-        return 1 if item.section == "variables" else self.line
-
-    @property
-    def frame(self) -> int:
-        """Tokens of what stands around all the news."""
-        return self.count("x" * FRAME)
-
-
-def wanted(snapshot: Snapshot, known: Known, measure: Measure) -> int:
-    """How many tokens all that is new would take, roughly."""
-    fresh, renamed, gone = _changes(snapshot, known)
-    if not (fresh or renamed or gone):
-        return 0
-    told = sum(measure.count(item.text) + measure.around(item) for item in fresh)
-    return told + measure.line * (len(renamed) + len(gone)) + measure.frame
-
-
-def fit(snapshot: Snapshot, known: Known, room: int, measure: Measure) -> News:
-    """Choose what to tell within so many tokens: the most important first, long ones
-    trimmed.
-    """
-    fresh, renamed, gone = _changes(snapshot, known)
-    left = room - measure.line * (len(renamed) + len(gone)) - measure.frame
-    if left < 0:
-        return News(
-            left_out=tuple(fresh),
-            known=Known(passed={item.id: Mark.of(item) for item in fresh}),
-        )
-    chosen: list[Item] = []
-    left_out: list[Item] = []
-    kinds: Counter[str] = Counter()
-    marks: dict[str, Mark] = {}
-
-    def redacted(text: str) -> str:
-        text, found = measure.redact(text)
-        kinds.update(found)
-        return text
-
-    for item in sorted(fresh, key=lambda item: item.rank):
-        most = min(
-            left, room // 2 if item.rank <= URGENT else max(room // 5, LEAST)
-        ) - measure.around(item)
-        if most < min(LEAST, measure.count(item.text)):
-            left_out.append(item)
-            continue
-        text = trimmed(redacted(item.text), most, measure.count)
-        left -= measure.count(text) + measure.around(item)
-        chosen.append(item._replace(title=redacted(item.title), text=text))
-        marks[item.id] = Mark.of(item)
-    marks.update((one.item.id, Mark.of(one.item)) for one in renamed)
-    marks.update((id, mark._replace(digest=None)) for id, mark in gone.items())
-    passed = {item.id: Mark.of(item) for item in left_out}
-    return News(
-        tuple(sorted(chosen, key=lambda item: item.place)),
-        tuple(
-            Renamed(
-                one.item._replace(title=redacted(one.item.title)), redacted(one.before)
-            )
-            for one in renamed
-        ),
-        tuple(mark._replace(title=redacted(mark.title)) for mark in gone.values()),
-        tuple(left_out),
-        Known(marks, passed),
-        tuple(kinds.elements()),
-    )
-
-
-def _changes(
-    snapshot: Snapshot, known: Known
-) -> tuple[list[Item], list[Renamed], dict[str, Mark]]:
-    fresh, renamed = [], []
-    for item in snapshot.items:
-        mark, told = Mark.of(item), known.told.get(item.id)
-        if told == mark:
-            continue
-        if told and told.digest == mark.digest:
-            renamed.append(Renamed(item, told.title))
-        elif told or known.passed.get(item.id) != mark or item.rank <= URGENT:
-            fresh.append(item)
-    there = {item.id for item in snapshot.items}
-    gone = {
-        id: mark
-        for id, mark in known.told.items()
-        if id not in there
-        and mark.section in snapshot.sections
-        and mark.section != "mentions"
-    }
-    return fresh, renamed, gone
-
-
-def trimmed(text: str, most: int, count: Callable[[str], int]) -> str:
-    """The text, or its head and its tail within so many tokens, with a line between
-    that says what is left out.
-    """
-    tokens = count(text)
-    if tokens <= most:
-        return text
-    characters = max(0, int(len(text) * (most - count("x" * LINE)) / tokens))
-    head, tail = (
-        text[: characters * 2 // 3],
-        text[len(text) - characters // 3 :] if characters // 3 else "",
-    )
-    return (
-        f"{head}\n[{len(text) - len(head) - len(tail):,} characters left out]\n{tail}"
-    )
-
-
-def told_as(items: Iterable[Item]) -> str:
-    """How many things of which sort, as for the line that tells what was left out:
-
-    ``12 cells, 1 variable``.
-    """
-    counts = Counter(NOUNS[item.section] for item in items)
-    return ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
-
-
-NOUNS: Mapping[Section, str] = {
+SECTION_NOUNS: Mapping[Section, str] = {
     "outline": "outline",
     "cells": "cell",
     "outputs": "output",
@@ -218,3 +34,293 @@ NOUNS: Mapping[Section, str] = {
     "error": "error",
     "mentions": "attachment",
 }
+
+
+class ItemRecord(NamedTuple):
+    """What is remembered of an item that was sent or left out.
+
+    ``digest`` is that of its text, or None where the model was sent that it is gone.
+    """
+
+    section: Section
+    title: str
+    digest: int | None
+
+    @classmethod
+    def of(cls, item: Item) -> ItemRecord:
+        """Return the record of an item as it is now."""
+        return cls(item.section, item.title, hash(item.text))
+
+
+@dataclass(frozen=True)
+class SentItems:
+    """The items that the model was sent, and those that were left out, by their ids."""
+
+    sent: Mapping[str, ItemRecord] = field(default_factory=dict)
+    left_out: Mapping[str, ItemRecord] = field(default_factory=dict)
+
+    def after(self, later: SentItems) -> SentItems:
+        """Return what was sent once a later message has been sent as well."""
+        sent = {**self.sent, **later.sent}
+        left_out = {**self.left_out, **later.left_out}
+        for id in later.sent:
+            left_out.pop(id, None)
+        still_there = {
+            id: record for id, record in sent.items() if record.digest is not None
+        }
+        return SentItems(still_there, left_out)
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """An item whose text the model was sent under another title."""
+
+    item: Item
+    old_title: str
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one message reports about the notebook, in the order of the notebook.
+
+    ``redacted`` holds the kind of each secret that was redacted.
+    """
+
+    items: tuple[Item, ...] = ()
+    renamed: tuple[Renamed, ...] = ()
+    gone: tuple[ItemRecord, ...] = ()
+    left_out: tuple[Item, ...] = ()
+    sent_items: SentItems = field(default_factory=SentItems)
+    redacted: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to report."""
+        return bool(self.items or self.renamed or self.gone)
+
+
+@dataclass
+class _Changes:
+    """How a snapshot differs from what was sent; ``gone`` is keyed by item id."""
+
+    items: list[Item] = field(default_factory=list)
+    renamed: list[Renamed] = field(default_factory=list)
+    gone: dict[str, ItemRecord] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.items or self.renamed or self.gone)
+
+    @property
+    def lines(self) -> int:
+        """How many single lines report what was renamed and what is gone."""
+        return len(self.renamed) + len(self.gone)
+
+
+class _Frames:
+    """The sizes, in tokens, of what is written around the items."""
+
+    def __init__(self, count: Count) -> None:
+        self.item = count("x" * ITEM_FRAME_BYTES)
+        self.update = count("x" * UPDATE_FRAME_BYTES)
+
+    def around(self, item: Item) -> int:
+        """Return the size of what is written around this item."""
+        return VARIABLE_FRAME if item.section == "variables" else self.item
+
+    def besides_items(self, changes: _Changes) -> int:
+        """Return the size of all that an update holds besides its items."""
+        return self.item * changes.lines + self.update
+
+
+def tokens_wanted(snapshot: Snapshot, sent: SentItems, count: Count) -> int:
+    """Return how many tokens a report of everything new would take, roughly.
+
+    Parameters
+    ----------
+    snapshot
+        The notebook as it is now.
+    sent
+        What the model was sent so far.
+    count
+        Counts the tokens of a text.
+    """
+    changes = _changes(snapshot, sent)
+    if not changes:
+        return 0
+    frames = _Frames(count)
+    total = frames.besides_items(changes)
+    for item in changes.items:
+        total += count(item.text) + frames.around(item)
+    return total
+
+
+def fit(
+    snapshot: Snapshot, sent: SentItems, room: int, count: Count, redact: Redact
+) -> Update:
+    """Choose what to report: the most important items first, long ones trimmed.
+
+    Parameters
+    ----------
+    snapshot
+        The notebook as it is now.
+    sent
+        What the model was sent so far.
+    room
+        How much the report may take, in tokens.
+    count
+        Counts the tokens of a text.
+    redact
+        Removes the secrets from a text.
+    """
+    changes = _changes(snapshot, sent)
+    room_for_items = room - _Frames(count).besides_items(changes)
+    if room_for_items < 0:
+        return Update(
+            left_out=tuple(changes.items),
+            sent_items=SentItems(left_out=_records(changes.items)),
+        )
+    selection = _Selection(room, room_for_items, count, redact)
+    for item in sorted(changes.items, key=lambda item: item.rank):
+        selection.offer(item)
+    return selection.update(changes)
+
+
+class _Selection:
+    """Takes items as long as there is room, trimmed and redacted."""
+
+    def __init__(
+        self, room: int, room_for_items: int, count: Count, redact: Redact
+    ) -> None:
+        self._room = room
+        self._left = room_for_items
+        self._count = count
+        self._redact = redact
+        self._frames = _Frames(count)
+        self._kinds: list[str] = []
+        self._chosen: list[Item] = []
+        self._taken: list[Item] = []
+        self._left_out: list[Item] = []
+
+    def offer(self, item: Item) -> None:
+        """Take an item, or what fits of it; leave it out where too little would fit."""
+        frame = self._frames.around(item)
+        limit = min(self._left, self._largest_share(item)) - frame
+        if limit < min(SMALLEST_PIECE, self._count(item.text)):
+            self._left_out.append(item)
+            return
+        text = trimmed(self._redacted(item.text), limit, self._count)
+        self._left -= self._count(text) + frame
+        self._taken.append(item)
+        self._chosen.append(item._replace(title=self._redacted(item.title), text=text))
+
+    def _largest_share(self, item: Item) -> int:
+        """Return the most that one item may take of the room, in tokens."""
+        if item.rank <= URGENT_RANK:
+            return self._room // 2
+        return max(self._room // 5, SMALLEST_PIECE)
+
+    def _redacted(self, text: str) -> str:
+        redacted = self._redact(text)
+        self._kinds += redacted.labels
+        return redacted.text
+
+    def update(self, changes: _Changes) -> Update:
+        """Return the update with the items that were taken."""
+        sent = _records(self._taken)
+        sent.update(_records(renamed.item for renamed in changes.renamed))
+        for id, record in changes.gone.items():
+            sent[id] = record._replace(digest=None)
+        return Update(
+            items=tuple(sorted(self._chosen, key=lambda item: item.position)),
+            renamed=tuple(map(self._redacted_renaming, changes.renamed)),
+            gone=tuple(map(self._redacted_record, changes.gone.values())),
+            left_out=tuple(self._left_out),
+            sent_items=SentItems(sent, _records(self._left_out)),
+            redacted=tuple(self._kinds),
+        )
+
+    def _redacted_renaming(self, renamed: Renamed) -> Renamed:
+        title = self._redacted(renamed.item.title)
+        old_title = self._redacted(renamed.old_title)
+        return Renamed(renamed.item._replace(title=title), old_title)
+
+    def _redacted_record(self, record: ItemRecord) -> ItemRecord:
+        return record._replace(title=self._redacted(record.title))
+
+
+def _records(items: Iterable[Item]) -> dict[str, ItemRecord]:
+    return {item.id: ItemRecord.of(item) for item in items}
+
+
+def _changes(snapshot: Snapshot, sent: SentItems) -> _Changes:
+    changes = _Changes()
+    for item in snapshot.items:
+        record = ItemRecord.of(item)
+        last_sent = sent.sent.get(item.id)
+        if last_sent == record:
+            continue
+        if last_sent is not None and last_sent.digest == record.digest:
+            changes.renamed.append(Renamed(item, last_sent.title))
+        elif last_sent is not None or _is_worth_sending(item, record, sent):
+            changes.items.append(item)
+    present = {item.id for item in snapshot.items}
+    for id, record in sent.sent.items():
+        if id not in present and _can_be_gone(record, snapshot):
+            changes.gone[id] = record
+    return changes
+
+
+def _is_worth_sending(item: Item, record: ItemRecord, sent: SentItems) -> bool:
+    """Return whether an item that was never sent is offered.
+
+    One that was left out before and has not changed is not, unless it is urgent now.
+    """
+    was_left_out = sent.left_out.get(item.id) == record
+    return not was_left_out or item.rank <= URGENT_RANK
+
+
+def _can_be_gone(record: ItemRecord, snapshot: Snapshot) -> bool:
+    """Return whether an item that is not in the snapshot is no longer there.
+
+    A section that was not collected says nothing about its items, and what a prompt
+    attached belongs to that prompt.
+    """
+    return record.section in snapshot.sections and record.section != "mentions"
+
+
+def trimmed(text: str, limit: int, count: Count) -> str:
+    """Return the text, shortened to its head and tail where it is too long.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    limit
+        The most that may be left, in tokens.
+    count
+        Counts the tokens of a text.
+
+    Returns
+    -------
+    str
+        The text as it is where it fits; else its head and its tail, with a line between
+        them that says how much is left out.
+    """
+    tokens = count(text)
+    if tokens <= limit:
+        return text
+    room = limit - count("x" * ITEM_FRAME_BYTES)
+    kept = max(0, int(len(text) * room / tokens))
+    head = text[: kept * 2 // 3]
+    tail = text[len(text) - kept // 3 :]
+    left_out = len(text) - len(head) - len(tail)
+    return f"{head}\n[{left_out:,} characters left out]\n{tail}"
+
+
+def tally(items: Iterable[Item]) -> str:
+    """Return how many items there are of which section: ``12 cells, 1 variable``."""
+    counts = Counter(SECTION_NOUNS[item.section] for item in items)
+    parts = []
+    for noun, number in counts.items():
+        plural = "" if number == 1 else "s"
+        parts.append(f"{number} {noun}{plural}")
+    return ", ".join(parts)

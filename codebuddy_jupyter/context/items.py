@@ -1,11 +1,12 @@
-"""The values that travel between the rooms of the context: cells and outputs as found,
-items as they go out.
+"""The values that pass between the modules of the context.
+
+Cells and outputs are what is found in the notebook; items are what can be sent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +16,6 @@ from ..messages import Image
 
 State = Literal["run", "not run", "changed", "failed", "running"]
 Section = Literal["outline", "cells", "outputs", "variables", "error", "mentions"]
-URGENT = -30.0
-# characters of one text: more would fill a usual window by itself
-LONGEST = 12_000
 SECTIONS: tuple[Section, ...] = (
     "outline",
     "cells",
@@ -26,12 +24,20 @@ SECTIONS: tuple[Section, ...] = (
     "error",
     "mentions",
 )
+# An item of this rank or a lower one is offered again after it was left out.
+URGENT_RANK = -30.0
+# Of one text: more would fill a usual context window by itself.
+MAX_CHARACTERS = 12_000
+
+_FENCES = ("```", "~~~")
+_OBJECT_ADDRESS = re.compile(r"<[^<>\n]{1,200} at 0x[0-9a-f]{6,16}>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Output:
-    """An output of a cell as text: what was printed, a result, a table, a line about an
-    image, an error.
+    """An output of a cell as text.
+
+    That is what was printed, a result, a table, a line about an image, or an error.
     """
 
     kind: Literal["text", "result", "table", "image", "error"]
@@ -42,11 +48,10 @@ class Output:
 class Cell:
     """A cell of the notebook.
 
-    ``number`` is that of its last run in this kernel (``In[number]``), None where it
-    was not run in it. ``state`` is ``changed`` when the source is no longer the one
-    that was run. ``ran`` is the source that was run, where that is another. How it is
-    told is worked out once: a cell stays the same object as long as nothing about it
-    changes.
+    ``number`` is the execution count of its last run in this kernel (``In[number]``),
+    None if it was not run in this kernel. ``state`` is ``changed`` if the source is no
+    longer the one that was run, which is then ``run_source``. Texts are worked out once
+    per object: a cell stays the same object as long as nothing about it changes.
     """
 
     id: str
@@ -55,76 +60,85 @@ class Cell:
     number: int | None = None
     state: State = "not run"
     outputs: tuple[Output, ...] = ()
-    ran: str | None = None
+    run_source: str | None = None
 
     @cached_property
     def name(self) -> str:
-        """What it is called: ``In[3]``."""
-        return "text" if self.type == "markdown" else numbered(self.number)
+        """The name by which the cell is called: ``In[3]``."""
+        return "text" if self.type == "markdown" else cell_name(self.number)
 
     @cached_property
     def title(self) -> str:
-        """Its name, and its state where that is worth a word."""
-        return (
-            self.name
-            if self.type == "markdown" or self.state == "run"
-            else f"{self.name}, {self.state}"
-        )
+        """The name, with the state unless the cell has run as usual."""
+        if self.type == "markdown" or self.state == "run":
+            return self.name
+        return f"{self.name}, {self.state}"
 
     @cached_property
     def text(self) -> str:
-        """Its source as it is told, with what was run where that is another; "" where
-        the outline says it all.
+        """The source to send, with the source that was run if that is another.
+
+        Empty for a text that is all headings, since the outline holds these.
         """
         source = self.source.strip()
         if self.type == "markdown" and set(source.splitlines()) == set(self.headings):
             return ""
-        text = source[:LONGEST]
-        if self.ran is not None and (ran := self.ran.strip()) != source:
-            text += (
-                f"\n# This is what stands in it now. What was run is:\n{ran[:LONGEST]}"
-            )
-        return text
+        text = source[:MAX_CHARACTERS]
+        run_source = source if self.run_source is None else self.run_source.strip()
+        if run_source == source:
+            return text
+        note = "# This is what stands in it now. What was run is:"
+        return f"{text}\n{note}\n{run_source[:MAX_CHARACTERS]}"
 
     @cached_property
     def headings(self) -> tuple[str, ...]:
         """The lines of a text that are headings."""
-        return tuple(_headings(self.source.strip())) if self.type == "markdown" else ()
+        if self.type != "markdown":
+            return ()
+        return tuple(_headings(self.source.strip()))
 
     @cached_property
-    def given(self) -> str:
-        """All its outputs as they are told; "" where they tell nothing."""
-        return told(self.outputs)
+    def output_text(self) -> str:
+        """All outputs as one text; empty where they hold no information."""
+        return joined_outputs(self.outputs)
 
 
-def numbered(number: int | None) -> str:
-    """What a cell of this number is called."""
+def cell_name(number: int | None) -> str:
+    """Return the name of a cell with this execution count."""
     return "cell" if number is None else f"In[{number}]"
 
 
-def told(outputs: Iterable[Output]) -> str:
-    """Outputs as one text; "" where they tell no more than an object's address."""
-    text = "\n".join([output.text for output in outputs]).strip("\n")[:LONGEST]
-    return "" if not text.strip() or _ADDRESS.fullmatch(text) else text
+def joined_outputs(outputs: Iterable[Output]) -> str:
+    """Return outputs as one text; empty for no more than an object's address."""
+    joined = "\n".join([output.text for output in outputs])
+    text = joined.strip("\n")[:MAX_CHARACTERS]
+    if not text.strip() or _OBJECT_ADDRESS.fullmatch(text):
+        return ""
+    return text
 
 
-def _headings(source: str) -> Iterator[str]:
-    fenced = False
+def _headings(source: str) -> list[str]:
+    headings = []
+    in_fence = False
     for line in source.splitlines():
-        fenced ^= line.lstrip().startswith(("```", "~~~"))
-        if not fenced and line.startswith("#") and line.lstrip("#").startswith(" "):
-            yield line
+        if line.lstrip().startswith(_FENCES):
+            in_fence = not in_fence
+        elif not in_fence and _is_heading(line):
+            headings.append(line)
+    return headings
 
 
-_ADDRESS = re.compile(r"<[^<>\n]{1,200} at 0x[0-9a-f]{6,16}>", re.IGNORECASE)
+def _is_heading(line: str) -> bool:
+    return line.startswith("#") and line.lstrip("#").startswith(" ")
 
 
 @dataclass(frozen=True)
 class Notebook:
-    """The notebook as it was found, in its order.
+    """The notebook as it was found, its cells in order.
 
-    ``origin`` tells from what: the live notebook, the saved file, or the kernel's
-    history. ``troubles`` are lines for the user about sources that could not be read.
+    ``origin`` is where the cells come from: the live notebook, the saved file, or the
+    kernel's history. ``troubles`` are lines for the user about sources that could not
+    be read.
     """
 
     cells: tuple[Cell, ...] = ()
@@ -135,14 +149,13 @@ class Notebook:
 
 
 class Item(NamedTuple):
-    """A thing that may be told to the model.
+    """A piece of the notebook that can be sent to the model.
 
     ``id`` stays the same from turn to turn (``cell:3f2a``, ``variable:df``); ``title``
-    is how it is called now (``In[3], failed``). ``place`` orders items in the text, and
-    ``rank`` (lower goes first) decides which stay when not all fit; one of at most
-    `URGENT` is worth telling even where it was left out before.
+    is its present name (``In[3], failed``). ``rank`` (lower goes first) decides which
+    items are sent when not all fit, ``position`` orders them in the text.
 
-    It is a tuple since a look at a large notebook makes thousands.
+    It is a tuple since a snapshot of a large notebook creates thousands.
     """
 
     id: str
@@ -150,16 +163,16 @@ class Item(NamedTuple):
     title: str
     text: str
     rank: float = 0.0
-    place: tuple[int, ...] = ()
+    position: tuple[int, ...] = ()
     images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What could be told about the notebook at one moment.
+    """What could be sent about the notebook at one moment.
 
-    ``sections`` are those that were looked at: what is missing from one of them is
-    gone. ``troubles`` are lines for the user about sources that could not be read.
+    ``sections`` are those that were collected: an item that is missing from one of them
+    is gone. ``troubles`` are lines for the user about sources that could not be read.
     """
 
     items: tuple[Item, ...] = ()

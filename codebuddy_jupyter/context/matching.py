@@ -1,122 +1,181 @@
-"""Which run belongs to which cell of the notebook, and what that makes of the cell."""
+"""Find out which run belongs to which cell of the notebook, and the cell's state."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple
 
 from .items import Cell, Output, State
 from .runs import Run, Runs
-from .saved import Saved, SavedCell
+from .saved import SavedCell, SavedNotebook
 
-CommandOutput: TypeAlias = tuple[str, int | None, State, tuple[Output, ...], str | None]
-
-# runs of cells that are not in the notebook
-APPENDED = 1_000
+# Runs of cells that are not in the notebook, the latest ones.
+MAX_UNSAVED = 1_000
 
 
-def matched(saved: Saved, runs: Runs, before: Mapping[str, Cell]) -> Iterator[Cell]:
-    """The cells of the notebook with what was run of them; then the runs of cells that
-    are not in it.
+class _Content(NamedTuple):
+    """What can change about a cell.
 
-    An execution count in a file may be an earlier kernel's. So a cell was run when its
-    id was seen to be run, or else when the very same source was. A cell that is as it
-    was ``before`` (by id) is that very object.
+    It is a tuple, which is created and compared faster than a cell.
     """
-    recorded = runs.recorded()
-    ids = {cell.id for cell in saved.cells}
-    known = {run.id: run for run in recorded if run.id is not None and run.id in ids}
-    loose = [*runs.earlier(), *(run for run in recorded if run.id not in ids)]
-    found = {**_by_source(saved.cells, loose, known), **known}
-    for cell in saved.cells:
-        run = found.get(cell.id)
-        told = (
-            _after(cell, run, saved.at, runs)
-            if run
-            else (cell.source, None, "not run", cell.outputs, None)
-        )
-        yield _cell(before, cell.id, cell.type, *told)
-    placed = {run.source.strip() for run in found.values()} if loose else set()
-    rest = {
-        source: run for run in loose if (source := run.source.strip()) not in placed
-    }
-    for run in sorted(rest.values(), key=lambda run: run.number or 0)[-APPENDED:]:
-        yield _cell(
-            before,
-            run.key,
-            "code",
-            run.source,
-            run.number,
-            run.state,
-            runs.outputs_of(run),
-            None,
-        )
+
+    source: str
+    number: int | None
+    state: State
+    outputs: tuple[Output, ...]
+    run_source: str | None = None
 
 
-def _by_source(
-    cells: Iterable[SavedCell], loose: Iterable[Run], known: Mapping[str, Run]
+def matched_cells(
+    notebook: SavedNotebook, runs: Runs, previous: Mapping[str, Cell]
+) -> Iterator[Cell]:
+    """Yield the cells of the notebook, then those that were run and are not in it.
+
+    An execution count in a file may be an earlier kernel's. So a cell counts as run
+    only if its id was reported by the hooks, or else if the very same source was run.
+
+    Parameters
+    ----------
+    notebook
+        The cells as they were saved, or as the page shows them.
+    runs
+        What this kernel has run.
+    previous
+        The cells of the last call by their ids; those that have not changed are yielded
+        again as the same objects.
+    """
+    by_id, loose = _split(runs, {cell.id for cell in notebook.cells})
+    run_of = {**_matched_by_source(notebook.cells, loose, by_id), **by_id}
+    for saved in notebook.cells:
+        run = run_of.get(saved.id)
+        if run is None:
+            content = _Content(saved.source, None, "not run", saved.outputs)
+        else:
+            content = _content_after(saved, run, notebook.saved_at, runs)
+        yield _cell(saved.id, saved.type, content, previous)
+    for run in _unsaved(loose, run_of.values())[-MAX_UNSAVED:]:
+        outputs = runs.outputs_of(run)
+        content = _Content(run.source, run.number, run.state, outputs)
+        yield _cell(run.key, "code", content, previous)
+
+
+def _split(runs: Runs, cell_ids: set[str]) -> tuple[dict[str, Run], list[Run]]:
+    """Return the runs of these cells by id, and all other runs."""
+    by_id: dict[str, Run] = {}
+    loose = list(runs.earlier())
+    for run in runs.recorded():
+        if run.id is not None and run.id in cell_ids:
+            by_id[run.id] = run
+        else:
+            loose.append(run)
+    return by_id, loose
+
+
+def _matched_by_source(
+    cells: Iterable[SavedCell], loose: Iterable[Run], by_id: Mapping[str, Run]
 ) -> dict[str, Run]:
-    """The runs of cells whose ids were not seen.
-
-    Of cells with the same source, a run's own number decides first.
-    """
-    by_source: defaultdict[str, list[Run]] = defaultdict(list)
+    """Return the runs of cells that are recognised by their source alone."""
+    runs_by_source: defaultdict[str, list[Run]] = defaultdict(list)
     for run in loose:
-        by_source[run.source.strip()].append(run)
-    alike: defaultdict[str, list[SavedCell]] = defaultdict(list)
+        runs_by_source[run.source.strip()].append(run)
+    cells_by_source: defaultdict[str, list[SavedCell]] = defaultdict(list)
     for cell in cells:
-        if (
-            cell.type == "code"
-            and cell.id not in known
-            and (source := cell.source.strip()) in by_source
-        ):
-            alike[source].append(cell)
-    found: dict[str, Run] = {}
-    for source, same in alike.items():
-        found.update(_paired(same, by_source[source]))
-    return found
+        if cell.type != "code" or cell.id in by_id:
+            continue
+        source = cell.source.strip()
+        if source in runs_by_source:
+            cells_by_source[source].append(cell)
+    run_of: dict[str, Run] = {}
+    for source, same_cells in cells_by_source.items():
+        run_of.update(_paired(same_cells, runs_by_source[source]))
+    return run_of
 
 
 def _paired(cells: Sequence[SavedCell], runs: Sequence[Run]) -> dict[str, Run]:
-    numbered = {run.number: run for run in runs}
-    found: dict[str, Run] = {
-        cell.id: numbered[cell.number] for cell in cells if cell.number in numbered
-    }
-    taken = {run.number for run in found.values()}
-    left = [cell for cell in cells if cell.id not in found]
+    """Return which of these runs belongs to which of these cells of the same source.
+
+    A cell that was saved with the number of a run has that run; the latest other runs
+    go to the other cells, in their order.
+    """
+    by_number = {run.number: run for run in runs}
+    run_of: dict[str, Run] = {}
+    other_cells = []
+    for cell in cells:
+        if cell.number in by_number:
+            run_of[cell.id] = by_number[cell.number]
+        else:
+            other_cells.append(cell)
+    taken = {run.number for run in run_of.values()}
     free = [run for run in runs if run.number not in taken]
-    latest = sorted(free, key=lambda run: run.number or 0)[-len(left) :] if left else []
-    found.update(zip((cell.id for cell in left), latest, strict=False))
-    return found
+    first = max(len(free) - len(other_cells), 0)
+    latest = sorted(free, key=_number)[first:]
+    for cell, run in zip(other_cells, latest, strict=False):
+        run_of[cell.id] = run
+    return run_of
+
+
+def _number(run: Run) -> int:
+    return run.number or 0
+
+
+def _unsaved(loose: Sequence[Run], matched: Iterable[Run]) -> list[Run]:
+    """Return the runs of sources that are not in the notebook, the latest last."""
+    if not loose:
+        return []
+    matched_sources = {run.source.strip() for run in matched}
+    last_runs: dict[str, Run] = {}
+    for run in loose:
+        source = run.source.strip()
+        if source not in matched_sources:
+            last_runs[source] = run
+    return sorted(last_runs.values(), key=_number)
 
 
 def _cell(
-    before: Mapping[str, Cell],
     id: str,
     type: Literal["code", "markdown"],
-    *told: *CommandOutput,
+    content: _Content,
+    previous: Mapping[str, Cell],
 ) -> Cell:
-    was = before.get(id)
-    if (
-        was
-        and was.type == type
-        and (was.source, was.number, was.state, was.outputs, was.ran) == told
-    ):
-        return was
-    return Cell(id, type, *told)
+    """Return the cell: its previous object if nothing about it has changed."""
+    cell = previous.get(id)
+    if cell is not None and cell.type == type and _content_of(cell) == content:
+        return cell
+    return Cell(id, type, *content)
 
 
-def _after(cell: SavedCell, run: Run, at: float, runs: Runs) -> CommandOutput:
-    """The cell after its run; of cell and run, the later one has the source and the
-    outputs as they are now.
+def _content_of(cell: Cell) -> _Content:
+    return _Content(cell.source, cell.number, cell.state, cell.outputs, cell.run_source)
+
+
+def _content_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> _Content:
+    """Return what a cell holds after its run.
+
+    Source and outputs are those of the file or of the run, whichever is later.
     """
-    same = cell.source == run.source or cell.source.strip() == run.source.strip()
-    newer = run.state != "running" and run.ended is not None and at >= run.ended
-    # nobody looked, and the file agrees
-    as_run = run.ended is None and same and cell.number == run.number
-    outputs = cell.outputs if newer or as_run else runs.outputs_of(run)
-    if same or at < (run.ended or run.started):
-        return cell.source if same else run.source, run.number, run.state, outputs, None
-    state: State = "running" if run.state == "running" else "changed"
-    return cell.source, run.number, state, outputs, run.source
+    is_same = saved.source == run.source or saved.source.strip() == run.source.strip()
+    if _has_latest_outputs(saved, run, saved_at, is_same):
+        outputs = saved.outputs
+    else:
+        outputs = runs.outputs_of(run)
+    source = saved.source
+    state: State = run.state
+    run_source = None
+    if not is_same and saved_at < (run.ended or run.started):
+        # The file is older: the cell was edited, and then run.
+        source = run.source
+    elif not is_same:
+        state = "running" if run.state == "running" else "changed"
+        run_source = run.source
+    return _Content(source, run.number, state, outputs, run_source)
+
+
+def _has_latest_outputs(
+    saved: SavedCell, run: Run, saved_at: float, is_same: bool
+) -> bool:
+    """Return whether the file has the outputs of this run."""
+    if run.ended is None:
+        # Running, or from before the hooks were registered: then the file may agree.
+        return is_same and saved.number == run.number
+    return run.state != "running" and saved_at >= run.ended

@@ -1,6 +1,4 @@
-"""Which things matter for a question: how much each weighs, by names, by words, by what
-failed and what ran last.
-"""
+"""How relevant texts are to a question: by the words and by the names in them."""
 
 from __future__ import annotations
 
@@ -9,146 +7,159 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
+# Characters of a text whose words count.
+WORDS_CHARACTERS = 1_000
+
 _WORD = re.compile(r"[^\W_]{2,}")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# characters of a text whose words count
-LOOKED_AT = 1_000
+_CAMEL_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NAME = re.compile(r"[^\W\d]\w*")
+_SETTING = re.compile(
+    r"(?<![=!<>])=(?!=)|\b(?:def|class|import|as|for|with|del|global)\b"
+)
 _ENDINGS = ("ing", "est", "ed", "er", "ly", "e")
-_SMALL = frozenset(
+# The rest of a word without its ending has at least so many letters.
+_SHORTEST_STEM = 3
+_COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
         """
-    a about after all an and any are as at be been before but by can cell code could did do does for
-    from get give had has have how i if in into is it its just like make me my no not notebook of on one
-    or out please say see set should show so some tell than that the them then there these they this to
-    use used using want was we were what when where which while who why will with would write you your
-        """,
+    a about after all an and any are as at be been before but by can cell code could did
+    do does for from get give had has have how i if in into is it its just like make me
+    my no not notebook of on one or out please say see set should show so some tell than
+    that the them then there these they this to use used using want was we were what
+    when where which while who why will with would write you your
+    """,
     )
 )
+# The weight of a word of the question, and of one that matters less.
+_FULL_WEIGHT = 1.0
+_HALF_WEIGHT = 0.5
 
 
 @lru_cache(maxsize=16384)
 def stem(word: str) -> str:
-    """A word without its ending, so that ``merged`` and ``merge`` are one; crude, and
-    good enough to rank by.
+    """Return a word without its ending, so that ``merged`` and ``merge`` are the same.
+
+    It is crude, and good enough to rank by.
     """
-    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+    if word.endswith("s") and not word.endswith("ss") and len(word) > _SHORTEST_STEM:
         word = word[:-1]
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
             return word[: -len(ending)]
     return word
 
 
 def words_in(text: str) -> frozenset[str]:
-    """The stems of the words of a text, of a long one those of its beginning; names in
-    camelCase are taken apart.
+    """Return the stems of the words of a text, without common words.
+
+    Names in camelCase are split. Of a long text only the beginning counts.
     """
     words: set[str] = set()
-    for run in set(_WORD.findall(text, 0, LOOKED_AT)):
-        small = run.lower()
-        if run[1:] == small[1:]:
-            words.add(small)
+    for run in set(_WORD.findall(text, 0, WORDS_CHARACTERS)):
+        lower = run.lower()
+        is_camel = run[1:] != lower[1:]
+        if is_camel:
+            parts = _CAMEL_BORDER.split(run)
+            words.update(part.lower() for part in parts if len(part) > 1)
         else:
-            words.update(part.lower() for part in _CAMEL.split(run) if len(part) > 1)
-    return frozenset(stem(word) for word in words - _SMALL)
+            words.add(lower)
+    return frozenset(map(stem, words - _COMMON_WORDS))
 
 
 @lru_cache(maxsize=8192)
 def words_of(text: str) -> frozenset[str]:
-    """As `words_in`, for texts that come again: those of the notebook, and not the
-    questions.
-    """
+    """Return the same as `words_in`, remembered: for the texts of the notebook."""
     return words_in(text)
 
 
-@lru_cache(maxsize=4096)
-def names_set(source: str) -> frozenset[str]:
-    """The names that a cell's code gives a value to, also by ``import``, ``def``,
-    ``class`` and ``df["a"] = …``.
-    """
-    tree = _tree(source)
-    if tree is None:
-        return frozenset()
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(
-            node.ctx, ast.Store
-        ):
-            found.add(_root(node))
-    return frozenset(found - {""})
-
-
-def may_set(source: str, name: str) -> bool:
-    """Whether it is worth the time to look whether a cell that mentions a name sets it."""
-    return any(_SETTING.search(line) for line in source.splitlines() if name in line)
-
-
-_SETTING = re.compile(
-    r"(?<![=!<>])=(?!=)|\b(?:def|class|import|as|for|with|del|global)\b"
+_FAILURE_WORDS = words_in(
+    "fail fails failing error exception wrong broken bug crash raise traceback "
+    "fix work problem trouble"
 )
 
 
-def _root(node: ast.expr) -> str:
-    while isinstance(node, ast.Subscript | ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _tree(source: str) -> ast.Module | None:
-    """The code of a cell without its magics; None where it is no code."""
-    try:
-        return ast.parse(
-            "\n".join(
-                line
-                for line in source.splitlines()
-                if not line.lstrip().startswith(("%", "!"))
-            )
-        )
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
 def is_about_failing(prompt: str) -> bool:
-    """Whether a question seems to be about an error; one without any words of its own
-    does.
+    """Return whether a question seems to be about an error.
+
+    One without words of its own, such as "why?", does.
     """
     words = words_in(prompt)
-    return not words or bool(words & _FAILING)
+    return not words or not words.isdisjoint(_FAILURE_WORDS)
 
 
 @lru_cache(maxsize=8192)
 def names_in(text: str) -> frozenset[str]:
-    """Everything in a text that could be a name of Python."""
+    """Return everything in a text that could be a name of Python."""
     return frozenset(_NAME.findall(text))
 
 
 @lru_cache(maxsize=512)
 def names_used(source: str) -> frozenset[str]:
-    """The names that a cell's code reads or sets; those of its magics and of broken
-    code as far as they can be seen.
+    """Return the names that a cell's code reads or sets.
+
+    Magics are left out; of code that cannot be parsed, all that could be a name counts.
     """
-    tree = _tree(source)
+    tree = _parsed(source)
     if tree is None:
         return names_in(source)
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
-_FAILING = words_in(
-    "fail fails failing error exception wrong broken bug crash raise traceback "
-    "fix work problem trouble"
-)
+@lru_cache(maxsize=4096)
+def names_set(source: str) -> frozenset[str]:
+    """Return the names to which a cell's code gives a value.
+
+    That is also done by ``import``, ``def``, ``class`` and ``df["a"] = …``.
+    """
+    tree = _parsed(source)
+    if tree is None:
+        return frozenset()
+    names = {_name_set_by(node) for node in ast.walk(tree)}
+    return frozenset(names - {""})
+
+
+def _name_set_by(node: ast.AST) -> str:
+    """Return the name that a node sets; empty if it sets none."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name
+    if isinstance(node, ast.alias):
+        return (node.asname or node.name).partition(".")[0]
+    if isinstance(node, ast.Name | ast.Subscript | ast.Attribute):
+        return _root_name(node) if isinstance(node.ctx, ast.Store) else ""
+    return ""
+
+
+def _root_name(node: ast.expr) -> str:
+    """Return ``df`` for ``df.loc[0].price``."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def may_set(source: str, name: str) -> bool:
+    """Return whether a cell that mentions a name could set it.
+
+    It is faster than `names_set`, and says yes too often.
+    """
+    return any(_SETTING.search(line) for line in source.splitlines() if name in line)
+
+
+def _parsed(source: str) -> ast.Module | None:
+    """Return the code of a cell without its magics; None if it cannot be parsed."""
+    lines = [line for line in source.splitlines() if not _is_magic(line)]
+    try:
+        return ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _is_magic(line: str) -> bool:
+    return line.lstrip().startswith(("%", "!"))
 
 
 @dataclass(frozen=True)
@@ -171,69 +182,80 @@ class Topic:
     names: Iterable[str] = ()
     failing: frozenset[str] = frozenset()
     recent: frozenset[str] = frozenset()
-    named: frozenset[str] = field(init=False, default=frozenset())
 
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "named",
-            frozenset(_NAME.findall(self.prompt)).intersection(self.names),
-        )
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The variables that the question names."""
+        return frozenset(_NAME.findall(self.prompt)).intersection(self.names)
 
 
-class Words:
-    """How well texts answer to the words of a question: rare words count more, and 1 is
-    all of them.
+class WordScores:
+    """How well texts match the words of a question: 1 is a match of all words.
 
-    Two words that stand side by side are also looked for as one, as ``stop words`` in
-    ``STOPWORDS``.
+    Rare words count more. Two words that follow each other are also looked for as a
+    single word, such as ``stop words`` in ``STOPWORDS``.
 
     Parameters
     ----------
     prompt
         The question.
     texts
-        All texts that may answer.
-    besides
-        Words that matter half as much, such as those of an error.
-    more
-        Further texts that are scored, but that do not tell which words are rare.
+        The texts that are scored, and in which the words are counted.
+    secondary
+        Words that count half, such as those of an error.
+    uncounted
+        Further texts that are scored, in which words are not counted.
     """
 
     def __init__(
         self,
         prompt: str,
         texts: Sequence[str],
-        besides: str = "",
-        more: Sequence[str] = (),
+        secondary: str = "",
+        uncounted: Sequence[str] = (),
     ) -> None:
-        weights = dict.fromkeys(words_in(besides), 0.5) | dict.fromkeys(
-            words_in(f"{prompt} {_joined(prompt)}"), 1.0
-        )
-        wanted = frozenset(weights)
-        found = {text: words for text in texts if (words := words_of(text) & wanted)}
-        counts: Counter[str] = Counter()
-        for together, times in Counter(map(found.get, texts)).items():
-            counts.update(dict.fromkeys(together or (), times))
-        # A word that stands nowhere can tell nothing apart.
-        worth = {
-            word: weights[word] * math.log(1 + len(texts) / n)
-            for word, n in counts.items()
+        weights = dict.fromkeys(words_in(secondary), _HALF_WEIGHT)
+        main_words = words_in(f"{prompt} {_joined_pairs(prompt)}")
+        weights.update(dict.fromkeys(main_words, _FULL_WEIGHT))
+        matches = _matches(texts, frozenset(weights))
+        counts = _counts(texts, matches)
+        # A word that is in no text cannot tell one text from another.
+        word_scores = {}
+        for word, number in counts.items():
+            word_scores[word] = weights[word] * math.log(1 + len(texts) / number)
+        matches.update(_matches(uncounted, frozenset(word_scores)))
+        best = sum(word_scores.values()) or 1.0
+        # Few sets of words are matched by many texts, so each is added up once.
+        totals = {
+            words: sum([word_scores[word] for word in words]) / best
+            for words in set(matches.values())
         }
-        everything = sum(worth.values()) or 1.0
-        there = frozenset(worth)
-        found |= {text: words for text in more if (words := words_of(text) & there)}
-        scores = {
-            words: sum([worth[word] for word in words]) / everything
-            for words in set(found.values())
-        }
-        self._scores = {text: scores[words] for text, words in found.items()}
+        self._scores = {text: totals[words] for text, words in matches.items()}
 
     def score(self, text: str) -> float:
-        """From 0 to 1, for one of the texts."""
+        """Return the score of one of the texts, from 0 to 1."""
         return self._scores.get(text, 0.0)
 
 
-def _joined(prompt: str) -> str:
+def _matches(texts: Iterable[str], wanted: frozenset[str]) -> dict[str, frozenset[str]]:
+    """Return the texts that have wanted words, each with these words."""
+    matches = {}
+    for text in texts:
+        words = words_of(text) & wanted
+        if words:
+            matches[text] = words
+    return matches
+
+
+def _counts(texts: Iterable[str], matches: dict[str, frozenset[str]]) -> dict[str, int]:
+    """Return in how many of the texts each word is."""
+    counts: Counter[str] = Counter()
+    for words, times in Counter(map(matches.get, texts)).items():
+        for word in words or ():
+            counts[word] += times
+    return counts
+
+
+def _joined_pairs(prompt: str) -> str:
     words = _WORD.findall(prompt.lower())
     return " ".join(first + second for first, second in pairwise(words))

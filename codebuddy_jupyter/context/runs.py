@@ -1,68 +1,47 @@
-"""What this kernel has run: each cell's last run, told by the shell's hooks, and before
-these by its history.
+"""What this kernel has run: the last run of each cell.
 
-It is duck-typed on IPython 7.34 to 9. No object of the user's is looked at: only what
-the shell has made text of.
+The shell's hooks report the runs; those from before the hooks were registered are in
+its history. It works with IPython 7.34 to 9, whose attributes are read with care, and
+it reads only what the shell has made text of, never an object of the user's.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .items import Output
-from .outputs import OUTPUTS, ends_of, failed, in_short, picture_in, printed, shown
-
-# cells
-KEPT = 5_000
-# inputs of the history
-EARLIER = 2_000
-
-_CELL_MAGIC = re.compile(r"\s*%%buddy\b")
-_OURS = re.compile(
-    r"""\s*(?:
-        (?:\w+\s*=\s*)?%buddy\b
-        | %(?:re|un)?load_ext\s+codebuddy_jupyter\b
-        | %config\s+(?:Buddy|\w*Provider)\b
-    )""",
-    re.VERBOSE,
+from .buddy_cells import is_buddy_cell
+from .items import Output, cell_name
+from .outputs import (
+    MAX_OUTPUTS,
+    display_output,
+    error_output,
+    is_answer,
+    joined_ends,
+    shortened,
+    text_output,
 )
+from .pictures import Picture, picture_in
 
-
-def is_ours(source: str) -> bool:
-    """Whether a cell only talks to the buddy: asks it, loads it, or sets it up."""
-    if "%" not in source:
-        return False
-    if _CELL_MAGIC.match(source):
-        return True
-    lines = [
-        line
-        for line in source.splitlines()
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    return bool(lines) and all(map(_OURS.match, lines))
-
-
-def is_our_error(error: BaseException) -> bool:
-    """Whether the buddy itself raised it."""
-    module = type(error).__module__
-    return (
-        isinstance(module, str)
-        and module.partition(".")[0] == __name__.partition(".")[0]
-    )
+# Cells whose last run is kept.
+MAX_RUNS = 5_000
+# Inputs of the history that are read.
+MAX_HISTORY = 2_000
 
 
 @dataclass(slots=True)
 class Run:
-    """The last run of a cell; ``started`` and ``ended`` are in seconds since the epoch.
+    """The last run of a cell.
 
-    A run from before anybody listened has neither: 0 and None. ``stale`` outputs stood
-    under its number before it: not every IPython forgets them when it is reset.
+    ``started`` and ``ended`` are seconds since the epoch; a run from the history has 0
+    and None. ``displays`` holds what it displayed, each with its display id; those
+    beyond `MAX_OUTPUTS` are only counted, in ``displays_left_out``. ``stale_outputs``
+    counts outputs that the shell held under its number before it began: some versions
+    of IPython keep them over a reset. ``outputs`` is filled when they are first needed.
     """
 
     id: str | None
@@ -72,221 +51,253 @@ class Run:
     started: float = 0.0
     ended: float | None = None
     error: Output | None = None
-    displayed: list[tuple[str | None, Output]] = field(default_factory=list)
-    more: int = 0
-    stale: int = 0
+    displays: list[tuple[str | None, Output]] = field(default_factory=list)
+    displays_left_out: int = 0
+    stale_outputs: int = 0
     outputs: tuple[Output, ...] | None = None
 
     @property
     def key(self) -> str:
-        """The cell's id; without one, its number stands for it."""
-        return self.id if self.id is not None else f"In[{self.number}]"
+        """The cell's id, or if that is unknown, its name."""
+        return self.id if self.id is not None else cell_name(self.number)
+
+    def add_display(self, display_id: str | None, output: Output) -> None:
+        """Add an output that was displayed; of many, those in the middle are dropped."""
+        self.displays.append((display_id, output))
+        if len(self.displays) > MAX_OUTPUTS:
+            del self.displays[MAX_OUTPUTS // 2]
+            self.displays_left_out += 1
+
+    def update_display(self, display_id: str | None, output: Output) -> bool:
+        """Replace the output with this display id; return whether there is one."""
+        if not display_id:
+            return False
+        for index, (other_id, _) in enumerate(self.displays):
+            if other_id == display_id:
+                self.displays[index] = display_id, output
+                return True
+        return False
 
 
 class Runs:
-    """The runs of one shell."""
+    """The runs of one shell.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell.
+    """
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
+        # The last run of each cell by `Run.key`, the latest last.
         self._last: OrderedDict[str, Run] = OrderedDict()
+        # The runs that have not ended; a cell can run others.
         self._open: list[Run] = []
+        # The number of the first run that the hooks reported.
         self._first: int | None = None
         self._newest = 0
-        self._error_then = 0
+        # The identity of the error that the shell had shown when the run began.
+        self._error_before = 0
+        # The runs from the history, with the number of the first that is not in them.
         self._earlier: tuple[int, list[Run]] = 0, []
-        self.picture: tuple[int, tuple[str, str | bytes]] | None = None
+        # The last picture that the hooks reported, and the number of its run.
+        self._picture: Picture | None = None
+        self._picture_number = 0
 
     @property
-    def now(self) -> Run | None:
-        """The cell that runs."""
+    def current(self) -> Run | None:
+        """The run that has not ended."""
         return self._open[-1] if self._open else None
 
     @property
     def latest(self) -> Run | None:
-        """The cell that runs, else the one that ran last."""
-        return self.now or next(reversed(self._last.values()), None)
+        """The run that has not ended, else the one that ended last."""
+        return self.current or next(reversed(self._last.values()), None)
 
-    def before(self, info: Any) -> bool:
-        """A cell begins.
+    def on_start(self, info: Any) -> bool:
+        """Record that a cell begins: a hook for ``pre_run_cell``.
 
-        Whether the shell has been reset and counts from one again; then nothing has run
-        so far.
+        Returns
+        -------
+        bool
+            Whether the shell was reset before it and counts from one again, so that
+            nothing has run so far.
         """
-        if not getattr(info, "store_history", True) or not isinstance(
-            getattr(info, "raw_cell", None), str
-        ):
+        if not _is_recorded(info):
             return False
-        self._error_then = id(getattr(sys, "last_value", None))
+        self._error_before = id(getattr(sys, "last_value", None))
         number = len(self._inputs())
-        is_reset = 0 < number < self._newest
-        if is_reset:
-            self._last.clear()
-            self._open.clear()
-            self._first, self.picture = number, None
+        was_reset = 0 < number < self._newest
+        if was_reset:
+            self._forget(number)
         self._newest = number
-        self._begin(info).stale = len(self._history("outputs").get(number) or ())
-        return is_reset
+        run = self._begin(info)
+        run.stale_outputs = len(self._history("outputs").get(number) or ())
+        return was_reset
+
+    def _forget(self, number: int) -> None:
+        self._last.clear()
+        self._open.clear()
+        self._first = number
+        self._picture = None
+        self._picture_number = 0
 
     def _begin(self, info: Any) -> Run:
-        id = getattr(info, "cell_id", None)
-        if id is not None:
-            # only what a cell runs by itself has no id
+        cell_id = getattr(info, "cell_id", None)
+        if cell_id is not None:
+            # Only what a cell runs itself has no id, so this is no part of another run.
             self._open.clear()
         elif not self._open:
-            id = self._parent_id()
+            cell_id = self._parent_id()
+        if not isinstance(cell_id, str) or not cell_id:
+            cell_id = None
         number = len(self._inputs())
-        run = Run(
-            id if isinstance(id, str) and id else None,
-            info.raw_cell,
-            number,
-            "running",
-            time.time(),
-        )
-        self._first = number if self._first is None else self._first
+        run = Run(cell_id, info.raw_cell, number, "running", time.time())
+        if self._first is None:
+            self._first = number
         self._open.append(run)
         return run
 
-    def after(self, result: Any) -> tuple[Run, BaseException | None] | None:
-        """A cell has ended: its run, and the error that it ended in.
+    def on_end(self, result: Any) -> tuple[Run, BaseException | None] | None:
+        """Record that a cell has ended: a hook for ``post_run_cell``.
 
-        None for what is no cell of the user's.
+        Returns
+        -------
+        tuple or None
+            The run and the error that it ended in; None for what is not a cell of the
+            user's.
         """
-        info = getattr(result, "info", None)
-        source = getattr(info, "raw_cell", None)
-        if (
-            not isinstance(source, str)
-            or not source.strip()
-            or not getattr(info, "store_history", True)
-        ):
+        info: Any = getattr(result, "info", None)
+        if not _is_recorded(info) or not info.raw_cell.strip():
             return None
-        seen = bool(self._open) and self._open[-1].source == source
-        run = self._open[-1] if seen else self._begin(info)
+        was_seen = bool(self._open) and self._open[-1].source == info.raw_cell
+        run = self._open[-1] if was_seen else self._begin(info)
         self._open.pop()
         count = getattr(result, "execution_count", None)
         run.number = count if isinstance(count, int) else len(self._inputs()) - 1
-        error = self._error_of(result, seen)
-        run.state, run.ended = "run" if error is None else "failed", time.time()
-        self._last[run.key] = run
-        self._last.move_to_end(run.key)
-        while len(self._last) > KEPT:
-            self._last.popitem(last=False)
+        error = self._error_of(result, was_seen)
+        run.state = "run" if error is None else "failed"
+        run.ended = time.time()
+        self._keep(run)
         return run, error
 
-    def _error_of(self, result: Any, seen: bool) -> BaseException | None:
-        for place in ("error_before_exec", "error_in_exec"):
-            error = getattr(result, place, None)
+    def _keep(self, run: Run) -> None:
+        self._last[run.key] = run
+        self._last.move_to_end(run.key)
+        while len(self._last) > MAX_RUNS:
+            self._last.popitem(last=False)
+
+    def _error_of(self, result: Any, was_seen: bool) -> BaseException | None:
+        for attribute in ("error_before_exec", "error_in_exec"):
+            error = getattr(result, attribute, None)
             if isinstance(error, BaseException):
                 return error
-        # %%time and its like show an error, and end well
+        if not was_seen:
+            return None
+        # Magics such as %%time show an error themselves and end without one.
         shown = getattr(sys, "last_value", None)
-        return (
-            shown
-            if seen
-            and isinstance(shown, BaseException)
-            and id(shown) != self._error_then
-            else None
-        )
+        is_new = isinstance(shown, BaseException) and id(shown) != self._error_before
+        return shown if is_new else None
 
-    def displayed(self, message: Any) -> Any:
-        """A cell displays something: a hook of ipykernel's display publisher, which
-        gets its message back.
+    def on_display(self, message: Any) -> Any:
+        """Record what a cell displays: a hook of ipykernel's display publisher.
+
+        Returns
+        -------
+        Any
+            The message, for the publisher to send.
         """
-        run = self.now
-        if run is not None and isinstance(message, dict) and not is_ours(run.source):
-            content, header = message.get("content"), message.get("header")
-            if (
-                isinstance(content, dict)
-                and isinstance(header, dict)
-                and isinstance(content.get("data"), dict)
-            ):
-                self._remember(run, header.get("msg_type"), content, content["data"])
+        run = self.current
+        if run is None or not isinstance(message, dict) or is_buddy_cell(run.source):
+            return message
+        header, content = message.get("header"), message.get("content")
+        if not isinstance(header, dict) or not isinstance(content, dict):
+            return message
+        if isinstance(content.get("data"), dict):
+            self._record_display(run, header.get("msg_type"), content)
         return message
 
-    def _remember(
-        self, run: Run, kind: Any, content: Mapping[str, Any], data: Mapping[str, Any]
+    def _record_display(
+        self, run: Run, message_type: Any, content: Mapping[str, Any]
     ) -> None:
-        transient, metadata = content.get("transient"), content.get("metadata")
-        output = shown(data, result=False)
-        if output is None or (isinstance(metadata, dict) and "codebuddy" in metadata):
+        data = content["data"]
+        output = display_output(data, is_result=False)
+        if output is None or is_answer(content.get("metadata")):
             return
-        if found := picture_in(data):
-            self.picture = run.number or 0, found
-        id = transient.get("display_id") if isinstance(transient, dict) else None
-        at = (
-            next(
-                (at for at, (other, _) in enumerate(run.displayed) if other == id), None
-            )
-            if id
-            else None
-        )
-        if at is not None:
-            run.displayed[at] = id, output
-        elif kind == "display_data":
-            run.displayed.append((id, output))
-            if len(run.displayed) > OUTPUTS:
-                del run.displayed[OUTPUTS // 2]
-                run.more += 1
+        picture = picture_in(data)
+        if picture is not None:
+            self._picture = picture
+            self._picture_number = run.number or 0
+        transient = content.get("transient")
+        display_id = None
+        if isinstance(transient, dict):
+            display_id = transient.get("display_id")
+        is_updated = run.update_display(display_id, output)
+        if not is_updated and message_type == "display_data":
+            run.add_display(display_id, output)
 
     def recorded(self) -> list[Run]:
-        """The last run of each cell since the hooks were set, in the order of these
-        runs.
-        """
+        """Return the last run of each cell that the hooks reported, the latest last."""
         return [*self._last.values(), *self._open]
 
     def earlier(self) -> list[Run]:
-        """What ran before the hooks were set, each source once, in the order of their
-        last runs.
+        """Return the runs from before the hooks were registered, the latest last.
+
+        Each source is in it once.
         """
         inputs = self._inputs()
         end = len(inputs) if self._first is None else min(self._first, len(inputs))
         if self._earlier[0] != end:
-            last = {
-                inputs[at].strip(): at
-                for at in range(max(1, end - EARLIER), end)
-                if isinstance(inputs[at], str)
-            }
-            errors = self._history("exceptions")
-            runs = [
-                Run(None, inputs[at], at, "failed" if at in errors else "run")
-                for source, at in sorted(last.items(), key=lambda one: one[1])
-                if source and not is_ours(source)
-            ]
-            self._earlier = end, runs
+            self._earlier = end, self._read_history(inputs, end)
         return self._earlier[1]
 
-    def input(self, number: int | None) -> str | None:
-        """The source that was run under a number."""
+    def _read_history(self, inputs: list[Any], end: int) -> list[Run]:
+        last_numbers: dict[str, int] = {}
+        for number in range(max(1, end - MAX_HISTORY), end):
+            if isinstance(inputs[number], str):
+                last_numbers[inputs[number].strip()] = number
+        errors = self._history("exceptions")
+        runs = []
+        for number in sorted(last_numbers.values()):
+            source = inputs[number]
+            if source.strip() and not is_buddy_cell(source):
+                state: Literal["failed", "run"] = (
+                    "failed" if number in errors else "run"
+                )
+                runs.append(Run(None, source, number, state))
+        return runs
+
+    def source_of(self, number: int | None) -> str | None:
+        """Return the source that was run under a number."""
         inputs = self._inputs()
-        found = (
-            inputs[number] if number is not None and 0 < number < len(inputs) else None
-        )
-        return found if isinstance(found, str) else None
+        if number is None or not 0 < number < len(inputs):
+            return None
+        source = inputs[number]
+        return source if isinstance(source, str) else None
 
     def ran_again(self, number: int | None) -> bool:
-        """Whether the source of this number was run once more."""
-        source = self.input(number)
-        return (
-            source is not None
-            and source in self._inputs()[(number or 0) + 1 :][-EARLIER:]
-        )
+        """Return whether the source of this number was run once more."""
+        source = self.source_of(number)
+        if number is None or source is None:
+            return False
+        return source in self._inputs()[number + 1 :][-MAX_HISTORY:]
 
     def number_of(self, source: str) -> int | None:
-        """The number under which a source was run last."""
+        """Return the number under which a source was run last."""
         inputs = self._inputs()
-        last = range(len(inputs) - 1, max(len(inputs) - EARLIER, 0), -1)
-        return next(
-            (
-                at
-                for at in last
-                if isinstance(inputs[at], str) and inputs[at].strip() == source.strip()
-            ),
-            None,
-        )
+        source = source.strip()
+        oldest = max(len(inputs) - MAX_HISTORY, 0)
+        for number in range(len(inputs) - 1, oldest, -1):
+            other = inputs[number]
+            if isinstance(other, str) and other.strip() == source:
+                return number
+        return None
 
     def outputs_of(self, run: Run) -> tuple[Output, ...]:
-        """What the shell itself knows of a run's outputs:
+        """Return what the shell knows of a run's outputs.
 
-        IPython 9 all, before it the result and the error.
+        IPython 9 keeps all, earlier versions only the result and the error.
         """
         if run.outputs is not None:
             return run.outputs
@@ -296,95 +307,117 @@ class Runs:
         return outputs
 
     def _outputs_of(self, run: Run) -> tuple[Output, ...]:
-        """First what was printed, then what was displayed, then the result and the
-        error: the order is not kept.
-        """
-        printing: list[Output | None] = []
-        results: list[Output | None] = []
-        displays = [output for _, output in run.displayed]
         bundles = self._history("outputs").get(run.number)
-        bundles = bundles[run.stale :] if isinstance(bundles, list) else []
-        kept = bundles[-4 * OUTPUTS :]
-        for one in kept:
-            kind, bundle = (
-                getattr(one, "output_type", None),
-                getattr(one, "bundle", None),
-            )
-            if not isinstance(bundle, dict):
-                continue
-            if isinstance(bundle.get("stream"), list):
-                printing.append(printed(ends_of(bundle["stream"])))
-            elif kind == "execute_result":
-                results.append(shown(bundle, result=True))
-            elif not run.displayed:
-                # a terminal has no publisher that tells, and keeps them here instead
-                displays += [output] if (output := shown(bundle, result=False)) else []
-        text = self._history("output_hist_reprs").get(run.number)
-        if not bundles and isinstance(text, str) and self._has_result(run.number):
-            results.append(shown({"text/plain": text}, result=True))
+        bundles = bundles[run.stale_outputs :] if isinstance(bundles, list) else []
+        kept = bundles[-4 * MAX_OUTPUTS :]
+        groups = _grouped(kept)
+        displays: list[Output | None] = [output for _, output in run.displays]
+        if not displays:
+            # A terminal's publisher has no hooks; IPython keeps its displays instead.
+            displays = [_display(bundle) for bundle in groups.displayed]
+        results = groups.results
+        if not bundles:
+            results = [self._result_in_history(run.number)]
         if run.state == "failed":
             results.append(run.error or self._error_in_history(run.number))
-        more = run.more + len(bundles) - len(kept)
-        return in_short(
-            (one for one in (*printing, *displays, *results) if one is not None), more
-        )
+        # The order is not known: what was printed usually comes first.
+        outputs = [*groups.printed, *displays, *results]
+        left_out = run.displays_left_out + len(bundles) - len(kept)
+        return shortened(filter(None, outputs), left_out)
+
+    def _result_in_history(self, number: int | None) -> Output | None:
+        text = self._history("output_hist_reprs").get(number)
+        # A reset takes the results away and leaves their texts.
+        if not isinstance(text, str) or not self._has_result(number):
+            return None
+        return display_output({"text/plain": text}, is_result=True)
 
     def _has_result(self, number: int | None) -> bool:
-        """Whether ``Out[number]`` is there: a reset takes these away, and leaves their
-        texts.
-        """
-        space = getattr(self._shell, "user_ns", None)
-        results = space.get("_oh") if isinstance(space, dict) else None
+        """Return whether ``Out[number]`` exists."""
+        namespace = getattr(self._shell, "user_ns", None)
+        results = namespace.get("_oh") if isinstance(namespace, dict) else None
         return isinstance(results, dict) and number in results
 
     def _error_in_history(self, number: int | None) -> Output | None:
         error = self._history("exceptions").get(number)
         if not isinstance(error, dict):
             return None
-        return failed(
-            str(error.get("ename", "")),
-            str(error.get("evalue", "")),
-            error.get("traceback"),
-        )
+        name, message = str(error.get("ename", "")), str(error.get("evalue", ""))
+        return error_output(name, message, error.get("traceback"))
 
-    def rendered_error(self, number: int | None) -> str | None:
-        """The message of a run's error as the shell has rendered it, where it keeps
-        that.
-        """
+    def rendered_message(self, number: int | None) -> str | None:
+        """Return the message of a run's error as the shell rendered it, if it kept it."""
         error = self._history("exceptions").get(number)
         text = error.get("evalue") if isinstance(error, dict) else None
         return text if isinstance(text, str) else None
 
-    def last_picture(self) -> tuple[int, tuple[str, str | bytes]] | None:
-        """The picture that was displayed last, with the number of its cell."""
+    def last_picture(self) -> Picture | None:
+        """Return the picture that was displayed last."""
         outputs = self._history("outputs")
-        after = self.picture[0] if self.picture else 0
-        for number in sorted(
-            (one for one in list(outputs) if isinstance(one, int) and one > after),
-            reverse=True,
-        ):
+        # The history may change while it is read: a cell may be running.
+        numbers = [number for number in list(outputs) if isinstance(number, int)]
+        for number in sorted(numbers, reverse=True):
+            if number <= self._picture_number:
+                break
             for output in reversed(outputs.get(number) or []):
                 bundle = getattr(output, "bundle", None)
-                if isinstance(bundle, dict) and (found := picture_in(bundle)):
-                    return number, found
-        return self.picture
+                picture = picture_in(bundle) if isinstance(bundle, dict) else None
+                if picture is not None:
+                    return picture
+        return self._picture
 
     def _inputs(self) -> list[Any]:
-        inputs = getattr(
-            getattr(self._shell, "history_manager", None), "input_hist_raw", None
-        )
+        manager = getattr(self._shell, "history_manager", None)
+        inputs = getattr(manager, "input_hist_raw", None)
         return inputs if isinstance(inputs, list) else []
 
     def _history(self, name: str) -> Mapping[Any, Any]:
-        kept = getattr(getattr(self._shell, "history_manager", None), name, None)
+        manager = getattr(self._shell, "history_manager", None)
+        kept = getattr(manager, name, None)
         return kept if isinstance(kept, dict) else {}
 
     def _parent_id(self) -> str | None:
-        """The id of the cell in the message that the kernel answers, where IPython is
-        too old to hand it on.
+        """Return the cell's id from the message that the kernel is answering.
+
+        An old IPython does not pass it on to its hooks.
         """
         get_parent = getattr(self._shell, "get_parent", None)
         parent = get_parent() if callable(get_parent) else None
         metadata = parent.get("metadata") if isinstance(parent, dict) else None
-        id = metadata.get("cellId") if isinstance(metadata, dict) else None
-        return id if isinstance(id, str) else None
+        cell_id = metadata.get("cellId") if isinstance(metadata, dict) else None
+        return cell_id if isinstance(cell_id, str) else None
+
+
+def _is_recorded(info: Any) -> bool:
+    """Return whether a run is one of a cell, and not a silent one."""
+    if not getattr(info, "store_history", True):
+        return False
+    return isinstance(getattr(info, "raw_cell", None), str)
+
+
+@dataclass
+class _Groups:
+    """Outputs that the shell kept, by what they are; ``displayed`` are still raw."""
+
+    printed: list[Output | None] = field(default_factory=list)
+    displayed: list[Mapping[str, Any]] = field(default_factory=list)
+    results: list[Output | None] = field(default_factory=list)
+
+
+def _grouped(kept: Iterable[Any]) -> _Groups:
+    groups = _Groups()
+    for output in kept:
+        bundle = getattr(output, "bundle", None)
+        if not isinstance(bundle, dict):
+            continue
+        if isinstance(bundle.get("stream"), list):
+            groups.printed.append(text_output(joined_ends(bundle["stream"])))
+        elif getattr(output, "output_type", None) == "execute_result":
+            groups.results.append(display_output(bundle, is_result=True))
+        else:
+            groups.displayed.append(bundle)
+    return groups
+
+
+def _display(bundle: Mapping[str, Any]) -> Output | None:
+    return display_output(bundle, is_result=False)

@@ -1,10 +1,11 @@
-"""A notebook as its file holds it: read as JSON, outputs in short, and read again only
-when the file has changed.
+"""The notebook as its file holds it.
+
+The file is read as JSON, with its outputs shortened, and read again only when it has
+changed.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import stat
@@ -17,20 +18,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .items import Output
-from .outputs import outputs_of, picture_in, text_in
+from .outputs import saved_outputs
+from .pictures import Picture, picture_in, text_in
 
-# bytes
-LARGEST = 50_000_000
-# files, in memory
-KEPT = 2
-# notebooks that are looked at for one that was renamed
-SIBLINGS = 20
-# bytes
-LARGEST_SIBLING = 5_000_000
-# of each cell: the writers sort its fields
-_HEAD = b'  {\n   "cell_type": '
-_FIRST = b'{\n "cells": [\n' + _HEAD
-_BETWEEN = b"\n  },\n" + _HEAD
+LARGEST_FILE_BYTES = 50_000_000
+# Notebooks that are kept in memory.
+MAX_FILES = 2
+# Notebooks that are searched for one that was renamed.
+MAX_SIBLINGS = 20
+LARGEST_SIBLING_BYTES = 5_000_000
+
+# How Jupyter and VS Code lay out a file: each cell begins with this line, as they sort
+# its fields.
+_CELL_HEAD = b'  {\n   "cell_type": '
+_FIRST_CELL = b'{\n "cells": [\n' + _CELL_HEAD
+_NEXT_CELL = b"\n  },\n" + _CELL_HEAD
+_LAST_CELL_END = b"\n  }\n ],\n"
 
 
 class Unreadable(Exception):
@@ -39,8 +42,9 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SavedCell:
-    """A cell as it was saved; ``number`` is the execution count there, of this kernel
-    or of an earlier one.
+    """A cell as it was saved.
+
+    ``number`` is its execution count, of this kernel or of an earlier one.
     """
 
     id: str
@@ -51,132 +55,148 @@ class SavedCell:
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What a notebook file held at ``at`` (seconds since the epoch), with the picture
-    that was displayed last.
+class SavedNotebook:
+    """What a notebook held at ``saved_at`` (seconds since the epoch).
+
+    ``picture`` is the one that was displayed last.
     """
 
     cells: tuple[SavedCell, ...] = ()
-    at: float = 0.0
-    picture: tuple[str, str | bytes] | None = None
+    saved_at: float = 0.0
+    picture: Picture | None = None
 
 
-def notebook_in(data: Any, at: float) -> Saved:
-    """The notebook in JSON data of format 4.
+def parse_notebook(data: Any, saved_at: float) -> SavedNotebook:
+    """Return the notebook in JSON data of format 4.
+
+    Parameters
+    ----------
+    data
+        The parsed JSON. Parts of it that are malformed are ignored.
+    saved_at
+        When it was saved, in seconds since the epoch.
 
     Raises
     ------
     Unreadable
-        When that is no such notebook. Parts of it that are malformed are passed over.
+        When it is not a notebook of format 4.
     """
-    cells = data.get("cells") if isinstance(data, dict) else None
-    if not isinstance(cells, list):
+    raw_cells = data.get("cells") if isinstance(data, dict) else None
+    if not isinstance(raw_cells, list):
         raise Unreadable("it is not a notebook of format 4")
-    return _assembled([_read(raw) for raw in cells], at, lambda place: cells[place])
+    parsed = [_parse_cell(raw) for raw in raw_cells]
+    return _assembled(parsed, saved_at, raw_cells.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A cell as it stands by itself, and whether it displays a picture."""
+class _ParsedCell:
+    """A cell by itself: its id may be another's, too."""
 
     cell: SavedCell
-    is_picture: bool
+    has_picture: bool
 
 
 def _assembled(
-    reads: Sequence[_Read | None], at: float, raw: Callable[[int], Any]
-) -> Saved:
-    """The cells with ids that are unique, and the picture of the one that ran last;
-    ``raw`` gives a cell again.
+    parsed: Sequence[_ParsedCell | None],
+    saved_at: float,
+    raw_cell: Callable[[int], Any],
+) -> SavedNotebook:
+    """Put cells together, with unique ids and the picture of the one that ran last.
+
+    ``raw_cell`` returns the JSON of a cell by its index.
     """
     cells: list[SavedCell] = []
     ids: set[str] = set()
-    drawn, latest = None, -1
-    for place, read in enumerate(reads):
-        if read is None:
+    picture_index = None
+    latest = -1
+    for index, parsed_cell in enumerate(parsed):
+        if parsed_cell is None:
             continue
-        cell = (
-            read.cell
-            if read.cell.id not in ids
-            else replace(read.cell, id=_unique(read.cell.id, ids))
-        )
+        cell = parsed_cell.cell
+        if cell.id in ids:
+            cell = replace(cell, id=_unique(cell.id, ids))
         ids.add(cell.id)
         cells.append(cell)
-        if read.is_picture and (cell.number or 0) >= latest:
-            drawn, latest = place, cell.number or 0
-    return Saved(
-        tuple(cells),
-        at,
-        _last_picture(raw(drawn)["outputs"]) if drawn is not None else None,
-    )
+        number = cell.number or 0
+        if parsed_cell.has_picture and number >= latest:
+            picture_index = index
+            latest = number
+    picture = None
+    if picture_index is not None:
+        picture = _last_picture(raw_cell(picture_index)["outputs"])
+    return SavedNotebook(tuple(cells), saved_at, picture)
 
 
-def _read(raw: Any) -> _Read | None:
+def _parse_cell(raw: Any) -> _ParsedCell | None:
     if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown"):
         return None
     source = text_in(raw.get("source"))
+    id = _cell_id(raw, source)
     if raw["cell_type"] == "markdown":
-        return _Read(SavedCell(_id(raw, source), "markdown", source, None, ()), False)
-    number, outputs = raw.get("execution_count"), outputs_of(raw.get("outputs"))
-    cell = SavedCell(
-        _id(raw, source),
-        "code",
-        source,
-        number if type(number) is int else None,
-        outputs,
-    )
-    is_picture = (
-        any(one.kind == "image" for one in outputs)
-        and _last_picture(raw["outputs"]) is not None
-    )
-    return _Read(cell, is_picture)
+        return _ParsedCell(SavedCell(id, "markdown", source, None, ()), False)
+    number = raw.get("execution_count")
+    if type(number) is not int:
+        number = None
+    outputs = saved_outputs(raw.get("outputs"))
+    has_image = any(output.kind == "image" for output in outputs)
+    has_picture = has_image and _last_picture(raw["outputs"]) is not None
+    return _ParsedCell(SavedCell(id, "code", source, number, outputs), has_picture)
 
 
-def _id(raw: Mapping[str, Any], source: str) -> str:
-    """Its own id; before format 4.5 there is none, then one that is the same as long as
-    the cell is not edited.
+def _cell_id(raw: Mapping[str, Any], source: str) -> str:
+    """Return the cell's id, or one that stays the same until the cell is edited.
+
+    Format 4 has ids only from 4.5 on.
     """
     metadata = raw.get("metadata")
-    own = raw.get("id") or (metadata.get("id") if isinstance(metadata, dict) else None)
-    return (
-        own
-        if isinstance(own, str)
-        else f"{zlib.crc32(source.encode('utf-8', 'replace')):08x}"
-    )
+    id = raw.get("id")
+    if not id and isinstance(metadata, dict):
+        id = metadata.get("id")
+    if isinstance(id, str):
+        return id
+    checksum = zlib.crc32(source.encode("utf-8", "replace"))
+    return f"{checksum:08x}"
 
 
 def _unique(id: str, ids: set[str]) -> str:
-    return next(
-        unique for count in itertools.count(2) if (unique := f"{id}-{count}") not in ids
-    )
+    count = 2
+    while f"{id}-{count}" in ids:
+        count += 1
+    return f"{id}-{count}"
 
 
-def _last_picture(outputs: Any) -> tuple[str, str | bytes] | None:
-    for one in reversed(outputs):
-        data = one.get("data") if isinstance(one, dict) else None
-        if isinstance(data, dict) and (picture := picture_in(data)):
+def _last_picture(raw_outputs: Any) -> Picture | None:
+    for raw in reversed(raw_outputs):
+        data = raw.get("data") if isinstance(raw, dict) else None
+        picture = picture_in(data) if isinstance(data, dict) else None
+        if picture is not None:
             return picture
     return None
 
 
-class Files:
-    """Reads notebooks, each again only when its time or size has changed; one that is
-    being read is waited for.
+class NotebookFiles:
+    """Reads notebook files, each again only when its time or size has changed.
+
+    Threads that call `read` at the same time wait for each other.
     """
 
     def __init__(self) -> None:
         self._reading = threading.Lock()
-        self._read: OrderedDict[tuple[str, int, int], Saved] = OrderedDict()
-        self._known: dict[int, _Read | None] = {}
-        self._in_vain: tuple[object, ...] | None = None
+        # By path, time of the last change in nanoseconds, and size in bytes.
+        self._notebooks: OrderedDict[tuple[str, int, int], SavedNotebook]
+        self._notebooks = OrderedDict()
+        # The cells of the file that was read last, by the hash of their JSON.
+        self._parsed_cells: dict[int, _ParsedCell | None] = {}
+        # The folder's state at the last search for a renamed notebook without success.
+        self._searched: tuple[object, ...] | None = None
 
-    def read(self, path: Path) -> Saved:
-        """The notebook at this path, of at most 50 MB.
+    def read(self, path: Path) -> SavedNotebook:
+        """Return the notebook at this path, of at most `LARGEST_FILE_BYTES`.
 
         Raises
         ------
         Unreadable
-            When it is not there, too large, or no notebook.
+            When it does not exist, is too large, or is not a notebook.
         """
         try:
             with self._reading:
@@ -186,119 +206,140 @@ class Files:
         except (ValueError, RecursionError) as error:
             raise Unreadable("it is not whole JSON") from error
 
-    def _up_to_date(self, path: Path) -> Saved:
+    def _up_to_date(self, path: Path) -> SavedNotebook:
         status = path.stat()
         key = str(path), status.st_mtime_ns, status.st_size
-        if key in self._read:
-            self._read.move_to_end(key)
-            return self._read[key]
-        self._check(status)
-        saved = self._parsed(path.read_bytes(), status.st_mtime)
-        for old in [old for old in self._read if old[0] == key[0]]:
-            del self._read[old]
-        self._read[key] = saved
-        while len(self._read) > KEPT:
-            self._read.popitem(last=False)
-        return saved
+        if key in self._notebooks:
+            self._notebooks.move_to_end(key)
+            return self._notebooks[key]
+        _check(status)
+        notebook = self._parsed(path.read_bytes(), status.st_mtime)
+        for old_key in list(self._notebooks):
+            if old_key[0] == key[0]:
+                del self._notebooks[old_key]
+        self._notebooks[key] = notebook
+        while len(self._notebooks) > MAX_FILES:
+            self._notebooks.popitem(last=False)
+        return notebook
 
-    def _parsed(self, data: bytes, at: float) -> Saved:
-        """The notebook in a file; of one that was read before, only the cells that have
-        changed are read again.
-        """
-        pieces, known = _pieces(data), self._known
-        keys = [hash(piece) for piece in pieces]
+    def _parsed(self, data: bytes, saved_at: float) -> SavedNotebook:
+        """Return the notebook in a file, parsing only cells that have changed."""
+        pieces = _split_cells(data)
+        hashes = [hash(piece) for piece in pieces]
         try:
-            self._known = {
-                key: known[key] if key in known else _read(_cell_in(piece))
-                for key, piece in zip(keys, pieces, strict=True)
-            }
+            self._parsed_cells = self._parse_new(pieces, hashes)
         except ValueError:
-            # laid out otherwise
+            # The file only looks as if Jupyter had laid it out.
             pieces = []
         if not pieces:
-            return notebook_in(json.loads(data), at)
-        return _assembled(
-            [self._known[key] for key in keys],
-            at,
-            lambda place: _cell_in(pieces[place]),
-        )
+            return parse_notebook(json.loads(data), saved_at)
 
-    @staticmethod
-    def _check(status: os.stat_result) -> None:
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("it is not a file")
-        if status.st_size > LARGEST:
-            raise Unreadable(
-                f"it has {status.st_size // 1_000_000:,} MB, and at most "
-                f"{LARGEST // 1_000_000} are read"
-            )
+        def raw_cell(index: int) -> Any:
+            return _load_cell(pieces[index])
 
-    def try_renamed(self, path: Path, ran: Iterable[str]) -> Path | None:
-        """The notebook beside ``path`` that holds most of the sources that were run,
-        and at least half of them.
+        cells = [self._parsed_cells[key] for key in hashes]
+        return _assembled(cells, saved_at, raw_cell)
+
+    def _parse_new(
+        self, pieces: Sequence[memoryview], hashes: Sequence[int]
+    ) -> dict[int, _ParsedCell | None]:
+        known = self._parsed_cells
+        parsed: dict[int, _ParsedCell | None] = {}
+        for key, piece in zip(hashes, pieces, strict=True):
+            parsed[key] = known[key] if key in known else _parse_cell(_load_cell(piece))
+        return parsed
+
+    def try_renamed(self, path: Path, sources: Iterable[str]) -> Path | None:
+        """Return the notebook beside ``path`` that holds most of the sources.
+
+        Parameters
+        ----------
+        path
+            Where the notebook was.
+        sources
+            The sources that were run. The notebook must hold at least half of them, and
+            more than one.
         """
         siblings = _notebooks_in(path.parent)
-        wanted = set(ran)
-        # once more has been run, a look may be worth it
-        case = (*siblings, len(wanted).bit_length())
-        if case == self._in_vain or not wanted:
+        wanted = set(sources)
+        # A new search is worth its time once twice as much has been run.
+        state = (*siblings, len(wanted).bit_length())
+        if state == self._searched or not wanted:
             return None
-        # one source alone proves nothing
-        best, most = None, max((len(wanted) - 1) // 2, 1)
-        for one, _ in siblings:
-            held = len(wanted & _sources(one))
+        best = None
+        most = max((len(wanted) - 1) // 2, 1)
+        for sibling, _ in siblings:
+            held = len(wanted & _code_sources(sibling))
             if held > most:
-                best, most = one, held
-        self._in_vain = None if best else case
+                best = sibling
+                most = held
+        self._searched = None if best else state
         return best
 
 
-def _pieces(data: bytes) -> list[memoryview]:
-    """The cells of a file that is laid out as Jupyter and VS Code do it, each without
-    its head; else none.
+def _check(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable("it is not a file")
+    if status.st_size > LARGEST_FILE_BYTES:
+        size = status.st_size // 1_000_000
+        limit = LARGEST_FILE_BYTES // 1_000_000
+        raise Unreadable(f"it has {size:,} MB, and at most {limit} are read")
 
-    A line break never stands inside a JSON text, so these lines can only be what they
-    look like. Nothing is copied: small pieces of a large file would leave holes in the
-    memory.
+
+def _split_cells(data: bytes) -> list[memoryview]:
+    """Return the JSON of each cell, without its head; empty for another layout.
+
+    A line break is never inside a JSON text, so these lines can only be what they look
+    like. Nothing is copied: small pieces of a large file would fragment the memory.
     """
-    if not data.startswith(_FIRST):
+    if not data.startswith(_FIRST_CELL):
         return []
-    view, pieces, start = memoryview(data), [], len(_FIRST)
-    while (end := data.find(_BETWEEN, start)) >= 0:
+    view = memoryview(data)
+    pieces = []
+    start = len(_FIRST_CELL)
+    while True:
+        end = data.find(_NEXT_CELL, start)
+        if end < 0:
+            break
         pieces.append(view[start:end])
-        start = end + len(_BETWEEN)
-    last = data.find(b"\n  }\n ],\n", start)
-    return [*pieces, view[start:last]] if last >= 0 else []
+        start = end + len(_NEXT_CELL)
+    end = data.find(_LAST_CELL_END, start)
+    if end < 0:
+        return []
+    pieces.append(view[start:end])
+    return pieces
 
 
-def _cell_in(piece: memoryview) -> Any:
-    return json.loads(b"".join((_HEAD, piece, b"}")))
+def _load_cell(piece: memoryview) -> Any:
+    return json.loads(b"".join((_CELL_HEAD, piece, b"}")))
 
 
 def _notebooks_in(folder: Path) -> list[tuple[Path, int]]:
-    """The latest small notebooks of a folder, with the times at which they were changed
-    (nanoseconds).
+    """Return the small notebooks of a folder that were changed last.
+
+    Each is paired with the time of its last change, in nanoseconds.
     """
     found = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.endswith(".ipynb") and entry.is_file():
-                    status = entry.stat()
-                    if status.st_size <= LARGEST_SIBLING:
-                        found.append((Path(entry.path), status.st_mtime_ns))
+                if not entry.name.endswith(".ipynb") or not entry.is_file():
+                    continue
+                status = entry.stat()
+                if status.st_size <= LARGEST_SIBLING_BYTES:
+                    found.append((Path(entry.path), status.st_mtime_ns))
     except (OSError, ValueError):
         return []
-    return sorted(found, key=lambda one: -one[1])[:SIBLINGS]
+    found.sort(key=lambda notebook: notebook[1], reverse=True)
+    return found[:MAX_SIBLINGS]
 
 
-def _sources(path: Path) -> set[str]:
+def _code_sources(path: Path) -> set[str]:
+    sources = set()
     try:
-        cells = json.loads(path.read_bytes())["cells"]
-        return {
-            text_in(cell["source"]).strip()
-            for cell in cells
-            if cell["cell_type"] == "code"
-        }
+        for cell in json.loads(path.read_bytes())["cells"]:
+            if cell["cell_type"] == "code":
+                sources.add(text_in(cell["source"]).strip())
     except (OSError, ValueError, RecursionError, LookupError, TypeError):
         return set()
+    return sources

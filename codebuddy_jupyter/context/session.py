@@ -1,8 +1,8 @@
-"""What this kernel has run and holds, and the notebook that it belongs to: the live
-one, the saved one, or its history.
+"""What this kernel has run and holds, and the notebook that it belongs to.
 
-It is duck-typed on an IPython shell, 7.34 to 9. It never calls ``repr``, and it runs no
-code of the user's.
+The notebook is the open one, the saved one, or the kernel's history. The session works
+with IPython 7.34 to 9, whose attributes are read with care. It never calls ``repr``,
+and it runs no code of the user's.
 """
 
 from __future__ import annotations
@@ -11,24 +11,47 @@ import linecache
 import math
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from ..messages import Image
-from .failure import IN_CELL, Failure, Source, failure_of, locals_of, rendered_message
-from .items import Cell, Notebook
-from .matching import matched
-from .outputs import decoded, failed
-from .runs import Run, Runs, is_our_error, is_ours
-from .saved import Files, Saved, Unreadable, notebook_in
+from .buddy_cells import is_buddy_cell, is_buddy_error
+from .error_message import rendered_message
+from .failure import Failure, failure_of, locals_of
+from .items import Cell, Notebook, cell_name
+from .matching import matched_cells
+from .outputs import error_output
+from .runs import Run, Runs
+from .saved import NotebookFiles, SavedNotebook, Unreadable, parse_notebook
+from .traceback_frames import IN_CELL, Source
 
-# seconds, for Colab's page
-ANSWER_WITHIN = 5
+# Seconds.
+COLAB_TIMEOUT = 5
 
-Origin = Literal["live", "file", "history"]
-_SHELL = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
+_SHELL_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
+
+
+@dataclass(frozen=True)
+class _LastError:
+    """The last error: the key of the run that it ended, and the exception's identity.
+
+    The exception itself would keep its frames, and all that is in them, alive.
+    """
+
+    run_key: str
+    failure: Failure
+    exception_id: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where the notebook was found; ``path`` is None where it has no file."""
+
+    notebook: SavedNotebook
+    origin: Literal["live", "file", "history"]
+    path: Path | None
 
 
 class Session:
@@ -42,174 +65,191 @@ class Session:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._shown: list[dict[str, Any]] | None = None
         self._runs = Runs(shell)
-        self._files = Files()
+        self._files = NotebookFiles()
+        # The notebook's cells as the front end shows them, if it has sent them.
+        self._open_cells: list[dict[str, Any]] | None = None
+        # Where notebooks are that were renamed, by their former paths.
         self._renamed: dict[Path, Path] = {}
-        self._failed: tuple[str, Failure, int] | None = None
+        self._last_error: _LastError | None = None
+        # Whether an error from before the hooks were registered was looked for.
         self._adopted = False
+        # The cells of the last notebook, by their ids.
         self._cells: Mapping[str, Cell] = {}
 
     def listen(self) -> None:
-        """Have the shell tell what it runs and displays."""
-        self._shell.events.register("pre_run_cell", self.before)
-        self._shell.events.register("post_run_cell", self.after)
+        """Register the hooks with which the shell reports what it runs and displays."""
+        self._shell.events.register("pre_run_cell", self.on_start)
+        self._shell.events.register("post_run_cell", self.on_end)
         register = getattr(self._shell.display_pub, "register_hook", None)
         if register is not None:
-            register(self.displayed)
+            register(self.on_display)
 
     def leave(self) -> None:
-        """Have it tell no more."""
-        self._shell.events.unregister("pre_run_cell", self.before)
-        self._shell.events.unregister("post_run_cell", self.after)
+        """Unregister the hooks."""
+        self._shell.events.unregister("pre_run_cell", self.on_start)
+        self._shell.events.unregister("post_run_cell", self.on_end)
         unregister = getattr(self._shell.display_pub, "unregister_hook", None)
         if unregister is not None:
-            unregister(self.displayed)
+            unregister(self.on_display)
 
-    def shown(self, cells: list[dict[str, Any]]) -> None:
-        """Take the notebook's cells as the front end shows them, which is true until
-        the next cell runs.
+    def set_open_cells(self, cells: list[dict[str, Any]]) -> None:
+        """Take the cells as the front end shows them, until the next cell runs."""
+        self._open_cells = cells
+
+    def on_start(self, info: Any) -> None:
+        """Record that a cell begins: a hook for ``pre_run_cell``."""
+        self._open_cells = None
+        self._adopt_error()
+        was_reset = self._runs.on_start(info)
+        if was_reset:
+            self._last_error = None
+
+    def on_end(self, result: Any) -> None:
+        """Record that a cell has ended, and its error: a hook for ``post_run_cell``.
+
+        An error is the last one until a later one occurs, or until the same cell or
+        source has run without one. The buddy's own cells change nothing.
         """
-        self._shown = cells
-
-    def before(self, info: Any) -> None:
-        """Take note of a cell that begins; where the shell was reset before it, nothing
-        has run and failed so far.
-        """
-        self._shown = None
-        self._adopt()
-        if self._runs.before(info):
-            self._failed = None
-
-    def after(self, result: Any) -> None:
-        """Take note of a cell that has ended, and of the error that it ended in.
-
-        An error is the last one until a later one comes, or the same cell, or the same
-        source, has run well. The buddy's own cells change nothing.
-        """
-        ended = self._runs.after(result)
-        if ended is None or is_ours(ended[0].source):
+        ended = self._runs.on_end(result)
+        if ended is None:
             return
         run, error = ended
+        if is_buddy_cell(run.source):
+            return
         if error is None:
-            self._adopt()
-            if self._failed and (
-                run.key == self._failed[0]
-                or run.source == self._runs.input(self._failed[1].cell)
-            ):
-                self._failed = None
-        elif not is_our_error(error):
-            failure = self._failure_of(error, run)
-            lines = run.source.splitlines()
-            line = (
-                lines[failure.line - 1]
-                if failure.line and failure.line <= len(lines)
-                else None
-            )
-            run.error = failed(
-                failure.name,
-                failure.message,
-                [f"--> {failure.line} {line}"] if line else None,
-            )
-            self._adopted, self._failed = True, (run.key, failure, id(error))
+            self._adopt_error()
+            if self._last_error is not None and self._repeats(run, self._last_error):
+                self._last_error = None
+        elif not is_buddy_error(error):
+            self._record_error(run, error)
 
-    def displayed(self, message: Any) -> Any:
-        """Take note of what a cell displays: a hook of ipykernel's publisher, which
-        gets its message back.
-        """
-        return self._runs.displayed(message)
+    def _repeats(self, run: Run, last: _LastError) -> bool:
+        """Return whether this run repeats the one that ended in the last error."""
+        is_same_cell = run.key == last.run_key
+        return is_same_cell or run.source == self._runs.source_of(last.failure.cell)
 
-    def _adopt(self) -> None:
-        """Take over the error that the shell holds from before anybody listened, unless
-        its cell was run again.
+    def _record_error(self, run: Run, error: BaseException) -> None:
+        failure = self._failure_of(error, run)
+        traceback = None
+        line = _line_of(run.source, failure.line)
+        if line:
+            # As the shell marks the line that failed.
+            traceback = [f"--> {failure.line} {line}"]
+        run.error = error_output(failure.name, failure.message, traceback)
+        self._last_error = _LastError(run.key, failure, id(error))
+        self._adopted = True
+
+    def on_display(self, message: Any) -> Any:
+        """Record what a cell displays: a hook of ipykernel's display publisher.
+
+        Returns
+        -------
+        Any
+            The message, for the publisher to send.
         """
-        error = _last_error()
+        return self._runs.on_display(message)
+
+    def _adopt_error(self) -> None:
+        """Take over the shell's last error from before the hooks were registered.
+
+        If its cell was run again since, it is over.
+        """
+        error = _shown_error()
         if not self._adopted and error is not None:
             failure = self._failure_of(error, None)
             if not self._runs.ran_again(failure.cell):
-                self._failed = f"In[{failure.cell}]", failure, id(error)
+                run_key = cell_name(failure.cell)
+                self._last_error = _LastError(run_key, failure, id(error))
         self._adopted = True
 
     def _failure_of(self, error: BaseException, run: Run | None) -> Failure:
-        rendered = self._runs.rendered_error(run.number) if run else None
-        lines = getattr(self._shell, "_last_traceback", None)
-        if (
-            rendered is None
-            and isinstance(lines, list)
-            and lines
-            and isinstance(lines[-1], str)
-        ):
-            rendered = rendered_message(type(error).__name__, lines[-1])
+        rendered = self._runs.rendered_message(run.number) if run else None
+        if rendered is None:
+            rendered = self._message_in_traceback(error)
         failure = failure_of(error, self._source, self.folder(), rendered)
-        return (
-            replace(failure, cell=run.number)
-            if run and failure.cell is None
-            else failure
-        )
+        if run is not None and failure.cell is None:
+            return replace(failure, cell=run.number)
+        return failure
+
+    def _message_in_traceback(self, error: BaseException) -> str | None:
+        """Return the error's message in the traceback that the shell rendered last."""
+        lines = getattr(self._shell, "_last_traceback", None)
+        if not isinstance(lines, list) or not lines or not isinstance(lines[-1], str):
+            return None
+        return rendered_message(type(error).__name__, lines[-1])
 
     def failure(self) -> Failure | None:
-        """The last error, with the locals of the user's innermost function while the
-        shell holds them.
+        """Return the last error.
+
+        It has the locals of the user's innermost function as long as the shell holds
+        them.
         """
-        self._adopt()
-        if self._failed is None:
+        self._adopt_error()
+        last = self._last_error
+        if last is None:
             return None
-        _, failure, was = self._failed
-        error = _last_error()
-        if error is None or id(error) != was or type(error).__name__ != failure.name:
-            return failure
-        return replace(failure, locals=locals_of(error, self._source, self.folder()))
+        error = _shown_error()
+        if error is None or id(error) != last.exception_id:
+            return last.failure
+        # Another exception may have come to the same address.
+        if type(error).__name__ != last.failure.name:
+            return last.failure
+        locals = locals_of(error, self._source, self.folder())
+        return replace(last.failure, locals=locals)
 
     def _source(self, file: str) -> Source | None:
-        """The cell behind a file name of a traceback."""
-        # %%time and its like compile the cell below their line under this name
+        """Return the cell behind a file name of a traceback."""
         if file.startswith("<timed "):
-            run = self._runs.latest
-            above = 1 if run and run.source.startswith("%%") else 0
-            return (
-                Source(run.number, run.source.splitlines()[above:], above)
-                if run
-                else None
-            )
-        names = getattr(getattr(self._shell, "compile", None), "_filename_map", None)
+            return self._timed_source()
+        compiler = getattr(self._shell, "compile", None)
+        names = getattr(compiler, "_filename_map", None)
         number = names.get(file) if isinstance(names, dict) else None
-        found = IN_CELL.match(file)
-        if number is None and not found:
+        match = IN_CELL.match(file)
+        if number is None and not match:
             return None
         lines = [line.rstrip("\n") for line in linecache.getlines(file)]
-        if number is None and found:
+        if number is None and match:
             number = (
-                int(found[1]) if found[1] else self._runs.number_of("\n".join(lines))
+                int(match[1]) if match[1] else self._runs.number_of("\n".join(lines))
             )
-        typed = (self._runs.input(number) or "").splitlines()
-        as_typed = len(typed) == len(lines) or (
-            typed and typed[0].startswith("%%") and len(lines) == 1
-        )
-        return Source(number, typed if as_typed else lines)
+        typed = (self._runs.source_of(number) or "").splitlines()
+        return Source(number, typed if _is_typed_source(typed, lines) else lines)
+
+    def _timed_source(self) -> Source | None:
+        """Return the cell that ``%%time`` and its like run: what is below their line."""
+        run = self._runs.latest
+        if run is None:
+            return None
+        above = 1 if run.source.startswith("%%") else 0
+        return Source(run.number, run.source.splitlines()[above:], above)
 
     def names(self) -> dict[str, Any]:
-        """The user's own variables by name, the latest defined first."""
+        """Return the user's own variables by name, the latest defined first."""
         hidden = self._hidden()
-        return {
-            name: value
-            # in one step: a cell may be running
-            for name, value in reversed(self.namespace().copy().items())
-            if isinstance(name, str)
-            and not name.startswith("_")
-            and name not in _SHELL
-            and not (name in hidden and hidden[name] is value)
-        }
+        # Copied in one step: a cell may be running.
+        namespace = self.namespace().copy()
+        names = {}
+        for name, value in reversed(namespace.items()):
+            if not isinstance(name, str):
+                continue
+            if name.startswith("_") or name in _SHELL_NAMES:
+                continue
+            if name in hidden and hidden[name] is value:
+                continue
+            names[name] = value
+        return names
 
     def input_of(self, number: int) -> str | None:
-        """The source that was run as ``In[number]``, where there is one."""
-        return self._runs.input(number)
+        """Return the source that was run as ``In[number]``, if there is one."""
+        return self._runs.source_of(number)
 
     def has_output(self, number: int) -> bool:
-        """Whether ``Out[number]`` is there."""
+        """Return whether ``Out[number]`` exists."""
         return number in self._results()
 
     def output_of(self, number: int) -> Any:
-        """``Out[number]``.
+        """Return the value of ``Out[number]``.
 
         Raises
         ------
@@ -219,120 +259,105 @@ class Session:
         return self._results()[number]
 
     def figure(self) -> Image | None:
-        """The picture that was displayed last, as far as kernel and saved file know."""
-        found = self._runs.last_picture()
-        if found is not None:
-            return decoded(found[1])
-        picture = self._found([])[0].picture
-        return decoded(picture) if picture else None
+        """Return the picture that was displayed last, of those that are known."""
+        picture = self._runs.last_picture()
+        if picture is None:
+            picture = self._find([]).notebook.picture
+        return picture.decoded() if picture else None
 
     def notebook(self) -> Notebook:
-        """The notebook as it is now, matched with what was really run.
+        """Return the notebook as it is now, with the state of each cell.
 
         The buddy's own cells are left out.
         """
         troubles: list[str] = []
-        saved, origin, path = self._found(troubles)
-        folder = path.parent if path else self._working_folder(troubles)
-        found = list(matched(saved, self._runs, self._cells))
-        self._cells = {cell.id: cell for cell in found}
-        cells = tuple(
-            cell for cell in found if cell.source.strip() and not is_ours(cell.source)
-        )
-        return Notebook(
-            cells, path.name if path else "", folder, origin, tuple(troubles)
-        )
+        found = self._find(troubles)
+        path = found.path
+        folder = path.parent if path else _working_folder(troubles)
+        all_cells = list(matched_cells(found.notebook, self._runs, self._cells))
+        self._cells = {cell.id: cell for cell in all_cells}
+        cells = tuple(cell for cell in all_cells if _is_users(cell))
+        name = path.name if path else ""
+        return Notebook(cells, name, folder, found.origin, tuple(troubles))
 
-    def _found(self, troubles: list[str]) -> tuple[Saved, Origin, Path | None]:
-        """The best source there is; the trouble with each better one is told."""
+    def _find(self, troubles: list[str]) -> _Found:
+        """Return the best source there is; add the reason why a better one failed."""
         path = self._path()
-        for origin, name, source in (
-            ("live", "The open notebook", self._open_cells),
-            ("live", "Colab's notebook", _colab_notebook),
-            ("file", "The saved notebook", lambda: self._saved(path)),
-        ):
-            try:
-                saved = source()
-            except Unreadable as trouble:
-                troubles.append(f"{name} could not be read: {trouble}.")
-                continue
-            if saved is not None:
-                return saved[0], cast(Origin, origin), saved[1] or path
-        return Saved(), "history", path
-
-    def _open_cells(self) -> tuple[Saved, None] | None:
-        return (
-            None
-            if self._shown is None
-            else (notebook_in({"cells": self._shown}, math.inf), None)
+        sources: tuple[tuple[str, Callable[[], _Found | None]], ...] = (
+            ("The open notebook", lambda: self._open_notebook(path)),
+            ("Colab's notebook", lambda: _colab_notebook(path)),
+            ("The saved notebook", lambda: self._saved_notebook(path)),
         )
+        for name, source in sources:
+            try:
+                found = source()
+            except Unreadable as error:
+                troubles.append(f"{name} could not be read: {error}.")
+                continue
+            if found is not None:
+                return found
+        return _Found(SavedNotebook(), "history", path)
 
-    def _saved(self, path: Path | None) -> tuple[Saved, Path] | None:
-        """The notebook file, also where it was renamed since the kernel started."""
+    def _open_notebook(self, path: Path | None) -> _Found | None:
+        if self._open_cells is None:
+            return None
+        return _Found(_live({"cells": self._open_cells}), "live", path)
+
+    def _saved_notebook(self, path: Path | None) -> _Found | None:
+        """Return the notebook file, also if it was renamed since the kernel started."""
         if path is None:
             return None
         if not os.path.lexists(path):
             path = self._renamed_to(path)
-        return self._files.read(path), path
+        return _Found(self._files.read(path), "file", path)
 
     def _renamed_to(self, path: Path) -> Path:
-        known = self._renamed.get(path)
-        if known is None or not os.path.lexists(known):
-            ran = {
-                run.source.strip()
-                for run in (*self._runs.earlier(), *self._runs.recorded())
-            }
-            known = self._files.try_renamed(
-                path, (source for source in ran if not is_ours(source))
-            )
-        if known is None:
+        renamed = self._renamed.get(path)
+        if renamed is None or not os.path.lexists(renamed):
+            runs = (*self._runs.earlier(), *self._runs.recorded())
+            sources = {run.source.strip() for run in runs}
+            own_sources = [source for source in sources if not is_buddy_cell(source)]
+            renamed = self._files.try_renamed(path, own_sources)
+        if renamed is None:
             raise Unreadable(
                 f"{path.name} is no longer there; after a rename, the kernel "
                 "knows it again once restarted"
             )
-        self._renamed[path] = known
-        return known
+        self._renamed[path] = renamed
+        return renamed
 
     def _path(self) -> Path | None:
-        """Where the notebook is saved, as far as the front end told:
+        """Return where the notebook is saved, if the front end says so.
 
-        VS Code in a variable, Jupyter in a setting.
+        VS Code says it in a variable, Jupyter in the environment.
         """
-        for told in (
-            self.namespace().get("__vsc_ipynb_file__"),
-            os.environ.get("JPY_SESSION_NAME"),
-        ):
-            if isinstance(told, str) and told.endswith(".ipynb"):
-                path = Path(told)
-                return (
-                    path
-                    if path.is_absolute() or os.path.lexists(path)
-                    else Path(path.name)
-                )
+        in_variable = self.namespace().get("__vsc_ipynb_file__")
+        for name in (in_variable, os.environ.get("JPY_SESSION_NAME")):
+            if isinstance(name, str) and name.endswith(".ipynb"):
+                path = Path(name)
+                is_usable = path.is_absolute() or os.path.lexists(path)
+                return path if is_usable else Path(path.name)
         return None
 
     def path(self) -> Path | None:
-        """The notebook's file, links followed; None where it is not known for sure."""
+        """Return the notebook's file, links followed; None if it is not certain."""
         path = self._path()
-        known = path is not None and (path.is_absolute() or os.path.lexists(path))
-        return Path(os.path.realpath(path)) if path is not None and known else None
+        if path is None:
+            return None
+        is_certain = path.is_absolute() or os.path.lexists(path)
+        return Path(os.path.realpath(path)) if is_certain else None
 
     def folder(self) -> Path | None:
-        """The folder of the notebook, else the kernel's; None where that is gone."""
+        """Return the folder of the notebook, else the kernel's; None if it is gone."""
         path = self._path()
-        return path.parent if path and path.is_absolute() else self._working_folder([])
-
-    @staticmethod
-    def _working_folder(troubles: list[str]) -> Path | None:
-        try:
-            return Path.cwd()
-        except OSError:
-            troubles.append("The kernel's working folder is no longer there.")
-            return None
+        if path is not None and path.is_absolute():
+            return path.parent
+        return _working_folder([])
 
     def namespace(self) -> dict[Any, Any]:
-        space = getattr(self._shell, "user_ns", None)
-        return space if isinstance(space, dict) else {}
+        """Return the shell's namespace, in which the user's variables are."""
+        namespace = getattr(self._shell, "user_ns", None)
+        return namespace if isinstance(namespace, dict) else {}
 
     def _hidden(self) -> Mapping[str, Any]:
         hidden = getattr(self._shell, "user_ns_hidden", None)
@@ -343,26 +368,57 @@ class Session:
         return results if isinstance(results, dict) else {}
 
 
-def _last_error() -> BaseException | None:
-    """The error that the shell showed last, unless it is the buddy's own."""
-    last = getattr(sys, "last_value", None)
-    return last if isinstance(last, BaseException) and not is_our_error(last) else None
+def _is_users(cell: Cell) -> bool:
+    return bool(cell.source.strip()) and not is_buddy_cell(cell.source)
 
 
-def _colab_notebook() -> tuple[Saved, None] | None:
-    """The open notebook, asked of Colab's page."""
-    message = (
-        sys.modules.get("google.colab._message")
-        if "google.colab" in sys.modules
-        else None
-    )
+def _line_of(source: str, number: int | None) -> str | None:
+    lines = source.splitlines()
+    return lines[number - 1] if number and number <= len(lines) else None
+
+
+def _is_typed_source(typed: Sequence[str], compiled: Sequence[str]) -> bool:
+    """Return whether line numbers of the compiled source are those of the typed one.
+
+    A cell magic compiles to a single line.
+    """
+    if len(typed) == len(compiled):
+        return True
+    return bool(typed) and typed[0].startswith("%%") and len(compiled) == 1
+
+
+def _working_folder(troubles: list[str]) -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:
+        troubles.append("The kernel's working folder is no longer there.")
+        return None
+
+
+def _shown_error() -> BaseException | None:
+    """Return the error that the shell showed last, unless it is the buddy's own."""
+    error = getattr(sys, "last_value", None)
+    if not isinstance(error, BaseException) or is_buddy_error(error):
+        return None
+    return error
+
+
+def _live(data: Any) -> SavedNotebook:
+    """Return an open notebook, which is newer than any run."""
+    return parse_notebook(data, saved_at=math.inf)
+
+
+def _colab_notebook(path: Path | None) -> _Found | None:
+    """Return the open notebook from Colab's page."""
+    if "google.colab" not in sys.modules:
+        return None
+    message = sys.modules.get("google.colab._message")
     if message is None:
         return None
     try:
-        answer = message.blocking_request("get_ipynb", timeout_sec=ANSWER_WITHIN)
+        answer = message.blocking_request("get_ipynb", timeout_sec=COLAB_TIMEOUT)
     except Exception as error:
-        # Colab documents none of what its bridge raises
-        raise Unreadable(f"{type(error).__name__}") from error
-    return notebook_in(
-        answer.get("ipynb") if isinstance(answer, dict) else None, math.inf
-    ), None
+        # Colab does not document what its bridge raises.
+        raise Unreadable(type(error).__name__) from error
+    data = answer.get("ipynb") if isinstance(answer, dict) else None
+    return _Found(_live(data), "live", path)

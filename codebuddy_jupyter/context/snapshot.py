@@ -1,6 +1,4 @@
-"""The snapshot: all that could be told about the notebook now, each thing with its rank
-for this question.
-"""
+"""The snapshot: all that could be sent about the notebook now, ranked for a question."""
 
 from __future__ import annotations
 
@@ -8,13 +6,24 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from .failure import Failure
-from .items import LONGEST, Cell, Item, Notebook, Section, Snapshot, numbered, told
+from .items import (
+    MAX_CHARACTERS,
+    Cell,
+    Item,
+    Notebook,
+    Output,
+    Section,
+    Snapshot,
+    cell_name,
+    joined_outputs,
+)
 from .relevance import (
     Topic,
-    Words,
+    WordScores,
     is_about_failing,
     may_set,
     names_in,
@@ -22,44 +31,57 @@ from .relevance import (
     names_used,
 )
 
-# of the outline
-HEADINGS = 60
-# characters of an error's message whose words matter
-SAID = 300
-# cells in which one name's definition is looked for
-MOST_PARSED = 12
-# definitions of it that matter
-LAST = 2
-# cells that ran last, whose names matter
-RECENT = 3
+MAX_HEADINGS = 60
+# Characters of an error's message whose words count.
+MESSAGE_CHARACTERS = 300
+# Variables of the failing function.
+MAX_LOCALS = 30
+# Cells that are parsed in search of one name's definitions.
+MAX_PARSED = 12
+# The last definitions of a name that count.
+LAST_DEFINITIONS = 2
+# The cells that ran last, whose names count.
+RECENT_CELLS = 3
+# The cells with the highest weights, whose names count as well.
+BEST_CELLS = 4
+# Characters: a shorter output costs next to nothing.
+SHORT_OUTPUT = 200
 
-# What each sign adds to an item's weight. An item of 30 and more is told even where it
+# What each sign adds to the weight of an item. The rank of an item is its negative
+# weight, so one that weighs 30 or more is urgent: it is offered again even where it
 # was left out before.
-MENTIONED, FAILURE, OUTLINE = 1000.0, 500.0, 45.0
-FAILING_CELL, LAST_CELL, NAMED, DEFINES_NAMED, USED_BY_FAILING = (
-    60.0,
-    40.0,
-    50.0,
-    35.0,
-    32.0,
-)
-USES_NAMED, USED_BY_RECENT, NEWEST, WORDS = 12.0, 12.0, 8.0, 48.0
-NEWEST_NAME = 3.0
-SETS_WHAT_THE_BEST_USE, SETS_WHAT_THOSE_USE = 14.0, 9.0
-# cells whose names matter as well
-BEST = 4
-# characters of an output that costs next to nothing
-SHORT = 200
-SHORT_OUTPUT = 4.0
-# an output that is a picture: its size is all that can be told
-NOTHING_NEW = -25.0
-OUTPUT, TEXT, IMPORTED = -3.0, -2.0, -12.0
+ATTACHED = 1000.0
+ERROR = 500.0
+OUTLINE = 45.0
+# For each text: the share of the question's words that are in it, times this.
+WORD_MATCH = 48.0
+# For cells:
+FAILING_CELL = 60.0
+LAST_CELL = 40.0
+SETS_NAMED = 35.0
+USES_NAMED = 12.0
+SETS_USED_BY_BEST = 14.0
+SETS_USED_BY_THOSE = 9.0
+LATEST_RUN = 8.0
+MARKDOWN_CELL = -2.0
+# For outputs, in addition to the weight of their cell; all that can be said of an image
+# is its size:
+SMALL_OUTPUT = 4.0
+LARGE_OUTPUT = -3.0
+ONLY_IMAGES = -25.0
+# For variables:
+NAMED_VARIABLE = 50.0
+USED_BY_FAILING = 32.0
+USED_BY_RECENT = 12.0
+LATEST_VARIABLE = 3.0
+IMPORTED_VARIABLE = -12.0
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a question stands in: the notebook, its variables as texts (the latest
-    first), and the last error.
+class KernelState:
+    """What the kernel holds at the moment of a question.
+
+    ``variables`` are described as texts by their names, the latest first.
     """
 
     notebook: Notebook
@@ -67,87 +89,96 @@ class Scene:
     failure: Failure | None = None
 
 
+def _type_name(value: object) -> str:
+    return type(value).__name__
+
+
 def snapshot(
     prompt: str,
-    scene: Scene,
+    state: KernelState,
     sections: frozenset[Section],
-    mentioned: Iterable[Item] = (),
-    describe: Callable[[object], str] = lambda thing: type(thing).__name__,
+    attached: Iterable[Item] = (),
+    describe: Callable[[object], str] = _type_name,
 ) -> Snapshot:
-    """The items of these sections, ranked for a question.
+    """Return the items of these sections, ranked for a question.
 
     Parameters
     ----------
     prompt
         The question.
-    scene
-        What there is.
+    state
+        What there is to choose from.
     sections
-        What may be told.
-    mentioned
-        What the prompt attaches by name; always told.
+        What may be sent.
+    attached
+        What the prompt attaches by name; always included.
     describe
-        Tells of a value what it is, without telling the value.
+        Describes a value without its contents.
     """
-    cells, failure = scene.notebook.cells, scene.failure
-    ran = sorted(
-        (cell for cell in cells if cell.number is not None),
-        key=lambda cell: cell.number or 0,
-    )
-    failing = frozenset(failure.names) if failure else frozenset()
-    recent = frozenset(
-        chain.from_iterable(names_used(cell.source) for cell in ran[-RECENT:])
-    )
-    topic = Topic(prompt, scene.variables, failing, recent)
-    lines = {name: f"{name}: {schema}" for name, schema in scene.variables.items()}
-    about = [*(cell.source for cell in cells), *lines.values()]
-    troubled = failure is not None and is_about_failing(prompt)
-    words = Words(
-        prompt,
-        about,
-        failure.message[:SAID] if failure and troubled else "",
-        [cell.given for cell in cells],
-    )
-    weights = _Weights(cells, ran, topic, words, failure)
-    made: dict[Section, Callable[[], Iterable[Item]]] = {
-        "outline": lambda: _outline(cells),
-        "cells": lambda: _cells(cells, weights),
-        "outputs": lambda: _outputs(cells, weights),
-        "variables": lambda: _variables(lines, topic, words, weights.used),
-        "error": lambda: _error(failure, describe),
+    cells = state.notebook.cells
+    failure = state.failure
+    run_cells = _in_run_order(cells)
+    topic = _topic(prompt, state, run_cells)
+    lines = {name: f"{name}: {schema}" for name, schema in state.variables.items()}
+    words = _word_scores(prompt, cells, lines.values(), failure)
+    weights = _CellWeights(cells, run_cells, topic, words, failure)
+    makers: dict[Section, Callable[[], Iterable[Item]]] = {
+        "outline": partial(_outline, cells),
+        "cells": partial(_cells, cells, weights),
+        "outputs": partial(_outputs, cells, weights),
+        "variables": partial(_variables, lines, topic, words, weights.used_names),
+        "error": partial(_error, failure, describe),
     }
-    items = [
-        item for section, make in made.items() if section in sections for item in make()
-    ]
-    attached = [
-        item._replace(rank=-MENTIONED, place=(5, place))
-        for place, item in enumerate(mentioned)
-        if item.text or item.images
-    ]
+    items: list[Item] = []
+    for section, make in makers.items():
+        if section in sections:
+            items += make()
+    items += _attached(attached)
     return Snapshot(
-        (*items, *attached), sections, scene.notebook.name, scene.notebook.troubles
+        tuple(items), sections, state.notebook.name, state.notebook.troubles
     )
+
+
+def _in_run_order(cells: Sequence[Cell]) -> list[Cell]:
+    run_cells = [cell for cell in cells if cell.number is not None]
+    return sorted(run_cells, key=lambda cell: cell.number or 0)
+
+
+def _topic(prompt: str, state: KernelState, run_cells: Sequence[Cell]) -> Topic:
+    failing = frozenset(state.failure.names) if state.failure else frozenset()
+    recent = _names_used_by(run_cells[-RECENT_CELLS:])
+    return Topic(prompt, state.variables, failing, recent)
+
+
+def _names_used_by(cells: Iterable[Cell]) -> frozenset[str]:
+    return frozenset(chain.from_iterable(names_used(cell.source) for cell in cells))
+
+
+def _word_scores(
+    prompt: str,
+    cells: Sequence[Cell],
+    variable_lines: Iterable[str],
+    failure: Failure | None,
+) -> WordScores:
+    message = ""
+    if failure is not None and is_about_failing(prompt):
+        message = failure.message[:MESSAGE_CHARACTERS]
+    texts = [*(cell.source for cell in cells), *variable_lines]
+    output_texts = [cell.output_text for cell in cells]
+    return WordScores(prompt, texts, message, output_texts)
 
 
 def _outline(cells: Sequence[Cell]) -> Iterator[Item]:
     headings = [line.strip() for cell in cells for line in cell.headings]
-    if headings:
-        more = (
-            f"\n… {len(headings) - HEADINGS} more headings"
-            if len(headings) > HEADINGS
-            else ""
-        )
-        yield Item(
-            "outline",
-            "outline",
-            "outline",
-            "\n".join(headings[:HEADINGS]) + more,
-            -OUTLINE,
-            (0,),
-        )
+    if not headings:
+        return
+    text = "\n".join(headings[:MAX_HEADINGS])
+    if len(headings) > MAX_HEADINGS:
+        text += f"\n… {len(headings) - MAX_HEADINGS} more headings"
+    yield Item("outline", "outline", "outline", text, -OUTLINE, (0,))
 
 
-def _cells(cells: Sequence[Cell], weights: _Weights) -> Iterator[Item]:
+def _cells(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
     for index, cell in enumerate(cells):
         if cell.text:
             yield Item(
@@ -160,160 +191,164 @@ def _cells(cells: Sequence[Cell], weights: _Weights) -> Iterator[Item]:
             )
 
 
-def _outputs(cells: Sequence[Cell], weights: _Weights) -> Iterator[Item]:
-    score = weights.words.score
+def _outputs(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
     for index, cell in enumerate(cells):
-        text = cell.given
-        if text and weights.failing is not None and cell.number == weights.failing:
-            text = told(output for output in cell.outputs if output.kind != "error")
+        text = cell.output_text
+        if text and cell.number is not None and cell.number == weights.failing:
+            # The error is an item of its own.
+            text = joined_outputs(_without_errors(cell))
         if text:
-            rank = -max(weights.of[cell.id], WORDS * score(text)) - (
-                OUTPUT if len(text) > SHORT else _worth(cell)
-            )
             yield Item(
                 f"output:{cell.id}",
                 "outputs",
                 f"output of {cell.name}",
                 text,
-                rank,
+                -_output_weight(cell, text, weights),
                 (1, index, 1),
             )
 
 
-def _worth(cell: Cell) -> float:
-    """What it adds that a cell's outputs are short."""
-    return (
-        SHORT_OUTPUT
-        if any(output.kind != "image" for output in cell.outputs)
-        else NOTHING_NEW
-    )
+def _without_errors(cell: Cell) -> list[Output]:
+    return [output for output in cell.outputs if output.kind != "error"]
 
 
-class _Weights:
-    """How much each cell weighs for a question, by its id: ``of``."""
+def _output_weight(cell: Cell, text: str, weights: _CellWeights) -> float:
+    by_words = WORD_MATCH * weights.words.score(text)
+    weight = max(weights.of[cell.id], by_words)
+    if len(text) > SHORT_OUTPUT:
+        return weight + LARGE_OUTPUT
+    if all(output.kind == "image" for output in cell.outputs):
+        return weight + ONLY_IMAGES
+    return weight + SMALL_OUTPUT
+
+
+class _CellWeights:
+    """The weight of each cell for a question, by the cell's id: ``of``.
+
+    ``used_names`` are the names that the cells with the highest weights use.
+    """
 
     def __init__(
         self,
         cells: Sequence[Cell],
-        ran: Sequence[Cell],
+        run_cells: Sequence[Cell],
         topic: Topic,
-        words: Words,
+        words: WordScores,
         failure: Failure | None,
     ) -> None:
         self.words = words
         self.failing = failure.cell if failure else None
-        self.of = {cell.id: WORDS * words.score(cell.source) for cell in cells}
-        self._backwards = [(cell, names_in(cell.source)) for cell in reversed(ran)]
-        self._add_what_is_seen(cells, ran, topic)
-        self.used = self._add_what_the_best_use(ran)
+        self.of = {cell.id: WORD_MATCH * words.score(cell.source) for cell in cells}
+        self._latest_first = [
+            (cell, names_in(cell.source)) for cell in reversed(run_cells)
+        ]
+        self._weigh_by_names(cells, topic)
+        self._weigh_by_runs(run_cells)
+        self.used_names = self._weigh_what_the_best_use(run_cells)
 
-    def _add_what_is_seen(
-        self, cells: Sequence[Cell], ran: Sequence[Cell], topic: Topic
-    ) -> None:
-        """Let text weigh less, and cells more that ran late, that failed, and that have
-        to do with what is named.
-        """
+    def _weigh_by_names(self, cells: Sequence[Cell], topic: Topic) -> None:
+        """Prefer cells that set or use what is named, and code to text."""
         defining = self._last_definitions(topic.named | topic.failing)
         for cell in cells:
             if cell.type == "markdown":
-                self.of[cell.id] += TEXT
+                self.of[cell.id] += MARKDOWN_CELL
             elif cell.id in defining:
-                self.of[cell.id] += DEFINES_NAMED
+                self.of[cell.id] += SETS_NAMED
             elif topic.named and not topic.named.isdisjoint(names_in(cell.source)):
                 self.of[cell.id] += USES_NAMED
-        step = NEWEST / (len(ran) + 1)
-        for place, cell in enumerate(ran, 1):
-            self.of[cell.id] += step * place + (
-                FAILING_CELL if cell.number == self.failing else 0.0
-            )
-        if ran:
-            self.of[ran[-1].id] += LAST_CELL
 
-    def _add_what_the_best_use(self, ran: Sequence[Cell]) -> frozenset[str]:
-        """Let the cells that set what the best cells use weigh more; gives the names."""
+    def _weigh_by_runs(self, run_cells: Sequence[Cell]) -> None:
+        """Prefer cells that ran late, and the one that failed."""
+        step = LATEST_RUN / (len(run_cells) + 1)
+        for order, cell in enumerate(run_cells, 1):
+            self.of[cell.id] += step * order
+            if cell.number == self.failing:
+                self.of[cell.id] += FAILING_CELL
+        if run_cells:
+            self.of[run_cells[-1].id] += LAST_CELL
+
+    def _weigh_what_the_best_use(self, run_cells: Sequence[Cell]) -> frozenset[str]:
+        """Prefer cells that set what the best cells use; return the names in use."""
         used: frozenset[str] = frozenset()
-        using = heapq.nlargest(BEST, ran, key=lambda cell: self.of[cell.id])
-        for worth in (SETS_WHAT_THE_BEST_USE, SETS_WHAT_THOSE_USE):
-            names = frozenset(
-                chain.from_iterable(names_used(cell.source) for cell in using)
-            )
-            setting = self._last_definitions(names - used) - {cell.id for cell in using}
+        using = heapq.nlargest(BEST_CELLS, run_cells, key=lambda cell: self.of[cell.id])
+        for weight in (SETS_USED_BY_BEST, SETS_USED_BY_THOSE):
+            names = _names_used_by(using)
+            setting = self._last_definitions(names - used)
+            setting.difference_update(cell.id for cell in using)
             for id in setting:
-                self.of[id] += worth
-            using = [cell for cell in ran if cell.id in setting]
+                self.of[id] += weight
+            using = [cell for cell in run_cells if cell.id in setting]
             used |= names
         return used
 
     def _last_definitions(self, names: frozenset[str]) -> set[str]:
-        """The cells that last set each of these names, and those that did before, which
-        often tell where it came from.
+        """Return the cells that set one of these names last or just before that.
 
-        Who sets a name is found by parsing, so of those that mention it only some are
-        looked at.
+        The definition before the last often shows where a value comes from. A cell is
+        parsed to find out whether it sets a name, so only some of the cells that
+        mention a name are looked at.
         """
         found: set[str] = set()
-        parsed, setting = Counter[str](), Counter[str]()
-        for cell, mentioned in self._backwards:
+        parsed: Counter[str] = Counter()
+        definitions: Counter[str] = Counter()
+        for cell, mentioned in self._latest_first:
             if names.isdisjoint(mentioned):
                 continue
             for name in names & mentioned:
-                if (
-                    setting[name] < LAST
-                    and parsed[name] < MOST_PARSED
-                    and may_set(cell.source, name)
-                ):
-                    parsed[name] += 1
-                    if name in names_set(cell.source):
-                        setting[name] += 1
-                        found.add(cell.id)
+                if definitions[name] >= LAST_DEFINITIONS or parsed[name] >= MAX_PARSED:
+                    continue
+                if not may_set(cell.source, name):
+                    continue
+                parsed[name] += 1
+                if name in names_set(cell.source):
+                    definitions[name] += 1
+                    found.add(cell.id)
         return found
 
 
 def _variables(
-    lines: Mapping[str, str], topic: Topic, words: Words, used: frozenset[str]
+    lines: Mapping[str, str],
+    topic: Topic,
+    words: WordScores,
+    used_names: frozenset[str],
 ) -> Iterator[Item]:
-    for place, (name, text) in enumerate(lines.items()):
-        weight = WORDS * words.score(text) + NEWEST_NAME * (
-            1 - place / (len(lines) + 1)
-        )
-        weight += NAMED if name in topic.named else 0.0
-        weight += (
-            USED_BY_FAILING
-            if name in topic.failing
-            else USED_BY_RECENT
-            if name in topic.recent
-            else 0.0
-        )
-        weight += SETS_WHAT_THE_BEST_USE if name in used else 0.0
-        weight += (
-            IMPORTED
-            if text.startswith(("module ", "imported "), len(name) + 2)
-            else 0.0
-        )
-        yield Item(
-            f"variable:{name}",
-            "variables",
-            name,
-            text,
-            -weight,
-            (2, len(lines) - place),
-        )
+    for index, (name, text) in enumerate(lines.items()):
+        weight = WORD_MATCH * words.score(text)
+        weight += LATEST_VARIABLE * (1 - index / (len(lines) + 1))
+        weight += _weight_by_use(name, topic)
+        if name in used_names:
+            weight += SETS_USED_BY_BEST
+        description_start = len(name) + len(": ")
+        if text.startswith(("module ", "imported "), description_start):
+            weight += IMPORTED_VARIABLE
+        position = (2, len(lines) - index)
+        yield Item(f"variable:{name}", "variables", name, text, -weight, position)
+
+
+def _weight_by_use(name: str, topic: Topic) -> float:
+    weight = NAMED_VARIABLE if name in topic.named else 0.0
+    if name in topic.failing:
+        return weight + USED_BY_FAILING
+    if name in topic.recent:
+        return weight + USED_BY_RECENT
+    return weight
 
 
 def _error(
     failure: Failure | None, describe: Callable[[object], str]
 ) -> Iterator[Item]:
-    if failure is not None and failure.text:
-        inside = [
-            f"{name}: {describe(value)}"
-            for name, value in list(failure.locals.items())[:30]
-        ]
-        text = "\n".join(
-            [
-                failure.text[:LONGEST],
-                *(["Variables of the failing function:", *inside] if inside else []),
-            ]
-        )
-        yield Item(
-            "error", "error", f"error in {numbered(failure.cell)}", text, -FAILURE, (3,)
-        )
+    if failure is None or not failure.text:
+        return
+    lines = [failure.text[:MAX_CHARACTERS]]
+    if failure.locals:
+        lines.append("Variables of the failing function:")
+        for name, value in list(failure.locals.items())[:MAX_LOCALS]:
+            lines.append(f"{name}: {describe(value)}")
+    title = f"error in {cell_name(failure.cell)}"
+    yield Item("error", "error", title, "\n".join(lines), -ERROR, (3,))
+
+
+def _attached(attached: Iterable[Item]) -> Iterator[Item]:
+    for index, item in enumerate(attached):
+        if item.text or item.images:
+            yield item._replace(rank=-ATTACHED, position=(5, index))

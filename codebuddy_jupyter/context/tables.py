@@ -1,6 +1,6 @@
-"""Files that hold a table, as schema and head.
+"""Files that hold a table, as schema and first rows.
 
-Of a large one only the beginning is read.
+Of a large file only the beginning is read.
 """
 
 from __future__ import annotations
@@ -16,21 +16,40 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..errors import PromptError
+from ..errors import PromptError, Remedy
 from .describe.text import HEAD, count, fields, table
 
-# rows from which a text column's type is guessed
-SAMPLE = 1_000
-COLUMNAR = (".parquet", ".feather", ".arrow")
-# columns of the head
-_MOST_SHOWN = 20
+# Rows from which the type of a column is guessed.
+SAMPLE_ROWS = 1_000
+COLUMNAR_SUFFIXES = (".parquet", ".feather", ".arrow")
+
+# Columns of the first rows that are shown.
+_MAX_COLUMNS = 20
+_NAME_CHARACTERS = 80
+_ERROR_CHARACTERS = 200
+# Characters in which the first line is looked for.
+_FIRST_LINE_CHARACTERS = 100_000
 _SEPARATORS = ",;\t|"
+_EMPTY_CELLS = frozenset(("", "na", "n/a", "nan", "null", "none", "-"))
+
+_INTEGER = re.compile(r"[+-]?(?:0|[1-9]\d*)")
+_FLOAT = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_DATE = re.compile(
+    r"\d{4}-\d\d?-\d\d?"
+    r"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|\d\d?[/.]\d\d?[/.]\d{4}"
+)
+_TYPE_PATTERNS = (("int", _INTEGER), ("float", _FLOAT), ("date", _DATE))
+# Characters of a number or a date.
+_MAX_VALUE_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
 class Table:
-    """What is known of a file's table: its columns with their types, how many rows, and
-    the first of them.
+    """What is known of the table in a file.
+
+    ``columns`` are names with types, ``rows`` says how many there are, and ``head``
+    holds the first of them.
     """
 
     columns: Sequence[tuple[str, str]]
@@ -38,121 +57,122 @@ class Table:
     head: Sequence[Sequence[Any]]
 
     def text(self, title: str) -> str:
-        """The schema, a line for each column, and the head."""
-        names, kinds = (
-            [name for name, _ in self.columns],
-            [kind for _, kind in self.columns],
-        )
-        shown = names[:_MOST_SHOWN]
-        columns = [
-            [row[place] if place < len(row) else "" for row in self.head]
-            for place in range(len(shown))
+        """Return the schema, a line for each column, and the first rows."""
+        names = [name for name, _ in self.columns]
+        types = [type_name for _, type_name in self.columns]
+        shown = names[:_MAX_COLUMNS]
+        columns = [self._column(index) for index in range(len(shown))]
+        part = f" ({len(shown)} of the columns)" if len(shown) < len(names) else ""
+        lines = [
+            f"{title}, {self.rows}, {count(len(names), 'column')}",
+            *fields(names, types),
+            f"its first {count(len(self.head), 'row')}{part}:",
+            *table(shown, columns),
         ]
-        more = f" ({len(shown)} of the columns)" if len(shown) < len(names) else ""
-        return "\n".join(
-            [
-                f"{title}, {self.rows}, {count(len(names), 'column')}",
-                *fields(names, kinds),
-                f"its first {count(len(self.head), 'row')}{more}:",
-                *table(shown, columns),
-            ]
-        )
+        return "\n".join(lines)
+
+    def _column(self, index: int) -> list[Any]:
+        """Return the first values of a column; rows can be too short for it."""
+        return [row[index] if index < len(row) else "" for row in self.head]
 
 
-_INTEGER = re.compile(r"[+-]?(?:0|[1-9]\d*)")
-_FLOAT = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-_DATE = re.compile(
-    r"\d{4}-\d\d?-\d\d?(?:[T "
-    r"]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|\d\d?[/.]\d\d?[/.]\d{4}"
-)
-_KINDS = (("int", _INTEGER), ("float", _FLOAT), ("date", _DATE))
-_EMPTY = frozenset(("", "na", "n/a", "nan", "null", "none", "-"))
-# characters of a number or a date
-_LONGEST = 40
-
-
-def read_separated(text: str, separator: str, size: int | None) -> Table | None:
-    """The table that a text of separated values holds, or None where it cannot be read
-    as one.
+def read_separated(
+    text: str, separator: str, file_bytes: int | None = None
+) -> Table | None:
+    """Return the table in separated values, or None where they cannot be read.
 
     Parameters
     ----------
     text
         The file's text, or its beginning up to the end of a line.
     separator
-        What stands between cells; empty where that shall be guessed from the first
-        line.
-    size
-        The size of the whole file in bytes where the text is only its beginning, else
-        None.
+        The character between cells; empty to guess it from the first line.
+    file_bytes
+        The size of the whole file if the text is only its beginning, else None.
     """
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator or _separator(text)
-    )
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=separator or _guessed_separator(text))
     try:
-        sample = [row for row in islice(reader, SAMPLE + 1) if row]
-        more = sum(1 for row in reader if row)
+        sample = [row for row in islice(reader, SAMPLE_ROWS + 1) if row]
+        other_rows = sum(1 for row in reader if row)
     except csv.Error:
-        # a cell without end, or a NUL
+        # A cell that does not end, or a NUL.
         return None
     if not sample:
         return None
-    names, sample = _names(sample)
-    columns = [
-        (name, _kind([row[place] for row in sample if place < len(row)]))
-        for place, name in enumerate(names)
-    ]
-    rows = len(sample) + more
-    if size is None:
+    names, sample = _split_header(sample)
+    columns = []
+    for index, name in enumerate(names):
+        cells = [row[index] for row in sample if index < len(row)]
+        columns.append((name, _type_of(cells)))
+    rows = len(sample) + other_rows
+    if file_bytes is None:
         return Table(columns, count(rows, "row"), sample[:HEAD])
-    likely = int(round(rows * size / max(1, len(text.encode("utf-8", "replace"))), -2))
-    return Table(columns, f"about {count(likely, 'row')}", sample[:HEAD])
+    text_bytes = max(1, len(text.encode("utf-8", "replace")))
+    estimate = int(round(rows * file_bytes / text_bytes, -2))
+    return Table(columns, f"about {count(estimate, 'row')}", sample[:HEAD])
 
 
-def _separator(text: str) -> str:
-    first = next((line for line in io.StringIO(text[:100_000]) if line.strip()), "")
-    return max(_SEPARATORS, key=first.count)
+def _guessed_separator(text: str) -> str:
+    for line in io.StringIO(text[:_FIRST_LINE_CHARACTERS]):
+        if line.strip():
+            return max(_SEPARATORS, key=line.count)
+    return _SEPARATORS[0]
 
 
-def _names(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """The columns' names, and the rows below them; a first row with a number or a date
-    in it is none of names.
+def _split_header(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the columns, and the rows below them.
+
+    A first row with a number or a date in it does not hold names.
     """
-    first, width = rows[0], max(map(len, rows))
-    if any(_kind([cell]) not in ("text", "empty") for cell in first):
-        return [f"column {number}" for number in range(1, width + 1)], rows
-    names = [
-        cell.strip()[:80].replace("\n", " ") or f"column {number}"
-        for number, cell in enumerate(first, 1)
-    ]
-    return names + [
-        f"column {number}" for number in range(len(names) + 1, width + 1)
-    ], rows[1:]
+    first = rows[0]
+    width = max(map(len, rows))
+    if any(_type_of([cell]) not in ("text", "empty") for cell in first):
+        return _numbered_columns(1, width), rows
+    names = []
+    for number, cell in enumerate(first, 1):
+        name = cell.strip()[:_NAME_CHARACTERS].replace("\n", " ")
+        names.append(name or f"column {number}")
+    return names + _numbered_columns(len(names) + 1, width), rows[1:]
 
 
-def _kind(cells: Sequence[str]) -> str:
-    """The type that fits all cells of a column which are not empty."""
-    full = [cell for cell in map(str.strip, cells) if cell.lower() not in _EMPTY]
-    some = ", some empty" if len(full) < len(cells) else ""
+def _numbered_columns(first: int, last: int) -> list[str]:
+    return [f"column {number}" for number in range(first, last + 1)]
+
+
+def _type_of(cells: Sequence[str]) -> str:
+    """Return the type that fits all cells of a column that are not empty."""
+    full = [cell for cell in map(str.strip, cells) if cell.lower() not in _EMPTY_CELLS]
     if not full:
         return "empty"
-    for kind, pattern in _KINDS:
-        if all(len(cell) <= _LONGEST and pattern.fullmatch(cell) for cell in full):
-            return f"{kind}{some}"
-    return f"text{some}"
+    note = ", some empty" if len(full) < len(cells) else ""
+    if max(map(len, full)) <= _MAX_VALUE_CHARACTERS:
+        for type_name, pattern in _TYPE_PATTERNS:
+            if all(map(pattern.fullmatch, full)):
+                return f"{type_name}{note}"
+    return f"text{note}"
 
 
 def read_columnar(path: Path, name: str) -> Table:
-    """The table in a Parquet or Feather file, read by a library of the user's
-    environment.
+    """Return the table in a Parquet or Feather file.
+
+    It is read by a library of the user's environment, one that is imported already if
+    there is one.
+
+    Parameters
+    ----------
+    path
+        Where the file is.
+    name
+        What errors call it.
 
     Raises
     ------
     PromptError
-        When no library can read it; the line names what to install.
+        When no library can read it; the error says what to install.
     """
-    kind = "parquet" if path.suffix.lower() == ".parquet" else "feather"
-    readers = _READERS[kind]
+    file_format = "parquet" if path.suffix.lower() == ".parquet" else "feather"
+    readers = _READERS[file_format]
     for library in sorted(readers, key=lambda library: library not in sys.modules):
         try:
             module = importlib.import_module(library)
@@ -165,39 +185,41 @@ def read_columnar(path: Path, name: str) -> Table:
             ValueError,
             ArithmeticError,
             NotImplementedError,
-            _error_of(module),
+            _base_error(module),
         ) as error:
-            said = str(error).strip().splitlines() or [type(error).__name__]
+            reason = str(error).strip().splitlines() or [type(error).__name__]
             raise PromptError(
-                f"{name} cannot be read by {library}: {said[0][:200]}"
+                f"{name} cannot be read by {library}: {reason[0][:_ERROR_CHARACTERS]}"
             ) from error
     raise PromptError(
-        f"{name} needs a library to be read: %pip install pyarrow, or load it "
-        "in a cell and mention @df."
+        f"{name} cannot be read without a library for its format.",
+        Remedy("Install one", "%pip install pyarrow"),
+        Remedy("Load it in a cell and mention @df"),
     )
 
 
-def _error_of(module: Any) -> type[Exception]:
-    """The base of a library's own errors."""
-    found = getattr(module, "ArrowException", None) or getattr(module, "Error", None)
-    found = found or getattr(getattr(module, "exceptions", None), "PolarsError", None)
-    return (
-        found
-        if isinstance(found, type) and issubclass(found, Exception)
-        else ImportError
-    )
+def _base_error(module: Any) -> type[Exception]:
+    """Return the base class of a library's own errors."""
+    exceptions = getattr(module, "exceptions", None)
+    for kind in (
+        getattr(module, "ArrowException", None),
+        getattr(module, "Error", None),
+        getattr(exceptions, "PolarsError", None),
+    ):
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            return kind
+    return ImportError
 
 
 def _parquet_by_pyarrow(pyarrow: Any, path: str) -> Table:
     parquet = importlib.import_module("pyarrow.parquet")
-    # without a buffer it reads whole columns at once
+    # Without a buffer it would read whole columns at once.
     with parquet.ParquetFile(path, buffer_size=1 << 16) as file:
         schema = file.schema_arrow
-        shown = [field.name for field in schema][:_MOST_SHOWN]
-        batch = next(
-            file.iter_batches(batch_size=HEAD, columns=shown, use_threads=False), None
-        )
-        return _arrow_table(schema, file.metadata.num_rows, batch)
+        shown = [field.name for field in schema][:_MAX_COLUMNS]
+        batches = file.iter_batches(batch_size=HEAD, columns=shown, use_threads=False)
+        rows = count(file.metadata.num_rows, "row")
+        return _arrow_table(schema, rows, next(batches, None))
 
 
 def _feather_by_pyarrow(pyarrow: Any, path: str) -> Table:
@@ -206,26 +228,19 @@ def _feather_by_pyarrow(pyarrow: Any, path: str) -> Table:
         reader = ipc.open_file(mapped)
         batches = reader.num_record_batches
         first = reader.get_batch(0) if batches else None
-        rows = 0 if first is None else first.num_rows
-        return _arrow_table(
-            reader.schema,
-            rows if batches < 2 else None,
-            first,
-            f"more than {rows:,} rows",
-        )
+        first_rows = 0 if first is None else first.num_rows
+        rows = count(first_rows, "row")
+        if batches > 1:
+            # The file does not say how many rows the other batches have.
+            rows = f"more than {first_rows:,} rows"
+        return _arrow_table(reader.schema, rows, first)
 
 
-def _arrow_table(
-    schema: Any, rows: int | None, batch: Any, otherwise: str = ""
-) -> Table:
+def _arrow_table(schema: Any, rows: str, batch: Any) -> Table:
     columns = [(field.name, str(field.type)) for field in schema]
-    width = 0 if batch is None else min(batch.num_columns, _MOST_SHOWN)
-    cells = [batch.column(place).slice(0, HEAD).to_pylist() for place in range(width)]
-    return Table(
-        columns,
-        otherwise if rows is None else count(rows, "row"),
-        list(zip(*cells, strict=True)),
-    )
+    width = 0 if batch is None else min(batch.num_columns, _MAX_COLUMNS)
+    values = [batch.column(index).slice(0, HEAD).to_pylist() for index in range(width)]
+    return Table(columns, rows, list(zip(*values, strict=True)))
 
 
 def _parquet_by_polars(polars: Any, path: str) -> Table:
@@ -237,23 +252,20 @@ def _feather_by_polars(polars: Any, path: str) -> Table:
 
 
 def _polars_table(polars: Any, frame: Any) -> Table:
-    columns = [(name, str(kind)) for name, kind in frame.collect_schema().items()]
-    # from the file's own notes
+    schema = frame.collect_schema()
+    columns = [(name, str(type_name)) for name, type_name in schema.items()]
+    # The file's metadata has the number of rows.
     rows = frame.select(polars.len()).collect().item()
-    return Table(
-        columns,
-        count(rows, "row"),
-        frame.select(polars.all()).head(HEAD).collect().rows(),
-    )
+    head = frame.select(polars.all()).head(HEAD).collect().rows()
+    return Table(columns, count(rows, "row"), head)
 
 
 def _parquet_by_duckdb(duckdb: Any, path: str) -> Table:
+    count_rows = "SELECT sum(num_rows) FROM parquet_file_metadata(?)"
     with duckdb.connect() as connection:
         file = connection.read_parquet(path)
         columns = list(zip(file.columns, map(str, file.types), strict=True))
-        rows = connection.execute(
-            "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [path]
-        ).fetchall()[0][0]
+        rows = connection.execute(count_rows, [path]).fetchall()[0][0]
         return Table(columns, count(int(rows), "row"), file.limit(HEAD).fetchall())
 
 

@@ -90,7 +90,7 @@ def _not_sent(draft: Draft) -> list[str]:
         lines.append(f"The conversation is cut: {turns} would be left out.")
     if draft.redacted:
         lines.append(_redacted(draft.redacted))
-    if not (draft.news.known.told or draft.news.items):
+    if not (draft.news.sent_items.sent or draft.news.items):
         lines.append(
             "It contains nothing of the notebook, or the model has been sent all of it "
             "already."

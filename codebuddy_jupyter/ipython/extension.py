@@ -156,7 +156,7 @@ class Extension:
         self._is_listening = True
         session.listen()
         if info is not None:
-            session.before(info)
+            session.on_start(info)
         completion.install(self.shell, names=session.names, folder=session.folder)
 
     def _stop_listening(self) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ..chat.reply import Turn
 from ..context.envelope import envelope
-from ..context.fit import Known, Measure, News, fit, told_as, wanted
+from ..context.fit import Redact, SentItems, Update, fit, tally, tokens_wanted
 from ..context.items import Item, Snapshot
 from ..messages import Message
 from .tokens import Tokens
@@ -56,7 +56,7 @@ class Draft:
     room: Room
     tokens: int
     parts: tuple[tuple[str, int], ...] = ()
-    news: News = field(default_factory=News)
+    news: Update = field(default_factory=Update)
     redacted: tuple[str, ...] = ()
     before: tuple[Message, ...] | None = None
     turns_left_out: int = 0
@@ -75,7 +75,7 @@ class Draft:
         lines = list(self.troubles)
         if self.news.left_out:
             lines.append(
-                f"left out of the context: {told_as(self.news.left_out)} (%buddy /context)"
+                f"left out of the context: {tally(self.news.left_out)} (%buddy /context)"
             )
         if self.redacted:
             lines.append(
@@ -87,14 +87,14 @@ class Draft:
 @dataclass(frozen=True)
 class Brief:
     """What a draft is made from: the question as typed, what is said first, what could
-    be told, and how to count.
+    be told, how to count, and how to redact.
     """
 
     question: str
     system: str
     snapshot: Snapshot
     tokens: Tokens
-    measure: Measure
+    redact: Redact
 
 
 def draft(
@@ -114,24 +114,23 @@ def draft(
     cut
         Begin with a fresh look at the notebook even where the conversation could grow.
     """
-    question, kinds = brief.measure.redact(brief.question)
-    system, more = brief.measure.redact(brief.system)
+    redacted, redacted_system = brief.redact(brief.question), brief.redact(brief.system)
+    question, system = redacted.text, redacted_system.text
     first = (Message("system", system),) if system.strip() else ()
     free = room.prompt - brief.tokens.total([*first, Message("user", question)])
-    earlier = conversation(turns, brief.measure)
+    earlier = conversation(turns, brief.redact)
     known = known_after(turns)
     left = free - brief.tokens.total(earlier)
     share = min(room.notebook, int(free * SHARE))
-    if cut or left < min(wanted(brief.snapshot, known, brief.measure), share):
-        news = fit(brief.snapshot, Known(), share, brief.measure)
+    count, redact = brief.tokens.count, brief.redact
+    if cut or left < min(tokens_wanted(brief.snapshot, known, count), share):
+        news = fit(brief.snapshot, SentItems(), share, count, redact)
         kept, left_out = _latest(turns, brief, int((free - _size(news, brief)) * KEPT))
-        before, known = kept if turns else None, Known()
+        before, known = kept if turns else None, SentItems()
     else:
         kept, before, left_out = earlier, None, 0
-        news = fit(brief.snapshot, known, min(share, left), brief.measure)
-    told = envelope(
-        news, brief.measure.redact(brief.snapshot.name)[0], first=not known.told
-    )
+        news = fit(brief.snapshot, known, min(share, left), count, redact)
+    told = envelope(news, redact(brief.snapshot.name).text, first=not known.sent)
     images = tuple(image for item in news.items for image in item.images)
     message = Message("user", f"{told}\n\n{question}" if told else question, images)
     messages = (*first, *kept, message)
@@ -142,14 +141,14 @@ def draft(
         brief.tokens.total(messages),
         _parts(brief, first, kept, question, news),
         news,
-        (*kinds, *more, *news.redacted),
+        (*redacted.labels, *redacted_system.kinds, *news.redacted),
         before,
         left_out,
         brief.snapshot.troubles,
     )
 
 
-def conversation(turns: Sequence[Turn], measure: Measure) -> tuple[Message, ...]:
+def conversation(turns: Sequence[Turn], redact: Redact) -> tuple[Message, ...]:
     """The messages that stand before the next question, as they were sent."""
     messages: list[Message] = []
     for turn in turns:
@@ -159,21 +158,21 @@ def conversation(turns: Sequence[Turn], measure: Measure) -> tuple[Message, ...]
             turn.message or Message("user", turn.question),
             Message("assistant", turn.answer()),
         ]
-    return _redacted(messages, measure)
+    return _redacted(messages, redact)
 
 
-def _redacted(messages: Iterable[Message], measure: Measure) -> tuple[Message, ...]:
+def _redacted(messages: Iterable[Message], redact: Redact) -> tuple[Message, ...]:
     """The messages without secrets; what was sent once is blanked again, as what was
     none then may be one now.
     """
     return tuple(
-        replace(message, text=measure.redact(message.text)[0]) for message in messages
+        replace(message, text=redact(message.text).text) for message in messages
     )
 
 
-def known_after(turns: Sequence[Turn]) -> Known:
+def known_after(turns: Sequence[Turn]) -> SentItems:
     """What these turns have told the model of the notebook."""
-    known = Known()
+    known = SentItems()
     for turn in turns:
         known = turn.known if turn.before is not None else known.after(turn.known)
     return known
@@ -189,7 +188,7 @@ def _latest(
     for number, turn in enumerate(reversed(turns)):
         pair = _redacted(
             [Message("user", turn.question), Message("assistant", turn.answer())],
-            brief.measure,
+            brief.redact,
         )
         room -= brief.tokens.total(pair)
         if room < 0:
@@ -198,7 +197,7 @@ def _latest(
     return tuple(kept), 0
 
 
-def _size(news: News, brief: Brief) -> int:
+def _size(news: Update, brief: Brief) -> int:
     return sum(brief.tokens.count(item.text) for item in news.items)
 
 
@@ -207,7 +206,7 @@ def _parts(
     first: Sequence[Message],
     kept: Sequence[Message],
     question: str,
-    news: News,
+    news: Update,
 ) -> tuple[tuple[str, int], ...]:
     sizes: Counter[str] = Counter()
     if first:

@@ -41,7 +41,7 @@ class Options:
     new
         Begin a new conversation with this question.
     context
-        What of the notebook is told: ``auto``, ``none``, or a list of sections; empty:
+        Which parts of the notebook are sent: ``auto``, ``none``, or a list of sections; empty:
         as the settings say.
     dry_run
         Show what would be sent, and send nothing.

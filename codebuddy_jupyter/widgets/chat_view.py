@@ -132,7 +132,7 @@ class ChatView(PageWidget):
         """
         session, cells = self.buddy.collector.session, content.get("cells")
         if session is not None and isinstance(cells, list):
-            session.shown(cells)
+            session.set_open_cells(cells)
 
     def take_stop(self, content: Content) -> None:
         """Stop what comes, whoever asked it, and the commands that still work."""

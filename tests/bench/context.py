@@ -56,7 +56,7 @@ LOOK = """
 import time
 from codebuddy_jupyter.context.items import SECTIONS
 began = time.perf_counter()
-seen = get_ipython().codebuddy.buddy.collector.look(
+seen = get_ipython().codebuddy.buddy.collector.collect(
     "why is frame_3 empty after the merge with step_900?", frozenset(SECTIONS), [], share_values=False
 )
 took = time.perf_counter() - began

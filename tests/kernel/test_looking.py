@@ -24,7 +24,7 @@ buddy.collector.describers.register(Pool, describe)
 pool, found = Pool(), []
 
 def look():
-    seen = buddy.collector.look("", frozenset({"variables"}), [], share_values=False)
+    seen = buddy.collector.collect("", frozenset({"variables"}), [], share_values=False)
     found.append((seen.troubles, [item.text for item in seen.items if "pool" in item.text]))
 """
 
