@@ -141,7 +141,7 @@ def draft(
         brief.tokens.total(messages),
         _parts(brief, first, kept, question, news),
         news,
-        (*redacted.labels, *redacted_system.kinds, *news.redacted),
+        (*redacted.labels, *redacted_system.labels, *news.redacted),
         before,
         left_out,
         brief.snapshot.troubles,
