@@ -10,6 +10,7 @@ import getpass
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import __version__
 from .buddy import Buddy
@@ -96,9 +97,10 @@ def _parser() -> argparse.ArgumentParser:
 def _ask(found: argparse.Namespace) -> None:
     words = " ".join(found.prompt)
     prompt = sys.stdin.read() if words in ("", "-") else words
+    options = replace(options_from(found), remember=False)
     buddy = Buddy()
     try:
-        Display().show(buddy.ask(prompt, options_from(found)))
+        Display().show(buddy.ask(prompt, options))
     finally:
         buddy.close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .buddy import Buddy
-from .chat.reply import titled
+from .chat.conversation import titled
 from .display.export import export
 from .display.preview import preview
 from .doctor.examination import examine

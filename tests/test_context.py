@@ -209,7 +209,7 @@ def test_a_figure_goes_to_a_model_that_takes_images(
     fake.offers = [Model("fake-1", abilities=abilities)]
     reply = seeing.ask("what does @plot show?", names=shell.user_ns)
     if abilities == ("chat",):
-        with pytest.raises(PromptError, match="fake-1 takes no images"):
+        with pytest.raises(PromptError, match="fake-1 does not support images"):
             reply.result()
         assert not fake.requests
     else:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..chat.reply import Chat, Turn
+from ..chat.conversation import Chat, Turn
 from ..errors import SettingError
 from ..markdown.code_spans import parser
 from ..markdown.safe import Blocks, fence, neutralise

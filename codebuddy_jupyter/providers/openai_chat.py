@@ -22,7 +22,7 @@ from traitlets import Float, Int, TraitError, Unicode, validate
 
 from .. import errors
 from ..keys import Key, Keys
-from ..messages import Chunk, Message, Model, Request
+from ..messages import Chunk, Message, Model, Request, ToolCall
 from .base import Provider
 from .http import error_lines
 from .http.address import host_of, is_loopback, normalise_base_url
@@ -593,13 +593,24 @@ def _chain(error: BaseException | None, depth: int = 0) -> Iterator[BaseExceptio
 
 
 def _message(message: Message) -> dict[str, Any]:
-    if not message.images:
-        return {"role": message.role, "content": message.text}
-    parts: list[dict[str, Any]] = [{"type": "text", "text": message.text}]
-    for image in message.images:
-        url = f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
-        parts.append({"type": "image_url", "image_url": {"url": url}})
-    return {"role": message.role, "content": parts}
+    wire: dict[str, Any] = {"role": message.role, "content": message.text}
+    if message.images:
+        parts: list[dict[str, Any]] = [{"type": "text", "text": message.text}]
+        for image in message.images:
+            data = base64.b64encode(image.data).decode()
+            url = f"data:{image.media_type};base64,{data}"
+            parts.append({"type": "image_url", "image_url": {"url": url}})
+        wire["content"] = parts
+    if message.tool_calls:
+        wire["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+    if message.tool_call_id:
+        wire["tool_call_id"] = message.tool_call_id
+    return wire
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _sendable(value: Any) -> Any:

@@ -21,7 +21,8 @@ from traitlets import Unicode
 
 from .. import commands
 from ..buddy import Buddy
-from ..chat.reply import Reply, titled
+from ..chat.conversation import titled
+from ..chat.reply import Reply
 from ..completion import Offers
 from ..errors import BuddyError, NotKept, Stopped
 from .meter import Meter

@@ -24,7 +24,7 @@ from tests.scripted_server import (
     question_in,
 )
 
-STOPPED = "buddy: Stopped. What had come is kept."
+STOPPED = "buddy: Stopped. The part that was received is kept."
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ def test_a_fetch_survives_an_interrupt_and_goes_on(
     kernel.end(cell)
     assert cell.status == "error"
     assert (
-        cell.error.strip().splitlines()[-1].endswith("Stopped. What had come is kept.")
+        cell.error.strip()
+        .splitlines()[-1]
+        .endswith("Stopped. The part that was received is kept.")
     )
     assert server.wait_for("closed", PULL)
     cell = kernel.good("%buddy /pull qwen3:8b")
