@@ -30,11 +30,13 @@ ANSWER = (
 )
 
 
-def chat(*turns: tuple[str, str], whole: bool = True, format: str = "markdown") -> Chat:
+def chat(
+    *turns: tuple[str, str], complete: bool = True, format: str = "markdown"
+) -> Chat:
     found = []
     for question, answer in turns:
         reply = Reply.ended_with(
-            question, Chunk(answer), Loop(), complete=whole, format=format
+            question, Chunk(answer), Loop(), complete=complete, format=format
         )
         reply.provider, reply.model = "Local", "llama3"
         found.append(Turn(question, reply, asked=0.0))

@@ -844,7 +844,7 @@ def test_a_broken_file_costs_one_line_and_keeping_goes_on(
     file.write_bytes(b"no database" * 1000)
     buddy = start()
     assert [
-        note for note in buddy.ask("1?").result().notes if "set aside" in note
+        note for note in buddy.ask("1?").result().notes if "was renamed to" in note
     ] != []
     ask(buddy, "2?")
     assert [turn.question for turn in start().chat.turns] == ["1?", "2?"]
