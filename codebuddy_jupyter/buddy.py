@@ -9,8 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import traitlets
-from traitlets import validate
+from traitlets import TraitError, validate
 from traitlets.config import Config
 
 from .chat.conversation import Chat
@@ -91,7 +90,7 @@ class Buddy(QuestionSettings):
         try:
             return self.registry.name(proposal["value"])
         except SettingError as error:
-            raise traitlets.TraitError(str(error)) from error
+            raise TraitError(str(error)) from error
 
     def provider_named(self, name: str) -> Provider:
         """Return the provider of this name; see `Instances.named`."""
@@ -179,12 +178,7 @@ class Buddy(QuestionSettings):
     ) -> Future[tuple[Draft, Provider, str]]:
         """Return what `preview` returns, but never ask the server the same thing twice.
 
-        The notebook is looked at now, in the caller's thread.
-
-        Raises
-        ------
-        PromptError
-            If the prompt names something that does not exist.
+        The notebook is looked at now, in the caller's thread. Errors are those of `ask`.
         """
         question = self._pipeline.question(prompt, Options(), names, may_be_empty=True)
         return self.loop.submit(self._pipeline.measure(question))
@@ -205,19 +199,8 @@ class Buddy(QuestionSettings):
         return turns
 
     def take_back(self, reply: Reply) -> bool:
-        """Stop this reply and remove its turn, if it is the last of the conversation.
-
-        Returns
-        -------
-        bool
-            Whether it was the last.
-        """
-        turns = self.chat.turns
-        if not turns or turns[-1].reply is not reply:
-            return False
-        reply.close()
-        self.history.forget(turns.pop())
-        return True
+        """Stop this reply and remove its turn; see `History.take_back`."""
+        return self.history.take_back(reply)
 
     def redacted(self, text: str) -> str:
         """Return the text without the secrets that are recognised in it."""
@@ -231,13 +214,7 @@ class Buddy(QuestionSettings):
             watcher()
 
     def save(self) -> Path:
-        """Save the present settings as the user's defaults, without keys.
-
-        Returns
-        -------
-        pathlib.Path
-            The file.
-        """
+        """Save the present settings as the user's defaults; return the file."""
         state = dict(self._state)
         for owner in (self, *self._providers):
             state[type(owner).__name__] = owner.saved_state()
@@ -246,10 +223,7 @@ class Buddy(QuestionSettings):
         return self.saved.path
 
     def warm(self) -> None:
-        """Do what the first question would wait for, such as slow imports.
-
-        It is meant for a background thread.
-        """
+        """Do in a background thread what the first question would wait for."""
         self.registry.discover()
         self.collector.warm()
         # The first question reports the error.

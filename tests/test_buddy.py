@@ -254,7 +254,7 @@ def test_an_empty_prompt_is_refused(buddy: Buddy, prompt: str) -> None:
         buddy.ask(prompt)
     assert (
         str(caught.value)
-        == "There is no question. Type one: %buddy why is df empty after the merge?"
+        == "There is nothing to ask. Type a question: %buddy why is df empty after the merge?"
     )
 
 

@@ -73,7 +73,7 @@ def test_it_is_told_once(seeing: Buddy, fake: FakeProvider, shell: Any) -> None:
     assert fake.requests[1].messages[:2] == fake.requests[0].messages
 
 
-def test_a_question_that_failed_has_told_it_all_the_same(
+def test_after_a_question_that_failed_the_notebook_is_sent_again(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
     execute(shell, "rate = 0.19")
@@ -81,8 +81,9 @@ def test_a_question_that_failed_has_told_it_all_the_same(
     with pytest.raises(Unreachable):
         seeing.ask("1?").result()
     seeing.ask("2?").result()
-    assert "rate = 0.19" in texts(fake.requests[1])[1][1]
-    assert last_question(fake) == "2?"
+    assert [role for role, _ in texts(fake.requests[1])] == ["system", "user"]
+    assert "rate = 0.19" in last_question(fake)
+    assert last_question(fake).endswith("2?")
 
 
 @pytest.mark.parametrize("question", ["why?", "", "what is @rate?"])
@@ -145,7 +146,7 @@ def test_secrets_are_blanked_and_counted_unless_the_user_wants_them_sent(
     execute(shell, "password = 'hunter2hunter2'")
     reply = seeing.ask("is {password} good?", names=shell.user_ns).result()
     assert "hunter2hunter2" not in str(fake.requests)
-    assert any("blanked" in note for note in reply.notes)
+    assert any("redacted" in note for note in reply.notes)
     seeing.redact_secrets = False
     seeing.ask("is {password} good?", Options(new=True), shell.user_ns).result()
     assert "is hunter2hunter2 good?" in last_question(fake)

@@ -448,7 +448,7 @@ def test_all_that_version_1_wrote_is_read(old: Store, told: list[str]) -> None:
     )
     assert (second.format, second.provider, second.usage) == ("code", "OpenAI", Usage())
     whole, half, unanswered = found["turns"]["chat-2"]
-    assert whole.answer == "„Data“ – 数据 🐼 \U0010ffff"
+    assert whole.answer == "„Data“ \u2013 数据 🐼 \U0010ffff"
     assert (half.answer, half.reasoning, half.complete) == (
         "It is half an",
         "Hm. ",

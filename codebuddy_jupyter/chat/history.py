@@ -100,10 +100,22 @@ class History:
         )
         self._changed()
 
-    def forget(self, turn: Turn) -> None:
-        """Delete a turn from disk that was taken out of its conversation."""
+    def take_back(self, reply: Reply) -> bool:
+        """Stop a reply and remove its turn, if it is the last of the conversation.
+
+        Returns
+        -------
+        bool
+            Whether it was the last.
+        """
+        turns = self.current.turns
+        if not turns or turns[-1].reply is not reply:
+            return False
+        reply.close()
+        turn = turns.pop()
         self._submit(lambda store, _: store.drop(turn.id))
         self._changed()
+        return True
 
     def listed(self) -> list[StoredChat]:
         """Return the conversations of this notebook on disk, the last used first.

@@ -108,8 +108,8 @@ class Pipeline:
         """
         if not (prompt.strip() or may_be_empty):
             raise PromptError(
-                "There is no question.",
-                Remedy("Type one", "%buddy why is df empty after the merge?"),
+                "There is nothing to ask.",
+                Remedy("Type a question", "%buddy why is df empty after the merge?"),
             )
         mentions = []
         if names is not None:
