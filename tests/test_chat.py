@@ -626,8 +626,8 @@ def test_a_prompt_that_the_server_cut_without_a_word_is_noticed(
     assert buddy.tokens["fake-1"].bytes_per_token == 3.5
 
 
-SENT = "word " * 1000
-"""A prompt of 1,519 estimated tokens, with the system prompt before it."""
+SENT = "word " * 1002
+"""With the system prompt before it, an even number of estimated tokens."""
 
 
 @pytest.mark.parametrize(
@@ -646,7 +646,8 @@ def test_a_count_shows_a_cut_prompt_from_500_tokens_to_half_of_what_was_sent(
 ) -> None:
     assert SMALLEST_CUT_PROMPT == 500
     draft, _, _ = buddy.preview(SENT)
-    half = -(-draft.tokens // 2)
+    half, odd = divmod(draft.tokens, 2)
+    assert not odd
     assert half > SMALLEST_CUT_PROMPT + 1
     if counted <= 0:
         counted += half
