@@ -1,7 +1,11 @@
 """A coding buddy for notebooks: ``%load_ext codebuddy_jupyter``, then ``%%buddy``.
 
-In Python: ``import codebuddy_jupyter as buddy``; ``buddy.ask("…")`` gives a Reply,
-``await buddy.aask("…")`` too; ``buddy.panel()`` is the panel with chat and settings.
+In Python: ``import codebuddy_jupyter as buddy``; ``buddy.ask("…")`` and
+``await buddy.aask("…")`` return a Reply; ``buddy.panel()`` returns the panel with chat
+and settings.
+
+A provider for another server is a subclass of ``Provider``: its ``stream`` takes a
+``Request`` and yields ``Chunk``s, or raises a ``ProviderError``.
 """
 
 from __future__ import annotations
@@ -11,12 +15,44 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import aask, ask, describe, panel, save
     from .chat.reply import Reply
-    from .errors import BuddyError
+    from .errors import (
+        BuddyError,
+        CutOff,
+        KeyRefused,
+        ModelNotFound,
+        NoReply,
+        PromptTooLong,
+        ProviderError,
+        Remedy,
+        ServerError,
+        SettingError,
+        Unreachable,
+    )
+    from .messages import Chunk, Image, Message, Model, Request, ToolCall, Usage
+    from .providers.base import Provider
 
 __version__ = "0.1.0"
 __all__ = [
     "BuddyError",
+    "Chunk",
+    "CutOff",
+    "Image",
+    "KeyRefused",
+    "Message",
+    "Model",
+    "ModelNotFound",
+    "NoReply",
+    "PromptTooLong",
+    "Provider",
+    "ProviderError",
+    "Remedy",
     "Reply",
+    "Request",
+    "ServerError",
+    "SettingError",
+    "ToolCall",
+    "Unreachable",
+    "Usage",
     "aask",
     "ask",
     "describe",
@@ -28,17 +64,36 @@ __all__ = [
 
 _HOMES = {
     "BuddyError": "errors",
+    "Chunk": "messages",
+    "CutOff": "errors",
+    "Image": "messages",
+    "KeyRefused": "errors",
+    "Message": "messages",
+    "Model": "messages",
+    "ModelNotFound": "errors",
+    "NoReply": "errors",
+    "PromptTooLong": "errors",
+    "Provider": "providers.base",
+    "ProviderError": "errors",
+    "Remedy": "errors",
     "Reply": "chat.reply",
+    "Request": "messages",
+    "ServerError": "errors",
+    "SettingError": "errors",
+    "ToolCall": "messages",
+    "Unreachable": "errors",
+    "Usage": "messages",
     "aask": "api",
     "ask": "api",
     "describe": "api",
     "panel": "api",
     "save": "api",
 }
+"""The module of each name that is imported when it is first used."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, since ``%load_ext`` must be instant."""
+    """Import a public name when it is first used, so that ``%load_ext`` is instant."""
     from importlib import import_module
 
     if name not in _HOMES:
@@ -47,7 +102,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return all names for completion, whether they are imported yet or not."""
+    """Return all public names, imported or not, for completion."""
     return sorted({*globals(), *__all__})
 
 
@@ -59,6 +114,6 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Remove what loading added, and stop requests: ``%unload_ext codebuddy_jupyter``."""
+    """Remove the magics and stop all requests: ``%unload_ext codebuddy_jupyter``."""
     shell.codebuddy.unload()
     del shell.codebuddy

@@ -1,6 +1,6 @@
 """The functions of ``import codebuddy_jupyter as buddy``.
 
-They ask the Buddy of the magics, where there is one.
+In IPython they use the Buddy of the magics, elsewhere one of their own.
 """
 
 from __future__ import annotations
@@ -30,49 +30,42 @@ def ask(
     system: str | None = None,
     temperature: float | None = None,
     max_tokens: int | None = None,
-    format: str = "markdown",
-    new: bool = False,
-    context: str = "",
     extra: Mapping[str, Any] | None = None,
+    format: str = "markdown",
+    context: str = "none",
+    remember: bool = False,
+    new: bool = False,
 ) -> Reply:
-    """Ask the model; the request starts when the reply is first looked at.
+    """Ask the model a question that stands alone, or with ``remember`` in conversation.
 
-    Iterate the reply for its pieces, ``str()`` it for the text, or end a cell with it
-    to see it stream.
+    The request is sent when the reply is first read: iterate the reply for its pieces,
+    ``str()`` it for the text, or end a cell with it to see it stream.
 
     Parameters
     ----------
     prompt
-        The question, sent as it is: braces and mentions stay as they are.
+        The question; braces and mentions are sent as they are.
     model, provider
         A model, ``provider/model`` or ``provider:model``, and a provider's name; empty:
         as the settings say.
     system
-        What the model is told first; None: ``Buddy.system_prompt``.
-    temperature
-        0 (always the likeliest word) to 2; None: as the settings say.
-    max_tokens
-        The longest answer, in tokens; None: as the settings say.
+        The system prompt; None: ``Buddy.system_prompt``.
+    temperature, max_tokens, extra
+        0 (always the likeliest word) to 2; the longest answer in tokens; and any other
+        field of the request by its wire name. None: as the settings say.
     format
-        How the answer shall look: markdown, text, code, json, html or math.
-    new
-        Begin a new conversation with this question.
+        The form of the answer: markdown, text, code, json, html or math.
     context
-        Which parts of the notebook are sent: auto, none, or a list of sections; empty: as the
-        settings say.
-    extra
-        Any other field of the request, by its wire name.
-
-    Returns
-    -------
-    Reply
-        Nothing has been sent yet.
+        Which parts of the notebook are sent: none, auto, or a list such as
+        ``cells,variables``.
+    remember, new
+        Ask in the notebook's conversation: its earlier turns are sent, and the question
+        becomes one of them; with ``new``, in a new conversation.
 
     Raises
     ------
     codebuddy_jupyter.BuddyError
-        For an empty prompt or an option that cannot be; when the reply is looked at,
-        for what goes wrong then.
+        For an empty prompt or an invalid option, and when the reply is read.
     """
     options = Options(
         model=model,
@@ -82,30 +75,31 @@ def ask(
         max_tokens=max_tokens,
         extra=extra or {},
         format=format,
-        new=new,
         context=context,
+        remember=remember,
+        new=new,
     )
     return _buddy().ask(prompt, options)
 
 
 async def aask(prompt: str, **options: Any) -> Reply:
-    """Ask the model, and await the whole reply; the parameters are those of `ask`.
+    """Ask the model as `ask` does, and await the complete reply.
 
     Raises
     ------
     codebuddy_jupyter.BuddyError
-        For whatever goes wrong.
+        If the request fails.
     """
     return await ask(prompt, **options).aresult()
 
 
 def panel() -> Panel:
-    """The panel with chat and settings, for the end of a cell of a notebook.
+    """Return the panel with chat and settings, for the end of a cell of a notebook.
 
     Raises
     ------
     codebuddy_jupyter.BuddyError
-        Where there is no notebook.
+        Outside a notebook.
     """
     shell = _try_shell()
     if not hasattr(shell, "kernel"):
@@ -115,38 +109,39 @@ def panel() -> Panel:
     return opened
 
 
-def describe(kind: type) -> Callable[[T], T]:
-    """Have a function tell the model what the instances of a class are:
+def describe(cls: type) -> Callable[[T], T]:
+    """Register a function that describes the instances of a class to the model.
 
-    ``@buddy.describe(MyType)``.
+    ::
 
-    The function gets the object and returns a short text, without the values in it. A
+        @buddy.describe(MyType)
+        def describe_mine(mine):
+            return f"MyType with {len(mine)} rows"
+
+    The function takes the object and returns a short text without the values in it. A
     plain function has a quarter of a second; an ``async`` one is awaited on the
-    kernel's own event loop. One that fails costs its description only.
+    kernel's own event loop. If it fails, only this description is missing.
 
     Parameters
     ----------
-    kind
-        The class; classes derived from it are meant, too.
+    cls
+        The class; the function describes its subclasses, too.
 
     Raises
     ------
     TypeError
-        When it is no class.
+        If ``cls`` is not a class.
     """
 
-    def registered(function: T) -> T:
-        _buddy().collector.describers.register(kind, function)
+    def register(function: T) -> T:
+        _buddy().collector.describers.register(cls, function)
         return function
 
-    return registered
+    return register
 
 
 def save() -> Path:
-    """Save the settings as they are now as your defaults; gives the file.
-
-    Keys are not in it.
-    """
+    """Save the present settings as your defaults, without keys; return the file."""
     return _buddy().save()
 
 
@@ -168,5 +163,5 @@ def _try_shell() -> Any:
 
 @functools.cache
 def _plain_buddy() -> Buddy:
-    """The Buddy of a plain Python process."""
+    """Return the Buddy of a Python process without IPython."""
     return Buddy(display=Display())

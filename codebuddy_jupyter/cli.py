@@ -11,6 +11,7 @@ import getpass
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import __version__
@@ -110,7 +111,9 @@ def _ask(options: argparse.Namespace) -> None:
         prompt = sys.stdin.read()
     buddy = Buddy()
     try:
-        Display().show(buddy.ask(prompt, options_from(options)))
+        # A question from the terminal stands alone.
+        alone = replace(options_from(options), remember=False)
+        Display().show(buddy.ask(prompt, alone))
     finally:
         buddy.close()
 

@@ -1,9 +1,9 @@
-"""One background thread with one event loop, and the sync face of async things.
+"""A background thread with an event loop, and synchronous calls of coroutines.
 
 It knows nothing of what runs on it.
 
-A kernel's main thread runs the user's cells, so requests live on a loop of their own:
-an interrupt can cancel them at once, and an answer goes on while the main thread is
+A kernel's main thread runs the user's cells, so requests run on a loop of their own: an
+interrupt can cancel them at once, and an answer streams on while the main thread is
 busy.
 """
 
@@ -20,16 +20,17 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# seconds; a bare wait on a lock cannot be interrupted on Windows, so every wait is made
-# of slices
+# Seconds. A bare wait for a lock cannot be interrupted on Windows, so every wait is
+# made of slices.
 SLICE = 0.1
-# seconds that cancelled tasks get to close their sockets when the kernel ends
-FAREWELL = 1.0
+# Seconds that cancelled tasks get to close their sockets when the kernel ends.
+CLOSING_SECONDS = 1.0
 
 
 class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
-    """Runs each call in a daemon thread: a name look-up that hangs must not keep the
-    interpreter from exiting.
+    """Runs each call in a daemon thread.
+
+    A name look-up that hangs must not keep the interpreter from exiting.
     """
 
     def submit(
@@ -42,7 +43,7 @@ class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - a future carries whatever its call raised
+            except BaseException as error:  # noqa: BLE001 - the future raises it
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -52,20 +53,22 @@ class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
 
 
 class Loop:
-    """A background event loop: starts with the first task, ends with the kernel, begins
-    anew in a forked child.
+    """A background event loop.
+
+    It starts with the first task and ends with the kernel; a forked child gets a new
+    one.
     """
 
     def __init__(self) -> None:
         self._stops = threading.local()
-        self._begin_anew()
+        self._reset()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_while_alive(self._begin_anew))
+            os.register_at_fork(after_in_child=_while_alive(self._reset))
         atexit.register(_while_alive(self.stop))
 
-    def _begin_anew(self) -> None:
-        # A forked child has this object, but neither the thread nor whoever may have
-        # held the lock.
+    def _reset(self) -> None:
+        # A forked child has this object, but neither the thread nor the one that may
+        # have held the lock.
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -75,14 +78,23 @@ class Loop:
         coroutine: Coroutine[Any, Any, T],
         future: concurrent.futures.Future[T] | None = None,
     ) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the background loop; cancelling the future cancels the
-        coroutine.
+        """Run a coroutine on the background loop.
 
-        Who can be interrupted hands in the future, so as to have it whenever the
-        interrupt comes.
+        Parameters
+        ----------
+        coroutine
+            The coroutine; cancelling the future cancels it.
+        future
+            The future that gets its result; by default a new one. A caller that can be
+            interrupted passes one, to have it at whatever moment the interrupt comes.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            The future.
         """
         future = future or concurrent.futures.Future()
-        # so that what was submitted before a stop is cancelled by it
+        # With the lock, so that a later `stop` cancels the coroutine.
         with self._lock:
             loop = self._running()
             loop.call_soon_threadsafe(_begin, loop, coroutine, future)
@@ -94,22 +106,21 @@ class Loop:
         Raises
         ------
         concurrent.futures.CancelledError
-            When it was cancelled otherwise, as by `stoppable`.
+            If it was cancelled otherwise, as by `stoppable`.
         RuntimeError
-            When called on the background loop itself, which would wait for itself.
+            If called on the background loop itself, which would wait for itself.
         """
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("Loop.run was called on the background loop itself")
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        # A bare lock, which the loop only ever releases: an interrupt can leave the
-        # future's own lock taken for good.
+        # A bare lock, which only the loop releases: an interrupt can leave the future's
+        # own lock taken for good.
         ended = threading.Lock()
         ended.acquire()
         future.add_done_callback(lambda _: ended.release())
-        stop: concurrent.futures.Future[None] | None = getattr(
-            self._stops, "mine", None
-        )
+        stop: concurrent.futures.Future[None] | None
+        stop = getattr(self._stops, "of_this_thread", None)
         if stop is not None:
             stop.add_done_callback(lambda _: future.cancel())
         try:
@@ -117,7 +128,7 @@ class Loop:
             while not ended.acquire(timeout=SLICE):
                 pass
         except BaseException:
-            # an interrupt, too
+            # An interrupt is one, too.
             future.cancel()
             raise
         return future.result()
@@ -125,29 +136,36 @@ class Loop:
     def stoppable(
         self, work: Callable[[], T], stop: concurrent.futures.Future[None]
     ) -> T:
-        """Call something in this thread; once ``stop`` is done, all that it awaits by
-        `run` is cancelled.
+        """Call a function in this thread that can be stopped from another.
+
+        Parameters
+        ----------
+        work
+            The function.
+        stop
+            Once it is done, the coroutines that the function awaits by `run` are
+            cancelled.
         """
-        self._stops.mine = stop
+        self._stops.of_this_thread = stop
         try:
             return work()
         finally:
-            del self._stops.mine
+            del self._stops.of_this_thread
 
     def stop(self) -> None:
-        """Cancel what runs, let it close its sockets, and end the thread; at most two
-        seconds. It may start again.
+        """Cancel all coroutines, let them close their sockets, and end the thread.
+
+        That takes two seconds at most. The loop may start again.
         """
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is None or thread is None or loop.is_closed():
             return
-        asyncio.run_coroutine_threadsafe(_cancel_all(), loop).add_done_callback(
-            lambda _: loop.call_soon_threadsafe(loop.stop)
-        )
+        cancelled = asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
+        cancelled.add_done_callback(lambda _: loop.call_soon_threadsafe(loop.stop))
         if threading.current_thread() is not thread:
-            thread.join(2 * FAREWELL)
+            thread.join(2 * CLOSING_SECONDS)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._loop.is_closed():
@@ -157,8 +175,7 @@ class Loop:
                 target=_serve, args=[loop], name="buddy-loop", daemon=True
             )
             thread.start()
-            # Last, so that an interrupt on the way leaves no loop behind that nobody
-            # serves.
+            # Assigned last, so that an interrupt before leaves no loop without a thread.
             self._loop, self._thread = loop, thread
         return self._loop
 
@@ -168,41 +185,42 @@ def _begin(
     coroutine: Coroutine[Any, Any, T],
     future: concurrent.futures.Future[T],
 ) -> None:
-    """Start a task whose outcome the future gets, and which is cancelled with it; none,
-    if it is so already.
-    """
+    """Start a task with whose result the future ends, and which is cancelled with it."""
     if future.cancelled():
         future.set_running_or_notify_cancel()
         coroutine.close()
         return
     task = loop.create_task(coroutine)
 
-    def give(done: asyncio.Task[T]) -> None:
-        if done.cancelled():
+    def copy_result(task: asyncio.Task[T]) -> None:
+        if task.cancelled():
             future.cancel()
         if not future.set_running_or_notify_cancel():
             return
-        if (error := done.exception()) is not None:
+        error = task.exception()
+        if error is not None:
             future.set_exception(error)
         else:
-            future.set_result(done.result())
+            future.set_result(task.result())
 
-    def stop(done: concurrent.futures.Future[T]) -> None:
-        if done.cancelled() and not loop.is_closed():
+    def copy_cancellation(future: concurrent.futures.Future[T]) -> None:
+        if future.cancelled() and not loop.is_closed():
             loop.call_soon_threadsafe(task.cancel)
 
-    task.add_done_callback(give)
-    future.add_done_callback(stop)
+    task.add_done_callback(copy_result)
+    future.add_done_callback(copy_cancellation)
 
 
 def _while_alive(method: Callable[[], None]) -> Callable[[], None]:
-    """Calls the method of an object that may be gone by then, and does not keep it
-    alive.
+    """Return a function that calls a method as long as its object is alive.
+
+    It does not keep the object alive.
     """
     reference = weakref.WeakMethod(method)
 
     def call() -> None:
-        if (found := reference()) is not None:
+        found = reference()
+        if found is not None:
             found()
 
     return call
@@ -222,4 +240,4 @@ async def _cancel_all() -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        await asyncio.wait(tasks, timeout=FAREWELL)
+        await asyncio.wait(tasks, timeout=CLOSING_SECONDS)

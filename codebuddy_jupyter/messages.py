@@ -1,4 +1,4 @@
-"""The values that travel between rooms: messages, requests, and the chunks of a reply.
+"""The values that are passed around: messages, requests, and the chunks of a reply.
 
 They know no wire format.
 """
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many bytes are done, and of how many (or 0)."""
+"""Called with what is being done, the bytes done, and the bytes in total or 0."""
 
 Role = Literal["system", "user", "assistant", "tool"]
 
 
 @dataclass(frozen=True)
 class Image:
-    """A picture: its bytes and its media type, such as ``image/png``."""
+    """An image: its bytes and its media type, such as ``image/png``."""
 
     data: bytes
     media_type: str
@@ -25,7 +25,7 @@ class Image:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call that the model asks for; ``arguments`` is JSON text as the model wrote it."""
+    """A tool call of the model; ``arguments`` is JSON text as the model wrote it."""
 
     id: str
     name: str
@@ -34,32 +34,58 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a conversation."""
+    """One message of a conversation.
+
+    Parameters
+    ----------
+    role
+        Who speaks.
+    text
+        The text; of a ``tool`` message the result of the call.
+    images
+        Images after the text.
+    tool_calls
+        The tools that an ``assistant`` message calls.
+    tool_call_id
+        The call that a ``tool`` message answers.
+    """
 
     role: Role
     text: str
     images: tuple[Image, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a request cost, in tokens, as the server counted it; None where it did not
-    tell.
+    """What a request cost, in tokens, as the server counted it.
+
+    None where the server did not report it.
     """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
 
-# a reply can have a million of them
+# With slots, since one reply can have a million of them.
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a reply: some text, some reasoning, tool calls, or news about the
-    whole.
+    """A piece of a reply: text, reasoning, tool calls, or facts about the reply.
 
-    ``tool_calls`` come whole. ``finish`` is the server's ``finish_reason``. ``note`` is
-    a line for the user about how the request was made, such as a field that the server
-    did not take.
+    Parameters
+    ----------
+    text, reasoning
+        The next piece of the answer, and of the reasoning that precedes it.
+    tool_calls
+        Complete tool calls, never a part of one.
+    usage
+        What the request cost.
+    finish
+        The server's ``finish_reason``.
+    note
+        A line for the user about how the request was made, such as a field that the
+        server refused.
     """
 
     text: str = ""
@@ -72,11 +98,20 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Request:
-    """What a provider is asked for.
+    """A request to a provider.
 
-    ``temperature`` and ``max_tokens`` (tokens of the reply) are None where the server's
-    own default shall hold; ``extra`` holds any other field of the request, by its wire
-    name.
+    Parameters
+    ----------
+    messages
+        The conversation; the last message is the question.
+    model
+        The name of the model, as the server knows it.
+    temperature
+        0 (always the likeliest word) to 2; None: the server's default.
+    max_tokens
+        The longest reply, in tokens; None: the server's default.
+    extra
+        Any other field of the request, by its wire name.
     """
 
     messages: tuple[Message, ...]
@@ -88,11 +123,23 @@ class Request:
 
 @dataclass(frozen=True)
 class Model:
-    """A model that a server offers. What it did not tell is None.
+    """A model that a server offers; None is what the server did not report.
 
-    ``window`` is how many tokens it can see as it is loaded, ``max_window`` the most
-    that it could; ``size`` is bytes. ``abilities`` are of ``chat``, ``tools``,
-    ``images``, ``reasoning``, ``embeddings``; none where it does not tell.
+    Parameters
+    ----------
+    name
+        Its name, as the server knows it.
+    window
+        Its context window as it is loaded, in tokens.
+    loaded
+        Whether it is in memory.
+    abilities
+        Of ``chat``, ``tools``, ``images``, ``reasoning``, ``embeddings``; empty if the
+        server does not report them.
+    size
+        Its size in bytes.
+    max_window
+        The largest context window that it supports, in tokens.
     """
 
     name: str

@@ -18,13 +18,13 @@ class Worker:
     ----------
     name
         The name of the thread.
-    patience
-        Seconds that `wait`, and the end of Python, wait for jobs that hang.
+    timeout
+        Seconds that `wait` and the exit of Python wait for jobs that hang.
     """
 
-    def __init__(self, name: str, patience: float) -> None:
+    def __init__(self, name: str, timeout: float) -> None:
         self._name = name
-        self._patience = patience
+        self._timeout = timeout
         self._reset()
         atexit.register(self._finish)
 
@@ -36,8 +36,8 @@ class Worker:
         self._finished = False
 
     def put(self, job: Job) -> None:
-        """Run a job soon; after `close`, at once. It must not raise."""
-        # A forked child has no thread, and nobody who would release the lock.
+        """Run a job in the background; after `close`, at once. It must not raise."""
+        # A forked child has no thread, and nothing that would release the lock.
         if self._process != os.getpid():
             self._reset()
         if self._finished:
@@ -52,14 +52,14 @@ class Worker:
                 self._thread.start()
 
     def wait(self) -> None:
-        """Wait until all jobs are done, at most ``patience`` seconds."""
+        """Wait until all jobs are done, at most ``timeout`` seconds."""
         if self._process != os.getpid():
             return
-        # Under the lock, so that a thread that is there has also been started.
+        # With the lock, so that the thread has been started if there is one.
         with self._lock:
             thread = self._thread
         if thread is not None:
-            thread.join(self._patience)
+            thread.join(self._timeout)
 
     def close(self) -> None:
         """Finish the remaining jobs."""

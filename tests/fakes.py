@@ -30,8 +30,8 @@ ANSWER: Sequence[Step] = ("An ", "answer.", Chunk(finish="stop"))
 
 
 class FakeProvider(Provider):
-    """Answers each question with the next of ``replies``, and remembers what it was
-    asked.
+    """Answers each question with the next of ``replies``, or else as ``answer`` gives,
+    and remembers the requests.
     """
 
     environment: ClassVar = {
@@ -39,12 +39,13 @@ class FakeProvider(Provider):
         "model": "CODEBUDDY_MODEL",
     }
 
-    model = Unicode("fake-1").tag(config=True)
-    base_url = Unicode("http://localhost:1").tag(config=True)
+    model = Unicode("fake-1").tag(config=True, affects="target")
+    base_url = Unicode("http://localhost:1").tag(config=True, affects="target")
     patience = Float(1.0, min=0.0).tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         self.replies: list[Sequence[Step]] = []
+        self.answer: Callable[[Request], Sequence[Step]] = lambda request: ANSWER
         self.requests: list[Request] = []
         self.offline_then: list[bool] = []
         self.offers: list[Model] | ProviderError = []
@@ -64,7 +65,8 @@ class FakeProvider(Provider):
         self.offline_then.append(self.offline)
         self.asked.set()
         try:
-            for step in self.replies.pop(0) if self.replies else ANSWER:
+            steps = self.replies.pop(0) if self.replies else self.answer(request)
+            for step in steps:
                 if isinstance(step, BaseException):
                     raise step
                 if isinstance(step, float):
@@ -120,7 +122,7 @@ class FakeProvider(Provider):
 class FakeCloud(FakeProvider):
     """A second one, that stands for the cloud."""
 
-    model = Unicode("cloud-1").tag(config=True)
+    model = Unicode("cloud-1").tag(config=True, affects="target")
 
 
 class FakeQwen(FakeProvider):

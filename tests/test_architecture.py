@@ -55,13 +55,12 @@ ROOMS: dict[str, set[str]] = {
     },
     # The conversation, and a question on its way to a model
     "chat": {"context", "errors", "loop", "messages", "worker"},
-    "question": {"chat", "context", "errors", "messages", "providers"},
+    "question": {"chat", "context", "errors", "messages", "providers", "settings"},
     "buddy": {
         "chat",
         "context",
         "errors",
         "loop",
-        "messages",
         "providers",
         "question",
         "settings",
@@ -125,7 +124,7 @@ ROOMS: dict[str, set[str]] = {
         "errors",
         "question",
     },
-    "__init__": {"api", "chat", "errors", "ipython"},
+    "__init__": {"api", "chat", "errors", "ipython", "messages", "providers"},
 }
 FOLDERS_IN_FOLDERS = {room for room in ROOMS if "." in room}
 TOP_LEVEL = 23

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import codebuddy_jupyter
 from codebuddy_jupyter import api
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.reply import Reply
+from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import (
     KeyRefused,
     PromptError,
@@ -23,10 +25,17 @@ from codebuddy_jupyter.errors import (
     Stopped,
     Unreachable,
 )
-from codebuddy_jupyter.messages import Model
+from codebuddy_jupyter.messages import Model, Request
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.question.prompts import FORMATS, SYSTEM
-from tests.fakes import FOREVER, FakeProvider, buddy_with_fakes, fake_of, texts
+from tests.fakes import (
+    FOREVER,
+    FakeProvider,
+    Step,
+    buddy_with_fakes,
+    fake_of,
+    texts,
+)
 
 THEIR_OWN = ("openai/gpt-oss-20b", "qwen/qwen3-8b", "qwen:7b")
 # seconds
@@ -99,10 +108,10 @@ def test_a_prompt_does_not_leave_the_machine_by_a_mix_up(
         buddy.ask("a secret", Options(model=model)).result()
     other = "Qwen" if model.startswith("qwen") else "OpenAI"
     assert str(caught.value) == (
-        f"{model} may be a model of Local, which cannot be asked now, or one "
-        f"of {other}. If you mean {other}, "
-        f"switch first (%buddy /use {other}), or name it in the options (-p "
-        f"{other} -m …). ({error})"
+        f"{model} may be a model of Local, which does not respond "
+        f"({error.what.rstrip('.')}), or one of {other}. "
+        f"If you mean {other}, switch: %buddy /use {other}; "
+        f"or name it in the options: %buddy -p {other} -m …"
     )
     assert fake_of(buddy, other).requests == []
 
@@ -253,7 +262,7 @@ TEN_MEGABYTES = "x" * (10 * 1024 * 1024)
 
 
 @pytest.mark.parametrize(
-    ("window", "told"), [(4096, ", and its window is 4,096 tokens"), (None, "")]
+    ("window", "told"), [(4096, ", and its context window is 4,096 tokens"), (None, "")]
 )
 def test_a_prompt_of_ten_megabytes_is_refused_before_it_is_sent(
     buddy: Buddy, fake: FakeProvider, window: int | None, told: str
@@ -263,7 +272,7 @@ def test_a_prompt_of_ten_megabytes_is_refused_before_it_is_sent(
         buddy.ask(TEN_MEGABYTES).result()
     assert str(caught.value) == (
         f"The prompt is too long for fake-1: 10,485,760 characters{told}. "
-        "Shorten the prompt, or choose a model with a larger window: %buddy /models"
+        "Shorten it; or choose a model with a larger context window: %buddy /models"
     )
     assert fake.requests == []
 
@@ -362,6 +371,102 @@ def test_ask_gives_a_reply_of_the_extensions_buddy(
     )
     with pytest.raises(SettingError, match="There is no format"):
         api.ask("why?", format="yaml")
+
+
+def test_a_question_from_python_stands_alone(asked: Buddy, fake: FakeProvider) -> None:
+    changes: list[int] = []
+    asked.ask("1?").result()
+    chat = asked.chat
+    asked.watchers.append(lambda: changes.append(1))
+    for new in (False, True):
+        api.ask("alone?", new=new).result()
+        assert texts(fake.requests[-1])[1:] == [("user", "alone?")]
+    assert asked.chat is chat
+    assert [turn.question for turn in chat.turns] == ["1?"]
+    assert changes == []
+    asked.ask("2?").result()
+    assert [text for _, text in texts(fake.requests[-1])[1:]] == [
+        "1?",
+        "An answer.",
+        "2?",
+    ]
+
+
+def test_a_question_from_python_may_be_part_of_the_conversation(
+    asked: Buddy, fake: FakeProvider
+) -> None:
+    asked.ask("1?").result()
+    api.ask("2?", remember=True).result()
+    assert [text for _, text in texts(fake.requests[-1])[1:]] == [
+        "1?",
+        "An answer.",
+        "2?",
+    ]
+    api.ask("3?", remember=True, new=True).result()
+    assert [turn.question for turn in asked.chat.turns] == ["3?"]
+
+
+@pytest.mark.parametrize(
+    ("context", "is_sent"),
+    [(None, False), ("none", False), ("auto", True), ("cells", True)],
+)
+def test_a_question_from_python_sends_the_notebook_only_if_told_to(
+    shell: Any, asked: Buddy, fake: FakeProvider, context: str | None, is_sent: bool
+) -> None:
+    asked.collector.session = Session(shell)
+    asked.collector.session.listen()
+    shell.run_cell("total = 41 + 1", store_history=True)
+    for _ in range(2):
+        if context is None:
+            api.ask("why?").result()
+        else:
+            api.ask("why?", context=context).result()
+        assert ("41 + 1" in texts(fake.requests[-1])[-1][1]) == is_sent
+        assert len(fake.requests[-1].messages) == 2
+    asked.collector.session.leave()
+
+
+def echo(request: Request) -> list[Step]:
+    """Answer slowly with the question."""
+    question = request.messages[-1].text
+    return [0.01, f"{question} ", 0.01, question]
+
+
+def test_threads_that_ask_at_once_get_their_own_answers(
+    asked: Buddy, fake: FakeProvider
+) -> None:
+    fake.answer = echo
+    questions = [f"question {number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        replies = list(threads.map(lambda question: str(api.ask(question)), questions))
+    assert replies == [f"{question} {question}" for question in questions]
+    assert [len(request.messages) for request in fake.requests] == [2] * 24
+    assert asked.chat.turns == []
+
+
+def test_coroutines_that_ask_at_once_get_their_own_answers(
+    asked: Buddy, fake: FakeProvider
+) -> None:
+    fake.answer = echo
+    questions = [f"question {number}" for number in range(24)]
+
+    async def ask_all() -> list[Reply]:
+        return await asyncio.gather(*[api.aask(question) for question in questions])
+
+    replies = asyncio.run(ask_all())
+    expected = [f"{question} {question}" for question in questions]
+    assert [reply.text for reply in replies] == expected
+    assert [len(request.messages) for request in fake.requests] == [2] * 24
+    assert asked.chat.turns == []
+
+
+def test_closing_stops_a_question_that_stands_alone(tmp_path: Path) -> None:
+    buddy = buddy_with_fakes(tmp_path / "codebuddy.json")
+    fake_of(buddy).replies = [["one ", FOREVER]]
+    reply = buddy.ask("1?", Options(remember=False)).start()
+    assert reply.wait(ENOUGH, beyond=0)
+    buddy.close()
+    assert isinstance(reply.error, Stopped)
 
 
 def test_aask_awaits_the_whole_reply(asked: Buddy) -> None:

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat.reply import STOPPED, Chat, Reply, Source, Turn
+from codebuddy_jupyter.chat.conversation import Chat, Turn
+from codebuddy_jupyter.chat.reply import STOPPED, Reply, Source
 from codebuddy_jupyter.errors import (
     BuddyError,
     CutOff,
@@ -21,7 +22,9 @@ from codebuddy_jupyter.errors import (
 )
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
+from codebuddy_jupyter.question.exchange import SMALLEST_CUT_PROMPT
 from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.question.prompts import BROKE_OFF
 from tests.fakes import FOREVER, FakeProvider, Step, eventually, texts
 
 # seconds; no test waits that long unless it fails
@@ -75,7 +78,7 @@ def test_nothing_is_asked_before_the_first_look(loop: Loop) -> None:
     assert (reply.text, reply.done, repr(reply)) == (
         "",
         False,
-        "<Reply from ?: not asked yet, 0 characters>",
+        "<Reply from ?: not sent yet, 0 characters>",
     )
     assert not asked.is_set()
     assert str(reply) == "yes"
@@ -87,7 +90,7 @@ def test_it_comes_piece_by_piece(ask: Ask) -> None:
     pieces = iter(reply)
     assert [next(pieces), next(pieces)] == ["one ", "two "]
     assert not reply.done
-    assert repr(reply) == "<Reply from ?: coming, 8 characters>"
+    assert repr(reply) == "<Reply from ?: streaming, 8 characters>"
 
 
 def test_it_says_the_same_every_time(ask: Ask) -> None:
@@ -364,23 +367,14 @@ def test_each_turn_sends_those_before_it_word_for_word(
     assert fake.requests[2].messages[:4] == fake.requests[1].messages[:4]
 
 
-@pytest.mark.parametrize(
-    ("steps", "sent"),
-    [
-        pytest.param(["Half an"], "Half an\n\n(This answer broke off.)", id="midway"),
-        pytest.param([], "(This answer broke off.)", id="before its first word"),
-        pytest.param(
-            [Chunk(reasoning="Hm.")], "(This answer broke off.)", id="while it thought"
-        ),
-    ],
-)
-@pytest.mark.parametrize("end", ["failed", "stopped"])
-def test_a_broken_turn_keeps_question_and_partial_answer(
-    buddy: Buddy, fake: FakeProvider, steps: list[Step], sent: str, end: str
-) -> None:
-    fake.replies = [
-        [*steps, CutOff("cut off")] if end == "failed" else [*steps, FOREVER]
-    ]
+ENDS = pytest.mark.parametrize("end", ["failed", "stopped"])
+
+
+def break_off(buddy: Buddy, fake: FakeProvider, steps: list[Step], end: str) -> None:
+    """Ask ``1?``, and have the answer break off after these steps."""
+    last: Step = CutOff("cut off") if end == "failed" else FOREVER
+    fake.replies = [[*steps, last]]
+    fake.asked.clear()
     reply = buddy.ask("1?")
     if end == "failed":
         with pytest.raises(CutOff):
@@ -389,13 +383,53 @@ def test_a_broken_turn_keeps_question_and_partial_answer(
         reply.start().wait(ENOUGH, beyond=len(steps) - 1)
         assert fake.asked.wait(ENOUGH)
         reply.close()
-    buddy.ask("2?").result()
-    assert texts(fake.requests[1])[1:] == [
+
+
+@ENDS
+def test_a_partial_answer_is_sent_and_the_user_says_that_it_broke_off(
+    buddy: Buddy, fake: FakeProvider, end: str
+) -> None:
+    break_off(buddy, fake, ["Half an"], end)
+    for question in ("2?", "3?"):
+        buddy.ask(question).result()
+    assert texts(fake.requests[2])[1:] == [
         ("user", "1?"),
-        ("assistant", sent),
+        ("assistant", "Half an"),
+        ("user", f"{BROKE_OFF}\n\n2?"),
+        ("assistant", "An answer."),
+        ("user", "3?"),
+    ]
+    assert fake.requests[2].messages[:4] == fake.requests[1].messages
+    assert is_well_formed(fake)
+
+
+@ENDS
+@pytest.mark.parametrize(
+    "steps", [[], [Chunk(reasoning="Hm.")]], ids=["at once", "while it thought"]
+)
+def test_a_question_without_any_answer_is_not_sent_again(
+    buddy: Buddy, fake: FakeProvider, steps: list[Step], end: str
+) -> None:
+    break_off(buddy, fake, steps, end)
+    buddy.ask("2?").result()
+    assert texts(fake.requests[1])[1:] == [("user", "2?")]
+    assert len(buddy.chat.turns) == 2
+
+
+def test_after_three_failed_questions_the_next_is_asked_as_if_they_were_not(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    buddy.ask("1?").result()
+    for number in range(3):
+        fake.replies = [[Unreachable("Nothing answers.")]]
+        with pytest.raises(Unreachable):
+            buddy.ask(f"failed {number}?").result()
+    assert str(buddy.ask("2?")) == "An answer."
+    assert texts(fake.requests[-1])[1:] == [
+        ("user", "1?"),
+        ("assistant", "An answer."),
         ("user", "2?"),
     ]
-    assert is_well_formed(fake)
 
 
 def test_reasoning_is_never_sent_back(buddy: Buddy, fake: FakeProvider) -> None:
@@ -406,7 +440,7 @@ def test_reasoning_is_never_sent_back(buddy: Buddy, fake: FakeProvider) -> None:
     for question in ("1?", "2?", "3?"):
         buddy.ask(question).result()
     assert "thought" not in str([texts(request) for request in fake.requests])
-    assert texts(fake.requests[2])[4] == ("assistant", "(This answer has no text.)")
+    assert [text for _, text in texts(fake.requests[2])[1:]] == ["1?", "One.", "3?"]
     assert is_well_formed(fake)
 
 
@@ -417,12 +451,16 @@ def test_questions_that_overlap_leave_a_conversation_that_is_well_formed(
     slow = buddy.ask("1?").start()
     assert slow.wait(ENOUGH, beyond=0)
     assert str(buddy.ask("2?")) == "Quick."
-    assert texts(fake.requests[1])[1:3] == [
-        ("user", "1?"),
-        ("assistant", "Slow\n\n(This answer broke off.)"),
-    ]
+    assert texts(fake.requests[1])[1:] == [("user", "2?")]
     slow.close()
     buddy.ask("3?").result()
+    assert texts(fake.requests[2])[1:] == [
+        ("user", "1?"),
+        ("assistant", "Slow"),
+        ("user", f"{BROKE_OFF}\n\n2?"),
+        ("assistant", "Quick."),
+        ("user", "3?"),
+    ]
     assert is_well_formed(fake)
 
 
@@ -456,7 +494,7 @@ def test_the_oldest_turns_go_whole_and_a_note_tells(
     assert is_well_formed(fake)
     assert reply.notes == (
         f"The {6 - kept} oldest turns were left out: "
-        "the conversation no longer fits the model's window of 1,600 tokens.",
+        "the conversation no longer fits the model's context window of 1,600 tokens.",
     )
 
 
@@ -469,7 +507,7 @@ def test_the_note_carries_the_command_that_widens_the_window(
         buddy.ask("and now?")
         .result()
         .notes[0]
-        .endswith("1,600 tokens. To widen it: widen fake-1 4096")
+        .endswith("1,600 tokens. Enlarge the context window: widen fake-1 4096")
     )
 
 
@@ -480,7 +518,7 @@ def test_a_prompt_that_the_server_cut_tells_the_command_as_well(
     fake.replies = [["ok", Chunk(finish="stop"), Chunk(usage=Usage(1000, 1))]]
     note = buddy.ask("word " * 4000).result().notes[0]
     assert "seems to have cut the prompt" in note
-    assert note.endswith("To widen it: widen fake-1 8192")
+    assert note.endswith("Enlarge the context window: widen fake-1 8192")
 
 
 def test_a_prompt_that_lost_its_room_to_the_answer_is_noticed(
@@ -509,7 +547,7 @@ def test_where_no_window_is_told_a_usual_one_is_assumed(
     notes = [note for turn in buddy.chat.turns for note in turn.reply.notes]
     assert len(texts(fake.requests[-1])) < 30
     assert notes
-    assert all("window of an assumed 4,096 tokens" in note for note in notes)
+    assert all("context window of an assumed 4,096 tokens" in note for note in notes)
 
 
 def test_a_server_that_says_it_is_too_long_gets_fewer_turns(
@@ -544,7 +582,8 @@ def test_a_prompt_that_is_too_long_by_itself_names_the_command_for_a_larger_wind
     fake.command = "widen"
     fake.replies = [[PromptTooLong("too long", tokens=2000, window=1500)]]
     with pytest.raises(
-        PromptTooLong, match=r"^too long\. To widen it: widen fake-1 4096$"
+        PromptTooLong,
+        match=r"^too long\. Enlarge the context window: widen fake-1 4096$",
     ):
         buddy.ask("1?").result()
 
@@ -587,8 +626,54 @@ def test_a_prompt_that_the_server_cut_without_a_word_is_noticed(
     assert buddy.tokens["fake-1"].bytes_per_token == 3.5
 
 
+SENT = "word " * 1002
+"""With the system prompt before it, an even number of estimated tokens."""
+
+
+@pytest.mark.parametrize(
+    ("counted", "is_reported"),
+    [
+        pytest.param(
+            SMALLEST_CUT_PROMPT - 1, False, id="so small that it is no window"
+        ),
+        pytest.param(SMALLEST_CUT_PROMPT, True, id="the smallest window"),
+        pytest.param(-1, True, id="less than half"),
+        pytest.param(0, False, id="half"),
+    ],
+)
+def test_a_count_shows_a_cut_prompt_from_500_tokens_to_half_of_what_was_sent(
+    buddy: Buddy, fake: FakeProvider, counted: int, is_reported: bool
+) -> None:
+    assert SMALLEST_CUT_PROMPT == 500
+    draft, _, _ = buddy.preview(SENT)
+    half, odd = divmod(draft.tokens, 2)
+    assert not odd
+    assert half > SMALLEST_CUT_PROMPT + 1
+    if counted <= 0:
+        counted += half
+    fake.replies = [["One.", Chunk(usage=Usage(counted, 2))]]
+    notes = buddy.ask(SENT).result().notes
+    assert bool(notes) == is_reported
+    assert buddy.tokens["fake-1"].learned != is_reported
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_reported"),
+    [(600, 599, True), (600, 600, False), (499, 498, False), (501, 500, True)],
+)
+def test_a_conversation_that_grew_cannot_have_become_shorter(
+    buddy: Buddy, fake: FakeProvider, first: int, second: int, is_reported: bool
+) -> None:
+    fake.replies = [
+        ["One.", Chunk(usage=Usage(first, 2))],
+        ["Two.", Chunk(usage=Usage(second, 2))],
+    ]
+    assert buddy.ask("word " * 300).result().notes == ()
+    assert bool(buddy.ask("2?").result().notes) == is_reported
+
+
 def test_a_chat_knows_what_came_before_a_reply(ask: Ask) -> None:
-    replies = [ask(str(number)) for number in range(3)]
+    replies = [ask(str(number)).result() for number in range(3)]
     chat = Chat([Turn(f"{number}?", reply) for number, reply in enumerate(replies)])
     assert [turn.question for turn in chat.before(replies[2])] == ["0?", "1?"]
     assert len(chat.before(ask("new"))) == 3

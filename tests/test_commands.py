@@ -202,7 +202,7 @@ def test_a_switch_that_fails_changes_nothing(buddy: Buddy, fake: FakeProvider) -
     fake.offers = Unreachable("Nothing answers.")
     with pytest.raises(
         SettingError,
-        match="openai/x may be a model of Local, which cannot be asked now",
+        match="openai/x may be a model of Local, which does not respond",
     ):
         run_line(buddy, "/use openai/x")
     assert (buddy.provider, buddy.origin("provider")) == ("Local", "default")

@@ -34,7 +34,7 @@ from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
 from codebuddy_jupyter.providers.embedded.recital import write_recital
 from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from codebuddy_jupyter.question.target import ROOM
+from codebuddy_jupyter.question.exchange import ANSWER_ROOM
 from tests.command_line import run_line
 from tests.elsewhere import Elsewhere
 from tests.engines import engine_with
@@ -893,7 +893,7 @@ def test_what_the_next_question_needs_grows_with_the_conversation(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
     before = buddy.needed()
-    assert before > ROOM
+    assert before > ANSWER_ROOM
     buddy.ask("x" * 7000).result()
     assert buddy.needed() > before + 1500
 

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.chat.reply import Reply, Turn
+from codebuddy_jupyter.chat.conversation import Chat, Turn
+from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
+from codebuddy_jupyter.errors import CutOff, Stopped
 from codebuddy_jupyter.loop import Loop
-from codebuddy_jupyter.messages import Chunk, Message
-from codebuddy_jupyter.question.draft import Brief, Draft, Room, conversation, draft
+from codebuddy_jupyter.messages import Chunk, Message, ToolCall
+from codebuddy_jupyter.question.draft import Draft, Drafter, Room, conversation
+from codebuddy_jupyter.question.prompts import BROKE_OFF
 from codebuddy_jupyter.question.tokens import Tokens
 from codebuddy_jupyter.secrets.redactor import Redacted
 
@@ -41,9 +44,19 @@ def notebook(*cells: str) -> Snapshot:
     return Snapshot(tuple(items), frozenset(SECTIONS), "sales.ipynb")
 
 
-def brief(question: str, seen: Snapshot, system: str = SYSTEM) -> Brief:
+def drafter(question: str, snapshot: Snapshot, system: str = SYSTEM) -> Drafter:
     tokens = Tokens()
-    return Brief(question, system, seen, tokens, Redacted)
+    return Drafter(question, system, snapshot, tokens, Redacted)
+
+
+def ended(
+    loop: Loop, question: str, *chunks: Chunk, error: BaseException | None = None
+) -> Turn:
+    """A turn whose reply has ended."""
+    reply = Reply(question, _no_chunks, loop)
+    reply.chunks += chunks
+    reply._end(error)
+    return Turn(question, reply)
 
 
 def room(window: int, notebook: int = 8192) -> Room:
@@ -60,12 +73,12 @@ class Talk:
         self.turns: list[Turn] = []
 
     def ask(self, question: str, *cells: str) -> Draft:
-        made = draft(brief(question, notebook(*cells)), self.turns, self.room)
+        made = drafter(question, notebook(*cells)).draft(self.turns, self.room)
         reply = Reply(question, _no_chunks, self.loop)
         reply.chunks.append(Chunk(text=self.answer))
         reply._end(None)
         self.turns.append(
-            Turn(question, reply, made.question, made.news.sent_items, made.before)
+            Turn(question, reply, made.question, made.update.sent_items, made.before)
         )
         return made
 
@@ -135,34 +148,96 @@ def test_after_a_cut_it_grows_at_its_end_again(loop: Loop) -> None:
     assert made.question.text == "next?"
 
 
-def test_a_turn_that_was_never_sent_stands_with_its_question(loop: Loop) -> None:
-    reply = Reply("1?", _no_chunks, loop)
-    reply.close()
-    assert conversation([Turn("1?", reply)], Redacted) == (
+def test_the_next_question_says_that_the_answer_before_broke_off(loop: Loop) -> None:
+    half = ended(loop, "1?", Chunk("Half an "), error=CutOff("cut off"))
+    whole = ended(loop, "2?", Chunk("An answer."))
+    made = drafter("2?", notebook()).draft([half], room(4096))
+    assert made.messages[1:] == (
         Message("user", "1?"),
-        Message("assistant", "(This answer broke off.)"),
+        Message("assistant", "Half an"),
+        Message("user", f"{BROKE_OFF}\n\n2?"),
     )
+    assert made.question == Message("user", "2?")
+    whole.sent = made.question
+    later = drafter("3?", notebook()).draft([half, whole], room(4096))
+    assert later.messages[: len(made.messages)] == made.messages
+    assert later.messages[-1] == Message("user", "3?")
 
 
-def test_question_and_system_prompt_are_blanked_too(loop: Loop) -> None:
-    tokens = Tokens()
+def test_a_cut_conversation_says_as_well_what_broke_off(loop: Loop) -> None:
+    half = ended(loop, "1?", Chunk("Half an"), error=CutOff("cut off"))
+    whole = ended(loop, "2?", Chunk("An answer."))
+    made = drafter("3?", notebook()).draft([half, whole], room(4096), cut=True)
+    assert [message.text for message in made.messages[1:]] == [
+        "1?",
+        "Half an",
+        f"{BROKE_OFF}\n\n2?",
+        "An answer.",
+        "3?",
+    ]
+    made = drafter("2?", notebook()).draft([half], room(40), cut=True)
+    assert made.messages[1:] == (Message("user", "2?"),)
 
+
+def test_tool_calls_stand_between_question_and_answer(loop: Loop) -> None:
+    turn = ended(loop, "1?", Chunk("Let me see. "), Chunk("It has 3 rows."))
+    call = ToolCall("a", "rows", '{"name": "df"}')
+    turn.steps = (
+        Message("assistant", "Let me see. ", tool_calls=(call,)),
+        Message("tool", "3", tool_call_id="a"),
+    )
+    sent = conversation([turn], Redacted)
+    assert [message.role for message in sent] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert [message.text for message in sent] == [
+        "1?",
+        "Let me see.",
+        "3",
+        "It has 3 rows.",
+    ]
+    assert sent[1].tool_calls == (call,)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [None, CutOff("cut off"), Stopped("stopped")],
+    ids=["whole", "cut", "stopped"],
+)
+def test_a_turn_without_text_is_not_sent_again(
+    loop: Loop, error: BaseException | None
+) -> None:
+    turn = ended(loop, "1?", Chunk(reasoning="Hm.", text=" \n"), error=error)
+    assert Chat([turn]).before(None) == []
+
+
+def test_a_turn_that_still_runs_is_not_sent(loop: Loop) -> None:
+    reply = Reply("1?", _no_chunks, loop)
+    reply.chunks.append(Chunk("Half an"))
+    assert Chat([Turn("1?", reply)]).before(None) == []
+    reply.close()
+    assert len(Chat([Turn("1?", reply)]).before(None)) == 1
+
+
+def test_question_and_system_prompt_are_redacted_too(loop: Loop) -> None:
     def redact(text: str) -> Redacted:
-        kinds = ("password",) * text.count("hunter2")
-        return Redacted(text.replace("hunter2", "[x]"), kinds)
+        labels = ("password",) * text.count("hunter2")
+        return Redacted(text.replace("hunter2", "[x]"), labels)
 
-    made = draft(
-        Brief("is hunter2 good?", "hunter2", notebook("hunter2"), tokens, redact),
-        [],
-        room(4096),
+    secretive = Drafter(
+        "is hunter2 good?", "hunter2", notebook("hunter2"), Tokens(), redact
     )
+    made = secretive.draft([], room(4096))
     assert "hunter2" not in str(made.messages)
     assert made.redacted == ("password",) * 3
     assert made.notes == ("3 secrets redacted",)
 
 
 def test_what_is_left_out_is_noted(loop: Loop) -> None:
-    made = draft(brief("why?", notebook(*["word " * 200] * 30)), [], room(2000))
+    made = drafter("why?", notebook(*["word " * 200] * 30)).draft([], room(2000))
     assert made.notes[0].startswith("left out of the context: ")
     assert "<omitted>" in made.question.text
 
@@ -182,10 +257,7 @@ def test_the_parts_tell_where_the_tokens_go(talk: Talk) -> None:
 def test_it_fits_whatever_there_is_as_long_as_the_question_does(
     window: int, sizes: list[int], question: int
 ) -> None:
-    made = draft(
-        brief("word " * question, notebook(*("word " * size for size in sizes))),
-        [],
-        room(window),
-    )
-    alone = draft(brief("word " * question, notebook()), [], room(window))
+    cells = ["word " * size for size in sizes]
+    made = drafter("word " * question, notebook(*cells)).draft([], room(window))
+    alone = drafter("word " * question, notebook()).draft([], room(window))
     assert made.tokens <= max(made.room.prompt, alone.tokens)

@@ -73,9 +73,9 @@ def test_tb_afterwards_shows_all_with_the_cause(
 def test_a_stop_is_shown_as_one_line_too(
     shell: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shell.run_cell(in_cell("Stopped('Stopped. What had come is kept.')"))
+    shell.run_cell(in_cell("Stopped('Stopped. The part that was received is kept.')"))
     assert capsys.readouterr().out.strip().splitlines() == [
-        "\x1b[31mbuddy:\x1b[0m Stopped. What had come is kept."
+        "\x1b[31mbuddy:\x1b[0m Stopped. The part that was received is kept."
     ]
 
 

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat.reply import Chat, Reply, Turn
+from codebuddy_jupyter.chat.conversation import Chat, Turn
+from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.display.export import as_markdown, as_notebook, export
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.loop import Loop
@@ -29,11 +30,13 @@ ANSWER = (
 )
 
 
-def chat(*turns: tuple[str, str], whole: bool = True, format: str = "markdown") -> Chat:
+def chat(
+    *turns: tuple[str, str], complete: bool = True, format: str = "markdown"
+) -> Chat:
     made = []
     for question, answer in turns:
-        reply = Reply.ended_as(
-            question, Chunk(answer), Loop(), whole=whole, format=format
+        reply = Reply.ended_with(
+            question, Chunk(answer), Loop(), complete=complete, format=format
         )
         reply.provider, reply.model = "Local", "llama3"
         made.append(Turn(question, reply, asked=0.0))
@@ -81,7 +84,7 @@ def test_a_notebook_has_the_python_in_code_cells_that_were_not_run() -> None:
 @pytest.mark.parametrize("make", [as_markdown, as_notebook])
 def test_an_answer_that_broke_off_says_so(make: Callable[..., str]) -> None:
     assert "*This answer broke off.*" in make(
-        chat(("1?", "```python\nhalf"), whole=False), unchanged
+        chat(("1?", "```python\nhalf"), complete=False), unchanged
     )
     assert "broke off" not in make(chat(("1?", "whole")), unchanged)
 

@@ -1169,3 +1169,25 @@ def test_the_base_url_stays_as_typed_and_is_shown_as_used(
     provider.base_url = "localhost:1234/"
     assert provider.base_url == "localhost:1234/"
     assert provider.where() == "http://localhost:1234/v1"
+
+
+def test_tool_calls_and_their_results_are_sent_as_the_protocol_has_them(
+    provider: LocalProvider,
+) -> None:
+    call = ToolCall("a", "rows", '{"name": "df"}')
+    request = Request(
+        (
+            Message("assistant", "Let me see.", tool_calls=(call,)),
+            Message("tool", "3", tool_call_id="a"),
+        ),
+        "llama3",
+    )
+    function = {"name": "rows", "arguments": '{"name": "df"}'}
+    assert provider.body(request)["messages"] == [
+        {
+            "role": "assistant",
+            "content": "Let me see.",
+            "tool_calls": [{"id": "a", "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "3", "tool_call_id": "a"},
+    ]

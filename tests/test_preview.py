@@ -6,7 +6,7 @@ from html import unescape
 
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
 from codebuddy_jupyter.display.preview import BAR, preview
-from codebuddy_jupyter.question.draft import Brief, Room, draft
+from codebuddy_jupyter.question.draft import Drafter, Room
 from codebuddy_jupyter.question.tokens import Tokens
 from codebuddy_jupyter.secrets.redactor import Redacted
 
@@ -29,11 +29,8 @@ def shown(
         return Redacted(text.replace(secret, "[x]"), kinds)
 
     size = window or 4096
-    made = draft(
-        Brief("why?", "Be brief.", seen, tokens, redact),
-        [],
-        Room(window, 4096, size - size // 4, 8192),
-    )
+    drafter = Drafter("why?", "Be brief.", seen, tokens, redact)
+    made = drafter.draft([], Room(window, 4096, size - size // 4, 8192))
     return unescape(preview(made, "qwen", "http://localhost:1/v1"))
 
 

@@ -120,7 +120,9 @@ def test_a_known_name_without_that_part_is_told_with_the_way_out(
     with pytest.raises(PromptError) as caught:
         interpolate(prompt, NAMES)
     field = prompt.removeprefix("see ")
-    assert str(caught.value) == f"{told} Write {{{field}}} to send it as it stands."
+    assert (
+        str(caught.value) == f"{told} Write {{{field}}} to send the braces as they are"
+    )
     assert interpolate(prompt.replace(field, f"{{{field}}}"), NAMES) == prompt
 
 

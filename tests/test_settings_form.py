@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from traitlets.config import Config
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.errors import Unreachable
+from codebuddy_jupyter.messages import Chunk
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.registry import GROUP, Registry
 from codebuddy_jupyter.settings import DEFAULT, KERNEL
@@ -335,11 +336,16 @@ def test_an_answer_tells_how_it_stands_with_its_provider(
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
 
 
+async def _no_chunks(reply: Reply) -> AsyncIterator[Chunk]:
+    raise AssertionError("The reply is never read.")
+    yield
+
+
 def test_an_answer_of_another_provider_tells_nothing(
     form: SettingsForm, real: Buddy
 ) -> None:
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
-    reply = Reply("hello", lambda _: real._chunks(None, _), real.loop)  # type: ignore[arg-type]
+    reply = Reply("hello", _no_chunks, real.loop)
     reply.provider, reply.error = "OpenAI", Unreachable("gone")
     form.after(reply)
     assert state(form.view)["dot"] == "reachable"

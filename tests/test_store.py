@@ -20,11 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat import store as stored
-from codebuddy_jupyter.chat.history import MOST_ASKED
-from codebuddy_jupyter.chat.store import Store, StoredTurn
+from codebuddy_jupyter.chat import tables
+from codebuddy_jupyter.chat.history import MAX_QUESTION
+from codebuddy_jupyter.chat.store import Store
+from codebuddy_jupyter.chat.tables import StoredTurn
 from codebuddy_jupyter.errors import CutOff, NotKept, SettingError, Unreachable
-from codebuddy_jupyter.messages import Chunk, Usage
+from codebuddy_jupyter.messages import Chunk, Message, ToolCall, Usage
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.worker import Worker
 from tests.command_line import run_line
@@ -47,33 +48,43 @@ def store(tmp_path: Path, told: list[str]) -> Store:
     return Store(tmp_path / "codebuddy" / "chats.sqlite3", told.append)
 
 
-def turn(number: int = 1, **fields: Any) -> StoredTurn:
-    return StoredTurn(
-        f"turn-{number}", float(number), **{"question": f"{number}?", **fields}
-    )
+def turn(
+    number: int = 1, question: str = "", answer: str = "", **fields: Any
+) -> StoredTurn:
+    messages = [Message("user", question or f"{number}?")]
+    if answer:
+        messages.append(Message("assistant", answer))
+    return StoredTurn(f"turn-{number}", float(number), tuple(messages), **fields)
 
 
 def ended(number: int = 1, answer: str = "An answer.") -> StoredTurn:
-    return turn(number, answer=answer, whole=True)
+    return turn(number, answer=answer, complete=True)
 
 
 # What is kept
 
 
 TEXTS = st.text(max_size=50)
+CALLS = st.builds(ToolCall, id=TEXTS, name=TEXTS, arguments=TEXTS)
+MESSAGES = st.builds(
+    Message,
+    role=st.sampled_from(["user", "assistant", "tool"]),
+    text=TEXTS,
+    tool_calls=st.lists(CALLS, max_size=2).map(tuple),
+    tool_call_id=TEXTS,
+)
 TURNS = st.builds(
     StoredTurn,
     id=st.uuids().map(str),
     asked=st.floats(0, 1e10),
-    question=TEXTS,
+    messages=st.lists(MESSAGES, min_size=1, max_size=4).map(tuple),
     format=TEXTS,
-    answer=TEXTS,
     reasoning=TEXTS,
     provider=TEXTS,
     model=TEXTS,
     usage=st.builds(Usage, *[st.none() | st.integers(0, 2**40)] * 2),
     finish=st.none() | TEXTS,
-    whole=st.booleans(),
+    complete=st.booleans(),
 )
 
 
@@ -85,7 +96,7 @@ def test_what_is_kept_comes_back(
     store = Store(tmp_path_factory.mktemp("kept") / "chats.sqlite3", print)
     for one in turns:
         store.begin(
-            notebook, "a", StoredTurn(one.id, one.asked, one.question, one.format)
+            notebook, "a", StoredTurn(one.id, one.asked, one.messages[:1], one.format)
         )
         store.end(one)
     assert store.turns("a") == turns
@@ -120,12 +131,12 @@ def test_an_endless_answer_is_kept_in_part_and_says_so(store: Store) -> None:
     store.begin(HERE, "a", turn())
     store.end(ended(answer="é" * 10_000_000))
     (kept,) = store.turns("a")
-    assert kept.answer == "é" * stored.MOST_KEPT + stored.REST
+    assert kept.answer == "é" * tables.MAX_CHARACTERS_KEPT + tables.TRUNCATED
 
 
 def test_a_question_without_its_answer_broke_off(store: Store) -> None:
     store.begin(HERE, "a", turn())
-    assert [(one.question, one.whole) for one in store.turns("a")] == [("1?", False)]
+    assert [(one.question, one.complete) for one in store.turns("a")] == [("1?", False)]
 
 
 def test_a_notebook_sees_its_own_conversations_the_last_used_first(
@@ -148,20 +159,20 @@ def test_a_notebook_sees_its_own_conversations_the_last_used_first(
 def test_the_latest_turns_are_read_and_no_more(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(1, stored.LATEST + 11):
+    for number in range(1, tables.MAX_TURNS_READ + 11):
         store.begin(HERE, "a", turn(number))
     assert [one.question for one in store.turns("a")] == [
-        f"{n}?" for n in range(11, stored.LATEST + 11)
+        f"{n}?" for n in range(11, tables.MAX_TURNS_READ + 11)
     ]
-    monkeypatch.setattr(stored, "MOST_READ", 12)
+    monkeypatch.setattr(tables, "MAX_CHARACTERS_READ", 12)
     assert [one.question for one in store.turns("a")] == ["208?", "209?", "210?"]
 
 
 def test_the_oldest_conversations_go(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored, "MOST_CHATS", 3)
-    monkeypatch.setattr(stored, "MOST_IN_ALL", 5)
+    monkeypatch.setattr(tables, "MAX_CHATS_OF_NOTEBOOK", 3)
+    monkeypatch.setattr(tables, "MAX_CHATS", 5)
     for number, notebook in enumerate(["a", "a", "a", "a", "b", "b", "c"]):
         store.begin(notebook, f"chat-{number}", turn(number))
     left = {notebook: [chat.id for chat in store.chats(notebook)] for notebook in "abc"}
@@ -340,13 +351,17 @@ def test_a_full_disk_says_so_and_loses_nothing(
 WRITER = """
 import sys
 from pathlib import Path
-from codebuddy_jupyter.store import Store, StoredTurn
+from codebuddy_jupyter.chat.store import Store
+from codebuddy_jupyter.chat.tables import StoredTurn
+from codebuddy_jupyter.messages import Message
 path, name, count = sys.argv[1:]
 store = Store(Path(path), print)
 for number in range(int(count)):
-    one = StoredTurn(f"{name}-{number}", float(number), f"{name} {number}?")
+    question = Message("user", f"{name} {number}?")
+    one = StoredTurn(f"{name}-{number}", float(number), (question,))
     store.begin("/shared.ipynb", "shared" if number % 2 else name, one)
-    store.end(StoredTurn(one.id, one.asked, one.question, answer="x" * 2000, whole=True))
+    answer = Message("assistant", "x" * 2000)
+    store.end(StoredTurn(one.id, one.asked, (question, answer), complete=True))
 """
 
 
@@ -369,20 +384,121 @@ def test_processes_that_write_at_once_lose_nothing(store: Store) -> None:
         "three": count // 2,
         "shared": 3 * count // 2,
     }
-    assert all(one.whole for one in store.turns("shared"))
+    assert all(one.complete for one in store.turns("shared"))
 
 
-# Errands
+# A file of version 1
 
 
-def test_errands_run_in_their_order_and_leave_no_thread() -> None:
+VERSION_1 = Path(__file__).parent / "data" / "chats-0.1.0.sqlite3"
+OLD_NOTEBOOKS = (HERE, "/home/me/Größen und 日本.ipynb")
+
+
+@pytest.fixture
+def old(store: Store) -> Store:
+    """A store with the conversations that 0.1.0 wrote."""
+    store.path.parent.mkdir()
+    store.path.write_bytes(VERSION_1.read_bytes())
+    return store
+
+
+def everything(store: Store) -> dict[str, Any]:
+    """All that a store holds of `OLD_NOTEBOOKS`."""
+    chats = [chat for notebook in OLD_NOTEBOOKS for chat in store.chats(notebook)]
+    return {
+        "chats": chats,
+        "turns": {chat.id: store.turns(chat.id) for chat in chats},
+    }
+
+
+def version_of(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def test_all_that_version_1_wrote_is_read(old: Store, told: list[str]) -> None:
+    before = old.path.read_bytes()
+    found = everything(old)
+    assert [(chat.id, chat.number, chat.turns) for chat in found["chats"]] == [
+        ("chat-2", 2, 3),
+        ("chat-1", 1, 2),
+        ("chat-3", 1, 1),
+    ]
+    assert found["chats"][0].question == "Wie heißt „数据“ auf Englisch? 👩‍💻"
+    first, second = found["turns"]["chat-1"]
+    assert first == StoredTurn(
+        "turn-1",
+        1700000001.5,
+        (
+            Message("user", "why is df empty?"),
+            Message(
+                "assistant",
+                "The keys differ in type.\n\n"
+                "```python\ndf['key'] = df['key'].astype(str)\n```",
+            ),
+        ),
+        "markdown",
+        "The user merges two frames. ",
+        "Local",
+        "llama3:8b",
+        Usage(412, 38),
+        "stop",
+        complete=True,
+    )
+    assert (second.format, second.provider, second.usage) == ("code", "OpenAI", Usage())
+    whole, half, unanswered = found["turns"]["chat-2"]
+    assert whole.answer == "„Data“ \u2013 数据 🐼 \U0010ffff"
+    assert (half.answer, half.reasoning, half.complete) == (
+        "It is half an",
+        "Hm. ",
+        False,
+    )
+    assert "DROP TABLE" in half.question
+    assert unanswered.messages == (Message("user", "are you there?"),)
+    (thought,) = found["turns"]["chat-3"]
+    assert (thought.answer, thought.reasoning) == ("", "only thought")
+    assert (old.path.read_bytes(), told) == (before, [])
+
+
+def test_the_first_write_migrates_a_file_of_version_1(
+    old: Store, told: list[str]
+) -> None:
+    before = everything(old)
+    old.begin("/new.ipynb", "chat-4", turn(7))
+    assert version_of(old.path) == tables.CURRENT
+    assert everything(old) == before
+    assert old.turns("chat-4") == [turn(7)]
+    old.drop("turn-1")
+    old.begin(HERE, "chat-1", ended(8))
+    assert [one.id for one in old.turns("chat-1")] == ["turn-2", "turn-8"]
+    assert old.delete(HERE, 2) == ["chat-2"]
+    assert told == []
+
+
+def test_a_migration_that_fails_leaves_a_file_that_is_read_on(
+    old: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, found = old.path.read_bytes(), everything(old)
+    broken = tables._FROM_VERSION_1.replace("DROP TABLE turns_1", "DROP TABLE missing")
+    monkeypatch.setattr(tables, "_FROM_VERSION_1", broken)
+    with pytest.raises(NotKept, match="missing"):
+        old.begin(HERE, "chat-1", turn(7))
+    assert old.path.read_bytes() == before
+    assert everything(old) == found
+
+
+# Jobs in the background
+
+
+def test_jobs_run_in_their_order_and_leave_no_thread() -> None:
     worker, ran = Worker("test", 20), list[int]()
     for number in range(200):
         worker.put(lambda number=number: ran.append(number))  # type: ignore[misc]
     worker.wait()
     assert ran == list(range(200))
     assert eventually(
-        lambda: "buddy-keeping" not in [thread.name for thread in threading.enumerate()]
+        lambda: "buddy-history" not in [thread.name for thread in threading.enumerate()]
     )
     worker.close()
     worker.put(lambda: ran.append(-1))
@@ -393,9 +509,9 @@ def test_what_is_left_is_done_before_python_ends() -> None:
     code = (
         "import time\n"
         "from codebuddy_jupyter.worker import Worker\n"
-        "errands = Worker('test', 20)\n"
-        "errands.put(lambda: time.sleep(0.3))\n"
-        "errands.put(lambda: print('done', flush=True))\n"
+        "worker = Worker('test', 20)\n"
+        "worker.put(lambda: time.sleep(0.3))\n"
+        "worker.put(lambda: print('done', flush=True))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -408,16 +524,16 @@ def test_what_is_left_is_done_before_python_ends() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_runs_its_own_errands() -> None:
+def test_a_forked_child_runs_its_own_jobs() -> None:
     code = (
         "import os, time\n"
         "from codebuddy_jupyter.worker import Worker\n"
-        "errands = Worker('test', 20)\n"
-        "errands.put(lambda: time.sleep(0.5))\n"
+        "worker = Worker('test', 20)\n"
+        "worker.put(lambda: time.sleep(0.5))\n"
         "child = os.fork()\n"
         "if not child:\n"
-        "    errands.put(lambda: print('child', flush=True))\n"
-        "    errands.wait()\n"
+        "    worker.put(lambda: print('child', flush=True))\n"
+        "    worker.wait()\n"
         "    os._exit(0)\n"
         "os.waitpid(child, 0)\n"
     )
@@ -544,7 +660,7 @@ def test_a_kept_reply_is_as_it_was(start: Start) -> None:
     assert (str(whole), list(whole), repr(whole)) == (
         "Well…",
         ["Well…"],
-        "<Reply from fake-1: whole, 5 characters>",
+        "<Reply from fake-1: complete, 5 characters>",
     )
     assert (half.text, half.done) == ("half", True)
     with pytest.raises(CutOff, match="This answer broke off"):
@@ -559,8 +675,7 @@ def test_a_question_is_there_while_its_answer_comes(start: Start) -> None:
     other = start()
     assert eventually(lambda: other.history.listed())
     ask(other, "2?")
-    sent = texts(fake_of(other).requests[0])
-    assert sent[1:3] == [("user", "1?"), ("assistant", "(This answer broke off.)")]
+    assert texts(fake_of(other).requests[0])[1:] == [("user", "2?")]
     reply.close()
     buddy.history._worker.wait()
     assert [turn.reply.text for turn in start().chat.turns] == ["one ", "An answer."]
@@ -660,7 +775,7 @@ def test_what_is_switched_off_keeps_nothing_and_reads_nothing(
 def test_without_a_notebook_nothing_is_kept(buddy: Buddy, file: Path) -> None:
     ask(buddy, "1?")
     assert not file.parent.exists()
-    with pytest.raises(NotKept, match="was not told of one"):
+    with pytest.raises(NotKept, match="was not started by one"):
         run_line(buddy, "/chats")
 
 
@@ -684,7 +799,7 @@ def test_a_question_that_did_not_fit_is_not_kept(start: Start) -> None:
     fake_of(buddy).size = 4096
     ask(buddy, "1?")
     with pytest.raises(Exception, match="too long"):
-        ask(buddy, "x" * 2 * MOST_ASKED)
+        ask(buddy, "x" * 2 * MAX_QUESTION)
     buddy.history._worker.wait()
     assert [turn.question for turn in start().chat.turns] == ["1?"]
 
@@ -723,7 +838,7 @@ def test_a_broken_file_costs_one_line_and_keeping_goes_on(
     file.write_bytes(b"no database" * 1000)
     buddy = start()
     assert [
-        note for note in buddy.ask("1?").result().notes if "set aside" in note
+        note for note in buddy.ask("1?").result().notes if "was renamed to" in note
     ] != []
     ask(buddy, "2?")
     assert [turn.question for turn in start().chat.turns] == ["1?", "2?"]
@@ -766,7 +881,7 @@ def test_many_questions_leave_threads_and_files_flat(start: Start) -> None:
     buddy = start()
     ask(buddy, "warm?")
     assert eventually(
-        lambda: "buddy-keeping" not in [thread.name for thread in threading.enumerate()]
+        lambda: "buddy-history" not in [thread.name for thread in threading.enumerate()]
     )
     threads = threading.active_count()
     for number in range(150):

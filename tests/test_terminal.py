@@ -92,7 +92,7 @@ def test_an_answer_streams_and_ctrl_c_stops_it(
     terminal.sendline("%buddy tell me")
     terminal.expect("Once upon a time")
     terminal.sendintr()
-    terminal.expect(r"buddy:\S* Stopped. What had come is kept.")
+    terminal.expect(r"buddy:\S* Stopped. The part that was received is kept.")
     terminal.expect(PROMPT)
     assert "Traceback" not in terminal.before
     assert server.wait_for("closed")

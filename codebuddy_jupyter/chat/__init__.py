@@ -1,3 +1,1 @@
-"""The conversation: a reply while it streams, the turns, and the conversations kept on
-disk.
-"""
+"""The conversation: a reply while it streams, the turns, and what is kept on disk."""

@@ -1,8 +1,7 @@
-"""The conversations of this kernel's notebook: the one that goes on, and those that are
-kept.
+"""The conversations of this kernel's notebook: the current one, and those on disk.
 
-What is kept is written in the background, in order: no answer waits for a disk, and
-none fails because of one.
+They are written in the background, in order: no answer waits for a disk, and none fails
+because of one.
 """
 
 from __future__ import annotations
@@ -11,35 +10,37 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import NotKept, PromptTooLong, SettingError
+from ..errors import NotKept, PromptTooLong, Remedy, SettingError
 from ..loop import Loop
-from ..messages import Chunk
+from ..messages import Chunk, Message
 from ..worker import Worker
-from .reply import Chat, Reply, Turn
-from .store import BUSY, Store, StoredChat, StoredTurn
+from .conversation import Chat, Turn
+from .reply import Reply
+from .store import BUSY_SECONDS, Store
+from .tables import StoredChat, StoredTurn
 
-# characters of a question that are kept
-MOST_ASKED = 100_000
+# Characters of a question that are kept.
+MAX_QUESTION = 100_000
 
 
 class History:
     """The conversations of one notebook.
 
-    A kernel goes on with the one that was last used, or with what it is told.
+    A kernel continues the one that was last used, or the one that the user chooses.
 
     Parameters
     ----------
     loop
         The background loop, for the replies of earlier turns.
     notebook
-        Gives the notebook's file; None where it is not known: then nothing is kept.
-    wanted
-        Tells whether conversations shall be kept.
+        Gives the notebook's file; None if it is not known: nothing is kept then.
+    is_wanted
+        Gives whether conversations are to be kept.
     display
-        What shows a reply in which a cell ends.
+        Shows a reply in which a cell ends.
     changed
-        Called, on any thread, when the conversation that goes on has a new turn, lost
-        one, or is another.
+        Called, on any thread, when the current conversation has a new turn, lost one,
+        or is another.
     path
         The file; by default ``codebuddy/chats.sqlite3`` in Jupyter's data directory.
     """
@@ -48,33 +49,31 @@ class History:
         self,
         loop: Loop,
         notebook: Callable[[], Path | None],
-        wanted: Callable[[], bool],
+        is_wanted: Callable[[], bool],
         display: Callable[[Reply], None] | None = None,
         changed: Callable[[], None] = lambda: None,
         path: Path | None = None,
     ) -> None:
         self._loop = loop
         self._find_notebook = notebook
-        self._wanted = wanted
+        self._is_wanted = is_wanted
         self._display = display
         self._changed = changed
         self._path = path
         self._lock = threading.RLock()
-        self._worker = Worker("buddy-history", 2 * BUSY)
+        self._worker = Worker("buddy-history", 2 * BUSY_SECONDS)
         self._notebook: Path | None = None
         self._store: Store | None = None
         self._current: Chat | None = None
-        self._trouble = ""
+        self._failure = ""
         self._notes: list[str] = []
 
     @property
     def current(self) -> Chat:
-        """The conversation that goes on; the first look reads what the notebook's last
-        one was.
-        """
+        """The current conversation; at first the notebook's last one, read from disk."""
         with self._lock:
             if self._current is None:
-                self._current = self._last() or Chat()
+                self._current = self._read_latest() or Chat()
             return self._current
 
     def new(self) -> Chat:
@@ -85,65 +84,83 @@ class History:
         return chat
 
     def keep(self, chat: Chat, turn: Turn, question: str) -> None:
-        """Keep a turn from now on: its question as it is given here, and the answer
-        when that has ended.
+        """Keep a turn on disk: the question now, the answer when it has ended.
+
+        Parameters
+        ----------
+        chat, turn
+            The conversation, and its new turn.
+        question
+            The question as it is to be kept, without secrets.
         """
-        kept = StoredTurn(turn.id, turn.asked, question, turn.reply.format)
-        self._soon(lambda store, notebook: store.begin(notebook, chat.id, kept))
+        stored = _stored(turn, question)
+        self._submit(lambda store, notebook: store.begin(notebook, chat.id, stored))
         turn.reply.when_done(
-            lambda: self._soon(lambda store, _: _end(store, turn, kept))
+            lambda: self._submit(lambda store, _: _end(store, turn, question))
         )
         self._changed()
 
-    def forget(self, turn: Turn) -> None:
-        """Keep a turn no more, which is taken out of its conversation."""
-        self._soon(lambda store, _: store.drop(turn.id))
+    def take_back(self, reply: Reply) -> bool:
+        """Stop a reply and remove its turn, if it is the last of the conversation.
+
+        Returns
+        -------
+        bool
+            Whether it was the last.
+        """
+        turns = self.current.turns
+        if not turns or turns[-1].reply is not reply:
+            return False
+        reply.close()
+        turn = turns.pop()
+        self._submit(lambda store, _: store.drop(turn.id))
         self._changed()
+        return True
 
     def listed(self) -> list[StoredChat]:
-        """The conversations that are kept of this notebook, the one last used first.
+        """Return the conversations of this notebook on disk, the last used first.
 
         Raises
         ------
         NotKept
-            When none are kept; it says why.
+            If conversations are not kept; the error says why.
         """
-        store, notebook = self._kept()
+        store, notebook = self._opened()
         return store.chats(notebook)
 
     def switch(self, number: int) -> Chat:
-        """Go on with another conversation of this notebook.
+        """Continue another conversation of this notebook.
 
         Raises
         ------
         SettingError
-            When there is none of this number.
+            If there is none of this number.
         NotKept
-            When none are kept.
+            If conversations are not kept.
         """
-        store, notebook = self._kept()
-        chosen = next(
-            (chat for chat in store.chats(notebook) if chat.number == number), None
-        )
-        if chosen is None:
-            raise SettingError(f"There is no conversation {number}: see %buddy /chats")
+        store, notebook = self._opened()
+        chosen = _numbered(store.chats(notebook), number)
         with self._lock:
             if self._current is None or self._current.id != chosen.id:
-                self._current = self._loaded(chosen.id, store.turns(chosen.id))
+                self._current = self._chat(chosen.id, store.turns(chosen.id))
             chat = self._current
         self._changed()
         return chat
 
     def delete(self, number: int | None = None) -> int:
-        """Delete a conversation of this notebook, or all, for good; gives how many
-        there were.
+        """Delete one conversation of this notebook, or all of them, for good.
+
+        Returns
+        -------
+        int
+            How many were deleted.
 
         Raises
         ------
         NotKept
-            When none are kept, or the file cannot be written.
+            If conversations are not kept, or the file cannot be written.
         """
-        store, notebook = self._kept()
+        store, notebook = self._opened()
         deleted = store.delete(notebook, number)
         with self._lock:
             if self._current is not None and self._current.id in deleted:
@@ -152,119 +169,155 @@ class History:
         return len(deleted)
 
     def notes(self) -> list[str]:
-        """Lines for the user that have not been told yet, about what could not be read
-        or kept.
-        """
+        """Return lines for the user about what could not be read or kept, each once."""
         notes = list(self._notes)
         del self._notes[: len(notes)]
         return notes
 
     def stop(self) -> None:
-        """Stop the answers of the conversation that goes on."""
-        for turn in list(self._current.turns) if self._current else ():
-            turn.reply.close()
+        """Stop the answers of the current conversation."""
+        if self._current is not None:
+            for turn in list(self._current.turns):
+                turn.reply.close()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what has not been written yet."""
         self._worker.close()
 
-    def _place(self) -> tuple[Store, str] | None:
-        """Where this notebook's conversations are kept; once its file is known, it
-        stays the same.
+    def _try_opened(self) -> tuple[Store, str] | None:
+        """Return the store and this notebook's name in it; None if nothing is kept.
+
+        Once the notebook's file is known, it stays the same.
         """
-        if self._trouble or not self._wanted():
+        if self._failure or not self._is_wanted():
             return None
         self._notebook = self._notebook or self._find_notebook()
         if self._notebook is None:
             return None
-        self._store = self._store or Store(
-            self._path or _default_path(), self._notes.append
-        )
+        if self._store is None:
+            self._store = Store(self._path or _default_path(), self._notes.append)
         return self._store, str(self._notebook)
 
-    def _kept(self) -> tuple[Store, str]:
+    def _opened(self) -> tuple[Store, str]:
         self._worker.wait()
-        place = self._place()
-        if place is not None:
-            return place
-        if self._trouble:
-            raise NotKept(self._trouble)
-        if not self._wanted():
+        opened = self._try_opened()
+        if opened is not None:
+            return opened
+        if self._failure:
+            raise NotKept(self._failure)
+        if not self._is_wanted():
             raise NotKept(
-                "Conversations are not kept: that is switched off. %config Buddy.keep_chats = True"
+                "Conversations are not kept, since that is switched off.",
+                Remedy("Switch it on", "%config Buddy.keep_chats = True"),
             )
         raise NotKept(
-            "Conversations are kept for notebooks only, and this kernel was not told of one."
+            "Conversations are only kept for notebooks, and this kernel was not started "
+            "by one."
         )
 
-    def _last(self) -> Chat | None:
-        place = self._place()
-        if place is None:
+    def _read_latest(self) -> Chat | None:
+        opened = self._try_opened()
+        if opened is None:
             return None
+        store, notebook = opened
         try:
-            latest = place[0].latest(place[1])
+            latest = store.latest(notebook)
         except NotKept as error:
             self._give_up(error)
             return None
-        return self._loaded(*latest) if latest else None
+        return self._chat(*latest) if latest else None
 
-    def _loaded(self, id: str, turns: list[StoredTurn]) -> Chat:
+    def _chat(self, id: str, turns: list[StoredTurn]) -> Chat:
         return Chat([self._turn(turn) for turn in turns], id)
 
-    def _turn(self, kept: StoredTurn) -> Turn:
-        reply = Reply.ended_as(
-            kept.question,
-            Chunk(kept.answer, kept.reasoning, usage=kept.usage, finish=kept.finish),
-            self._loop,
-            whole=kept.whole,
-            display=self._display,
-            format=kept.format,
+    def _turn(self, stored: StoredTurn) -> Turn:
+        content = Chunk(
+            stored.answer,
+            stored.reasoning,
+            usage=stored.usage,
+            finish=stored.finish,
         )
-        reply.provider, reply.model = kept.provider, kept.model
-        return Turn(kept.question, reply, id=kept.id, asked=kept.asked)
+        reply = Reply.ended_with(
+            stored.question,
+            content,
+            self._loop,
+            complete=stored.complete,
+            display=self._display,
+            format=stored.format,
+        )
+        reply.provider, reply.model = stored.provider, stored.model
+        return Turn(
+            stored.question,
+            reply,
+            id=stored.id,
+            asked=stored.asked,
+            steps=_steps(stored.messages),
+        )
 
-    def _soon(self, errand: Callable[[Store, str], None]) -> None:
-        place = self._place()
-        if place is not None:
-            self._worker.put(lambda: self._try(errand, *place))
+    def _submit(self, job: Callable[[Store, str], None]) -> None:
+        opened = self._try_opened()
+        if opened is not None:
+            self._worker.put(lambda: self._run(job, *opened))
 
-    def _try(
-        self, errand: Callable[[Store, str], None], store: Store, notebook: str
+    def _run(
+        self, job: Callable[[Store, str], None], store: Store, notebook: str
     ) -> None:
-        if self._trouble:
+        if self._failure:
             return
         try:
-            errand(store, notebook)
+            job(store, notebook)
         except NotKept as error:
             self._give_up(error)
 
     def _give_up(self, error: NotKept) -> None:
-        self._trouble = str(error)
-        self._notes.append(self._trouble)
+        self._failure = str(error)
+        self._notes.append(self._failure)
 
 
-def _end(store: Store, turn: Turn, kept: StoredTurn) -> None:
-    """Write how a turn ended; a question that did not fit is no part of its
-    conversation.
-    """
-    reply = turn.reply
-    if isinstance(reply.error, PromptTooLong):
-        store.drop(turn.id)
-        return
-    ended = StoredTurn(
-        kept.id,
-        kept.asked,
-        kept.question,
-        kept.format,
-        reply.text,
-        reply.reasoning,
-        reply.provider,
-        reply.model,
-        reply.usage,
-        reply.finish,
-        whole=reply.error is None,
+def _numbered(chats: list[StoredChat], number: int) -> StoredChat:
+    for chat in chats:
+        if chat.number == number:
+            return chat
+    raise SettingError(
+        f"There is no conversation {number}.", Remedy("List them", "%buddy /chats")
     )
-    store.end(ended)
+
+
+def _steps(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return what is between the question and the final answer."""
+    steps = messages[1:]
+    if steps and steps[-1].role == "assistant" and not steps[-1].tool_calls:
+        return steps[:-1]
+    return steps
+
+
+def _stored(turn: Turn, question: str) -> StoredTurn:
+    """Return a turn as it is now, with the question as it is to be kept."""
+    _, *others = turn.messages_as_typed
+    reply = turn.reply
+    return StoredTurn(
+        id=turn.id,
+        asked=turn.asked,
+        messages=(Message("user", question), *others),
+        format=reply.format,
+        reasoning=reply.reasoning,
+        provider=reply.provider,
+        model=reply.model,
+        usage=reply.usage,
+        finish=reply.finish,
+        complete=reply.done and reply.error is None,
+    )
+
+
+def _end(store: Store, turn: Turn, question: str) -> None:
+    """Write how a turn ended.
+
+    A question that did not fit the context window is no part of its conversation.
+    """
+    if isinstance(turn.reply.error, PromptTooLong):
+        store.drop(turn.id)
+    else:
+        store.end(_stored(turn, question))
 
 
 def _default_path() -> Path:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from ..buddy import Buddy
-from ..chat.reply import titled
+from ..chat.conversation import titled
 from ..display.export import export
 from ..errors import Remedy, SettingError
 from ..markdown.safe import escape

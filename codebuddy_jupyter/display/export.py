@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from ..chat.reply import Chat, Turn
+from ..chat.conversation import Chat, Turn
 from ..errors import Remedy, SettingError
 from ..markdown.blocks import blocks_of
 from ..markdown.code_spans import parser

@@ -83,14 +83,14 @@ def _window(draft: Draft) -> str:
 def _not_sent(draft: Draft) -> list[str]:
     """Return lines about what is left out or redacted."""
     lines = [escape(trouble) for trouble in draft.troubles]
-    for section, items in groupby(draft.news.left_out, lambda item: item.section):
+    for section, items in groupby(draft.update.left_out, lambda item: item.section):
         lines.append(_left_out(section, list(items)))
     if draft.before is not None:
         turns = _counted(draft.turns_left_out, "earlier turn")
         lines.append(f"The conversation is cut: {turns} would be left out.")
     if draft.redacted:
         lines.append(_redacted(draft.redacted))
-    if not (draft.news.sent_items.sent or draft.news.items):
+    if not (draft.update.sent_items.sent or draft.update.items):
         lines.append(
             "It contains nothing of the notebook, or the model has been sent all of it "
             "already."

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from ..messages import Image, Message, Request
+from ..messages import Image, Message, Request, ToolCall
 
 
 def chat_request(request: Request, max_tokens_field: str) -> dict[str, Any]:
@@ -48,14 +48,23 @@ def encodable(value: Any) -> Any:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    if not message.images:
-        return {"role": message.role, "content": message.text}
-    content: list[dict[str, Any]] = [{"type": "text", "text": message.text}]
-    content += [_image(image) for image in message.images]
-    return {"role": message.role, "content": content}
+    wire: dict[str, Any] = {"role": message.role, "content": message.text}
+    if message.images:
+        text = {"type": "text", "text": message.text}
+        wire["content"] = [text, *map(_image, message.images)]
+    if message.tool_calls:
+        wire["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+    if message.tool_call_id:
+        wire["tool_call_id"] = message.tool_call_id
+    return wire
 
 
 def _image(image: Image) -> dict[str, Any]:
     data = base64.b64encode(image.data).decode()
     url = f"data:{image.media_type};base64,{data}"
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}

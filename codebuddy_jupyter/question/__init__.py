@@ -1,3 +1,1 @@
-"""From a typed prompt to the request for one model: options, prompts, tokens and the
-draft.
-"""
+"""The way of a question from the typed prompt to the request, and of the answer back."""

@@ -1,10 +1,10 @@
-"""A draft: the messages of one question, made from the conversation, the notebook and
-the window. It sends nothing.
+"""A draft: the messages of one question, made from the conversation and the notebook to
+fit the context window. It sends nothing.
 
 The conversation only grows at its end, so that a server finds its prompt cache intact:
-each message tells what is new in the notebook since the last, and stays as it was sent.
-Where that no longer fits, it is cut to a fresh look at the notebook and the latest
-turns.
+each message contains what is new in the notebook since the last, and is sent again
+unchanged. Where that no longer fits, the conversation is cut to a complete description
+of the notebook and the latest turns.
 """
 
 from __future__ import annotations
@@ -13,26 +13,36 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..chat.reply import Turn
+from ..chat.conversation import Turn
 from ..context.envelope import envelope
 from ..context.fit import Redact, SentItems, Update, fit, tally, tokens_wanted
 from ..context.items import Item, Snapshot
 from ..messages import Message
+from .prompts import BROKE_OFF
 from .tokens import Tokens
 
-# of the free window, at most, that the notebook takes of a question
-SHARE = 0.8
-# of what is then free, at most, that earlier turns take when the conversation is cut
-KEPT = 0.5
+# The notebook takes at most this share of the free context window.
+NOTEBOOK_SHARE = 0.8
+# Earlier turns take at most this share of what is then free, if the conversation is cut.
+TURNS_SHARE = 0.5
+SECTION_NAMES = {"error": "last error", "mentions": "attached"}
+"""What a person reads for a section, where that is not its name."""
 
 
 @dataclass(frozen=True)
 class Room:
-    """The window as a question may fill it, in tokens.
+    """The context window as a question may fill it, in tokens.
 
-    ``window`` is None where nobody tells it, and ``assumed`` then counts; ``prompt`` is
-    what the question may take with all that stands before it, and ``notebook`` the most
-    that is told of the notebook at once.
+    Parameters
+    ----------
+    window
+        The context window; None where the server does not report it.
+    assumed
+        The context window that is assumed then.
+    prompt
+        The most tokens of the question with all messages before it.
+    notebook
+        The most tokens of the notebook in one message.
     """
 
     window: int | None
@@ -43,12 +53,30 @@ class Room:
 
 @dataclass(frozen=True)
 class Draft:
-    """What would be sent for a question, and what would not.
+    """What would be sent for a question, and what would be left out.
 
-    ``parts`` are names with tokens, for a person; ``turns_left_out`` counts the earlier
-    turns that are not in it. ``before`` is what stands before the question where the
-    conversation was cut for it, else None; ``troubles`` are lines about sources that
-    could not be read.
+    Parameters
+    ----------
+    messages
+        The messages that would be sent.
+    question
+        The last of them, as it is kept in the conversation.
+    room
+        The room that there was.
+    tokens
+        The estimated tokens of all messages.
+    parts
+        For a person: what the messages consist of, with tokens.
+    update
+        What the question says about the notebook, and what it leaves out.
+    redacted
+        The kinds of the secrets that were redacted.
+    before
+        The messages before the question if the conversation was cut for it, else None.
+    turns_left_out
+        How many earlier turns are left out.
+    troubles
+        Lines for the user about sources that could not be read.
     """
 
     messages: tuple[Message, ...]
@@ -56,7 +84,7 @@ class Draft:
     room: Room
     tokens: int
     parts: tuple[tuple[str, int], ...] = ()
-    news: Update = field(default_factory=Update)
+    update: Update = field(default_factory=Update)
     redacted: tuple[str, ...] = ()
     before: tuple[Message, ...] | None = None
     turns_left_out: int = 0
@@ -64,30 +92,50 @@ class Draft:
 
     @property
     def can_shrink(self) -> bool:
-        """Whether there is anything in it besides what is said first and the question."""
-        return bool(self.news.items) or any(
-            message.role == "assistant" for message in self.messages
-        )
+        """Whether it has anything besides the system prompt and the question."""
+        roles = [message.role for message in self.messages]
+        return bool(self.update.items) or "assistant" in roles
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Lines for the user, under the answer."""
+        """Lines for the user, below the answer."""
         lines = list(self.troubles)
-        if self.news.left_out:
-            lines.append(
-                f"left out of the context: {tally(self.news.left_out)} (%buddy /context)"
-            )
+        if self.update.left_out:
+            items = tally(self.update.left_out)
+            lines.append(f"left out of the context: {items} (%buddy /context)")
         if self.redacted:
-            lines.append(
-                f"{len(self.redacted)} secret{'' if len(self.redacted) == 1 else 's'} redacted"
-            )
+            plural = "" if len(self.redacted) == 1 else "s"
+            lines.append(f"{len(self.redacted)} secret{plural} redacted")
         return tuple(lines)
 
 
 @dataclass(frozen=True)
-class Brief:
-    """What a draft is made from: the question as typed, what is said first, what could
-    be told, how to count, and how to redact.
+class _Past:
+    """What precedes the question, and what is then new in the notebook."""
+
+    messages: tuple[Message, ...]
+    update: Update
+    knows_notebook: bool
+    is_cut: bool = False
+    turns_left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Drafter:
+    """Makes the drafts of one question for one model.
+
+    Parameters
+    ----------
+    question
+        The question as it was typed.
+    system
+        The system prompt.
+    snapshot
+        What could be sent of the notebook.
+    tokens
+        Estimates the tokens of whole messages.
+    redact
+        Redacts secrets in a text.
     """
 
     question: str
@@ -96,130 +144,163 @@ class Brief:
     tokens: Tokens
     redact: Redact
 
+    def draft(self, turns: Sequence[Turn], room: Room, *, cut: bool = False) -> Draft:
+        """Return the messages for the question after these turns.
 
-def draft(
-    brief: Brief, turns: Sequence[Turn], room: Room, *, cut: bool = False
-) -> Draft:
-    """The messages for a question after these turns.
+        Parameters
+        ----------
+        turns
+            The earlier turns, the oldest first.
+        room
+            The tokens that there are. The question itself is never shortened.
+        cut
+            Begin with a complete description of the notebook, even if the conversation
+            could grow.
+        """
+        redacted_question = self.redact(self.question)
+        redacted_system = self.redact(self.system)
+        question, system = redacted_question.text, redacted_system.text
+        first = (Message("system", system),) if system.strip() else ()
+        free = room.prompt - self.tokens.total([*first, Message("user", question)])
+        past = self._past(turns, free, room.notebook, cut=cut)
+        message = self._message(question, past)
+        last_broke_off = bool(past.messages) and turns[-1].broke_off
+        last = _after_break(message) if last_broke_off else message
+        messages = (*first, *past.messages, last)
+        return Draft(
+            messages=messages,
+            question=message,
+            room=room,
+            tokens=self.tokens.total(messages),
+            parts=self._parts(first, past, question),
+            update=past.update,
+            redacted=(
+                *redacted_question.labels,
+                *redacted_system.labels,
+                *past.update.redacted,
+            ),
+            before=past.messages if past.is_cut else None,
+            turns_left_out=past.turns_left_out,
+            troubles=self.snapshot.troubles,
+        )
 
-    Parameters
-    ----------
-    brief
-        The question, and what could be told with it.
-    turns
-        The earlier turns, oldest first.
-    room
-        The tokens that there are. The question itself stays whole, whether it fits or
-        not.
-    cut
-        Begin with a fresh look at the notebook even where the conversation could grow.
-    """
-    redacted, redacted_system = brief.redact(brief.question), brief.redact(brief.system)
-    question, system = redacted.text, redacted_system.text
-    first = (Message("system", system),) if system.strip() else ()
-    free = room.prompt - brief.tokens.total([*first, Message("user", question)])
-    earlier = conversation(turns, brief.redact)
-    known = known_after(turns)
-    left = free - brief.tokens.total(earlier)
-    share = min(room.notebook, int(free * SHARE))
-    count, redact = brief.tokens.count, brief.redact
-    if cut or left < min(tokens_wanted(brief.snapshot, known, count), share):
-        news = fit(brief.snapshot, SentItems(), share, count, redact)
-        kept, left_out = _latest(turns, brief, int((free - _size(news, brief)) * KEPT))
-        before, known = kept if turns else None, SentItems()
-    else:
-        kept, before, left_out = earlier, None, 0
-        news = fit(brief.snapshot, known, min(share, left), count, redact)
-    told = envelope(news, redact(brief.snapshot.name).text, first=not known.sent)
-    images = tuple(image for item in news.items for image in item.images)
-    message = Message("user", f"{told}\n\n{question}" if told else question, images)
-    messages = (*first, *kept, message)
-    return Draft(
-        messages,
-        message,
-        room,
-        brief.tokens.total(messages),
-        _parts(brief, first, kept, question, news),
-        news,
-        (*redacted.labels, *redacted_system.labels, *news.redacted),
-        before,
-        left_out,
-        brief.snapshot.troubles,
-    )
+    def _past(
+        self, turns: Sequence[Turn], free: int, notebook: int, *, cut: bool
+    ) -> _Past:
+        """Continue the conversation, or cut it if it does not fit any more."""
+        share = min(notebook, int(free * NOTEBOOK_SHARE))
+        earlier = conversation(turns, self.redact)
+        known = sent_items_after(turns)
+        left = free - self.tokens.total(earlier)
+        if cut or left < min(
+            tokens_wanted(self.snapshot, known, self.tokens.count), share
+        ):
+            return self._cut_past(turns, free, share)
+        update = fit(
+            self.snapshot, known, min(share, left), self.tokens.count, self.redact
+        )
+        return _Past(earlier, update, knows_notebook=bool(known.sent))
+
+    def _cut_past(self, turns: Sequence[Turn], free: int, share: int) -> _Past:
+        update = fit(self.snapshot, SentItems(), share, self.tokens.count, self.redact)
+        update_size = sum([self.tokens.count(item.text) for item in update.items])
+        kept = self._latest(turns, int((free - update_size) * TURNS_SHARE))
+        messages: list[Message] = []
+        for number, turn in enumerate(kept):
+            broke_off = number > 0 and kept[number - 1].broke_off
+            messages += _turn_messages(turn.messages_as_typed, after_break=broke_off)
+        return _Past(
+            _as_sent(messages, self.redact),
+            update,
+            knows_notebook=False,
+            is_cut=bool(turns),
+            turns_left_out=len(turns) - len(kept),
+        )
+
+    def _latest(self, turns: Sequence[Turn], room: int) -> list[Turn]:
+        """Return the latest turns that fit, without what they said of the notebook."""
+        kept: list[Turn] = []
+        for turn in reversed(turns):
+            messages = _as_sent(turn.messages_as_typed, self.redact)
+            room -= self.tokens.total(messages)
+            if room < 0:
+                break
+            kept.append(turn)
+        kept.reverse()
+        return kept
+
+    def _message(self, question: str, past: _Past) -> Message:
+        """Return the question with what is new in the notebook."""
+        name = self.redact(self.snapshot.name).text
+        notebook = envelope(past.update, name, first=not past.knows_notebook)
+        images = [image for item in past.update.items for image in item.images]
+        text = f"{notebook}\n\n{question}" if notebook else question
+        return Message("user", text, tuple(images))
+
+    def _parts(
+        self, first: Sequence[Message], past: _Past, question: str
+    ) -> tuple[tuple[str, int], ...]:
+        sizes: Counter[str] = Counter()
+        if first:
+            sizes["system prompt"] = self.tokens.total(first)
+        if past.messages:
+            sizes["earlier turns"] = self.tokens.total(past.messages)
+        for item in past.update.items:
+            sizes[_section_name(item)] += self.tokens.count(item.text)
+        sizes["question"] = self.tokens.total([Message("user", question)])
+        return tuple(sizes.items())
 
 
 def conversation(turns: Sequence[Turn], redact: Redact) -> tuple[Message, ...]:
-    """The messages that stand before the next question, as they were sent."""
+    """Return the messages of earlier turns as they precede the next question."""
     messages: list[Message] = []
+    broke_off = False
     for turn in turns:
         if turn.before is not None:
             messages = list(turn.before)
-        messages += [
-            turn.message or Message("user", turn.question),
-            Message("assistant", turn.answer()),
-        ]
-    return _redacted(messages, redact)
+        after_break = broke_off and bool(messages)
+        messages += _turn_messages(turn.messages, after_break=after_break)
+        broke_off = turn.broke_off
+    return _as_sent(messages, redact)
 
 
-def _redacted(messages: Iterable[Message], redact: Redact) -> tuple[Message, ...]:
-    """The messages without secrets; what was sent once is blanked again, as what was
-    none then may be one now.
-    """
-    return tuple(
-        replace(message, text=redact(message.text).text) for message in messages
-    )
-
-
-def known_after(turns: Sequence[Turn]) -> SentItems:
-    """What these turns have told the model of the notebook."""
+def sent_items_after(turns: Sequence[Turn]) -> SentItems:
+    """Return what the model knows of the notebook after these turns."""
     known = SentItems()
     for turn in turns:
-        known = turn.known if turn.before is not None else known.after(turn.known)
+        known = (
+            turn.sent_items if turn.before is not None else known.after(turn.sent_items)
+        )
     return known
 
 
-def _latest(
-    turns: Sequence[Turn], brief: Brief, room: int
-) -> tuple[tuple[Message, ...], int]:
-    """The latest turns within so many tokens, without what was told of the notebook
-    then; and how many are left out.
+def _turn_messages(messages: Sequence[Message], *, after_break: bool) -> list[Message]:
+    """Return the messages of a turn, which says whether the last answer broke off."""
+    question, *others = messages
+    return [_after_break(question) if after_break else question, *others]
+
+
+def _after_break(question: Message) -> Message:
+    """Return the question with a first line that says the last answer broke off.
+
+    The user says that, so that the model does not take it for its own words.
     """
-    kept: list[Message] = []
-    for number, turn in enumerate(reversed(turns)):
-        pair = _redacted(
-            [Message("user", turn.question), Message("assistant", turn.answer())],
-            brief.redact,
-        )
-        room -= brief.tokens.total(pair)
-        if room < 0:
-            return tuple(kept), len(turns) - number
-        kept = [*pair, *kept]
-    return tuple(kept), 0
+    return replace(question, text=f"{BROKE_OFF}\n\n{question.text}")
 
 
-def _size(news: Update, brief: Brief) -> int:
-    return sum(brief.tokens.count(item.text) for item in news.items)
+def _as_sent(messages: Iterable[Message], redact: Redact) -> tuple[Message, ...]:
+    """Return the messages without secrets, and answers without surrounding blanks.
+
+    A message that was sent before is redacted again: more secrets may be known now.
+    """
+    sent: list[Message] = []
+    for message in messages:
+        text = redact(message.text).text
+        if message.role == "assistant":
+            text = text.strip()
+        sent.append(replace(message, text=text))
+    return tuple(sent)
 
 
-def _parts(
-    brief: Brief,
-    first: Sequence[Message],
-    kept: Sequence[Message],
-    question: str,
-    news: Update,
-) -> tuple[tuple[str, int], ...]:
-    sizes: Counter[str] = Counter()
-    if first:
-        sizes["system prompt"] = brief.tokens.total(first)
-    if kept:
-        sizes["earlier turns"] = brief.tokens.total(kept)
-    for item in news.items:
-        sizes[_named(item)] += brief.tokens.count(item.text)
-    sizes["question"] = brief.tokens.total([Message("user", question)])
-    return tuple(sizes.items())
-
-
-def _named(item: Item) -> str:
-    return {"error": "last error", "mentions": "attached"}.get(
-        item.section, item.section
-    )
+def _section_name(item: Item) -> str:
+    return SECTION_NAMES.get(item.section, item.section)

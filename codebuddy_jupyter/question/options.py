@@ -1,6 +1,6 @@
 """What one question may set for itself, and how that is typed.
 
-Nothing here is a setting that stays.
+Nothing here is a setting that lasts.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..context.items import SECTIONS, Section
@@ -16,57 +16,109 @@ from ..errors import SettingError
 from .prompts import FORMATS
 
 RESERVED = frozenset({"messages", "model", "stream", "stream_options"})
+"""Fields of a request that ``-o`` cannot set."""
+
+
+def _option(default: Any, *flags: str, **declaration: Any) -> Any:
+    """Return a field that can be typed.
+
+    Parameters
+    ----------
+    default
+        Its value where it is not typed.
+    flags
+        How it is typed: ``-m``, ``--model``.
+    declaration
+        Further arguments of ``argparse``'s ``add_argument``.
+    """
+    return field(default=default, metadata={"flags": flags, **declaration})
+
+
+def _field_value(text: str) -> tuple[str, Any]:
+    """Read ``KEY=VALUE``, where the value is JSON or else text."""
+    name, mark, value = text.partition("=")
+    if not (name and mark):
+        raise SettingError(f"-o takes KEY=VALUE, such as -o top_p=0.9, not {text!r}.")
+    try:
+        return name, json.loads(value, parse_constant=_refuse_constant)
+    except ValueError:
+        return name, value
+
+
+def _refuse_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 @dataclass(frozen=True)
 class Options:
     """What one question sets for itself; empty or None: as the settings say.
 
-    Parameters
-    ----------
-    model
-        A model, ``provider/model`` or ``provider:model``.
-    provider
-        A provider's name, in any case.
-    system
-        What the model is told first.
-    temperature
-        0 (always the likeliest word) to 2.
-    max_tokens
-        The longest answer, in tokens.
-    extra
-        Any other field of the request, by its wire name.
-    format
-        One of ``prompts.FORMATS``.
-    new
-        Begin a new conversation with this question.
-    context
-        Which parts of the notebook are sent: ``auto``, ``none``, or a list of sections; empty:
-        as the settings say.
-    dry_run
-        Show what would be sent, and send nothing.
+    Each field is declared with its help, from which the command line is made.
 
     Raises
     ------
     SettingError
-        For a value that cannot be.
+        For an invalid value.
     """
 
-    model: str = ""
-    provider: str = ""
-    system: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    format: str = "markdown"
-    new: bool = False
-    context: str = ""
-    dry_run: bool = False
+    model: str = _option(
+        "", "-m", "--model", help="a model, provider/model or provider:model"
+    )
+    provider: str = _option(
+        "", "-p", "--provider", help="a provider, such as local or embedded"
+    )
+    system: str | None = _option(
+        None, "-s", "--system", help="the system prompt for this question"
+    )
+    temperature: float | None = _option(
+        None,
+        "-t",
+        "--temperature",
+        type=float,
+        help="0 (always the likeliest word) to 2",
+    )
+    max_tokens: int | None = _option(
+        None, "--max-tokens", type=int, help="the longest answer, in tokens"
+    )
+    extra: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata={
+            "flags": ("-o", "--option"),
+            "action": "append",
+            "type": _field_value,
+            "metavar": "KEY=VALUE",
+            "help": "any other field of the request, by its wire name",
+        },
+    )
+    format: str = _option("markdown", "-f", "--format", help=" | ".join(FORMATS))
+    context: str = _option(
+        "",
+        "-c",
+        "--context",
+        help="auto, none, or a list: cells,outputs,variables,error,outline",
+    )
+    dry_run: bool = _option(
+        False,
+        "--dry-run",
+        action="store_true",
+        help="show what would be sent, and send nothing",
+    )
+    new: bool = _option(
+        False,
+        "-n",
+        "--new",
+        action="store_true",
+        help="begin a new conversation with this question",
+    )
+    remember: bool = True
+    """Whether the question is part of the notebook's conversation; it cannot be typed.
+    """
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise SettingError(
-                f"There is no format {self.format!r}: choose one of {', '.join(FORMATS)}."
+                f"There is no format {self.format!r}: choose one of "
+                f"{', '.join(FORMATS)}."
             )
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise SettingError(
@@ -78,104 +130,67 @@ class Options:
             )
         if self.context:
             sections_of(self.context)
-        if taken := RESERVED & self.extra.keys():
+        reserved = sorted(RESERVED & self.extra.keys())
+        if reserved:
             raise SettingError(
-                f"{', '.join(sorted(taken))} cannot be set by -o: the buddy sets that itself."
+                f"{', '.join(reserved)} cannot be set by -o: the buddy sets that itself."
             )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options to a parser."""
-    add = parser.add_argument
-    add("-m", "--model", default="", help="a model, provider/model or provider:model")
-    add("-p", "--provider", default="", help="a provider, such as local or embedded")
-    add("-s", "--system", help="what the model is told first, for this question")
-    add("-t", "--temperature", type=float, help="0 (always the likeliest word) to 2")
-    add("--max-tokens", type=int, help="the longest answer, in tokens")
-    add(
-        "-o",
-        "--option",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any other field of the request",
-    )
-    add("-f", "--format", default="markdown", help=" | ".join(FORMATS))
-    add(
-        "-c",
-        "--context",
-        default="",
-        help="auto, none, or a list: cells,outputs,variables,error,outline",
-    )
-    add(
-        "--dry-run",
-        action="store_true",
-        help="show what would be sent, and send nothing",
-    )
-    add(
-        "-n",
-        "--new",
-        action="store_true",
-        help="begin a new conversation with this question",
-    )
+    for option in fields(Options):
+        declaration = dict(option.metadata)
+        if declaration:
+            flags = declaration.pop("flags")
+            parser.add_argument(
+                *flags, dest=option.name, default=_default(option.name), **declaration
+            )
 
 
-def options_from(found: argparse.Namespace) -> Options:
-    """The options that a parser found.
+def _default(name: str) -> Any:
+    # What is typed several times is collected in a list.
+    return [] if name == "extra" else getattr(Options, name)
+
+
+def options_from(parsed: argparse.Namespace) -> Options:
+    """Return the options that a parser found.
 
     Raises
     ------
     SettingError
-        For a value that cannot be.
+        For an invalid value.
     """
-    return Options(
-        model=found.model,
-        provider=found.provider,
-        system=found.system,
-        temperature=found.temperature,
-        max_tokens=found.max_tokens,
-        extra=dict(_field(text) for text in found.option),
-        format=found.format,
-        new=found.new,
-        context=found.context,
-        dry_run=found.dry_run,
-    )
+    values = {
+        option.name: getattr(parsed, option.name)
+        for option in fields(Options)
+        if option.metadata
+    }
+    values["extra"] = dict(values["extra"])
+    return Options(**values)
 
 
 def sections_of(text: str) -> frozenset[Section]:
-    """The sections of the context that a text names:
+    """Return the sections of the context that a text names.
 
-    ``auto`` (all), ``none``, or a list such as ``cells,variables``.
+    Parameters
+    ----------
+    text
+        ``auto`` (all of them), ``none``, or a list such as ``cells,variables``.
 
     Raises
     ------
     SettingError
-        When one is not known; it lists those that are.
+        If a section is unknown; the error lists the known ones.
     """
     words = text.replace(",", " ").lower().split()
     unknown = [word for word in words if word not in (*SECTIONS, "auto", "none")]
     if unknown or not words:
         known = ", ".join(SECTIONS[:-1])
+        refused = ", ".join(unknown) or "nothing"
         raise SettingError(
-            f"The context is auto, none, or a list of {known}, not "
-            f"{', '.join(unknown) or 'nothing'}."
+            f"The context is auto, none, or a list of {known}, not {refused}."
         )
-    return frozenset(
-        SECTIONS
-        if "auto" in words
-        else (section for section in SECTIONS if section in words)
-    )
-
-
-def _field(text: str) -> tuple[str, Any]:
-    name, mark, value = text.partition("=")
-    if not (name and mark):
-        raise SettingError(f"-o takes KEY=VALUE, such as -o top_p=0.9, not {text!r}.")
-    try:
-        return name, json.loads(value, parse_constant=_no_json)
-    except ValueError:
-        return name, value
-
-
-def _no_json(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON, and no server takes it")
+    if "auto" in words:
+        return frozenset(SECTIONS)
+    return frozenset([section for section in SECTIONS if section in words])

@@ -1,185 +1,174 @@
-"""A question on its way to one model: the draft that fits its window, and what the
-server's count tells of it.
+"""Who answers a question: the provider and the model, by the options of the question
+and the settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from ..chat.reply import Turn
-from ..errors import PromptError
-from ..messages import Request, Usage
+from ..chat.reply import Reply
+from ..errors import ProviderError, Remedy, SettingError, Unreachable
 from ..providers.base import Provider
-from .draft import Brief, Draft, Room, draft
-from .tokens import Tokens
+from ..providers.registry import Registry
+from .options import Options
 
-# tokens, where no server tells: what Ollama gives a model on most laptops
+# Tokens, where no server reports the context window: what Ollama gives a model on most
+# laptops.
 ASSUMED_WINDOW = 4096
-# tokens, where no server tells: more than that is refused without asking
+# Tokens, where no server reports the context window: more is refused without asking.
 LARGEST_WINDOW = 1_000_000
-# tokens kept free for the answer, at most a quarter of the window
-ROOM = 1024
-# of the room for a prompt: below that, an estimate of its length is good enough
-TIGHT = 0.5
-# tokens; a server that says it read less does not count what it read before, or counts
-# wrongly
-SURE = 500
+
+Place = tuple[str, ...]
+"""The provider and those of its settings that decide which model answers."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Who is asked, how, and what.
+class Target:
+    """Who answers a question.
 
     Parameters
     ----------
-    name, provider, model
-        Who is asked.
+    name
+        The name of the provider.
+    provider
+        The provider.
+    model
+        The name of the model.
     window
-        Of the model, in tokens; None where no server told.
-    brief
-        What is asked, and what is known with it.
-    context_tokens
-        The most tokens of the notebook that one question carries.
-    temperature, max_tokens, extra
-        As in the request; None for the server's own.
+        Its context window in tokens; None where the server does not report it.
     """
 
     name: str
     provider: Provider
     model: str
     window: int | None
-    brief: Brief
-    context_tokens: int
-    temperature: float | None
-    max_tokens: int | None
-    extra: Mapping[str, Any]
 
-    @property
-    def tokens(self) -> Tokens:
-        """How this model's tokens are counted."""
-        return self.brief.tokens
 
-    def draft(self, earlier: list[Turn]) -> Draft:
-        """The messages for the window, as far as it is known."""
-        return draft(self.brief, earlier, self._room)
+class Targets:
+    """Finds who answers a question, and remembers it.
 
-    async def counted(self, earlier: list[Turn]) -> Draft:
-        """As `draft`; where they may not fit, the server's own tokenizer is asked,
-        once.
+    Parameters
+    ----------
+    registry
+        The providers that there are.
+    ready
+        Gives the provider of a name, ready to be asked.
+    in_use
+        Gives the name of the provider that the settings name now.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        ready: Callable[[str], Provider],
+        in_use: Callable[[], str],
+    ) -> None:
+        self._registry = registry
+        self._ready = ready
+        self._in_use = in_use
+        self._found: dict[Place, Target] = {}
+
+    def provider(self, name: str) -> Provider:
+        """Return the provider of this name, ready to be asked."""
+        return self._ready(name)
+
+    async def resolve(self, options: Options) -> tuple[str, Provider, str]:
+        """Return the provider's name, the provider, and the model if one is named.
+
+        ``options.model`` may be bare, ``provider/model`` or ``provider:model``. Local
+        servers have models with names such as ``openai/gpt-oss-20b`` or ``qwen:7b``, so
+        the provider in use is asked for a model of that whole name before ``openai/…``
+        is taken to mean the cloud: a prompt must not leave the machine by a mix-up.
 
         Raises
         ------
-        PromptError
-            When pictures are attached and the model takes none.
+        SettingError
+            If the provider is unknown, or the model could be either's.
         """
-        made = self.draft(earlier)
-        if made.question.images:
-            abilities = await self.provider.abilities(self.model)
-            if abilities and "images" not in abilities:
-                raise PromptError(
-                    f"{self.model} takes no images. Choose a model that does: %buddy /models"
-                )
-        if self.tokens.learned or made.tokens < made.room.prompt * TIGHT:
-            return made
-        count = await self.provider.count(self.model, made.question.text)
-        self.tokens.learn_text(made.question.text, count)
-        return self.draft(earlier) if count else made
+        name = self._in_use()
+        if options.provider:
+            name = options.provider
+        name = self._registry.name(name)
+        model = options.model
+        head, rest = split_model(model)
+        if head and not options.provider:
+            other = self._registry.try_name(head)
+            if other and await self._is_meant(other, name, model):
+                name, model = other, rest
+        return name, self._ready(name), model
 
-    def smaller(self, earlier: list[Turn], made: Draft, window: int | None) -> Draft:
-        """A draft for a server that found the last one too long: for the window that it
-        told, else of half the size.
+    async def _is_meant(self, other: str, name: str, model: str) -> bool:
+        """Return whether ``model`` begins with the name of a provider that is meant."""
+        if other == name or self._ready(other).stays_here():
+            return True
+        return not await self._has_model(name, model, other)
+
+    async def _has_model(self, name: str, model: str, other: str) -> bool:
+        try:
+            models = await self._ready(name).models()
+        except ProviderError as error:
+            raise SettingError(
+                f"{model} may be a model of {name}, which does not respond "
+                f"({error.what.rstrip('.')}), or one of {other}.",
+                Remedy(f"If you mean {other}, switch", f"%buddy /use {other}"),
+                Remedy("Name it in the options", f"%buddy -p {other} -m …"),
+            ) from error
+        return model in [offered.name for offered in models]
+
+    async def find(self, options: Options, reply: Reply | None = None) -> Target:
+        """Return who answers, with the context window.
+
+        Parameters
+        ----------
+        options
+            What the question sets for itself.
+        reply
+            The reply; it gets the names of provider and model once they are known.
+
+        Raises
+        ------
+        BuddyError
+            If the model or its context window cannot be found.
         """
-        room = made.room
-        if window and window < (room.window or LARGEST_WINDOW):
-            room = replace(self, window=window)._room
-        else:
-            most = self.tokens.total(made.messages) // 2
-            room = replace(room, prompt=min(room.prompt, most))
-        return draft(self.brief, earlier, room, cut=True)
+        name, provider, model = await self.resolve(options)
+        if reply is not None:
+            reply.provider = name
+        model = await provider.choose(model)
+        if reply is not None:
+            reply.model = model
+        target = Target(name, provider, model, await provider.window(model))
+        if not options.model:
+            self._found[_place(name, provider)] = target
+        return target
 
-    def request(self, made: Draft) -> Request:
-        """The request for a draft."""
-        return Request(
-            made.messages, self.model, self.temperature, self.max_tokens, self.extra
-        )
+    async def find_or_assume(self, options: Options) -> Target:
+        """Return who answers; if the server does not respond, without the window."""
+        try:
+            return await self.find(options)
+        except Unreachable:
+            name, provider, model = await self.resolve(options)
+            model = model or provider.model or "its model"
+            return Target(name, provider, model, None)
 
-    def learn(self, made: Draft, usage: Usage, earlier: list[Turn]) -> str:
-        """Learn from what the server counted; a line for the user where it must have
-        left out a part of the prompt.
-
-        Half of the estimate is surely too little, and a conversation that only grew
-        cannot have become shorter; what is left of a prompt that was cut fills a
-        window, so it is never small.
-        """
-        sent, counted = self.tokens.total(made.messages), usage.prompt_tokens
-        # What a kept turn was sent with, the notebook, is not sent with it again.
-        grew = earlier and earlier[-1].message is not None and made.before is None
-        before = earlier[-1].reply if grew else None
-        least = (
-            before.usage.prompt_tokens
-            if before and before.model == self.model
-            else None
-        )
-        if (
-            counted
-            and counted >= SURE
-            and (counted < sent / 2 or counted < (least or 0))
-        ):
-            cut = (
-                f"The server seems to have cut the prompt: about {sent:,} tokens "
-                f"were sent, and it read {counted:,}."
-            )
-            return f"{cut}{self.widening(earlier)}"
-        self.tokens.learn(made.messages, counted)
-        return ""
-
-    def notes(self, earlier: list[Turn], made: Draft) -> Iterator[str]:
-        """Lines for the user about what was left out, and how the model can be given
-        room for it.
-        """
-        cut = made.before is not None
-        lines = [*([_cut_short(made)] if cut else []), *made.notes]
-        tight = cut or (made.news.left_out and made.room.notebook > made.room.prompt)
-        widening = self.widening(earlier, made.room.window) if tight else ""
-        for number, line in enumerate(lines):
-            yield f"{line}{widening if number == 0 else ''}"
-
-    def widening(self, turns: list[Turn], window: int | None = None) -> str:
-        """How to give the model a window in which all has room, where a command for
-        that is known.
-        """
-        all_of_it = draft(
-            self.brief,
-            turns,
-            Room(None, LARGEST_WINDOW, LARGEST_WINDOW, self.context_tokens),
-        )
-        needed = max(
-            all_of_it.tokens + ROOM, 2 * (window or self.window or ASSUMED_WINDOW)
-        )
-        command = self.provider.widen(self.model, 1 << (needed - 1).bit_length())
-        return f" To widen it: {command}" if command else ""
-
-    @property
-    def _room(self) -> Room:
-        window = self.window or ASSUMED_WINDOW
-        free = min(self.max_tokens or ROOM, window // 4)
-        return Room(self.window, ASSUMED_WINDOW, window - free, self.context_tokens)
+    async def remembered(self) -> Target:
+        """Return who answers by the settings; a server is only asked the first time."""
+        name = self._in_use()
+        place = _place(name, self._ready(name))
+        if place not in self._found:
+            target = await self.find_or_assume(Options())
+            self._found.setdefault(place, target)
+        return self._found[place]
 
 
-def _cut_short(made: Draft) -> str:
-    """The line about a conversation that was cut to the latest turns."""
-    size = (
-        f"{made.room.window:,}"
-        if made.room.window
-        else f"an assumed {ASSUMED_WINDOW:,}"
-    )
-    why = f"the conversation no longer fits the model's window of {size} tokens."
-    if not made.turns_left_out:
-        return f"What was told of the notebook before is told anew: {why}"
-    turns = made.turns_left_out
-    return (
-        f"{'The oldest turn was' if turns == 1 else f'The {turns} oldest turns were'} "
-        f"left out: {why}"
-    )
+def split_model(text: str) -> tuple[str, str]:
+    """Split ``provider/model`` or ``provider:model``; a bare name has no provider."""
+    match = re.match(r"([^/:]+)[/:](.*)", text, re.DOTALL)
+    return (match[1], match[2]) if match else ("", text)
+
+
+def _place(name: str, provider: Provider) -> Place:
+    settings = sorted(provider.traits(affects="target"))
+    values = [str(getattr(provider, setting)) for setting in settings]
+    return (name, *values)

@@ -6,56 +6,61 @@ from collections.abc import Iterable
 
 from ..messages import Message
 
-# what a chat template adds to a message, roughly
-MESSAGE_BYTES = 16
-# what a picture takes of the window, roughly, as bytes of text
+# What a chat template adds to a message, roughly, in bytes.
+TEMPLATE_BYTES = 16
+# What an image takes of the context window, roughly, as bytes of text.
 IMAGE_BYTES = 3000
-SLOWLY = 1.05
-# bytes; what is shorter teaches nothing
-LEAST = 200
+# Bytes; the count of a shorter text teaches nothing.
+SHORTEST_SAMPLE = 200
+# Bytes per token before the server has counted anything, and at least and at most.
+FIRST_RATE = 3.5
+LOWEST_RATE, HIGHEST_RATE = 0.5, 8.0
+# Numbers take more tokens than prose, and may come again, so a rate rises by at most
+# this factor.
+SLOW_RISE = 1.05
 
 
 class Tokens:
-    """Estimates how many tokens a text has for one model, and learns from what servers
-    count.
-    """
+    """Estimates how many tokens a text has for one model."""
 
     def __init__(self) -> None:
-        self.bytes_per_token = 3.5
+        self.bytes_per_token = FIRST_RATE
         self.learned = False
 
     def count(self, text: str) -> int:
-        """The estimate, in tokens."""
+        """Estimate the tokens of a text."""
         return int(_size(text) / self.bytes_per_token) + 1
 
     def total(self, messages: Iterable[Message]) -> int:
-        """The estimate for whole messages, in tokens."""
-        return int(_whole_size(messages) / self.bytes_per_token)
+        """Estimate the tokens of whole messages."""
+        return int(_total_size(messages) / self.bytes_per_token)
 
     def learn(self, messages: Iterable[Message], tokens: int | None) -> None:
-        """Take note that the server counted ``tokens`` for these messages."""
-        self._learn(_whole_size(messages), tokens)
+        """Learn from the tokens that the server counted for these messages."""
+        self._learn(_total_size(messages), tokens)
 
     def learn_text(self, text: str, tokens: int | None) -> None:
-        """Take note that the server's own tokenizer counted ``tokens`` for this text."""
+        """Learn from the tokens that the server's tokenizer counted for this text."""
         self._learn(_size(text), tokens)
 
     def _learn(self, size: int, tokens: int | None) -> None:
-        if tokens and size > LEAST:
-            rate = min(8.0, max(0.5, size / tokens))
-            # Numbers take more tokens than prose: what was dense once may come again,
-            # so the estimate rises slowly.
-            self.bytes_per_token = (
-                min(rate, self.bytes_per_token * SLOWLY) if self.learned else rate
-            )
-            self.learned = True
+        if not tokens or size <= SHORTEST_SAMPLE:
+            return
+        rate = min(HIGHEST_RATE, max(LOWEST_RATE, size / tokens))
+        if self.learned:
+            rate = min(rate, self.bytes_per_token * SLOW_RISE)
+        self.bytes_per_token = rate
+        self.learned = True
 
 
-def _whole_size(messages: Iterable[Message]) -> int:
-    return sum(
-        _size(message.text) + MESSAGE_BYTES + IMAGE_BYTES * len(message.images)
-        for message in messages
-    )
+def _total_size(messages: Iterable[Message]) -> int:
+    size = 0
+    for message in messages:
+        size += _size(message.text) + TEMPLATE_BYTES
+        size += IMAGE_BYTES * len(message.images)
+        for call in message.tool_calls:
+            size += _size(call.name) + _size(call.arguments)
+    return size
 
 
 def _size(text: str) -> int:

@@ -20,7 +20,8 @@ from typing import Any
 from traitlets import Unicode
 
 from ..buddy import Buddy
-from ..chat.reply import Reply, titled
+from ..chat.conversation import titled
+from ..chat.reply import Reply
 from ..commands import Call, read, run
 from ..commands.completion import Offers
 from ..errors import BuddyError, NotKept, Stopped

@@ -88,7 +88,7 @@ def test_stopping_keeps_what_came_on_the_page(
     server.wait_for("closed")
     notebook.wait_idle()
     notebook.page.wait_for_function(
-        f"() => ({SHOWN})(1).includes('What had come is kept')"
+        f"() => ({SHOWN})(1).includes('The part that was received is kept')"
     )
     shown = notebook.page.evaluate(SHOWN, 1)
     assert "Once upon a time" in shown

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from codebuddy_jupyter.chat.reply import STOPPED
+from codebuddy_jupyter.question.prompts import BROKE_OFF
 from tests.kernels import Cell, Kernel
 from tests.scripted_server import (
     CHAT,
@@ -145,10 +146,10 @@ def test_the_next_question_tells_the_partial_answer(
 ) -> None:
     stopped_mid_stream(kernel, server, "%buddy tell me")
     goes_on(kernel, server)
-    question, answer = server.asked()[-1]["body"]["messages"][1:3]
+    question, answer, following = server.asked()[-1]["body"]["messages"][1:4]
     assert question_in(question) == "tell me"
-    assert answer["content"].startswith("Once upon a time")
-    assert "broke off" in answer["content"]
+    assert answer["content"] == "Once upon a time"
+    assert following["content"].startswith(BROKE_OFF)
 
 
 def test_an_awaited_reply_is_stopped_too(

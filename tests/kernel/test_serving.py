@@ -39,7 +39,9 @@ def test_an_interrupted_download_resumes(
     kernel.end(cell)
     assert cell.status == "error"
     assert (
-        cell.error.strip().splitlines()[-1].endswith("Stopped. What had come is kept.")
+        cell.error.strip()
+        .splitlines()[-1]
+        .endswith("Stopped. The part that was received is kept.")
     )
     assert server.wait_for("closed", PULL)
     cell = kernel.good("%buddy /pull qwen3:8b")

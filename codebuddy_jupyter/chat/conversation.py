@@ -1,0 +1,129 @@
+"""A conversation: its turns, and the messages of which each of them consists."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from ..context.fit import SentItems
+from ..errors import PromptTooLong
+from ..messages import Message
+from .reply import Reply
+
+# Characters of a title.
+TITLE = 60
+
+
+def titled(question: str) -> str:
+    """Return the title of a conversation that begins with this question."""
+    words = question.split(maxsplit=TITLE)[:TITLE]
+    line = " ".join(words)
+    return line if len(line) <= TITLE else f"{line[: TITLE - 1].rstrip()}…"
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass
+class Turn:
+    """A question, its reply, and the messages that both consist of.
+
+    Parameters
+    ----------
+    question
+        The question as it was typed.
+    reply
+        Its reply.
+    sent
+        The question as it was sent, with what was new in the notebook; None for a turn
+        that this kernel did not send.
+    sent_items
+        What ``sent`` says about the notebook.
+    before
+        The messages before it where the conversation was cut for it; None: those of the
+        earlier turns.
+    id
+        Its id on disk.
+    asked
+        When it was asked, in seconds since 1970.
+    steps
+        What came between question and answer: tool calls, and their results.
+    """
+
+    question: str
+    reply: Reply
+    sent: Message | None = None
+    sent_items: SentItems = field(default_factory=SentItems)
+    before: tuple[Message, ...] | None = None
+    id: str = field(default_factory=_new_id)
+    asked: float = field(default_factory=time.time)
+    steps: tuple[Message, ...] = ()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Its messages as they were sent and received: the question comes first."""
+        question = self.sent or Message("user", self.question)
+        return (question, *self._after_question())
+
+    @property
+    def messages_as_typed(self) -> tuple[Message, ...]:
+        """Its messages without what the question said about the notebook."""
+        return (Message("user", self.question), *self._after_question())
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the reply has ended with anything that can be sent as an answer."""
+        return self.reply.done and bool(self._after_question())
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether the reply ended early."""
+        return self.reply.done and self.reply.error is not None
+
+    def _after_question(self) -> tuple[Message, ...]:
+        """Return the steps and, if the reply has ended with some text, the answer.
+
+        Reasoning is not among them.
+        """
+        answer = self.reply.text
+        # The text of a reply includes what the model wrote between tool calls.
+        for step in self.steps:
+            if step.role == "assistant":
+                answer = answer.removeprefix(step.text)
+        if not (self.reply.done and answer.strip()):
+            return self.steps
+        return (*self.steps, Message("assistant", answer))
+
+
+@dataclass
+class Chat:
+    """A conversation; it only grows at its end."""
+
+    turns: list[Turn] = field(default_factory=list)
+    id: str = field(default_factory=_new_id)
+
+    @property
+    def title(self) -> str:
+        """Its title in a list: the start of its first question."""
+        return titled(self.turns[0].reply.prompt) if self.turns else ""
+
+    def before(self, reply: Reply | None) -> list[Turn]:
+        """Return the turns that are sent again with a question.
+
+        Left out are turns that still run, turns without any answer, and questions that
+        did not fit the context window.
+
+        Parameters
+        ----------
+        reply
+            The reply to the question; None for the next question.
+        """
+        earlier = takewhile(lambda turn: turn.reply is not reply, self.turns)
+        return [turn for turn in earlier if _is_sent_again(turn)]
+
+
+def _is_sent_again(turn: Turn) -> bool:
+    return turn.has_answer and not isinstance(turn.reply.error, PromptTooLong)

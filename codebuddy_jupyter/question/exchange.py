@@ -1,0 +1,218 @@
+"""One question to one target: its drafts, its request, and what the server's count of
+tokens reveals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ..chat.conversation import Turn
+from ..errors import PromptError, Remedy
+from ..messages import Request, Usage
+from .draft import Draft, Drafter, Room
+from .options import Options
+from .target import ASSUMED_WINDOW, LARGEST_WINDOW, Target
+from .tokens import Tokens
+
+# Tokens that are kept free for the answer, at most a quarter of the context window.
+ANSWER_ROOM = 1024
+# Below this share of the room for a prompt, an estimate of its length is good enough.
+ESTIMATE_SHARE = 0.5
+# Tokens. A prompt that the server cut fills a context window, so it is never small: a
+# server that reports less does not count what it had cached, or counts wrongly.
+SMALLEST_CUT_PROMPT = 500
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One question to one target.
+
+    Parameters
+    ----------
+    target
+        Who answers.
+    drafter
+        Makes the drafts of the question.
+    options
+        What the question sets for itself.
+    context_tokens
+        The most tokens of the notebook in the question.
+    earlier
+        The earlier turns, the oldest first.
+    """
+
+    target: Target
+    drafter: Drafter
+    options: Options
+    context_tokens: int
+    earlier: list[Turn]
+
+    @property
+    def tokens(self) -> Tokens:
+        """The estimate of this model's tokens."""
+        return self.drafter.tokens
+
+    def draft(self) -> Draft:
+        """Return the messages for the context window, or the assumed one."""
+        return self.drafter.draft(self.earlier, self._room(self.target.window))
+
+    async def counted(self) -> Draft:
+        """Return a draft as `draft`; one that may not fit is counted by the server.
+
+        Raises
+        ------
+        PromptError
+            If images are attached and the model does not support them.
+        """
+        draft = self.draft()
+        if draft.question.images:
+            await self._check_images()
+        is_small = draft.tokens < draft.room.prompt * ESTIMATE_SHARE
+        if self.tokens.learned or is_small:
+            return draft
+        text = draft.question.text
+        count = await self.target.provider.count(self.target.model, text)
+        self.tokens.learn_text(text, count)
+        return self.draft() if count else draft
+
+    async def _check_images(self) -> None:
+        model = self.target.model
+        abilities = await self.target.provider.abilities(model)
+        if abilities and "images" not in abilities:
+            raise PromptError(
+                f"{model} does not support images.",
+                Remedy("Choose a model that does", "%buddy /models"),
+            )
+
+    def smaller(self, draft: Draft, window: int | None) -> Draft:
+        """Return a smaller draft after the server found one too long.
+
+        Parameters
+        ----------
+        draft
+            The draft that was too long.
+        window
+            The context window if the server reported it, in tokens; else the new draft
+            has half the size.
+        """
+        room = draft.room
+        if window and window < (room.window or LARGEST_WINDOW):
+            room = self._room(window)
+        else:
+            half = self.tokens.total(draft.messages) // 2
+            room = replace(room, prompt=min(room.prompt, half))
+        return self.drafter.draft(self.earlier, room, cut=True)
+
+    def request(self, draft: Draft) -> Request:
+        """Return the request for a draft."""
+        options, provider = self.options, self.target.provider
+        temperature = options.temperature
+        if temperature is None:
+            temperature = provider.temperature
+        return Request(
+            draft.messages,
+            self.target.model,
+            temperature,
+            self._max_tokens,
+            options.extra,
+        )
+
+    def learn(self, draft: Draft, usage: Usage) -> str:
+        """Learn from the tokens that the server counted.
+
+        Returns
+        -------
+        str
+            A line for the user if the server must have cut the prompt, else "".
+        """
+        counted = usage.prompt_tokens
+        sent = self.tokens.total(draft.messages)
+        if counted and self._was_cut(draft, sent, counted):
+            line = (
+                f"The server seems to have cut the prompt: about {sent:,} tokens were "
+                f"sent, and it read {counted:,}."
+            )
+            return _with_remedy(line, self.try_widening())
+        self.tokens.learn(draft.messages, counted)
+        return ""
+
+    def _was_cut(self, draft: Draft, sent: int, counted: int) -> bool:
+        """Return whether the server counted too little for the prompt that was sent.
+
+        No estimate is wrong by half, and a conversation that only grew cannot have
+        become shorter.
+        """
+        if counted < SMALLEST_CUT_PROMPT:
+            return False
+        return counted < sent / 2 or counted < self._least_tokens(draft)
+
+    def _least_tokens(self, draft: Draft) -> int:
+        """Return how many tokens the prompt has at least: those of the last turn's."""
+        # The notebook in a turn that was read from disk is not sent again.
+        if not self.earlier or draft.before is not None:
+            return 0
+        last = self.earlier[-1]
+        if last.sent is None or last.reply.model != self.target.model:
+            return 0
+        return last.reply.usage.prompt_tokens or 0
+
+    def notes(self, draft: Draft) -> Iterator[str]:
+        """Yield lines for the user about what was left out, and how to change that."""
+        lines = list(draft.notes)
+        if draft.before is not None:
+            lines.insert(0, _cut_note(draft))
+        wants_window = draft.room.notebook > draft.room.prompt
+        remedy = None
+        if draft.before is not None or (draft.update.left_out and wants_window):
+            remedy = self.try_widening(draft.room.window)
+        for line in lines:
+            yield _with_remedy(line, remedy)
+            remedy = None
+
+    def try_widening(self, window: int | None = None) -> Remedy | None:
+        """Return how to get a context window into which everything fits, if known.
+
+        Parameters
+        ----------
+        window
+            The present context window in tokens; by default the target's.
+        """
+        everything = self.drafter.draft(
+            self.earlier,
+            Room(None, LARGEST_WINDOW, LARGEST_WINDOW, self.context_tokens),
+        )
+        window = window or self.target.window or ASSUMED_WINDOW
+        needed = max(everything.tokens + ANSWER_ROOM, 2 * window)
+        power_of_two = 1 << (needed - 1).bit_length()
+        command = self.target.provider.widen(self.target.model, power_of_two)
+        return Remedy("Enlarge the context window", command) if command else None
+
+    @property
+    def _max_tokens(self) -> int | None:
+        return self.options.max_tokens or self.target.provider.max_tokens
+
+    def _room(self, window: int | None) -> Room:
+        tokens = window or ASSUMED_WINDOW
+        answer = min(self._max_tokens or ANSWER_ROOM, tokens // 4)
+        return Room(window, ASSUMED_WINDOW, tokens - answer, self.context_tokens)
+
+
+def _with_remedy(line: str, remedy: Remedy | None) -> str:
+    return f"{line} {remedy}" if remedy else line
+
+
+def _cut_note(draft: Draft) -> str:
+    """Return the line about a conversation that was cut to the latest turns."""
+    size = f"an assumed {ASSUMED_WINDOW:,}"
+    if draft.room.window:
+        size = f"{draft.room.window:,}"
+    reason = (
+        f"the conversation no longer fits the model's context window of {size} tokens."
+    )
+    turns = draft.turns_left_out
+    if not turns:
+        return f"The notebook is described from the beginning again: {reason}"
+    if turns == 1:
+        return f"The oldest turn was left out: {reason}"
+    return f"The {turns} oldest turns were left out: {reason}"

@@ -1,0 +1,263 @@
+"""The way of a question: from the prompt, the options and the notebook to a request, and
+from the server's answer to the chunks of a reply.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from ..chat.conversation import Chat, Turn
+from ..chat.history import MAX_QUESTION, History
+from ..chat.reply import Reply
+from ..context.collector import Collector
+from ..context.fit import Redact
+from ..context.items import Snapshot
+from ..context.mentions import find_mentions, unescaped
+from ..errors import PromptError, PromptTooLong, Remedy, Unreachable
+from ..messages import Chunk, Message
+from ..providers.base import Provider
+from . import prompts
+from .draft import Draft, Drafter, conversation
+from .exchange import ANSWER_ROOM, Exchange
+from .options import Options, sections_of
+from .settings import QuestionSettings
+from .target import LARGEST_WINDOW, Target, Targets
+from .tokens import Tokens
+
+# How often a prompt is sent that the server finds too long, each time a shorter one.
+ATTEMPTS = 12
+# No tokenizer does better on a long text, so a longer prompt is surely too long.
+MOST_BYTES_PER_TOKEN = 8
+
+Preview = tuple[Draft, Provider, str]
+"""What would be sent, the provider, and the model."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question.
+
+    Parameters
+    ----------
+    prompt
+        The prompt, with the values of its fields; the user reads it.
+    text
+        The prompt with what its format asks for; the model reads it.
+    options
+        What it sets for itself.
+    snapshot
+        What could be sent of the notebook, as it was when the user asked.
+    """
+
+    prompt: str
+    text: str
+    options: Options
+    snapshot: Snapshot
+
+
+class Pipeline:
+    """Turns questions into requests, and streams the answers.
+
+    Its coroutines run on the background loop.
+
+    Parameters
+    ----------
+    settings
+        The settings; they are read for each question.
+    targets
+        Finds who answers.
+    collector
+        Looks at the notebook, and redacts secrets.
+    history
+        The notebook's conversations.
+    tokens
+        The estimates of tokens, by the name of the model.
+    """
+
+    def __init__(
+        self,
+        settings: QuestionSettings,
+        targets: Targets,
+        collector: Collector,
+        history: History,
+        tokens: defaultdict[str, Tokens],
+    ) -> None:
+        self._settings = settings
+        self._targets = targets
+        self._collector = collector
+        self._history = history
+        self._tokens = tokens
+
+    def question(
+        self,
+        prompt: str,
+        options: Options,
+        names: Mapping[str, Any] | None,
+        *,
+        may_be_empty: bool = False,
+    ) -> Question:
+        """Fill in the prompt, and look at the notebook, in the caller's thread.
+
+        Raises
+        ------
+        PromptError
+            If the prompt is empty, or names something that does not exist.
+        """
+        if not (prompt.strip() or may_be_empty):
+            raise PromptError(
+                "There is nothing to ask.",
+                Remedy("Type a question", "%buddy why is df empty after the merge?"),
+            )
+        mentions = []
+        if names is not None:
+            mentions = find_mentions(prompt)
+            prompt = prompts.interpolate(unescaped(prompt), names)
+        snapshot = self._collector.collect(
+            prompt,
+            sections_of(options.context or self._settings.context),
+            mentions,
+            share_values=self._settings.share_values,
+        )
+        text = prompts.with_format(prompt, options.format)
+        return Question(prompt, text, options, snapshot)
+
+    async def chunks(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
+        """Ask, and yield the chunks of the reply.
+
+        Raises
+        ------
+        BuddyError
+            If the request fails.
+        """
+        try:
+            async with aclosing(cast(Any, self._answer(question, reply))) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Unreachable as error:
+            name = reply.provider or self._settings.provider
+            provider = self._targets.provider(name)
+            raise await provider.instead(error) from error.__cause__
+
+    async def _answer(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
+        chat, turn = self._begin(question, reply)
+        target = await self._targets.find(question.options, reply)
+        _check_length(question, target)
+        exchange = self._exchange(question, target, chat.before(reply))
+        draft = await exchange.counted()
+        for attempt in range(1, ATTEMPTS + 1):
+            turn.sent, turn.sent_items = draft.question, draft.update.sent_items
+            turn.before = draft.before
+            stream = self._stream(exchange, draft)
+            try:
+                async with aclosing(cast(Any, stream)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+                break
+            except PromptTooLong as error:
+                has_begun = reply.first is not None
+                if has_begun or attempt == ATTEMPTS or not draft.can_shrink:
+                    # What the question alone needs; the rest was left out already.
+                    alone = replace(exchange, earlier=[])
+                    remedy = alone.try_widening(error.window)
+                    if remedy is None:
+                        raise
+                    raise _with_remedy(error, remedy) from error
+                exchange.tokens.learn(draft.messages, error.tokens)
+                draft = exchange.smaller(draft, error.window)
+        for note in exchange.notes(draft):
+            yield Chunk(note=note)
+        if question.options.remember:
+            for note in self._history.notes():
+                yield Chunk(note=note)
+
+    def _begin(self, question: Question, reply: Reply) -> tuple[Chat, Turn]:
+        """Begin a turn: of the notebook's conversation, or of one that is not kept."""
+        turn = Turn(question.text, reply)
+        if not question.options.remember:
+            return Chat([turn]), turn
+        history = self._history
+        chat = history.new() if question.options.new else history.current
+        chat.turns.append(turn)
+        kept_question = self._collector.redact(reply.prompt[:MAX_QUESTION]).text
+        history.keep(chat, turn, kept_question)
+        return chat, turn
+
+    async def _stream(self, exchange: Exchange, draft: Draft) -> AsyncIterator[Chunk]:
+        """Send a draft, yield the chunks, and learn from the server's count."""
+        request = exchange.request(draft)
+        stream = exchange.target.provider.stream(request)
+        async with aclosing(cast(Any, stream)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+                note = exchange.learn(draft, chunk.usage) if chunk.usage else ""
+                if note:
+                    yield Chunk(note=note)
+
+    async def preview(self, question: Question) -> Preview:
+        """Return what would be sent, and to whom; the server may be asked for that."""
+        target = await self._targets.find_or_assume(question.options)
+        _check_length(question, target)
+        exchange = self._exchange(question, target, self._earlier(question.options))
+        return await exchange.counted(), target.provider, target.model
+
+    async def measure(self, question: Question) -> Preview:
+        """Return what `preview` returns, by what is already known of the server."""
+        target = await self._targets.remembered()
+        exchange = self._exchange(question, target, self._earlier(question.options))
+        return exchange.draft(), target.provider, target.model
+
+    def needed(self) -> int:
+        """Estimate the tokens of the next question: the conversation, and an answer."""
+        chat = self._history.current
+        model = chat.turns[-1].reply.model if chat.turns else ""
+        tokens = self._tokens[model]
+        earlier = conversation(chat.before(None), self._redact)
+        system = Message("system", self._settings.system_prompt)
+        return tokens.total([system, *earlier]) + ANSWER_ROOM
+
+    def _earlier(self, options: Options) -> list[Turn]:
+        if options.new or not options.remember:
+            return []
+        return self._history.current.before(None)
+
+    def _exchange(
+        self, question: Question, target: Target, earlier: list[Turn]
+    ) -> Exchange:
+        settings, options = self._settings, question.options
+        tokens = self._tokens[target.model]
+        system = settings.system_prompt if options.system is None else options.system
+        drafter = Drafter(
+            question.text, system, question.snapshot, tokens, self._redact
+        )
+        return Exchange(target, drafter, options, settings.context_tokens, earlier)
+
+    @property
+    def _redact(self) -> Redact:
+        return self._collector.redaction(enabled=self._settings.redact_secrets)
+
+
+def _check_length(question: Question, target: Target) -> None:
+    """Refuse a question that no tokenizer could make fit."""
+    most = (target.window or LARGEST_WINDOW) * MOST_BYTES_PER_TOKEN
+    length = len(question.text)
+    if length <= most:
+        return
+    window = ""
+    if target.window:
+        window = f", and its context window is {target.window:,} tokens"
+    raise PromptTooLong(
+        f"The prompt is too long for {target.model}: {length:,} characters{window}.",
+        Remedy("Shorten it"),
+        Remedy("Choose a model with a larger context window", "%buddy /models"),
+        window=target.window,
+    )
+
+
+def _with_remedy(error: PromptTooLong, remedy: Remedy) -> PromptTooLong:
+    return PromptTooLong(
+        error.what, remedy, *error.remedies, tokens=error.tokens, window=error.window
+    )

@@ -1,0 +1,75 @@
+"""The settings that decide about a question: who answers it, and what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from traitlets import Bool, Int, List, TraitError, Unicode, validate
+
+from ..errors import SettingError
+from ..settings import Configured
+from . import prompts
+from .options import sections_of
+
+
+class QuestionSettings(Configured):
+    """The settings of the `Buddy`.
+
+    Those with the tag ``affects="target"`` decide which model answers, those with
+    ``affects="prompt"`` what is sent to it.
+    """
+
+    environment: ClassVar = {"provider": "CODEBUDDY_PROVIDER"}
+
+    provider = Unicode(
+        "Local",
+        help="The provider that answers: Local, Embedded, OpenAI, … (in any case).",
+    ).tag(config=True, affects="target")
+    offline = Bool(
+        False, help="Refuse every request that would leave this machine."
+    ).tag(config=True, order=1)
+    allowed_hosts = List(
+        Unicode(),
+        help=(
+            "Hosts that may be reached even when offline: names, or names with ports, "
+            'such as ["gpu.lan:8000"].'
+        ),
+    ).tag(config=True, order=1)
+    context = Unicode(
+        "auto",
+        help=(
+            "Which parts of the notebook are sent: auto, none, or a list of outline, "
+            "cells, outputs, variables, error."
+        ),
+    ).tag(config=True, affects="prompt")
+    context_tokens = Int(
+        8192,
+        min=0,
+        help="The most tokens of the notebook that are sent with one question.",
+    ).tag(config=True, affects="prompt")
+    share_values = Bool(
+        False,
+        help="Also send variable values, not only names, types and shapes.",
+    ).tag(config=True, affects="prompt")
+    redact_secrets = Bool(
+        True, help="Redact keys, tokens and passwords before sending."
+    ).tag(config=True, affects="prompt")
+    keep_chats = Bool(
+        True,
+        help=(
+            "Keep a notebook's conversations on this machine's disk, so that they "
+            "outlive the kernel."
+        ),
+    ).tag(config=True)
+    system_prompt = Unicode(
+        prompts.SYSTEM, help="Instructions that the model gets before every question."
+    ).tag(config=True, order=-1, affects="prompt")
+
+    @validate("context")
+    def _validate_context(self, proposal: Mapping[str, Any]) -> str:
+        try:
+            sections_of(proposal["value"])
+        except SettingError as error:
+            raise TraitError(str(error)) from error
+        return str(proposal["value"])
