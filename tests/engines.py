@@ -11,7 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from codebuddy_jupyter.providers.embedded.engine import Engine, Order, start_engine
+from codebuddy_jupyter.providers.embedded.engine import (
+    Engine,
+    EngineConfig,
+    start_engine,
+)
 from codebuddy_jupyter.providers.embedded.recital import Answer, write_recital
 
 # seconds that anything here may take on a busy machine
@@ -32,7 +36,7 @@ def engine_with(
     """
     file = folder / "recital.gguf"
     write_recital(file, answers, n_ctx=n_ctx, layers=layers)
-    engine = asyncio.run(start_engine(Order(file, "recital", window, threads=1)))
+    engine = asyncio.run(start_engine(EngineConfig(file, "recital", window, threads=1)))
     try:
         yield engine
     finally:

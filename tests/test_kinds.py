@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from codebuddy_jupyter import errors
+from codebuddy_jupyter.errors import Remedy
 from codebuddy_jupyter.messages import Message, Model, Request
 from codebuddy_jupyter.providers.embedded.engine import Engine
 from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
@@ -236,13 +237,9 @@ def test_when_it_is_gone_the_line_tells_how_to_start_it(
 ) -> None:
     provider = LocalProvider(base_url=played.on(server))
     used(provider, ask)
-    start = provider.kind.start()
-    expected = (
-        f"Start {played.name} with `{start}`" if start else "Start the server there"
-    )
-    assert provider.remedy().startswith(
-        f"{expected}, or point the buddy elsewhere: %config"
-    )
+    start, elsewhere = provider.remedies()
+    assert start == Remedy(f"Start {played.name}", provider.kind.start_command)
+    assert elsewhere.command.startswith("%config LocalProvider.base_url = ")
 
 
 def test_one_that_did_not_answer_all_may_still_tell_who_it_is(
@@ -316,8 +313,8 @@ def test_whatever_is_answered_no_kind_breaks(
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_kind_says_how_to_start_it_and_how_to_widen_a_window(kind: Any) -> None:
-    assert kind.start()
-    assert kind.widen("some-model", 16384)
+    assert kind.start_command
+    assert "16384" in kind.command_to_widen("some-model", 16384)
     assert kind.ports
 
 

@@ -24,11 +24,11 @@ from ..messages import Chunk, Message, Model, Progress, Request, Usage
 from ..providers.base import Provider
 from ..providers.http import error_lines
 from ..providers.http.address import is_loopback
-from ..providers.http.probe import Answer, probing
+from ..providers.http.probe import ProbeAnswer, probing
 from ..providers.http.server_error import ErrorResponse
 from ..providers.http.transport import proxies, proxy_of
 from ..providers.kinds import KINDS, UNKNOWN, FoundServer, recognise
-from ..providers.local.discovery import EYEBALLS, name_of
+from ..providers.local.discovery import HAPPY_EYEBALLS_DELAY, name_of
 from ..providers.local.provider import LocalProvider
 from ..providers.openai_chat import OpenAIChatProvider
 from .report import Check, Remedy, Report, versions
@@ -120,7 +120,11 @@ class _Examination:
 
     def fail(self, name: str, error: errors.BuddyError) -> None:
         """Note what went wrong, with the remedy that the error's own line holds."""
-        self.add(name, False, *_parted(str(error)))
+        if not error.remedies:
+            self.add(name, False, *_parted(str(error)))
+            return
+        remedies = [Remedy(remedy.text, remedy.command) for remedy in error.remedies]
+        self.add(name, False, error.what.rstrip("."), *remedies)
 
     async def tell(self, progress: Progress) -> None:
         """Tell of each step that takes long, once."""
@@ -211,7 +215,7 @@ class _Examination:
         try:
             async with asyncio.timeout(CONNECT):
                 _, writer = await asyncio.open_connection(
-                    host, port, happy_eyeballs_delay=EYEBALLS
+                    host, port, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY
                 )
         except OSError as error:
             self.add(
@@ -230,13 +234,16 @@ class _Examination:
     async def _instead(self, url: str) -> list[Remedy]:
         """What can be done where nothing answers."""
         if not isinstance(self.provider, LocalProvider):
-            return [Remedy(cast(OpenAIChatProvider, self.provider).remedy())]
+            remedies = cast(OpenAIChatProvider, self.provider).remedies()
+            return [Remedy(remedy.text, remedy.command) for remedy in remedies]
         usual = [
-            kind for kind in KINDS if urlsplit(url).port in kind.ports and kind.start()
+            kind
+            for kind in KINDS
+            if urlsplit(url).port in kind.ports and kind.start_command
         ]
-        starts = [Remedy(f"Start {kind.name}", kind.start()) for kind in usual] or [
-            Remedy("Start the server there")
-        ]
+        starts = [
+            Remedy(f"Start {kind.name}", kind.start_command) for kind in usual
+        ] or [Remedy("Start the server there")]
         what = "Here localhost is a container; to ask the machine around it"
         around = self.provider.search.around(url)
         return [
@@ -274,7 +281,7 @@ class _Examination:
                 server = await self._put_right(provider, server)
                 began = time.monotonic()
             async with probing(server.access, ANSWER) as probe:
-                answer = await probe.get(f"{server.url}/models")
+                answer = await probe.try_get(f"{server.url}/models")
                 if (
                     isinstance(provider, LocalProvider)
                     and answer is not None
@@ -320,7 +327,7 @@ class _Examination:
         else:
             self.add("http", False, "it answers at times only", look_there)
 
-    def _protocol(self, server: error_lines.Server, answer: Answer) -> bool:
+    def _protocol(self, server: error_lines.Server, answer: ProbeAnswer) -> bool:
         """Whether what came for the list of models is of a server that can be asked."""
         complaint = ErrorResponse(
             answer.body, answer.status, answer.headers.get("location", "")
@@ -402,8 +409,8 @@ class _Examination:
         model = model or Model(name)
         if model.loaded is not None:
             ahead = Remedy(
-                "Load it ahead" if self.found.kind.loading(name) else "",
-                self.found.kind.loading(name),
+                "Load it ahead" if self.found.kind.command_to_load(name) else "",
+                self.found.kind.command_to_load(name),
             )
             told = "yes" if model.loaded else "no; the first question waits for that"
             self.add(

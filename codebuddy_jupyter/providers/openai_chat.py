@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from traitlets import Float, Int, TraitError, Unicode, validate
 
 from .. import errors
+from ..errors import Remedy
 from ..keys import Key, Keys
 from ..messages import Chunk, Message, Model, Request
 from .base import Provider
@@ -29,7 +30,13 @@ from .http.address import host_of, is_loopback, normalise_base_url
 from .http.chat_stream import ChatStream
 from .http.server_error import ErrorResponse, as_mapping, parsed
 from .http.timeouts import Deadline, Retries, TimedOut
-from .http.transport import Access, broken, http_library, load_openai, new_http
+from .http.transport import (
+    Access,
+    connection_errors,
+    http_library,
+    load_openai,
+    new_http,
+)
 
 if TYPE_CHECKING:
     import openai
@@ -146,7 +153,8 @@ class OpenAIChatProvider(Provider):
         key = self.keys.find(self.name, self.key_variable, host, self.own_host())
         if key is None:
             raise errors.KeyRefused(
-                f"There is no key for {self.name} at {host}. {self._key_help(self.url)}"
+                f"There is no key for {self.name} at {host}.",
+                *self._key_remedies(self.url),
             )
         return key
 
@@ -185,13 +193,19 @@ class OpenAIChatProvider(Provider):
         """A model out of the server's list."""
         return Model(str(entry.get("id") or entry.get("name") or ""))
 
-    def remedy(self) -> str:
-        """What to do when nothing answers."""
-        return "Look at the network connection, or ask a model on this machine: %buddy /use Local"
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Return what to do when nothing answers."""
+        return (
+            Remedy("Check the network connection"),
+            Remedy("Ask a model on this machine", "%buddy /use Local"),
+        )
 
-    def trust_help(self) -> str:
-        """How to trust the certificate of a server, as the end of a sentence."""
-        return "name the file of its authority in SSL_CERT_FILE and ask again"
+    def trust(self) -> Remedy:
+        """Return how to trust the certificate of the server."""
+        return Remedy(
+            "If you trust its certificate, name the file of its authority in "
+            "SSL_CERT_FILE and ask again"
+        )
 
     def forget(self, error: errors.ProviderError) -> None:
         """Forget of the server what may not hold any more after this error."""
@@ -345,20 +359,26 @@ class OpenAIChatProvider(Provider):
         url, key = await self.endpoint()
         access = self.access(url, key)
         access.check(url)
-        owner = type(self).__name__
-        help = (self.remedy(), self._key_help(url))
         return error_lines.Server(
-            self.name, owner, url, key, *help, access, self.trust_help()
+            provider=self.name,
+            owner=type(self).__name__,
+            url=url,
+            key=key,
+            remedies=self.remedies(),
+            key_remedies=self._key_remedies(url),
+            access=access,
+            trust=self.trust(),
         )
 
-    def _key_help(self, url: str) -> str:
+    def _key_remedies(self, url: str) -> tuple[Remedy, ...]:
+        """Return how to provide a key for the host of a URL."""
         command = f"codebuddy key {self.name}"
         if self.key_variable and self.own_host() == host_of(url):
             return (
-                f"Set the environment variable {self.key_variable}, or store a "
-                f"key, in a terminal: {command}"
+                Remedy(f"Set the environment variable {self.key_variable}"),
+                Remedy("Store a key, in a terminal", command),
             )
-        return f"Store a key for this host, in a terminal: {command}"
+        return (Remedy("Store a key for this host, in a terminal", command),)
 
     async def _post(
         self,
@@ -402,10 +422,10 @@ class OpenAIChatProvider(Provider):
             raise await self._refused(server, complaint, model) from complaint
         except TimedOut as overdue:
             late = (
-                error_lines.too_long_coming if reading.began else error_lines.too_slow
+                error_lines.reply_timed_out if reading.began else error_lines.too_slow
             )
             raise late(server, overdue) from overdue
-        except broken() as error:
+        except connection_errors() as error:
             if not reading.whole:
                 raise error_lines.cut_off(
                     server, reading.other or _reason(error)
@@ -446,7 +466,7 @@ class OpenAIChatProvider(Provider):
             raise _complaint(error) from (
                 None if _tells_a_secret(error, server) else error
             )
-        except (ai.APIConnectionError, *broken()) as error:
+        except (ai.APIConnectionError, *connection_errors()) as error:
             cause = (
                 error.__cause__ if isinstance(error, ai.APIConnectionError) else error
             )
@@ -556,9 +576,7 @@ def _no_answer(
     if isinstance(cause, http.ConnectError | http.ConnectTimeout | http.ProxyError):
         named = not any(isinstance(inner, socket.gaierror) for inner in _chain(cause))
         line = (
-            error_lines.no_way_through
-            if server.access.proxy
-            else error_lines.unreachable
+            error_lines.proxy_failed if server.access.proxy else error_lines.unreachable
         )
         return line(
             server,

@@ -9,6 +9,7 @@ from typing import Any
 
 from traitlets import Dict, TraitError, Unicode, validate
 
+from ..errors import Remedy
 from ..keys import Key
 from .http.transport import HEADERS, Access
 from .openai_chat import OpenAIChatProvider
@@ -68,9 +69,9 @@ class SelfHostedProvider(OpenAIChatProvider):
             self.allowed_hosts,
         )
 
-    def trust_help(self) -> str:
-        """How to trust the certificate of a server, as the end of a sentence."""
-        return (
-            "name the file of its authority: %config "
-            f'{type(self).__name__}.ca_bundle = "/path/to/ca.pem"'
+    def trust(self) -> Remedy:
+        """Return how to trust the certificate of the server."""
+        return Remedy(
+            "If you trust its certificate, name the file of its authority",
+            f'%config {type(self).__name__}.ca_bundle = "/path/to/ca.pem"',
         )

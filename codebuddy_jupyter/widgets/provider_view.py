@@ -195,7 +195,7 @@ async def _is_loading(provider: Provider) -> bool:
     server = await provider.server()
     async with probing(server.access, PATIENCE) as look:
         answer = await look.get(f"{server.url}/models")
-    return answer is not None and ErrorResponse(answer.body, answer.status).is_loading()
+    return ErrorResponse(answer.body, answer.status).is_loading()
 
 
 def _where(provider: Provider) -> str:
