@@ -311,32 +311,30 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
     "key wanted": (
         as_json({"error": {"message": "Missing API key"}}, 401),
         [
-            "✗ key http://127.0.0.1:PORT/v1 wants a key (Missing API key)",
-            (
-                "→ Set the environment variable CODEBUDDY_API_KEY, or store a key, "
-                "in a terminal: codebuddy key Local"
-            ),
+            "✗ key http://127.0.0.1:PORT/v1 requires a key (Missing API key)",
+            "→ Set the environment variable CODEBUDDY_API_KEY",
+            "→ Store a key, in a terminal: codebuddy key Local",
         ],
     ),
     "web page": (
         WEB_PAGE,
         [
-            '✗ server http://127.0.0.1:PORT/v1 gives no list of models: a web page "Sign in"',
-            f"→ Look at the base URL: {SET}",
+            '✗ server http://127.0.0.1:PORT/v1 does not list models: a web page "Sign in"',
+            f"→ Check the base URL: {SET}",
         ],
     ),
     "wrong path": (
         plain("404 page not found", status=404),
         [
             "✗ server http://127.0.0.1:PORT/v1 answered with an error (404): 404 page not found",
-            f"→ Look at the base URL: {SET}",
+            f"→ Check the base URL: {SET}",
         ],
     ),
     "redirect": (
         plain("", status=301, Location="https://elsewhere.example/v1/models"),
         [
-            "✗ server http://127.0.0.1:PORT/v1 redirects to https://elsewhere.example/v1/models, "
-            "where a key must not follow by itself",
+            "✗ server http://127.0.0.1:PORT/v1 redirects to https://elsewhere.example/v1/models; "
+            "a key is not sent there automatically",
             '→ If that is right: %config LocalProvider.base_url = "https://elsewhere.example/v1"',
         ],
     ),
@@ -351,14 +349,15 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
         as_json({"error": {"message": "out of memory"}}, 500),
         [
             "✗ server http://127.0.0.1:PORT/v1 answered with an error (500): out of memory",
-            "→ The server's own log says more; ask again when it is well.",
+            "→ Check the server's log, then ask again",
         ],
     ),
     "no model": (
         model_list(),
         [
             "✗ model http://127.0.0.1:PORT/v1 has no model that can chat",
-            "→ Fetch or load one there first, with Ollama by `ollama pull llama3.2`",
+            "→ Download or load one there",
+            "→ With Ollama: ollama pull llama3.2",
         ],
     ),
     "silent": (
@@ -371,8 +370,8 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
     "hanging up": (
         Answer(end="drop", framing="close"),
         [
-            "✗ server http://127.0.0.1:PORT/v1 gives no list of models: nothing came",
-            f"→ Look at the base URL: {SET}",
+            "✗ server http://127.0.0.1:PORT/v1 does not list models: nothing came",
+            f"→ Check the base URL: {SET}",
         ],
     ),
 }
@@ -492,7 +491,7 @@ def test_a_key_that_only_questions_need_is_told(server: ScriptedServer) -> None:
     server.script(as_json({"error": "no key"}, 401))
     shown = lines(local(server.url))
     assert [line for line in shown if " key " in f"{line} " and line[2:5] == "key"] == [
-        "✗ key http://127.0.0.1:PORT/v1 wants a key (no key)"
+        "✗ key http://127.0.0.1:PORT/v1 requires a key (no key)"
     ]
 
 
@@ -502,7 +501,7 @@ def test_a_question_that_fails_is_told_in_the_server_s_words(
     server.script(as_json({"error": {"message": "the runner has died"}}, 500))
     assert trouble(local(server.url)) == [
         "✗ answer http://127.0.0.1:PORT/v1 answered with an error (500): the runner has died",
-        "→ The server's own log says more; ask again when it is well.",
+        "→ Check the server's log, then ask again",
     ]
 
 

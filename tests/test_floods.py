@@ -130,5 +130,5 @@ def test_a_list_of_models_that_never_stops_is_no_list(
         )
         assert ran.returncode == 0, ran.stderr
         told = json.loads(ran.stdout)
-        assert "gives no list of models" in told["error"]
+        assert "does not list models" in told["error"]
         assert told["peak"] < LIMIT

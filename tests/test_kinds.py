@@ -354,5 +354,5 @@ def test_the_real_engine_tells_how_long_a_prompt_was_and_how_far_it_sees(
 
 
 def test_the_real_engine_that_is_shown_no_key_says_so(engine: Engine) -> None:
-    with pytest.raises(errors.KeyRefused, match="wants a key"):
+    with pytest.raises(errors.KeyRefused, match="requires a key"):
         used(LocalProvider(base_url=engine.url, model="recital"), ask)

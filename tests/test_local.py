@@ -298,7 +298,7 @@ def test_a_list_without_data_is_an_error_that_says_what_came(
     with pytest.raises(errors.NoReply) as refused:
         run(provider, provider.models)
     assert str(refused.value) == (
-        f'{server.url} does not list models: the answer is "Unexpected endpoint '
+        f'{server.url} does not list models: it says "Unexpected endpoint '
         'or method. (GET /models)". '
         f'Check the base URL: %config LocalProvider.base_url = "{server.url}"'
     )

@@ -182,9 +182,9 @@ def describe(server: Server, body: object) -> str:
     """Return what an unexpected body is, in a few words."""
     message = server.quote(message_in(body))
     if not message:
-        return "the answer is empty"
+        return "nothing came"
     is_page = isinstance(body, str) and body.lstrip().startswith("<")
-    what = "a web page" if is_page else "the answer is"
+    what = "a web page" if is_page else "it says"
     return f'{what} "{message}"'
 
 
