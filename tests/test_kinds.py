@@ -99,7 +99,7 @@ async def ask(provider: LocalProvider, text: str = "count") -> str:
 def recognised(url: str, seconds: float = 3.0) -> FoundServer:
     async def look_at() -> FoundServer:
         async with probing(url, seconds) as probe:
-            return await recognise(probe, url)
+            return await recognise(probe)
 
     return asyncio.run(look_at())
 
@@ -305,8 +305,8 @@ def test_whatever_is_answered_no_kind_breaks(
 
     async def look_at() -> None:
         async with probing(server.url) as probe:
-            await kind.recognise(probe, server.url)
-            await kind.models(probe, server.url, closely=True)
+            await kind.recognise(probe)
+            await kind.models(probe, closely=True)
 
     asyncio.run(look_at())
 

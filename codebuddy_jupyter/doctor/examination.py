@@ -287,7 +287,7 @@ class _Examination:
                     and answer is not None
                     and self.found.kind is UNKNOWN
                 ):
-                    self.found = await recognise(probe, server.url)
+                    self.found = await recognise(probe)
         except errors.BuddyError as error:
             self.fail("offline" if isinstance(error, errors.Offline) else "http", error)
             return False

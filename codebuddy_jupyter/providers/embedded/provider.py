@@ -126,9 +126,9 @@ class EmbeddedProvider(OpenAIChatProvider):
 
     async def count(self, model: str, text: str) -> int | None:
         """Return the number of tokens of a text, by the engine's own tokenizer."""
-        engine = await self._running(model)
+        await self._running(model)
         async with probing((await self.server()).access) as probe:
-            return await LlamaCpp().count(probe, f"{engine.url}/v1", model, text)
+            return await LlamaCpp().count(probe, model, text)
 
     async def endpoint(self) -> tuple[str, Key]:
         """Return where the engine listens, and its key."""

@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from .address import native_of
 from .server_error import as_mapping, parsed
 from .transport import Access, connection_errors, new_http
 
@@ -68,6 +69,8 @@ class Probe:
 
     Parameters
     ----------
+    url
+        The base URL of the server's OpenAI-compatible API.
     http
         An asynchronous client of the HTTP library.
     seconds
@@ -75,11 +78,15 @@ class Probe:
 
     Attributes
     ----------
+    native_url
+        Where the server's own API begins.
     missed_answer
         Whether some request was not answered.
     """
 
-    def __init__(self, http: Any, seconds: float = TIMEOUT) -> None:
+    def __init__(self, url: str, http: Any, seconds: float = TIMEOUT) -> None:
+        self.url = url
+        self.native_url = native_of(url)
         self.http = http
         self.seconds = seconds
         self.missed_answer = False
@@ -181,8 +188,9 @@ async def probing(
     seconds
         How long each answer may take.
     """
-    http = new_http(Access(where) if isinstance(where, str) else where)
-    probe = Probe(http, seconds)
+    access = Access(where) if isinstance(where, str) else where
+    http = new_http(access)
+    probe = Probe(access.url, http, seconds)
     try:
         yield probe
     finally:

@@ -39,12 +39,12 @@ KINDS: tuple[Kind, ...] = (
 UNKNOWN = Kind()
 
 
-async def recognise(
-    probe: Probe, url: str, kinds: Sequence[Kind] = KINDS
-) -> FoundServer:
-    """Return the server at a base URL, with the first kind that recognises it."""
-    versions = await asyncio.gather(*(kind.recognise(probe, url) for kind in kinds))
+async def recognise(probe: Probe, kinds: Sequence[Kind] = KINDS) -> FoundServer:
+    """Return the server at the base URL of a probe, of the first kind that recognises
+    it.
+    """
+    versions = await asyncio.gather(*(kind.recognise(probe) for kind in kinds))
     for kind, version in zip(kinds, versions, strict=True):
         if version is not None:
-            return FoundServer(kind, url, version)
-    return FoundServer(UNKNOWN, url)
+            return FoundServer(kind, probe.url, version)
+    return FoundServer(UNKNOWN, probe.url)

@@ -30,9 +30,12 @@ from ..http.server_error import ErrorResponse, as_mapping
 class Kind:
     """A kind of server; the base class is an unknown OpenAI-compatible server.
 
-    In all methods, ``url`` is the base URL of the OpenAI-compatible API. Commands are
-    for a terminal, or for a cell if they begin with ``%``; a server without a command
-    line gives the menu path in its app instead. An empty command means there is none.
+    A `Probe` knows the base URL of the server's OpenAI-compatible API (``probe.url``)
+    and where its own API begins (``probe.native_url``).
+
+    Commands are for a terminal, or for a cell if they begin with ``%``; a server without
+    a command line gives the menu path in its app instead. An empty command means there
+    is none.
     """
 
     name: ClassVar[str] = "OpenAI-compatible server"
@@ -65,36 +68,36 @@ class Kind:
     `chat_body` and `chat_stream` are implemented as well.
     """
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Return the version of the server (empty if it reports none), or None if it is
         of another kind.
         """
-        if self.owners and await self._owns_all_models(probe, url):
+        if self.owners and await self._owns_all_models(probe):
             return ""
         return None
 
-    async def _owns_all_models(self, probe: Probe, url: str) -> bool:
-        entries = await list_models(probe, url)
+    async def _owns_all_models(self, probe: Probe) -> bool:
+        entries = await list_models(probe)
         if not entries:
             return False
         return all(entry.get("owned_by") in self.owners for entry in entries)
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return the models with what the server reports about each, or None if the
         plain list of names is all there is.
 
         Parameters
         ----------
-        probe, url
-            The server.
+        probe
+            Sends requests to the server.
         closely
             Whether to report everything, which may take a request per model.
         """
         return None
 
-    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
         """Return the number of tokens of a text, by the server's own tokenizer; None if
         the server offers none.
         """
@@ -112,9 +115,7 @@ class Kind:
         """Return the command that gives a model a context window of so many tokens."""
         return self.widen_command.format(model=model, tokens=tokens)
 
-    async def pull(
-        self, probe: Probe, url: str, model: str, progress: Progress
-    ) -> None:
+    async def pull(self, probe: Probe, model: str, progress: Progress) -> None:
         """Download a model to the server.
 
         Raises
@@ -127,14 +128,14 @@ class Kind:
         raise NotImplementedError
 
     async def load(
-        self, probe: Probe, url: str, model: str, seconds: float, num_ctx: int = 0
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model; for the errors see `pull`.
 
         Parameters
         ----------
-        probe, url, model
-            The server and the model.
+        probe, model
+            Sends requests to the server; the model to load.
         seconds
             How long that may take.
         num_ctx
@@ -142,18 +143,20 @@ class Kind:
         """
         raise NotImplementedError
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, model: str) -> None:
         """Free the memory that a model takes; for the errors see `pull`."""
         raise NotImplementedError
 
-    async def loaded_window(self, probe: Probe, url: str, model: str) -> int | None:
+    async def loaded_window(self, probe: Probe, model: str) -> int | None:
         """Return the context window of a model as it is loaded at this moment; None if
         it is not loaded.
         """
         raise NotImplementedError
 
     def chat_url(self, url: str) -> str:
-        """Return where chat requests with a context window are sent."""
+        """Return where chat requests with a context window are sent; ``url`` is the base
+        URL.
+        """
         raise NotImplementedError
 
     def chat_body(self, request: Request, num_ctx: int) -> dict[str, Any]:
@@ -184,11 +187,11 @@ class FoundServer:
     version: str = ""
 
 
-async def list_models(probe: Probe, url: str) -> list[Mapping[str, Any]] | None:
+async def list_models(probe: Probe) -> list[Mapping[str, Any]] | None:
     """Return the entries of the OpenAI-compatible list of models, or None if there is
     none.
     """
-    answer = await probe.get(f"{url}/models")
+    answer = await probe.get(f"{probe.url}/models")
     return answer.list_of("data")
 
 

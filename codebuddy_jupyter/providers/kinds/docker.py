@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...messages import Model
-from ..http.address import native_of
 from ..http.probe import Probe
 from ..http.server_error import as_mapping
 from .base import Kind, list_models, model_name, positive
@@ -25,22 +24,22 @@ class DockerModelRunner(Kind):
     load_command = "docker model run --detach {model}"
     widen_command = "docker model configure --context-size {tokens} {model}"
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by its banner, else by the owner of its models."""
-        banner = await probe.get(f"{native_of(url)}/")
+        banner = await probe.get(f"{probe.native_url}/")
         if "Docker Model Runner" in str(banner.body)[:200]:
             return ""
-        return await super().recognise(probe, url)
+        return await super().recognise(probe)
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return the downloaded models.
 
         The context window may be the largest that the model supports rather than the
         one in use; the server refuses a prompt that does not fit.
         """
-        entries = await list_models(probe, url)
+        entries = await list_models(probe)
         return None if entries is None else [_model(entry) for entry in entries]
 
 

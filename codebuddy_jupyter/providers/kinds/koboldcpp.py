@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from ...messages import Model
-from ..http.address import native_of
 from ..http.probe import Probe
 from .base import Kind, list_models, model_name, positive
 
@@ -21,28 +20,28 @@ class KoboldCpp(Kind):
     load_command = start_command
     widen_command = "koboldcpp --model MODEL.gguf --contextsize {tokens}"
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by the name that it reports with its version."""
-        answer = await probe.get(f"{native_of(url)}/api/extra/version")
+        answer = await probe.get(f"{probe.native_url}/api/extra/version")
         if str(answer.fields.get("result")).lower() != "koboldcpp":
             return None
         return str(answer.fields.get("version") or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return its model, with the context window."""
         entries, answer = await asyncio.gather(
-            list_models(probe, url),
-            probe.get(f"{native_of(url)}/api/extra/true_max_context_length"),
+            list_models(probe),
+            probe.get(f"{probe.native_url}/api/extra/true_max_context_length"),
         )
         if entries is None:
             return None
         window = positive(answer.fields.get("value"))
         return [Model(model_name(entry), window, loaded=True) for entry in entries]
 
-    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
         """Return the number of tokens of a text."""
-        address = f"{native_of(url)}/api/extra/tokencount"
+        address = f"{probe.native_url}/api/extra/tokencount"
         answer = await probe.post(address, {"prompt": text})
         return positive(answer.fields.get("value"))

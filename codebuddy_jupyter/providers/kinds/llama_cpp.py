@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ...messages import Model
-from ..http.address import native_of
 from ..http.probe import Probe
 from ..http.server_error import as_mapping
 from .base import Kind, list_models, model_name, positive
@@ -27,39 +26,39 @@ class LlamaCpp(Kind):
     load_command = start_command
     widen_command = "llama-server -m MODEL.gguf --jinja -c {tokens}"
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by its ``Server`` header, which it sends while it loads as well,
         or by the owner of its models.
         """
-        answer = await probe.get(f"{url}/models")
+        answer = await probe.get(f"{probe.url}/models")
         if answer.headers.get("server") != "llama.cpp":
             entries = answer.list_of("data") or []
             owners = [entry.get("owned_by") for entry in entries]
             if "llamacpp" not in owners:
                 return None
-        props = await probe.get(f"{native_of(url)}/props")
+        props = await probe.get(f"{probe.native_url}/props")
         return str(props.fields.get("build_info") or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return the model that it runs, or as a router those that it can run, with
         context window, size and abilities.
         """
-        entries = await list_models(probe, url)
+        entries = await list_models(probe)
         if entries is None:
             return None
-        reading = [_read_model(probe, url, entry) for entry in entries]
+        reading = [_read_model(probe, entry) for entry in entries]
         return list(await asyncio.gather(*reading))
 
-    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
         """Return the number of tokens of a text."""
-        answer = await probe.post(f"{native_of(url)}/tokenize", {"content": text})
+        answer = await probe.post(f"{probe.native_url}/tokenize", {"content": text})
         tokens = answer.fields.get("tokens")
         return len(tokens) if isinstance(tokens, list) else None
 
 
-async def _read_model(probe: Probe, url: str, entry: Mapping[str, Any]) -> Model:
+async def _read_model(probe: Probe, entry: Mapping[str, Any]) -> Model:
     name = model_name(entry)
     # Only a router reports a status, of each of its models.
     status = as_mapping(entry.get("status")).get("value")
@@ -68,7 +67,7 @@ async def _read_model(probe: Probe, url: str, entry: Mapping[str, Any]) -> Model
     query = ""
     if status is not None:
         query = f"?{urlencode({'model': name, 'autoload': 'false'})}"
-    answer = await probe.get(f"{native_of(url)}/props{query}")
+    answer = await probe.get(f"{probe.native_url}/props{query}")
     props = answer.fields
     settings = as_mapping(props.get("default_generation_settings"))
     meta = as_mapping(entry.get("meta"))

@@ -9,7 +9,6 @@ from typing import Any
 
 from ...errors import Remedy, SettingError
 from ...messages import Model
-from ..http.address import native_of
 from ..http.probe import Probe
 from ..http.server_error import as_mapping
 from .base import Kind, abilities, check_done, model_name, positive
@@ -47,31 +46,31 @@ class LMStudio(Kind):
     can_load = True
     can_unload = True
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by the list of models in either version of its own API."""
-        new, old = await _lists(probe, url)
+        new, old = await _lists(probe)
         if new and all("loaded_instances" in entry for entry in new):
             return ""
         if old and all("state" in entry and "type" in entry for entry in old):
             return ""
         # Without models, its lists look like those of other servers.
-        banner = await probe.get(f"{native_of(url)}/")
+        banner = await probe.get(f"{probe.native_url}/")
         return "" if banner.mentions(UNKNOWN_PATH) else None
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return its models, from the newer version of its API if it has that."""
-        new, old = await _lists(probe, url)
+        new, old = await _lists(probe)
         if new is not None:
             return [_new_model(entry) for entry in new]
         return None if old is None else [_old_model(entry) for entry in old]
 
     async def load(
-        self, probe: Probe, url: str, model: str, seconds: float, num_ctx: int = 0
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model; from 0.4."""
-        address = f"{native_of(url)}/api/v1/models/load"
+        address = f"{probe.native_url}/api/v1/models/load"
         answer = await probe.post(address, {"model": model}, seconds)
         if answer.mentions(UNKNOWN_PATH):
             raise SettingError(
@@ -80,36 +79,35 @@ class LMStudio(Kind):
             )
         check_done(answer)
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, model: str) -> None:
         """Unload every instance of a model; from 0.4."""
-        instances = await _instances(probe, url, model)
+        instances = await _instances(probe, model)
         if not instances:
             raise SettingError(
-                f"LM Studio reports no loaded model {model} at {url}.",
+                f"LM Studio reports no loaded model {model} at {probe.url}.",
                 Remedy("List the models", "%buddy /models"),
             )
-        address = f"{native_of(url)}/api/v1/models/unload"
+        address = f"{probe.native_url}/api/v1/models/unload"
         for instance in instances:
             check_done(await probe.post(address, {"instance_id": instance}))
 
 
-async def _lists(probe: Probe, url: str) -> tuple[Entries | None, Entries | None]:
+async def _lists(probe: Probe) -> tuple[Entries | None, Entries | None]:
     """Return the list of the newer version of its API, and if the server does not have
     that, the list of the older version.
     """
-    root = native_of(url)
-    answer = await probe.get(f"{root}/api/v1/models")
+    answer = await probe.get(f"{probe.native_url}/api/v1/models")
     new = answer.list_of("models")
     # Version 0 answers 200 to unknown paths as well.
     if new is not None or answer.status != 200:
         return new, None
-    answer = await probe.get(f"{root}/api/v0/models")
+    answer = await probe.get(f"{probe.native_url}/api/v0/models")
     return None, answer.list_of("data")
 
 
-async def _instances(probe: Probe, url: str, model: str) -> list[Any]:
+async def _instances(probe: Probe, model: str) -> list[Any]:
     """Return the ids of the loaded instances of a model."""
-    new, _ = await _lists(probe, url)
+    new, _ = await _lists(probe)
     for entry in new or []:
         if entry.get("key") == model:
             loaded = entry.get("loaded_instances") or []

@@ -6,7 +6,6 @@ import asyncio
 
 from ...errors import Remedy, SettingError
 from ...messages import Model
-from ..http.address import native_of
 from ..http.probe import Probe
 from ..http.server_error import ErrorResponse
 from .base import Kind, check_done, list_models, model_name
@@ -27,32 +26,32 @@ class LocalAI(Kind):
     can_load = True
     can_unload = True
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by the document that describes it, in older versions by its web
         page and its list of backends.
         """
-        root = native_of(url)
         document, page = await asyncio.gather(
-            probe.get(f"{root}/.well-known/localai.json"), probe.get(f"{root}/")
+            probe.get(f"{probe.native_url}/.well-known/localai.json"),
+            probe.get(f"{probe.native_url}/"),
         )
         if "endpoints" not in document.fields:
             if not page.mentions("LocalAI"):
                 return None
-            system = await probe.get(f"{root}/system")
+            system = await probe.get(f"{probe.native_url}/system")
             if "backends" not in system.fields:
                 return None
         version = document.fields.get("version")
         if not version:
-            answer = await probe.get(f"{root}/version")
+            answer = await probe.get(f"{probe.native_url}/version")
             version = answer.fields.get("version")
         return str(version or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return its models, and which of them are loaded if it reports that."""
         entries, system = await asyncio.gather(
-            list_models(probe, url), probe.get(f"{native_of(url)}/system")
+            list_models(probe), probe.get(f"{probe.native_url}/system")
         )
         if entries is None:
             return None
@@ -64,12 +63,12 @@ class LocalAI(Kind):
         return [Model(name, loaded=name in loaded) for name in names]
 
     async def load(
-        self, probe: Probe, url: str, model: str, seconds: float, num_ctx: int = 0
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model; older versions cannot
         (https://localai.io/docs/features/backend-monitor).
         """
-        address = f"{native_of(url)}/backend/load"
+        address = f"{probe.native_url}/backend/load"
         answer = await probe.post(address, {"model": model}, seconds)
         is_unknown_path = answer.status in (404, 405)
         if is_unknown_path and not ErrorResponse(answer.body, 404).is_missing_model():
@@ -79,7 +78,7 @@ class LocalAI(Kind):
             )
         check_done(answer)
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, model: str) -> None:
         """Stop the process that runs a model."""
-        address = f"{native_of(url)}/backend/shutdown"
+        address = f"{probe.native_url}/backend/shutdown"
         check_done(await probe.post(address, {"model": model}))

@@ -46,24 +46,23 @@ class Ollama(Kind):
     can_unload = True
     can_set_window = True
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by its banner."""
-        root = native_of(url)
-        banner = await probe.get(f"{root}/")
+        banner = await probe.get(f"{probe.native_url}/")
         if not banner.mentions("Ollama is running"):
             return None
-        answer = await probe.get(f"{root}/api/version")
+        answer = await probe.get(f"{probe.native_url}/api/version")
         return str(answer.fields.get("version") or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return its models with their size, and the context window of the loaded ones;
         ``closely``, also the largest window and the abilities of each.
         """
-        root = native_of(url)
         tags, ps = await asyncio.gather(
-            probe.get(f"{root}/api/tags"), probe.get(f"{root}/api/ps")
+            probe.get(f"{probe.native_url}/api/tags"),
+            probe.get(f"{probe.native_url}/api/ps"),
         )
         entries = tags.list_of("models")
         if entries is None:
@@ -76,16 +75,14 @@ class Ollama(Kind):
         if not closely:
             return models
         limit = asyncio.Semaphore(PARALLEL)
-        describing = [_described(probe, root, model, limit) for model in models]
+        describing = [_described(probe, model, limit) for model in models]
         return list(await asyncio.gather(*describing))
 
-    async def pull(
-        self, probe: Probe, url: str, model: str, progress: Progress
-    ) -> None:
+    async def pull(self, probe: Probe, model: str, progress: Progress) -> None:
         """Download a model; an interrupted download resumes."""
         is_complete = False
         body = {"model": model, "stream": True}
-        async with aclosing(probe.lines(f"{native_of(url)}/api/pull", body)) as lines:
+        async with aclosing(probe.lines(f"{probe.native_url}/api/pull", body)) as lines:
             async for line in lines:
                 if line.get("error"):
                     status = positive(line.get("status"))
@@ -99,24 +96,24 @@ class Ollama(Kind):
             raise ConnectionError("the download ended early")
 
     async def load(
-        self, probe: Probe, url: str, model: str, seconds: float, num_ctx: int = 0
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model, with a context window of its own if it is given one."""
         body: dict[str, Any] = {"model": model, "stream": False}
         if num_ctx:
             body["options"] = {"num_ctx": num_ctx}
-        await _generate(probe, url, body, seconds)
+        await _generate(probe, body, seconds)
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, model: str) -> None:
         """Unload a model now."""
         body = {"model": model, "stream": False, "keep_alive": 0}
-        await _generate(probe, url, body, probe.seconds)
+        await _generate(probe, body, probe.seconds)
 
-    async def loaded_window(self, probe: Probe, url: str, model: str) -> int | None:
+    async def loaded_window(self, probe: Probe, model: str) -> int | None:
         """Return the context window of a model as it is loaded at this moment; None if
         it is not loaded.
         """
-        answer = await probe.get_uncached(f"{native_of(url)}/api/ps")
+        answer = await probe.get_uncached(f"{probe.native_url}/api/ps")
         for entry in answer.list_of("models") or []:
             if entry.get("name") in (model, f"{model}:latest"):
                 return positive(entry.get("context_length"))
@@ -147,13 +144,11 @@ def _pull_failed(model: str, response: ErrorResponse) -> Exception:
     )
 
 
-async def _generate(
-    probe: Probe, url: str, body: Mapping[str, Any], seconds: float
-) -> None:
+async def _generate(probe: Probe, body: Mapping[str, Any], seconds: float) -> None:
     """Send an empty prompt, which only loads or unloads a model
     (https://docs.ollama.com/faq).
     """
-    check_done(await probe.post(f"{native_of(url)}/api/generate", body, seconds))
+    check_done(await probe.post(f"{probe.native_url}/api/generate", body, seconds))
 
 
 def _model(entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]]) -> Model:
@@ -171,12 +166,10 @@ def _model(entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]]) ->
     )
 
 
-async def _described(
-    probe: Probe, root: str, model: Model, limit: asyncio.Semaphore
-) -> Model:
+async def _described(probe: Probe, model: Model, limit: asyncio.Semaphore) -> Model:
     """Return the model with its abilities and its largest context window."""
     async with limit:
-        answer = await probe.post(f"{root}/api/show", {"model": model.name})
+        answer = await probe.post(f"{probe.native_url}/api/show", {"model": model.name})
     capabilities = answer.fields.get("capabilities")
     reported = abilities(capabilities, ABILITIES)
     return replace(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ...messages import Model
-from ..http.address import native_of
 from ..http.probe import Probe
 from .base import Kind, list_models, model_name, positive
 
@@ -18,18 +17,18 @@ class VLLM(Kind):
     load_command = "vllm serve {model}"
     widen_command = "vllm serve {model} --max-model-len {tokens}"
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by the owner of its models."""
-        if await super().recognise(probe, url) is None:
+        if await super().recognise(probe) is None:
             return None
-        answer = await probe.get(f"{native_of(url)}/version")
+        answer = await probe.get(f"{probe.native_url}/version")
         return str(answer.fields.get("version") or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return the models that it serves, with the context window."""
-        entries = await list_models(probe, url)
+        entries = await list_models(probe)
         if entries is None:
             return None
         return [
@@ -37,8 +36,8 @@ class VLLM(Kind):
             for entry in entries
         ]
 
-    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
         """Return the number of tokens of a text."""
         body = {"model": model, "prompt": text}
-        answer = await probe.post(f"{native_of(url)}/tokenize", body)
+        answer = await probe.post(f"{probe.native_url}/tokenize", body)
         return positive(answer.fields.get("count"))

@@ -24,18 +24,18 @@ class TextGenerationWebUI(Kind):
     can_load = True
     can_unload = True
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
+    async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by what it reports about the loaded model."""
-        answer = await probe.get(f"{url}/internal/model/info")
+        answer = await probe.get(f"{probe.url}/internal/model/info")
         return "" if "model_name" in answer.fields else None
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
         """Return its models, and which of them is loaded."""
         info, answer = await asyncio.gather(
-            probe.get(f"{url}/internal/model/info"),
-            probe.get(f"{url}/internal/model/list"),
+            probe.get(f"{probe.url}/internal/model/info"),
+            probe.get(f"{probe.url}/internal/model/list"),
         )
         names = answer.fields.get("model_names")
         if not isinstance(names, list):
@@ -44,12 +44,12 @@ class TextGenerationWebUI(Kind):
         return [Model(str(name), loaded=name == current) for name in names]
 
     async def load(
-        self, probe: Probe, url: str, model: str, seconds: float, num_ctx: int = 0
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model in place of the one that is loaded."""
         body = {"model_name": model}
-        check_done(await probe.post(f"{url}/internal/model/load", body, seconds))
+        check_done(await probe.post(f"{probe.url}/internal/model/load", body, seconds))
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, model: str) -> None:
         """Unload the model that is loaded."""
-        check_done(await probe.post(f"{url}/internal/model/unload", {}))
+        check_done(await probe.post(f"{probe.url}/internal/model/unload", {}))

@@ -196,7 +196,7 @@ async def _try_find(url: str, seconds: float) -> FoundServer | None:
         return None
     async with probing(url, seconds=seconds) as probe:
         server, answer = await asyncio.gather(
-            recognise(probe, url), probe.get(f"{url}/models")
+            recognise(probe), probe.get(f"{url}/models")
         )
     # A server of no known kind must list models: a web page, or a server that requires
     # a password, is not a model server.

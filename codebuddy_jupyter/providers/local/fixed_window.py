@@ -81,12 +81,12 @@ class FixedWindows:
             If it does not answer.
         """
         kind, url = server.kind, server.url
-        await kind.load(probe, url, wanted.model, seconds, wanted.num_ctx)
-        window = await kind.loaded_window(probe, url, wanted.model)
+        await kind.load(probe, wanted.model, seconds, wanted.num_ctx)
+        window = await kind.loaded_window(probe, wanted.model)
         if url not in self._resets:
             request = _shortest_request(wanted.model)
             await probe.post(f"{url}/chat/completions", request, seconds)
-            window_after = await kind.loaded_window(probe, url, wanted.model)
+            window_after = await kind.loaded_window(probe, wanted.model)
             self._resets[url] = window_after != window
         return window
 

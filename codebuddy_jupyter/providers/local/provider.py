@@ -100,7 +100,7 @@ class LocalProvider(LocalServerProvider):
         listed = await self.listed()
         async with probing((await self.server()).access) as probe:
             server = await self.recognised(probe)
-            reported = await server.kind.models(probe, server.url, closely=closely)
+            reported = await server.kind.models(probe, closely=closely)
         models = listed if reported is None else merged(listed, reported)
         for model in models:
             if model.max_window:
@@ -143,7 +143,7 @@ class LocalProvider(LocalServerProvider):
         """Return the number of tokens of a text, if the server offers its tokenizer."""
         server = await self.found()
         async with probing((await self.server()).access) as probe:
-            return await server.kind.count(probe, server.url, model, text)
+            return await server.kind.count(probe, model, text)
 
     # The context window
 
@@ -236,7 +236,7 @@ class LocalProvider(LocalServerProvider):
             manual = Remedy("See the documentation of the server")
             raise _not_possible(kind, "download", there if command else manual)
         async with self._commanding() as probe:
-            await kind.pull(probe, server.url, model, progress)
+            await kind.pull(probe, model, progress)
         self._forget_models()
 
     async def load(self, model: str) -> None:
@@ -252,7 +252,7 @@ class LocalProvider(LocalServerProvider):
             raise _not_possible(kind, "load", there if command else question)
         num_ctx = self.num_ctx if kind.can_set_window else 0
         async with self._commanding(model) as probe:
-            await kind.load(probe, server.url, model, self.first_token_timeout, num_ctx)
+            await kind.load(probe, model, self.first_token_timeout, num_ctx)
         self._forget_models()
 
     async def unload(self, model: str) -> None:
@@ -262,7 +262,7 @@ class LocalProvider(LocalServerProvider):
             stop = Remedy("Stop the server instead")
             raise _not_possible(server.kind, "unload", stop)
         async with self._commanding(model) as probe:
-            await server.kind.unload(probe, server.url, model)
+            await server.kind.unload(probe, model)
         self._forget_models()
 
     async def load_ahead(self, model: str) -> None:

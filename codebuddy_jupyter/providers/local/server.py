@@ -131,7 +131,7 @@ class LocalServerProvider(SelfHostedProvider):
     async def recognised(self, probe: Probe) -> FoundServer:
         """Return the server at the base URL, found out by ``probe`` if not known yet."""
         url = self.url
-        server = self._servers.get(url) or await recognise(probe, url)
+        server = self._servers.get(url) or await recognise(probe)
         self._kinds[url] = server.kind
         # If a probe was not answered, an unknown server may be recognised next time.
         if server.kind is not UNKNOWN or not probe.missed_answer:
