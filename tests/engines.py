@@ -16,7 +16,7 @@ from codebuddy_jupyter.providers.embedded.engine import (
     EngineConfig,
     start_engine,
 )
-from codebuddy_jupyter.providers.embedded.recital import Answer, write_recital
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
 
 # seconds that anything here may take on a busy machine
 PATIENCE = 20.0
@@ -25,7 +25,7 @@ PATIENCE = 20.0
 @contextmanager
 def engine_with(
     folder: Path,
-    answers: Sequence[Answer],
+    answers: Sequence[RecitedAnswer],
     *,
     n_ctx: int = 8192,
     window: int = 0,

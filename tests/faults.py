@@ -96,7 +96,9 @@ def errors_by_status() -> Iterator[tuple[str, Fault]]:
     for name, (body, kind) in list(BODIES.items())[:2]:
         yield (
             f"401, {name}",
-            fault(plain(body, kind, 401), "requires a key", WORDS, "codebuddy key Local"),
+            fault(
+                plain(body, kind, 401), "requires a key", WORDS, "codebuddy key Local"
+            ),
         )
         yield f"404, {name}", fault(plain(body, kind, 404), "(404)", WORDS, "base_url")
         yield (
@@ -211,7 +213,9 @@ def in_the_stream() -> Iterator[tuple[str, Fault]]:
         "string": event({"error": WORDS}),
         "event with text": f"event: error\ndata: {WORDS}\n\n".encode(),
         "event with JSON": b"event: error\n" + event({"message": WORDS}),
-        "event with JSON and CRLF": f'event: error\r\ndata: {{"error": "{WORDS}"}}\r\n\r\n'.encode(),
+        "event with JSON and CRLF": (
+            f'event: error\r\ndata: {{"error": "{WORDS}"}}\r\n\r\n'.encode()
+        ),
         "junk": f'data: {{"choices": [{WORDS}\n\n'.encode(),
         "detail": event({"detail": WORDS}),
         "top level": event({"object": "error", "message": WORDS, "code": 500}),

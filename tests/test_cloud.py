@@ -61,7 +61,7 @@ def test_a_missing_key_is_told_with_its_variable_before_any_request(
     assert str(refused.value) == (
         f"There is no key for {provider.name} at {host_of(provider.url)}. Set "
         "the environment variable "
-        f"{provider.key_variable}, or store a key, in a terminal: codebuddy key {provider.name}"
+        f"{provider.key_variable}; or store a key, in a terminal: codebuddy key {provider.name}"
     )
 
 
@@ -120,7 +120,7 @@ def test_a_cloud_that_cannot_be_reached_points_to_the_network(
         ask(cloud.OpenAIProvider())
     assert str(refused.value) == (
         "Nothing answers at https://api.openai.com/v1 (there is no such host). "
-        "Look at the network connection, or ask a model on this machine: %buddy /use Local"
+        "Check the network connection; or ask a model on this machine: %buddy /use Local"
     )
 
 

@@ -14,7 +14,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import COMMANDS, HELP, TASKS, run
 from codebuddy_jupyter.errors import SettingError, Unreachable
 from codebuddy_jupyter.messages import Model
-from tests.fakes import FakeProvider, eventually, fake_of
+from tests.fakes import FakeProvider, eventually, fake_of, local
 from tests.scripted_server import ScriptedServer
 
 Steps = list[tuple[str, int, int]]
@@ -162,6 +162,7 @@ def test_use_tells_the_address_as_it_was_put_right(
     typed = f"{server.root}/api"
     settings = Config(LocalProvider={"base_url": typed})
     buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=settings)
+    local(buddy).settle_timeout = 60.0
     assert table(command(buddy, "/use"))[2] == [
         "requests go to",
         server.url,

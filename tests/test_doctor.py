@@ -27,8 +27,7 @@ from codebuddy_jupyter.messages import Chunk, Model, Usage
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.cloud import OpenAIProvider
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
-from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
-from codebuddy_jupyter.providers.embedded.recital import write_recital
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
 from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.question.target import ROOM
@@ -204,7 +203,7 @@ def test_a_proxy_on_the_way_is_named_and_what_it_does_not_let_through(
         "proxy says: 502 Bad Gateway"
     ) in shown
     assert (
-        f"→ It may be the proxy {proxy.url} that says so; to go past it: %env NO_PROXY=models.test"
+        f"→ If the proxy {proxy.url} sent this, bypass it: %env NO_PROXY=models.test"
         in shown
     )
     assert "open-sesame" not in str(shown)
@@ -213,11 +212,10 @@ def test_a_proxy_on_the_way_is_named_and_what_it_does_not_let_through(
 def test_a_proxy_that_wants_a_password_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with ForwardProxy(password="me:open-sesame") as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        what, remedy = trouble(local("http://models.test:1234/v1", retries=0))
-    assert what.endswith(
-        "which does not let them through (407 Proxy Authentication Required)"
-    )
-    assert remedy.endswith("To go past it: %env NO_PROXY=models.test")
+        what, log_in, bypass = trouble(local("http://models.test:1234/v1", retries=0))
+    assert what.endswith("which refuses them (407 Proxy Authentication Required)")
+    assert log_in.endswith("http://NAME:PASSWORD@HOST:PORT")
+    assert bypass == "→ Bypass the proxy: %env NO_PROXY=models.test"
 
 
 def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +224,7 @@ def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert what.startswith(
         "✗ http Requests to http://models.test:1234/v1 go through the proxy http://127.0.0.1:"
     )
-    assert remedy == "→ To go past it: %env NO_PROXY=models.test"
+    assert remedy == "→ Bypass the proxy: %env NO_PROXY=models.test"
 
 
 @pytest.mark.parametrize("played", PLAYED.values(), ids=PLAYED)
@@ -247,7 +245,7 @@ def test_the_real_engine_is_known_and_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with engine_with(
-        tmp_path, [Recited("one two three four five six seven eight nine ten")]
+        tmp_path, [RecitedAnswer("one two three four five six seven eight nine ten")]
     ) as engine:
         monkeypatch.setenv("CODEBUDDY_API_KEY", engine.key)
         report = report_on(local(f"{engine.url}/v1"))
@@ -261,7 +259,9 @@ def test_the_real_engine_is_known_and_well(
 
 def test_the_embedded_engine_is_called_by_its_name_and_is_well(tmp_path: Path) -> None:
     model = tmp_path / "small.gguf"
-    write_recital(model, [Recited("one two three four five six seven eight nine ten")])
+    write_recital(
+        model, [RecitedAnswer("one two three four five six seven eight nine ten")]
+    )
     report = report_on(EmbeddedProvider(model=str(model), threads=1))
     assert [check for check in report.checks if check.well is False] == []
     assert (
@@ -450,9 +450,9 @@ def test_a_host_that_nobody_knows_is_told() -> None:
 def test_a_server_without_tls_behind_https_is_told(server: ScriptedServer) -> None:
     what, remedy = trouble(local(f"https://127.0.0.1:{server.port}/v1"))
     assert what.startswith(
-        "✗ tls There is no safe connection to https://127.0.0.1:PORT/v1 (TLS: "
+        "✗ tls There is no secure connection to https://127.0.0.1:PORT/v1 (TLS: "
     )
-    assert remedy == f"→ If the server speaks plain http: {SET}"
+    assert remedy == f"→ If the server speaks plain HTTP: {SET}"
 
 
 def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
@@ -464,7 +464,7 @@ def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
         what, remedy = trouble(local(server.url))
         trusted = lines(local(server.url, ca_bundle=str(tmp_path / "ca.pem")))
     assert what == (
-        "✗ tls There is no safe connection to https://127.0.0.1:PORT/v1 (TLS: "
+        "✗ tls There is no secure connection to https://127.0.0.1:PORT/v1 (TLS: "
         "CERTIFICATE_VERIFY_FAILED)"
     )
     assert remedy == (
@@ -482,8 +482,8 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(
     shown = lines(local(server.url, model="lama3"))
     assert "- model lama3 is not in the server's list, which has llama3" in shown
     assert trouble(local(server.url, model="lama3")) == [
-        "✗ model There is no model 'lama3' at http://127.0.0.1:PORT/v1",
-        "→ It has llama3. Switch: %buddy /use llama3",
+        "✗ model There is no model 'lama3' at http://127.0.0.1:PORT/v1. It has llama3",
+        "→ Switch: %buddy /use llama3",
     ]
 
 

@@ -18,7 +18,7 @@ from codebuddy_jupyter.providers.embedded.engine import (
     EngineError,
     start_engine,
 )
-from codebuddy_jupyter.providers.embedded.recital import Answer, write_recital
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
 from tests.engines import PATIENCE, answer, engine_with, eventually, fetch
 
 POSIX = os.name == "posix"
@@ -39,14 +39,14 @@ time.sleep({patience})
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with engine_with(
-        tmp_path_factory.mktemp("engine"), [Answer("Hello from the engine.")]
+        tmp_path_factory.mktemp("engine"), [RecitedAnswer("Hello from the engine.")]
     ) as engine:
         yield engine
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    write_recital(tmp_path / "model.gguf", [Answer("Hello.")])
+    write_recital(tmp_path / "model.gguf", [RecitedAnswer("Hello.")])
     return tmp_path / "model.gguf"
 
 
@@ -195,7 +195,7 @@ def test_the_engine_ends_while_it_still_loads_when_its_parent_is_gone() -> None:
     minutes.
     """
     program = (
-        "import ctypes, sys; from codebuddy_jupyter.providers import engine; "
+        "import ctypes, sys; from codebuddy_jupyter.providers.embedded import engine; "
         "engine._die_with_pipe();"
         "print('loading', flush=True); (ctypes.PyDLL(None).sleep if "
         "engine.os.name == 'posix' else sys.stdin.read)(60)"

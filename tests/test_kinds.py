@@ -15,7 +15,7 @@ from codebuddy_jupyter import errors
 from codebuddy_jupyter.errors import Remedy
 from codebuddy_jupyter.messages import Message, Model, Request
 from codebuddy_jupyter.providers.embedded.engine import Engine
-from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from codebuddy_jupyter.providers.http.probe import probing
 from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, recognise
 from codebuddy_jupyter.providers.local.provider import LocalProvider
@@ -30,7 +30,10 @@ T = TypeVar("T")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The real llama.cpp, with a model that says `TEXT` whatever it is asked."""
     with engine_with(
-        tmp_path_factory.mktemp("engine"), [Recited(TEXT)], n_ctx=32768, window=4096
+        tmp_path_factory.mktemp("engine"),
+        [RecitedAnswer(TEXT)],
+        n_ctx=32768,
+        window=4096,
     ) as running:
         yield running
 
@@ -259,7 +262,7 @@ def test_a_request_that_hangs_does_not_keep_it_from_being_recognised(
 ) -> None:
     url = KOBOLDCPP.on(server)
     server.script(hang(), path="/props")
-    assert recognised(url, 0.3).kind.name == "KoboldCpp"
+    assert recognised(url, 2.0).kind.name == "KoboldCpp"
 
 
 def test_a_server_that_is_loading_is_recognised(server: ScriptedServer) -> None:

@@ -220,6 +220,7 @@ def test_where_requests_go_is_settled_without_a_question(
     server: ScriptedServer,
 ) -> None:
     provider = LocalProvider(base_url=f"{server.root}/api")
+    provider.settle_timeout = 60.0
     run(provider, provider.settle)
     assert (provider.where(), server.asked()) == (server.url, [])
 

@@ -339,8 +339,8 @@ def test_a_whole_answer_has_its_time(
     with pytest.raises(errors.CutOff) as caught:
         asyncio.run(listen())
     assert str(caught.value) == (
-        f"{server.url} was not at the end of its reply after 0.5 s. What came is kept; "
-        "to wait longer: %config LocalProvider.total_timeout = 1"
+        f"The reply from {server.url} did not end within 0.5 s. "
+        "The part that was received is kept. Wait longer: %config LocalProvider.total_timeout = 1"
     )
     assert text(chunks)
     server.wait_for("closed")
@@ -349,9 +349,9 @@ def test_a_whole_answer_has_its_time(
 def test_a_slow_answer_is_waited_for(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:
-    provider.first_token_timeout, provider.next_token_timeout = 1.0, 1.0
-    pieces = [(0.3, event(delta(f"{number} "))) for number in range(5)]
-    server.script(Answer(pieces=[*pieces, (0.3, event(delta(finish="stop")))]))
+    provider.first_token_timeout, provider.next_token_timeout = 3.0, 3.0
+    pieces = [(0.7, event(delta(f"{number} "))) for number in range(5)]
+    server.script(Answer(pieces=[*pieces, (0.7, event(delta(finish="stop")))]))
     assert text(ask(provider)) == "0 1 2 3 4 "
 
 

@@ -182,7 +182,7 @@ def test_a_list_is_typed_with_commas(form: SettingsForm, real: Buddy) -> None:
     [
         ("temperature", "warm", "warm"),
         ("temperature", "3", "3"),
-        ("base_url", "http://a b", "blanks"),
+        ("base_url", "http://a b", "spaces"),
     ],
     ids=["no number", "out of bounds", "no address"],
 )
@@ -236,7 +236,7 @@ def test_more_shows_the_other_settings_of_the_provider_in_use(
     form.more.value = True
     shown = [widget.description for widget in form.rest.children]
     assert shown[:3] == ["Temperature", "Max tokens", "System prompt"]
-    assert "Window" in shown
+    assert "Context window" in shown
     form.choice.value = "OpenAI"
     assert "Base URL" in [widget.description for widget in form.rest.children]
     form.more.value = False

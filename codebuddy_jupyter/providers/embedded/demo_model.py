@@ -12,7 +12,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from . import recital
-from .recital import Answer, mentions, write_recital
+from .recital import RecitedAnswer, mentions, write_recital
 
 NAME = "recital-demo"
 # Tokens.
@@ -288,20 +288,22 @@ print(f"mean {mean(values)}, median {median(values)}")
 ```"""
 
 ANSWERS = (
-    Answer(DEFAULT),
-    Answer(JSON, mentions("one JSON value")),
-    Answer(CODE, mentions("code alone")),
-    Answer(STORY, mentions("story", "stream")),
-    Answer(THINK, mentions("step by step", "think", "handshake")),
-    Answer(FIX, mentions("what is wrong with")),
-    Answer(MERGE, mentions("merge", "join", "empty")),
-    Answer(MEAN, mentions("mean of", "average", "pandas")),
-    Answer(COMPREHENSION, mentions("comprehension", "explain")),
-    Answer(REGEX, mentions("regex", "regular expression")),
-    Answer(FORMULA, mentions("formula", "standard deviation", "math")),
-    Answer(PLOT, mentions("plot", "histogram", "chart")),
-    Answer(TRANSLATE, mentions("translat", "日本語", "emoji")),
-    Answer(HELLO, mentions("hello", "who are you", "what can you", "what are you")),
+    RecitedAnswer(DEFAULT),
+    RecitedAnswer(JSON, mentions("one JSON value")),
+    RecitedAnswer(CODE, mentions("code alone")),
+    RecitedAnswer(STORY, mentions("story", "stream")),
+    RecitedAnswer(THINK, mentions("step by step", "think", "handshake")),
+    RecitedAnswer(FIX, mentions("what is wrong with")),
+    RecitedAnswer(MERGE, mentions("merge", "join", "empty")),
+    RecitedAnswer(MEAN, mentions("mean of", "average", "pandas")),
+    RecitedAnswer(COMPREHENSION, mentions("comprehension", "explain")),
+    RecitedAnswer(REGEX, mentions("regex", "regular expression")),
+    RecitedAnswer(FORMULA, mentions("formula", "standard deviation", "math")),
+    RecitedAnswer(PLOT, mentions("plot", "histogram", "chart")),
+    RecitedAnswer(TRANSLATE, mentions("translat", "日本語", "emoji")),
+    RecitedAnswer(
+        HELLO, mentions("hello", "who are you", "what can you", "what are you")
+    ),
 )
 
 

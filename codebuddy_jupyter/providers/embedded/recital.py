@@ -65,7 +65,7 @@ TEMPLATE = r"""
 
 
 @dataclass(frozen=True)
-class Answer:
+class RecitedAnswer:
     """One answer of a recital model.
 
     Parameters
@@ -92,7 +92,7 @@ def mentions(*words: str) -> str:
 
 def write_recital(
     path: Path,
-    answers: Sequence[Answer],
+    answers: Sequence[RecitedAnswer],
     *,
     n_ctx: int = 8192,
     layers: int = 1,
@@ -136,7 +136,9 @@ def write_recital(
             raise
 
 
-def _model(answers: Sequence[Answer], n_ctx: int, layers: int, name: str) -> bytes:
+def _model(
+    answers: Sequence[RecitedAnswer], n_ctx: int, layers: int, name: str
+) -> bytes:
     vocabulary = _vocabulary(answers)
     weights = _Weights(vocabulary)
     metadata = {
@@ -165,7 +167,9 @@ def _architecture(n_ctx: int, layers: int, width: int, name: str) -> dict[str, _
     }
 
 
-def _tokenizer(vocabulary: _Vocabulary, answers: Sequence[Answer]) -> dict[str, _Value]:
+def _tokenizer(
+    vocabulary: _Vocabulary, answers: Sequence[RecitedAnswer]
+) -> dict[str, _Value]:
     template = TEMPLATE.lstrip().replace("{%- CHOICE %}", _choice(answers))
     return {
         "tokenizer.ggml.model": "llama",
@@ -181,7 +185,7 @@ def _tokenizer(vocabulary: _Vocabulary, answers: Sequence[Answer]) -> dict[str, 
     }
 
 
-def _choice(answers: Sequence[Answer]) -> str:
+def _choice(answers: Sequence[RecitedAnswer]) -> str:
     """Return the Jinja code that ends the prompt with the control token of one answer."""
     if len(answers) == 1:
         return _cue(0)
@@ -221,7 +225,7 @@ class _Vocabulary:
         return [self.next.get(token, default) for token in range(len(self.texts))]
 
 
-def _vocabulary(answers: Sequence[Answer]) -> _Vocabulary:
+def _vocabulary(answers: Sequence[RecitedAnswer]) -> _Vocabulary:
     vocabulary = _Vocabulary()
     for text in SPECIAL:
         is_unknown = text == SPECIAL[UNKNOWN_TOKEN]
@@ -350,7 +354,9 @@ def _row(code: int, width: int) -> bytes:
     """Return a row of +1 for each bit of the code that is set and -1 for the others, as
     Q8_0 blocks.
     """
-    signs = [127 if code >> bit & 1 else -127 for bit in range(width)]
+    signs = []
+    for bit in range(width):
+        signs.append(127 if code >> bit & 1 else -127)
     blocks = [signs[start : start + BLOCK] for start in range(0, width, BLOCK)]
     return b"".join(struct.pack("<e32b", 1 / 127, *block) for block in blocks)
 

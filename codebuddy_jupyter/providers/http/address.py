@@ -138,7 +138,9 @@ def _split(text: str) -> SplitResult:
     except ValueError as error:
         raise ValueError(f"{text!r} is not a URL: {error}") from error
     if parts.scheme.lower() not in ("http", "https"):
-        raise ValueError(f"{text!r} must begin with http:// or https://")
+        raise ValueError(
+            f"{text!r} is not a URL: it must begin with http:// or https://"
+        )
     if "@" in parts.netloc:
         raise ValueError(
             "a base URL contains no user name or password; store the key with the "

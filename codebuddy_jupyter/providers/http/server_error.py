@@ -202,8 +202,10 @@ def one_line(text: str) -> str:
     """Return the text without line breaks and control characters, which could control a
     terminal.
     """
-    printable = [char if char.isprintable() else " " for char in text[:MAX_TEXT]]
-    return " ".join("".join(printable).split())
+    printable = ""
+    for character in text[:MAX_TEXT]:
+        printable += character if character.isprintable() else " "
+    return " ".join(printable.split())
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:

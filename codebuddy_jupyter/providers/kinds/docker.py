@@ -40,7 +40,9 @@ class DockerModelRunner(Kind):
         one in use; the server refuses a prompt that does not fit.
         """
         entries = await list_models(probe)
-        return None if entries is None else [_model(entry) for entry in entries]
+        if entries is None:
+            return None
+        return [_model(entry) for entry in entries]
 
 
 def _model(entry: Mapping[str, Any]) -> Model:

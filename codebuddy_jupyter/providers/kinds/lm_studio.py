@@ -64,7 +64,9 @@ class LMStudio(Kind):
         new, old = await _lists(probe)
         if new is not None:
             return [_new_model(entry) for entry in new]
-        return None if old is None else [_old_model(entry) for entry in old]
+        if old is not None:
+            return [_old_model(entry) for entry in old]
+        return None
 
     async def load(
         self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
