@@ -508,7 +508,7 @@ def test_what_the_hub_does_not_have_is_one_line(
 ) -> None:
     with pytest.raises(
         errors.ModelNotFound,
-        match=f"The hub has no {name}. See its files: {hub.url}/",
+        match=f"The hub has no {name}. See its files at {hub.url}/",
     ):
         loop.run(fresh.prepare(name, lambda *step: None))
 

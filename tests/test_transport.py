@@ -415,10 +415,7 @@ NO_WAY = (
     "Requests to {url} go through the proxy {proxy}, which refuses them "
     "({why}). {hint}{past}"
 )
-HINT = (
-    "Put user name and password into the proxy variable of the environment: "
-    "http://NAME:PASSWORD@HOST:PORT; or "
-)
+HINT = "Give the proxy a user name and password: %env {variable}={login}; or "
 PAST = "bypass the proxy: %env NO_PROXY=models.test"
 
 
@@ -428,8 +425,10 @@ def test_a_proxy_that_wants_a_password_is_told_as_that(
 ) -> None:
     proxied.password, provider = "me:open-sesame", elsewhere(scheme)
     why = "407 Proxy Authentication Required"
+    login = proxied.url.replace("://", "://NAME:PASSWORD@")
+    hint = HINT.format(variable=f"{scheme.upper()}_PROXY", login=login)
     told = NO_WAY.format(
-        url=provider.where(), proxy=proxied.url, why=why, hint=HINT, past=PAST
+        url=provider.where(), proxy=proxied.url, why=why, hint=hint, past=PAST
     )
     assert failure(provider) == told
 

@@ -147,7 +147,7 @@ class HubFile:
             library.RemoteEntryNotFoundError,
         ) as error:
             raise errors.ModelNotFound(
-                f"The hub has no {self}.", Remedy("See its files", page)
+                f"The hub has no {self}.", Remedy(f"See its files at {page}")
             ) from error
         except library.HFValidationError as error:
             raise errors.SettingError(

@@ -14,7 +14,7 @@ from ...keys import NO_KEY, Key
 from .address import normalise_base_url
 from .server_error import ErrorResponse, message_in, quote
 from .timeouts import TimedOut
-from .transport import Access, past_proxy
+from .transport import Access, past_proxy, proxy_login
 
 # Models that an error names.
 LISTED = 8
@@ -93,10 +93,7 @@ def proxy_failed(
     bypass = Remedy("Bypass the proxy", past_proxy(server.url))
     if "407" not in reason:
         return errors.Unreachable(what, bypass, passing=passing)
-    log_in = Remedy(
-        "Put user name and password into the proxy variable of the environment",
-        "http://NAME:PASSWORD@HOST:PORT",
-    )
+    log_in = Remedy("Give the proxy a user name and password", proxy_login(server.url))
     return errors.Unreachable(what, log_in, bypass, passing=passing)
 
 
@@ -138,7 +135,7 @@ def too_much(server: Server, size: int) -> errors.CutOff:
         f"The reply was stopped: {server.url} sent more than {size >> 20} MiB. "
         "The part that was received is kept.",
         Remedy("Check the server's log"),
-        Remedy("Limit the reply", "--max-tokens 1000"),
+        Remedy("Limit the reply", "%%buddy --max-tokens 1000"),
     )
 
 

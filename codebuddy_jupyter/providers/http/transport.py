@@ -1,5 +1,5 @@
 """The HTTP client that sends the requests: which hosts it may reach, what it sends to
-whom, and how much it reads.
+each, and how much it reads.
 
 It uses the HTTP library of the installed ``openai``, which is imported at the first use
 because that takes seconds.
@@ -165,6 +165,16 @@ def past_proxy(url: str) -> str:
     name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"
     hosts = filter(None, [os.environ.get(name), urlsplit(url).hostname])
     return f"%env {name}={','.join(hosts)}"
+
+
+def proxy_login(url: str) -> str:
+    """Return the command that names the proxy for a URL with a user name and password."""
+    scheme, _, address = proxy_of(url).partition("://")
+    name = f"{urlsplit(url).scheme}_proxy"
+    # The lower-case name wins if both are set.
+    if name not in os.environ:
+        name = name.upper()
+    return f"%env {name}={scheme}://NAME:PASSWORD@{address}"
 
 
 def load_openai() -> Any:

@@ -12,8 +12,8 @@ from .base import Kind, check_done
 
 
 class TextGenerationWebUI(Kind):
-    """text-generation-webui, which answers from the loaded model whatever name a request
-    carries.
+    """text-generation-webui, which answers from the loaded model and ignores the name in
+    a request.
     """
 
     name = "text-generation-webui"
