@@ -426,7 +426,7 @@ def test_a_proxy_that_wants_a_password_is_told_as_that(
     proxied.password, provider = "me:open-sesame", elsewhere(scheme)
     why = "407 Proxy Authentication Required"
     login = proxied.url.replace("://", "://NAME:PASSWORD@")
-    hint = HINT.format(variable=f"{scheme.upper()}_PROXY", login=login)
+    hint = HINT.format(variable=f"{scheme}_proxy", login=login)
     told = NO_WAY.format(
         url=provider.where(), proxy=proxied.url, why=why, hint=hint, past=PAST
     )

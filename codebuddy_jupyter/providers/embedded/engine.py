@@ -245,7 +245,9 @@ class _Log:
         """
         # The child has ended, so the pipe ends too.
         self._reader.join(PARENT_CHECK)
-        lines = [line.decode(errors="replace").strip() for line in tuple(self._lines)]
+        log = b"".join(self._lines).decode(errors="replace")
+        lines = [line.strip() for line in log.rstrip().split("\n")]
+        # Errors are marked with an E.
         errors = [line.partition(" E ")[2] for line in lines if " E " in line]
         for error in errors:
             if "error" in error or "invalid" in error:

@@ -400,7 +400,8 @@ def _typed(value: _Value) -> bytes:
             return struct.pack("<If", F32, value)
         case str():
             return struct.pack("<I", STRING) + _string(value)
-    kind = {str: STRING, int: I32, float: F32}[type(value[0])]
+    kinds = {str: STRING, int: I32, float: F32}
+    kind = kinds[type(value[0])]
     head = struct.pack("<IIQ", ARRAY, kind, len(value))
     if kind == STRING:
         return head + b"".join(_string(str(text)) for text in value)

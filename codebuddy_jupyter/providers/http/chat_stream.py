@@ -114,7 +114,9 @@ class Thinking:
     def flush(self) -> tuple[str, str]:
         """Return what was held back, at the end of the text."""
         held, self._held = self._held, ""
-        return ("", held) if self._read == self._at_start else (held, "")
+        if self._read == self._at_start:
+            return "", held
+        return held, ""
 
     def _at_start(self, text: str) -> tuple[str, str]:
         self._held += text
@@ -189,18 +191,20 @@ class ToolCalls:
     def flush(self) -> tuple[ToolCall, ...]:
         """Return the complete calls; those without an id get one."""
         calls, self._calls = self._calls, []
-        return tuple(
-            ToolCall(call.id or f"call_{number}", call.name, "".join(call.arguments))
-            for number, call in enumerate(calls)
-        )
+        whole = []
+        for number, call in enumerate(calls):
+            call_id = call.id or f"call_{number}"
+            whole.append(ToolCall(call_id, call.name, "".join(call.arguments)))
+        return tuple(whole)
 
     def _take(self, piece: Mapping[str, Any]) -> None:
         function = as_mapping(piece.get("function"))
         call_id = piece.get("id") or ""
         name = function.get("name") or ""
-        call = self._continued(piece.get("index"), call_id, name)
+        index = piece.get("index")
+        call = self._continued(index, call_id, name)
         if call is None:
-            call = _PartialCall(piece.get("index"), call_id)
+            call = _PartialCall(index, call_id)
             self._calls.append(call)
         call.id = call.id or call_id
         call.name += name

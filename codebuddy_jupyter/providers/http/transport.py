@@ -131,9 +131,12 @@ class Access:
 
 def proxies() -> dict[str, str]:
     """Return the proxies of the environment, by URL scheme."""
-    every = urllib.request.getproxies()
+    proxies = urllib.request.getproxies()
+    # Without those of FTP and others, and the list of hosts that bypass them.
     return {
-        scheme: every[scheme] for scheme in ("http", "https", "all") if scheme in every
+        scheme: proxy
+        for scheme, proxy in proxies.items()
+        if scheme in ("http", "https", "all")
     }
 
 
@@ -163,8 +166,10 @@ def past_proxy(url: str) -> str:
     """
     # The lower-case name wins if both are set.
     name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"
-    hosts = filter(None, [os.environ.get(name), urlsplit(url).hostname])
-    return f"%env {name}={','.join(hosts)}"
+    hosts = urlsplit(url).hostname or ""
+    if others := os.environ.get(name):
+        hosts = f"{others},{hosts}"
+    return f"%env {name}={hosts}"
 
 
 def proxy_login(url: str) -> str:
@@ -284,10 +289,10 @@ def _certificate_errors(setting: str, name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        # That includes ssl.SSLError, which is an OSError.
-        why = getattr(error, "reason", "") or getattr(error, "strerror", "") or error
+        # An ssl.SSLError, which is an OSError, has a reason.
+        why = getattr(error, "reason", "") or getattr(error, "strerror", "")
         raise errors.SettingError(
-            f"The certificate file {name} cannot be used ({why}).",
+            f"The certificate file {name} cannot be used ({why or error}).",
             Remedy(
                 "Name a PEM file",
                 f'%config LocalProvider.{setting} = "/path/to/file.pem"',

@@ -70,10 +70,11 @@ async def _read_model(probe: Probe, entry: Mapping[str, Any]) -> Model:
     answer = await probe.get(f"{probe.native_url}/props{query}")
     props = answer.fields
     settings = as_mapping(props.get("default_generation_settings"))
+    window = positive(settings.get("n_ctx"))
     meta = as_mapping(entry.get("meta"))
     return Model(
         name,
-        window=positive(settings.get("n_ctx")) or positive(meta.get("n_ctx")),
+        window=window or positive(meta.get("n_ctx")),
         loaded=True,
         abilities=_abilities(props),
         size=positive(meta.get("size")),

@@ -98,7 +98,7 @@ class LocalProvider(LocalServerProvider):
 
     async def _described(self, *, closely: bool) -> list[Model]:
         listed = await self.listed()
-        async with probing((await self.server()).access) as probe:
+        async with self.open_probe() as probe:
             server = await self.recognised(probe)
             reported = await server.kind.models(probe, closely=closely)
         models = listed if reported is None else merged(listed, reported)
@@ -119,7 +119,7 @@ class LocalProvider(LocalServerProvider):
         if model or self.model:
             return model or self.model
         if self.url not in self._chosen:
-            models = [offered for offered in await self.models() if can_chat(offered)]
+            models = list(filter(can_chat, await self.models()))
             if not models:
                 raise self._no_model()
             for offered in models:
@@ -142,7 +142,7 @@ class LocalProvider(LocalServerProvider):
     async def count(self, model: str, text: str) -> int | None:
         """Return the number of tokens of a text, if the server offers its tokenizer."""
         server = await self.found()
-        async with probing((await self.server()).access) as probe:
+        async with self.open_probe() as probe:
             return await server.kind.count(probe, model, text)
 
     # The context window
@@ -193,8 +193,10 @@ class LocalProvider(LocalServerProvider):
         """
         most = self._max_windows.get((self.url, model), tokens)
         wanted = FixedWindow(self.url, model, self.num_ctx)
-        now = self._fixed_windows.loaded(wanted) or self._windows.get((self.url, model))
-        if most <= (now or 0):
+        now = self._fixed_windows.loaded(wanted)
+        if now is None:
+            now = self._windows.get((self.url, model))
+        if now is not None and now >= most:
             return ""
         return self.kind.command_to_widen(model, min(tokens, most))
 

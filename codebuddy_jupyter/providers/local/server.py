@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -125,8 +126,15 @@ class LocalServerProvider(SelfHostedProvider):
         if known := self._servers.get(self.url):
             return known
         await self.listed()
-        async with probing((await self.server()).access) as probe:
+        async with self.open_probe() as probe:
             return await self.recognised(probe)
+
+    @asynccontextmanager
+    async def open_probe(self) -> AsyncIterator[Probe]:
+        """Open a probe of the server at the base URL."""
+        server = await self.server()
+        async with probing(server.access) as probe:
+            yield probe
 
     async def recognised(self, probe: Probe) -> FoundServer:
         """Return the server at the base URL, found out by ``probe`` if not known yet."""
@@ -153,8 +161,7 @@ class LocalServerProvider(SelfHostedProvider):
         """Look for a list of models near the base URL; return whether there is one."""
         typed = super().url
         wrong = self.url
-        server = await self.server()
-        async with probing(server.access) as probe:
+        async with self.open_probe() as probe:
             for url in [typed, *other_base_urls(typed)]:
                 if url != wrong and await _lists_models(probe, url):
                     self._corrected[typed] = url
@@ -171,15 +178,18 @@ def _usual_kind(port: int) -> Kind:
 async def _lists_models(probe: Probe, url: str) -> bool:
     """Return whether a base URL lists models, or would with a key."""
     answer = await probe.get(f"{url}/models")
-    return answer.list_of("data") is not None or answer.status in (401, 403)
+    if answer.status in (401, 403):
+        return True
+    return answer.list_of("data") is not None
 
 
 def is_wrong_path(error: errors.NoReply | errors.ServerError) -> bool:
     """Return whether an error means that the server is there, but not at this path."""
     if isinstance(error, errors.NoReply):
         return True
-    status = error.status
-    return status is not None and status < 500 and status not in (401, 403, 429)
+    if error.status is None or error.status in (401, 403, 429):
+        return False
+    return error.status < 500
 
 
 def _is_about_request(error: errors.ProviderError) -> bool:
