@@ -17,10 +17,10 @@ from codebuddy_jupyter.messages import Message, Model, Request
 from codebuddy_jupyter.providers.embedded.engine import Engine
 from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from codebuddy_jupyter.providers.http.probe import probing
-from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, recognise
+from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, Kind, recognise
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.engines import engine_with, fetch
-from tests.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played
+from tests.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played, listed
 from tests.scripted_server import Answer, Behind, ScriptedServer, hang, plain
 
 T = TypeVar("T")
@@ -276,6 +276,35 @@ def test_a_server_that_is_loading_is_recognised(server: ScriptedServer) -> None:
             plain(loading, "application/json", 503, Server="llama.cpp"), path=path
         )
     assert recognised(server.url).kind.name == "llama.cpp"
+
+
+class Declared(Kind):
+    """A kind that only declares what it is."""
+
+    name = "Declared"
+    owners = ("declared",)
+    start_command = "declared serve"
+    widen_command = "declared serve --model {model} --ctx-size {tokens}"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [("declared", "Declared"), ("another", "OpenAI-compatible server")],
+)
+def test_a_kind_may_be_declared_by_attributes_alone(
+    server: ScriptedServer, owner: str, name: str
+) -> None:
+    server.script(listed("m", owner=owner), path="/v1/models")
+
+    async def find() -> FoundServer:
+        async with probing(server.url) as probe:
+            return await recognise(probe, [Declared()])
+
+    found = asyncio.run(find())
+    assert (found.kind.name, found.url) == (name, server.url)
+    assert (
+        Declared().command_to_widen("m", 8) == "declared serve --model m --ctx-size 8"
+    )
 
 
 def test_nobody_is_recognised_where_nothing_listens() -> None:
