@@ -24,7 +24,7 @@ import json, sys, threading, time
 import psutil
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import BuddyError
-from codebuddy_jupyter.options import Options
+from codebuddy_jupyter.question.options import Options
 
 peak, me = 0, psutil.Process()
 def watch():
