@@ -409,14 +409,14 @@ def not_http() -> Iterator[tuple[str, Fault]]:
 def waits() -> Iterator[tuple[str, Fault]]:
     """Servers that keep one waiting."""
     silent, longer = (
-        f"silent for {WAIT:g} s",
+        f"sent nothing for {WAIT:g} s",
         f"%config LocalProvider.first_token_timeout = {2 * WAIT:g}",
     )
     head = [bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 200]
     pings = [(0.2, b": ping\n\n")] * 100
     part = event(delta("Half of "))
     fell = (
-        f"fell silent in its reply for {PAUSE:g} s",
+        f"paused for {PAUSE:g} s",
         f"%config LocalProvider.next_token_timeout = {2 * PAUSE:g}",
     )
     yield "no headers", fault(hang(), silent, longer)
