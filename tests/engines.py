@@ -11,8 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from codebuddy_jupyter.providers.embedded.engine import Engine, Order, start_engine
-from codebuddy_jupyter.providers.embedded.recital import Answer, write_recital
+from codebuddy_jupyter.providers.embedded.engine import (
+    Engine,
+    EngineConfig,
+    start_engine,
+)
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
 
 # seconds that anything here may take on a busy machine
 PATIENCE = 20.0
@@ -21,7 +25,7 @@ PATIENCE = 20.0
 @contextmanager
 def engine_with(
     folder: Path,
-    answers: Sequence[Answer],
+    answers: Sequence[RecitedAnswer],
     *,
     n_ctx: int = 8192,
     window: int = 0,
@@ -32,7 +36,7 @@ def engine_with(
     """
     file = folder / "recital.gguf"
     write_recital(file, answers, n_ctx=n_ctx, layers=layers)
-    engine = asyncio.run(start_engine(Order(file, "recital", window, threads=1)))
+    engine = asyncio.run(start_engine(EngineConfig(file, "recital", window, threads=1)))
     try:
         yield engine
     finally:

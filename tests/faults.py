@@ -96,15 +96,17 @@ def errors_by_status() -> Iterator[tuple[str, Fault]]:
     for name, (body, kind) in list(BODIES.items())[:2]:
         yield (
             f"401, {name}",
-            fault(plain(body, kind, 401), "wants a key", WORDS, "codebuddy key Local"),
+            fault(
+                plain(body, kind, 401), "requires a key", WORDS, "codebuddy key Local"
+            ),
         )
         yield f"404, {name}", fault(plain(body, kind, 404), "(404)", WORDS, "base_url")
         yield (
             f"429, {name}",
-            fault(plain(body, kind, 429), "(429)", WORDS, "wait a little"),
+            fault(plain(body, kind, 429), "(429)", WORDS, "Retry later"),
         )
     nothing = plain("", status=500)
-    yield "500, nothing", fault(nothing, "(500): without a word")
+    yield "500, nothing", fault(nothing, "(500): no message")
     dead = as_json(
         {"error": {"message": "llama runner process has terminated: exit status 2"}},
         500,
@@ -125,7 +127,7 @@ def errors_by_status() -> Iterator[tuple[str, Fault]]:
     later = as_json(ERROR, 429, **{"Retry-After": "3600"})
     yield (
         "429, come back in an hour",
-        fault(later, "(429)", WORDS, "wait 3,600 s and ask again"),
+        fault(later, "(429)", WORDS, "Retry in 3,600 s"),
     )
     loading = as_json(
         {
@@ -179,7 +181,7 @@ LM_STUDIO = (
 
 def overflows() -> Iterator[tuple[str, Fault]]:
     """The prompt is too long, as each server says it."""
-    size = "9,020 tokens for a window of 8,192"
+    size = "9,020 tokens for a context window of 8,192"
     lm_studio = Answer(
         pieces=[
             (
@@ -211,7 +213,9 @@ def in_the_stream() -> Iterator[tuple[str, Fault]]:
         "string": event({"error": WORDS}),
         "event with text": f"event: error\ndata: {WORDS}\n\n".encode(),
         "event with JSON": b"event: error\n" + event({"message": WORDS}),
-        "event with JSON and CRLF": f'event: error\r\ndata: {{"error": "{WORDS}"}}\r\n\r\n'.encode(),
+        "event with JSON and CRLF": (
+            f'event: error\r\ndata: {{"error": "{WORDS}"}}\r\n\r\n'.encode()
+        ),
         "junk": f'data: {{"choices": [{WORDS}\n\n'.encode(),
         "detail": event({"detail": WORDS}),
         "top level": event({"object": "error", "message": WORDS, "code": 500}),
@@ -237,7 +241,7 @@ def in_the_stream() -> Iterator[tuple[str, Fault]]:
     finish = after("Half of ", event(delta(finish="error")))
     yield (
         "a reason to finish, as KoboldCpp",
-        fault(finish, "it broke off with an error", text="Half of"),
+        fault(finish, "it stopped with an error", text="Half of"),
     )
     ndjson = after("Half of ", json.dumps({"error": WORDS}).encode() + b"\n")
     yield "a line of JSON, as Ollama", fault(ndjson, CUT, WORDS, text="Half of")
@@ -405,14 +409,14 @@ def not_http() -> Iterator[tuple[str, Fault]]:
 def waits() -> Iterator[tuple[str, Fault]]:
     """Servers that keep one waiting."""
     silent, longer = (
-        f"silent for {WAIT:g} s",
+        f"sent nothing for {WAIT:g} s",
         f"%config LocalProvider.first_token_timeout = {2 * WAIT:g}",
     )
     head = [bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 200]
     pings = [(0.2, b": ping\n\n")] * 100
     part = event(delta("Half of "))
     fell = (
-        f"fell silent in its reply for {PAUSE:g} s",
+        f"paused for {PAUSE:g} s",
         f"%config LocalProvider.next_token_timeout = {2 * PAUSE:g}",
     )
     yield "no headers", fault(hang(), silent, longer)

@@ -427,7 +427,7 @@ LOCAL_AI = Played(
     "qwen3-4b",
     None,
     _error("rpc error: the prompt exceeds the context size (4096)", 500, code=500),
-    "context_size: 16384  # in models/qwen3-4b.yaml, then start LocalAI again",
+    "context_size: 16384  # in models/qwen3-4b.yaml, then restart LocalAI",
     {
         "/": plain("<html><title>LocalAI</title></html>", "text/html"),
         "/.well-known/localai.json": as_json(

@@ -68,18 +68,18 @@ def test_a_base_url_is_put_right(typed: str, used: str) -> None:
     ("typed", "reason"),
     [
         ("", "it is empty"),
-        ("not a url", "there are blanks in it"),
-        ("http://host\nname", "there are blanks in it"),
+        ("not a url", "it contains spaces"),
+        ("http://host\nname", "it contains spaces"),
         ("ftp://host", "it must begin with http:// or https://"),
-        ("http://", "'' is no host"),
-        ("http://..", "'..' is no host"),
-        ("http://999.1.1.1", "'999.1.1.1' is no host"),
-        ("http://grüße.example", "is no host"),
+        ("http://", "'' is not a host"),
+        ("http://..", "'..' is not a host"),
+        ("http://999.1.1.1", "'999.1.1.1' is not a host"),
+        ("http://grüße.example", "is not a host"),
         ("http://host:99999", "Port out of range"),
-        ("http://host:0", "'host:0' is no host"),
-        ("http://[::1", "is no URL"),
-        ("http://user:password@host", "a base URL holds no name or password"),
-        ("http://host/v1?key=x", "it ends where its ? or # begins"),
+        ("http://host:0", "'host:0' is not a host"),
+        ("http://[::1", "is not a URL"),
+        ("http://user:password@host", "a base URL contains no user name or password"),
+        ("http://host/v1?key=x", "remove the part from ? or #"),
     ],
 )
 def test_what_is_no_base_url_is_refused_with_the_reason(
@@ -92,7 +92,7 @@ def test_what_is_no_base_url_is_refused_with_the_reason(
 
 
 def test_a_password_in_a_base_url_is_not_repeated() -> None:
-    with pytest.raises(ValueError, match="no name or password") as refused:
+    with pytest.raises(ValueError, match="no user name or password") as refused:
         normalise_base_url("http://user:hush-hush@host")
     assert "hush-hush" not in str(refused.value)
 

@@ -34,7 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "context.describe": set(),
     "context": {"context.describe", "errors", "messages", "secrets"},
     # Where answers come from
-    "providers.http": {"errors", "keys", "messages"},
+    "providers.http": {"errors", "keys", "messages", "secrets"},
     "providers.kinds": {"errors", "messages", "providers.http"},
     "providers": {"errors", "keys", "messages", "providers.http", "settings"},
     "providers.local": {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from codebuddy_jupyter.providers.http.chat_stream import ChatStream, Events, Thinking
 from codebuddy_jupyter.providers.http.server_error import (
     ErrorResponse,
+    message_in,
     shortened,
-    words,
 )
 from tests.scripted_server import DONE, delta, event
 
@@ -126,7 +126,7 @@ def test_no_json_raises_anything_but_a_complaint(payloads: list[object]) -> None
 
 @given(JSON)
 def test_words_are_found_in_any_json_as_one_line(body: object) -> None:
-    assert "\n" not in words(body)
+    assert "\n" not in message_in(body)
 
 
 def test_data_over_several_lines_is_one_event() -> None:
@@ -143,4 +143,4 @@ def test_deeply_nested_errors_do_not_exhaust_the_stack() -> None:
     body: object = "deep"
     for _ in range(500):
         body = {"error": body}
-    assert len(shortened(words(body))) <= 300
+    assert len(shortened(message_in(body))) <= 300

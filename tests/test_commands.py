@@ -20,7 +20,7 @@ from codebuddy_jupyter.errors import SettingError, Unreachable
 from codebuddy_jupyter.messages import Model, Progress
 from codebuddy_jupyter.question import prompts
 from tests.command_line import run_line
-from tests.fakes import FakeProvider, eventually, fake_of
+from tests.fakes import FakeProvider, eventually, fake_of, local
 from tests.scripted_server import ScriptedServer
 
 Steps = list[tuple[str, int, int]]
@@ -222,8 +222,7 @@ def test_use_shows_the_corrected_address(
     typed = f"{server.root}/api"
     settings = Config(LocalProvider={"base_url": typed})
     buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=settings)
-    # /use waits half a second for the server, and the first import of openai is slower.
-    buddy.current().warm()
+    local(buddy).settle_timeout = 60.0
     assert table(run_line(buddy, "/use"))[2] == [
         "requests go to",
         server.url,

@@ -30,8 +30,7 @@ from codebuddy_jupyter.providers.checks import Announce, Check
 from codebuddy_jupyter.providers.cloud import OpenAIProvider
 from codebuddy_jupyter.providers.connection_check import ConnectionCheck
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
-from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
-from codebuddy_jupyter.providers.embedded.recital import write_recital
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
 from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.question.exchange import ANSWER_ROOM
@@ -219,26 +218,29 @@ def test_a_proxy_on_the_way_is_named_and_what_it_does_not_let_through(
         "✗ server http://models.test:1234/v1 answered with an error (502): The "
         "proxy says: 502 Bad Gateway"
     )
-    assert f"the proxy {proxy.url}" in failed
-    assert failed.endswith(": %env NO_PROXY=models.test")
+    assert (
+        f"→ If the proxy {proxy.url} sent this, bypass it: %env NO_PROXY=models.test"
+        in shown
+    )
     assert "open-sesame" not in str(shown)
 
 
 def test_a_proxy_that_wants_a_password_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with ForwardProxy(password="me:open-sesame") as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        failed = " ".join(trouble(local("http://models.test:1234/v1", retries=0)))
-    assert "(407 Proxy Authentication Required)" in failed
-    assert failed.endswith(": %env NO_PROXY=models.test")
+        what, log_in, bypass = trouble(local("http://models.test:1234/v1", retries=0))
+    assert what.endswith("which refuses them (407 Proxy Authentication Required)")
+    assert "%env HTTP_PROXY=http://NAME:PASSWORD@127.0.0.1:" in log_in
+    assert bypass == "→ Bypass the proxy: %env NO_PROXY=models.test"
 
 
 def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
-    failed = " ".join(trouble(local("http://models.test:1234/v1", retries=0)))
-    assert failed.startswith(
+    what, remedy = trouble(local("http://models.test:1234/v1", retries=0))
+    assert what.startswith(
         "✗ http Requests to http://models.test:1234/v1 go through the proxy http://127.0.0.1:"
     )
-    assert failed.endswith(": %env NO_PROXY=models.test")
+    assert remedy == "→ Bypass the proxy: %env NO_PROXY=models.test"
 
 
 @pytest.mark.parametrize("played", PLAYED.values(), ids=PLAYED)
@@ -259,7 +261,7 @@ def test_the_real_engine_is_known_and_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with engine_with(
-        tmp_path, [Recited("one two three four five six seven eight nine ten")]
+        tmp_path, [RecitedAnswer("one two three four five six seven eight nine ten")]
     ) as engine:
         monkeypatch.setenv("CODEBUDDY_API_KEY", engine.key)
         report = report_on(local(f"{engine.url}/v1"))
@@ -273,7 +275,9 @@ def test_the_real_engine_is_known_and_well(
 
 def test_the_embedded_engine_is_called_by_its_name_and_is_well(tmp_path: Path) -> None:
     model = tmp_path / "small.gguf"
-    write_recital(model, [Recited("one two three four five six seven eight nine ten")])
+    write_recital(
+        model, [RecitedAnswer("one two three four five six seven eight nine ten")]
+    )
     report = report_on(EmbeddedProvider(model=str(model), threads=1))
     assert [check for check in report.checks if check.ok is False] == []
     assert (
@@ -323,32 +327,30 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
     "key wanted": (
         as_json({"error": {"message": "Missing API key"}}, 401),
         [
-            "✗ key http://127.0.0.1:PORT/v1 wants a key (Missing API key)",
-            (
-                "→ Set the environment variable CODEBUDDY_API_KEY; or store a key, "
-                "in a terminal: codebuddy key Local"
-            ),
+            "✗ key http://127.0.0.1:PORT/v1 requires a key (Missing API key)",
+            "→ Set the environment variable CODEBUDDY_API_KEY",
+            "→ Store a key, in a terminal: codebuddy key Local",
         ],
     ),
     "web page": (
         WEB_PAGE,
         [
-            '✗ server http://127.0.0.1:PORT/v1 gives no list of models: a web page "Sign in"',
-            f"→ Look at the base URL: {SET}",
+            '✗ server http://127.0.0.1:PORT/v1 does not list models: a web page "Sign in"',
+            f"→ Check the base URL: {SET}",
         ],
     ),
     "wrong path": (
         plain("404 page not found", status=404),
         [
             "✗ server http://127.0.0.1:PORT/v1 answered with an error (404): 404 page not found",
-            f"→ Look at the base URL: {SET}",
+            f"→ Check the base URL: {SET}",
         ],
     ),
     "redirect": (
         plain("", status=301, Location="https://elsewhere.example/v1/models"),
         [
-            "✗ server http://127.0.0.1:PORT/v1 redirects to https://elsewhere.example/v1/models, "
-            "where a key must not follow by itself",
+            "✗ server http://127.0.0.1:PORT/v1 redirects to https://elsewhere.example/v1/models; "
+            "a key is not sent there automatically",
             '→ If that is right: %config LocalProvider.base_url = "https://elsewhere.example/v1"',
         ],
     ),
@@ -363,14 +365,15 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
         as_json({"error": {"message": "out of memory"}}, 500),
         [
             "✗ server http://127.0.0.1:PORT/v1 answered with an error (500): out of memory",
-            "→ The server's own log says more; ask again when it is well.",
+            "→ Check the server's log, then ask again",
         ],
     ),
     "no model": (
         model_list(),
         [
             "✗ model http://127.0.0.1:PORT/v1 has no model that can chat",
-            "→ Fetch or load one there first, with Ollama by `ollama pull llama3.2`",
+            "→ Download or load one there",
+            "→ With Ollama: ollama pull llama3.2",
         ],
     ),
     "silent": (
@@ -383,8 +386,8 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
     "hanging up": (
         Answer(end="drop", framing="close"),
         [
-            "✗ server http://127.0.0.1:PORT/v1 gives no list of models: nothing came",
-            f"→ Look at the base URL: {SET}",
+            "✗ server http://127.0.0.1:PORT/v1 does not list models: nothing came",
+            f"→ Check the base URL: {SET}",
         ],
     ),
 }
@@ -435,7 +438,7 @@ def test_a_server_that_answers_elsewhere_is_offered(server: ScriptedServer) -> N
     there = f"http://localhost:{server.port}/v1"
     assert trouble(provider)[1:] == [
         (
-            f"→ OpenAI-compatible server answers at {there}; use it: %config "
+            f"→ Use OpenAI-compatible server, which answers at {there}: %config "
             f'LocalProvider.base_url = "{there}"'
         ),
         "→ Start the server there",
@@ -449,7 +452,7 @@ def test_inside_a_container_the_machine_around_it_is_named() -> None:
     around = '%config LocalProvider.base_url = "http://host.docker.internal:PORT/v1"'
     assert (
         trouble(provider)[-1]
-        == f"→ Here localhost is a container; to use a server on the host machine: {around}"
+        == f"→ Since localhost is a container here, use its host machine: {around}"
     )
 
 
@@ -461,10 +464,11 @@ def test_a_host_that_nobody_knows_is_told() -> None:
 
 
 def test_a_server_without_tls_behind_https_is_told(server: ScriptedServer) -> None:
-    failed = sentence(trouble(local(f"https://127.0.0.1:{server.port}/v1")))
-    assert failed.startswith("✗ tls there is no ")
-    assert " connection to https://127.0.0.1:port/v1 (tls: " in failed
-    assert failed.endswith(f". if the server speaks plain http: {SET.lower()}")
+    what, remedy = trouble(local(f"https://127.0.0.1:{server.port}/v1"))
+    assert what.startswith(
+        "✗ tls There is no secure connection to https://127.0.0.1:PORT/v1 (TLS: "
+    )
+    assert remedy == f"→ If the server speaks plain HTTP: {SET}"
 
 
 def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
@@ -473,13 +477,15 @@ def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with ScriptedServer(tls=context) as server:
         server.script(SHORT)
-        failed = sentence(trouble(local(server.url)))
+        what, remedy = trouble(local(server.url))
         trusted = lines(local(server.url, ca_bundle=str(tmp_path / "ca.pem")))
-    assert failed.startswith("✗ tls there is no ")
-    assert failed.endswith(
-        " connection to https://127.0.0.1:port/v1 (tls: certificate_verify_failed). "
-        "if you trust its certificate, name the file of its authority: "
-        '%config localprovider.ca_bundle = "/path/to/ca.pem"'
+    assert what == (
+        "✗ tls There is no secure connection to https://127.0.0.1:PORT/v1 (TLS: "
+        "CERTIFICATE_VERIFY_FAILED)"
+    )
+    assert remedy == (
+        "→ If you trust its certificate, name the file of its authority: "
+        '%config LocalProvider.ca_bundle = "/path/to/ca.pem"'
     )
     assert (
         "✓ tls the connection is encrypted, and the certificate is trusted" in trusted
@@ -493,28 +499,28 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(
     server.script(as_json({"error": {"message": "model 'lama3' not found"}}, 404))
     shown = lines(local(server.url, model="lama3"))
     assert "- model lama3 is not in the server's list, which has llama3" in shown
-    assert sentence(trouble(local(server.url, model="lama3"))) == (
-        "✗ model there is no model 'lama3' at http://127.0.0.1:port/v1. it has "
-        "llama3. switch: %buddy /use llama3"
-    )
+    assert trouble(local(server.url, model="lama3")) == [
+        "✗ model There is no model 'lama3' at http://127.0.0.1:PORT/v1. It has llama3",
+        "→ Switch: %buddy /use llama3",
+    ]
 
 
 def test_a_key_that_only_questions_need_is_told(server: ScriptedServer) -> None:
     server.script(as_json({"error": "no key"}, 401))
     shown = lines(local(server.url))
-    (line,) = [line for line in shown if line[2:6] == "key "]
-    assert line.startswith("✗ key http://127.0.0.1:PORT/v1 ")
-    assert "(no key)" in line
+    assert [line for line in shown if " key " in f"{line} " and line[2:5] == "key"] == [
+        "✗ key http://127.0.0.1:PORT/v1 requires a key (no key)"
+    ]
 
 
 def test_a_question_that_fails_is_told_in_the_server_s_words(
     server: ScriptedServer,
 ) -> None:
     server.script(as_json({"error": {"message": "the runner has died"}}, 500))
-    assert sentence(trouble(local(server.url))).startswith(
-        "✗ answer http://127.0.0.1:port/v1 answered with an error (500): the runner "
-        "has died. "
-    )
+    assert trouble(local(server.url)) == [
+        "✗ answer http://127.0.0.1:PORT/v1 answered with an error (500): the runner has died",
+        "→ Check the server's log, then ask again",
+    ]
 
 
 def test_a_question_that_is_not_answered_is_told(

@@ -20,14 +20,18 @@ from codebuddy_jupyter.messages import Chunk, Message, Request
 from codebuddy_jupyter.providers.embedded import provider as embedded
 from codebuddy_jupyter.providers.embedded.engine import Engine, EngineError
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
-from codebuddy_jupyter.providers.embedded.recital import Answer, mentions, write_recital
+from codebuddy_jupyter.providers.embedded.recital import (
+    RecitedAnswer,
+    mentions,
+    write_recital,
+)
 from tests.engines import PATIENCE, eventually, fetch
 from tests.names import names_mean
 
 LONG = " ".join(f"word{number}" for number in range(2000))
 ANSWERS = [
-    Answer("Hello from a small model."),
-    Answer(f"<think>\nWell, well.\n</think>\n\n{LONG}", mentions("long")),
+    RecitedAnswer("Hello from a small model."),
+    RecitedAnswer(f"<think>\nWell, well.\n</think>\n\n{LONG}", mentions("long")),
 ]
 CommandOutput = list[tuple[str, int, int]]
 
@@ -168,7 +172,7 @@ def test_one_engine_serves_all_questions(
     assert engine_of(provider) is first
 
 
-def test_an_engine_that_dies_in_an_answer_leaves_the_part_and_one_line_and_the_next_question_starts_it_anew(
+def test_an_engine_that_dies_leaves_the_part_and_one_line_and_is_restarted(
     loop: Loop, provider: EmbeddedProvider
 ) -> None:
     ask(loop, provider, "hello")
@@ -182,13 +186,14 @@ def test_an_engine_that_dies_in_an_answer_leaves_the_part_and_one_line_and_the_n
     assert isinstance(answer.error, errors.CutOff)
     how = "Killed" if os.name == "posix" else "status 9"
     assert str(answer.error).startswith(
-        f"The engine stopped before the answer was whole ({how}). What came is kept"
+        f"The engine stopped before the end of the reply ({how}). "
+        "The part that was received is kept. Ask again, which restarts the engine"
     )
     assert answer.text
     assert LONG.startswith(answer.text.strip())
 
     after = ask(loop, provider, "hello")
-    assert after.notes == [f"The engine had stopped ({how}); it was started anew."]
+    assert after.notes == [f"The engine had stopped ({how}) and was restarted."]
     assert (after.error, after.text) == (None, "Hello from a small model.")
     assert ask(loop, provider, "hello").notes == []
 
@@ -229,7 +234,9 @@ TOUR = {
     "hello, who are you?": "coding buddy",
     "How do I get the mean of a column like that with pandas?": '["score"].mean()',
     "and why is df empty after the merge?": "types",
-    "please think step by step: how many handshakes are there among five people?": "**10** handshakes",
+    "please think step by step: how many handshakes among five people?": (
+        "**10** handshakes"
+    ),
     "which formula gives the standard deviation?": r"\sqrt",
     "Explain a list comprehension": "for n in range(10)",
     "What is a regex?": "re.findall",
@@ -274,7 +281,7 @@ BAD = {
         errors.ModelNotFound,
         "There is no model file nowhere.gguf",
     ),
-    "no gguf": (__file__, errors.ModelNotFound, "is no GGUF file"),
+    "no gguf": (__file__, errors.ModelNotFound, "is not a GGUF file"),
     "a folder": (".", errors.ModelNotFound, "There is no model file"),
     "no file on the hub": (
         "hf:owner/repo",
@@ -284,7 +291,7 @@ BAD = {
     "not fetched": (
         "hf:o/r/f.gguf",
         errors.ModelNotFound,
-        "Fetch it: %buddy /use embedded/hf:o/r/f.gguf",
+        "Download it: %buddy /use embedded/hf:o/r/f.gguf",
     ),
 }
 
@@ -437,7 +444,7 @@ def test_a_model_of_the_hub_is_fetched_with_progress_and_then_answers(
     told: CommandOutput = []
     loop.run(fresh.prepare(SPEC, lambda *step: told.append(step)))
     size = len(hub.content)
-    assert told[-1] == ("fetching small.gguf", size, size)
+    assert told[-1] == ("downloading small.gguf", size, size)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
     fresh.model = SPEC
     assert ask(loop, fresh, "hello").text == "Hello from a small model."
@@ -501,7 +508,7 @@ def test_what_the_hub_does_not_have_is_one_line(
 ) -> None:
     with pytest.raises(
         errors.ModelNotFound,
-        match=f"The hub has no {name}. Look at its files: {hub.url}/",
+        match=f"The hub has no {name}. See its files at {hub.url}/",
     ):
         loop.run(fresh.prepare(name, lambda *step: None))
 
@@ -511,7 +518,7 @@ def test_a_hub_that_refuses_is_one_line(
 ) -> None:
     hub.refuses = True
     with pytest.raises(
-        errors.Unreachable, match=f"could not be fetched from {hub.url}: "
+        errors.Unreachable, match=f"could not be downloaded from {hub.url}: "
     ) as failure:
         loop.run(fresh.prepare(SPEC, lambda *step: None))
     assert str(failure.value).endswith(f"Try again: %buddy /use embedded/{SPEC}")

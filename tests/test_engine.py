@@ -14,11 +14,11 @@ import pytest
 
 from codebuddy_jupyter.providers.embedded.engine import (
     Engine,
+    EngineConfig,
     EngineError,
-    Order,
     start_engine,
 )
-from codebuddy_jupyter.providers.embedded.recital import Answer, write_recital
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
 from tests.engines import PATIENCE, answer, engine_with, eventually, fetch
 
 POSIX = os.name == "posix"
@@ -28,8 +28,8 @@ POSIX = os.name == "posix"
 PARENT = """
 import asyncio, os, sys, time
 from pathlib import Path
-from codebuddy_jupyter.providers.engine import Order, start_engine
-engine = asyncio.run(start_engine(Order(Path(sys.argv[1]), "recital", threads=1)))
+from codebuddy_jupyter.providers.embedded.engine import EngineConfig, start_engine
+engine = asyncio.run(start_engine(EngineConfig(Path(sys.argv[1]), "recital", threads=1)))
 {action}
 print(engine.pid, flush=True)
 time.sleep({patience})
@@ -39,14 +39,14 @@ time.sleep({patience})
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with engine_with(
-        tmp_path_factory.mktemp("engine"), [Answer("Hello from the engine.")]
+        tmp_path_factory.mktemp("engine"), [RecitedAnswer("Hello from the engine.")]
     ) as engine:
         yield engine
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    write_recital(tmp_path / "model.gguf", [Answer("Hello.")])
+    write_recital(tmp_path / "model.gguf", [RecitedAnswer("Hello.")])
     return tmp_path / "model.gguf"
 
 
@@ -80,7 +80,7 @@ def test_a_request_without_the_key_is_refused(engine: Engine, path: str) -> None
 def test_each_engine_has_a_key_and_a_port_of_its_own(
     engine: Engine, model: Path
 ) -> None:
-    other = asyncio.run(start_engine(Order(model, "other", threads=1)))
+    other = asyncio.run(start_engine(EngineConfig(model, "other", threads=1)))
     asyncio.run(other.close())
     assert len(engine.key) >= 32
     assert (other.key, other.url) != (engine.key, engine.url)
@@ -124,13 +124,13 @@ def test_a_model_that_cannot_be_loaded_fails_with_the_reason(
     if content is not None:
         (tmp_path / "bad.gguf").write_bytes(content)
     with pytest.raises(EngineError, match=reason) as failure:
-        asyncio.run(start_engine(Order(tmp_path / "bad.gguf", "bad")))
+        asyncio.run(start_engine(EngineConfig(tmp_path / "bad.gguf", "bad")))
     assert str(failure.value).strip()
     assert "\n" not in str(failure.value)
 
 
 def test_closing_ends_the_engine(model: Path) -> None:
-    engine = asyncio.run(start_engine(Order(model, "model", threads=1)))
+    engine = asyncio.run(start_engine(EngineConfig(model, "model", threads=1)))
     asyncio.run(engine.close())
     assert not engine.alive
     assert eventually(lambda: is_gone(engine.pid))
@@ -143,7 +143,9 @@ def children() -> set[int]:
 @pytest.mark.parametrize("moment", ["before there is a process", "once there is one"])
 def test_cancelling_the_start_leaves_no_engine(model: Path, moment: str) -> None:
     async def start_and_cancel() -> None:
-        starting = asyncio.create_task(start_engine(Order(model, "model", threads=1)))
+        starting = asyncio.create_task(
+            start_engine(EngineConfig(model, "model", threads=1))
+        )
         await asyncio.sleep(0)
         if moment == "once there is one":
             assert await asyncio.to_thread(
@@ -193,7 +195,7 @@ def test_the_engine_ends_while_it_still_loads_when_its_parent_is_gone() -> None:
     minutes.
     """
     program = (
-        "import ctypes, sys; from codebuddy_jupyter.providers import engine; "
+        "import ctypes, sys; from codebuddy_jupyter.providers.embedded import engine; "
         "engine._die_with_pipe();"
         "print('loading', flush=True); (ctypes.PyDLL(None).sleep if "
         "engine.os.name == 'posix' else sys.stdin.read)(60)"
@@ -229,5 +231,5 @@ def test_a_file_in_the_notebooks_folder_is_not_taken_for_pythons(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
     monkeypatch.chdir(tmp_path)
-    engine = asyncio.run(start_engine(Order(model, "model", threads=1)))
+    engine = asyncio.run(start_engine(EngineConfig(model, "model", threads=1)))
     asyncio.run(engine.close())

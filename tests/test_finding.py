@@ -210,8 +210,8 @@ def advised(looked: Discovery) -> str:
 def test_a_server_that_answers_elsewhere_is_offered(server: ScriptedServer) -> None:
     as_ollama(server)
     assert advised(search(server)) == (
-        "Nothing answers at URL (connection refused). Ollama 0.12.3 answers "
-        f"at {url(server)}; to ask it: "
+        "Nothing answers at URL (connection refused). Use Ollama 0.12.3, which "
+        f"answers at {url(server)}: "
         f'%config LocalProvider.base_url = "{url(server)}"'
     )
 
@@ -221,7 +221,7 @@ def test_two_that_answer_are_both_offered(server: ScriptedServer) -> None:
         told = advised(search(server, other))
         assert (
             told.index(url(server))
-            < told.index(". Or OpenAI-compatible server")
+            < told.index("; or use OpenAI-compatible server")
             < told.index(url(other))
         )
 
@@ -242,7 +242,7 @@ def test_where_none_answers_the_line_stays_as_it_is() -> None:
 def test_inside_a_container_it_is_said_what_localhost_is() -> None:
     told = advised(Discovery([], in_container=True))
     assert (
-        ". Here localhost is a container; to ask the machine around it: "
+        "; or since localhost is a container here, use its host machine: "
         "%config LocalProvider.base_url = "
     ) in told
     assert "http://host.docker.internal:" in told

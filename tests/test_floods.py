@@ -130,5 +130,5 @@ def test_a_list_of_models_that_never_stops_is_no_list(
         )
         assert ran.returncode == 0, ran.stderr
         report = json.loads(ran.stdout)
-        assert "gives no list of models" in report["error"]
+        assert "does not list models" in report["error"]
         assert report["peak"] < LIMIT

@@ -12,14 +12,15 @@ from typing import Any, TypeVar
 import pytest
 
 from codebuddy_jupyter import errors
+from codebuddy_jupyter.errors import Remedy
 from codebuddy_jupyter.messages import Message, Model, Request
 from codebuddy_jupyter.providers.embedded.engine import Engine
-from codebuddy_jupyter.providers.embedded.recital import Answer as Recited
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from codebuddy_jupyter.providers.http.probe import probing
-from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, recognise
+from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, Kind, recognise
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.engines import engine_with, fetch
-from tests.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played
+from tests.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played, listed
 from tests.scripted_server import Answer, Behind, ScriptedServer, hang, plain
 
 T = TypeVar("T")
@@ -29,7 +30,10 @@ T = TypeVar("T")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The real llama.cpp, with a model that says `TEXT` whatever it is asked."""
     with engine_with(
-        tmp_path_factory.mktemp("engine"), [Recited(TEXT)], n_ctx=32768, window=4096
+        tmp_path_factory.mktemp("engine"),
+        [RecitedAnswer(TEXT)],
+        n_ctx=32768,
+        window=4096,
     ) as running:
         yield running
 
@@ -98,7 +102,7 @@ async def ask(provider: LocalProvider, text: str = "count") -> str:
 def recognised(url: str, seconds: float = 3.0) -> FoundServer:
     async def look_at() -> FoundServer:
         async with probing(url, seconds) as probe:
-            return await recognise(probe, url)
+            return await recognise(probe)
 
     return asyncio.run(look_at())
 
@@ -236,13 +240,11 @@ def test_when_it_is_gone_the_line_tells_how_to_start_it(
 ) -> None:
     provider = LocalProvider(base_url=played.on(server))
     used(provider, ask)
-    start = provider.kind.start()
-    expected = (
-        f"Start {played.name} with `{start}`" if start else "Start the server there"
-    )
-    assert provider.remedy().startswith(
-        f"{expected}, or point the buddy elsewhere: %config"
-    )
+    start, elsewhere = provider.remedies()
+    command = provider.kind.start_command
+    known = Remedy(f"Start {played.name}", command)
+    assert start == (known if command else Remedy("Start the server there"))
+    assert elsewhere.command.startswith("%config LocalProvider.base_url = ")
 
 
 def test_one_that_did_not_answer_all_may_still_tell_who_it_is(
@@ -262,7 +264,7 @@ def test_a_request_that_hangs_does_not_keep_it_from_being_recognised(
 ) -> None:
     url = KOBOLDCPP.on(server)
     server.script(hang(), path="/props")
-    assert recognised(url, 0.3).kind.name == "KoboldCpp"
+    assert recognised(url, 2.0).kind.name == "KoboldCpp"
 
 
 def test_a_server_that_is_loading_is_recognised(server: ScriptedServer) -> None:
@@ -274,6 +276,35 @@ def test_a_server_that_is_loading_is_recognised(server: ScriptedServer) -> None:
             plain(loading, "application/json", 503, Server="llama.cpp"), path=path
         )
     assert recognised(server.url).kind.name == "llama.cpp"
+
+
+class Declared(Kind):
+    """A kind that only declares what it is."""
+
+    name = "Declared"
+    owners = ("declared",)
+    start_command = "declared serve"
+    widen_command = "declared serve --model {model} --ctx-size {tokens}"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [("declared", "Declared"), ("another", "OpenAI-compatible server")],
+)
+def test_a_kind_may_be_declared_by_attributes_alone(
+    server: ScriptedServer, owner: str, name: str
+) -> None:
+    server.script(listed("m", owner=owner), path="/v1/models")
+
+    async def find() -> FoundServer:
+        async with probing(server.url) as probe:
+            return await recognise(probe, [Declared()])
+
+    found = asyncio.run(find())
+    assert (found.kind.name, found.url) == (name, server.url)
+    assert (
+        Declared().command_to_widen("m", 8) == "declared serve --model m --ctx-size 8"
+    )
 
 
 def test_nobody_is_recognised_where_nothing_listens() -> None:
@@ -308,16 +339,16 @@ def test_whatever_is_answered_no_kind_breaks(
 
     async def look_at() -> None:
         async with probing(server.url) as probe:
-            await kind.recognise(probe, server.url)
-            await kind.models(probe, server.url, closely=True)
+            await kind.recognise(probe)
+            await kind.models(probe, closely=True)
 
     asyncio.run(look_at())
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_kind_says_how_to_start_it_and_how_to_widen_a_window(kind: Any) -> None:
-    assert kind.start()
-    assert kind.widen("some-model", 16384)
+    assert kind.start_command
+    assert "16384" in kind.command_to_widen("some-model", 16384)
     assert kind.ports
 
 
@@ -357,5 +388,5 @@ def test_the_real_engine_tells_how_long_a_prompt_was_and_how_far_it_sees(
 
 
 def test_the_real_engine_that_is_shown_no_key_says_so(engine: Engine) -> None:
-    with pytest.raises(errors.KeyRefused, match="wants a key"):
+    with pytest.raises(errors.KeyRefused, match="requires a key"):
         used(LocalProvider(base_url=engine.url, model="recital"), ask)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from codebuddy_jupyter import errors
+from codebuddy_jupyter.errors import Remedy
 from codebuddy_jupyter.messages import Chunk, Image, Message, Request, Usage
 from codebuddy_jupyter.providers.http.chat_stream import ChatStream
 from codebuddy_jupyter.providers.kinds.ollama_chat import Lines, native_body
@@ -111,8 +112,8 @@ def test_a_server_without_a_model_says_how_to_get_one(
     with pytest.raises(errors.ModelNotFound) as refused:
         chosen(provider)
     assert str(refused.value) == (
-        f"{server.url} has no model that can chat. Fetch or load one there "
-        "first, with Ollama by `ollama pull llama3.2`"
+        f"{server.url} has no model that can chat. Download or load one there; "
+        "or with Ollama: ollama pull llama3.2"
     )
 
 
@@ -219,6 +220,7 @@ def test_where_requests_go_is_settled_without_a_question(
     server: ScriptedServer,
 ) -> None:
     provider = LocalProvider(base_url=f"{server.root}/api")
+    provider.settle_timeout = 60.0
     run(provider, provider.settle)
     assert (provider.where(), server.asked()) == (server.url, [])
 
@@ -297,9 +299,9 @@ def test_a_list_without_data_is_an_error_that_says_what_came(
     with pytest.raises(errors.NoReply) as refused:
         run(provider, provider.models)
     assert str(refused.value) == (
-        f'{server.url} gives no list of models: it says "Unexpected endpoint '
+        f'{server.url} does not list models: it says "Unexpected endpoint '
         'or method. (GET /models)". '
-        f'Look at the base URL: %config LocalProvider.base_url = "{server.url}"'
+        f'Check the base URL: %config LocalProvider.base_url = "{server.url}"'
     )
 
 
@@ -312,23 +314,21 @@ def test_a_server_that_is_loading_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("url", "remedy"),
+    ("url", "start", "other_port"),
     [
-        ("http://127.0.0.1:11434", "Start Ollama with `ollama serve`"),
-        ("http://127.0.0.1:1234", "Start LM Studio with `lms server start`"),
-        ("http://127.0.0.1:8000", "Start vLLM with `vllm serve MODEL`"),
-        ("http://127.0.0.1:8080", "Start the server there"),
-        ("http://127.0.0.1:9", "Start the server there"),
+        ("http://127.0.0.1:11434", Remedy("Start Ollama", "ollama serve"), 1234),
+        ("http://127.0.0.1:1234", Remedy("Start LM Studio", "lms server start"), 11434),
+        ("http://127.0.0.1:8000", Remedy("Start vLLM", "vllm serve MODEL"), 11434),
+        ("http://127.0.0.1:8080", Remedy("Start the server there"), 11434),
+        ("http://127.0.0.1:9", Remedy("Start the server there"), 11434),
     ],
 )
 def test_the_remedy_is_that_of_the_usual_server_at_the_port(
-    url: str, remedy: str
+    url: str, start: Remedy, other_port: int
 ) -> None:
-    assert (
-        LocalProvider(base_url=url)
-        .remedy()
-        .startswith(f"{remedy}, or point the buddy elsewhere: %config")
-    )
+    other = f'%config LocalProvider.base_url = "http://localhost:{other_port}/v1"'
+    remedies = LocalProvider(base_url=url).remedies()
+    assert remedies == (start, Remedy("Use another address", other))
 
 
 def test_address_and_model_come_from_the_environment(
@@ -703,7 +703,7 @@ def test_a_pull_tells_how_far_it_is(
             lines({"error": "pull model manifest: file does not exist"}),
             errors.ModelNotFound,
             (
-                "Ollama finds no model qwen3:8b to fetch .*file does not exist.* "
+                "Ollama finds no model qwen3:8b to download .*file does not exist.* "
                 "https://ollama.com/library"
             ),
         ),
@@ -715,7 +715,7 @@ def test_a_pull_tells_how_far_it_is(
         (
             lines({"status": "pulling 8b", "total": 100, "completed": 60}),
             errors.NoReply,
-            "it ended before it was done",
+            "the download ended early",
         ),
         (
             lines("<html>not a line of JSON</html>"),
@@ -818,12 +818,16 @@ def test_an_order_that_is_refused_says_why(
     [
         (
             "pull",
-            "LM Studio cannot be told to fetch a model. Do it there: lms get phi4",
+            "LM Studio does not let clients download a model. "
+            "Download it there: lms get phi4",
         ),
-        ("load", "vLLM cannot be told to load a model. Do it there: vllm serve phi4"),
+        (
+            "load",
+            "vLLM does not let clients load a model. Load it there: vllm serve phi4",
+        ),
         (
             "unload",
-            "vLLM cannot be told to unload a model. What it has loaded ends with it",
+            "vLLM does not let clients unload a model. Stop the server instead",
         ),
     ],
 )
@@ -841,8 +845,8 @@ def test_a_server_that_cannot_be_told_so_says_what_to_do(
 @pytest.mark.parametrize(
     ("kind", "remedy"),
     [
-        (LOCAL_AI, "A question to it does that"),
-        (LM_STUDIO_03, "Do it there: lms load qwen3-4b"),
+        (LOCAL_AI, "Ask the model a question, which loads it"),
+        (LM_STUDIO_03, "Load it there: lms load qwen3-4b"),
     ],
     ids=lambda kind: getattr(kind, "name", ""),
 )
@@ -852,15 +856,14 @@ def test_a_version_that_cannot_be_told_yet_says_what_to_do(
     provider = LocalProvider(base_url=kind.on(server))
     with pytest.raises(errors.SettingError) as refused:
         run(provider, lambda: provider.load("qwen3-4b"))
-    assert (
-        str(refused.value)
-        == f"This version of {kind.name} cannot be told to load a model. {remedy}"
+    assert str(refused.value) == (
+        f"This version of {kind.name} does not let clients load a model. {remedy}"
     )
 
 
 def test_a_model_that_is_not_loaded_cannot_be_unloaded(server: ScriptedServer) -> None:
     provider = LocalProvider(base_url=LM_STUDIO.on(server))
-    with pytest.raises(errors.SettingError, match="qwen/qwen3-4b is not loaded at "):
+    with pytest.raises(errors.SettingError, match="no loaded model qwen/qwen3-4b at "):
         run(provider, lambda: provider.unload("qwen/qwen3-4b"))
 
 

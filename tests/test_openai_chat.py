@@ -358,7 +358,7 @@ IN_STREAM = {
     ),
     "a reason to finish, as KoboldCpp": (
         event(delta(finish="error")),
-        "it broke off with an error and did not say which",
+        "it stopped with an error and gave no reason",
     ),
 }
 
@@ -372,8 +372,8 @@ def test_an_error_in_the_stream_keeps_the_text_and_tells_the_servers_words(
     assert outcome.text == "partial"
     assert isinstance(outcome.error, errors.ServerError)
     assert outcome.line == (
-        f"{server.url} answered with an error: {words}. The server's own log "
-        "says more; ask again when it is well."
+        f"{server.url} answered with an error: {words}. Check the server's log, "
+        "then ask again"
     )
 
 
@@ -412,7 +412,7 @@ def test_what_is_no_reply_is_an_error_that_says_what_came(
     assert isinstance(outcome.error, errors.NoReply)
     assert outcome.line == (
         f"{server.url} answered 200, but not with a reply: {came}. "
-        f'Look at the base URL: %config LocalProvider.base_url = "{server.url}"'
+        f'Check the base URL: %config LocalProvider.base_url = "{server.url}"'
     )
 
 
@@ -424,7 +424,7 @@ def test_an_error_with_a_good_status_is_told(
     assert isinstance(outcome.error, errors.NoReply)
     assert outcome.line == (
         f'{server.url} answered 200, but not with a reply: it says "{LM_STUDIO}". '
-        f'Look at the base URL: %config LocalProvider.base_url = "{server.url}"'
+        f'Check the base URL: %config LocalProvider.base_url = "{server.url}"'
     )
 
 
@@ -455,11 +455,13 @@ def test_a_reply_that_breaks_off_keeps_the_text_and_says_so(
     assert outcome.text == "partial"
     assert isinstance(outcome.error, errors.CutOff)
     assert outcome.line.startswith(f"The reply was cut off by {server.url}")
-    assert outcome.line.endswith(". What came is kept; ask again to go on.")
+    assert outcome.line.endswith(
+        ". The part that was received is kept. Ask again to continue"
+    )
     if why is not None:
         assert (
-            outcome.line
-            == f"The reply was cut off by {server.url}{why}. What came is kept; ask again to go on."
+            outcome.line == f"The reply was cut off by {server.url}{why}. "
+            "The part that was received is kept. Ask again to continue"
         )
 
 
@@ -473,7 +475,7 @@ HTML_502 = (
 REFUSALS = {
     "HTML": (plain(HTML_502, "text/html", 502), "(502): 502 Bad Gateway."),
     "text": (plain("upstream\n\n broke", "text/plain", 500), "(500): upstream broke."),
-    "nothing": (plain("", "text/plain", 500), "(500): without a word."),
+    "nothing": (plain("", "text/plain", 500), "(500): no message."),
     "an object": (
         as_json({"error": {"message": "bad", "type": "x"}}, 400),
         "(400): bad.",
@@ -494,11 +496,11 @@ REFUSALS = {
     ),
     "too often": (
         as_json({"error": {"message": "slow down"}}, 429),
-        "wait a little and ask again",
+        "is rate-limiting (429): slow down. Retry later; or switch: %buddy /use",
     ),
     "a wrong path": (
         plain("404 page not found", status=404),
-        "404 page not found. Look at the base URL: %config",
+        "404 page not found. Check the base URL: %config",
     ),
     "codes that would steer a terminal": (
         plain("\x1b[2J\x1b]0;x\x07bad", status=500),
@@ -557,7 +559,7 @@ def test_an_unknown_model_on_a_server_that_lists_none(
     server.script(plain("no", status=500), path=MODELS)
     outcome = ask(provider, Request(HELLO.messages, "lama3"))
     assert isinstance(outcome.error, errors.ModelNotFound)
-    assert "it names none" in outcome.line
+    assert "it lists none" in outcome.line
 
 
 def test_a_server_that_wants_a_key_says_how_to_give_one(
@@ -567,13 +569,13 @@ def test_a_server_that_wants_a_key_says_how_to_give_one(
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.KeyRefused)
     assert outcome.line == (
-        f"{server.url} wants a key (Missing API key). Set the environment "
+        f"{server.url} requires a key (Missing API key). Set the environment "
         "variable CODEBUDDY_API_KEY; "
         "or store a key, in a terminal: codebuddy key Local"
     )
 
 
-def test_a_key_that_a_server_echoes_is_blanked(
+def test_a_key_that_a_server_echoes_is_redacted(
     server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CODEBUDDY_API_KEY", SECRET)
@@ -584,8 +586,8 @@ def test_a_key_that_a_server_echoes_is_blanked(
     assert isinstance(outcome.error, errors.KeyRefused)
     assert server.asked()[-1]["headers"]["authorization"] == f"Bearer {SECRET}"
     assert (
-        f"{server.url} does not take the key for Local (Incorrect API key provided: ….)."
-        in outcome.line
+        f"{server.url} rejects the key for Local "
+        "(Incorrect API key provided: [redacted: API key].)." in outcome.line
     )
     assert SECRET not in "".join(traceback.format_exception(outcome.error))
     assert SECRET not in repr(vars(provider))
@@ -608,7 +610,7 @@ def test_a_redirect_is_told_and_not_followed(
         outcome = ask(provider)
         assert isinstance(outcome.error, errors.ServerError)
         assert outcome.line == (
-            f"{server.url} redirects to {location}, where a key must not follow by itself. "
+            f"{server.url} redirects to {location}; a key is not sent there automatically. "
             f'If that is right: %config LocalProvider.base_url = "{elsewhere.url}"'
         )
         assert elsewhere.requests == []
@@ -700,9 +702,9 @@ def test_a_prompt_that_is_too_long_tells_how_long_and_how_large_the_window_is(
     assert (outcome.error.tokens, outcome.error.window) == (tokens, window)
     if tokens:
         assert outcome.line.startswith(
-            "The prompt is too long for llama3: 9,020 tokens for a window of "
-            "8,192. Shorten it, begin anew with "
-            "%buddy /reset, or load the model with a larger window"
+            "The prompt is too long for llama3: 9,020 tokens for a context "
+            "window of 8,192. Shorten it; or start a new conversation: "
+            "%buddy /reset; or load the model with a larger context window"
         )
 
 
@@ -867,9 +869,9 @@ def test_offline_refuses_another_machine_before_any_connection(
     assert outcome.line == (
         "The buddy is offline and does not send to models.invalid:1234. Ask a "
         "model on this machine: "
-        "%buddy /use Local, allow this host: %config Buddy.allowed_hosts = "
-        '["models.invalid:1234"], '
-        "or let all requests out: %config Buddy.offline = False"
+        "%buddy /use Local; or allow this host: %config Buddy.allowed_hosts = "
+        '["models.invalid:1234"]; '
+        "or leave offline mode: %config Buddy.offline = False"
     )
 
 
@@ -922,7 +924,8 @@ def test_a_silent_server_is_given_up_after_the_first_token_timeout(
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.Unreachable)
     assert outcome.line == (
-        f"{server.url} took the request and was silent for 1 s. If its model needs longer to load: "
+        f"{server.url} accepted the request and sent nothing for 1 s. "
+        "If the model needs longer to load: "
         "%config LocalProvider.first_token_timeout = 2"
     )
 
@@ -936,8 +939,9 @@ def test_a_server_that_falls_silent_in_its_answer_cuts_it_off(
     assert outcome.text == "partial"
     assert isinstance(outcome.error, errors.CutOff)
     assert outcome.line == (
-        f"{server.url} fell silent in its reply for 0.5 s. What came is kept; "
-        "to wait longer: %config LocalProvider.next_token_timeout = 1"
+        f"The reply from {server.url} paused for 0.5 s. "
+        "The part that was received is kept. "
+        "Wait longer: %config LocalProvider.next_token_timeout = 1"
     )
 
 
@@ -956,8 +960,8 @@ def test_a_port_where_nothing_listens(provider: LocalProvider) -> None:
     assert isinstance(outcome.error, errors.Unreachable)
     assert outcome.line == (
         f"Nothing answers at {provider.url} (connection refused). Start the "
-        "server there, or point the buddy "
-        'elsewhere: %config LocalProvider.base_url = "http://localhost:11434/v1"'
+        "server there; or use another address: "
+        '%config LocalProvider.base_url = "http://localhost:11434/v1"'
     )
     assert outcome.error.__cause__ is not None
 
@@ -984,10 +988,10 @@ def test_https_to_a_server_that_speaks_http_is_told(
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.Unreachable)
     assert outcome.line.startswith(
-        f"There is no safe connection to {provider.url} (TLS: "
+        f"There is no secure connection to {provider.url} (TLS: "
     )
     assert outcome.line.endswith(
-        f'If the server speaks plain http: %config LocalProvider.base_url = "{server.url}"'
+        f'If the server speaks plain HTTP: %config LocalProvider.base_url = "{server.url}"'
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from codebuddy_jupyter.providers.embedded.recital import Answer
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from tests.engines import engine_with
 from tests.notebook_kernel import NotebookKernel, run_notebook
 from tests.pass_through import Exchange, PassThrough
@@ -43,7 +43,7 @@ def conversation(
         tmp_path_factory.mktemp("notebook"),
     )
     with (
-        engine_with(models, [Answer(ANSWER)], n_ctx=request.param) as engine,
+        engine_with(models, [RecitedAnswer(ANSWER)], n_ctx=request.param) as engine,
         PassThrough(engine) as passed,
         run_notebook("reviews_text", folder, passed.url) as kernel,
     ):

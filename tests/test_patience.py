@@ -67,14 +67,14 @@ def notes(chunks: list[Chunk]) -> list[str]:
 # Asking again
 
 AGAIN = {
-    "503": (BUSY, "The server is busy (503); asking again in 0.25 s."),
+    "503": (BUSY, "The server is busy (503). Retrying in 0.25 s."),
     "503 with Retry-After": (
         plain("", status=503, **{"Retry-After": "0.1"}),
-        "(503); asking again in 0.1 s.",
+        "(503). Retrying in 0.1 s.",
     ),
     "429 with Retry-After": (
         plain("", status=429, **{"Retry-After": "0"}),
-        "(429); asking again in 0 s.",
+        "(429). Retrying in 0 s.",
     ),
 }
 
@@ -145,7 +145,7 @@ def test_a_server_that_is_being_started_is_tried_again(provider: LocalProvider) 
     with being_started(provider):
         chunks = ask(provider)
     assert text(chunks) == "Hello from the scripted server."
-    assert notes(chunks)[0] == "Nothing answers yet; trying again in 0.25 s."
+    assert notes(chunks)[0] == "Nothing answers yet. Retrying in 0.25 s."
 
 
 LIST = {
@@ -196,7 +196,7 @@ def test_a_pause_between_tries_can_be_interrupted(
 
     async def stop() -> None:
         async with aclosing(cast(Any, provider.stream(HELLO))) as chunks:
-            assert "asking again in 300 s" in (await anext(chunks)).note
+            assert "Retrying in 300 s" in (await anext(chunks)).note
             waiting = asyncio.ensure_future(anext(chunks))
             await asyncio.sleep(0.05)
             waiting.cancel()
@@ -339,8 +339,8 @@ def test_a_whole_answer_has_its_time(
     with pytest.raises(errors.CutOff) as caught:
         asyncio.run(listen())
     assert str(caught.value) == (
-        f"{server.url} was not at the end of its reply after 0.5 s. What came is kept; "
-        "to wait longer: %config LocalProvider.total_timeout = 1"
+        f"The reply from {server.url} did not end within 0.5 s. "
+        "The part that was received is kept. Wait longer: %config LocalProvider.total_timeout = 1"
     )
     assert text(chunks)
     server.wait_for("closed")
@@ -349,9 +349,9 @@ def test_a_whole_answer_has_its_time(
 def test_a_slow_answer_is_waited_for(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:
-    provider.first_token_timeout, provider.next_token_timeout = 1.0, 1.0
-    pieces = [(0.3, event(delta(f"{number} "))) for number in range(5)]
-    server.script(Answer(pieces=[*pieces, (0.3, event(delta(finish="stop")))]))
+    provider.first_token_timeout, provider.next_token_timeout = 3.0, 3.0
+    pieces = [(0.7, event(delta(f"{number} "))) for number in range(5)]
+    server.script(Answer(pieces=[*pieces, (0.7, event(delta(finish="stop")))]))
     assert text(ask(provider)) == "0 1 2 3 4 "
 
 

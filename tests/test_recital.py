@@ -7,7 +7,11 @@ import pytest
 
 from codebuddy_jupyter.providers.embedded.demo_model import ANSWERS, demo_model
 from codebuddy_jupyter.providers.embedded.engine import Engine
-from codebuddy_jupyter.providers.embedded.recital import Answer, mentions, write_recital
+from codebuddy_jupyter.providers.embedded.recital import (
+    RecitedAnswer,
+    mentions,
+    write_recital,
+)
 from tests.engines import answer, engine_with
 
 TEXTS = {
@@ -26,12 +30,15 @@ CALL = '<tool_call>\n{"name": "look", "arguments": {"name": "df"}}\n</tool_call>
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     answers = [
-        Answer("I know nothing of that."),
-        *(Answer(text, mentions(f"case:{name}")) for name, text in TEXTS.items()),
-        Answer(
+        RecitedAnswer("I know nothing of that."),
+        *(
+            RecitedAnswer(text, mentions(f"case:{name}"))
+            for name, text in TEXTS.items()
+        ),
+        RecitedAnswer(
             "<think>\nLet me see.\n</think>\n\nI have seen.", mentions("case:thought")
         ),
-        Answer(CALL, "tools"),
+        RecitedAnswer(CALL, "tools"),
     ]
     with engine_with(tmp_path_factory.mktemp("recital"), answers) as engine:
         yield engine
@@ -81,7 +88,8 @@ def test_a_tool_call_arrives_as_a_tool_call(engine: Engine) -> None:
 def test_an_answer_that_is_a_part_of_another_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a part of another: 'yes'"):
         write_recital(
-            tmp_path / "model.gguf", [Answer("yes no"), Answer("yes", "true")]
+            tmp_path / "model.gguf",
+            [RecitedAnswer("yes no"), RecitedAnswer("yes", "true")],
         )
     assert not list(tmp_path.iterdir())
 
@@ -89,7 +97,7 @@ def test_an_answer_that_is_a_part_of_another_is_refused(tmp_path: Path) -> None:
 def test_a_model_is_written_whole_in_place_of_an_older_one(tmp_path: Path) -> None:
     file = tmp_path / "model.gguf"
     file.write_bytes(b"old")
-    write_recital(file, [Answer("new")])
+    write_recital(file, [RecitedAnswer("new")])
     assert file.read_bytes()[:4] == b"GGUF"
     assert list(tmp_path.iterdir()) == [file]
 

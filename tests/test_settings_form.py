@@ -183,7 +183,7 @@ def test_a_list_is_typed_with_commas(form: SettingsForm, real: Buddy) -> None:
     [
         ("temperature", "warm", "warm"),
         ("temperature", "3", "3"),
-        ("base_url", "http://a b", "blanks"),
+        ("base_url", "http://a b", "spaces"),
     ],
     ids=["no number", "out of bounds", "no address"],
 )

@@ -22,7 +22,7 @@ from ..keys import NO_KEY
 from .checks import AGAIN, Announce, Check, failed_check
 from .http import error_lines
 from .http.address import is_loopback
-from .http.probe import Answer, Probe, probing
+from .http.probe import Probe, ProbeAnswer, probing
 from .http.server_error import ErrorResponse
 from .http.transport import proxies, proxy_of
 
@@ -65,8 +65,8 @@ class ConnectionCheck:
         """Return the server with the base URL that was probably meant."""
         return server
 
-    async def recognise(self, probe: Probe, url: str) -> None:
-        """Find out which server answers at a base URL."""
+    async def recognise(self, probe: Probe) -> None:
+        """Find out which server answers."""
 
     def server_name(self) -> str:
         """Return the name of the server, for the user."""
@@ -186,9 +186,9 @@ class ConnectionCheck:
             server = await self.corrected(server)
             began = time.monotonic()
             async with probing(server.access, self.answer_timeout) as probe:
-                answer = await probe.get(f"{server.url}/models")
+                answer = await probe.try_get(f"{server.url}/models")
                 if answer is not None:
-                    await self.recognise(probe, server.url)
+                    await self.recognise(probe)
         except errors.BuddyError as error:
             self.fail("http", error)
             return
@@ -218,7 +218,7 @@ class ConnectionCheck:
         else:
             self.add("http", False, "it answers only sometimes", see_log)
 
-    def _examine_answer(self, server: error_lines.Server, answer: Answer) -> None:
+    def _examine_answer(self, server: error_lines.Server, answer: ProbeAnswer) -> None:
         """Note whether the answer is a list of models, and else what it is."""
         location = answer.headers.get("location", "")
         response = ErrorResponse(answer.body, answer.status, location)

@@ -29,7 +29,7 @@ from .http.chat_stream import ChatStream
 from .http.probe import probing
 from .http.server_error import ErrorResponse, as_mapping, parsed
 from .http.timeouts import Deadline, Retries, TimedOut
-from .http.transport import Access, broken, http_library, load_openai
+from .http.transport import Access, connection_errors, http_library, load_openai
 from .openai_client import ClientPool, new_client, reason_of, translated
 
 # Seconds to wait for the names of the models, which an error then lists.
@@ -149,10 +149,6 @@ class OpenAIChatProvider(Provider):
         local = Remedy("Ask a model on this machine", "%buddy /use Local")
         return Remedy("Check the network connection"), local
 
-    def remedy(self) -> str:
-        """Return `remedies` as one text."""
-        return _joined(self.remedies())
-
     def trust(self) -> Remedy:
         """Return how to trust the server's certificate."""
         return Remedy(
@@ -193,8 +189,6 @@ class OpenAIChatProvider(Provider):
         server = await self.server()
         async with probing(server.access, LOADING_TIMEOUT) as probe:
             answer = await probe.get(f"{server.url}/models")
-        if answer is None:
-            return False
         return ErrorResponse(answer.body, answer.status).is_loading()
 
     def warm(self) -> None:
@@ -228,10 +222,10 @@ class OpenAIChatProvider(Provider):
             owner=type(self).__name__,
             url=url,
             key=key,
-            remedy=self.remedy(),
-            key_help=_joined(self.key_remedies()),
+            remedies=self.remedies(),
+            key_remedies=self.key_remedies(),
             access=access,
-            trust_help=str(self.trust()).removeprefix(IF_TRUSTED),
+            trust=self.trust(),
         )
 
     async def get(self, server: error_lines.Server, path: str) -> Any:
@@ -373,9 +367,9 @@ class OpenAIChatProvider(Provider):
             raise await self._refused(server, error, model) from error
         except TimedOut as late:
             if reading.began:
-                raise error_lines.too_long_coming(server, late) from late
+                raise error_lines.reply_timed_out(server, late) from late
             raise error_lines.too_slow(server, late) from late
-        except broken() as error:
+        except connection_errors() as error:
             if not reading.whole:
                 reason = reading.other or reason_of(error)
                 raise error_lines.cut_off(server, reason) from error
@@ -444,11 +438,6 @@ class OpenAIChatProvider(Provider):
         connection.
         """
         return load_openai().Timeout(None, connect=self.connect_timeout)
-
-
-def _joined(remedies: tuple[Remedy, ...]) -> str:
-    """Return remedies as one text, as in the text of an error."""
-    return str(errors.BuddyError("", *remedies)).removeprefix(". ")
 
 
 async def _read_end(body: AsyncIterator[bytes]) -> None:

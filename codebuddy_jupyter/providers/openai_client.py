@@ -17,7 +17,13 @@ from .. import errors
 from .http import error_lines
 from .http.server_error import ErrorResponse
 from .http.timeouts import Deadline, TimedOut
-from .http.transport import Access, broken, http_library, load_openai, new_http
+from .http.transport import (
+    Access,
+    connection_errors,
+    http_library,
+    load_openai,
+    new_http,
+)
 
 if TYPE_CHECKING:
     import openai
@@ -136,7 +142,7 @@ async def translated(
         raise response from error
     except openai.APIConnectionError as error:
         raise _no_answer(server, error.__cause__) from error
-    except broken() as error:
+    except connection_errors() as error:
         raise _no_answer(server, error) from error
 
 
@@ -187,7 +193,7 @@ def _no_answer(
     # A server that restarts refuses connections for a moment.
     passing = isinstance(cause, http.ConnectError) and not is_unknown_host
     if server.access.proxy:
-        return error_lines.no_way_through(server, reason, passing=passing)
+        return error_lines.proxy_failed(server, reason, passing=passing)
     return error_lines.unreachable(server, reason, passing=passing)
 
 

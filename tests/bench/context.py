@@ -21,7 +21,7 @@ import polars as pl
 import psutil
 
 from codebuddy_jupyter.context.describe import Describers
-from codebuddy_jupyter.providers.embedded.recital import Answer
+from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from codebuddy_jupyter.secrets.redactor import Redactor
 from tests.engines import engine_with
 from tests.facts import QUESTIONS, cells_of
@@ -194,7 +194,7 @@ def growing(server: Server, quick: bool) -> Iterator[Row]:
         ) as folder,
         engine_with(
             Path(folder),
-            [Answer("Look at the types of the key columns.")],
+            [RecitedAnswer("Look at the types of the key columns.")],
             n_ctx=32_768,
         ) as engine,
         PassThrough(engine) as passed,

@@ -380,7 +380,7 @@ async def _recognised(url: str, name: str, rounds: int) -> list[float]:
     for _ in range(rounds):
         began = time.perf_counter()
         async with probing(url) as look:
-            found = await kinds.recognise(look, url)
+            found = await kinds.recognise(look)
         times.append(time.perf_counter() - began)
         assert found.kind.name == name, found
     return times

@@ -78,7 +78,7 @@ def test_a_silent_server_is_told_with_the_one_that_answers(
     cell = kernel.run("%buddy hello")
     use = f'%config LocalProvider.base_url = "{server.url}"'
     assert f"Nothing answers at {nowhere} (connection refused)" in cell.error
-    assert f"Ollama 0.12.3 answers at {server.url}; to ask it: {use}" in cell.error
+    assert f"Use Ollama 0.12.3, which answers at {server.url}: {use}" in cell.error
     assert use in kernel.run("%buddy /models").error
     assert use in shown(kernel, "%buddy /doctor")
     assert server.asked() == []

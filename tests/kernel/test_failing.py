@@ -96,7 +96,7 @@ SERVED = {
     "unknown model": (as_json(NOT_FOUND, 404), "There is no model 'nosuch'", "llama3"),
     "key wanted": (
         as_json({"error": "no key"}, 401),
-        "wants a key",
+        "requires a key",
         "codebuddy key Local",
     ),
     "server's own failure": (

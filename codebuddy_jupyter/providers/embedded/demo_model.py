@@ -1,5 +1,5 @@
-"""The demo model: what the embedded engine recites when no model is named, so that
-everything else can be seen.
+"""The demo model: what the embedded engine recites if no model is named, so that
+everything else can be tried out.
 
 Every answer says that it is recited, and how to get a real model.
 """
@@ -7,17 +7,18 @@ Every answer says that it is recited, and how to get a real model.
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from . import recital
-from .recital import Answer, mentions, write_recital
+from .recital import RecitedAnswer, mentions, write_recital
 
 NAME = "recital-demo"
-# tokens
+# Tokens.
 WINDOW = 32768
-# so that one sees it stream: some 400 tokens per second on one core
+# So many layers slow it down to some 400 tokens per second on one core, so that its
+# answers stream visibly.
 LAYERS = 512
 
 DEFAULT = """\
@@ -30,7 +31,8 @@ I have no scripted answer to that, so here is what there is. Try one of these:
 - *Think step by step: how many handshakes are there among five people?*
 - *Plot a histogram*, *translate*, or *tell me a long story*
 
-*I am the demo model and only recite. To ask a real one: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or start \
+*I am the demo model and only recite. To ask a real one: `%buddy /use \
+embedded/hf:OWNER/REPO/FILE.gguf`, or start \
 Ollama and type `%buddy /use local`.*
 """
 
@@ -41,10 +43,12 @@ Hello! I am your **coding buddy**, here in the notebook. A real model in my plac
 2. write code that you can run in the next cell,
 3. remember what was said, until you type `%buddy /reset`.
 
-All of this happens on your own machine: the answer comes from llama.cpp, in a process beside the kernel.
+All of this happens on your own machine: the answer comes from llama.cpp, in a process \
+beside the kernel.
 
 *What you read is recited by a demo model. A real model is one line away: \
-`%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or `%buddy /use local` when Ollama runs.*
+`%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or `%buddy /use local` when Ollama \
+runs.*
 """
 
 MEAN = """\
@@ -58,14 +62,17 @@ df["score"].mean()                  # one number: 4.0
 df.groupby("team")["score"].mean()  # one for each team
 ```
 
-Missing values are left out; with `skipna=False` the result is `nan` as soon as one is missing.
+Missing values are left out; with `skipna=False` the result is `nan` as soon as one is \
+missing.
 
-*(Recited by the demo model. For a model that thinks for itself: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`; for \
+*(Recited by the demo model. For a model that thinks for itself: `%buddy /use \
+embedded/hf:OWNER/REPO/FILE.gguf`; for \
 Ollama's: `%buddy /use local`.)*
 """
 
 MERGE = """\
-Most often because the **keys have different types**: the text `"7"` is not the number `7`, so no row finds a partner \
+Most often because the **keys have different types**: the text `"7"` is not the number \
+`7`, so no row finds a partner \
 and an inner join keeps none.
 
 ```python
@@ -75,7 +82,8 @@ merged = left.merge(right, on="id", how="outer", indicator=True)
 merged["_merge"].value_counts()                # left_only, right_only, both
 ```
 
-If the types agree, look for blanks and capitals in the keys: `left["id"].str.strip().str.lower()`.
+If the types agree, look for blanks and capitals in the keys: \
+`left["id"].str.strip().str.lower()`.
 
 *The demo model recited this without seeing your data. A real one: `%buddy /use \
 embedded/hf:OWNER/REPO/FILE.gguf`, or Ollama's by `%buddy /use local`.*
@@ -88,7 +96,8 @@ A list comprehension builds a list in one expression:
 squares = [n * n for n in range(10) if n % 2 == 0]   # [0, 4, 16, 36, 64]
 ```
 
-Read it from the middle: **for** each `n` in the range, **if** it is even, put `n * n` into the list. The loop below \
+Read it from the middle: **for** each `n` in the range, **if** it is even, put `n * n` \
+into the list. The loop below \
 does the same:
 
 ```python
@@ -98,7 +107,8 @@ for n in range(10):
         squares.append(n * n)
 ```
 
-*That was the demo model, which knows this by heart and nothing else. Get a real model: \
+*That was the demo model, which knows this by heart and nothing else. Get a real \
+model: \
 `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or use Ollama: `%buddy /use local`.*
 """
 
@@ -118,7 +128,8 @@ re.findall(r"\\b\\d{4}-\\d{2}-\\d{2}\\b", "from 2024-01-31 to 2024-02-29")
 | `\\b` | the edge of a word |
 | `.*?` | anything, as little as possible |
 
-*A recital by the demo model. Real answers come from `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or from Ollama \
+*A recital by the demo model. Real answers come from `%buddy /use \
+embedded/hf:OWNER/REPO/FILE.gguf`, or from Ollama \
 after `%buddy /use local`.*
 """
 
@@ -128,10 +139,12 @@ $$
 s = \sqrt{\frac{1}{n - 1} \sum_{i=1}^{n} (x_i - \bar{x})^2}
 $$
 
-Dividing by $n - 1$ rather than $n$ makes up for the mean being taken from the same values. In pandas that is \
+Dividing by $n - 1$ rather than $n$ makes up for the mean being taken from the same \
+values. In pandas that is \
 `df["score"].std()`; NumPy's `np.std` divides by $n$ unless told `ddof=1`.
 
-*Recited, not computed: this is the demo model. For real ones type `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or \
+*Recited, not computed: this is the demo model. For real ones type `%buddy /use \
+embedded/hf:OWNER/REPO/FILE.gguf`, or \
 `%buddy /use local` with Ollama.*
 """.replace("\\\n", "")
 
@@ -148,14 +161,17 @@ plt.show()
 
 Too few bins hide the shape, too many show only noise: try `bins="auto"`.
 
-*From the script of the demo model. Another model: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`; Ollama's models: \
+*From the script of the demo model. Another model: `%buddy /use \
+embedded/hf:OWNER/REPO/FILE.gguf`; Ollama's models: \
 `%buddy /use local`.*
 """
 
 THINK = """\
 <think>
-Each of the five people shakes hands with four others. That makes 5 times 4, which is 20. But then each handshake has \
-been counted twice, once from either side. So half of it: 10. Check with fewer people: two give 1, three give 3. Right.
+Each of the five people shakes hands with four others. That makes 5 times 4, which is \
+20. But then each handshake has \
+been counted twice, once from either side. So half of it: 10. Check with fewer people: \
+two give 1, three give 3. Right.
 </think>
 
 There are **10** handshakes.
@@ -166,7 +182,8 @@ $$
 \\binom{5}{2} = \\frac{5 \\cdot 4}{2} = 10
 $$
 
-*Even the thoughts were recited: this model is a demo. One that really thinks: `%buddy /use \
+*Even the thoughts were recited: this model is a demo. One that really thinks: `%buddy \
+/use \
 embedded/hf:OWNER/REPO/FILE.gguf`, or with Ollama running, `%buddy /use local`.*
 """
 
@@ -188,38 +205,56 @@ embedded/hf:OWNER/REPO/FILE.gguf`, or Ollama by `%buddy /use local`.*
 STORY = """\
 ## The notebook that remembered
 
-Once there was a notebook that lived on a laptop at the end of a long corridor. It had forty cells, and nobody had \
+Once there was a notebook that lived on a laptop at the end of a long corridor. It had \
+forty cells, and nobody had \
 run them in order since the spring.
 
-One evening a student opened it. She had a table of birds, seen from the same bridge every morning for eleven years, \
-and one question: were there fewer of them now? The first cell loaded the table. The second cell failed, because the \
+One evening a student opened it. She had a table of birds, seen from the same bridge \
+every morning for eleven years, \
+and one question: were there fewer of them now? The first cell loaded the table. The \
+second cell failed, because the \
 third had to be run before it. She sighed, and began to tidy up.
 
-She moved the imports to the top. She gave the variables names that said what they held, so that `df2` became \
-`sightings` and `tmp` became `per_year`. Where a number had been typed by hand, she wrote down where it came from. \
+She moved the imports to the top. She gave the variables names that said what they \
+held, so that `df2` became \
+`sightings` and `tmp` became `per_year`. Where a number had been typed by hand, she \
+wrote down where it came from. \
 It took an hour, and it was the best hour of the week.
 
-Then she drew the first picture. The line went down, steeply, and her heart went down with it. But something was odd: \
-in the fourth year it fell by half between one Monday and the next. Birds do not do that. She looked at the rows \
-themselves, a thing that few people find the time for, and saw that from that Monday on another hand had kept the \
-book. The old observer had counted wings heard in fog; the new one counted only what she saw.
+Then she drew the first picture. The line went down, steeply, and her heart went down \
+with it. But something was odd: \
+in the fourth year it fell by half between one Monday and the next. Birds do not do \
+that. She looked at the rows \
+themselves, a thing that few people find the time for, and saw that from that Monday \
+on another hand had kept the \
+book. The old observer had counted wings heard in fog; the new one counted only what \
+she saw.
 
-So it was not the birds that had changed, but the counting. The student marked the day in the table, split the years \
-into two, and fitted each by itself. Now the line was almost level, with a slow rise at the end, which might be \
+So it was not the birds that had changed, but the counting. The student marked the day \
+in the table, split the years \
+into two, and fitted each by itself. Now the line was almost level, with a slow rise \
+at the end, which might be \
 swallows, or hope.
 
-She wrote all of this down between the cells, in whole sentences: what she had asked, what had misled her, and how \
-she had noticed. Last of all she restarted the kernel and ran everything from the top. Every cell passed, from the \
+She wrote all of this down between the cells, in whole sentences: what she had asked, \
+what had misled her, and how \
+she had noticed. Last of all she restarted the kernel and ran everything from the top. \
+Every cell passed, from the \
 first to the fortieth, and the picture at the bottom was the same as before.
 
-On the next morning the professor read it through in one go, with a cup of tea that grew cold. "I could run this in \
-ten years," he said, "and still know why." The notebook, of course, said nothing. But it had been run in order, it \
+On the next morning the professor read it through in one go, with a cup of tea that \
+grew cold. "I could run this in \
+ten years," he said, "and still know why." The notebook, of course, said nothing. But \
+it had been run in order, it \
 held no state that was not written down, and if a notebook can be content, this one was.
 
-**The moral:** look at the rows, name things well, and before you go home: *Restart and run all*.
+**The moral:** look at the rows, name things well, and before you go home: *Restart \
+and run all*.
 
-*The teller was the demo model, which has told this story before and will tell it again word for word. Livelier \
-tellers: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or `%buddy /use local` for those of Ollama.*
+*The teller was the demo model, which has told this story before and will tell it \
+again word for word. Livelier \
+tellers: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or `%buddy /use local` for \
+those of Ollama.*
 """
 
 FIX = """\
@@ -230,18 +265,22 @@ def share(part, whole):
     return part / whole if whole else 0.0
 ```
 
-*The demo model recited this for the tour. A real one reads the traceback, the failing cell and the types of the \
-variables that came with the question: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, or `%buddy /use local` for \
+*The demo model recited this for the tour. A real one reads the traceback, the failing \
+cell and the types of the \
+variables that came with the question: `%buddy /use embedded/hf:OWNER/REPO/FILE.gguf`, \
+or `%buddy /use local` for \
 Ollama's.*
 """
 
 JSON = """\
-{"mean": 4.0, "count": 3, "teams": ["red", "blue"], "note": "recited by the demo model; for a real one: %buddy /use \
+{"mean": 4.0, "count": 3, "teams": ["red", "blue"], "note": "recited by the demo \
+model; for a real one: %buddy /use \
 embedded/hf:OWNER/REPO/FILE.gguf, or %buddy /use local with Ollama"}"""
 
 CODE = """\
 ```python
-# The demo model recites this; for a real one: %buddy /use embedded/hf:OWNER/REPO/FILE.gguf, or %buddy /use local
+# The demo model recites this; for a real one: %buddy /use \
+embedded/hf:OWNER/REPO/FILE.gguf, or %buddy /use local
 from statistics import mean, median
 
 values = [3, 1, 4, 1, 5, 9, 2, 6]
@@ -249,47 +288,47 @@ print(f"mean {mean(values)}, median {median(values)}")
 ```"""
 
 ANSWERS = (
-    Answer(DEFAULT),
-    Answer(JSON, mentions("one JSON value")),
-    Answer(CODE, mentions("code alone")),
-    Answer(STORY, mentions("story", "stream")),
-    Answer(THINK, mentions("step by step", "think", "handshake")),
-    Answer(FIX, mentions("what is wrong with")),
-    Answer(MERGE, mentions("merge", "join", "empty")),
-    Answer(MEAN, mentions("mean of", "average", "pandas")),
-    Answer(COMPREHENSION, mentions("comprehension", "explain")),
-    Answer(REGEX, mentions("regex", "regular expression")),
-    Answer(FORMULA, mentions("formula", "standard deviation", "math")),
-    Answer(PLOT, mentions("plot", "histogram", "chart")),
-    Answer(TRANSLATE, mentions("translat", "日本語", "emoji")),
-    Answer(HELLO, mentions("hello", "who are you", "what can you", "what are you")),
+    RecitedAnswer(DEFAULT),
+    RecitedAnswer(JSON, mentions("one JSON value")),
+    RecitedAnswer(CODE, mentions("code alone")),
+    RecitedAnswer(STORY, mentions("story", "stream")),
+    RecitedAnswer(THINK, mentions("step by step", "think", "handshake")),
+    RecitedAnswer(FIX, mentions("what is wrong with")),
+    RecitedAnswer(MERGE, mentions("merge", "join", "empty")),
+    RecitedAnswer(MEAN, mentions("mean of", "average", "pandas")),
+    RecitedAnswer(COMPREHENSION, mentions("comprehension", "explain")),
+    RecitedAnswer(REGEX, mentions("regex", "regular expression")),
+    RecitedAnswer(FORMULA, mentions("formula", "standard deviation", "math")),
+    RecitedAnswer(PLOT, mentions("plot", "histogram", "chart")),
+    RecitedAnswer(TRANSLATE, mentions("translat", "日本語", "emoji")),
+    RecitedAnswer(
+        HELLO, mentions("hello", "who are you", "what can you", "what are you")
+    ),
 )
 
 
 def demo_model() -> Path:
-    """Give the file of the demo model, made when it is not there yet.
+    """Return the file of the demo model, which is written if it does not exist yet.
 
     Raises
     ------
     OSError
-        When the user's cache directory cannot be written.
+        If the user's cache folder cannot be written.
     """
-    makers = (Path(__file__), Path(recital.__file__))
-    version = hashlib.sha256(
-        b"".join(maker.read_bytes() for maker in makers)
-    ).hexdigest()[:12]
-    path = _cache_directory() / f"{NAME}-{version}.gguf"
+    path = _cache_folder() / f"{NAME}-{_version()}.gguf"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_recital(path, ANSWERS, n_ctx=WINDOW, layers=LAYERS, name=NAME)
     return path
 
 
-def _cache_directory() -> Path:
-    if sys.platform == "win32":
-        home = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        home = Path.home() / "Library" / "Caches"
-    else:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "codebuddy_jupyter"
+def _version() -> str:
+    """Return a digest of the code that writes the model."""
+    sources = [Path(__file__), Path(recital.__file__)]
+    content = b"".join(source.read_bytes() for source in sources)
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _cache_folder() -> Path:
+    # Without an author and "Cache", the folders that Windows programs add.
+    return user_cache_path("codebuddy_jupyter", appauthor=False, opinion=False)

@@ -2,9 +2,9 @@
 the process that started it.
 
 This file is also the program that the child runs, so it imports nothing of the package:
-the child is up in milliseconds and holds no more than the engine. The order, with the
-key, goes to the child's standard input and so shows in no list of processes; while that
-pipe is open, the child lives.
+the child starts in milliseconds and contains only the engine. Its configuration, with
+the key, is written to the child's standard input, so that it is not visible in the list
+of processes. The child lives while that pipe is open.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from math import ceil
 from pathlib import Path
 from typing import IO, Any
 
-# lines of the engine's log that are kept
-LAST_WORDS = 40
-# seconds between two looks at whether the parent still lives
-PULSE = 1.0
-# seconds between two looks at a child that may be ending
-GLANCE = 0.05
-# seconds that a killed child may take to be gone
-ENDING = 5.0
+# Lines of the engine's log that are kept.
+LOG_LINES = 40
+# Seconds between two checks that the parent still lives.
+PARENT_CHECK = 1.0
+# Seconds between two checks of a child that may be ending.
+CHILD_CHECK = 0.05
+# Seconds that a killed child may take to end.
+KILL_TIMEOUT = 5.0
 
 
 class EngineError(Exception):
@@ -40,19 +40,19 @@ class EngineError(Exception):
 
 
 @dataclass(frozen=True)
-class Order:
-    """What an engine is to serve.
+class EngineConfig:
+    """What an engine serves.
 
     Parameters
     ----------
     model
         A GGUF file.
     name
-        The name that the engine gives the model.
+        The name under which the engine serves it.
     n_ctx
-        The window, in tokens; 0: the model's own.
+        The context window, in tokens; 0: the largest that the model supports.
     threads
-        How many threads compute; 0: the engine's choice.
+        The number of threads; 0: the engine's default.
     """
 
     model: Path
@@ -62,24 +62,29 @@ class Order:
 
 
 class Engine:
-    """A running engine; it belongs to the process that started it, not to forks of
-    that.
+    """A running engine; it belongs to the process that started it, not to forks of that.
 
     Parameters
     ----------
-    order
+    config
         What it serves.
     url, key
-        Where it listens, such as ``http://127.0.0.1:40001``, and what every request
-        must carry.
+        Where it listens, such as ``http://127.0.0.1:40001``, and the key that every
+        request must carry.
     process
         The child.
     """
 
     def __init__(
-        self, order: Order, url: str, key: str, process: subprocess.Popen[bytes]
+        self,
+        config: EngineConfig,
+        url: str,
+        key: str,
+        process: subprocess.Popen[bytes],
     ) -> None:
-        self.order, self.url, self.key = order, url, key
+        self.config = config
+        self.url = url
+        self.key = key
         self._process = process
         self._owner = os.getpid()
 
@@ -94,81 +99,85 @@ class Engine:
         return self._owner == os.getpid() and self._process.poll() is None
 
     async def ends_within(self, seconds: float) -> bool:
-        """Whether the child is gone, now or within so many seconds: its sockets close a
-        little before it is.
+        """Return whether the child has ended, or ends within so many seconds; its
+        sockets close shortly before.
         """
-        for _ in range(ceil(seconds / GLANCE)):
+        for _ in range(ceil(seconds / CHILD_CHECK)):
             if not self.alive:
                 return True
-            await asyncio.sleep(GLANCE)
+            await asyncio.sleep(CHILD_CHECK)
         return not self.alive
 
     @property
     def ending(self) -> str:
-        """How the child ended, such as ``Killed``, which is what a system does that
-        runs out of memory.
+        """How the child ended, such as ``Killed``, which is what a system does that runs
+        out of memory.
         """
         status = self._process.returncode or 0
-        return (signal.strsignal(-status) if status < 0 else None) or f"status {status}"
+        name = signal.strsignal(-status) if status < 0 else None
+        return name or f"status {status}"
 
     async def close(self) -> None:
-        """End the child, at once: it keeps nothing that could be lost."""
+        """End the child at once; it holds nothing that could be lost."""
         if self._owner == os.getpid():
             await asyncio.to_thread(_end, self._process)
 
 
-async def start_engine(order: Order) -> Engine:
-    """Start an engine, and wait until it answers.
+async def start_engine(config: EngineConfig) -> Engine:
+    """Start an engine, and return it when it answers.
 
     Raises
     ------
     EngineError
-        When it cannot serve the model, with its reason.
+        If it cannot serve the model, with its reason.
     """
     key = secrets.token_urlsafe(32)
     process = await _spawned()
     log = _Log(process)
     try:
-        url = await asyncio.to_thread(_hand_over, process, order, key)
+        url = await asyncio.to_thread(_configure, process, config, key)
     except asyncio.CancelledError:
         process.kill()
         raise
     if not url:
         await asyncio.to_thread(_end, process)
+        reason = log.reason()
         raise EngineError(
-            log.reason()
-            or f"it ended with status {process.returncode} and without a word"
+            reason or f"it ended with status {process.returncode} and no message"
         )
-    return Engine(order, url, key, process)
+    return Engine(config, url, key, process)
 
 
 async def _spawned() -> subprocess.Popen[bytes]:
-    """A child that waits for its order; none is left when this is cancelled, which no
-    thread that starts one can be.
+    """Return a child that waits for its configuration.
+
+    The thread that starts a process cannot be cancelled, so if this is cancelled, the
+    child is killed when it has started.
     """
     spawning = asyncio.get_running_loop().run_in_executor(None, _spawn)
     try:
         return await asyncio.shield(spawning)
     except asyncio.CancelledError:
-        spawning.add_done_callback(_forget)
+        spawning.add_done_callback(_kill_spawned)
         raise
 
 
-def _forget(spawning: asyncio.Future[subprocess.Popen[bytes]]) -> None:
+def _kill_spawned(spawning: asyncio.Future[subprocess.Popen[bytes]]) -> None:
     if not spawning.exception():
         spawning.result().kill()
 
 
 def _spawn() -> subprocess.Popen[bytes]:
-    # A session or group of its own: a Ctrl-C in the terminal is for the kernel, not for
-    # the engine.
-    apart: dict[str, Any] = {"start_new_session": True}
+    # A session or group of its own: Ctrl-C in the terminal is meant for the kernel, not
+    # for the engine.
+    options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        apart = {
-            "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP
-            | subprocess.CREATE_NO_WINDOW
-        }
-    # -P: a file of the user's that is called json.py must not be taken for Python's.
+        group, hidden = (
+            subprocess.CREATE_NEW_PROCESS_GROUP,
+            subprocess.CREATE_NO_WINDOW,
+        )
+        options = {"creationflags": group | hidden}
+    # -P: a file of the user named json.py must not replace Python's.
     command = [sys.executable, "-P", __file__]
     return subprocess.Popen(
         command,
@@ -176,34 +185,35 @@ def _spawn() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        **apart,
+        **options,
     )
 
 
-def _hand_over(process: subprocess.Popen[bytes], order: Order, key: str) -> str:
-    """Tell the child what to do, and give the address that it answers, or nothing when
+def _configure(process: subprocess.Popen[bytes], config: EngineConfig, key: str) -> str:
+    """Send the child its configuration, and return the address that it answers; empty if
     it ends instead.
     """
-    told = {
+    values = {
         "parent": os.getpid(),
-        "model": str(order.model),
-        "name": order.name,
+        "model": str(config.model),
+        "name": config.name,
         "key": key,
+        "n_ctx": config.n_ctx,
+        "threads": config.threads,
     }
-    told |= {"n_ctx": order.n_ctx, "threads": order.threads}
     try:
-        _pipe(process.stdin).write(json.dumps(told).encode() + b"\n")
+        _pipe(process.stdin).write(json.dumps(values).encode() + b"\n")
     except OSError:
-        # it has ended already; its log says why
+        # It has ended already; its log has the reason.
         return ""
     return _pipe(process.stdout).readline().decode().strip()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    # the system may keep it a while, waiting for a disk
+    # A system can keep a killed process for a while, waiting for a disk.
     with suppress(subprocess.TimeoutExpired):
-        process.wait(ENDING)
+        process.wait(KILL_TIMEOUT)
     for pipe in (process.stdin, process.stdout):
         _pipe(pipe).close()
 
@@ -218,7 +228,7 @@ class _Log:
     """The last lines of a child's log, read as they come so that the pipe never fills."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._lines: deque[bytes] = deque(maxlen=LAST_WORDS)
+        self._lines: deque[bytes] = deque(maxlen=LOG_LINES)
         self._pipe = _pipe(process.stderr)
         self._reader = threading.Thread(
             target=self._read, name="buddy-engine-log", daemon=True
@@ -230,78 +240,87 @@ class _Log:
             self._lines.extend(self._pipe)
 
     def reason(self) -> str:
-        """The line that says why the child ended: of the errors, the first says it
-        best; else the last line.
+        """Return the line that says why the child ended: the first error, which is the
+        most specific, else the last line.
         """
-        # the child has ended, so the pipe ends too
-        self._reader.join(PULSE)
-        lines = [line.decode(errors="replace").strip() for line in tuple(self._lines)]
-        errors = [line.split(" E ", 1)[1] for line in lines if " E " in line]
-        told = [
-            error.split(": ", 1)[-1]
-            for error in errors
-            if "error" in error or "invalid" in error
-        ]
-        return [*told, *errors, *reversed(lines), ""][0]
+        # The child has ended, so the pipe ends too.
+        self._reader.join(PARENT_CHECK)
+        log = b"".join(self._lines).decode(errors="replace")
+        lines = [line.strip() for line in log.rstrip().split("\n")]
+        # Errors are marked with an E.
+        errors = [line.partition(" E ")[2] for line in lines if " E " in line]
+        for error in errors:
+            if "error" in error or "invalid" in error:
+                return error.split(": ", 1)[-1]
+        if errors:
+            return errors[0]
+        return lines[-1] if lines else ""
 
 
 # What the child runs.
 
 
 def main() -> None:
-    """Serve a model as the order on standard input says, until that ends."""
-    with open(0, "rb", buffering=0, closefd=False) as orders:
-        order = json.loads(orders.readline())
+    """Serve a model as the configuration on standard input says, until that ends."""
+    with open(0, "rb", buffering=0, closefd=False) as stdin:
+        config = json.loads(stdin.readline())
     _die_with_pipe()
     llama = importlib.import_module("xllamacpp")
-    server = llama.Server(_params(llama, order))
+    server = llama.Server(_params(llama, config))
     sys.stdout.write(f"{server.listening_address}\n")
     sys.stdout.flush()
-    _outlive_nobody(order["parent"])
+    _wait_for_end_of(config["parent"])
     os._exit(0)
 
 
-def _params(llama: Any, order: dict[str, Any]) -> Any:
+def _params(llama: Any, config: dict[str, Any]) -> Any:
     params = llama.CommonParams()
-    params.model.path, params.model_alias = order["model"], {order["name"]}
-    params.n_ctx = order["n_ctx"]
-    params.hostnames, params.port = ["127.0.0.1"], 0
-    params.api_keys = [order["key"]]
-    params.cors_origins, params.cors_origins_explicit = "localhost", True
+    params.model.path = config["model"]
+    params.model_alias = {config["name"]}
+    params.n_ctx = config["n_ctx"]
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [config["key"]]
+    params.cors_origins = "localhost"
+    params.cors_origins_explicit = True
     params.ui = False
-    # errors only
+    # Errors only.
     params.verbosity = 1
-    # of earlier prompts; the default may take 8 GiB of a laptop's memory
+    # MiB for the cache of earlier prompts; the default may take 8 GiB.
     params.cache_ram_mib = 1024
-    if order["threads"]:
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = order["threads"]
+    if config["threads"]:
+        params.cpuparams.n_threads = config["threads"]
+        params.cpuparams_batch.n_threads = config["threads"]
     return params
 
 
 def _die_with_pipe() -> None:
-    """Let the system end this process with the pipe, for as long as the engine loads
-    and holds Python's lock.
+    """Let the system end this process with the pipe, even while the engine loads and
+    holds Python's lock.
     """
     if sys.platform != "win32":
         import fcntl
 
         fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
-        # SIGIO, whose default is to end
-        fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+        flags = fcntl.fcntl(0, fcntl.F_GETFL)
+        # Sends SIGIO, which ends a process by default.
+        fcntl.fcntl(0, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
-def _outlive_nobody(parent: int) -> None:
-    """Wait until the parent is gone.
+def _wait_for_end_of(parent: int) -> None:
+    """Wait until the parent has ended.
 
-    A fork of it may still hold the pipe, so its id is looked at as well.
+    A fork of the parent may still hold the pipe, so the parent's id is checked as well.
     """
     if sys.platform == "win32":
         os.read(0, 1)
         return
     import select
 
-    while os.getppid() == parent and not select.select([0], [], [], PULSE)[0]:
-        pass
+    while os.getppid() == parent:
+        readable, _, _ = select.select([0], [], [], PARENT_CHECK)
+        if readable:
+            return
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A model file on the Hugging Face hub: is it here, and fetch it.
+"""Model files on the Hugging Face hub: find them on this machine, and download them.
 
-Nothing is fetched but by `HubFile.fetch`.
+Nothing is downloaded except by `HubFile.download`.
 
-``huggingface_hub`` is imported at the first use, since that takes long and most have no
-need of it.
+``huggingface_hub`` is imported at the first use, since that takes long and most users
+do not need it.
 """
 
 from __future__ import annotations
@@ -15,24 +15,35 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ... import errors
+from ...errors import Remedy
 from ...messages import Progress
+from ..http.server_error import quote
 from ..http.transport import Access
 
 PREFIX = "hf:"
 HUB = "https://huggingface.co"
 
+Report = Callable[[int, int], None]
+"""Called with how many bytes are downloaded, and of how many."""
+
 
 @dataclass(frozen=True)
 class HubFile:
-    """A file of a repository on the hub:
+    """A file of a repository on the hub.
 
-    ``hf:OWNER/REPO/FILE.gguf``, where FILE may lie in folders.
+    Parameters
+    ----------
+    repository
+        ``OWNER/REPO``.
+    path
+        The file, which may be in folders.
     """
 
     repository: str
@@ -40,17 +51,18 @@ class HubFile:
 
     @classmethod
     def parse(cls, text: str) -> HubFile:
-        """Read ``hf:OWNER/REPO/FILE.gguf``.
+        """Return the file that ``hf:OWNER/REPO/FILE.gguf`` names.
 
         Raises
         ------
         SettingError
-            When it is not of that form.
+            If the text does not have that form.
         """
         match = re.fullmatch(rf"{PREFIX}([\w.-]+/[\w.-]+)/([^\\]+\.gguf)", text)
         if not match:
             raise errors.SettingError(
-                f"{text!r} names no model on the hub. Write hf:OWNER/REPO/FILE.gguf"
+                f"{text!r} does not name a model on the hub.",
+                Remedy("Write hf:OWNER/REPO/FILE.gguf"),
             )
         return cls(match[1], match[2])
 
@@ -58,110 +70,117 @@ class HubFile:
         return f"{PREFIX}{self.repository}/{self.path}"
 
     def try_find(self) -> Path | None:
-        """The file on this machine, or None when it was not fetched yet."""
-        found = _hub().try_to_load_from_cache(self.repository, self.path)
-        return Path(found) if isinstance(found, str) else None
+        """Return the file on this machine, or None if it was not downloaded yet."""
+        path = _hub().try_to_load_from_cache(self.repository, self.path)
+        return Path(path) if isinstance(path, str) else None
 
-    async def fetch(
+    async def download(
         self, progress: Progress, *, offline: bool, allowed: tuple[str, ...] = ()
     ) -> Path:
-        """Fetch the file, unless it is here already; a connection that drops is taken
-        up where it broke off.
+        """Download the file if it is not on this machine; an interrupted download
+        resumes.
 
         Parameters
         ----------
         progress
-            Called on the running loop with what is fetched, and how many bytes of how
-            many are here.
+            Called on the running loop.
         offline, allowed
-            Whether this must not leave the machine, and the hosts that may be reached
-            all the same.
+            Whether requests must stay on this machine, and the hosts that are exempt.
 
         Raises
         ------
         ProviderError
-            When it cannot be had.
+            If the file is not available.
         ExtraMissing
-            When ``huggingface_hub`` is not installed.
+            If ``huggingface_hub`` is not installed.
         """
-        if found := await asyncio.to_thread(self.try_find):
-            return found
+        if file := await asyncio.to_thread(self.try_find):
+            return file
         hub = os.environ.get("HF_ENDPOINT") or HUB
         access = Access(hub, offline=offline, allowed=allowed)
         access.check(hub)
-        loop, stopped = asyncio.get_running_loop(), threading.Event()
+        loop = asyncio.get_running_loop()
+        stopped = threading.Event()
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if stopped.is_set():
                 raise _StoppedError
-            loop.call_soon_threadsafe(progress, f"fetching {self.path}", done, total)
+            step = f"downloading {self.path}"
+            loop.call_soon_threadsafe(progress, step, done, total)
 
-        progress(f"asking {hub} for {self.path}", 0, 0)
-        # The library warns of each of its own tries, for half a minute; our one line
-        # comes when it gives up.
-        logger = logging.getLogger("huggingface_hub")
-        level = logger.level
-        logger.setLevel(logging.ERROR)
+        progress(f"looking up {self.path} at {hub}", 0, 0)
         try:
-            return await asyncio.to_thread(self._download, access, tell)
+            with _quiet_library():
+                file = await asyncio.to_thread(self._download, access, report)
         finally:
             stopped.set()
-            logger.setLevel(level)
+        return file
 
-    def _download(self, access: Access, tell: Callable[[int, int], None]) -> Path:
-        hub, library, trouble = (
-            access.url,
-            _hub(),
-            importlib.import_module("huggingface_hub.errors"),
-        )
-        try:
+    def _download(self, access: Access, report: Report) -> Path:
+        """Download the file in this thread."""
+        library = _hub()
+        with self._library_errors(access.url):
             if access.offline:
-                self._check_store(access)
-            return Path(
-                library.hf_hub_download(
-                    self.repository, self.path, endpoint=hub, tqdm_class=_bar(tell)
-                )
+                self._check_storage(access)
+            path = library.hf_hub_download(
+                self.repository,
+                self.path,
+                endpoint=access.url,
+                tqdm_class=_progress_bar(report),
             )
-        except trouble.GatedRepoError as error:
+        return Path(path)
+
+    @contextmanager
+    def _library_errors(self, hub: str) -> Iterator[None]:
+        """Translate the errors of ``huggingface_hub``."""
+        library = importlib.import_module("huggingface_hub.errors")
+        page = f"{hub}/{self.repository}"
+        try:
+            yield
+        except library.GatedRepoError as error:
             raise errors.KeyRefused(
-                f"{self.repository} wants its terms accepted at "
-                f"{hub}/{self.repository}, and then a token in HF_TOKEN"
+                f"{self.repository} requires that you accept its terms.",
+                Remedy(f"Accept them at {page} and set HF_TOKEN to an access token"),
             ) from error
         except (
-            trouble.RepositoryNotFoundError,
-            trouble.RemoteEntryNotFoundError,
+            library.RepositoryNotFoundError,
+            library.RemoteEntryNotFoundError,
         ) as error:
             raise errors.ModelNotFound(
-                f"The hub has no {self}. Look at its files: {hub}/{self.repository}"
+                f"The hub has no {self}.", Remedy(f"See its files at {page}")
             ) from error
-        except trouble.HFValidationError as error:
+        except library.HFValidationError as error:
             raise errors.SettingError(
-                f"{self} names no model on the hub: {error}"
+                f"{self} does not name a model on the hub: {error}"
             ) from error
-        except (trouble.HTTPError, trouble.XetDownloadError, OSError) as error:
+        except (library.HTTPError, library.XetDownloadError, OSError) as error:
             raise errors.Unreachable(
-                f"{self} could not be fetched from {hub}: {_first_line(error)} "
-                f"Try again: %buddy /use embedded/{self}"
+                f"{self} could not be downloaded from {hub}: {_first_line(error)}",
+                Remedy("Try again", f"%buddy /use embedded/{self}"),
             ) from error
 
-    def _check_store(self, access: Access) -> None:
-        """See to it that the hub hands the file out itself, or by a host that may be
-        reached too.
+    def _check_storage(self, access: Access) -> None:
+        """Check that the hub sends the file itself, or redirects to a host that may be
+        reached.
         """
         library = _hub()
         url = library.hf_hub_url(self.repository, self.path, endpoint=access.url)
-        told = library.get_hf_file_metadata(url, endpoint=access.url)
-        access.check(told.location)
-        if told.xet_file_data is not None and not library.constants.HF_HUB_DISABLE_XET:
+        metadata = library.get_hf_file_metadata(url, endpoint=access.url)
+        access.check(metadata.location)
+        is_xet = metadata.xet_file_data is not None
+        if is_xet and not library.constants.HF_HUB_DISABLE_XET:
             raise errors.Offline(
-                f"The buddy is offline, and {self} would come from hosts that "
-                "the hub does not name. Have it come from "
-                "the hub's own: set HF_HUB_DISABLE_XET=1 before the kernel starts"
+                f"The buddy is offline, and {self} would be downloaded from hosts that "
+                "the hub does not name in advance.",
+                Remedy(
+                    "To download it from the hub's own hosts, "
+                    "set HF_HUB_DISABLE_XET=1 before the kernel starts"
+                ),
             )
 
 
 class _StoppedError(Exception):
-    """Nobody waits for the file any more."""
+    """The download was cancelled."""
 
 
 def _hub() -> Any:
@@ -169,38 +188,52 @@ def _hub() -> Any:
         return importlib.import_module("huggingface_hub")
     except ImportError as error:
         raise errors.ExtraMissing(
-            "Models are fetched with huggingface_hub, which is not installed: "
-            'pip install "codebuddy-jupyter[embedded]"'
+            "Downloading models needs huggingface_hub, which is not installed.",
+            Remedy("Install it", 'pip install "codebuddy-jupyter[embedded]"'),
         ) from error
 
 
-def _bar(tell: Callable[[int, int], None]) -> type[Any]:
-    """A progress bar as the hub's library wants it, which draws nothing and tells each
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Silence the warnings of ``huggingface_hub`` about each of its retries, which take
+    half a minute; an error is shown when it gives up.
+    """
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _progress_bar(report: Report) -> type[Any]:
+    """Return a progress bar for ``huggingface_hub`` that draws nothing and reports each
     step.
     """
     tqdm: type[Any] = importlib.import_module("tqdm.std").tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
-        """Tells how far the file is."""
+        """Reports how much of the file is downloaded."""
 
-        # no thread of its own
+        # Start no thread.
         monitor_interval = 0
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "file": io.StringIO()})
 
         def update(self, n: float | None = 1) -> bool | None:
-            """Count, and tell."""
-            drawn: bool | None = super().update(n)
-            tell(int(self.n), int(self.total or 0))
-            return drawn
+            """Count, and report."""
+            is_drawn: bool | None = super().update(n)
+            report(int(self.n), int(self.total or 0))
+            return is_drawn
 
         def update_transfer(self, n: float) -> None:
-            """Leave aside what came over the network: only what is in the file counts."""
+            """Ignore what came over the network: only what is in the file counts."""
 
     return Bar
 
 
 def _first_line(error: BaseException) -> str:
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return line if line.endswith(".") else f"{line}."
+    text = str(error).strip() or type(error).__name__
+    return quote(text.splitlines()[0])

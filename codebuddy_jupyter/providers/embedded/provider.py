@@ -15,6 +15,7 @@ from typing import Any, cast
 from traitlets import Int, Unicode
 
 from ... import errors
+from ...errors import Remedy
 from ...keys import NO_KEY, Key
 from ...messages import Chunk, Model, Progress, Request
 from ..http.probe import probing
@@ -23,13 +24,15 @@ from ..kinds.llama_cpp import LlamaCpp
 from ..openai_chat import OpenAIChatProvider
 from .demo_model import NAME as DEMO
 from .demo_model import demo_model
-from .engine import Engine, EngineError, Order, start_engine
+from .engine import Engine, EngineConfig, EngineError, start_engine
 from .hub import PREFIX, HubFile
 
+# The first bytes of a GGUF file.
 MAGIC = b"GGUF"
-# seconds between a broken connection and the end of the engine behind it
-LAST_GASP = 1.0
+# Seconds between a broken connection and the end of the engine behind it.
+ENDING_TIMEOUT = 1.0
 INSTALL = 'pip install "codebuddy-jupyter[embedded]"'
+OTHER_MODEL = "%buddy /use embedded/FILE.gguf"
 
 
 class EmbeddedProvider(OpenAIChatProvider):
@@ -38,33 +41,34 @@ class EmbeddedProvider(OpenAIChatProvider):
     label = "Embedded llama.cpp (no server needed)"
 
     base_url = Unicode(
-        "", read_only=True, help="The engine's own affair: it takes a free port."
+        "", read_only=True, help="Not used: the engine chooses a free port."
     )
     model = Unicode(
         "",
         help=(
-            "A GGUF file, or one on the hub as hf:OWNER/REPO/FILE.gguf. Empty: the "
-            "demo model, which recites."
+            "A GGUF file, or one on the Hugging Face hub as hf:OWNER/REPO/FILE.gguf. "
+            "Empty: the demo model, which recites fixed answers."
         ),
     ).tag(config=True, affects="target")
     n_ctx = Int(
         8192,
         min=0,
         help=(
-            "The window in tokens, at most what the model can; 0: that. A larger "
-            "one takes more memory."
+            "The context window in tokens, limited by the model; 0: the model's "
+            "largest. More tokens take more memory."
         ),
     ).tag(config=True, affects="target")
-    threads = Int(
-        0, min=0, help="How many threads compute; 0: the engine's choice."
-    ).tag(config=True)
+    threads = Int(0, min=0, help="The number of threads; 0: the engine's default.").tag(
+        config=True, affects="target"
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         self._engine: Engine | None = None
         self._files: dict[str, Path] = {}
         self._starting = asyncio.Lock()
         self._window: int | None = None
-        self._news = ""
+        # A line for the user, shown with the next reply.
+        self._note = ""
         super().__init__(**kwargs)
 
     def address(self) -> None:
@@ -75,103 +79,106 @@ class EmbeddedProvider(OpenAIChatProvider):
         return {"engine key": Key(self._engine.key)} if self._engine else {}
 
     def where(self) -> str:
-        """That requests stay on this machine."""
+        """Return where requests go, for a person."""
         return "llama.cpp on this machine, in a process beside the kernel"
 
     def stays_here(self) -> bool:
-        """Always: the engine listens on loopback alone."""
+        """Return True: the engine listens on loopback only."""
         return True
 
     async def choose(self, model: str) -> str:
-        """The name of the model that is meant: the stem of its file.
+        """Return the name of the model to ask: the stem of its file.
 
         Raises
         ------
         ModelNotFound
-            When the file is not here, or is no GGUF file.
+            If the file does not exist, or is not a GGUF file.
         """
-        file = await asyncio.to_thread(_find, model or self.model)
-        name = DEMO if (model or self.model) in ("", DEMO) else file.stem
+        wanted = model or self.model
+        file = await asyncio.to_thread(_find, wanted)
+        name = DEMO if wanted in ("", DEMO) else file.stem
         self._files[name] = file
         return name
 
     async def prepare(self, model: str, progress: Progress) -> None:
-        """Fetch a model of the hub, unless it is here; make sure of any other."""
+        """Download a model from the hub if it is not on this machine; check that any
+        other model exists.
+        """
         if model.startswith(PREFIX):
-            await HubFile.parse(model).fetch(
+            await HubFile.parse(model).download(
                 progress, offline=self.offline, allowed=self.allowed_hosts
             )
         await self.choose(model)
 
     async def models(self) -> list[Model]:
-        """The demo model, and the one that the settings name."""
-        running = self._engine.order.name if self._engine and self._engine.alive else ""
+        """Return the demo model, and the model of the settings."""
         names = dict.fromkeys([DEMO, self.model or DEMO])
-        return [
-            Model(
-                name, loaded=running == name or self._files.get(running) == Path(name)
-            )
-            for name in names
-        ]
+        return [Model(name, loaded=self._is_running(name)) for name in names]
+
+    def _is_running(self, name: str) -> bool:
+        if self._engine is None or not self._engine.alive:
+            return False
+        running = self._engine.config.name
+        return running == name or self._files.get(running) == Path(name)
 
     async def window(self, model: str) -> int | None:
-        """How many tokens the model can see, as the engine runs it; starts the engine."""
+        """Return the context window of the model in tokens; starts the engine."""
         engine = await self._running(model)
         if self._window is None:
-            props = as_mapping(
-                await self.get(await self.server(), f"{engine.url}/props")
-            )
-            window = as_mapping(props.get("default_generation_settings")).get("n_ctx")
+            answer = await self.get(await self.server(), f"{engine.url}/props")
+            settings = as_mapping(answer).get("default_generation_settings")
+            window = as_mapping(settings).get("n_ctx")
             self._window = window if isinstance(window, int) else None
         return self._window
 
     async def count(self, model: str, text: str) -> int | None:
-        """How many tokens a text has, by the engine's own tokenizer."""
-        engine = await self._running(model)
+        """Return the number of tokens of a text, by the engine's own tokenizer."""
+        await self._running(model)
         async with probing((await self.server()).access) as probe:
-            return await LlamaCpp().count(probe, f"{engine.url}/v1", model, text)
+            return await LlamaCpp().count(probe, model, text)
 
     async def endpoint(self) -> tuple[str, Key]:
-        """Where the engine listens, and its key."""
+        """Return where the engine listens, and its key."""
         if self._engine is None:
             await self._running(await self.choose(""))
         engine = cast(Engine, self._engine)
         return f"{engine.url}/v1", Key(engine.key)
 
-    def remedy(self) -> str:
-        """Nothing to do but to ask again."""
-        return "Ask again: that starts the engine anew"
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Return what to do when nothing answers."""
+        return (Remedy("Ask again, which restarts the engine"),)
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Ask the engine, which is started when it does not run; see `Provider.stream`."""
+        """Ask the engine, which is started if it does not run; see `Provider.stream`."""
         engine = await self._running(request.model)
-        if self._news:
-            news, self._news = self._news, ""
-            yield Chunk(note=news)
+        if self._note:
+            note, self._note = self._note, ""
+            yield Chunk(note=note)
         try:
             async with aclosing(cast(Any, super().stream(request))) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except (errors.CutOff, errors.NoReply, errors.Unreachable) as error:
-            if not await engine.ends_within(LAST_GASP):
+            if not await engine.ends_within(ENDING_TIMEOUT):
                 raise
             raise errors.CutOff(
-                f"The engine stopped before the answer was whole ({engine.ending}). "
-                "What came is kept; ask again: the next question starts it anew"
+                f"The engine stopped before the end of the reply ({engine.ending}). "
+                "The part that was received is kept.",
+                *self.remedies(),
             ) from error
 
     def warm(self) -> None:
-        """Import what the first request needs, and make the demo model when that is
-        what will be asked.
+        """Import what the first request needs, and write the demo model if that will be
+        asked.
         """
         super().warm()
         if not self.model:
-            # the first question will say so
+            # The first question will report the error.
             with suppress(errors.ModelNotFound):
                 _find("")
 
     def find_key(self) -> Key:
-        """No key of the user's: each engine has its own."""
+        """Return no key: each engine has one of its own."""
         return NO_KEY
 
     async def close(self) -> None:
@@ -182,75 +189,87 @@ class EmbeddedProvider(OpenAIChatProvider):
             await engine.close()
 
     async def _running(self, name: str) -> Engine:
-        """The engine that serves the model: the one that runs, or a new one."""
+        """Return the engine that serves the model: the one that runs, or a new one."""
         if name not in self._files:
             name = await self.choose(name)
-        order = Order(
-            self._files[name], name, self.n_ctx, 1 if name == DEMO else self.threads
-        )
+        threads = 1 if name == DEMO else self.threads
+        config = EngineConfig(self._files[name], name, self.n_ctx, threads)
         async with self._starting:
-            old = self._engine
-            if old is not None and old.alive and old.order == order:
-                return old
-            if old is not None:
-                if not old.alive:
-                    self._news = (
-                        f"The engine had stopped ({old.ending}); it was started anew."
+            engine = self._engine
+            if engine is not None and engine.alive and engine.config == config:
+                return engine
+            if engine is not None:
+                if not engine.alive:
+                    self._note = (
+                        f"The engine had stopped ({engine.ending}) and was restarted."
                     )
                 await self.close()
-            self._engine, self._window = await _started(order), None
+            self._engine = await _started(config)
+            self._window = None
             return self._engine
 
 
-async def _started(order: Order) -> Engine:
+async def _started(config: EngineConfig) -> Engine:
     if importlib.util.find_spec("xllamacpp") is None:
-        raise errors.ExtraMissing(f"The embedded engine is not installed: {INSTALL}")
+        raise errors.ExtraMissing(
+            "The embedded engine is not installed.", Remedy("Install it", INSTALL)
+        )
     try:
-        return await start_engine(order)
+        return await start_engine(config)
     except EngineError as error:
         if "libgomp" in str(error):
             raise errors.ExtraMissing(
-                "The embedded engine needs the system's OpenMP library: sudo "
-                "apt-get install libgomp1"
+                "The embedded engine needs the system's OpenMP library.",
+                Remedy("Install it", "sudo apt-get install libgomp1"),
             ) from error
         raise errors.ServerError(
-            f"The engine cannot run {order.name}: {error}. Choose another "
-            "model: %buddy /use embedded/FILE.gguf"
+            f"The engine cannot run {config.name}: {error}.",
+            Remedy("Choose another model", OTHER_MODEL),
         ) from error
 
 
 def _find(model: str) -> Path:
-    """The file of a model, which must be here."""
+    """Return the file of a model, which must be on this machine."""
     if model in ("", DEMO):
-        try:
-            return demo_model()
-        except OSError as error:
-            raise errors.ModelNotFound(
-                f"The demo model cannot be written ({error}). Name a model of "
-                "your own: %buddy /use embedded/FILE.gguf"
-            ) from error
+        return _demo_file()
     if not model.startswith(PREFIX):
         return _checked(Path(model).expanduser())
     file = HubFile.parse(model).try_find()
     if file is None:
         raise errors.ModelNotFound(
-            f"{model} is not on this machine yet. Fetch it: %buddy /use embedded/{model}"
+            f"{model} is not on this machine yet.",
+            Remedy("Download it", f"%buddy /use embedded/{model}"),
         )
     return _checked(file)
 
 
+def _demo_file() -> Path:
+    try:
+        return demo_model()
+    except OSError as error:
+        raise errors.ModelNotFound(
+            f"The demo model cannot be written ({error}).",
+            Remedy("Use a model of your own", OTHER_MODEL),
+        ) from error
+
+
 def _checked(file: Path) -> Path:
+    """Return the absolute path of a GGUF file, after a look at its first bytes."""
     try:
         with file.open("rb") as opened:
             magic = opened.read(len(MAGIC))
     except OSError as error:
         raise errors.ModelNotFound(
-            f"There is no model file {file} ({error.strerror}). Name a GGUF "
-            "file, or one on the hub: "
-            "%buddy /use embedded/hf:OWNER/REPO/FILE.gguf"
+            f"There is no model file {file} ({error.strerror}).",
+            Remedy("Use a GGUF file", OTHER_MODEL),
+            Remedy(
+                "Download one from the hub",
+                "%buddy /use embedded/hf:OWNER/REPO/FILE.gguf",
+            ),
         ) from error
     if magic != MAGIC:
         raise errors.ModelNotFound(
-            f"{file} is no GGUF file. The engine runs models in that format only"
+            f"{file} is not a GGUF file, the only format that the engine supports.",
+            Remedy("Use a GGUF file", OTHER_MODEL),
         )
     return file.absolute()

@@ -1,13 +1,15 @@
 """Writes a tiny GGUF model from which llama.cpp recites given answers word for word; it
 never runs one.
 
-How it works. The answers are cut into pieces no two of which are alike, and each piece
-is one token, so the last token alone says which one comes next. Every token that can
-come next has a random code of +1 and -1. The embedding of a token is the code of its
+How it works: the answers are split into pieces that are all different, and each piece
+is one token, so the last token alone determines the next. Every token that can come
+next has a random code of +1 and -1. The embedding of a token is the code of its
 successor, the output row of a token is its own code, and every other weight is zero, so
-the engine's arithmetic can only find the successor. The chat template ends in a control
-token that stands before the first piece of one answer; its Jinja picks which.
+the engine can only compute the successor. The chat template ends in a control token
+that is followed by the first piece of one answer; its Jinja code selects which.
 """
+
+from __future__ import annotations
 
 import os
 import random
@@ -21,16 +23,17 @@ from math import prod
 from pathlib import Path
 from string import ascii_lowercase
 
-# of the output norm: the right token's logit is SCALE times the width
+# Weight of the output norm: the logit of the right token is SCALE times the width.
 SCALE = 8.0
-# logits by which the right token beats the next best: certain at any temperature that
-# is in use
-SURE = 48.0
-# weights in a Q8_0 block, a float16 scale before them
+# Logits by which the right token must exceed any other, so that it is certain at every
+# temperature in use.
+MIN_MARGIN = 48.0
+# Weights in a Q8_0 block, after a float16 scale.
 BLOCK = 32
-# width of an attention head: it does nothing, so it is as narrow as the engine takes it
+# Width of an attention head. It has no effect, so it is the smallest that the engine
+# accepts.
 HEAD = 8
-# how the SPM vocabulary writes a space
+# How the SPM vocabulary writes a space.
 SPACE = "\u2581"
 
 UNKNOWN_TOKEN, BOS, END, START = range(4)
@@ -62,7 +65,7 @@ TEMPLATE = r"""
 
 
 @dataclass(frozen=True)
-class Answer:
+class RecitedAnswer:
     """One answer of a recital model.
 
     Parameters
@@ -71,8 +74,8 @@ class Answer:
         What is recited: Markdown, emoji, a leading ``<think>`` block, ``<tool_call>``
         blocks.
     when
-        A Jinja test under which it is told, over ``messages``, ``tools`` and ``said``
-        (the last user message in lower case, after what it tells of the notebook). The
+        A Jinja test for when to recite it, over ``messages``, ``tools`` and ``said``
+        (the last user message in lower case, without the part about the notebook). The
         first answer is the default and needs none.
     """
 
@@ -81,43 +84,43 @@ class Answer:
 
 
 def mentions(*words: str) -> str:
-    """Give the Jinja test that holds when the last user message has one of the words,
-    in any case.
+    """Return the Jinja test for one of these words in the last user message, in any
+    case.
     """
     return " or ".join(f"'{word.lower()}' in said" for word in words)
 
 
 def write_recital(
     path: Path,
-    answers: Sequence[Answer],
+    answers: Sequence[RecitedAnswer],
     *,
     n_ctx: int = 8192,
     layers: int = 1,
     name: str = "recital",
 ) -> None:
-    """Write a model that recites one of the answers, whole or not at all.
+    """Write a model that recites one of the answers, completely or not at all.
 
     Parameters
     ----------
     path
-        The file to write; one that is there is replaced at once when the new one is
-        complete.
+        The file to write; an existing one is replaced when the new one is complete.
     answers
-        The first is the default, of the others the first whose test holds is told.
+        The first is the default; of the others, the first whose test is true is
+        recited.
     n_ctx
-        The longest window that the model claims, in tokens.
+        The largest context window that the model claims, in tokens.
     layers
         Layers, 1 to 512. They do nothing but take time: 512 give some 300 tokens per
         second on one core.
     name
-        The name that the file carries inside.
+        The name of the model inside the file.
 
     Raises
     ------
     ValueError
-        When one answer is a part of another, so that no cut keeps their pieces apart.
+        If one answer is part of another, so that their pieces cannot be distinct.
     OSError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     content = _model(answers, n_ctx, layers, name)
     with tempfile.NamedTemporaryFile(
@@ -133,16 +136,26 @@ def write_recital(
             raise
 
 
-def _model(answers: Sequence[Answer], n_ctx: int, layers: int, name: str) -> bytes:
+def _model(
+    answers: Sequence[RecitedAnswer], n_ctx: int, layers: int, name: str
+) -> bytes:
     vocabulary = _vocabulary(answers)
     weights = _Weights(vocabulary)
-    metadata: dict[str, _Value] = {
-        # Llama in all but this: its layers need no attention, so that idle ones cost
-        # the same after a long prompt.
+    metadata = {
+        **_architecture(n_ctx, layers, weights.width, name),
+        **_tokenizer(vocabulary, answers),
+    }
+    return _gguf(metadata, [*weights.active(), *weights.idle(layers)])
+
+
+def _architecture(n_ctx: int, layers: int, width: int, name: str) -> dict[str, _Value]:
+    return {
+        # Like llama, except that its layers need no attention, so that idle ones take
+        # the same time after a long prompt.
         "general.architecture": "deci",
         "general.name": name,
         "deci.context_length": n_ctx,
-        "deci.embedding_length": weights.width,
+        "deci.embedding_length": width,
         "deci.block_count": layers,
         "deci.feed_forward_length": [BLOCK] * layers,
         "deci.attention.head_count": [1] + [0] * (layers - 1),
@@ -151,6 +164,14 @@ def _model(answers: Sequence[Answer], n_ctx: int, layers: int, name: str) -> byt
         "deci.attention.value_length": HEAD,
         "deci.rope.dimension_count": HEAD,
         "deci.attention.layer_norm_rms_epsilon": 1e-5,
+    }
+
+
+def _tokenizer(
+    vocabulary: _Vocabulary, answers: Sequence[RecitedAnswer]
+) -> dict[str, _Value]:
+    template = TEMPLATE.lstrip().replace("{%- CHOICE %}", _choice(answers))
+    return {
         "tokenizer.ggml.model": "llama",
         "tokenizer.ggml.tokens": vocabulary.texts,
         "tokenizer.ggml.scores": [0.0] * len(vocabulary.texts),
@@ -160,27 +181,27 @@ def _model(answers: Sequence[Answer], n_ctx: int, layers: int, name: str) -> byt
         "tokenizer.ggml.unknown_token_id": UNKNOWN_TOKEN,
         "tokenizer.ggml.add_bos_token": False,
         "tokenizer.ggml.add_space_prefix": False,
-        "tokenizer.chat_template": TEMPLATE.lstrip().replace(
-            "{%- CHOICE %}", _choice(answers)
-        ),
+        "tokenizer.chat_template": template,
     }
-    return _gguf(metadata, [*weights.speaking(), *weights.idle(layers)])
 
 
-def _choice(answers: Sequence[Answer]) -> str:
-    """Give the Jinja that ends the prompt in the control token of one answer."""
-    tests = "".join(
-        f"{{%- {'elif' if number > 1 else 'if'} {answer.when} %}}{_cue(number)}"
-        for number, answer in enumerate(answers[1:], 1)
-    )
-    return f"{tests}{{%- else %}}{_cue(0)}{{%- endif %}}" if tests else _cue(0)
+def _choice(answers: Sequence[RecitedAnswer]) -> str:
+    """Return the Jinja code that ends the prompt with the control token of one answer."""
+    if len(answers) == 1:
+        return _cue(0)
+    code = ""
+    for number, answer in enumerate(answers[1:], 1):
+        keyword = "elif" if code else "if"
+        code += f"{{%- {keyword} {answer.when} %}}{_cue(number)}"
+    return f"{code}{{%- else %}}{_cue(0)}{{%- endif %}}"
 
 
 def _cue(number: int) -> str:
+    """Return the control token of an answer."""
     return f"<|say:{number}|>"
 
 
-# The vocabulary: which pieces there are, and which follows which.
+# The vocabulary: the pieces, and the successor of each.
 
 
 @dataclass
@@ -197,56 +218,65 @@ class _Vocabulary:
         return len(self.texts) - 1
 
     def successors(self) -> list[int]:
-        """Give each token's successor; what belongs to no answer is followed by the
-        start of the default.
+        """Return each token's successor; what belongs to no answer is followed by the
+        start of the default answer.
         """
         default = self.next[self.texts.index(_cue(0))]
         return [self.next.get(token, default) for token in range(len(self.texts))]
 
 
-def _vocabulary(answers: Sequence[Answer]) -> _Vocabulary:
+def _vocabulary(answers: Sequence[RecitedAnswer]) -> _Vocabulary:
     vocabulary = _Vocabulary()
     for text in SPECIAL:
-        vocabulary.add(
-            text, _Vocabulary.UNKNOWN if text == "<unk>" else _Vocabulary.CONTROL
-        )
+        is_unknown = text == SPECIAL[UNKNOWN_TOKEN]
+        kind = _Vocabulary.UNKNOWN if is_unknown else _Vocabulary.CONTROL
+        vocabulary.add(text, kind)
     for byte in range(256):
         vocabulary.add(f"<0x{byte:02X}>", _Vocabulary.BYTE)
     taken = set(vocabulary.texts)
     for number, answer in enumerate(answers):
-        last = vocabulary.add(_cue(number), _Vocabulary.CONTROL)
-        for piece in _cut(answer.text, taken):
-            token = vocabulary.add(piece.replace(" ", SPACE), _Vocabulary.NORMAL)
-            vocabulary.next[last] = last = token
-        vocabulary.next[last] = END
-    # Pairs of letters halve the number of tokens that a prompt takes, which would be
-    # one for each byte.
+        _add_answer(vocabulary, number, _pieces(answer.text, taken))
+    # Pairs of letters halve the number of tokens of a prompt, which would be one for
+    # each byte.
     for pair in map("".join, product(ascii_lowercase + " ", repeat=2)):
         if pair not in taken:
             vocabulary.add(pair.replace(" ", SPACE), _Vocabulary.NORMAL)
     return vocabulary
 
 
-def _cut(text: str, taken: set[str]) -> list[str]:
-    """Cut the text between its words into pieces that are not taken yet, and take them."""
+def _add_answer(vocabulary: _Vocabulary, number: int, pieces: list[str]) -> None:
+    """Add the tokens of an answer, each the successor of the one before."""
+    last = vocabulary.add(_cue(number), _Vocabulary.CONTROL)
+    for piece in pieces:
+        token = vocabulary.add(piece.replace(" ", SPACE), _Vocabulary.NORMAL)
+        vocabulary.next[last] = token
+        last = token
+    vocabulary.next[last] = END
+
+
+def _pieces(text: str, taken: set[str]) -> list[str]:
+    """Split the text between words into pieces that are not in ``taken``, and add them
+    to it.
+    """
     pieces: list[str] = []
-    held = ""
+    rest = ""
     for word in re.findall(r"\s*\S+\s*$|\s*\S+", text):
-        held += word
-        if held not in taken:
-            taken.add(held)
-            pieces.append(held)
-            held = ""
-    # the end says what was said before: it joins the piece before it until that is new
-    while held:
+        rest += word
+        if rest not in taken:
+            taken.add(rest)
+            pieces.append(rest)
+            rest = ""
+    # If the end repeats an earlier piece, it is joined to the pieces before it until
+    # that is new.
+    while rest:
         if not pieces:
             raise ValueError(f"this answer is a part of another: {text[:40]!r}")
         taken.discard(pieces[-1])
-        held = pieces.pop() + held
-        if held not in taken:
-            taken.add(held)
-            pieces.append(held)
-            held = ""
+        rest = pieces.pop() + rest
+        if rest not in taken:
+            taken.add(rest)
+            pieces.append(rest)
+            rest = ""
     return pieces
 
 
@@ -258,92 +288,84 @@ class _Tensor:
     F32, Q8_0 = 0, 8
 
     name: str
-    # the fastest dimension first
+    # The fastest dimension first.
     shape: tuple[int, ...]
     kind: int
     content: bytes
 
 
 class _Weights:
-    """The tensors that make each token say its successor."""
+    """The tensors that make each token predict its successor."""
 
     def __init__(self, vocabulary: _Vocabulary) -> None:
         self.successors = vocabulary.successors()
         self.width, self.codes = _codes(sorted(set(self.successors)))
 
-    def speaking(self) -> Iterator[_Tensor]:
+    def active(self) -> Iterator[_Tensor]:
+        """Give the embedding and the output, which are all that has an effect."""
         rows = {token: _row(code, self.width) for token, code in self.codes.items()}
-        silent = bytes(len(_row(0, self.width)))
+        zeros = bytes(len(_row(0, self.width)))
+        tokens = range(len(self.successors))
         shape = (self.width, len(self.successors))
         embedding = b"".join(rows[token] for token in self.successors)
-        output = b"".join(
-            rows.get(token, silent) for token in range(len(self.successors))
-        )
+        output = b"".join(rows.get(token, zeros) for token in tokens)
+        norm = struct.pack("<f", SCALE) * self.width
         yield _Tensor("token_embd.weight", shape, _Tensor.Q8_0, embedding)
         yield _Tensor("output.weight", shape, _Tensor.Q8_0, output)
-        yield _Tensor(
-            "output_norm.weight",
-            (self.width,),
-            _Tensor.F32,
-            struct.pack("<f", SCALE) * self.width,
-        )
+        yield _Tensor("output_norm.weight", (self.width,), _Tensor.F32, norm)
 
     def idle(self, layers: int) -> Iterator[_Tensor]:
+        """Give the layers, which are zero and only take time."""
         attention: dict[str, tuple[int, ...]] = {
-            **dict.fromkeys(("attn_q", "attn_k", "attn_v"), (self.width, HEAD)),
+            "attn_q": (self.width, HEAD),
+            "attn_k": (self.width, HEAD),
+            "attn_v": (self.width, HEAD),
             "attn_output": (HEAD, self.width),
             "attn_norm": (self.width,),
         }
         forward: dict[str, tuple[int, ...]] = {
-            **dict.fromkeys(("ffn_gate", "ffn_up"), (self.width, BLOCK)),
+            "ffn_gate": (self.width, BLOCK),
+            "ffn_up": (self.width, BLOCK),
             "ffn_down": (BLOCK, self.width),
             "ffn_norm": (self.width,),
         }
+        # Only the first layer has attention.
         for layer in range(layers):
             for part, shape in (forward if layer else attention | forward).items():
-                yield _Tensor(
-                    f"blk.{layer}.{part}.weight",
-                    shape,
-                    _Tensor.F32,
-                    bytes(4 * prod(shape)),
-                )
+                name = f"blk.{layer}.{part}.weight"
+                yield _Tensor(name, shape, _Tensor.F32, bytes(4 * prod(shape)))
 
 
 def _codes(tokens: list[int]) -> tuple[int, dict[int, int]]:
-    """Give the smallest width at which random codes are far enough apart, and each
-    token's code as bits.
+    """Return the smallest width at which random codes differ enough, and each token's
+    code as bits.
     """
     for width in (32, 64, 128, 256):
         source = random.Random(0)
         codes = {token: source.getrandbits(width) for token in tokens}
-        apart = min(
-            (
-                (one ^ other).bit_count()
-                for one, other in combinations(codes.values(), 2)
-            ),
-            default=width,
-        )
-        if 2 * apart * SCALE >= SURE:
+        pairs = combinations(codes.values(), 2)
+        distances = ((code ^ other).bit_count() for code, other in pairs)
+        if 2 * min(distances, default=width) * SCALE >= MIN_MARGIN:
             break
     return width, codes
 
 
 def _row(code: int, width: int) -> bytes:
-    """Give a row of +1 where the code has a bit and -1 where it has none, as Q8_0
-    blocks.
+    """Return a row of +1 for each bit of the code that is set and -1 for the others, as
+    Q8_0 blocks.
     """
-    signs = [127 if code >> bit & 1 else -127 for bit in range(width)]
-    return b"".join(
-        struct.pack("<e32b", 1 / 127, *signs[at : at + BLOCK])
-        for at in range(0, width, BLOCK)
-    )
+    signs = []
+    for bit in range(width):
+        signs.append(127 if code >> bit & 1 else -127)
+    blocks = [signs[start : start + BLOCK] for start in range(0, width, BLOCK)]
+    return b"".join(struct.pack("<e32b", 1 / 127, *block) for block in blocks)
 
 
 # The file format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 _Value = str | int | float | bool | list[str] | list[int] | list[float]
 
-# bytes; GGUF's default
+# Bytes; GGUF's default.
 ALIGNMENT = 32
 U32, I32, F32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 
@@ -354,13 +376,9 @@ def _gguf(metadata: dict[str, _Value], tensors: Sequence[_Tensor]) -> bytes:
         head += _string(key) + _typed(value)
     data = bytearray()
     for tensor in tensors:
-        layout = struct.pack(
-            f"<I{len(tensor.shape)}QIQ",
-            len(tensor.shape),
-            *tensor.shape,
-            tensor.kind,
-            len(data),
-        )
+        dimensions = len(tensor.shape)
+        numbers = (dimensions, *tensor.shape, tensor.kind, len(data))
+        layout = struct.pack(f"<I{dimensions}QIQ", *numbers)
         head += _string(tensor.name) + layout
         data += tensor.content + bytes(-len(tensor.content) % ALIGNMENT)
     return bytes(head + bytes(-len(head) % ALIGNMENT) + data)
@@ -372,7 +390,7 @@ def _string(text: str) -> bytes:
 
 
 def _typed(value: _Value) -> bytes:
-    """Give the number of the value's type and the value."""
+    """Return the number of the value's type, and the value."""
     match value:
         case bool():
             return struct.pack("<I?", BOOL, value)
@@ -382,8 +400,10 @@ def _typed(value: _Value) -> bytes:
             return struct.pack("<If", F32, value)
         case str():
             return struct.pack("<I", STRING) + _string(value)
-    kind = {str: STRING, int: I32, float: F32}[type(value[0])]
+    kinds = {str: STRING, int: I32, float: F32}
+    kind = kinds[type(value[0])]
     head = struct.pack("<IIQ", ARRAY, kind, len(value))
     if kind == STRING:
         return head + b"".join(_string(str(text)) for text in value)
-    return head + struct.pack(f"<{len(value)}{'i' if kind == I32 else 'f'}", *value)
+    code = "i" if kind == I32 else "f"
+    return head + struct.pack(f"<{len(value)}{code}", *value)

@@ -1,6 +1,6 @@
-"""Base URLs: put right as people type and paste them, and what one can tell from them.
+"""Base URLs: corrected as people type and paste them, and what can be read from them.
 
-Nothing is resolved here.
+Nothing is resolved and nothing is sent here.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ ENDPOINTS = (
     "/embeddings",
     "/models",
 )
-# Ollama's own protocol, which also has a /v1
-NATIVE = ("/api/chat", "/api/generate", "/api/tags")
-AROUND = " \t\r\n\"'“”<>,;"
-"""What comes along when an address is copied out of a text."""
+# Ollama's own protocol; the same server also has a /v1.
+OLLAMA_ENDPOINTS = ("/api/chat", "/api/generate", "/api/tags")
+# Characters that are copied along with an address out of a text.
+SURROUNDINGS = " \t\r\n\"'“”<>,;"
+# A scheme as people type it: with a slash or a colon too few, or twice.
 SCHEMES = re.compile(r"^(?:(https?)(?::/+|//+|:(?!\d)))+", re.IGNORECASE)
-"""A scheme as people type it: with a slash or a colon too few, or twice."""
-NEAR = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
-"""Ends of names that no public host has."""
+# Suffixes of names that no public host has.
+PRIVATE_SUFFIXES = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
 ANY_TO_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def normalise_base_url(text: str) -> str:
-    """The base URL that is meant: with scheme and version, without slashes and
-    endpoints at its end.
+    """Return the intended base URL, with scheme and version and without an endpoint.
 
     Parameters
     ----------
@@ -40,125 +39,40 @@ def normalise_base_url(text: str) -> str:
     Raises
     ------
     ValueError
-        When it is no URL, or one that cannot be used; the text says why.
+        If it is not a URL, or one that cannot be used; the text says why.
     """
-    parts = _split(SCHEMES.sub(r"\1://", text.strip(AROUND), count=1))
+    parts = _split(SCHEMES.sub(r"\1://", text.strip(SURROUNDINGS), count=1))
     host = parts.hostname or ""
     host = ANY_TO_LOOPBACK.get(host, host)
-    netloc = f"[{host}]" if ":" in host else host
+    netloc = _bracketed(host)
     if parts.port is not None:
         netloc += f":{parts.port}"
-    return f"{parts.scheme.lower()}://{netloc}{_path(parts.path)}"
+    return f"{parts.scheme.lower()}://{netloc}{_normalised_path(parts.path)}"
 
 
 def other_base_urls(url: str) -> list[str]:
-    """What else may be meant by a base URL, the likeliest first: with a version, or
-    with less of its path.
+    """Return other base URLs that may be meant, the likeliest first: with a version, or
+    with less of the path.
     """
     root = root_of(url)
-    parts = [part for part in url.removeprefix(root).split("/") if part]
-    above = ["/".join([root, *parts[:n]]) for n in range(len(parts), -1, -1)]
-    likely = [f"{one}/v1" for one in above if not re.search(r"/v\d+$", one)]
-    return [
-        other
-        for other in dict.fromkeys([*likely, f"{root}/engines/v1"])
-        if other != url
-    ]
+    folders = [part for part in url.removeprefix(root).split("/") if part]
+    candidates = []
+    for length in range(len(folders), -1, -1):
+        parent = "/".join([root, *folders[:length]])
+        if not re.search(r"/v\d+$", parent):
+            candidates.append(f"{parent}/v1")
+    candidates.append(f"{root}/engines/v1")
+    return [other for other in dict.fromkeys(candidates) if other != url]
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a base URL stays on this machine, as far as it says so itself."""
+    """Return whether a base URL names this machine, without resolving its host."""
     host = urlsplit(url).hostname or ""
-    return host == "localhost" or _is_loopback_address(host)
+    return host == "localhost" or is_loopback_address(host)
 
 
-def host_of(url: str) -> str:
-    """The host that a key is bound to: its name, with the port unless that is the one
-    of https.
-    """
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    host = (
-        f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    )
-    return host if parts.scheme == "https" and port == 443 else f"{host}:{port}"
-
-
-def root_of(url: str) -> str:
-    """The address of the server, without a path."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def native_of(url: str) -> str:
-    """Where a server's own protocol begins: the base URL without the path of the
-    OpenAI-compatible part.
-    """
-    return re.sub(r"(?:/engines(?:/[^/]+)?)?/v\d+$", "", url)
-
-
-def _split(text: str) -> SplitResult:
-    if not text:
-        raise ValueError("it is empty; write for instance http://localhost:11434/v1")
-    if re.search(r"[\s\\\x00-\x1f\x7f]", text):
-        raise ValueError(f"{text!r} is no URL: there are blanks in it")
-    if "://" not in text:
-        text = f"{_likely_scheme(text)}://{text}"
-    text = re.sub(r"(?<=://)::1(?=[:/]|$)", "[::1]", text)
-    try:
-        parts = urlsplit(text)
-        usable_port = parts.port != 0
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no URL: {error}") from error
-    if parts.scheme.lower() not in ("http", "https"):
-        raise ValueError(
-            f"{text!r} is no address of a server: it must begin with http:// or https://"
-        )
-    if "@" in parts.netloc:
-        raise ValueError(
-            "a base URL holds no name or password; keys are kept by the shell "
-            "command `codebuddy key`"
-        )
-    if not usable_port or not _is_host(parts.hostname or ""):
-        raise ValueError(f"{text!r} is no URL: {parts.netloc!r} is no host")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{text!r} is no base URL: it ends where its ? or # begins")
-    return parts
-
-
-def _likely_scheme(text: str) -> str:
-    """A public name without a port is most likely https; ports, addresses and bare
-    names are of near machines.
-    """
-    name = text.split("/", 1)[0]
-    near = (
-        ":" in name
-        or "." not in name
-        or name.lower().endswith(NEAR)
-        or _is_address(name)
-    )
-    return "http" if near else "https"
-
-
-def _path(path: str) -> str:
-    path = re.sub(r"/+", "/", path).rstrip("/")
-    for endpoint in ENDPOINTS:
-        if path not in NATIVE:
-            path = path.removesuffix(endpoint)
-    path = re.sub(r"(/v\d+)(\1)+$", r"\1", path.rstrip("/"))
-    return "/v1" if not path or path in NATIVE else path
-
-
-def _is_host(host: str) -> bool:
-    if re.fullmatch(r"[\d.]+", host) or ":" in host:
-        return _is_address(host)
-    return (
-        re.fullmatch(r"[a-z0-9](?:[\w.-]*\w)?\.?", host, re.ASCII) is not None
-        and ".." not in host
-    )
-
-
-def _is_address(host: str) -> bool:
+def is_ip_address(host: str) -> bool:
+    """Return whether a host is an IP address and not a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -166,5 +80,108 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_loopback_address(host: str) -> bool:
-    return _is_address(host) and ipaddress.ip_address(host).is_loopback
+def is_loopback_address(host: str) -> bool:
+    """Return whether a host is an IP address of this machine's loopback."""
+    return is_ip_address(host) and ipaddress.ip_address(host).is_loopback
+
+
+def host_of(url: str) -> str:
+    """Return the host that a key belongs to: its name, and its port unless that is 443
+    over https.
+    """
+    parts = urlsplit(url)
+    host = _bracketed(parts.hostname or "")
+    port = port_of(url)
+    if parts.scheme == "https" and port == 443:
+        return host
+    return f"{host}:{port}"
+
+
+def port_of(url: str) -> int:
+    """Return the port of a URL, which may be the default of its scheme."""
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.port or default
+
+
+def root_of(url: str) -> str:
+    """Return the address of the server, without a path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def native_of(url: str) -> str:
+    """Return where a server's own API begins: the base URL without the path of the
+    OpenAI-compatible API.
+    """
+    return re.sub(r"(?:/engines(?:/[^/]+)?)?/v\d+$", "", url)
+
+
+def _bracketed(host: str) -> str:
+    """Return the host as URLs write it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _split(text: str) -> SplitResult:
+    """Return the parts of a URL, or raise `ValueError` with the reason."""
+    if not text:
+        raise ValueError("it is empty; for example: http://localhost:11434/v1")
+    if re.search(r"[\s\\\x00-\x1f\x7f]", text):
+        raise ValueError(f"{text!r} is not a URL: it contains spaces")
+    if "://" not in text:
+        text = f"{_likely_scheme(text)}://{text}"
+    # An IPv6 loopback address that was typed without its brackets.
+    text = re.sub(r"(?<=://)::1(?=[:/]|$)", "[::1]", text)
+    try:
+        parts = urlsplit(text)
+        is_usable_port = parts.port != 0
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a URL: {error}") from error
+    if parts.scheme.lower() not in ("http", "https"):
+        raise ValueError(
+            f"{text!r} is not a URL: it must begin with http:// or https://"
+        )
+    if "@" in parts.netloc:
+        raise ValueError(
+            "a base URL contains no user name or password; store the key with the "
+            "shell command `codebuddy key`"
+        )
+    if not is_usable_port or not _is_host(parts.hostname or ""):
+        raise ValueError(f"{text!r} is not a URL: {parts.netloc!r} is not a host")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is not a base URL: remove the part from ? or #")
+    return parts
+
+
+def _likely_scheme(text: str) -> str:
+    """Return https for a public name without a port.
+
+    Ports, IP addresses and names without a dot are of machines nearby, which rarely
+    have a certificate.
+    """
+    host = text.split("/", 1)[0]
+    if ":" in host or "." not in host or is_ip_address(host):
+        return "http"
+    return "http" if host.lower().endswith(PRIVATE_SUFFIXES) else "https"
+
+
+def _normalised_path(path: str) -> str:
+    """Return the path without slashes and endpoints at its end; ``/v1`` if none is
+    left.
+    """
+    path = re.sub(r"/+", "/", path).rstrip("/")
+    for endpoint in ENDPOINTS:
+        if path not in OLLAMA_ENDPOINTS:
+            path = path.removesuffix(endpoint)
+    # A version that was written twice.
+    path = re.sub(r"(/v\d+)(\1)+$", r"\1", path.rstrip("/"))
+    return "/v1" if not path or path in OLLAMA_ENDPOINTS else path
+
+
+def _is_host(host: str) -> bool:
+    if re.fullmatch(r"[\d.]+", host) or ":" in host:
+        return is_ip_address(host)
+    if ".." in host:
+        return False
+    name = re.fullmatch(r"[a-z0-9](?:[\w.-]*\w)?\.?", host, re.ASCII)
+    return name is not None

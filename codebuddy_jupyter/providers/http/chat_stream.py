@@ -1,4 +1,4 @@
-"""The body of a streamed chat completion, read into chunks: bytes in, Chunks out.
+"""The body of a streamed chat completion, parsed into chunks: bytes in, Chunks out.
 
 Nothing here waits or connects.
 """
@@ -13,16 +13,21 @@ from typing import Any
 from ...messages import Chunk, ToolCall, Usage
 from .server_error import ErrorResponse, as_mapping, parsed
 
-OPEN, CLOSE = "<think>", "</think>"
-# bytes of a body that is no stream, of which are kept enough to say what came
-MOST_OTHER = 1 << 20
-# bytes of one event; a whole reply that is no stream has room in it
-MOST_LINE = 8 << 20
+THINK_START = "<think>"
+THINK_END = "</think>"
+# Bytes that are kept of a body that is not a stream: enough to say what it was.
+MAX_OTHER = 1 << 20
+# Bytes of one event; a whole reply that is not a stream fits.
+MAX_EVENT = 8 << 20
 
 
 class Events:
-    """Server-sent events out of bytes; ``other`` is what came besides, such as a page
-    or a JSON text.
+    """Parses bytes into server-sent events.
+
+    Attributes
+    ----------
+    other
+        What is not an event, such as a web page or a JSON text.
     """
 
     def __init__(self) -> None:
@@ -33,60 +38,67 @@ class Events:
         self._size = 0
 
     def feed(self, data: bytes) -> list[tuple[str, bytes]]:
-        """The events (name and data) that ``data`` completes.
+        """Return the events (name and data) that ``data`` completes.
 
         Raises
         ------
         ErrorResponse
-            When one grows beyond what can be an event.
+            If an event is larger than `MAX_EVENT`.
         """
         head, newline, tail = data.rpartition(b"\n")
         if not newline:
             self._rest += data
             self._check_size(len(self._rest))
             return []
-        # Only at LF: text in JSON may hold other separators, which str.splitlines and
-        # httpx's own lines would cut at.
+        # Split at LF only: text in JSON may contain other separators, at which
+        # str.splitlines and httpx's own line decoder would split.
         lines = (bytes(self._rest) + head).split(b"\n")
         self._rest = bytearray(tail)
         events: list[tuple[str, bytes]] = []
         for line in lines:
-            self._take(line.removesuffix(b"\r"), events)
+            self._read_line(line.removesuffix(b"\r"), events)
         return events
 
     def flush(self) -> list[tuple[str, bytes]]:
-        """The event that the end of the body completes, if any."""
+        """Return the event that the end of the body completes, if any."""
         return self.feed(b"\n\n")
 
-    def _take(self, line: bytes, events: list[tuple[str, bytes]]) -> None:
+    def _read_line(self, line: bytes, events: list[tuple[str, bytes]]) -> None:
         if line.startswith(b"data:"):
             self._data.append(line[5:].removeprefix(b" "))
             self._size += len(line)
             self._check_size(self._size)
         elif not line:
-            if self._data:
-                events.append((self._name, b"\n".join(self._data)))
-            self._name, self._data, self._size = "", [], 0
+            self._end_event(events)
         elif line.startswith(b"event:"):
             self._name = line[6:].strip().decode("utf-8", "replace")
-        elif (
-            not line.startswith((b":", b"id:", b"retry:"))
-            and len(self.other) < MOST_OTHER
-        ):
+        elif not line.startswith((b":", b"id:", b"retry:")):
+            self._keep_other(line)
+
+    def _end_event(self, events: list[tuple[str, bytes]]) -> None:
+        if self._data:
+            events.append((self._name, b"\n".join(self._data)))
+        self._name = ""
+        self._data = []
+        self._size = 0
+
+    def _keep_other(self, line: bytes) -> None:
+        if len(self.other) < MAX_OTHER:
             self.other += line + b"\n"
 
     def _check_size(self, size: int) -> None:
-        if size > MOST_LINE:
-            self._rest.clear()
-            self._data.clear()
-            raise ErrorResponse(f"it sent one event of more than {MOST_LINE >> 20} MiB")
+        if size <= MAX_EVENT:
+            return
+        self._rest.clear()
+        self._data.clear()
+        raise ErrorResponse(f"it sent one event of more than {MAX_EVENT >> 20} MiB")
 
 
 class Thinking:
-    """Parts the text of a reply into reasoning and answer.
+    """Splits the text of a reply into reasoning and answer.
 
-    Reasoning is what stands in ``<think>…</think>`` at the very start; a tag anywhere
-    else is text like any other.
+    Reasoning is the text in ``<think>…</think>`` at the very start; a tag anywhere else
+    is ordinary text.
     """
 
     def __init__(self) -> None:
@@ -94,27 +106,29 @@ class Thinking:
         self._read = self._at_start
 
     def feed(self, text: str) -> tuple[str, str]:
-        """The reasoning and the answer that are certain now; what may be a piece of a
-        tag is held back.
+        """Return the reasoning and the answer that are certain now; what may be part of
+        a tag is held back.
         """
         return self._read(text)
 
     def flush(self) -> tuple[str, str]:
-        """What was held back, when nothing more comes."""
+        """Return what was held back, at the end of the text."""
         held, self._held = self._held, ""
-        return ("", held) if self._read == self._at_start else (held, "")
+        if self._read == self._at_start:
+            return "", held
+        return held, ""
 
     def _at_start(self, text: str) -> tuple[str, str]:
         self._held += text
         seen = self._held.lstrip()
-        if OPEN.startswith(seen):
+        if THINK_START.startswith(seen):
             return "", ""
         held, self._held = self._held, ""
-        if not seen.startswith(OPEN):
+        if not seen.startswith(THINK_START):
             self._read = self._in_answer
             return "", held
         self._read = self._before_reasoning
-        return self._read(seen.removeprefix(OPEN))
+        return self._read(seen.removeprefix(THINK_START))
 
     def _before_reasoning(self, text: str) -> tuple[str, str]:
         text = text.lstrip()
@@ -124,10 +138,10 @@ class Thinking:
         return self._read(text)
 
     def _in_reasoning(self, text: str) -> tuple[str, str]:
-        reasoning, tag, answer = (self._held + text).partition(CLOSE)
+        reasoning, tag, answer = (self._held + text).partition(THINK_END)
         self._held = ""
         if not tag:
-            self._held = _start_of(CLOSE, reasoning)
+            self._held = _partial_tag(THINK_END, reasoning)
             return reasoning.removesuffix(self._held), ""
         self._read = self._before_answer
         return reasoning, self._read(answer)[1]
@@ -142,15 +156,18 @@ class Thinking:
         return "", text
 
 
-def _start_of(tag: str, text: str) -> str:
-    """The longest end of ``text`` with which ``tag`` begins."""
-    return next(
-        (tag[:n] for n in range(len(tag) - 1, 0, -1) if text.endswith(tag[:n])), ""
-    )
+def _partial_tag(tag: str, text: str) -> str:
+    """Return the longest end of ``text`` with which ``tag`` begins."""
+    for length in range(len(tag) - 1, 0, -1):
+        if text.endswith(tag[:length]):
+            return tag[:length]
+    return ""
 
 
 @dataclass
-class _Call:
+class _PartialCall:
+    """A tool call that is being received."""
+
     index: Any
     id: str
     name: str = ""
@@ -158,66 +175,75 @@ class _Call:
 
 
 class ToolCalls:
-    """Puts tool calls together from the pieces in which they come: by index, else by
-    order.
-    """
+    """Assembles tool calls from the pieces in which they come."""
 
     def __init__(self) -> None:
-        self._calls: list[_Call] = []
+        self._calls: list[_PartialCall] = []
 
     def feed(self, pieces: object) -> None:
         """Take the ``tool_calls`` of a delta."""
-        for piece in pieces if isinstance(pieces, list) else []:
+        if not isinstance(pieces, list):
+            return
+        for piece in pieces:
             if isinstance(piece, Mapping):
                 self._take(piece)
 
     def flush(self) -> tuple[ToolCall, ...]:
-        """The calls, whole; those without an id get one."""
+        """Return the complete calls; those without an id get one."""
         calls, self._calls = self._calls, []
-        return tuple(
-            ToolCall(call.id or f"call_{i}", call.name, "".join(call.arguments))
-            for i, call in enumerate(calls)
-        )
+        whole = []
+        for number, call in enumerate(calls):
+            call_id = call.id or f"call_{number}"
+            whole.append(ToolCall(call_id, call.name, "".join(call.arguments)))
+        return tuple(whole)
 
     def _take(self, piece: Mapping[str, Any]) -> None:
         function = as_mapping(piece.get("function"))
-        index, key, name = (
-            piece.get("index"),
-            piece.get("id") or "",
-            function.get("name") or "",
-        )
-        call = next(
-            (c for c in reversed(self._calls) if index is None or c.index == index),
-            None,
-        )
-        # Some servers number every call 0, or none of them: a new id, or without one a
-        # second name, is a new call.
-        if (
-            call is None
-            or (key and call.id and key != call.id)
-            or (not key and name and call.name)
-        ):
-            call = _Call(index, key)
+        call_id = piece.get("id") or ""
+        name = function.get("name") or ""
+        index = piece.get("index")
+        call = self._continued(index, call_id, name)
+        if call is None:
+            call = _PartialCall(index, call_id)
             self._calls.append(call)
-        call.id = call.id or key
+        call.id = call.id or call_id
         call.name += name
         arguments = function.get("arguments") or ""
-        call.arguments.append(
-            arguments
-            if isinstance(arguments, str)
-            else json.dumps(arguments, ensure_ascii=False)
-        )
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        call.arguments.append(arguments)
+
+    def _continued(self, index: Any, call_id: str, name: str) -> _PartialCall | None:
+        """Return the call that a piece continues: by index, else the last one; None if
+        the piece begins a new call.
+
+        Some servers number every call 0, or none of them. Then a new id, or without ids
+        a second name, begins a new call.
+        """
+        for call in reversed(self._calls):
+            if index is None or call.index == index:
+                is_other_id = call_id and call.id and call_id != call.id
+                is_second_name = not call_id and name and call.name
+                return None if is_other_id or is_second_name else call
+        return None
 
 
 class ChatStream:
-    """Reads the body of a reply.
-
-    ``began`` tells whether anything of a reply came, ``whole`` whether its end did.
+    """Parses the body of a reply.
 
     Parameters
     ----------
     events
-        What takes the body apart; by default server-sent events.
+        Splits the body into events; by default server-sent events.
+
+    Attributes
+    ----------
+    began
+        Whether any part of a reply came.
+    finish
+        The ``finish_reason`` of the reply; empty until it came.
+    done
+        Whether ``[DONE]`` came.
     """
 
     def __init__(self, events: Events | None = None) -> None:
@@ -231,7 +257,7 @@ class ChatStream:
 
     @property
     def whole(self) -> bool:
-        """Whether the server said that the reply is at its end: by a reason, or by
+        """Whether the server marked the end of the reply, by ``finish_reason`` or by
         ``[DONE]``.
         """
         return bool(self.finish) or self.done
@@ -242,113 +268,123 @@ class ChatStream:
         return parsed(bytes(self._events.other).strip())
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
-        """The chunks that these bytes complete.
+        """Give the chunks that these bytes complete.
 
         Raises
         ------
         ErrorResponse
-            Where an error stands in the stream; chunks before it were given.
+            If the stream contains an error; the chunks before it were given.
         """
         for name, event in self._events.feed(data):
             yield from self._read_event(name, event)
 
     def flush(self) -> Iterator[Chunk]:
-        """The chunks that the end of the body completes; where the body was no stream
-        but a whole reply, that.
+        """Give the chunks that the end of the body completes. If the body was a whole
+        reply and not a stream, give that.
 
         Raises
         ------
         ErrorResponse
-            Where an error stands at the end of the stream.
+            If there is an error at the end of the stream.
         """
         for name, event in self._events.flush():
-            # else it was cut in its midst
+            # Anything else is an event that was cut off.
             if event.startswith(b"[DONE]") or isinstance(parsed(event), Mapping):
                 yield from self._read_event(name, event)
-        if not self.began and "choices" in (other := as_mapping(self.other)):
-            yield from self._read(other)
-        yield from self._settle(whole=self.whole)
+        if not self.began:
+            other = as_mapping(self.other)
+            if "choices" in other:
+                yield from self._read_payload(other)
+        yield from self._release(is_whole=self.whole)
         if self._usage:
             yield Chunk(usage=self._usage)
 
     def _read_event(self, name: str, event: bytes) -> Iterator[Chunk]:
         if event.startswith(b"[DONE]"):
             self.done = True
-            yield from self._settle(whole=True)
+            yield from self._release(is_whole=True)
             return
         payload = parsed(event)
-        if name == "error" or not (
-            isinstance(payload, Mapping) or payload in ("", None)
-        ):
+        if name == "error":
             raise ErrorResponse(payload)
         if isinstance(payload, Mapping):
-            yield from self._read(payload)
+            yield from self._read_payload(payload)
+        elif payload not in ("", None):
+            raise ErrorResponse(payload)
 
-    def _read(self, payload: Mapping[str, Any]) -> Iterator[Chunk]:
-        choices = payload.get("choices")
-        if payload.get("error") or (
-            choices is None
-            and (payload.get("detail") or payload.get("object") == "error")
-        ):
+    def _read_payload(self, payload: Mapping[str, Any]) -> Iterator[Chunk]:
+        if _is_error(payload):
             raise ErrorResponse(payload)
         self._count(as_mapping(payload.get("usage")))
-        choice = as_mapping(choices[0]) if isinstance(choices, list) and choices else {}
-        # more than one answer was asked for: the first is shown
+        choices = payload.get("choices")
+        if not isinstance(choices, list) or not choices:
+            return
+        choice = as_mapping(choices[0])
+        # If several answers were requested, the first is shown.
         if not choice or choice.get("index"):
             return
-        yield from self._read_delta(
-            as_mapping(choice.get("delta") or choice.get("message"))
-        )
+        delta = as_mapping(choice.get("delta") or choice.get("message"))
+        yield from self._read_delta(delta)
         if finish := choice.get("finish_reason"):
             yield from self._end(str(finish), payload)
 
     def _read_delta(self, delta: Mapping[str, Any]) -> Iterator[Chunk]:
         reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-        text, pieces = (
-            _text(delta.get("content") or delta.get("refusal")),
-            delta.get("tool_calls"),
-        )
         if not isinstance(reasoning, str):
             reasoning = ""
-        self.began = self.began or bool(reasoning or text or pieces)
+        text = _text_of(delta.get("content") or delta.get("refusal"))
+        calls = delta.get("tool_calls")
+        if reasoning or text or calls:
+            self.began = True
         if reasoning:
             yield Chunk(reasoning=reasoning)
         if text:
             thought, answer = self._thinking.feed(text)
             if thought or answer:
                 yield Chunk(answer, thought)
-        self._calls.feed(pieces)
+        self._calls.feed(calls)
 
     def _end(self, finish: str, payload: Mapping[str, Any]) -> Iterator[Chunk]:
-        yield from self._settle(whole=True)
+        yield from self._release(is_whole=True)
         if finish == "error":
+            message = payload.get("message")
             raise ErrorResponse(
-                payload.get("message")
-                or "it broke off with an error and did not say which"
+                message or "it stopped with an error and gave no reason"
             )
-        self.began, self.finish = True, finish
+        self.began = True
+        self.finish = finish
         yield Chunk(finish=finish)
 
-    def _settle(self, *, whole: bool) -> Iterator[Chunk]:
+    def _release(self, *, is_whole: bool) -> Iterator[Chunk]:
+        """Give the text that was held back; the tool calls only if they are whole."""
         thought, answer = self._thinking.flush()
         calls = self._calls.flush()
-        if thought or answer or (whole and calls):
-            yield Chunk(answer, thought, calls if whole else ())
+        if not is_whole:
+            calls = ()
+        if thought or answer or calls:
+            yield Chunk(answer, thought, calls)
 
     def _count(self, usage: Mapping[str, Any]) -> None:
-        prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        # some servers put a usage of zeros into every chunk
+        prompt = usage.get("prompt_tokens")
+        completion = usage.get("completion_tokens")
+        # Some servers put a usage of zeros into every chunk.
         if prompt or completion:
             self._usage = Usage(prompt, completion)
 
 
-def _text(content: object) -> str:
-    """The text of a ``content``: a string, or a list of parts."""
+def _is_error(payload: Mapping[str, Any]) -> bool:
+    if payload.get("error"):
+        return True
+    if payload.get("choices") is not None:
+        return False
+    return bool(payload.get("detail")) or payload.get("object") == "error"
+
+
+def _text_of(content: object) -> str:
+    """Return the text of a ``content``: a string, or a list of parts."""
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    return "".join(
-        part["text"]
-        for part in map(as_mapping, parts)
-        if isinstance(part.get("text"), str)
-    )
+    if not isinstance(content, list):
+        return ""
+    texts = [as_mapping(part).get("text") for part in content]
+    return "".join(text for text in texts if isinstance(text, str))

@@ -1,27 +1,28 @@
-"""From what went wrong at a server to the error that the user meets: one line that says
+"""The errors that users see when something goes wrong at a server: one line each, with
 what to do next.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ... import errors
+from ...errors import Remedy
 from ...keys import NO_KEY, Key
 from .address import normalise_base_url
-from .server_error import ErrorResponse, one_line, shortened, words
+from .server_error import ErrorResponse, message_in, quote
 from .timeouts import TimedOut
-from .transport import Access, past_proxy
+from .transport import Access, past_proxy, proxy_login
 
-# models that an error names
+# Models that an error names.
 LISTED = 8
 
 
 @dataclass(frozen=True)
 class Server:
-    """Whom a request goes to, and what a person can do about it.
+    """The server of a request, and what a user can do about it.
 
     Parameters
     ----------
@@ -30,265 +31,279 @@ class Server:
     owner
         The class that holds its settings, such as ``LocalProvider``.
     url, key
-        Where requests go, and with what.
-    remedy
-        What to do when nothing answers, as a sentence without its full stop.
-    key_help
-        How to give a key, as sentences.
+        Where requests go, and the key that they carry.
+    remedies
+        What to do when nothing answers.
+    key_remedies
+        How to provide a key.
     access
-        How it is reached, and what is shown to it alone.
-    trust_help
-        How to trust its certificate, as the end of a sentence.
+        How the server is reached; its secrets are not repeated in errors.
+    trust
+        How to trust its certificate.
     """
 
     provider: str
     owner: str
     url: str
     key: Key
-    remedy: str
-    key_help: str
+    remedies: tuple[Remedy, ...]
+    key_remedies: tuple[Remedy, ...]
     access: Access
-    trust_help: str
+    trust: Remedy
 
     def setting(self, name: str, value: str) -> str:
-        """The line that changes a setting of the provider."""
+        """Return the command that changes a setting of the provider."""
         return f"%config {self.owner}.{name} = {value}"
 
     def setting_url(self, url: str) -> str:
-        """The line that points the provider to another server."""
+        """Return the command that sets another base URL."""
         return self.setting("base_url", f'"{url}"')
 
     def quote(self, text: str) -> str:
-        """A server's words for an error line: on one line, without what is secret, and
-        not too long.
-        """
-        for secret in self.access.secrets:
-            text = text.replace(secret, "…")
-        return shortened(one_line(text))
+        """Return a server's words for an error line: redacted, on one line, shortened."""
+        return quote(text, self.access.secrets_by_name)
 
     @property
-    def look_at_url(self) -> str:
-        """What to do when something else than a model server may be there."""
-        return f"Look at the base URL: {self.setting_url(self.url)}"
+    def check_url(self) -> Remedy:
+        """What to do when something other than a model server may be at the URL."""
+        return Remedy("Check the base URL", self.setting_url(self.url))
 
 
 def unreachable(
     server: Server, reason: str, *, passing: bool = False
 ) -> errors.Unreachable:
-    """No connection; ``passing`` where that may be over in a moment."""
-    line = f"Nothing answers at {server.url} ({server.quote(reason)}). {server.remedy}"
-    return errors.Unreachable(line, passing=passing)
+    """Return the error for no connection; ``passing`` is as for `errors.Unreachable`."""
+    return errors.Unreachable(
+        f"Nothing answers at {server.url} ({server.quote(reason)}).",
+        *server.remedies,
+        passing=passing,
+    )
 
 
-def no_way_through(
+def proxy_failed(
     server: Server, reason: str, *, passing: bool = False
 ) -> errors.Unreachable:
-    """The proxy on the way does not answer, or lets nothing through; ``passing`` as in
-    `unreachable`.
+    """Return the error for a proxy that does not answer or refuses the request;
+    ``passing`` is as for `errors.Unreachable`.
     """
-    secret = (
-        "Name and password can stand in its address in the environment: "
-        "http://NAME:PASSWORD@HOST:PORT. "
-    )
-    line = (
+    what = (
         f"Requests to {server.url} go through the proxy {server.access.proxy}, "
-        "which does not let them through "
-        f"({server.quote(reason)}). {secret if '407' in reason else ''}To go "
-        f"past it: {past_proxy(server.url)}"
+        f"which refuses them ({server.quote(reason)})."
     )
-    return errors.Unreachable(line, passing=passing)
+    bypass = Remedy("Bypass the proxy", past_proxy(server.url))
+    if "407" not in reason:
+        return errors.Unreachable(what, bypass, passing=passing)
+    log_in = Remedy("Give the proxy a user name and password", proxy_login(server.url))
+    return errors.Unreachable(what, log_in, bypass, passing=passing)
 
 
 def no_tls(server: Server, reason: str) -> errors.Unreachable:
-    """Something is there, but no connection that is safe."""
-    what = f"There is no safe connection to {server.url} (TLS: {server.quote(reason)})"
-    if "CERTIFICATE" in reason.upper():
-        return errors.Unreachable(
-            f"{what}. If you trust its certificate, {server.trust_help}"
-        )
-    plain = server.setting_url(server.url.replace("https://", "http://", 1))
-    return errors.Unreachable(f"{what}. If the server speaks plain http: {plain}")
-
-
-def too_slow(server: Server, overdue: TimedOut) -> errors.Unreachable:
-    """The server took the request and did not answer in time."""
-    longer = server.setting(overdue.setting, f"{2 * overdue.seconds:g}")
-    return errors.Unreachable(
-        f"{server.url} took the request and was silent for {overdue.seconds:g} s. "
-        f"If its model needs longer to load: {longer}"
-    )
-
-
-def too_long_coming(server: Server, overdue: TimedOut) -> errors.CutOff:
-    """The reply began, and did not go on or end in time."""
-    longer = server.setting(overdue.setting, f"{2 * overdue.seconds:g}")
-    in_all = overdue.setting == "total_timeout"
+    """Return the error for a TLS handshake that failed."""
     what = (
-        "was not at the end of its reply after"
-        if in_all
-        else "fell silent in its reply for"
+        f"There is no secure connection to {server.url} (TLS: {server.quote(reason)})."
     )
+    if "CERTIFICATE" in reason.upper():
+        return errors.Unreachable(what, server.trust)
+    plain_url = server.url.replace("https://", "http://", 1)
+    plain = Remedy("If the server speaks plain HTTP", server.setting_url(plain_url))
+    return errors.Unreachable(what, plain)
+
+
+def too_slow(server: Server, timeout: TimedOut) -> errors.Unreachable:
+    """Return the error for a request that was not answered in time."""
+    return errors.Unreachable(
+        f"{server.url} accepted the request and sent nothing for {timeout.seconds:g} s.",
+        _longer("If the model needs longer to load", server, timeout),
+    )
+
+
+def reply_timed_out(server: Server, timeout: TimedOut) -> errors.CutOff:
+    """Return the error for a reply that began, and did not continue or end in time."""
+    if timeout.setting == "total_timeout":
+        what = f"The reply from {server.url} did not end within {timeout.seconds:g} s."
+    else:
+        what = f"The reply from {server.url} paused for {timeout.seconds:g} s."
     return errors.CutOff(
-        f"{server.url} {what} {overdue.seconds:g} s. What came is kept; to wait longer: {longer}"
+        f"{what} The part that was received is kept.",
+        _longer("Wait longer", server, timeout),
     )
 
 
 def too_much(server: Server, size: int) -> errors.CutOff:
-    """The reply is larger than any can be."""
+    """Return the error for a reply that is larger than ``size`` bytes."""
     return errors.CutOff(
-        f"The reply was stopped: {server.url} sent more than {size >> 20} MiB "
-        "for it. What came is kept; "
-        "see what the server's own log says, or ask for less: --max-tokens 1000"
+        f"The reply was stopped: {server.url} sent more than {size >> 20} MiB. "
+        "The part that was received is kept.",
+        Remedy("Check the server's log"),
+        Remedy("Limit the reply", "%%buddy --max-tokens 1000"),
     )
 
 
 def hung_up(server: Server, reason: str) -> errors.NoReply:
-    """The connection ended before an answer."""
+    """Return the error for a connection that ended before an answer."""
     why = f" ({server.quote(reason)})" if reason else ""
     return errors.NoReply(
-        f"{server.url} closed the connection without an answer{why}. "
-        f"See what the server's own log says, then ask again. {server.look_at_url}"
+        f"{server.url} closed the connection without an answer{why}.",
+        Remedy("Check the server's log, then ask again"),
+        server.check_url,
     )
 
 
-def cut_off(server: Server, said: object) -> errors.CutOff:
-    """The reply broke off."""
-    why = f": {server.quote(words(said))}" if words(said) else ""
+def cut_off(server: Server, body: object) -> errors.CutOff:
+    """Return the error for a reply that broke off; ``body`` is what came besides it."""
+    message = server.quote(message_in(body))
+    why = f": {message}" if message else ""
     return errors.CutOff(
-        f"The reply was cut off by {server.url}{why}. What came is kept; ask again to go on."
+        f"The reply was cut off by {server.url}{why}. The part that was received is kept.",
+        Remedy("Ask again to continue"),
     )
 
 
-def no_reply(server: Server, status: int, came: object) -> errors.NoReply:
-    """The server answered well, but not with a reply."""
+def no_reply(server: Server, status: int, body: object) -> errors.NoReply:
+    """Return the error for a successful answer that is not a reply."""
     return errors.NoReply(
-        f"{server.url} answered {status}, but not with a reply: "
-        f"{describe(server, came)}. {server.look_at_url}"
+        f"{server.url} answered {status}, but not with a reply: {describe(server, body)}.",
+        server.check_url,
     )
 
 
-def no_models(server: Server, came: object) -> errors.NoReply:
-    """The server gave no list of models."""
+def no_models(server: Server, body: object) -> errors.NoReply:
+    """Return the error for an answer that is not a list of models."""
     return errors.NoReply(
-        f"{server.url} gives no list of models: {describe(server, came)}. {server.look_at_url}"
+        f"{server.url} does not list models: {describe(server, body)}.",
+        server.check_url,
     )
 
 
-def describe(server: Server, came: object) -> str:
-    """What came instead of what was asked for, in a few words."""
-    said = server.quote(words(came))
-    if not said:
+def describe(server: Server, body: object) -> str:
+    """Return what an unexpected body is, in a few words."""
+    message = server.quote(message_in(body))
+    if not message:
         return "nothing came"
-    is_page = isinstance(came, str) and came.lstrip().startswith("<")
-    return f'{"a web page" if is_page else "it says"} "{said}"'
+    is_page = isinstance(body, str) and body.lstrip().startswith("<")
+    what = "a web page" if is_page else "it says"
+    return f'{what} "{message}"'
 
 
 def refused(
     server: Server,
-    complaint: ErrorResponse,
+    response: ErrorResponse,
     model: str = "",
     models: Iterable[str] = (),
 ) -> errors.ProviderError:
-    """The error for what a server complained of.
+    """Return the error for an error response.
 
     Parameters
     ----------
     server
-        Who complained.
-    complaint
-        What it said.
+        The server that sent it.
+    response
+        What it sent.
     model
-        The model that was asked for; empty: none was.
+        The requested model; empty if there was none.
     models
-        The models that are there, where it is known.
+        The models that the server has, if known.
     """
-    said, status = server.quote(complaint.words), complaint.status
-    if complaint.is_overflow():
-        tokens, window = complaint.tokens_and_window()
-        return errors.PromptTooLong(
-            _too_long(server, model, tokens, window, said), tokens=tokens, window=window
-        )
+    status = response.status
+    if response.is_overflow():
+        return _too_long(server, response, model)
     if status == 407 and server.access.proxy:
-        return no_way_through(server, "407 Proxy Authentication Required")
+        return proxy_failed(server, "407 Proxy Authentication Required")
     if status == 401 or (status == 403 and server.key != NO_KEY):
-        return errors.KeyRefused(_key_refused(server, said))
-    if model and complaint.is_missing_model():
-        return errors.ModelNotFound(_no_model(server, model, list(models)))
+        return _key_refused(server, response)
+    if model and response.is_missing_model():
+        return _no_model(server, model, list(models))
+    if response.location:
+        return _redirect(server, response)
+    number = f" ({status})" if status else ""
+    problem = "is rate-limiting" if status == 429 else "answered with an error"
+    message = server.quote(response.message) or "no message"
     return errors.ServerError(
-        " ".join(_server_error(server, complaint, said)), status=status
+        f"{server.url} {problem}{number}: {message}.",
+        *_error_remedies(server, response),
+        status=status,
     )
 
 
-def _server_error(server: Server, complaint: ErrorResponse, said: str) -> Iterator[str]:
-    status = complaint.status
-    if complaint.location:
-        yield (
-            f"{server.url} redirects to {server.quote(complaint.location)}, where "
-            "a key must not follow by itself."
-        )
-        yield f"If that is right: {server.setting_url(server.quote(_target(complaint.location)))}"
-        return
-    yield (
-        f"{server.url} answered with an error{f' ({status})' if status else ''}: "
-        f"{said or 'without a word'}."
-    )
-    if status == 404:
-        yield server.look_at_url
-    elif status == 429:
-        wait = (
-            f"wait {complaint.retry_after:,.0f} s"
-            if complaint.retry_after
-            else "wait a little"
-        )
-        yield f"That is too much for it now: {wait} and ask again, or switch: %buddy /use PROVIDER"
-    elif status in (502, 504) and (proxy := server.access.proxy):
-        yield f"It may be the proxy {proxy} that says so; to go past it: {past_proxy(server.url)}"
-    elif status is None or status >= 500:
-        yield "The server's own log says more; ask again when it is well."
-    else:
-        yield "Change what it complains of and ask again."
+def _longer(text: str, server: Server, timeout: TimedOut) -> Remedy:
+    """Return the remedy that doubles a time limit."""
+    return Remedy(text, server.setting(timeout.setting, f"{2 * timeout.seconds:g}"))
 
 
 def _too_long(
-    server: Server, model: str, tokens: int | None, window: int | None, said: str
-) -> str:
-    have = f"{tokens:,} tokens" if tokens else "too many tokens"
-    room = f"a window of {window:,}" if window else "a smaller window"
-    told = "" if tokens or window else f" ({said})"
-    return (
-        f"The prompt is too long for {model or 'the model'}: {have} for "
-        f"{room}{told}. Shorten it, begin anew with "
-        "%buddy /reset, or load the model with a larger window"
+    server: Server, response: ErrorResponse, model: str
+) -> errors.PromptTooLong:
+    tokens, window = response.tokens_and_window()
+    length = f"{tokens:,} tokens" if tokens else "too many tokens"
+    limit = f"a context window of {window:,}" if window else "a smaller context window"
+    known = tokens or window
+    message = "" if known else f" ({server.quote(response.message)})"
+    return errors.PromptTooLong(
+        f"The prompt is too long for {model or 'the model'}: {length} for "
+        f"{limit}{message}.",
+        Remedy("Shorten it"),
+        Remedy("Start a new conversation", "%buddy /reset"),
+        Remedy("Load the model with a larger context window"),
+        tokens=tokens,
+        window=window,
     )
 
 
-def _key_refused(server: Server, said: str) -> str:
+def _key_refused(server: Server, response: ErrorResponse) -> errors.KeyRefused:
+    message = server.quote(response.message) or "no message"
     if server.key == NO_KEY:
-        return f"{server.url} wants a key ({said or 'it does not say more'}). {server.key_help}"
-    return (
-        f"{server.url} does not take the key for {server.provider} "
-        f"({said or 'without a word'}). {server.key_help}"
-    )
+        what = f"{server.url} requires a key ({message})."
+    else:
+        what = f"{server.url} rejects the key for {server.provider} ({message})."
+    return errors.KeyRefused(what, *server.key_remedies)
 
 
-def _no_model(server: Server, model: str, models: list[str]) -> str:
-    near = difflib.get_close_matches(model, models, n=LISTED, cutoff=0.3)
-    there = [*near, *(name for name in models if name not in near)]
-    if not there:
-        return (
-            f"There is no model {model!r} at {server.url}, and it names none. Load "
-            "or fetch one there first"
+def _no_model(server: Server, model: str, models: list[str]) -> errors.ModelNotFound:
+    similar = difflib.get_close_matches(model, models, n=LISTED, cutoff=0.3)
+    others = [name for name in models if name not in similar]
+    offered = similar + others
+    missing = f"There is no model {model!r} at {server.url}"
+    if not offered:
+        return errors.ModelNotFound(
+            f"{missing}, and it lists none.", Remedy("Download or load one there first")
         )
-    more = f" and {len(there) - LISTED} more" if len(there) > LISTED else ""
-    names = [server.quote(name) for name in there[:LISTED]]
-    return (
-        f"There is no model {model!r} at {server.url}. It has "
-        f"{', '.join(names)}{more}. Switch: %buddy /use {names[0]}"
+    names = [server.quote(name) for name in offered[:LISTED]]
+    more = f" and {len(offered) - LISTED} more" if len(offered) > LISTED else ""
+    return errors.ModelNotFound(
+        f"{missing}. It has {', '.join(names)}{more}.",
+        Remedy("Switch", f"%buddy /use {names[0]}"),
     )
 
 
-def _target(location: str) -> str:
+def _redirect(server: Server, response: ErrorResponse) -> errors.ServerError:
+    target = server.quote(_base_url_of(response.location))
+    return errors.ServerError(
+        f"{server.url} redirects to {server.quote(response.location)}; a key is not "
+        "sent there automatically.",
+        Remedy("If that is right", server.setting_url(target)),
+        status=response.status,
+    )
+
+
+def _base_url_of(location: str) -> str:
     try:
         return normalise_base_url(location.split("?")[0])
     except ValueError:
         return location
+
+
+def _error_remedies(server: Server, response: ErrorResponse) -> list[Remedy]:
+    """Return what to do about an error of no special kind, by its status."""
+    status = response.status
+    if status == 404:
+        return [server.check_url]
+    if status == 429:
+        seconds = response.retry_after
+        retry = f"Retry in {seconds:,.0f} s" if seconds else "Retry later"
+        return [Remedy(retry), Remedy("Switch", "%buddy /use PROVIDER")]
+    if status in (502, 504) and server.access.proxy:
+        bypass = f"If the proxy {server.access.proxy} sent this, bypass it"
+        return [Remedy(bypass, past_proxy(server.url))]
+    if status is None or status >= 500:
+        return [Remedy("Check the server's log, then ask again")]
+    return [Remedy("Correct the request and ask again")]

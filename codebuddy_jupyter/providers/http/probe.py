@@ -1,5 +1,5 @@
-"""A look at what an address answers: short requests, bounded in time and size, that
-never raise for what came.
+"""Short requests that find out what a server offers: limited in time and size, and
+never raising for what was answered.
 """
 
 from __future__ import annotations
@@ -11,21 +11,30 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from .address import native_of
 from .server_error import as_mapping, parsed
-from .transport import Access, broken, new_http
+from .transport import Access, connection_errors, new_http
 
-# seconds that one answer may take
-PATIENCE = 3.0
-# bytes of an answer, or of one line of it, that are read
-MOST = 8 << 20
-# seconds between two lines; to check what was fetched takes minutes for a large model
-SILENT = 600.0
+# Seconds that one answer may take.
+TIMEOUT = 3.0
+# Bytes that are read of an answer, or of one line of it.
+MAX_BODY = 8 << 20
+# Seconds between two lines; verifying a large downloaded model takes minutes.
+LINE_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came: the status, the headers by their names in small letters, and the body
-    as JSON, else as text.
+class ProbeAnswer:
+    """What a server answered to a probe.
+
+    Parameters
+    ----------
+    status
+        The HTTP status; 0 for `NO_ANSWER`.
+    headers
+        The headers, by their names in lower case.
+    body
+        Parsed JSON, else text.
     """
 
     status: int
@@ -34,137 +43,154 @@ class Answer:
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """The JSON object of a good answer; empty where it was none."""
+        """The JSON object of a successful answer; else an empty one."""
         return as_mapping(self.body) if self.status == 200 else {}
 
     def list_of(self, field: str) -> list[Mapping[str, Any]] | None:
-        """The JSON objects in a list of a good answer, or None where there is no such
-        list.
+        """Return the JSON objects in a list of a successful answer, or None if there is
+        no such list.
         """
         entries = self.fields.get(field)
-        return (
-            [as_mapping(entry) for entry in entries]
-            if isinstance(entries, list)
-            else None
-        )
+        if not isinstance(entries, list):
+            return None
+        return [as_mapping(entry) for entry in entries]
+
+    def mentions(self, text: str) -> bool:
+        """Return whether the body contains a text."""
+        return text in str(self.body)
 
 
-NO_ANSWER = Answer(0, {}, "")
-"""What stands for no answer at all, where the difference does not matter."""
+NO_ANSWER = ProbeAnswer(0, {}, "")
+"""Stands for no answer at all: no connection, or a timeout."""
 
 
 class Probe:
-    """Asks one server. Made by `looking`; a GET that was made once is not made again.
+    """Sends requests to one server. Made by `probing`.
 
     Parameters
     ----------
+    url
+        The base URL of the server's OpenAI-compatible API.
     http
-        An asynchronous client of the http library.
+        An asynchronous client of the HTTP library.
     seconds
         How long an answer may take.
 
-    ``met_silence`` tells whether some request was not answered.
+    Attributes
+    ----------
+    native_url
+        Where the server's own API begins.
+    missed_answer
+        Whether some request was not answered.
     """
 
-    def __init__(self, http: Any, seconds: float = PATIENCE) -> None:
+    def __init__(self, url: str, http: Any, seconds: float = TIMEOUT) -> None:
+        self.url = url
+        self.native_url = native_of(url)
         self.http = http
         self.seconds = seconds
-        self.met_silence = False
-        self._got: dict[str, asyncio.Task[Answer | None]] = {}
+        self.missed_answer = False
+        self._cache: dict[str, asyncio.Task[ProbeAnswer]] = {}
 
-    async def get(self, url: str) -> Answer | None:
-        """What stands at a URL; None where nothing answers in time."""
-        if url not in self._got:
-            self._got[url] = asyncio.create_task(self.ask(url))
-        return await asyncio.shield(self._got[url])
+    async def get(self, url: str) -> ProbeAnswer:
+        """Return the answer to a GET, or `NO_ANSWER`; each URL is requested once."""
+        if url not in self._cache:
+            self._cache[url] = asyncio.create_task(self.get_uncached(url))
+        return await asyncio.shield(self._cache[url])
 
-    async def ask(self, url: str) -> Answer | None:
-        """What stands at a URL at this moment; see `get`."""
-        return await self._ask("GET", url, None, self.seconds)
+    async def try_get(self, url: str) -> ProbeAnswer | None:
+        """Return the answer to a GET, or None if there is none; see `get`."""
+        answer = await self.get(url)
+        return None if answer is NO_ANSWER else answer
+
+    async def get_uncached(self, url: str) -> ProbeAnswer:
+        """Return the answer to a GET at this moment, or `NO_ANSWER`."""
+        return await self._request("GET", url, None, self.seconds)
 
     async def post(
         self, url: str, body: Mapping[str, Any], seconds: float | None = None
-    ) -> Answer | None:
-        """What the server says to this JSON; None where nothing answers in time
-        (``seconds``).
+    ) -> ProbeAnswer:
+        """Return the answer to a POST of JSON, or `NO_ANSWER`.
+
+        Parameters
+        ----------
+        url
+            The whole URL.
+        body
+            The JSON object to send.
+        seconds
+            How long the answer may take; by default as for every request.
         """
-        return await self._ask("POST", url, body, seconds or self.seconds)
+        return await self._request("POST", url, body, seconds or self.seconds)
 
     async def lines(
         self, url: str, body: Mapping[str, Any]
     ) -> AsyncGenerator[Mapping[str, Any], None]:
-        """The JSON objects that the server sends in answer to this JSON, one on each
-        line, as they come.
+        """Give the JSON objects, one on each line, with which the server answers a POST,
+        as they come.
 
-        An answer that is no success is one object, ``{"error": …, "status": …}``, and
-        so is a line that is no object.
+        An unsuccessful answer is one object, ``{"error": …, "status": …}``. So is a line
+        that is not an object.
 
         Raises
         ------
         ConnectionError
-            When there is no connection, it breaks, or nothing comes for long.
+            If there is no connection, it breaks, or nothing comes for long.
         """
+        request = self.http.stream("POST", url, json=dict(body), timeout=LINE_TIMEOUT)
         try:
-            async with self.http.stream(
-                "POST", url, json=dict(body), timeout=SILENT
-            ) as response:
-                if response.status_code != 200:
-                    yield {
-                        "error": parsed(await _body(response)),
-                        "status": response.status_code,
-                    }
-                    return
-                rest = b""
-                async with aclosing(response.aiter_bytes()) as pieces:
-                    async for data in pieces:
-                        *whole, rest = (rest + data).split(b"\n")
-                        for line in filter(bytes.strip, whole):
-                            yield _object(line)
-                        if len(rest) > MOST:
-                            raise ConnectionError("it sent a line without an end")
-                if rest.strip():
-                    yield _object(rest)
-        except broken() as error:
+            async with request as response:
+                if response.status_code == 200:
+                    async with aclosing(_lines(response)) as lines:
+                        async for line in lines:
+                            yield _json_object(line)
+                else:
+                    error = parsed(await _read_body(response))
+                    yield {"error": error, "status": response.status_code}
+        except connection_errors() as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
 
     async def close(self) -> None:
-        """End what is still asked."""
-        for task in self._got.values():
+        """Cancel the requests that are not answered yet."""
+        for task in self._cache.values():
             task.cancel()
-        await asyncio.gather(*self._got.values(), return_exceptions=True)
+        await asyncio.gather(*self._cache.values(), return_exceptions=True)
 
-    async def _ask(
+    async def _request(
         self, method: str, url: str, body: Mapping[str, Any] | None, seconds: float
-    ) -> Answer | None:
-        content = None if body is None else json.dumps(dict(body)).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
+    ) -> ProbeAnswer:
+        how: dict[str, Any] = {"timeout": seconds}
+        if body is not None:
+            how["content"] = json.dumps(dict(body)).encode()
+            how["headers"] = {"Content-Type": "application/json"}
+        request = self.http.stream(method, url, **how)
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self.http.stream(
-                    method, url, content=content, headers=headers, timeout=seconds
-                ) as response,
-            ):
-                return Answer(
-                    response.status_code,
-                    dict(response.headers),
-                    parsed(await _body(response)),
-                )
-        except broken():
-            # TimeoutError is an OSError
-            self.met_silence = True
-            return None
+            async with asyncio.timeout(seconds), request as response:
+                body_read = parsed(await _read_body(response))
+                headers = dict(response.headers)
+                return ProbeAnswer(response.status_code, headers, body_read)
+        except connection_errors():
+            # That includes TimeoutError, which is an OSError.
+            self.missed_answer = True
+            return NO_ANSWER
 
 
 @asynccontextmanager
 async def probing(
-    where: Access | str, seconds: float = PATIENCE
+    where: Access | str, seconds: float = TIMEOUT
 ) -> AsyncIterator[Probe]:
-    """A look at the server of a base URL, whose key goes to its host alone; ``seconds``
-    is for each answer.
+    """Open a `Probe` for a server.
+
+    Parameters
+    ----------
+    where
+        How to reach the server, or just its base URL. A key is sent to its host only.
+    seconds
+        How long each answer may take.
     """
-    http = new_http(Access(where) if isinstance(where, str) else where)
-    probe = Probe(http, seconds)
+    access = Access(where) if isinstance(where, str) else where
+    http = new_http(access)
+    probe = Probe(access.url, http, seconds)
     try:
         yield probe
     finally:
@@ -172,16 +198,29 @@ async def probing(
         await http.aclose()
 
 
-async def _body(response: Any) -> bytes:
-    held = bytearray()
+async def _lines(response: Any) -> AsyncGenerator[bytes, None]:
+    rest = b""
+    async with aclosing(response.aiter_bytes()) as pieces:
+        async for data in pieces:
+            *lines, rest = (rest + data).split(b"\n")
+            for line in filter(bytes.strip, lines):
+                yield line
+            if len(rest) > MAX_BODY:
+                raise ConnectionError("it sent a line without an end")
+    if rest.strip():
+        yield rest
+
+
+async def _read_body(response: Any) -> bytes:
+    body = bytearray()
     async with aclosing(response.aiter_bytes()) as pieces:
         async for piece in pieces:
-            held += piece
-            if len(held) > MOST:
+            body += piece
+            if len(body) > MAX_BODY:
                 break
-    return bytes(held)
+    return bytes(body)
 
 
-def _object(line: bytes) -> Mapping[str, Any]:
+def _json_object(line: bytes) -> Mapping[str, Any]:
     value = parsed(line.strip())
     return value if isinstance(value, Mapping) else {"error": value}

@@ -1,6 +1,6 @@
-"""How long to wait for a server, and when to ask it again.
+"""How long to wait for a server, and when to send a request again.
 
-Nothing here sends anything.
+Nothing is sent here.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from ... import errors
 from .server_error import ErrorResponse
 
 T = TypeVar("T")
-# seconds between tries; the last repeats
-PAUSES = (0.25, 0.5, 1.0, 2.0)
+# Seconds between tries; the last value repeats.
+BACKOFF = (0.25, 0.5, 1.0, 2.0)
 
 
 class TimedOut(Exception):
-    """The time for something is over.
+    """A time limit of the settings has passed.
 
     Parameters
     ----------
     setting
-        The name of the setting that gave the time.
+        The name of the setting that holds the limit.
     seconds
-        How long that was.
+        The limit.
     """
 
     def __init__(self, setting: str, seconds: float) -> None:
@@ -37,49 +37,67 @@ class TimedOut(Exception):
 
 
 class Deadline:
-    """The time that a reply may take, in seconds: to its first token, from one to the
-    next, and in all.
+    """The time limits of one reply, in seconds.
+
+    Parameters
+    ----------
+    first
+        Limit for the first token.
+    between
+        Limit for each next token.
+    total
+        Limit for the whole reply.
     """
 
     def __init__(self, first: float, between: float, total: float) -> None:
-        self._total = total
+        now = time.monotonic()
         self._between = between
-        self._end = time.monotonic() + total
-        self._name, self._span = "first_token_timeout", first
-        self._next = time.monotonic() + first
+        self._total = total
+        self._total_end = now + total
+        self._token_setting = "first_token_timeout"
+        self._token_limit = first
+        self._token_end = now + first
 
     def tick(self) -> None:
-        """Something of the reply came: the time to the next token begins."""
-        self._name, self._span = "next_token_timeout", self._between
-        self._next = time.monotonic() + self._between
+        """Start the time limit for the next token, since part of the reply came."""
+        self._token_setting = "next_token_timeout"
+        self._token_limit = self._between
+        self._token_end = time.monotonic() + self._between
 
     async def within(self, waiting: Awaitable[T]) -> T:
-        """What is awaited, if it comes in time.
+        """Return what is awaited, if it comes in time.
 
         Raises
         ------
         TimedOut
-            If not.
+            If it does not.
         """
-        left = min(self._next, self._end) - time.monotonic()
+        seconds = min(self._token_end, self._total_end) - time.monotonic()
         try:
-            async with asyncio.timeout(left) as limit:
+            async with asyncio.timeout(seconds) as limit:
                 return await waiting
         except TimeoutError as error:
-            # the system's own, of a connection
+            # The operating system's own timeout of a connection.
             if not limit.expired():
                 raise
-            total = self._end <= self._next
-            raise TimedOut(
-                "total_timeout" if total else self._name,
-                self._total if total else self._span,
-            ) from error
+            raise self._timed_out() from error
+
+    def _timed_out(self) -> TimedOut:
+        if self._total_end <= self._token_end:
+            return TimedOut("total_timeout", self._total)
+        return TimedOut(self._token_setting, self._token_limit)
 
 
 @dataclass(frozen=True)
 class Retry:
-    """How many seconds to wait before the next try, and a line for the user; empty
-    where it has been said.
+    """A decision to send the request again.
+
+    Parameters
+    ----------
+    seconds
+        How long to wait before.
+    note
+        A line for the user; empty if it was shown before.
     """
 
     seconds: float
@@ -87,18 +105,17 @@ class Retry:
 
 
 class Retries:
-    """Decides whether to ask again.
+    """Decides whether to send a request again.
 
-    Only what has surely not been answered in part is asked again.
+    Only a request of which no part was answered is sent again.
 
     Parameters
     ----------
     retries
-        How often a server is asked again that cannot be reached, or says that it is
-        busy.
+        How often to retry if the server cannot be reached or is busy.
     seconds
-        How long a server is waited for that says it is loading its model, or when to
-        come back.
+        How long to wait in all for a server that is loading its model, or that says
+        when to retry.
     """
 
     def __init__(self, retries: int, seconds: float) -> None:
@@ -107,49 +124,50 @@ class Retries:
         self._end = time.monotonic() + seconds
 
     def try_again(self, error: ErrorResponse | errors.ProviderError) -> Retry | None:
-        """How to go on after this error; None: not at all."""
-        pause = (
-            self._after_complaint(error)
-            if isinstance(error, ErrorResponse)
-            else self._after_no_answer(error)
-        )
-        if pause is None or time.monotonic() + pause.seconds >= self._end:
+        """Return when to retry after this error, or None if not at all."""
+        if isinstance(error, ErrorResponse):
+            retry = self._after_response(error)
+        else:
+            retry = self._after_no_response(error)
+        if retry is None or time.monotonic() + retry.seconds >= self._end:
             return None
         self._tries += 1
-        return pause
+        return retry
 
-    def _after_complaint(self, complaint: ErrorResponse) -> Retry | None:
-        backoff = PAUSES[min(self._tries, len(PAUSES) - 1)]
-        if complaint.is_loading():
-            return Retry(
-                backoff,
-                ""
-                if self._tries
-                else "The server is still loading the model; waiting for it.",
-            )
-        after = complaint.retry_after
-        if (
-            complaint.status == 503 or (complaint.status == 429 and after is not None)
-        ) and self._take():
-            seconds = backoff if after is None else after
-            return Retry(
-                seconds,
-                f"The server is busy ({complaint.status}); asking again in {seconds:g} s.",
-            )
-        return None
+    def _after_response(self, response: ErrorResponse) -> Retry | None:
+        if response.is_loading():
+            note = "The server is still loading the model; waiting for it."
+            return Retry(self._backoff(), "" if self._tries else note)
+        if not _is_busy(response) or not self._take():
+            return None
+        seconds = self._backoff()
+        if response.retry_after is not None:
+            seconds = response.retry_after
+        note = f"The server is busy ({response.status}). Retrying in {seconds:g} s."
+        return Retry(seconds, note)
 
-    def _after_no_answer(self, error: errors.ProviderError) -> Retry | None:
+    def _after_no_response(self, error: errors.ProviderError) -> Retry | None:
         if isinstance(error, errors.NoReply) and not self._tries:
-            # A kept connection that the server gave up just then; seen on llama.cpp,
-            # once in 300 questions.
+            # A pooled connection that the server closed at that moment; seen on
+            # llama.cpp, once in 300 requests.
             return Retry(0.0, "")
-        if isinstance(error, errors.Unreachable) and error.passing and self._take():
-            seconds = PAUSES[min(self._tries, len(PAUSES) - 1)]
-            return Retry(
-                seconds, f"Nothing answers yet; trying again in {seconds:g} s."
-            )
-        return None
+        is_passing = isinstance(error, errors.Unreachable) and error.passing
+        if not is_passing or not self._take():
+            return None
+        seconds = self._backoff()
+        return Retry(seconds, f"Nothing answers yet. Retrying in {seconds:g} s.")
+
+    def _backoff(self) -> float:
+        return BACKOFF[min(self._tries, len(BACKOFF) - 1)]
 
     def _take(self) -> bool:
+        """Use up one retry; return whether there was one left."""
         self._left -= 1
         return self._left >= 0
+
+
+def _is_busy(response: ErrorResponse) -> bool:
+    # Without Retry-After, 429 often means that a quota of the day is used up.
+    if response.status == 429:
+        return response.retry_after is not None
+    return response.status == 503

@@ -1,29 +1,29 @@
-"""The http client by which requests go out: whom it may reach, what it shows to whom,
-and how much it takes.
+"""The HTTP client that sends the requests: which hosts it may reach, what it sends to
+each, and how much it reads.
 
-It stands on the http library of the installed ``openai``, which is imported at the
-first use, since that takes seconds.
+It uses the HTTP library of the installed ``openai``, which is imported at the first use
+because that takes seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-import ipaddress
 import os
 import socket
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ... import errors
+from ...errors import Remedy
 from ...keys import NO_KEY, Key
-from .address import host_of, is_loopback
+from .address import host_of, is_ip_address, is_loopback, is_loopback_address
 
 HEADERS = frozenset(
     {
@@ -36,33 +36,31 @@ HEADERS = frozenset(
         "content-length",
     }
 )
-# openai takes them from the environment
+# openai takes their values from the environment.
 OPENAI_HEADERS = frozenset({"openai-organization", "openai-project"})
-# bytes of an answer that is an error, of which are read enough to say what came
-MOST_ERROR = 1 << 20
-# bytes of any other answer that is no stream, such as a list of models
-MOST_ANSWER = 8 << 20
+# Bytes that are read of an error response: enough to say what it was.
+MAX_ERROR_BODY = 1 << 20
+# Bytes that are read of any other answer that is not a stream, such as a model list.
+MAX_ANSWER_BODY = 8 << 20
 
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach a server, and what to show to it and to nobody else.
+    """How to reach a server, and what to send to it and to no other host.
 
     Parameters
     ----------
     url, key
         The base URL, and the key for its host.
     headers
-        More headers, by name; their values may be secrets.
+        Additional headers, by name; their values may be secrets.
     ca_bundle
-        The file or folder of certificates of authorities that are trusted besides the
-        usual ones; empty: none.
+        A file or folder of certificate authorities that are trusted besides the
+        system's; empty: none.
     certificate, certificate_key
-        The files of a certificate by which this side proves who it is, and of its key,
-        unless that is in the first.
+        The files of a client certificate and of its key, unless that is in the first.
     offline, allowed
-        Whether this machine alone may be reached, and the hosts that may be all the
-        same.
+        Whether only this machine may be reached, and the hosts that are exempt.
     """
 
     url: str
@@ -75,225 +73,254 @@ class Access:
     allowed: tuple[str, ...] = ()
 
     @property
-    def secrets(self) -> list[str]:
-        """What no error may repeat."""
-        return [
-            str(value)
-            for value in (self.key, *(value for _, value in self.headers))
+    def secrets_by_name(self) -> dict[str, str]:
+        """What no error may repeat: the key and the values of the headers, by name."""
+        values = {"API key": self.key, **dict(self.headers)}
+        return {
+            name: str(value)
+            for name, value in values.items()
             if value and value != NO_KEY
-        ]
+        }
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values of `secrets_by_name`."""
+        return list(self.secrets_by_name.values())
 
     def check(self, url: str) -> None:
-        """See to it that a request may go to a URL, as far as that can be told without
-        asking for its address.
+        """Check that a request may go to a URL, without resolving its host.
 
         Raises
         ------
         Offline
-            When it may not.
+            If it may not.
         """
         if self.offline and not is_loopback(url) and not self.allows(url):
-            raise self.offence(url, f"does not send to {host_of(url)}")
+            raise self.offline_error(url, f"does not send to {host_of(url)}")
 
-    def offence(self, url: str, what: str) -> errors.Offline:
-        """The error for a request to a URL that may not be made, with how to allow it
-        beside what is allowed.
+    def offline_error(self, url: str, refusal: str) -> errors.Offline:
+        """Return the error for a request that offline mode forbids.
+
+        Parameters
+        ----------
+        url
+            Where the request would go.
+        refusal
+            What the buddy does not do, as the end of a sentence.
         """
-        hosts = ", ".join(f'"{host}"' for host in (*self.allowed, host_of(url)))
+        names = [f'"{host}"' for host in (*self.allowed, host_of(url))]
+        allow = f"%config Buddy.allowed_hosts = [{', '.join(names)}]"
         return errors.Offline(
-            f"The buddy is offline and {what}. Ask a model on this machine: "
-            "%buddy /use Local, allow this host: "
-            f"%config Buddy.allowed_hosts = [{hosts}], or let all requests "
-            "out: %config Buddy.offline = False"
+            f"The buddy is offline and {refusal}.",
+            Remedy("Ask a model on this machine", "%buddy /use Local"),
+            Remedy("Allow this host", allow),
+            Remedy("Leave offline mode", "%config Buddy.offline = False"),
         )
 
     @property
     def proxy(self) -> str:
-        """The proxy through which requests go, without its password; empty where they
-        go straight.
-        """
+        """The proxy that requests go through, without its password; empty if none."""
         return "" if self.offline else proxy_of(self.url)
 
     def allows(self, url: str) -> bool:
-        """Whether the user named this host as one that may be reached."""
+        """Return whether the user listed this host as allowed in offline mode."""
         host = host_of(url)
-        return not {host, host.rpartition(":")[0]}.isdisjoint(
-            name.lower() for name in self.allowed
-        )
+        allowed = {name.lower() for name in self.allowed}
+        return host in allowed or host.rpartition(":")[0] in allowed
 
 
 def proxies() -> dict[str, str]:
-    """The proxies that the environment names, by the schemes for which they are."""
+    """Return the proxies of the environment, by URL scheme."""
+    proxies = urllib.request.getproxies()
+    # Without those of FTP and others, and the list of hosts that bypass them.
     return {
-        name: url
-        for name, url in urllib.request.getproxies().items()
-        if name in ("http", "https", "all")
+        scheme: proxy
+        for scheme, proxy in proxies.items()
+        if scheme in ("http", "https", "all")
     }
 
 
 def proxy_of(url: str) -> str:
-    """The proxy that the environment names for a URL, without its password; empty where
-    requests go straight.
+    """Return the environment's proxy for a URL, without its password; empty if requests
+    do not go through one.
     """
-    parts, known = urlsplit(url), proxies()
-    # Not `proxy_bypass`: on Windows it looks the name up, which blocks, and the http
-    # library does not heed it.
-    bypassed = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
-    if is_loopback(url) or bypassed(parts.hostname or ""):
+    parts = urlsplit(url)
+    # Not `proxy_bypass`: on Windows it resolves the name, which blocks, and the HTTP
+    # library does not respect it.
+    # typeshed does not list it.
+    is_bypassed = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]
+    if is_loopback(url) or is_bypassed(parts.hostname or ""):
         return ""
-    text = known.get(parts.scheme) or known.get("all", "")
-    scheme, _, rest = text.rpartition("://")
-    return f"{scheme or 'http'}://{rest.rpartition('@')[2]}" if text else ""
+    by_scheme = proxies()
+    proxy = by_scheme.get(parts.scheme) or by_scheme.get("all", "")
+    if not proxy:
+        return ""
+    scheme, _, rest = proxy.rpartition("://")
+    address = rest.rpartition("@")[2]
+    return f"{scheme or 'http'}://{address}"
 
 
 def past_proxy(url: str) -> str:
-    """The line that lets requests to the host of a URL go past the proxy, beside those
-    that do already.
+    """Return the command that lets requests to the host of a URL bypass the proxy, in
+    addition to the hosts that do already.
     """
-    # the small letters win where both are there
+    # The lower-case name wins if both are set.
     name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"
-    hosts = filter(None, [os.environ.get(name), urlsplit(url).hostname])
-    return f"%env {name}={','.join(hosts)}"
+    hosts = urlsplit(url).hostname or ""
+    if others := os.environ.get(name):
+        hosts = f"{others},{hosts}"
+    return f"%env {name}={hosts}"
+
+
+def proxy_login(url: str) -> str:
+    """Return the command that names the proxy for a URL with a user name and password."""
+    scheme, _, address = proxy_of(url).partition("://")
+    name = f"{urlsplit(url).scheme}_proxy"
+    # The lower-case name wins if both are set.
+    if name not in os.environ:
+        name = name.upper()
+    return f"%env {name}={scheme}://NAME:PASSWORD@{address}"
 
 
 def load_openai() -> Any:
-    """The package of that name."""
+    """Import the package ``openai`` and return it."""
     return importlib.import_module("openai")
 
 
 def http_library() -> Any:
-    """The http library on which this openai stands: httpx, or httpx2."""
-    return importlib.import_module(
-        load_openai().DefaultAsyncHttpxClient.__base__.__module__
-    )
+    """Import the HTTP library that this ``openai`` uses, httpx or httpx2, and return it."""
+    client = load_openai().DefaultAsyncHttpxClient.__base__
+    return importlib.import_module(client.__module__)
 
 
-def broken() -> tuple[type[Exception], ...]:
-    """What a connection that breaks can raise; not all of it does the http library make
-    its own.
+def connection_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that a broken connection can raise; the HTTP library does not
+    translate all of them into its own.
     """
-    return (
-        http_library().HTTPError,
-        OSError,
-        importlib.import_module("anyio").EndOfStream,
-    )
+    end_of_stream = importlib.import_module("anyio").EndOfStream
+    return (http_library().HTTPError, OSError, end_of_stream)
 
 
 def new_http(access: Access) -> Any:
-    """A client of the http library for one server.
+    """Return a client of the HTTP library for one server.
 
     Raises
     ------
     SettingError
-        When a certificate that the settings name cannot be used.
+        If a certificate in the settings cannot be used.
     """
-    hooks = {"request": [_only_ours(access)], "response": [_take_no_more_than_enough]}
-    # A key must not follow to where a server points.
-    how: dict[str, Any] = {"follow_redirects": False, "event_hooks": hooks}
-    here = is_loopback(access.url)
-    if here or access.ca_bundle or access.certificate:
-        # To build a TLS context takes 50 ms, which http does not need.
-        how["verify"] = _tls(access) if access.url.startswith("https") else False
+    hooks = {"request": [_only_our_headers(access)], "response": [_read_limited]}
+    # A key must not follow a redirect.
+    options: dict[str, Any] = {"follow_redirects": False, "event_hooks": hooks}
+    is_local = is_loopback(access.url)
+    if is_local or access.ca_bundle or access.certificate:
+        options["verify"] = _verification(access)
     if access.offline:
-        how |= {
-            "transport": _Guarded(access, how.get("verify", True)),
-            "trust_env": False,
-        }
-    elif here:
-        # the environment's proxies would take 127.0.0.1 as well
-        how["trust_env"] = False
-    return load_openai().DefaultAsyncHttpxClient(**how)
+        options["transport"] = _OfflineTransport(access, options.get("verify", True))
+    if access.offline or is_local:
+        # The proxies of the environment would take requests to 127.0.0.1 as well.
+        options["trust_env"] = False
+    return load_openai().DefaultAsyncHttpxClient(**options)
 
 
-def _only_ours(access: Access) -> Callable[[Any], Awaitable[None]]:
-    """A hook that takes out of a request what openai adds by itself: what its variables
-    hold, facts of this machine.
+def _verification(access: Access) -> ssl.SSLContext | bool:
+    # Building a TLS context takes 50 ms, and plain HTTP does not need it.
+    return _tls_context(access) if access.url.startswith("https") else False
+
+
+def _only_our_headers(access: Access) -> Callable[[Any], Awaitable[None]]:
+    """Return a hook that removes the headers that openai adds itself: values of its
+    environment variables, facts about this machine.
     """
     host = host_of(access.url)
-    meant = HEADERS | OPENAI_HEADERS if host == "api.openai.com" else HEADERS
+    kept = HEADERS | OPENAI_HEADERS if host == "api.openai.com" else HEADERS
 
-    async def leave_out(request: Any) -> None:
-        for name in [name for name in request.headers if name.lower() not in meant]:
-            del request.headers[name]
+    async def set_headers(request: Any) -> None:
+        for name in list(request.headers):
+            if name.lower() not in kept:
+                del request.headers[name]
         if host_of(str(request.url)) == host:
             request.headers["Authorization"] = f"Bearer {access.key}"
             request.headers.update(dict(access.headers))
 
-    return leave_out
+    return set_headers
 
 
-async def _take_no_more_than_enough(response: Any) -> None:
-    """A hook that reads an answer that is no stream itself, up to a limit: openai would
-    read whatever comes.
+async def _read_limited(response: Any) -> None:
+    """A hook that reads an answer that is not a stream, up to a limit; openai would read
+    it without one.
     """
-    if response.request.method == "POST" and response.status_code == 200:
+    is_success = response.status_code == 200
+    if response.request.method == "POST" and is_success:
         return
-    most = MOST_ANSWER if response.status_code == 200 else MOST_ERROR
+    limit = MAX_ANSWER_BODY if is_success else MAX_ERROR_BODY
     stream = response.stream
     try:
         async with aclosing(aiter(stream)) as pieces:
-            body = await _at_most(most, pieces)
+            body = await _read_at_most(limit, pieces)
     finally:
         await stream.aclose()
     response.stream = http_library().ByteStream(body)
 
 
-async def _at_most(size: int, pieces: AsyncIterator[bytes]) -> bytes:
-    held = bytearray()
+async def _read_at_most(limit: int, pieces: AsyncIterator[bytes]) -> bytes:
+    body = bytearray()
     async for piece in pieces:
-        held += piece
-        if len(held) >= size:
+        body += piece
+        if len(body) >= limit:
             break
-    return bytes(held[:size])
+    return bytes(body[:limit])
 
 
-def _tls(access: Access) -> ssl.SSLContext:
+def _tls_context(access: Access) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    for setting, name, load in (
-        ("ca_bundle", access.ca_bundle, _trust),
-        ("client_certificate", access.certificate, _prove_by(access.certificate_key)),
-    ):
-        if not name:
-            continue
-        try:
-            load(context, Path(name).expanduser())
-        except (OSError, ValueError) as error:
-            # ssl.SSLError is an OSError
-            why = (
-                (isinstance(error, ssl.SSLError) and error.reason)
-                or getattr(error, "strerror", "")
-                or error
-            )
-            raise errors.SettingError(
-                f"The certificate file {name} cannot be used ({why}). Name a PEM file: "
-                f'%config LocalProvider.{setting} = "/path/to/file.pem"'
-            ) from error
+    if access.ca_bundle:
+        with _certificate_errors("ca_bundle", access.ca_bundle):
+            _trust(context, Path(access.ca_bundle).expanduser())
+    if access.certificate:
+        with _certificate_errors("client_certificate", access.certificate):
+            _load_client_certificate(context, access)
     return context
 
 
+@contextmanager
+def _certificate_errors(setting: str, name: str) -> Iterator[None]:
+    """Turn an error about a certificate file into one about the setting that names it."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        # An ssl.SSLError, which is an OSError, has a reason.
+        why = getattr(error, "reason", "") or getattr(error, "strerror", "")
+        raise errors.SettingError(
+            f"The certificate file {name} cannot be used ({why or error}).",
+            Remedy(
+                "Name a PEM file",
+                f'%config LocalProvider.{setting} = "/path/to/file.pem"',
+            ),
+        ) from error
+
+
 def _trust(context: ssl.SSLContext, path: Path) -> None:
-    context.load_verify_locations(
-        **{"capath" if path.is_dir() else "cafile": str(path)}
-    )
+    if path.is_dir():
+        context.load_verify_locations(capath=str(path))
+    else:
+        context.load_verify_locations(cafile=str(path))
 
 
-def _prove_by(key: str) -> Callable[[ssl.SSLContext, Path], None]:
-    def load(context: ssl.SSLContext, path: Path) -> None:
-        # Without a password here, OpenSSL would ask for one at the terminal of the
-        # kernel, where nobody is.
-        context.load_cert_chain(
-            path, Path(key).expanduser() if key else None, password=""
-        )
-
-    return load
+def _load_client_certificate(context: ssl.SSLContext, access: Access) -> None:
+    key_name = access.certificate_key
+    key = Path(key_name).expanduser() if key_name else None
+    # Without a password, OpenSSL would prompt for one at the kernel's terminal, where
+    # nobody is.
+    context.load_cert_chain(Path(access.certificate).expanduser(), key, password="")
 
 
-class _Guarded:
-    """A transport that reaches this machine and the hosts that are allowed, whatever
-    names resolve to.
+class _OfflineTransport:
+    """A transport that reaches only this machine and the allowed hosts, however their
+    names resolve.
 
-    It connects to the very addresses that it has checked, and through no proxy, which
-    would be another host.
+    It connects to the very addresses that it has checked, and never through a proxy,
+    which would be another host.
     """
 
     def __init__(self, access: Access, verify: ssl.SSLContext | bool) -> None:
@@ -303,14 +330,16 @@ class _Guarded:
     async def handle_async_request(self, request: Any) -> Any:
         url = str(request.url)
         self._access.check(url)
-        if self._access.allows(url) or _is_address(request.url.host):
+        if self._access.allows(url) or is_ip_address(request.url.host):
             return await self._inner.handle_async_request(request)
-        return await self._ask_here(request, await self._addresses(request.url))
+        addresses = await self._loopback_addresses(request.url)
+        return await self._send(request, addresses)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
-    async def _ask_here(self, request: Any, addresses: list[str]) -> Any:
+    async def _send(self, request: Any, addresses: list[str]) -> Any:
+        """Send the request to the first of these addresses that accepts it."""
         name = request.url.host
         for address in addresses:
             request.url = request.url.copy_with(host=address)
@@ -322,24 +351,21 @@ class _Guarded:
                     raise
         raise http_library().ConnectError(f"{name} has no address")
 
-    async def _addresses(self, url: Any) -> list[str]:
+    async def _loopback_addresses(self, url: Any) -> list[str]:
+        """Return the addresses of a host, which must all be loopback."""
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
+            entries = await asyncio.get_running_loop().getaddrinfo(
                 url.host, None, type=socket.SOCK_STREAM
             )
         except socket.gaierror as error:
             raise http_library().ConnectError(str(error)) from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
         for address in addresses:
-            if not ipaddress.ip_address(address.split("%")[0]).is_loopback:
-                what = f"does not send to {url.host}, which is {address} here: another machine"
-                raise self._access.offence(str(url), what)
+            # An IPv6 address may end in the name of a network interface.
+            if not is_loopback_address(address.partition("%")[0]):
+                raise self._access.offline_error(
+                    str(url),
+                    f"does not send to {url.host}, which is {address} here: "
+                    "another machine",
+                )
         return addresses
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

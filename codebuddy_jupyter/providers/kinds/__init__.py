@@ -1,6 +1,6 @@
-"""The kinds of local servers, and how one is told from another.
+"""The kinds of local servers, and how they are recognised.
 
-A new kind is one class, and one line in `KINDS`.
+To add a kind, see `Kind` in ``base.py``, and list it in `KINDS`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .webui import TextGenerationWebUI
 
 __all__ = ["KINDS", "UNKNOWN", "FoundServer", "Kind", "Probe", "recognise"]
 
-# Many answer some of Ollama's or llama.cpp's requests as well, so those who answer what
-# nobody else does come first.
+# Many servers imitate parts of Ollama or llama.cpp, so those that answer what no other
+# does come first.
 KINDS: tuple[Kind, ...] = (
     DockerModelRunner(),
     KoboldCpp(),
@@ -39,12 +39,12 @@ KINDS: tuple[Kind, ...] = (
 UNKNOWN = Kind()
 
 
-async def recognise(
-    probe: Probe, url: str, kinds: Sequence[Kind] = KINDS
-) -> FoundServer:
-    """The kind of server at a base URL, by what it answers; all are asked side by side."""
-    versions = await asyncio.gather(*(kind.recognise(probe, url) for kind in kinds))
+async def recognise(probe: Probe, kinds: Sequence[Kind] = KINDS) -> FoundServer:
+    """Return the server at the base URL of a probe, of the first kind that recognises
+    it.
+    """
+    versions = await asyncio.gather(*(kind.recognise(probe) for kind in kinds))
     for kind, version in zip(kinds, versions, strict=True):
         if version is not None:
-            return FoundServer(kind, url, version)
-    return FoundServer(UNKNOWN, url)
+            return FoundServer(kind, probe.url, version)
+    return FoundServer(UNKNOWN, probe.url)

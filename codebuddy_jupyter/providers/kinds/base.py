@@ -1,118 +1,185 @@
-"""What a kind of server is: how it is recognised, what it tells of its models, and the
-commands that help with it.
+"""What a kind of server must declare: how it is recognised, what it reports about its
+models, and the commands that help with it.
+
+To add a kind, write a subclass of `Kind` in a file of its own and list it in `KINDS`.
+A server that only lists model names needs a few attributes::
+
+    class MyServer(Kind):
+        name = "My Server"
+        ports = (5555,)
+        owners = ("my-server",)  # `owned_by` in its list of models
+        start_command = "my-server serve"
+        widen_command = "my-server serve --model {model} --ctx-size {tokens}"
+
+A server that reports more overrides `recognise` (version), `models` (context window,
+abilities) and `count` (tokenizer).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ...messages import Model, Progress
-from ..http.probe import Answer, Probe
+from ...messages import Model, Progress, Request
+from ..http.chat_stream import ChatStream
+from ..http.probe import Probe, ProbeAnswer
 from ..http.server_error import ErrorResponse, as_mapping
 
 
 class Kind:
-    """A server that nobody knows, which still works as a plain OpenAI-compatible one.
+    """A kind of server; the base class is an unknown OpenAI-compatible server.
 
-    A subclass writes what it knows.
+    A `Probe` knows the base URL of the server's OpenAI-compatible API (``probe.url``)
+    and where its own API begins (``probe.native_url``).
 
-    ``url`` is always the base URL of its OpenAI-compatible part. The remedies are
-    commands to type, in a terminal unless they begin with ``%``; empty where there is
-    none.
+    Commands are for a terminal, or for a cell if they begin with ``%``; a server without
+    a command line gives the menu path in its app instead. An empty command means there
+    is none.
     """
 
     name: ClassVar[str] = "OpenAI-compatible server"
     ports: ClassVar[tuple[int, ...]] = ()
-    """Where it listens unless told otherwise: candidates for a search, never proof."""
+    """The ports that it uses by default: where to look for it, never proof of it."""
     path: ClassVar[str] = "/v1"
     """The path of its base URL."""
-    example: ClassVar[str] = "llama3.2"
-    """The name under which it fetches a small model that can chat."""
-    can_pull: ClassVar[bool] = False
-    can_load: ClassVar[bool] = False
-    can_unload: ClassVar[bool] = False
+    owners: ClassVar[tuple[str, ...]] = ()
+    """The ``owned_by`` of its models, if that is enough to recognise it."""
+    example_model: ClassVar[str] = "llama3.2"
+    """The name under which it downloads a small chat model."""
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
-        """Its version (empty where it does not tell), or None if this is another kind."""
+    start_command: ClassVar[str] = ""
+    """The command that starts the server."""
+    download_command: ClassVar[str] = ""
+    """The command that downloads ``{model}``."""
+    load_command: ClassVar[str] = ""
+    """The command that loads ``{model}``."""
+    widen_command: ClassVar[str] = ""
+    """The command that gives ``{model}`` a context window of ``{tokens}`` tokens."""
+
+    can_pull: ClassVar[bool] = False
+    """Whether `pull` downloads a model."""
+    can_load: ClassVar[bool] = False
+    """Whether `load` loads a model."""
+    can_unload: ClassVar[bool] = False
+    """Whether `unload` unloads a model."""
+    can_set_window: ClassVar[bool] = False
+    """Whether `load` takes a context window; then `loaded_window`, `chat_url`,
+    `chat_body` and `chat_stream` are implemented as well.
+    """
+
+    async def recognise(self, probe: Probe) -> str | None:
+        """Return the version of the server (empty if it reports none), or None if it is
+        of another kind.
+        """
+        if self.owners and await self._owns_all_models(probe):
+            return ""
         return None
+
+    async def _owns_all_models(self, probe: Probe) -> bool:
+        entries = await list_models(probe)
+        if not entries:
+            return False
+        return all(entry.get("owned_by") in self.owners for entry in entries)
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
-        """The models that can be asked, with what it tells of them; None where the
-        plain list is all there is.
+        """Return the models with what the server reports about each, or None if the
+        plain list of names is all there is.
 
-        ``closely`` is for a person: it may take a request for each model.
+        Parameters
+        ----------
+        probe
+            Sends requests to the server.
+        closely
+            Whether to report everything, which may take a request per model.
         """
         return None
 
-    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
-        """How many tokens a text has, by the server's own tokenizer; None where it has
-        none that can be asked.
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
+        """Return the number of tokens of a text, by the server's own tokenizer; None if
+        the server offers none.
         """
         return None
 
-    def start(self) -> str:
-        """The command that starts the server."""
-        return ""
+    def command_to_download(self, model: str) -> str:
+        """Return the command that downloads a model."""
+        return self.download_command.format(model=model)
 
-    def fetch(self, model: str) -> str:
-        """The command that fetches a model."""
-        return ""
+    def command_to_load(self, model: str) -> str:
+        """Return the command that loads a model."""
+        return self.load_command.format(model=model)
 
-    def loading(self, model: str) -> str:
-        """The command that loads a model."""
-        return ""
+    def command_to_widen(self, model: str, tokens: int) -> str:
+        """Return the command that gives a model a context window of so many tokens."""
+        return self.widen_command.format(model=model, tokens=tokens)
 
-    def widen(self, model: str, tokens: int) -> str:
-        """The command that gives a model a window of so many tokens."""
-        return ""
+    async def pull(self, probe: Probe, model: str, progress: Progress) -> None:
+        """Download a model to the server.
 
-    async def pull(
-        self, probe: Probe, url: str, model: str, progress: Progress
+        Raises
+        ------
+        ErrorResponse
+            If the server refuses.
+        ConnectionError
+            If it does not answer, or not to the end.
+        """
+        raise NotImplementedError
+
+    async def load(
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
-        """Fetch a model.
+        """Load a model; for the errors see `pull`.
 
-        Raises
-        ------
-        ErrorResponse
-            When the server says why it cannot.
-        ConnectionError
-            When it does not answer, or not to the end.
+        Parameters
+        ----------
+        probe, model
+            Sends requests to the server; the model to load.
+        seconds
+            How long that may take.
+        num_ctx
+            The context window in tokens, if `can_set_window`; 0: the server's choice.
         """
         raise NotImplementedError
 
-    async def load(self, probe: Probe, url: str, model: str, seconds: float) -> None:
-        """Load a model, which may take up to ``seconds``.
+    async def unload(self, probe: Probe, model: str) -> None:
+        """Free the memory that a model takes; for the errors see `pull`."""
+        raise NotImplementedError
 
-        Raises
-        ------
-        ErrorResponse
-            When the server says why it cannot.
-        ConnectionError
-            When it does not answer, or not to the end.
+    async def loaded_window(self, probe: Probe, model: str) -> int | None:
+        """Return the context window of a model as it is loaded at this moment; None if
+        it is not loaded.
         """
         raise NotImplementedError
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
-        """Free the memory that a model takes.
-
-        Raises
-        ------
-        ErrorResponse
-            When the server says why it cannot.
-        ConnectionError
-            When it does not answer, or not to the end.
+    def chat_url(self, url: str) -> str:
+        """Return where chat requests with a context window are sent; ``url`` is the base
+        URL.
         """
+        raise NotImplementedError
+
+    def chat_body(self, request: Request, num_ctx: int) -> dict[str, Any]:
+        """Return the JSON of a chat request with a context window of so many tokens."""
+        raise NotImplementedError
+
+    def chat_stream(self) -> ChatStream:
+        """Return the parser of the reply to such a request."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class FoundServer:
-    """What a look at an address found: the kind of server, the base URL that works, its
-    version where it tells.
+    """The server at an address.
+
+    Parameters
+    ----------
+    kind
+        Its kind.
+    url
+        Its base URL.
+    version
+        Its version; empty if it reports none.
     """
 
     kind: Kind
@@ -120,33 +187,53 @@ class FoundServer:
     version: str = ""
 
 
-def whole(value: Any) -> int | None:
-    """A number above zero as servers write it, or None."""
-    return (
-        value
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0
-        else None
-    )
-
-
-def abilities(told: Iterable[Any], names: Mapping[str, str]) -> tuple[str, ...]:
-    """Our names for what a model can do, from the server's; what we have no name for is
-    left out.
+async def list_models(probe: Probe) -> list[Mapping[str, Any]] | None:
+    """Return the entries of the OpenAI-compatible list of models, or None if there is
+    none.
     """
-    return tuple(dict.fromkeys(names[name] for name in map(str, told) if name in names))
+    answer = await probe.get(f"{probe.url}/models")
+    return answer.list_of("data")
 
 
-def done(answer: Answer | None) -> None:
-    """See to it that an order was carried out.
+def model_name(entry: Mapping[str, Any]) -> str:
+    """Return the name in an entry of the OpenAI-compatible list of models."""
+    return str(entry.get("id") or "")
+
+
+def positive(value: Any) -> int | None:
+    """Return a number above zero as servers write it, or None for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if value > 0 else None
+
+
+def abilities(reported: object, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the abilities of a model under our names.
+
+    Parameters
+    ----------
+    reported
+        A list of the server's names; anything else counts as an empty one.
+    names
+        Our names, by the server's; what is not in it is left out.
+    """
+    if not isinstance(reported, list):
+        return ()
+    known = [names[name] for name in map(str, reported) if name in names]
+    return tuple(dict.fromkeys(known))
+
+
+def check_done(answer: ProbeAnswer) -> None:
+    """Check that the server carried out a request.
 
     Raises
     ------
     ErrorResponse
-        When the server says that it was not, which some do in an answer of 200.
+        If it refused; some servers do that with status 200.
     ConnectionError
-        When it did not answer in time.
+        If it did not answer in time.
     """
-    if answer is None:
-        raise ConnectionError("it broke, or took too long")
+    if not answer.status:
+        raise ConnectionError("the connection broke, or it took too long")
     if answer.status != 200 or as_mapping(answer.body).get("error"):
         raise ErrorResponse(answer.body, answer.status)

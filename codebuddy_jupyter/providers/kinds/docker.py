@@ -2,71 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from ...messages import Model
-from ..http.address import native_of
-from ..http.probe import NO_ANSWER, Probe
+from ..http.probe import Probe
 from ..http.server_error import as_mapping
-from .base import Kind, whole
+from .base import Kind, list_models, model_name, positive
 
 
 class DockerModelRunner(Kind):
-    """Docker Model Runner, which imitates Ollama as well."""
+    """Docker Model Runner, which also imitates Ollama."""
 
-    name: ClassVar[str] = "Docker Model Runner"
-    example: ClassVar[str] = "ai/llama3.2"
-    ports: ClassVar[tuple[int, ...]] = (12434,)
-    path: ClassVar[str] = "/engines/v1"
+    name = "Docker Model Runner"
+    ports = (12434,)
+    path = "/engines/v1"
+    owners = ("docker",)
+    example_model = "ai/llama3.2"
+    start_command = "docker desktop enable model-runner --tcp 12434"
+    download_command = "docker model pull {model}"
+    load_command = "docker model run --detach {model}"
+    widen_command = "docker model configure --context-size {tokens} {model}"
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
-        """By its banner, else by who owns its models."""
-        banner, answer = await asyncio.gather(
-            probe.get(f"{native_of(url)}/"), probe.get(f"{url}/models")
-        )
-        listed = (answer or NO_ANSWER).list_of("data")
-        is_owner = bool(listed) and all(
-            one.get("owned_by") == "docker" for one in listed or []
-        )
-        return (
-            ""
-            if is_owner
-            or "Docker Model Runner" in str((banner or NO_ANSWER).body)[:200]
-            else None
-        )
+    async def recognise(self, probe: Probe) -> str | None:
+        """Recognise it by its banner, else by the owner of its models."""
+        banner = await probe.get(f"{probe.native_url}/")
+        if "Docker Model Runner" in str(banner.body)[:200]:
+            return ""
+        return await super().recognise(probe)
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
-        """What was pulled.
+        """Return the downloaded models.
 
-        Its window may be what the model could; a prompt that is too long for it is
-        refused.
+        The context window may be the largest that the model supports rather than the
+        one in use; the server refuses a prompt that does not fit.
         """
-        listed = (await probe.get(f"{url}/models") or NO_ANSWER).list_of("data")
-        return None if listed is None else [_model(one) for one in listed]
-
-    def start(self) -> str:
-        """The command that starts it where it does not yet listen."""
-        return "docker desktop enable model-runner --tcp 12434"
-
-    def fetch(self, model: str) -> str:
-        """The command that fetches a model."""
-        return f"docker model pull {model}"
-
-    def loading(self, model: str) -> str:
-        """The command that loads a model."""
-        return f"docker model run --detach {model}"
-
-    def widen(self, model: str, tokens: int) -> str:
-        """The command that does it."""
-        return f"docker model configure --context-size {tokens} {model}"
+        entries = await list_models(probe)
+        if entries is None:
+            return None
+        return [_model(entry) for entry in entries]
 
 
 def _model(entry: Mapping[str, Any]) -> Model:
-    return Model(
-        str(entry.get("id") or ""),
-        whole(as_mapping(entry.get("dmr")).get("context_window")),
-    )
+    window = as_mapping(entry.get("dmr")).get("context_window")
+    return Model(model_name(entry), positive(window))

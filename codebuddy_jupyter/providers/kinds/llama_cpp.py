@@ -6,100 +6,88 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
 from ...messages import Model
-from ..http.address import native_of
-from ..http.probe import NO_ANSWER, Probe
+from ..http.probe import Probe
 from ..http.server_error import as_mapping
-from .base import Kind, whole
+from .base import Kind, list_models, model_name, positive
 
 
 class LlamaCpp(Kind):
-    """llama.cpp, which serves one model under any name, or as a router each of several
-    under its own.
+    """llama.cpp, which serves one model under any name, or as a router several models,
+    each under its own name.
     """
 
-    name: ClassVar[str] = "llama.cpp"
-    ports: ClassVar[tuple[int, ...]] = (8080,)
+    name = "llama.cpp"
+    ports = (8080,)
+    start_command = "llama-server -m MODEL.gguf --jinja"
+    load_command = start_command
+    widen_command = "llama-server -m MODEL.gguf --jinja -c {tokens}"
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
-        """By the name that it gives itself in every answer, also while it loads, or as
-        the owner of its models.
+    async def recognise(self, probe: Probe) -> str | None:
+        """Recognise it by its ``Server`` header, which it sends while it loads as well,
+        or by the owner of its models.
         """
-        answer = await probe.get(f"{url}/models") or NO_ANSWER
-        listed = answer.list_of("data") or []
-        if answer.headers.get("server") != "llama.cpp" and "llamacpp" not in [
-            one.get("owned_by") for one in listed
-        ]:
-            return None
-        return str(
-            (await probe.get(f"{native_of(url)}/props") or NO_ANSWER).fields.get(
-                "build_info"
-            )
-            or ""
-        )
+        answer = await probe.get(f"{probe.url}/models")
+        if answer.headers.get("server") != "llama.cpp":
+            entries = answer.list_of("data") or []
+            owners = [entry.get("owned_by") for entry in entries]
+            if "llamacpp" not in owners:
+                return None
+        props = await probe.get(f"{probe.native_url}/props")
+        return str(props.fields.get("build_info") or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
-        """The model that it runs, or those that it could, with window, size and what
-        each can take.
+        """Return the model that it runs, or as a router those that it can run, with
+        context window, size and abilities.
         """
-        listed = (await probe.get(f"{url}/models") or NO_ANSWER).list_of("data")
-        return (
-            None
-            if listed is None
-            else list(
-                await asyncio.gather(*(_model(probe, url, one) for one in listed))
-            )
-        )
+        entries = await list_models(probe)
+        if entries is None:
+            return None
+        reading = [_read_model(probe, entry) for entry in entries]
+        return list(await asyncio.gather(*reading))
 
-    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
-        """How many tokens a text has."""
-        tokens = (
-            await probe.post(f"{native_of(url)}/tokenize", {"content": text})
-            or NO_ANSWER
-        ).fields.get("tokens")
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
+        """Return the number of tokens of a text."""
+        answer = await probe.post(f"{probe.native_url}/tokenize", {"content": text})
+        tokens = answer.fields.get("tokens")
         return len(tokens) if isinstance(tokens, list) else None
 
-    def start(self) -> str:
-        """The command that starts it."""
-        return "llama-server -m MODEL.gguf --jinja"
 
-    def loading(self, model: str) -> str:
-        """The command that starts it with another model."""
-        return self.start()
-
-    def widen(self, model: str, tokens: int) -> str:
-        """The command that starts it so."""
-        return f"llama-server -m MODEL.gguf --jinja -c {tokens}"
-
-
-async def _model(probe: Probe, url: str, entry: Mapping[str, Any]) -> Model:
-    name, meta = str(entry.get("id") or ""), as_mapping(entry.get("meta"))
-    # a router alone tells it, of each of its models
-    state = as_mapping(entry.get("status")).get("value")
-    if state not in (None, "loaded"):
+async def _read_model(probe: Probe, entry: Mapping[str, Any]) -> Model:
+    name = model_name(entry)
+    # Only a router reports a status, of each of its models.
+    status = as_mapping(entry.get("status")).get("value")
+    if status not in (None, "loaded"):
         return Model(name, loaded=False)
-    which = (
-        "" if state is None else f"?{urlencode({'model': name, 'autoload': 'false'})}"
-    )
-    told = (await probe.get(f"{native_of(url)}/props{which}") or NO_ANSWER).fields
-    can = ["chat"]
-    can += (
-        ["tools"]
-        if as_mapping(told.get("chat_template_caps")).get("supports_tools")
-        else []
-    )
-    can += ["images"] if as_mapping(told.get("modalities")).get("vision") else []
+    query = ""
+    if status is not None:
+        query = f"?{urlencode({'model': name, 'autoload': 'false'})}"
+    answer = await probe.get(f"{probe.native_url}/props{query}")
+    props = answer.fields
+    settings = as_mapping(props.get("default_generation_settings"))
+    window = positive(settings.get("n_ctx"))
+    meta = as_mapping(entry.get("meta"))
     return Model(
         name,
-        window=whole(as_mapping(told.get("default_generation_settings")).get("n_ctx"))
-        or whole(meta.get("n_ctx")),
+        window=window or positive(meta.get("n_ctx")),
         loaded=True,
-        abilities=tuple(can) if told else (),
-        size=whole(meta.get("size")),
-        max_window=whole(meta.get("n_ctx_train")),
+        abilities=_abilities(props),
+        size=positive(meta.get("size")),
+        max_window=positive(meta.get("n_ctx_train")),
     )
+
+
+def _abilities(props: Mapping[str, Any]) -> tuple[str, ...]:
+    if not props:
+        return ()
+    names = ["chat"]
+    if as_mapping(props.get("chat_template_caps")).get("supports_tools"):
+        names.append("tools")
+    if as_mapping(props.get("modalities")).get("vision"):
+        names.append("images")
+    return tuple(names)

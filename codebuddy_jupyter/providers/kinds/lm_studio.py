@@ -1,20 +1,21 @@
-"""LM Studio: https://lmstudio.ai/docs/developer/rest; version 0 of its own protocol
-until 0.3, version 1 from 0.4.
+"""LM Studio: https://lmstudio.ai/docs/developer/rest; version 0 of its own API until
+0.3, version 1 from 0.4.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from ...errors import SettingError
+from ...errors import Remedy, SettingError
 from ...messages import Model
-from ..http.address import native_of
-from ..http.probe import NO_ANSWER, Probe
+from ..http.probe import Probe
 from ..http.server_error import as_mapping
-from .base import Kind, abilities, done, whole
+from .base import Kind, abilities, check_done, model_name, positive
 
-TYPES = {
+Entries = list[Mapping[str, Any]]
+
+ABILITIES_OF_TYPE = {
     "llm": ("chat",),
     "vlm": ("chat", "images"),
     "embedding": ("embeddings",),
@@ -26,132 +27,127 @@ ABILITIES = {
     "vision": "images",
     "reasoning": "reasoning",
 }
-UNEXPECTED = "Unexpected endpoint or method"
-"""What it says to a path that it does not know, with a status of 200."""
+# Its answer to an unknown path, with status 200.
+UNKNOWN_PATH = "Unexpected endpoint or method"
 
 
 class LMStudio(Kind):
-    """LM Studio, whose list holds what is downloaded; a model loads with the first
-    question to it.
+    """LM Studio, which lists downloaded models; a model loads with the first request to
+    it.
     """
 
-    name: ClassVar[str] = "LM Studio"
-    example: ClassVar[str] = "llama-3.2-3b-instruct"
-    ports: ClassVar[tuple[int, ...]] = (1234,)
-    can_load: ClassVar[bool] = True
-    can_unload: ClassVar[bool] = True
+    name = "LM Studio"
+    ports = (1234,)
+    example_model = "llama-3.2-3b-instruct"
+    start_command = "lms server start"
+    download_command = "lms get {model}"
+    load_command = "%buddy /load {model}"
+    widen_command = "lms unload {model} && lms load {model} --context-length {tokens}"
+    can_load = True
+    can_unload = True
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
-        """By a list in either version of its own protocol."""
-        new, old = await _lists(probe, url)
-        is_new = new and all("loaded_instances" in one for one in new)
-        is_old = old and all("state" in one and "type" in one for one in old)
-        banner = await probe.get(f"{native_of(url)}/")
-        is_empty = UNEXPECTED in str((banner or NO_ANSWER).body)
-        return "" if is_new or is_old or is_empty else None
+    async def recognise(self, probe: Probe) -> str | None:
+        """Recognise it by the list of models in either version of its own API."""
+        new, old = await _lists(probe)
+        if new and all("loaded_instances" in entry for entry in new):
+            return ""
+        if old and all("state" in entry and "type" in entry for entry in old):
+            return ""
+        # Without models, its lists look like those of other servers.
+        banner = await probe.get(f"{probe.native_url}/")
+        return "" if banner.mentions(UNKNOWN_PATH) else None
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
-        """Its models, as far as the newer version of its protocol tells, else the
-        older.
-        """
-        new, old = await _lists(probe, url)
+        """Return its models, from the newer version of its API if it has that."""
+        new, old = await _lists(probe)
         if new is not None:
-            return [_new(one) for one in new]
-        return None if old is None else [_old(one) for one in old]
+            return [_new_model(entry) for entry in new]
+        if old is not None:
+            return [_old_model(entry) for entry in old]
+        return None
 
-    def start(self) -> str:
-        """The command that starts it."""
-        return "lms server start"
-
-    def fetch(self, model: str) -> str:
-        """The command that fetches a model."""
-        return f"lms get {model}"
-
-    def loading(self, model: str) -> str:
-        """The command that loads a model."""
-        return f"%buddy /load {model}"
-
-    def widen(self, model: str, tokens: int) -> str:
-        """The commands that load it anew."""
-        return f"lms unload {model} && lms load {model} --context-length {tokens}"
-
-    async def load(self, probe: Probe, url: str, model: str, seconds: float) -> None:
+    async def load(
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
+    ) -> None:
         """Load a model; from 0.4."""
-        answer = await probe.post(
-            f"{native_of(url)}/api/v1/models/load", {"model": model}, seconds
-        )
-        if UNEXPECTED in str((answer or NO_ANSWER).body):
+        address = f"{probe.native_url}/api/v1/models/load"
+        answer = await probe.post(address, {"model": model}, seconds)
+        if answer.mentions(UNKNOWN_PATH):
             raise SettingError(
-                "This version of LM Studio cannot be told to load a model. Do "
-                f"it there: lms load {model}"
+                "This version of LM Studio does not let clients load a model.",
+                Remedy("Load it there", f"lms load {model}"),
             )
-        done(answer)
+        check_done(answer)
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, model: str) -> None:
         """Unload every instance of a model; from 0.4."""
-        new, _ = await _lists(probe, url)
-        entry = next((one for one in new or [] if one.get("key") == model), {})
-        running = [
-            as_mapping(one).get("id") for one in entry.get("loaded_instances") or []
-        ]
-        if not running:
+        instances = await _instances(probe, model)
+        if not instances:
             raise SettingError(
-                f"{model} is not loaded at {url}, as far as it tells. See: %buddy /models"
+                f"LM Studio reports no loaded model {model} at {probe.url}.",
+                Remedy("List the models", "%buddy /models"),
             )
-        for instance in running:
-            done(
-                await probe.post(
-                    f"{native_of(url)}/api/v1/models/unload", {"instance_id": instance}
-                )
-            )
+        address = f"{probe.native_url}/api/v1/models/unload"
+        for instance in instances:
+            check_done(await probe.post(address, {"instance_id": instance}))
 
 
-async def _lists(
-    probe: Probe, url: str
-) -> tuple[list[Mapping[str, Any]] | None, list[Mapping[str, Any]] | None]:
-    """The list of the newer version of its protocol; where that is not known there, the
-    list of the older.
+async def _lists(probe: Probe) -> tuple[Entries | None, Entries | None]:
+    """Return the list of the newer version of its API, and if the server does not have
+    that, the list of the older version.
     """
-    root = native_of(url)
-    new = await probe.get(f"{root}/api/v1/models") or NO_ANSWER
-    if (listed := new.list_of("models")) is not None or new.status != 200:
-        return listed, None
-    return None, (await probe.get(f"{root}/api/v0/models") or NO_ANSWER).list_of("data")
+    answer = await probe.get(f"{probe.native_url}/api/v1/models")
+    new = answer.list_of("models")
+    # Version 0 answers 200 to unknown paths as well.
+    if new is not None or answer.status != 200:
+        return new, None
+    answer = await probe.get(f"{probe.native_url}/api/v0/models")
+    return None, answer.list_of("data")
 
 
-def _new(entry: Mapping[str, Any]) -> Model:
-    instances = [as_mapping(one) for one in entry.get("loaded_instances") or []]
-    windows = [
-        whole(as_mapping(one.get("config")).get("context_length")) for one in instances
-    ]
-    told = [
-        name for name, value in as_mapping(entry.get("capabilities")).items() if value
-    ]
+async def _instances(probe: Probe, model: str) -> list[Any]:
+    """Return the ids of the loaded instances of a model."""
+    new, _ = await _lists(probe)
+    for entry in new or []:
+        if entry.get("key") == model:
+            loaded = entry.get("loaded_instances") or []
+            return [as_mapping(instance).get("id") for instance in loaded]
+    return []
+
+
+def _new_model(entry: Mapping[str, Any]) -> Model:
+    instances = entry.get("loaded_instances") or []
+    windows = [_window(as_mapping(instance)) for instance in instances]
+    capabilities = as_mapping(entry.get("capabilities"))
+    supported = [name for name, value in capabilities.items() if value]
     return Model(
         str(entry.get("key") or ""),
         window=min(filter(None, windows), default=None),
         loaded=bool(instances),
-        abilities=tuple(
-            dict.fromkeys(
-                [*TYPES.get(str(entry.get("type")), ()), *abilities(told, ABILITIES)]
-            )
-        ),
-        size=whole(entry.get("size_bytes")),
-        max_window=whole(entry.get("max_context_length")),
+        abilities=_abilities(entry, supported),
+        size=positive(entry.get("size_bytes")),
+        max_window=positive(entry.get("max_context_length")),
     )
 
 
-def _old(entry: Mapping[str, Any]) -> Model:
-    told = entry.get("capabilities")
-    known = abilities(told, ABILITIES) if isinstance(told, list) else ()
+def _old_model(entry: Mapping[str, Any]) -> Model:
     return Model(
-        str(entry.get("id") or ""),
-        window=whole(entry.get("loaded_context_length")),
+        model_name(entry),
+        window=positive(entry.get("loaded_context_length")),
         loaded=entry.get("state") == "loaded",
-        abilities=tuple(
-            dict.fromkeys([*TYPES.get(str(entry.get("type")), ()), *known])
-        ),
-        max_window=whole(entry.get("max_context_length")),
+        abilities=_abilities(entry, entry.get("capabilities")),
+        max_window=positive(entry.get("max_context_length")),
     )
+
+
+def _window(instance: Mapping[str, Any]) -> int | None:
+    config = as_mapping(instance.get("config"))
+    return positive(config.get("context_length"))
+
+
+def _abilities(entry: Mapping[str, Any], supported: object) -> tuple[str, ...]:
+    by_type = ABILITIES_OF_TYPE.get(str(entry.get("type")), ())
+    both = by_type + abilities(supported, ABILITIES)
+    return tuple(dict.fromkeys(both))

@@ -3,98 +3,82 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
 
-from ...errors import SettingError
+from ...errors import Remedy, SettingError
 from ...messages import Model
-from ..http.address import native_of
-from ..http.probe import NO_ANSWER, Probe
+from ..http.probe import Probe
 from ..http.server_error import ErrorResponse
-from .base import Kind, done
+from .base import Kind, check_done, list_models, model_name
 
 
 class LocalAI(Kind):
-    """LocalAI, which imitates Ollama as well, and does not tell its windows."""
+    """LocalAI, which does not report context windows and also imitates Ollama."""
 
-    name: ClassVar[str] = "LocalAI"
-    example: ClassVar[str] = "llama-3.2-3b-instruct:q4_k_m"
-    ports: ClassVar[tuple[int, ...]] = (8080,)
-    can_load: ClassVar[bool] = True
-    can_unload: ClassVar[bool] = True
+    name = "LocalAI"
+    ports = (8080,)
+    example_model = "llama-3.2-3b-instruct:q4_k_m"
+    start_command = "local-ai run"
+    download_command = "local-ai models install {model}"
+    load_command = "%buddy /load {model}"
+    widen_command = (
+        "context_size: {tokens}  # in models/{model}.yaml, then restart LocalAI"
+    )
+    can_load = True
+    can_unload = True
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
-        """By the document that describes it; before it had one, by its page and its
-        list of backends.
+    async def recognise(self, probe: Probe) -> str | None:
+        """Recognise it by the document that describes it, in older versions by its web
+        page and its list of backends.
         """
-        root = native_of(url)
-        known, page = await asyncio.gather(
-            probe.get(f"{root}/.well-known/localai.json"), probe.get(f"{root}/")
+        document, page = await asyncio.gather(
+            probe.get(f"{probe.native_url}/.well-known/localai.json"),
+            probe.get(f"{probe.native_url}/"),
         )
-        told = (known or NO_ANSWER).fields
-        if "endpoints" not in told:
-            if "LocalAI" not in str((page or NO_ANSWER).body):
+        if "endpoints" not in document.fields:
+            if not page.mentions("LocalAI"):
                 return None
-            if (
-                "backends"
-                not in (await probe.get(f"{root}/system") or NO_ANSWER).fields
-            ):
+            system = await probe.get(f"{probe.native_url}/system")
+            if "backends" not in system.fields:
                 return None
-        version = told.get("version") or (
-            await probe.get(f"{root}/version") or NO_ANSWER
-        ).fields.get("version")
+        version = document.fields.get("version")
+        if not version:
+            answer = await probe.get(f"{probe.native_url}/version")
+            version = answer.fields.get("version")
         return str(version or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
-        """Its models, and which of them are loaded, where it tells."""
-        answer, system = await asyncio.gather(
-            probe.get(f"{url}/models"), probe.get(f"{native_of(url)}/system")
+        """Return its models, and which of them are loaded if it reports that."""
+        entries, system = await asyncio.gather(
+            list_models(probe), probe.get(f"{probe.native_url}/system")
         )
-        listed = (answer or NO_ANSWER).list_of("data")
-        if listed is None:
+        if entries is None:
             return None
-        running = (system or NO_ANSWER).list_of("loaded_models")
-        loaded = {str(one.get("id")) for one in running or []}
-        names = [str(one.get("id") or "") for one in listed]
-        return [
-            Model(name, loaded=None if running is None else name in loaded)
-            for name in names
-        ]
+        names = [model_name(entry) for entry in entries]
+        running = system.list_of("loaded_models")
+        if running is None:
+            return [Model(name) for name in names]
+        loaded = {str(entry.get("id")) for entry in running}
+        return [Model(name, loaded=name in loaded) for name in names]
 
-    def start(self) -> str:
-        """The command that starts it."""
-        return "local-ai run"
-
-    def fetch(self, model: str) -> str:
-        """The command that fetches a model."""
-        return f"local-ai models install {model}"
-
-    def widen(self, model: str, tokens: int) -> str:
-        """What to write in the file of the model."""
-        return f"context_size: {tokens}  # in models/{model}.yaml, then start LocalAI again"
-
-    def loading(self, model: str) -> str:
-        """The command that loads a model."""
-        return f"%buddy /load {model}"
-
-    async def load(self, probe: Probe, url: str, model: str, seconds: float) -> None:
-        """Load a model; older versions have no such order
+    async def load(
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
+    ) -> None:
+        """Load a model; older versions cannot
         (https://localai.io/docs/features/backend-monitor).
         """
-        answer = await probe.post(
-            f"{native_of(url)}/backend/load", {"model": model}, seconds
-        )
-        if (
-            answer is not None
-            and answer.status in (404, 405)
-            and not ErrorResponse(answer.body, 404).is_missing_model()
-        ):
+        address = f"{probe.native_url}/backend/load"
+        answer = await probe.post(address, {"model": model}, seconds)
+        is_unknown_path = answer.status in (404, 405)
+        if is_unknown_path and not ErrorResponse(answer.body, 404).is_missing_model():
             raise SettingError(
-                "This version of LocalAI cannot be told to load a model. A question to it does that"
+                "This version of LocalAI does not let clients load a model.",
+                Remedy("Ask the model a question, which loads it"),
             )
-        done(answer)
+        check_done(answer)
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
-        """End the process that runs a model."""
-        done(await probe.post(f"{native_of(url)}/backend/shutdown", {"model": model}))
+    async def unload(self, probe: Probe, model: str) -> None:
+        """Stop the process that runs a model."""
+        address = f"{probe.native_url}/backend/shutdown"
+        check_done(await probe.post(address, {"model": model}))

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
-from ...errors import ModelNotFound
-from ...messages import Model, Progress
+from ...errors import ModelNotFound, Remedy
+from ...messages import Model, Progress, Request
 from ..http.address import native_of
-from ..http.probe import NO_ANSWER, Probe
-from ..http.server_error import ErrorResponse, as_mapping, shortened
-from .base import Kind, abilities, done, whole
+from ..http.chat_stream import ChatStream
+from ..http.probe import Probe
+from ..http.server_error import ErrorResponse, as_mapping, quote
+from .base import Kind, abilities, check_done, positive
+from .ollama_chat import Lines, native_body
 
 ABILITIES = {
     "completion": "chat",
@@ -22,175 +24,164 @@ ABILITIES = {
     "thinking": "reasoning",
     "embedding": "embeddings",
 }
-# models that are looked at side by side
-AT_ONCE = 8
+# Models that are described in parallel.
+PARALLEL = 8
 
 
 class Ollama(Kind):
-    """Ollama. What many others imitate, so that its banner alone tells it from them."""
+    """Ollama. Many servers imitate its API, so it is recognised by its banner alone.
 
-    name: ClassVar[str] = "Ollama"
-    ports: ClassVar[tuple[int, ...]] = (11434,)
-    can_pull: ClassVar[bool] = True
-    can_load: ClassVar[bool] = True
-    can_unload: ClassVar[bool] = True
+    Its OpenAI-compatible API takes no context window and may load a model again with
+    the default one; its own chat API takes one.
+    """
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
-        """By its banner."""
-        root = native_of(url)
-        if "Ollama is running" not in str(
-            (await probe.get(f"{root}/") or NO_ANSWER).body
-        ):
+    name = "Ollama"
+    ports = (11434,)
+    start_command = "ollama serve"
+    download_command = "%buddy /pull {model}"
+    load_command = "%buddy /load {model}"
+    widen_command = "%config LocalProvider.num_ctx = {tokens}"
+    can_pull = True
+    can_load = True
+    can_unload = True
+    can_set_window = True
+
+    async def recognise(self, probe: Probe) -> str | None:
+        """Recognise it by its banner."""
+        banner = await probe.get(f"{probe.native_url}/")
+        if not banner.mentions("Ollama is running"):
             return None
-        return str(
-            (await probe.get(f"{root}/api/version") or NO_ANSWER).fields.get("version")
-            or ""
-        )
+        answer = await probe.get(f"{probe.native_url}/api/version")
+        return str(answer.fields.get("version") or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
-        """Its models with their size; the window of the loaded ones, and if asked
-        closely what each could.
+        """Return its models with their size, and the context window of the loaded ones;
+        ``closely``, also the largest window and the abilities of each.
         """
-        root = native_of(url)
         tags, ps = await asyncio.gather(
-            probe.get(f"{root}/api/tags"), probe.get(f"{root}/api/ps")
+            probe.get(f"{probe.native_url}/api/tags"),
+            probe.get(f"{probe.native_url}/api/ps"),
         )
-        listed = (tags or NO_ANSWER).list_of("models")
-        if listed is None:
+        entries = tags.list_of("models")
+        if entries is None:
             return None
-        running = (ps or NO_ANSWER).list_of("models")
-        loaded = {str(one.get("name")): one for one in running or []}
-        models = [_model(one, loaded, known=running is not None) for one in listed]
+        running = ps.list_of("models")
+        loaded = {str(entry.get("name")): entry for entry in running or []}
+        models = [_model(entry, loaded) for entry in entries]
+        if running is None:
+            models = [replace(model, loaded=None) for model in models]
         if not closely:
             return models
-        turn = asyncio.Semaphore(AT_ONCE)
-        return list(
-            await asyncio.gather(
-                *(_closely(probe, root, model, turn) for model in models)
-            )
-        )
+        limit = asyncio.Semaphore(PARALLEL)
+        describing = [_described(probe, model, limit) for model in models]
+        return list(await asyncio.gather(*describing))
 
-    def start(self) -> str:
-        """The command that starts it."""
-        return "ollama serve"
-
-    def fetch(self, model: str) -> str:
-        """The command that fetches a model."""
-        return f"%buddy /pull {model}"
-
-    def loading(self, model: str) -> str:
-        """The command that loads a model."""
-        return f"%buddy /load {model}"
-
-    def widen(self, model: str, tokens: int) -> str:
-        """The setting of the provider, since its OpenAI-compatible part takes no
-        window.
-        """
-        return f"%config LocalProvider.num_ctx = {tokens}"
-
-    async def pull(
-        self, probe: Probe, url: str, model: str, progress: Progress
-    ) -> None:
-        """Fetch a model; what an interrupted pull has fetched is not fetched again."""
-        is_whole = False
-        async with aclosing(
-            probe.lines(f"{native_of(url)}/api/pull", {"model": model, "stream": True})
-        ) as lines:
+    async def pull(self, probe: Probe, model: str, progress: Progress) -> None:
+        """Download a model; an interrupted download resumes."""
+        is_complete = False
+        body = {"model": model, "stream": True}
+        async with aclosing(probe.lines(f"{probe.native_url}/api/pull", body)) as lines:
             async for line in lines:
                 if line.get("error"):
-                    raise _not_fetched(
-                        model, ErrorResponse(line["error"], whole(line.get("status")))
-                    )
-                done_yet, total = (
-                    whole(line.get("completed")) or 0,
-                    whole(line.get("total")) or 0,
-                )
-                progress(str(line.get("status") or ""), done_yet, total)
-                is_whole = line.get("status") == "success"
-        if not is_whole:
-            raise ConnectionError("it ended before it was done")
+                    status = positive(line.get("status"))
+                    raise _pull_failed(model, ErrorResponse(line["error"], status))
+                step = str(line.get("status") or "")
+                done = positive(line.get("completed")) or 0
+                total = positive(line.get("total")) or 0
+                progress(step, done, total)
+                is_complete = step == "success"
+        if not is_complete:
+            raise ConnectionError("the download ended early")
 
-    async def load(self, probe: Probe, url: str, model: str, seconds: float) -> None:
-        """Load a model with its own window."""
-        await self.load_with(probe, url, model, None, seconds)
-
-    async def load_with(
-        self, probe: Probe, url: str, model: str, num_ctx: int | None, seconds: float
+    async def load(
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
-        """Load a model with a window of so many tokens; see `load`."""
-        options = {"options": {"num_ctx": num_ctx}} if num_ctx else {}
-        await _generate(
-            probe, url, {"model": model, "stream": False, **options}, seconds
-        )
+        """Load a model, with a context window of its own if it is given one."""
+        body: dict[str, Any] = {"model": model, "stream": False}
+        if num_ctx:
+            body["options"] = {"num_ctx": num_ctx}
+        await _generate(probe, body, seconds)
 
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, model: str) -> None:
         """Unload a model now."""
-        await _generate(
-            probe,
-            url,
-            {"model": model, "stream": False, "keep_alive": 0},
-            probe.seconds,
-        )
+        body = {"model": model, "stream": False, "keep_alive": 0}
+        await _generate(probe, body, probe.seconds)
 
-    async def loaded_window(self, probe: Probe, url: str, model: str) -> int | None:
-        """The window of a model as it is loaded at this moment; None where it is not."""
-        answer = await probe.ask(f"{native_of(url)}/api/ps")
-        running = (answer or NO_ANSWER).list_of("models") or []
-        found = next(
-            (one for one in running if one.get("name") in (model, f"{model}:latest")),
-            {},
-        )
-        return whole(found.get("context_length"))
+    async def loaded_window(self, probe: Probe, model: str) -> int | None:
+        """Return the context window of a model as it is loaded at this moment; None if
+        it is not loaded.
+        """
+        answer = await probe.get_uncached(f"{probe.native_url}/api/ps")
+        for entry in answer.list_of("models") or []:
+            if entry.get("name") in (model, f"{model}:latest"):
+                return positive(entry.get("context_length"))
+        return None
+
+    def chat_url(self, url: str) -> str:
+        """Return the address of its own chat API."""
+        return f"{native_of(url)}/api/chat"
+
+    def chat_body(self, request: Request, num_ctx: int) -> dict[str, Any]:
+        """Return the JSON of a request for its own chat API."""
+        return native_body(request, num_ctx)
+
+    def chat_stream(self) -> ChatStream:
+        """Return the parser of the replies of its own chat API."""
+        return ChatStream(Lines())
 
 
-def _not_fetched(model: str, complaint: ErrorResponse) -> Exception:
-    if "does not exist" not in complaint.words:
-        return complaint
+def _pull_failed(model: str, response: ErrorResponse) -> Exception:
+    if "does not exist" not in response.message:
+        return response
     return ModelNotFound(
-        f"Ollama finds no model {model} to fetch ({shortened(complaint.words)}). "
-        "See how it is called at https://ollama.com/library, then: %buddy /pull NAME"
+        f"Ollama finds no model {model} to download ({quote(response.message)}).",
+        Remedy(
+            "Look up its name at https://ollama.com/library and download it",
+            "%buddy /pull NAME",
+        ),
     )
 
 
-async def _generate(
-    probe: Probe, url: str, body: Mapping[str, Any], seconds: float
-) -> None:
-    """An empty prompt: it only loads or unloads (https://docs.ollama.com/faq)."""
-    done(await probe.post(f"{native_of(url)}/api/generate", body, seconds))
+async def _generate(probe: Probe, body: Mapping[str, Any], seconds: float) -> None:
+    """Send an empty prompt, which only loads or unloads a model
+    (https://docs.ollama.com/faq).
+    """
+    check_done(await probe.post(f"{probe.native_url}/api/generate", body, seconds))
 
 
-def _model(
-    entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]], *, known: bool
-) -> Model:
+def _model(entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]]) -> Model:
+    """Return a model of the list; ``loaded`` has the entries of the loaded models, by
+    name.
+    """
     name = str(entry.get("name") or entry.get("model") or "")
-    told = entry.get("capabilities")
+    window = as_mapping(loaded.get(name)).get("context_length")
     return Model(
         name,
-        window=whole(loaded.get(name, {}).get("context_length")),
-        loaded=name in loaded if known else None,
-        abilities=abilities(told, ABILITIES) if isinstance(told, list) else (),
-        size=whole(entry.get("size")),
+        window=positive(window),
+        loaded=name in loaded,
+        abilities=abilities(entry.get("capabilities"), ABILITIES),
+        size=positive(entry.get("size")),
     )
 
 
-async def _closely(
-    probe: Probe, root: str, model: Model, turn: asyncio.Semaphore
-) -> Model:
-    async with turn:
-        answer = await probe.post(f"{root}/api/show", {"model": model.name})
-    shown = (answer or NO_ANSWER).fields
-    told = shown.get("capabilities")
-    windows = [
-        whole(value)
-        for name, value in as_mapping(shown.get("model_info")).items()
-        if name.endswith(".context_length")
-    ]
+async def _described(probe: Probe, model: Model, limit: asyncio.Semaphore) -> Model:
+    """Return the model with its abilities and its largest context window."""
+    async with limit:
+        answer = await probe.post(f"{probe.native_url}/api/show", {"model": model.name})
+    capabilities = answer.fields.get("capabilities")
+    reported = abilities(capabilities, ABILITIES)
     return replace(
         model,
-        abilities=abilities(told, ABILITIES)
-        if isinstance(told, list)
-        else model.abilities,
-        max_window=next(filter(None, windows), None),
+        abilities=reported if isinstance(capabilities, list) else model.abilities,
+        max_window=_max_window(as_mapping(answer.fields.get("model_info"))),
     )
+
+
+def _max_window(model_info: Mapping[str, Any]) -> int | None:
+    # The name begins with the model's architecture, such as qwen3.context_length.
+    for name, value in model_info.items():
+        if name.endswith(".context_length") and positive(value):
+            return positive(value)
+    return None

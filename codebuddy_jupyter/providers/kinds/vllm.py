@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ...messages import Model
-from ..http.address import native_of
-from ..http.probe import NO_ANSWER, Probe
-from .base import Kind, whole
+from ..http.probe import Probe
+from .base import Kind, list_models, model_name, positive
 
 
 class VLLM(Kind):
-    """vLLM, which serves what it was started with."""
+    """vLLM, which serves the model it was started with."""
 
-    name: ClassVar[str] = "vLLM"
-    ports: ClassVar[tuple[int, ...]] = (8000,)
+    name = "vLLM"
+    ports = (8000,)
+    owners = ("vllm",)
+    start_command = "vllm serve MODEL"
+    load_command = "vllm serve {model}"
+    widen_command = "vllm serve {model} --max-model-len {tokens}"
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
-        """By who owns its models."""
-        listed = (await probe.get(f"{url}/models") or NO_ANSWER).list_of("data")
-        if not listed or not all(one.get("owned_by") == "vllm" for one in listed):
+    async def recognise(self, probe: Probe) -> str | None:
+        """Recognise it by the owner of its models."""
+        if await super().recognise(probe) is None:
             return None
-        return str(
-            (await probe.get(f"{native_of(url)}/version") or NO_ANSWER).fields.get(
-                "version"
-            )
-            or ""
-        )
+        answer = await probe.get(f"{probe.native_url}/version")
+        return str(answer.fields.get("version") or "")
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
-        """What it serves, with the window."""
-        listed = (await probe.get(f"{url}/models") or NO_ANSWER).list_of("data")
-        if listed is None:
+        """Return the models that it serves, with the context window."""
+        entries = await list_models(probe)
+        if entries is None:
             return None
         return [
-            Model(
-                str(one.get("id") or ""), whole(one.get("max_model_len")), loaded=True
-            )
-            for one in listed
+            Model(model_name(entry), positive(entry.get("max_model_len")), loaded=True)
+            for entry in entries
         ]
 
-    async def count(self, probe: Probe, url: str, model: str, text: str) -> int | None:
-        """How many tokens a text has."""
-        asked = {"model": model, "prompt": text}
-        return whole(
-            (
-                await probe.post(f"{native_of(url)}/tokenize", asked) or NO_ANSWER
-            ).fields.get("count")
-        )
-
-    def start(self) -> str:
-        """The command that starts it."""
-        return "vllm serve MODEL"
-
-    def loading(self, model: str) -> str:
-        """The command that starts it with another model."""
-        return f"vllm serve {model}"
-
-    def widen(self, model: str, tokens: int) -> str:
-        """The command that starts it so."""
-        return f"vllm serve {model} --max-model-len {tokens}"
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
+        """Return the number of tokens of a text."""
+        body = {"model": model, "prompt": text}
+        answer = await probe.post(f"{probe.native_url}/tokenize", body)
+        return positive(answer.fields.get("count"))

@@ -5,62 +5,51 @@ https://github.com/oobabooga/text-generation-webui/wiki/12-%E2%80%90-OpenAI-API.
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
 
 from ...messages import Model
-from ..http.probe import NO_ANSWER, Probe
-from .base import Kind, done
+from ..http.probe import Probe
+from .base import Kind, check_done
 
 
 class TextGenerationWebUI(Kind):
-    """text-generation-webui, which answers from the model that is loaded whatever name
-    it is asked for.
+    """text-generation-webui, which answers from the loaded model and ignores the name in
+    a request.
     """
 
-    name: ClassVar[str] = "text-generation-webui"
-    ports: ClassVar[tuple[int, ...]] = (5000,)
-    can_load: ClassVar[bool] = True
-    can_unload: ClassVar[bool] = True
+    name = "text-generation-webui"
+    ports = (5000,)
+    start_command = "python server.py --api"
+    load_command = "%buddy /load {model}"
+    widen_command = "python server.py --api --model {model} --ctx-size {tokens}"
+    can_load = True
+    can_unload = True
 
-    async def recognise(self, probe: Probe, url: str) -> str | None:
-        """By what it tells of the model that is loaded."""
-        told = (await probe.get(f"{url}/internal/model/info") or NO_ANSWER).fields
-        return "" if "model_name" in told else None
+    async def recognise(self, probe: Probe) -> str | None:
+        """Recognise it by what it reports about the loaded model."""
+        answer = await probe.get(f"{probe.url}/internal/model/info")
+        return "" if "model_name" in answer.fields else None
 
     async def models(
-        self, probe: Probe, url: str, *, closely: bool = False
+        self, probe: Probe, *, closely: bool = False
     ) -> list[Model] | None:
-        """Its models, and which of them is loaded."""
+        """Return its models, and which of them is loaded."""
         info, answer = await asyncio.gather(
-            probe.get(f"{url}/internal/model/info"),
-            probe.get(f"{url}/internal/model/list"),
+            probe.get(f"{probe.url}/internal/model/info"),
+            probe.get(f"{probe.url}/internal/model/list"),
         )
-        names = (answer or NO_ANSWER).fields.get("model_names")
-        current = (info or NO_ANSWER).fields.get("model_name")
+        names = answer.fields.get("model_names")
         if not isinstance(names, list):
             return None
+        current = info.fields.get("model_name")
         return [Model(str(name), loaded=name == current) for name in names]
 
-    def start(self) -> str:
-        """The command that starts it."""
-        return "python server.py --api"
+    async def load(
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
+    ) -> None:
+        """Load a model in place of the one that is loaded."""
+        body = {"model_name": model}
+        check_done(await probe.post(f"{probe.url}/internal/model/load", body, seconds))
 
-    def loading(self, model: str) -> str:
-        """The command that loads a model."""
-        return f"%buddy /load {model}"
-
-    def widen(self, model: str, tokens: int) -> str:
-        """The command that starts it so."""
-        return f"python server.py --api --model {model} --ctx-size {tokens}"
-
-    async def load(self, probe: Probe, url: str, model: str, seconds: float) -> None:
-        """Load a model, in the place of the one that is loaded."""
-        done(
-            await probe.post(
-                f"{url}/internal/model/load", {"model_name": model}, seconds
-            )
-        )
-
-    async def unload(self, probe: Probe, url: str, model: str) -> None:
+    async def unload(self, probe: Probe, model: str) -> None:
         """Unload the model that is loaded."""
-        done(await probe.post(f"{url}/internal/model/unload", {}))
+        check_done(await probe.post(f"{probe.url}/internal/model/unload", {}))

@@ -1,1 +1,1 @@
-"""The provider for a model server on the user's own machine, and how one is discovered."""
+"""The provider for model servers on the user's own machine, and their discovery."""

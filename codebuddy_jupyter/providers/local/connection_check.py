@@ -17,6 +17,7 @@ from ..connection_check import ConnectionCheck
 from ..http import error_lines
 from ..kinds import KINDS, UNKNOWN, FoundServer, Probe, recognise
 from .discovery import name_of
+from .server import BASE_URL_SETTING
 
 if TYPE_CHECKING:
     from .provider import LocalProvider
@@ -46,10 +47,10 @@ class LocalConnectionCheck(ConnectionCheck):
                 self.checks[0] = self.address_check(server.url)
         return server
 
-    async def recognise(self, probe: Probe, url: str) -> None:
+    async def recognise(self, probe: Probe) -> None:
         """Find out which server answers, unless that is known."""
         if self.server.kind is UNKNOWN:
-            self.server = await recognise(probe, url)
+            self.server = await recognise(probe)
 
     def server_name(self) -> str:
         """Return the name of the server, and its version if it has one."""
@@ -58,29 +59,24 @@ class LocalConnectionCheck(ConnectionCheck):
     async def servers_elsewhere(self, url: str) -> list[Remedy]:
         """Return how to use each local server that answers elsewhere."""
         search = replace(self.local.search, offline=self.local.offline)
-        remedies = []
-        for found in await search.find(url):
-            text = f"{name_of(found)} answers at {found.url}; use it"
-            remedies.append(Remedy(text, self.setting(found.url)))
-        return remedies
+        return await search.offers(url, BASE_URL_SETTING)
 
     async def remedies_for_silence(self, url: str) -> list[Remedy]:
         """Return how to use another server, to start the usual one, or to leave a
         container.
         """
-        remedies = await self.servers_elsewhere(url)
-        remedies += _start_remedies(url)
-        outside = self.local.search.around(url)
-        if outside:
-            text = "Here localhost is a container; to use a server on the host machine"
-            remedies.append(Remedy(text, self.setting(outside)))
-        return remedies
+        search = self.local.search
+        return [
+            *await self.servers_elsewhere(url),
+            *_start_remedies(url),
+            *search.container_remedies(url, BASE_URL_SETTING),
+        ]
 
 
 def _start_remedies(url: str) -> list[Remedy]:
     """Return how to start the servers that usually listen at a port."""
     port = urlsplit(url).port
-    usual = [kind for kind in KINDS if port in kind.ports and kind.start()]
+    usual = [kind for kind in KINDS if port in kind.ports and kind.start_command]
     if not usual:
         return [Remedy("Start the server there")]
-    return [Remedy(f"Start {kind.name}", kind.start()) for kind in usual]
+    return [Remedy(f"Start {kind.name}", kind.start_command) for kind in usual]

@@ -1,9 +1,9 @@
-"""Finding a server that runs: a look at the usual ports of this machine, all at once,
-in half a second.
+"""Discovery of servers that run: probes of the usual ports of this machine, all at once,
+within half a second.
 
-It asks loopback, and whom `OLLAMA_HOST` and `LMSTUDIO_HOST` name; inside a container
-also the machine around it. Nobody else is ever asked, and what is found is told, never
-used by itself.
+It sends requests to loopback and to the hosts in `OLLAMA_HOST` and `LMSTUDIO_HOST`;
+inside a container also to its host machine. Nothing else is ever contacted, and a server
+that is found is offered to the user, never used automatically.
 """
 
 from __future__ import annotations
@@ -15,30 +15,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..http.address import host_of, is_loopback, normalise_base_url
+from ...errors import Remedy
+from ..http.address import host_of, is_loopback, normalise_base_url, port_of
 from ..http.probe import probing
 from ..http.server_error import one_line
 from ..kinds import KINDS, FoundServer, recognise
 
-# for all of it
+# Seconds for the whole discovery.
 SECONDS = 0.5
-# seconds that one address of a name gets before the next is tried beside it
-EYEBALLS = 0.1
-MOST_OFFERS = 3
-# characters
-LONGEST_VERSION = 40
-NAMED = {"OLLAMA_HOST": 11434, "LMSTUDIO_HOST": 1234}
-"""Environment variables in which servers' own programs keep an address, with the port
-that is meant without one.
-"""
-AROUND = "host.docker.internal"
-"""The machine around a container, as Docker names it."""
+# Seconds after which the next address of a name is tried in parallel.
+HAPPY_EYEBALLS_DELAY = 0.1
+# Servers that an error offers.
+MAX_OFFERS = 3
+# Characters of a version that are shown.
+MAX_VERSION = 40
+# Environment variables in which the servers' own programs keep an address, with the
+# port that is meant if it has none.
+ADDRESS_VARIABLES = {"OLLAMA_HOST": 11434, "LMSTUDIO_HOST": 1234}
+# The host machine of a container, as Docker names it.
+CONTAINER_HOST = "host.docker.internal"
 CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """Where to look.
+    """Where to look for servers.
 
     Parameters
     ----------
@@ -46,12 +47,12 @@ class Discovery:
         The ports of this machine, each with the path of the base URL there; by default
         those of the known kinds.
     in_container
-        Whether this is inside a container, where ``localhost`` is the container; None:
-        find out.
+        Whether this is a container, in which ``localhost`` is the container; None: find
+        out.
     offline
-        Whether nothing beyond loopback may be asked.
+        Whether only loopback may be contacted.
     seconds
-        How long all of it may take.
+        How long the whole discovery may take.
     """
 
     ports: Iterable[tuple[int, str]] | None = None
@@ -60,33 +61,39 @@ class Discovery:
     seconds: float = SECONDS
 
     def urls(self) -> list[str]:
-        """The base URLs to look at, each once."""
-        usual = (
-            [(port, kind.path) for kind in KINDS for port in kind.ports]
-            if self.ports is None
-            else self.ports
-        )
-        hosts = ["localhost", *([AROUND] if self.inside() else [])]
-        found = [
-            *_named(),
-            *(f"http://{host}:{port}{path}" for host in hosts for port, path in usual),
-        ]
-        return [
-            url for url in dict.fromkeys(found) if is_loopback(url) or not self.offline
-        ]
+        """Return the base URLs to probe, each once."""
+        urls = list(_urls_of_environment())
+        hosts = ["localhost"]
+        if self.inside():
+            hosts.append(CONTAINER_HOST)
+        for host in hosts:
+            urls += [f"http://{host}:{port}{path}" for port, path in self._ports()]
+        unique = list(dict.fromkeys(urls))
+        if self.offline:
+            return [url for url in unique if is_loopback(url)]
+        return unique
+
+    def _ports(self) -> Iterable[tuple[int, str]]:
+        if self.ports is not None:
+            return self.ports
+        return [(port, kind.path) for kind in KINDS for port in kind.ports]
 
     def inside(self) -> bool:
-        """Whether ``localhost`` is a container."""
+        """Return whether this is a container."""
         return is_container() if self.in_container is None else self.in_container
 
     async def find(self, silent: str = "") -> list[FoundServer]:
-        """The servers that answer there, but for the one at the base URL ``silent``,
-        which was asked already.
+        """Return the servers that answer.
+
+        Parameters
+        ----------
+        silent
+            A base URL to leave out, since nothing answers there.
         """
-        urls = [
-            url for url in self.urls() if not silent or _place(url) != _place(silent)
-        ]
-        tasks = [asyncio.create_task(_look_at(url, self.seconds)) for url in urls]
+        urls = self.urls()
+        if silent:
+            urls = [url for url in urls if _location(url) != _location(silent)]
+        tasks = [asyncio.create_task(_try_find(url, self.seconds)) for url in urls]
         if not tasks:
             return []
         try:
@@ -94,119 +101,119 @@ class Discovery:
         finally:
             for task in tasks:
                 task.cancel()
-        seen = await asyncio.gather(*tasks, return_exceptions=True)
-        found = {
-            _place(one.url): one
-            for one in reversed(seen)
-            if isinstance(one, FoundServer)
-        }
-        return list(reversed(found.values()))
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        servers: dict[str, FoundServer] = {}
+        for outcome in outcomes:
+            if isinstance(outcome, FoundServer):
+                servers.setdefault(_location(outcome.url), outcome)
+        return list(servers.values())
 
     def around(self, silent: str) -> str:
-        """The same place on the machine around this container; empty where ``silent``
-        does not mean the container.
+        """Return the same base URL on the host machine of this container; empty if
+        ``silent`` does not name the container.
         """
-        if not (is_loopback(silent) and self.inside()):
+        if not is_loopback(silent) or not self.inside():
             return ""
         parts = urlsplit(silent)
-        return parts._replace(
-            netloc=f"{AROUND}:{parts.port}" if parts.port else AROUND
-        ).geturl()
+        netloc = f"{CONTAINER_HOST}:{parts.port}" if parts.port else CONTAINER_HOST
+        return parts._replace(netloc=netloc).geturl()
 
-    async def advice(self, silent: str, setting: str) -> tuple[str, str]:
-        """What to tell where nothing answers at the base URL ``silent``, which the
-        ``setting`` of this name holds.
+    async def offers(self, silent: str, setting: str) -> list[Remedy]:
+        """Return the servers that answer elsewhere, as remedies.
 
-        Returns
-        -------
-        tuple
-            A sentence that offers the servers that answer elsewhere, and one on
-            containers; empty where none fits.
+        Parameters
+        ----------
+        silent
+            The base URL where nothing answers.
+        setting
+            The setting that holds it, such as ``LocalProvider.base_url``.
         """
-        found = (await self.find(silent))[:MOST_OFFERS]
-        offers = [
-            f'{name_of(one)} answers at {one.url}; to ask it: %config {setting} = "{one.url}"'
-            for one in found
+        servers = await self.find(silent)
+        return [
+            Remedy(
+                f"Use {name_of(server)}, which answers at {server.url}",
+                f'%config {setting} = "{server.url}"',
+            )
+            for server in servers[:MAX_OFFERS]
         ]
-        around = self.around(silent)
-        hint = (
-            "Here localhost is a container; to ask the machine around it: %config "
-            f'{setting} = "{around}"'
-        )
-        return ". Or ".join(offers), hint if around else ""
+
+    def container_remedies(self, silent: str, setting: str) -> list[Remedy]:
+        """Return how to use the host machine, if ``silent`` names this container; the
+        parameters are those of `offers`.
+        """
+        url = self.around(silent)
+        if not url:
+            return []
+        what = "Since localhost is a container here, use its host machine"
+        return [Remedy(what, f'%config {setting} = "{url}"')]
 
 
-def name_of(found: FoundServer) -> str:
-    """What a person calls the server: its kind, and its version where it tells one."""
-    return one_line(f"{found.kind.name} {found.version[:LONGEST_VERSION]}")
+def name_of(server: FoundServer) -> str:
+    """Return the name of a server for a person: its kind, and its version if known."""
+    return one_line(f"{server.kind.name} {server.version[:MAX_VERSION]}")
 
 
 def is_container() -> bool:
-    """Whether this process runs in a container of Docker or Podman."""
+    """Return whether this process runs in a container of Docker or Podman."""
     return any(Path(mark).exists() for mark in CONTAINER_MARKS)
 
 
-def _named() -> Iterable[str]:
-    for variable, port in NAMED.items():
+def _urls_of_environment() -> Iterable[str]:
+    for variable, port in ADDRESS_VARIABLES.items():
         text = os.environ.get(variable, "").strip()
         if not text:
             continue
         try:
-            yield _with_port(text, port)
+            yield _base_url_of(text, port)
         except ValueError:
-            # it is another program's setting; what cannot be read is left alone
+            # The variable belongs to another program, so a bad value is no error here.
             continue
 
 
-def _with_port(text: str, port: int) -> str:
-    """The base URL of an address as these variables hold it:
-
-    ``0.0.0.0``, ``:11435``, ``host:port`` or a URL.
+def _base_url_of(text: str, port: int) -> str:
+    """Return the base URL of an address as these variables hold it: ``0.0.0.0``,
+    ``:11435``, ``host:port`` or a URL.
     """
     scheme, _, rest = text.rpartition("://")
     host, slash, path = rest.partition("/")
     host = host or "localhost"
+    has_port = ":" in host.rpartition("]")[2]
     if host.startswith(":") and host[1:].isdigit():
         host = f"localhost{host}"
-    elif not scheme and ":" not in host.rpartition("]")[2]:
+    elif not scheme and not has_port:
         host = f"{host}:{port}"
     return normalise_base_url(f"{scheme or 'http'}://{host}{slash}{path}")
 
 
-def _place(url: str) -> str:
-    """A name for where a base URL leads, one for all the names of loopback."""
-    return (
-        f"loopback:{host_of(url).rpartition(':')[2]}"
-        if is_loopback(url)
-        else host_of(url)
-    )
+def _location(url: str) -> str:
+    """Return host and port of a base URL, with one name for all names of loopback."""
+    return f"loopback:{port_of(url)}" if is_loopback(url) else host_of(url)
 
 
-async def _look_at(url: str, seconds: float) -> FoundServer | None:
-    """The server at a base URL; None where nobody answers, or nobody who speaks the
-    protocol.
-    """
+async def _try_find(url: str, seconds: float) -> FoundServer | None:
+    """Return the model server at a base URL, or None if there is none."""
     if not await _listens(url):
         return None
     async with probing(url, seconds=seconds) as probe:
-        found, answer = await asyncio.gather(
-            recognise(probe, url), probe.get(f"{url}/models")
+        server, answer = await asyncio.gather(
+            recognise(probe), probe.get(f"{url}/models")
         )
-    # Somebody whom nobody knows must show a list: a web page, or a door that is shut,
-    # is no model server.
-    listed = answer is not None and answer.list_of("data") is not None
-    return found if listed or found.kind in KINDS else None
+    # A server of no known kind must list models: a web page, or a server that requires
+    # a password, is not a model server.
+    if server.kind in KINDS or answer.list_of("data") is not None:
+        return server
+    return None
 
 
 async def _listens(url: str) -> bool:
-    """Whether anything takes a connection there; a client of the http library is not
-    worth making before that.
+    """Return whether anything accepts a connection; creating an HTTP client takes longer
+    than that.
     """
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         _, writer = await asyncio.open_connection(
-            parts.hostname, port, happy_eyeballs_delay=EYEBALLS
+            urlsplit(url).hostname,
+            port_of(url),
+            happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
         )
     except OSError:
         return False

@@ -1,0 +1,200 @@
+"""The server of the local provider: which one is at the base URL, the corrected base
+URL, its key, and what to do when nothing answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+from ... import errors
+from ...errors import Remedy
+from ...keys import NO_KEY, Key
+from ...messages import Model
+from ..http.address import host_of, normalise_base_url, other_base_urls, port_of
+from ..http.probe import probing
+from ..kinds import KINDS, UNKNOWN, FoundServer, Kind, Probe, recognise
+from ..self_hosted import SelfHostedProvider
+from .discovery import Discovery
+
+BASE_URL_VARIABLE = "CODEBUDDY_BASE_URL"
+BASE_URL_SETTING = "LocalProvider.base_url"
+OLLAMA_PORT = 11434
+LM_STUDIO_PORT = 1234
+
+
+class LocalServerProvider(SelfHostedProvider):
+    """A provider that finds out what kind of server it talks to.
+
+    Attributes
+    ----------
+    settle_timeout
+        Seconds that `settle` may take.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.search = Discovery()
+        self.settle_timeout = 0.5
+        # By base URL as it was typed: the one that works.
+        self._corrected: dict[str, str] = {}
+        # By base URL in use.
+        self._servers: dict[str, FoundServer] = {}
+        self._kinds: dict[str, Kind] = {}
+        super().__init__(**kwargs)
+
+    @property
+    def url(self) -> str:
+        """The base URL in use: as it was typed, or corrected by probing the server."""
+        typed = super().url
+        return self._corrected.get(typed, typed)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of server at the base URL, if known; kept after a failure."""
+        return self._kinds.get(self.url, UNKNOWN)
+
+    def own_host(self) -> str:
+        """Return the host that the key of the environment belongs to: that of the
+        environment's base URL, else the host in use.
+        """
+        url = os.environ.get(BASE_URL_VARIABLE) or self.base_url
+        return host_of(normalise_base_url(url))
+
+    def find_key(self) -> Key:
+        """Return the key for the host in use, or the placeholder that servers without
+        keys expect.
+        """
+        return self.try_key() or NO_KEY
+
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Return what to do when nothing answers: start the server that was here or is
+        usual at this port, or use another address.
+        """
+        port = port_of(self.url)
+        kind = self.kind if self.kind is not UNKNOWN else _usual_kind(port)
+        if kind.start_command:
+            start = Remedy(f"Start {kind.name}", kind.start_command)
+        else:
+            start = Remedy("Start the server there")
+        other_port = LM_STUDIO_PORT if port == OLLAMA_PORT else OLLAMA_PORT
+        other = f'%config {BASE_URL_SETTING} = "http://localhost:{other_port}/v1"'
+        return (start, Remedy("Use another address", other))
+
+    async def instead(self, error: errors.Unreachable) -> errors.Unreachable:
+        """Return the error for the user: if nothing answers, with the servers of this
+        machine that do.
+        """
+        # Other errors are about a server that is there.
+        if error.remedies != self.remedies():
+            return error
+        search = replace(self.search, offline=self.offline)
+        offers = await search.offers(self.url, BASE_URL_SETTING)
+        host_machine = search.container_remedies(self.url, BASE_URL_SETTING)
+        return errors.Unreachable(
+            error.what,
+            *(offers or error.remedies),
+            *host_machine,
+            passing=error.passing,
+        )
+
+    def forget(self, error: errors.ProviderError) -> None:
+        """Forget the server, if another one may be there after this error."""
+        if not _is_about_request(error):
+            self._servers.clear()
+
+    async def settle(self) -> None:
+        """Find out whether the base URL must be corrected, if that is not known yet."""
+        with suppress(errors.BuddyError, TimeoutError):
+            async with asyncio.timeout(self.settle_timeout):
+                await self.found()
+
+    async def found(self) -> FoundServer:
+        """Return the server at the base URL, which is probed once, and again after a
+        failure.
+
+        Raises
+        ------
+        codebuddy_jupyter.errors.ProviderError
+            If it cannot be reached.
+        """
+        if known := self._servers.get(self.url):
+            return known
+        await self.listed()
+        async with self.open_probe() as probe:
+            return await self.recognised(probe)
+
+    @asynccontextmanager
+    async def open_probe(self) -> AsyncIterator[Probe]:
+        """Open a probe of the server at the base URL."""
+        server = await self.server()
+        async with probing(server.access) as probe:
+            yield probe
+
+    async def recognised(self, probe: Probe) -> FoundServer:
+        """Return the server at the base URL, found out by ``probe`` if not known yet."""
+        url = self.url
+        server = self._servers.get(url) or await recognise(probe)
+        self._kinds[url] = server.kind
+        # If a probe was not answered, an unknown server may be recognised next time.
+        if server.kind is not UNKNOWN or not probe.missed_answer:
+            self._servers[url] = server
+        return server
+
+    async def listed(self) -> list[Model]:
+        """Return the OpenAI-compatible list of models; if there is none at the base URL,
+        correct that first.
+        """
+        try:
+            return await super().models()
+        except (errors.NoReply, errors.ServerError) as error:
+            if not is_wrong_path(error) or not await self._correct_url():
+                raise
+            return await super().models()
+
+    async def _correct_url(self) -> bool:
+        """Look for a list of models near the base URL; return whether there is one."""
+        typed = super().url
+        wrong = self.url
+        async with self.open_probe() as probe:
+            for url in [typed, *other_base_urls(typed)]:
+                if url != wrong and await _lists_models(probe, url):
+                    self._corrected[typed] = url
+                    return True
+        return False
+
+
+def _usual_kind(port: int) -> Kind:
+    """Return the kind of server that is usual at a port; `UNKNOWN` if several are."""
+    kinds = [kind for kind in KINDS if port in kind.ports]
+    return kinds[0] if len(kinds) == 1 else UNKNOWN
+
+
+async def _lists_models(probe: Probe, url: str) -> bool:
+    """Return whether a base URL lists models, or would with a key."""
+    answer = await probe.get(f"{url}/models")
+    if answer.status in (401, 403):
+        return True
+    return answer.list_of("data") is not None
+
+
+def is_wrong_path(error: errors.NoReply | errors.ServerError) -> bool:
+    """Return whether an error means that the server is there, but not at this path."""
+    if isinstance(error, errors.NoReply):
+        return True
+    if error.status is None or error.status in (401, 403, 429):
+        return False
+    return error.status < 500
+
+
+def _is_about_request(error: errors.ProviderError) -> bool:
+    """Return whether an error is about the request alone, so that the same server is
+    surely still there.
+    """
+    if isinstance(error, errors.ServerError):
+        return error.status in (400, 413, 422, 429)
+    kinds = (errors.PromptTooLong, errors.KeyRefused, errors.ModelNotFound)
+    return isinstance(error, kinds)
