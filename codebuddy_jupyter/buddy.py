@@ -84,7 +84,7 @@ class Buddy(Configured):
     provider = Unicode(
         "Local",
         help="Who answers: Local, Embedded, OpenAI, Anthropic, … (in any case).",
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     offline = Bool(
         False, help="Refuse every request that would leave this machine."
     ).tag(config=True, order=1)
@@ -101,21 +101,21 @@ class Buddy(Configured):
             "What of the notebook is told: auto, none, or a list of outline, "
             "cells, outputs, variables, error."
         ),
-    ).tag(config=True)
+    ).tag(config=True, affects="prompt")
     context_tokens = Int(
         8192, min=0, help="The most tokens of the notebook that one question carries."
-    ).tag(config=True)
+    ).tag(config=True, affects="prompt")
     share_values = Bool(
         False,
         help="Tell the variables' values too, not only their names, types and shapes.",
-    ).tag(config=True)
+    ).tag(config=True, affects="prompt")
     redact_secrets = Bool(
         True,
         help=(
             "Blank keys, tokens and passwords in all that is sent. Off: they are "
             "sent as they stand."
         ),
-    ).tag(config=True)
+    ).tag(config=True, affects="prompt")
     keep_chats = Bool(
         True,
         help=(
@@ -125,7 +125,7 @@ class Buddy(Configured):
     ).tag(config=True)
     system_prompt = Unicode(
         prompts.SYSTEM, help="What the model is told before every question."
-    ).tag(config=True, order=-1)
+    ).tag(config=True, affects="prompt", order=-1)
 
     def __init__(
         self,

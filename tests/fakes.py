@@ -39,8 +39,8 @@ class FakeProvider(Provider):
         "model": "CODEBUDDY_MODEL",
     }
 
-    model = Unicode("fake-1").tag(config=True)
-    base_url = Unicode("http://localhost:1").tag(config=True)
+    model = Unicode("fake-1").tag(config=True, affects="target")
+    base_url = Unicode("http://localhost:1").tag(config=True, affects="target")
     patience = Float(1.0, min=0.0).tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:

@@ -29,7 +29,7 @@ class Provider(Configured):
 
     model = Unicode(
         "", help="The model that is asked. Empty: the provider's own choice."
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     temperature = Float(
         None,
         allow_none=True,

@@ -20,12 +20,14 @@ WINDOW = 128_000
 
 def _address(url: str) -> Unicode[str, str | bytes]:
     return Unicode(url, help="The address of the service, or of a gateway to it.").tag(
-        config=True
+        config=True, affects="target"
     )
 
 
 def _default(model: str) -> Unicode[str, str | bytes]:
-    return Unicode(model, help="The model that is asked.").tag(config=True)
+    return Unicode(model, help="The model that is asked.").tag(
+        config=True, affects="target"
+    )
 
 
 class CloudProvider(OpenAIChatProvider):

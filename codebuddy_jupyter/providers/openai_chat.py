@@ -52,7 +52,7 @@ class OpenAIChatProvider(Provider):
 
     base_url = Unicode(
         "", help="The address of the server, such as http://localhost:11434/v1."
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     connect_timeout = Float(
         5.0, min=0.1, help="Seconds to wait for the connection."
     ).tag(config=True, label="Connecting")

@@ -15,11 +15,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any
 
-from traitlets import Unicode
-
 from ..buddy import Buddy
 from ..doctor.examination import examine
-from ..doctor.report import MARKS, Report
+from ..doctor.report import MARKS, Remedy, Report
 from ..errors import BuddyError
 from ..messages import Model
 from ..providers.base import Provider
@@ -27,7 +25,9 @@ from ..providers.http.address import host_of
 from ..providers.http.probe import probing
 from ..providers.http.server_error import ErrorResponse
 from ..providers.openai_chat import OpenAIChatProvider
+from .modules import joined_script, joined_styles
 from .page import Content, PageWidget, close
+from .protocol import RemedyFields, problem_of
 
 # seconds that a quiet look may take
 PATIENCE = 5.0
@@ -43,7 +43,7 @@ class Findings(PageWidget):
         Gives what the page is to know when it shows the widget.
     """
 
-    part = Unicode("findings").tag(sync=True)
+    _esm = joined_script("provider/findings.js")
 
     def __init__(self, state: Callable[[], dict[str, Any]]) -> None:
         self.state = state
@@ -65,7 +65,8 @@ class ProviderView(PageWidget):
         Called on the background loop with the models that were found.
     """
 
-    part = Unicode("provider").tag(sync=True)
+    _esm = joined_script("provider/view.js")
+    _css = joined_styles("provider/provider.css")
 
     def __init__(self, buddy: Buddy, listed: Callable[[list[Model]], None]) -> None:
         self.buddy = buddy
@@ -129,7 +130,10 @@ class ProviderView(PageWidget):
             name = provider.model or (await provider.choose("") if models else "")
         except BuddyError as error:
             self.show(
-                dot="unreachable", title="unreachable", trouble=str(error), facts=[]
+                dot="unreachable",
+                title="unreachable",
+                trouble=problem_of(error),
+                facts=[],
             )
         except TimeoutError:
             trouble = f"No answer within {PATIENCE:g} s."
@@ -161,7 +165,7 @@ class ProviderView(PageWidget):
             provider = self.buddy.current()
             report = await examine(provider, self.buddy.needed())
         except BuddyError as error:
-            self.show(report={"verdict": str(error), "rows": []})
+            self.show(report={"verdict": problem_of(error), "rows": []})
         else:
             self.show(report=_rows(report))
             await self._look()
@@ -183,7 +187,7 @@ class ProviderView(PageWidget):
                     else f"No key was stored for {place[1]}."
                 )
         except BuddyError as error:
-            self.show(noted=str(error))
+            self.show(noted=problem_of(error))
         else:
             self.show(noted=noted)
             await self._look()
@@ -272,8 +276,12 @@ def _rows(report: Report) -> dict[str, Any]:
             "mark": MARKS[check.well],
             "name": check.name,
             "found": check.found,
-            "remedies": [str(remedy) for remedy in check.remedies],
+            "remedies": [_remedy(remedy) for remedy in check.remedies],
         }
         for check in report.checks
     ]
     return {"verdict": report.verdict(), "rows": rows}
+
+
+def _remedy(remedy: Remedy) -> RemedyFields:
+    return {"text": remedy.what, "command": remedy.command}

@@ -17,8 +17,9 @@ from typing import Any
 
 from ..chat.reply import Reply
 from ..display import screens as show
-from ..errors import BuddyError, Stopped
+from ..errors import Stopped
 from ..markdown.safe import Blocks, escape, neutralise
+from .protocol import Problem, problem_of
 
 # seconds between two looks for the first piece of an answer
 FIRST = 0.02
@@ -122,7 +123,7 @@ class Answer:
         return "" if self._has_text else show.waiting(self.reply)
 
     def _ending(self) -> Message:
-        line, error = show.status(self.reply), _line(self.reply.error)
+        line, error = show.status(self.reply), _problem(self.reply.error)
         return {"done": True, "line": line, "error": error, "has_text": self._has_text}
 
     def _thoughts(self, done: bool) -> Message:
@@ -197,7 +198,7 @@ class CommandOutput:
                     "tail": "",
                     "done": True,
                     "line": line,
-                    "error": _line(error),
+                    "error": _problem(error),
                 }
 
     def close(self) -> None:
@@ -206,14 +207,10 @@ class CommandOutput:
         self.stop.cancel()
 
 
-def _line(error: BaseException | None) -> str:
-    """What went wrong, as one line; that somebody stopped an answer is told below it
-    already.
+def _problem(error: BaseException | None) -> Problem | None:
+    """Return an error as the page shows it; the line below an answer already says that
+    the user stopped it.
     """
     if error is None or isinstance(error, Stopped):
-        return ""
-    return (
-        str(error)
-        if isinstance(error, BuddyError)
-        else f"{type(error).__name__}: {error}"
-    )
+        return None
+    return problem_of(error)

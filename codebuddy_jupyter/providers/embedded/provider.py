@@ -46,7 +46,7 @@ class EmbeddedProvider(OpenAIChatProvider):
             "A GGUF file, or one on the hub as hf:OWNER/REPO/FILE.gguf. Empty: the "
             "demo model, which recites."
         ),
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     n_ctx = Int(
         8192,
         min=0,
@@ -54,7 +54,7 @@ class EmbeddedProvider(OpenAIChatProvider):
             "The window in tokens, at most what the model can; 0: that. A larger "
             "one takes more memory."
         ),
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     threads = Int(
         0, min=0, help="How many threads compute; 0: the engine's choice."
     ).tag(config=True)

@@ -57,19 +57,19 @@ class LocalProvider(SelfHostedProvider):
             "The address of the server: Ollama's is http://localhost:11434/v1, LM "
             "Studio's http://localhost:1234/v1."
         ),
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     model = Unicode(
         "",
         help=(
             "The model that is asked. Empty: the one that is loaded, else llama3, "
             "else the first that can chat."
         ),
-    ).tag(config=True)
+    ).tag(config=True, affects="target")
     num_ctx = Int(
         0,
         min=0,
         help="The window in tokens with which Ollama shall load the model; 0: its own choice.",
-    ).tag(config=True, label="Window")
+    ).tag(config=True, affects="target", label="Window")
     warm_up = Bool(
         False, help="Load the model in the background when switching to it with /use."
     ).tag(config=True)
