@@ -106,6 +106,7 @@ ROOMS: dict[str, set[str]] = {
         "providers.http",
         "question",
         "settings",
+        "worker",
     },
     "api": {"buddy", "chat", "commands", "display", "errors", "question", "widgets"},
     "ipython": {
