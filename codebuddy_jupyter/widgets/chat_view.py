@@ -39,6 +39,14 @@ class ChatView(PageWidget):
         """Hand a message of a page to the conversation."""
         self.conversation.receive(content)
 
+    def note_cell(self, cell: str) -> None:
+        """Note which cell runs: new code is inserted below it."""
+        self.conversation.note_cell(cell)
+
+    def note_end(self) -> None:
+        """Note that a cell has run."""
+        self.conversation.note_end()
+
     def close(self) -> None:
         """Take the widget out of every page, and stop what was asked in it."""
         self.conversation.close()

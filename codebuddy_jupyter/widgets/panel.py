@@ -88,7 +88,7 @@ class Panel(ipywidgets.VBox):
 
     def _before_cell(self, info: Any = None) -> None:
         cell = getattr(info, "cell_id", None) or ""
-        self.chat.conversation.note_cell(cell)
+        self.chat.note_cell(cell)
 
     def _after_cell(self, result: Any = None) -> None:
-        self.chat.conversation.note_end()
+        self.chat.note_end()
