@@ -88,8 +88,8 @@ export class Meter {
 
   /** @param {MeasuredMessage} message */
   async show({ tokens, window: size, assumed, parts, sections, whole }) {
-    const total = size.toLocaleString("en");
-    const label = `${tokens.toLocaleString("en")} of ${assumed ? "an assumed " : ""}${total} tokens`;
+    const limit = `${assumed ? "an assumed " : ""}${size.toLocaleString("en")}`;
+    const label = `${tokens.toLocaleString("en")} of ${limit} tokens`;
     this.showSummary(label, sections);
     showProblem(this.error, null);
     this.bar.replaceChildren(...parts.map(([name, count], index) =>
