@@ -3,60 +3,86 @@
 from __future__ import annotations
 
 import atexit
+import heapq
 import os
 import threading
-from collections import deque
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
 
 Job = Callable[[], None]
 
 
+@dataclass(order=True)
+class _Entry:
+    """A job in the queue: the earliest comes first, and of two the one put first."""
+
+    due: float
+    number: int
+    job: Job = field(compare=False)
+
+
 class Worker:
-    """Runs jobs one after the other on a daemon thread, and finishes them at exit.
+    """Runs jobs one after the other on a daemon thread.
 
     Parameters
     ----------
     name
         The name of the thread.
     timeout
-        Seconds that `wait` and the exit of Python wait for jobs that hang.
+        Seconds that `wait`, and the end of Python, wait for jobs that hang. With 0 the
+        end of Python does not wait for the remaining jobs.
     """
 
-    def __init__(self, name: str, timeout: float) -> None:
+    def __init__(self, name: str, timeout: float = 0.0) -> None:
         self._name = name
         self._timeout = timeout
         self._reset()
-        atexit.register(self._finish)
+        if timeout:
+            atexit.register(self._finish)
 
     def _reset(self) -> None:
         self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._jobs: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._numbers = count()
+        self._jobs: list[_Entry] = []
         self._thread: threading.Thread | None = None
         self._finished = False
+        self._cancelled = False
 
-    def put(self, job: Job) -> None:
-        """Run a job in the background; after `close`, at once. It must not raise."""
-        # A forked child has no thread, and nothing that would release the lock.
+    def put(self, job: Job, due: float = 0.0) -> None:
+        """Run a job soon; after `close`, at once; after `cancel`, never.
+
+        A job that raises ends the thread; the jobs after it run on a new one.
+
+        Parameters
+        ----------
+        job
+            What to run.
+        due
+            When to run it, in seconds of ``time.monotonic()``.
+        """
+        # A forked child has no thread, and nobody who would release the lock.
         if self._process != os.getpid():
             self._reset()
         if self._finished:
             job()
             return
-        with self._lock:
-            self._jobs.append(job)
+        with self._changed:
+            if self._cancelled:
+                return
+            heapq.heappush(self._jobs, _Entry(due, next(self._numbers), job))
+            self._changed.notify()
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name=self._name, daemon=True
-                )
-                self._thread.start()
+                self._start()
 
     def wait(self) -> None:
         """Wait until all jobs are done, at most ``timeout`` seconds."""
         if self._process != os.getpid():
             return
-        # With the lock, so that the thread has been started if there is one.
-        with self._lock:
+        # Under the lock, so that a thread that is there has also been started.
+        with self._changed:
             thread = self._thread
         if thread is not None:
             thread.join(self._timeout)
@@ -66,17 +92,44 @@ class Worker:
         atexit.unregister(self._finish)
         self._finish()
 
+    def cancel(self) -> None:
+        """Drop the remaining jobs, and those that are put later."""
+        atexit.unregister(self._finish)
+        with self._changed:
+            self._cancelled = True
+            self._jobs.clear()
+            self._changed.notify()
+
     def _finish(self) -> None:
         self.wait()
         self._finished = True
 
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
     def _run(self) -> None:
-        while job := self._next():
-            job()
+        try:
+            while job := self._next():
+                job()
+        finally:
+            self._replace()
+
+    def _replace(self) -> None:
+        """Start another thread if this one ends by an error while jobs are left."""
+        with self._changed:
+            if self._thread is not threading.current_thread():
+                return
+            self._thread = None
+            if self._jobs:
+                self._start()
 
     def _next(self) -> Job | None:
-        with self._lock:
-            if self._jobs:
-                return self._jobs.popleft()
+        with self._changed:
+            while self._jobs:
+                seconds = self._jobs[0].due - time.monotonic()
+                if seconds <= 0:
+                    return heapq.heappop(self._jobs).job
+                self._changed.wait(seconds)
             self._thread = None
             return None

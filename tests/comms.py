@@ -11,7 +11,9 @@ from typing import Any
 from tests.kernels import SECONDS, Kernel
 
 PANEL = "%buddy /panel"
-CommandOutput = Mapping[str, Any]
+Content = Mapping[str, Any]
+# The parts of a panel, by the class of the widget that shows them.
+PARTS = {"ChatView": "chat", "ProviderView": "provider"}
 
 
 class PageKernel(Kernel):
@@ -27,7 +29,7 @@ class PageKernel(Kernel):
     def __init__(self, python: Path, home: Path, **environment: str) -> None:
         super().__init__(python, home, **environment)
         self.parts: dict[str, str] = {}
-        self.heard: list[CommandOutput] = []
+        self.heard: list[Content] = []
         self.subshell: str | None = None
 
     def open_panel(self) -> None:
@@ -61,20 +63,20 @@ class PageKernel(Kernel):
         """Ask as somebody who presses Send."""
         self.say("chat", "ask", ask=f"page:{text}", text=text, **more)
 
-    def told(self, kind: str) -> list[CommandOutput]:
+    def told(self, kind: str) -> list[Content]:
         """The messages of a kind that the panel has sent since `forget`, as far as they
         are read.
         """
         return [message for message in self.heard if message.get("type") == kind]
 
     def hear(
-        self, kind: str, found: Callable[[CommandOutput], bool] = lambda message: True
-    ) -> CommandOutput:
+        self, kind: str, found: Callable[[Content], bool] = lambda message: True
+    ) -> Content:
         """Wait for a message of a kind."""
         self._receive(lambda: any(map(found, self.told(kind))), SECONDS)
         return next(filter(found, self.told(kind)))
 
-    def hear_end(self) -> CommandOutput:
+    def hear_end(self) -> Content:
         """Wait until an answer has ended, and give the message that says so."""
         return self.hear("answer", lambda message: bool(message.get("done")))
 
@@ -86,8 +88,10 @@ class PageKernel(Kernel):
         super()._take(raw)
         content = raw["content"]
         if raw["msg_type"] == "comm_open":
-            if part := content["data"].get("state", {}).get("part"):
-                self.parts[content["comm_id"]] = part
+            state = content["data"].get("state", {})
+            widget_class = state.get("_anywidget_id", "").rpartition(".")[2]
+            if widget_class in PARTS:
+                self.parts[content["comm_id"]] = PARTS[widget_class]
         elif raw["msg_type"] == "comm_close":
             self.parts.pop(content["comm_id"], None)
         elif (

@@ -102,6 +102,7 @@ ROOMS: dict[str, set[str]] = {
         "providers.http",
         "question",
         "settings",
+        "worker",
     },
     "api": {"buddy", "chat", "commands", "display", "question", "widgets"},
     "ipython": {

@@ -1,12 +1,12 @@
-"""The context meter: it tells what would be sent, quietly, and what of the notebook may
-be can be chosen there.
+"""The context meter: it measures what would be sent, and sections of the notebook can be
+chosen there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,53 +15,55 @@ import pytest
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import Unreachable
-from codebuddy_jupyter.widgets.meter import CHOSEN, Meter
+from codebuddy_jupyter.widgets.meter import OPTIONAL_SECTIONS, Meter
+from codebuddy_jupyter.widgets.protocol import ChatMessage, matches
 from tests.fakes import FakeProvider, eventually
 
 NAMES: dict[str, Any] = {"rate": 0.19, "label": "wine"}
 
 
-class CommandOutput(list[tuple[str, dict[str, Any]]]):
-    """What a meter told."""
+class Messages(list[Mapping[str, Any]]):
+    """What a meter has sent."""
 
-    def __call__(self, kind: str, **content: Any) -> None:
-        """Keep it."""
-        self.append((kind, content))
+    def __call__(self, message: ChatMessage) -> None:
+        """Keep a message."""
+        assert matches(message, ChatMessage)
+        self.append(message)
 
-    def last(self) -> dict[str, Any]:
+    def last(self) -> Mapping[str, Any]:
         """The last measure, which comes soon."""
-        assert eventually(lambda: self and self[-1][0] == "measured")
-        return self[-1][1]
+        assert eventually(lambda: self and "measured" in self[-1]["type"])
+        return self[-1]
 
 
 @pytest.fixture
-def told() -> CommandOutput:
-    return CommandOutput()
+def sent() -> Messages:
+    return Messages()
 
 
 @pytest.fixture
-def meter(buddy: Buddy, told: CommandOutput) -> Iterator[Meter]:
+def meter(buddy: Buddy, sent: Messages) -> Iterator[Meter]:
     """A meter of a Buddy that sees two variables."""
     buddy.collector.session = Session(SimpleNamespace(user_ns=NAMES))
-    meter = Meter(buddy, NAMES, told)
+    meter = Meter(buddy, NAMES, sent)
     yield meter
     meter.close()
 
 
 def measured(
-    meter: Meter, told: CommandOutput, text: str, whole: bool = False
-) -> dict[str, Any]:
-    """What a meter tells of a text."""
-    told.clear()
-    meter.look(text, whole=whole)
-    return told.last()
+    meter: Meter, sent: Messages, text: str, whole: bool = False
+) -> Mapping[str, Any]:
+    """What a meter sends of a text."""
+    sent.clear()
+    meter.measure(text, whole=whole)
+    return sent.last()
 
 
 def test_it_tells_the_tokens_by_section_and_the_window(
-    meter: Meter, told: CommandOutput, fake: FakeProvider
+    meter: Meter, sent: Messages, fake: FakeProvider
 ) -> None:
     fake.size = 8192
-    seen = measured(meter, told, "what is the rate?")
+    seen = measured(meter, sent, "what is the rate?")
     assert [name for name, _ in seen["parts"]] == [
         "system prompt",
         "variables",
@@ -69,7 +71,7 @@ def test_it_tells_the_tokens_by_section_and_the_window(
     ]
     assert (seen["window"], seen["assumed"], seen["whole"]) == (8192, False, None)
     assert 0 < sum(tokens for _, tokens in seen["parts"]) <= seen["tokens"]
-    assert [one["name"] for one in seen["sections"] if one["told"]] == CHOSEN
+    assert [one["name"] for one in seen["sections"] if one["sent"]] == OPTIONAL_SECTIONS
     assert (
         next(one["tokens"] for one in seen["sections"] if one["name"] == "variables")
         > 0
@@ -77,35 +79,33 @@ def test_it_tells_the_tokens_by_section_and_the_window(
     assert fake.requests == []
 
 
-def test_unfolded_it_tells_all_that_would_be_sent(
-    meter: Meter, told: CommandOutput
-) -> None:
-    whole = measured(meter, told, "what of {rate} and @label?", whole=True)["whole"]
+def test_unfolded_it_tells_all_that_would_be_sent(meter: Meter, sent: Messages) -> None:
+    whole = measured(meter, sent, "what of {rate} and @label?", whole=True)["whole"]
     for part in ("nothing was sent", "what of 0.19 and", "wine", "4,096 (assumed"):
         assert part in whole
 
 
-def test_what_cannot_be_sent_is_told(meter: Meter, told: CommandOutput) -> None:
-    assert "nobody" in measured(meter, told, "what is in @nobody?")["trouble"]
+def test_what_cannot_be_sent_is_told(meter: Meter, sent: Messages) -> None:
+    assert "nobody" in measured(meter, sent, "what is in @nobody?")["error"]["line"]
 
 
 @pytest.mark.parametrize(
     ("text", "question"), [("", ""), ("/version", ""), ("/explain\nx = 1", "x = 1")]
 )
 def test_a_command_counts_as_what_it_asks(
-    meter: Meter, told: CommandOutput, text: str, question: str
+    meter: Meter, sent: Messages, text: str, question: str
 ) -> None:
-    assert question in measured(meter, told, text, whole=True)["whole"]
+    assert question in measured(meter, sent, text, whole=True)["whole"]
 
 
 def test_sections_that_are_left_out_hold_for_cells_too_and_the_other_way_round(
-    meter: Meter, told: CommandOutput, buddy: Buddy
+    meter: Meter, sent: Messages, buddy: Buddy
 ) -> None:
     meter.choose(["error", "cells"])
     assert buddy.context == "cells, error"
-    assert told[-1][0] == "stale"
-    seen = measured(meter, told, "hello")
-    assert [one["name"] for one in seen["sections"] if one["told"]] == [
+    assert sent[-1]["type"] == "stale"
+    seen = measured(meter, sent, "hello")
+    assert [one["name"] for one in seen["sections"] if one["sent"]] == [
         "cells",
         "error",
     ]
@@ -113,15 +113,15 @@ def test_sections_that_are_left_out_hold_for_cells_too_and_the_other_way_round(
     meter.choose([])
     assert buddy.context == "none"
     buddy.change({"context": "auto"})
-    assert [one["told"] for one in measured(meter, told, "hello")["sections"]] == [
+    assert [one["sent"] for one in measured(meter, sent, "hello")["sections"]] == [
         True
-    ] * len(CHOSEN)
-    meter.choose(CHOSEN)
+    ] * len(OPTIONAL_SECTIONS)
+    meter.choose(OPTIONAL_SECTIONS)
     assert buddy.context == "auto"
 
 
 def test_the_server_is_asked_once_until_another_is_in_use(
-    meter: Meter, told: CommandOutput, fake: FakeProvider
+    meter: Meter, sent: Messages, fake: FakeProvider
 ) -> None:
     asked: list[str] = []
 
@@ -130,13 +130,13 @@ def test_the_server_is_asked_once_until_another_is_in_use(
         return 1000 * len(asked)
 
     fake.window = window  # type: ignore[method-assign]
-    assert [measured(meter, told, text)["window"] for text in ("a", "b", "c")] == [
+    assert [measured(meter, sent, text)["window"] for text in ("a", "b", "c")] == [
         1000,
         1000,
         1000,
     ]
     fake.change({"model": "fake-2"})
-    assert [measured(meter, told, text)["window"] for text in ("a", "b")] == [
+    assert [measured(meter, sent, text)["window"] for text in ("a", "b")] == [
         2000,
         2000,
     ]
@@ -144,7 +144,7 @@ def test_the_server_is_asked_once_until_another_is_in_use(
 
 
 def test_a_server_that_is_silent_is_asked_once_and_the_first_answer_tells_more(
-    meter: Meter, told: CommandOutput, buddy: Buddy, fake: FakeProvider
+    meter: Meter, sent: Messages, buddy: Buddy, fake: FakeProvider
 ) -> None:
     asked = []
 
@@ -153,18 +153,18 @@ def test_a_server_that_is_silent_is_asked_once_and_the_first_answer_tells_more(
         raise Unreachable("The server is silent.")
 
     usual, fake.choose = fake.choose, choose  # type: ignore[method-assign]
-    assert [measured(meter, told, text)["assumed"] for text in ("a", "b")] == [
+    assert [measured(meter, sent, text)["assumed"] for text in ("a", "b")] == [
         True,
         True,
     ]
     assert len(asked) == 1
     fake.choose, fake.size = usual, 2048  # type: ignore[method-assign]
     buddy.ask("hello").result()
-    assert measured(meter, told, "c")["window"] == 2048
+    assert measured(meter, sent, "c")["window"] == 2048
 
 
 def test_of_several_looks_the_last_counts(
-    meter: Meter, told: CommandOutput, fake: FakeProvider
+    meter: Meter, sent: Messages, fake: FakeProvider
 ) -> None:
     looked = threading.Event()
 
@@ -175,7 +175,7 @@ def test_of_several_looks_the_last_counts(
 
     fake.window = window  # type: ignore[method-assign]
     for text in ("a", "b" * 4000, ""):
-        meter.look(text, whole=True)
+        meter.measure(text, whole=True)
     looked.set()
-    assert "bbbb" not in told.last()["whole"]
-    assert len(told) == 1
+    assert "bbbb" not in sent.last()["whole"]
+    assert len(sent) == 1

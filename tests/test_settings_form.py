@@ -93,6 +93,12 @@ def state(view: ProviderView) -> dict[str, Any]:
     return view._state
 
 
+def line(view: ProviderView, name: str) -> str:
+    """A line that the page shows, whether it is a plain one or an error."""
+    shown = state(view)[name]
+    return str(shown["line"] if isinstance(shown, dict) else shown)
+
+
 def fact(view: ProviderView, label: str) -> str | None:
     """What the page shows with a label, if anything."""
     return dict(state(view).get("facts", ())).get(label)
@@ -192,7 +198,7 @@ def test_what_cannot_be_is_told_and_changes_nothing(
 ) -> None:
     before = getattr(local(real), name)
     box(form, name).value = typed
-    assert why in state(form.view)["noted"]
+    assert why in line(form.view, "noted")
     assert getattr(local(real), name) == before
     box(form, name).value = "" if name == "temperature" else "http://localhost:1"
     assert state(form.view)["noted"] == ""
@@ -296,9 +302,7 @@ def test_the_dot_tells_how_it_stands(
         server.script(answer, path=MODELS)
     form = SettingsForm(real)
     assert eventually(
-        lambda: (
-            state(form.view)["title"] == dot and told in state(form.view)["trouble"]
-        ),
+        lambda: state(form.view)["title"] == dot and told in line(form.view, "trouble"),
         20,
     )
     assert (state(form.view)["dot"], bool(state(form.view)["facts"])) == (
@@ -312,7 +316,8 @@ def test_the_dot_tells_how_it_stands(
 def test_an_absent_server_is_unreachable_with_a_remedy(form: SettingsForm) -> None:
     box(form, "base_url").value = "http://127.0.0.1:9/v1"
     assert eventually(lambda: state(form.view)["dot"] == "unreachable")
-    assert "base_url" in state(form.view)["trouble"]
+    assert "base_url" in state(form.view)["trouble"]["line"]
+    assert state(form.view)["trouble"]["remedies"] == []
     assert state(form.view)["facts"] == []
 
 
@@ -332,7 +337,7 @@ def test_an_answer_tells_how_it_stands_with_its_provider(
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
     form.view.show(dot="unreachable")
     reply = real.ask("hello").result()
-    form.after(reply)
+    form.note_end(reply)
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
 
 
@@ -347,7 +352,7 @@ def test_an_answer_of_another_provider_tells_nothing(
     assert eventually(lambda: state(form.view)["dot"] == "reachable")
     reply = Reply("hello", _no_chunks, real.loop)
     reply.provider, reply.error = "OpenAI", Unreachable("gone")
-    form.after(reply)
+    form.note_end(reply)
     assert state(form.view)["dot"] == "reachable"
 
 
@@ -447,7 +452,7 @@ def test_a_key_is_kept_for_its_host_and_shown_nowhere(
     form: SettingsForm, real: Buddy, home: Path
 ) -> None:
     view = form.view
-    view._receive(view, {"type": "key", "key": f" {KEY} "}, [])
+    view.receive({"type": "key", "key": f" {KEY} "})
     assert eventually(lambda: "is in" in state(view)["noted"])
     assert eventually(
         lambda: (
@@ -460,15 +465,15 @@ def test_a_key_is_kept_for_its_host_and_shown_nowhere(
         *({**w.get_state(), "_esm": ""} for w in (view, form, *form.main.children)),
     ]
     assert KEY not in repr(shown)
-    view._receive(view, {"type": "key", "key": ""}, [])
+    view.receive({"type": "key", "key": ""})
     assert eventually(lambda: "is removed" in state(view)["noted"])
 
 
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(
     form: SettingsForm,
 ) -> None:
-    form.view._receive(form.view, {"type": "key", "key": "two words"}, [])
-    assert eventually(lambda: "is not a valid key" in state(form.view)["noted"])
+    form.view.receive({"type": "key", "key": "two words"})
+    assert eventually(lambda: "is not a valid key" in line(form.view, "noted"))
     assert "two words" not in repr(state(form.view))
 
 

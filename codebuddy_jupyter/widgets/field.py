@@ -1,9 +1,8 @@
-"""One setting and the widget that shows it, in step both ways: the widget is made from
-the trait.
-"""
+"""One setting and the widget that shows it; each follows the other."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,10 +12,10 @@ from traitlets import Bool, Enum, Float, Int, List, TraitError, TraitType, Unico
 from ..settings import Configured
 from .page import answer_while_a_cell_runs, close, help_of
 
-# characters of a default from which on a text gets more than one line
-LONG = 60
-# where a number has no bound of its own
-FARTHEST = 2**31 - 1
+# A text whose default is longer, in characters, gets several lines.
+LONG_TEXT = 60
+# The bound of a number that has none of its own.
+LARGEST_NUMBER = 2**31 - 1
 STYLE = {"description_width": "9em"}
 LAYOUT = {"width": "auto"}
 
@@ -24,149 +23,149 @@ LAYOUT = {"width": "auto"}
 class Field:
     """A setting in the form.
 
+    The page finds its widget by the CSS class ``codebuddy-setting-CLASS-NAME``.
+
     Parameters
     ----------
     owner, name
-        Whose setting, and which.
-    complain
-        Called with a line when something was typed that cannot be, and with an empty
-        one when it is right again.
-    make
-        Makes the widget, where the trait alone does not tell which is best.
+        The setting, by the object that has it and its name.
+    report
+        Called with a line if the typed value is invalid, and with an empty one when it
+        is valid again.
+    make_widget
+        Makes the widget if the type of the setting does not decide which is best.
     """
 
     def __init__(
         self,
         owner: Configured,
         name: str,
-        complain: Callable[[str], None],
-        make: Callable[..., Any] | None = None,
+        report: Callable[[str], None],
+        make_widget: Callable[..., Any] | None = None,
     ) -> None:
         self.owner = owner
         self.name = name
         self.trait: TraitType[Any, Any] = owner.traits()[name]
-        self.complain = complain
-        kind, more = (make, {}) if make else _widget_for(self.trait)
-        arguments = {
-            "description": label_of(name, self.trait),
-            "style": STYLE,
-            "layout": LAYOUT,
-            **more,
-        }
-        self.widget = kind(value=self._shown(), **arguments, **help_of(self.trait.help))
-        self.widget.add_class(f"codebuddy-{name.replace('_', '-')}")
+        self.report = report
+        self.widget = self._made(make_widget)
+        self.widget.add_class(f"codebuddy-setting-{type(owner).__name__}-{name}")
         answer_while_a_cell_runs(self.widget)
-        self.widget.observe(self._typed, "value")
-        owner.observe(self._changed, name)
+        self.widget.observe(self._on_typed, "value")
+        owner.observe(self._on_changed, name)
 
     def close(self) -> None:
         """Take it out of the form; the setting stays."""
-        self.owner.unobserve(self._changed, self.name)
+        self.owner.unobserve(self._on_changed, self.name)
         close(self.widget)
 
-    def _shown(self) -> Any:
+    def _made(self, make_widget: Callable[..., Any] | None) -> Any:
+        arguments: dict[str, Any] = {
+            "value": self._shown_value(),
+            "description": label_of(self.name, self.trait),
+            "style": STYLE,
+            "layout": LAYOUT,
+            **help_of(self.trait.help),
+        }
+        if make_widget is not None:
+            return make_widget(**arguments)
+        widget_type, more = _widget_for(self.trait)
+        return widget_type(**arguments, **more)
+
+    def _shown_value(self) -> Any:
+        """Return the setting's value as its widget takes it."""
         value = getattr(self.owner, self.name)
         if isinstance(self.trait, List):
             return ", ".join(map(str, value))
-        if (
-            isinstance(value, bool | str)
-            or _is_bounded(self.trait)
-            or isinstance(self.trait, Enum)
-        ):
+        has_own_widget = _is_bounded(self.trait) or isinstance(self.trait, Enum)
+        if has_own_widget or isinstance(value, bool | str):
             return value
         return "" if value is None else str(value)
 
-    def _meant(self, shown: Any) -> Any:
+    def _setting_value(self, shown: Any) -> Any:
+        """Return what the widget's value means for the setting."""
         if not isinstance(shown, str) or isinstance(self.trait, Unicode | Enum):
             return shown
         if isinstance(self.trait, List):
-            return [part.strip() for part in shown.split(",") if part.strip()]
+            parts = [part.strip() for part in shown.split(",")]
+            return [part for part in parts if part]
         if not shown.strip() and self.trait.allow_none:
             return None
         return self.trait.from_string(shown)
 
-    def _typed(self, change: Mapping[str, Any]) -> None:
+    def _on_typed(self, change: Mapping[str, Any]) -> None:
         try:
-            value = self._meant(change["new"])
+            value = self._setting_value(change["new"])
             if value != getattr(self.owner, self.name):
                 self.owner.change({self.name: value})
         except (TraitError, ValueError) as error:
-            self.complain(f"{self.widget.description}: {error}")
+            self.report(f"{self.widget.description}: {error}")
         else:
-            self.complain("")
+            self.report("")
 
-    def _changed(self, change: Mapping[str, Any]) -> None:
-        self.widget.value = self._shown()
+    def _on_changed(self, change: Mapping[str, Any]) -> None:
+        self.widget.value = self._shown_value()
 
 
 def fields_of(owner: Configured) -> list[str]:
-    """The settings of an owner in the order of their ``order`` tags, or else as its
-    classes declare them.
+    """Return the names of an owner's settings, without those that hold secrets.
 
-    Those that hold secrets are not among them.
+    They are in the order of their ``order`` tags, and else as the classes declare them.
     """
     traits = owner.traits(config=True)
-    declared = [
-        name
-        for kind in reversed(type(owner).__mro__)
-        for name in vars(kind)
-        if name in traits
-    ]
-    shown = [
-        name
-        for name in dict.fromkeys(declared)
-        if not traits[name].metadata.get("secret")
-    ]
+    declared: list[str] = []
+    for owner_type in reversed(type(owner).__mro__):
+        declared += [name for name in vars(owner_type) if name in traits]
+    # Without names that a subclass declares again.
+    names = dict.fromkeys(declared)
+    shown = [name for name in names if not traits[name].metadata.get("secret")]
     return sorted(shown, key=lambda name: traits[name].metadata.get("order", 0))
 
 
 def label_of(name: str, trait: TraitType[Any, Any]) -> str:
-    """What a person calls a setting."""
+    """Return the name of a setting in the form."""
+    label = trait.metadata.get("label")
+    if label:
+        return str(label)
     words = name.replace("_", " ").replace("url", "URL")
-    return str(trait.metadata.get("label") or words[0].upper() + words[1:])
+    return words[0].upper() + words[1:]
 
 
 def _widget_for(
     trait: TraitType[Any, Any],
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """The kind of widget for a trait, with what it takes besides the value."""
+    """Return the type of widget for a trait, and its arguments besides the common ones."""
     if isinstance(trait, Bool):
         return ipywidgets.Checkbox, {"indent": True}
     if isinstance(trait, Enum):
         return ipywidgets.Dropdown, {"options": list(trait.values or ())}
     if _is_bounded(trait):
-        kind = (
-            ipywidgets.BoundedFloatText
-            if isinstance(trait, Float)
-            else ipywidgets.BoundedIntText
-        )
-        least, most = (
-            bound if bound is not None else limit for bound, limit in _bounds(trait)
-        )
-        return kind, {"min": least, "max": most}
-    if isinstance(trait, Unicode) and len(str(trait.default_value)) > LONG:
+        return _number_widget(trait)
+    if isinstance(trait, Unicode) and len(str(trait.default_value)) > LONG_TEXT:
         return ipywidgets.Textarea, {"continuous_update": False, "rows": 4}
-    return ipywidgets.Text, {
-        "continuous_update": False,
-        "placeholder": "default" if trait.allow_none else "",
+    placeholder = "default" if trait.allow_none else ""
+    return ipywidgets.Text, {"continuous_update": False, "placeholder": placeholder}
+
+
+def _number_widget(trait: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+    bounds = {
+        "min": _finite(trait.min, -LARGEST_NUMBER),
+        "max": _finite(trait.max, LARGEST_NUMBER),
     }
+    if isinstance(trait, Float):
+        return ipywidgets.BoundedFloatText, bounds
+    return ipywidgets.BoundedIntText, bounds
 
 
 def _is_bounded(trait: TraitType[Any, Any]) -> bool:
-    """Whether a setting is a number that is always there; one that may be empty is
-    typed as text.
+    """Return whether a setting is a number that is never empty.
+
+    A number that may be empty is typed as text.
     """
-    return (
-        isinstance(trait, Int | Float)
-        and not isinstance(trait, Bool)
-        and not trait.allow_none
-    )
+    is_number = isinstance(trait, Int | Float) and not isinstance(trait, Bool)
+    return is_number and not trait.allow_none
 
 
-def _bounds(trait: Any) -> list[tuple[float | None, int]]:
-    """Least and most, each with what stands for none."""
-    finite = [
-        None if bound in (None, float("inf"), float("-inf")) else bound
-        for bound in (trait.min, trait.max)
-    ]
-    return list(zip(finite, (-FARTHEST, FARTHEST), strict=True))
+def _finite(bound: float | None, otherwise: int) -> float:
+    if bound is None or math.isinf(bound):
+        return otherwise
+    return bound

@@ -1,5 +1,5 @@
-"""What the next question would take of the model's window, and what of the notebook it
-would tell. It sends nothing.
+"""What the next question would take of the context window, and which sections of the
+notebook it would send. Nothing is sent for that.
 """
 
 from __future__ import annotations
@@ -9,133 +9,145 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..buddy import Buddy
-from ..commands import read
 from ..context.items import SECTIONS
 from ..display.preview import preview
 from ..errors import BuddyError, SettingError
 from ..providers.base import Provider
 from ..question.draft import Draft
 from ..question.options import sections_of
-
-CHOSEN = [section for section in SECTIONS if section != "mentions"]
-"""The sections that can be left out; what a prompt attaches by name is always told."""
-NAMES = {"error": "last error"}
-"""What a draft calls a section, where that is not its name."""
-DEPENDS = (
-    "context",
-    "context_tokens",
-    "share_values",
-    "redact_secrets",
-    "system_prompt",
-    "provider",
+from .protocol import (
+    ChatMessage,
+    MeasuredMessage,
+    SectionFields,
+    UnmeasuredMessage,
+    problem_of,
 )
-"""The Buddy's settings on which it depends what is sent."""
+
+OPTIONAL_SECTIONS = [section for section in SECTIONS if section != "mentions"]
+"""The sections that can be left out; what a prompt attaches by name is always sent."""
+DRAFT_NAMES = {"error": "last error"}
+"""What a draft calls a section, if not by its name."""
 
 Measured = tuple[Draft, Provider, str]
 
 
 class Meter:
-    """Looks when told to, and tells what it saw; of several looks the last counts.
+    """Measures when requested; of several measures in progress the last counts.
 
     Parameters
     ----------
     buddy
-        Who would be asked.
+        Who would answer.
     names
         The user's variables.
-    tell
-        Called, on any thread, with a kind of message and what is in it.
+    send
+        Called, on any thread, with a message to the page.
     """
 
     def __init__(
-        self, buddy: Buddy, names: Mapping[str, Any], tell: Callable[..., None]
+        self,
+        buddy: Buddy,
+        names: Mapping[str, Any],
+        send: Callable[[ChatMessage], None],
     ) -> None:
         self.buddy = buddy
         self.names = names
-        self.tell = tell
-        self._look: concurrent.futures.Future[Measured] | None = None
-        buddy.observe(self._changed, DEPENDS)
+        self.send = send
+        self._measure: concurrent.futures.Future[Measured] | None = None
+        # Another provider counts tokens in its own way and has its own window.
+        self._settings = [
+            *buddy.traits(affects="prompt"),
+            *buddy.traits(affects="target"),
+        ]
+        buddy.observe(self._report_change, self._settings)
 
     def close(self) -> None:
-        """Look no more."""
-        self.buddy.unobserve(self._changed, DEPENDS)
-        if self._look is not None:
-            self._look.cancel()
+        """Stop measuring."""
+        self.buddy.unobserve(self._report_change, self._settings)
+        self._cancel()
 
-    def look(self, text: str, *, whole: bool) -> None:
-        """Look what would be sent for a text; what a server must tell for that is
-        awaited elsewhere.
+    def measure(self, text: str, *, whole: bool) -> None:
+        """Measure what would be sent for a text, and send the result when it is known.
 
         Parameters
         ----------
         text
-            What stands in the composer.
+            The text of the composer.
         whole
-            Tell the messages themselves, too.
+            Also send the messages in full.
         """
-        earlier, self._look = self._look, None
-        if earlier is not None:
-            earlier.cancel()
+        self._cancel()
         try:
-            self._look = look = self.buddy.measure(self._prompt(text), self.names)
+            measure = self.buddy.measure(self._prompt_of(text), self.names)
         except BuddyError as error:
-            self.tell("measured", trouble=str(error), sections=self._sections({}))
+            self._send_error(error)
             return
-        look.add_done_callback(lambda look: self._tell(look, whole))
+        self._measure = measure
+        measure.add_done_callback(lambda ended: self._send_result(ended, whole))
 
     def choose(self, sections: Sequence[str]) -> None:
-        """Tell these sections of the notebook from now on, in this kernel."""
-        named = [section for section in CHOSEN if section in sections]
-        self.buddy.change(
-            {"context": "auto" if named == CHOSEN else ", ".join(named) or "none"}
-        )
+        """Send only these sections of the notebook from now on, in this kernel."""
+        chosen = [section for section in OPTIONAL_SECTIONS if section in sections]
+        context = ", ".join(chosen) or "none"
+        if chosen == OPTIONAL_SECTIONS:
+            context = "auto"
+        self.buddy.change({"context": context})
 
-    def _prompt(self, text: str) -> str:
+    def _cancel(self) -> None:
+        measure, self._measure = self._measure, None
+        if measure is not None:
+            measure.cancel()
+
+    def _prompt_of(self, text: str) -> str:
+        """Return what a text asks the model; nothing for a command that asks nothing."""
         try:
             call = read(text)
         except SettingError:
-            # The name of the command is not typed to its end yet.
+            # The name of a command that is not complete yet.
             return ""
         if call is None:
             return text
         return call.prompt(self.buddy) or ""
 
-    def _tell(self, look: concurrent.futures.Future[Measured], whole: bool) -> None:
-        if look.cancelled() or look is not self._look:
+    def _send_result(
+        self, measure: concurrent.futures.Future[Measured], whole: bool
+    ) -> None:
+        if measure.cancelled() or measure is not self._measure:
             return
-        error = look.exception()
+        error = measure.exception()
         if error is not None:
-            trouble = (
-                str(error)
-                if isinstance(error, BuddyError)
-                else f"{type(error).__name__}: {error}"
-            )
-            self.tell("measured", trouble=trouble, sections=self._sections({}))
+            self._send_error(error)
             return
-        draft, provider, model = look.result()
-        self.tell(
-            "measured",
-            tokens=draft.tokens,
-            window=draft.room.window or draft.room.assumed,
-            assumed=draft.room.window is None,
-            parts=draft.parts,
-            sections=self._sections(dict(draft.parts)),
-            whole=preview(draft, model, provider.where()) if whole else None,
-        )
+        draft, provider, model = measure.result()
+        message: MeasuredMessage = {
+            "type": "measured",
+            "tokens": draft.tokens,
+            "window": draft.room.window or draft.room.assumed,
+            "assumed": draft.room.window is None,
+            "parts": list(draft.parts),
+            "sections": self._sections(dict(draft.parts)),
+            "whole": None,
+        }
+        if whole:
+            message["whole"] = preview(draft, model, provider.where())
+        self.send(message)
 
-    def _sections(self, sizes: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Each section that can be left out, whether it is told, and its tokens in this
-        question.
-        """
-        told = sections_of(self.buddy.context)
-        return [
-            {
-                "name": name,
-                "told": name in told,
-                "tokens": sizes.get(NAMES.get(name, name), 0),
-            }
-            for name in CHOSEN
-        ]
+    def _send_error(self, error: BaseException) -> None:
+        message: UnmeasuredMessage = {
+            "type": "unmeasured",
+            "error": problem_of(error),
+            "sections": self._sections({}),
+        }
+        self.send(message)
 
-    def _changed(self, change: object) -> None:
-        self.tell("stale")
+    def _sections(self, sizes: Mapping[str, int]) -> list[SectionFields]:
+        """Return each optional section: whether it is sent, and its tokens."""
+        sent = sections_of(self.buddy.context)
+        sections: list[SectionFields] = []
+        for name in OPTIONAL_SECTIONS:
+            tokens = sizes.get(DRAFT_NAMES.get(name, name), 0)
+            sections.append({"name": name, "sent": name in sent, "tokens": tokens})
+        return sections
+
+    def _report_change(self, change: object) -> None:
+        self.send({"type": "stale"})

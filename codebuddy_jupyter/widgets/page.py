@@ -1,75 +1,77 @@
-"""What the widgets with a page side of their own have in common: their files, and
-messages both ways.
+"""What the widgets with a script of their own have in common: messages both ways.
 
-What is said and typed travels in messages, never in synced traits: front ends write
-those into the notebook.
+What is typed and answered travels in messages, never in synced traits, since front
+ends write those into the notebook.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import ipywidgets
-from traitlets import Unicode
 
-STATIC = Path(__file__).parent / "static"
+from .protocol import ProviderRequest, WrongFields, read_message
+
 Content = Mapping[str, Any]
 
 
 class PageWidget(anywidget.AnyWidget):
-    """One part of ``panel.js``.
+    """A widget with a script in the page.
 
-    Messages of the page come to the methods ``take_TYPE``, which return at once.
+    Messages of the page come to `receive`, which hands them to the methods
+    ``take_TYPE``. They return at once.
     """
-
-    _esm = STATIC / "panel.js"
-    _css = STATIC / "panel.css"
-    part = Unicode().tag(sync=True)
 
     def __init__(self, **kwargs: Any) -> None:
         self._sending = threading.Lock()
         super().__init__(**kwargs)
         answer_while_a_cell_runs(self)
-        self.on_msg(self._receive)
+        self.on_msg(lambda widget, content, buffers: self.receive(content))
 
-    def tell(self, kind: str, **content: Any) -> None:
-        """Send a message to every page that shows the widget; from any thread.
+    def post(self, message: Mapping[str, Any]) -> None:
+        """Send a message to every page that shows the widget, from any thread.
 
-        After `close` nobody is told.
+        After `close` it is dropped.
         """
         with self._sending:
             if self.comm is not None:
-                self.send({"type": kind, **content})
+                self.send(message)
+
+    def tell(self, kind: str, **content: Any) -> None:
+        """Send a message of a type with these fields, as `post` does."""
+        self.post({"type": kind, **content})
+
+    def receive(self, content: object) -> None:
+        """Handle a message of the page; invalid ones are ignored."""
+        try:
+            message = read_message(content, ProviderRequest)
+        except WrongFields:
+            return
+        method = getattr(self, f"take_{message['type']}", None) if message else None
+        if method is not None:
+            method(message)
 
     def close(self) -> None:
         """Take the widget out of every page."""
         with self._sending:
             super().close()
 
-    def _receive(self, widget: object, content: Content, buffers: object) -> None:
-        method = getattr(self, f"take_{content.get('type', '')}", None)
-        if method is not None:
-            method(content)
-
 
 def answer_while_a_cell_runs(widget: ipywidgets.Widget) -> None:
-    """Let ipykernel 7.4 take the widget's messages at once.
+    """Let ipykernel 7.4 handle the widget's messages at once.
 
-    It takes each on the subshell that last sent over the comm. That is the main shell,
-    which made the widget, so a click would wait for the cell that runs.
+    It handles each on the subshell that last sent over the comm. That is the main
+    shell, which made the widget, so a click would wait for the cell that runs.
     """
     if hasattr(widget.comm, "_reply_subshell_for"):
         widget.comm._reply_subshell_for = lambda data, default: default
 
 
 def close(*widgets: ipywidgets.Widget) -> None:
-    """Close widgets with what they were made with: of themselves they leave their
-    layout and their style behind.
-    """
+    """Close widgets with their layout and style, which ipywidgets leaves open."""
     for widget in widgets:
         parts = [getattr(widget, name, None) for name in ("layout", "style")]
         widget.close()
@@ -79,9 +81,8 @@ def close(*widgets: ipywidgets.Widget) -> None:
 
 
 def help_of(text: str) -> dict[str, str]:
-    """The argument that gives a widget a tooltip; ipywidgets 7 calls it otherwise."""
-    return {
-        "tooltip"
-        if "tooltip" in ipywidgets.Text.class_traits()
-        else "description_tooltip": text
-    }
+    """Return the argument that gives a widget a tooltip."""
+    if "tooltip" in ipywidgets.Text.class_traits():
+        return {"tooltip": text}
+    # The name in ipywidgets 7.
+    return {"description_tooltip": text}

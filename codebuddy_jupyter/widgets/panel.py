@@ -1,4 +1,4 @@
-"""The panel as a whole: settings above, chat below.
+"""The panel as a whole: settings above, conversation below.
 
 Several may be open on one Buddy, and all show the same.
 """
@@ -13,7 +13,9 @@ import ipywidgets
 from ..buddy import Buddy
 from .chat_view import ChatView
 from .page import answer_while_a_cell_runs, close, help_of
-from .settings_form import SettingsForm
+from .settings_form import HIDDEN, SHOWN, SettingsForm
+
+NARROW = {"width": "auto"}
 
 
 class Panel(ipywidgets.VBox):
@@ -29,31 +31,20 @@ class Panel(ipywidgets.VBox):
 
     def __init__(self, buddy: Buddy, shell: Any) -> None:
         self.shell = shell
-        # Here, in the thread of the cell, so that looks from other threads know the
-        # kernel's own event loop.
+        # Here, in the cell's thread, so that other threads know the kernel's own
+        # event loop when they describe variables.
         buddy.collector.describers.begin()
         self.form = SettingsForm(buddy)
-        self.chat = ChatView(buddy, shell, self.form.after)
-        self.settings = ipywidgets.ToggleButton(
-            value=True,
-            description="Settings",
-            layout={"width": "auto"},
-            **help_of("Show or hide the settings"),
-        )
-        self.leave = ipywidgets.Button(
-            description="Close", tooltip="Close the panel", layout={"width": "auto"}
-        )
-        self.bar = ipywidgets.HBox(
-            [self.settings, self.leave], layout={"justify_content": "space-between"}
-        )
+        self.chat = ChatView(buddy, shell, self.form.note_end)
+        self._make_bar()
         super().__init__([self.bar, self.form, self.chat])
         self.add_class("codebuddy-panel")
-        for widget in (self.settings, self.leave):
-            answer_while_a_cell_runs(widget)
-        self.settings.observe(self._fold, "value")
-        self.leave.on_click(lambda _: self.close())
-        shell.events.register("pre_run_cell", self._note_cell)
-        shell.events.register("post_run_cell", self._note_end)
+        self._hooks = {
+            "pre_run_cell": self._before_cell,
+            "post_run_cell": self._after_cell,
+        }
+        for event, hook in self._hooks.items():
+            shell.events.register(event, hook)
         self._is_open = True
 
     def __repr__(self) -> str:
@@ -67,17 +58,37 @@ class Panel(ipywidgets.VBox):
         if not self._is_open:
             return
         self._is_open = False
-        self.shell.events.unregister("pre_run_cell", self._note_cell)
-        self.shell.events.unregister("post_run_cell", self._note_end)
+        for event, hook in self._hooks.items():
+            self.shell.events.unregister(event, hook)
         close(self.form, self.chat, self.settings, self.leave, self.bar)
         super().close()
         self.layout.close()
 
-    def _fold(self, change: Mapping[str, Any]) -> None:
-        self.form.layout.display = "flex" if change["new"] else "none"
+    def _make_bar(self) -> None:
+        self.settings = ipywidgets.ToggleButton(
+            value=True,
+            description="Settings",
+            layout=NARROW,
+            **help_of("Show or hide the settings"),
+        )
+        self.settings.add_class("codebuddy-fold")
+        self.settings.observe(self._on_fold, "value")
+        self.leave = ipywidgets.Button(
+            description="Close", tooltip="Close the panel", layout=NARROW
+        )
+        self.leave.on_click(lambda _: self.close())
+        for widget in (self.settings, self.leave):
+            answer_while_a_cell_runs(widget)
+        self.bar = ipywidgets.HBox(
+            [self.settings, self.leave], layout={"justify_content": "space-between"}
+        )
 
-    def _note_cell(self, info: Any = None) -> None:
-        self.chat.note_cell(getattr(info, "cell_id", None) or "")
+    def _on_fold(self, change: Mapping[str, Any]) -> None:
+        self.form.layout.display = SHOWN if change["new"] else HIDDEN
 
-    def _note_end(self, result: Any = None) -> None:
+    def _before_cell(self, info: Any = None) -> None:
+        cell = getattr(info, "cell_id", None) or ""
+        self.chat.note_cell(cell)
+
+    def _after_cell(self, result: Any = None) -> None:
         self.chat.note_end()

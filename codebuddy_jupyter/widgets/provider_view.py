@@ -15,15 +15,15 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from traitlets import Unicode
-
 from ..buddy import Buddy
 from ..doctor.examination import examine
 from ..doctor.report import MARKS, Report
-from ..errors import BuddyError
+from ..errors import BuddyError, Remedy
 from ..messages import Model
 from ..providers.base import Address, Provider
+from .modules import joined_script, joined_styles
 from .page import Content, PageWidget, close
+from .protocol import Problem, RemedyFields, problem_of
 
 # Seconds to wait for the list of models.
 LIST_TIMEOUT = 5.0
@@ -40,7 +40,7 @@ class Findings(PageWidget):
         Returns what the page needs when it shows the widget.
     """
 
-    part = Unicode("findings").tag(sync=True)
+    _esm = joined_script("provider/findings.js")
 
     def __init__(self, state: Callable[[], dict[str, Any]]) -> None:
         self.state = state
@@ -62,7 +62,8 @@ class ProviderView(PageWidget):
         Called on the background loop with the models that the provider lists.
     """
 
-    part = Unicode("provider").tag(sync=True)
+    _esm = joined_script("provider/view.js")
+    _css = joined_styles("provider/provider.css")
 
     def __init__(self, buddy: Buddy, listed: Callable[[list[Model]], None]) -> None:
         self.buddy = buddy
@@ -128,13 +129,13 @@ class ProviderView(PageWidget):
                 name = await provider.choose("")
             facts = _facts(provider, name, models, seconds)
         except BuddyError as error:
-            self._show_unreachable(str(error))
+            self._show_unreachable(problem_of(error))
         except TimeoutError:
             self._show_unreachable(f"No answer within {LIST_TIMEOUT:g} s.")
         else:
             self.show(dot="reachable", title="reachable", trouble="", facts=facts)
 
-    def _show_unreachable(self, trouble: str) -> None:
+    def _show_unreachable(self, trouble: str | Problem) -> None:
         self.show(dot="unreachable", title="unreachable", trouble=trouble, facts=[])
 
     async def _models(self, provider: Provider) -> list[Model]:
@@ -162,7 +163,7 @@ class ProviderView(PageWidget):
             provider = self.buddy.current()
             report = await examine(provider, self.buddy.needed())
         except BuddyError as error:
-            self.show(report={"verdict": str(error), "rows": []})
+            self.show(report={"verdict": problem_of(error), "rows": []})
         else:
             self.show(report=_table(report))
             await self._refresh()
@@ -172,7 +173,7 @@ class ProviderView(PageWidget):
             provider = self.buddy.current()
             note = await asyncio.to_thread(_store_or_forget, provider, key)
         except BuddyError as error:
-            self.show(noted=str(error))
+            self.show(noted=problem_of(error))
         else:
             self.show(noted=note)
             await self._refresh()
@@ -266,8 +267,12 @@ def _table(report: Report) -> dict[str, Any]:
             "mark": MARKS[check.ok],
             "name": check.name,
             "found": check.finding,
-            "remedies": [str(remedy) for remedy in check.remedies],
+            "remedies": [_remedy(remedy) for remedy in check.remedies],
         }
         for check in report.checks
     ]
     return {"verdict": report.verdict(), "rows": rows}
+
+
+def _remedy(remedy: Remedy) -> RemedyFields:
+    return {"text": remedy.text, "command": remedy.command}

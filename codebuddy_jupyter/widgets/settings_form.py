@@ -1,8 +1,7 @@
-"""The settings in the panel: a form that is made from the traits, so that it fits any
-provider.
+"""The settings in the panel: a form made from the traits, so that it fits any provider.
 
-It changes settings of this kernel alone, as ``%config`` does, and shows what
-``%config`` changes. Only Save keeps them.
+Like ``%config`` it changes settings of this kernel only, and it shows what ``%config``
+changes. Only Save keeps them for new kernels.
 """
 
 from __future__ import annotations
@@ -23,23 +22,25 @@ from ..providers.http.address import is_loopback
 from ..settings import KERNEL, Configured
 from .field import LAYOUT, STYLE, Field, fields_of, label_of
 from .page import answer_while_a_cell_runs, close, help_of
+from .protocol import Problem, problem_of
 from .provider_view import ProviderView
 
-# the settings on which it depends who is asked
-PLACE = ("base_url", "model")
-# what needs nobody else comes first in the list
-FIRST = ("Local", "Embedded")
-# the first under More
-COMMON = ("temperature", "max_tokens")
+# Providers that need no other company come first in the list.
+FIRST_PROVIDERS = ("Local", "Embedded")
+# The first settings under More.
+COMMON_SETTINGS = ("temperature", "max_tokens")
+HIDDEN, SHOWN = "none", "flex"
 
 
 class SettingsForm(ipywidgets.VBox):
-    """Provider, its fields, how it stands with it, and the rest under More.
+    """The provider, its main settings and its state; the other settings under More.
+
+    The page finds the settings of a class by the CSS class ``codebuddy-owner-CLASS``.
 
     Parameters
     ----------
     buddy
-        Whose settings.
+        Whose settings it shows.
     """
 
     def __init__(self, buddy: Buddy) -> None:
@@ -47,19 +48,45 @@ class SettingsForm(ipywidgets.VBox):
         self._building = threading.RLock()
         self._fields: list[Field] = []
         self._provider: Provider | None = None
-        self.choice = ipywidgets.Dropdown(
-            options=_offered(buddy),
-            value=buddy.provider,
-            description="Provider",
-            style=STYLE,
-            layout=LAYOUT,
-            **help_of(buddy.traits()["provider"].help),
-        )
+        self._observed: list[str] = []
+        self._is_closed = False
+        self.choice = _provider_choice(buddy)
         self.view = ProviderView(buddy, self._offer_models)
-        self.main, self.rest = (
-            ipywidgets.VBox(),
-            ipywidgets.VBox(layout={"display": "none"}),
-        )
+        self.main = ipywidgets.VBox()
+        self.rest = ipywidgets.VBox(layout={"display": HIDDEN})
+        self._make_buttons()
+        parts = [self.choice, self.main, self.view, self.buttons]
+        super().__init__([*parts, self.view.findings, self.rest])
+        self.add_class("codebuddy-settings")
+        self.add_class(_owner_class(buddy))
+        self.choice.observe(self._on_choice, "value")
+        self.more.observe(self._on_more, "value")
+        buddy.observe(self._on_provider, "provider")
+        self._build()
+
+    def close(self) -> None:
+        """Take the form out of every page; the settings stay."""
+        # ipywidgets also closes what is no longer used.
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.buddy.unobserve(self._on_provider, "provider")
+        self._remove_fields()
+        close(self.choice, self.view, self.main, self.rest)
+        close(self.test, self.keep, self.more, self.buttons)
+        super().close()
+
+    def note_end(self, reply: Reply) -> None:
+        """Update the provider's state when an answer has ended, which may show it."""
+        if reply.provider != self.buddy.provider:
+            return
+        provider = self.buddy.provider_named(reply.provider)
+        if isinstance(reply.error, BuddyError) or provider.stays_here():
+            self.view.look()
+        else:
+            self.view.show(dot="reachable", title="reachable", trouble="")
+
+    def _make_buttons(self) -> None:
         self.test = _button(
             "Test connection",
             "Ask the server for its models and for a few tokens",
@@ -69,218 +96,194 @@ class SettingsForm(ipywidgets.VBox):
             "Save as default", "Keep these settings for new kernels", self._save
         )
         self.more = ipywidgets.ToggleButton(
-            description="More", layout={"width": "auto"}, **help_of("All settings")
+            description="More", layout=LAYOUT, **help_of("All settings")
         )
+        self.more.add_class("codebuddy-more")
+        answer_while_a_cell_runs(self.more)
         self.buttons = ipywidgets.HBox(
             [self.test, self.keep, self.more], layout={"flex_flow": "row wrap"}
         )
-        super().__init__(
-            [
-                self.choice,
-                self.main,
-                self.view,
-                self.buttons,
-                self.view.findings,
-                self.rest,
-            ]
-        )
-        for widget in (self.choice, self.more):
-            answer_while_a_cell_runs(widget)
-        self.choice.observe(self._choose, "value")
-        self.more.observe(self._unfold, "value")
-        buddy.observe(self._provider_changed, "provider")
-        self._build()
-
-    def close(self) -> None:
-        """Take the form out of every page; the settings stay."""
-        self.buddy.unobserve(self._provider_changed, "provider")
-        self._take_down()
-        close(
-            self.choice,
-            self.view,
-            self.main,
-            self.rest,
-            self.test,
-            self.keep,
-            self.more,
-            self.buttons,
-        )
-        super().close()
-
-    def after(self, reply: Reply) -> None:
-        """An answer has ended, which tells how it stands with its provider."""
-        if reply.provider != self.buddy.provider:
-            return
-        if (
-            isinstance(reply.error, BuddyError)
-            or self.buddy.provider_named(reply.provider).stays_here()
-        ):
-            self.view.look()
-        else:
-            self.view.show(dot="reachable", title="reachable", trouble="")
 
     # The fields of the provider in use
 
     def _build(self) -> None:
+        """Make the fields anew for the provider in use."""
         with self._building:
-            self._take_down()
-            self._provider = provider = self._ready()
-            self._fields = [
-                self._field(provider, name) for name in _parted(provider)[0]
-            ]
+            self._remove_fields()
+            provider = self._ready_provider()
+            self._provider = provider
+            self.add_class(_owner_class(provider))
+            names, _ = _main_and_other_settings(provider)
+            self._fields = [self._field(provider, name) for name in names]
             self.main.children = [field.widget for field in self._fields]
             if self.more.value:
                 self._add_rest(provider)
-            provider.observe(self._place_changed, PLACE)
-            self.view.show(
-                dot="loading",
-                title="looking…",
-                where="",
-                trouble="",
-                facts=[],
-                key=None,
-                report=None,
-            )
-            self.view.look()
+            self._observed = list(provider.traits(affects="target"))
+            provider.observe(self._on_target, self._observed)
+            self._look_again(where="", key=None)
 
     def _add_rest(self, provider: Provider) -> None:
-        """Make what stands under More; many widgets, so not before somebody looks."""
-        later = _parted(provider)[1]
-        rest = [self._field(provider, name) for name in COMMON if name in later]
-        rest += [
-            self._field(self.buddy, name)
-            for name in fields_of(self.buddy)
-            if name != "provider"
-        ]
-        rest += [self._field(provider, name) for name in later if name not in COMMON]
-        self._fields += rest
-        self.rest.children = [field.widget for field in rest]
+        """Make the fields under More: many widgets, so only when they are shown."""
+        _, names = _main_and_other_settings(provider)
+        common = [name for name in COMMON_SETTINGS if name in names]
+        others = [name for name in names if name not in COMMON_SETTINGS]
+        of_buddy = [name for name in fields_of(self.buddy) if name != "provider"]
+        fields = [self._field(provider, name) for name in common]
+        fields += [self._field(self.buddy, name) for name in of_buddy]
+        fields += [self._field(provider, name) for name in others]
+        self._fields += fields
+        self.rest.children = [field.widget for field in fields]
 
-    def _ready(self) -> Provider:
-        """The provider of the settings, with what the environment says; where that
-        cannot be, without.
+    def _ready_provider(self) -> Provider:
+        """Return the provider of the settings, with the settings of the environment
+        unless they are invalid.
         """
-        noted = ""
+        noted: str | Problem = ""
         try:
             self.buddy.current()
         except BuddyError as error:
-            noted = str(error)
+            noted = problem_of(error)
         provider = self.buddy.provider_named(self.buddy.provider)
         self.view.show(noted=noted, overridden=list(overridden(self.buddy, provider)))
         return provider
 
-    def _take_down(self) -> None:
+    def _remove_fields(self) -> None:
         self.main.children = self.rest.children = ()
         for field in self._fields:
             field.close()
         self._fields = []
         if self._provider is not None:
-            self._provider.unobserve(self._place_changed, PLACE)
+            self._provider.unobserve(self._on_target, self._observed)
+            self.remove_class(_owner_class(self._provider))
 
     def _field(self, owner: Configured, name: str) -> Field:
-        return Field(owner, name, self._typed, _model_box if name == "model" else None)
+        make_widget = _model_box if name == "model" else None
+        return Field(owner, name, self._note, make_widget)
 
     def _offer_models(self, models: list[Model]) -> None:
-        names = [
-            model.name
-            for model in models
-            if not model.abilities or "chat" in model.abilities
-        ]
+        names = []
+        for model in models:
+            # A server that does not say what its models can do may mean any of them.
+            if not model.abilities or "chat" in model.abilities:
+                names.append(model.name)
         for field in self._fields:
             if field.name == "model":
                 field.widget.options = names
 
-    # What happens
+    # What the user does, here or elsewhere
 
-    def _choose(self, change: Mapping[str, Any]) -> None:
+    def _on_choice(self, change: Mapping[str, Any]) -> None:
         self.buddy.change({"provider": change["new"]})
 
-    def _provider_changed(self, change: Mapping[str, Any]) -> None:
+    def _on_provider(self, change: Mapping[str, Any]) -> None:
         self.choice.value = self.buddy.provider
         self._build()
 
-    def _place_changed(self, change: Mapping[str, Any]) -> None:
+    def _on_target(self, change: Mapping[str, Any]) -> None:
+        self._look_again()
+
+    def _on_more(self, change: Mapping[str, Any]) -> None:
+        with self._building:
+            is_open = bool(change["new"])
+            if is_open and not self.rest.children and self._provider is not None:
+                self._add_rest(self._provider)
+            self.rest.layout.display = SHOWN if is_open else HIDDEN
+
+    def _look_again(self, **more: Any) -> None:
+        """Show that the state is not known yet, and look for it."""
         self.view.show(
-            dot="loading", title="looking…", trouble="", facts=[], report=None
+            dot="loading", title="looking…", trouble="", facts=[], report=None, **more
         )
         self.view.look()
 
-    def _typed(self, complaint: str) -> None:
+    def _note(self, line: str | Problem) -> None:
         assert self._provider is not None
-        self.view.show(
-            noted=complaint, overridden=list(overridden(self.buddy, self._provider))
-        )
-
-    def _unfold(self, change: Mapping[str, Any]) -> None:
-        with self._building:
-            if change["new"] and not self.rest.children and self._provider is not None:
-                self._add_rest(self._provider)
-            self.rest.layout.display = "flex" if change["new"] else "none"
+        lines = list(overridden(self.buddy, self._provider))
+        self.view.show(noted=line, overridden=lines)
 
     def _save(self) -> None:
         try:
-            self._typed(f"Saved to {self.buddy.save()}.")
+            self._note(f"Saved to {self.buddy.save()}.")
         except BuddyError as error:
-            self._typed(str(error))
+            self._note(problem_of(error))
 
 
 def overridden(*owners: Configured) -> Iterator[str]:
-    """A line for each setting that the environment or ``ipython_config.py`` decides,
+    """Yield a line for each setting that the environment or ``ipython_config.py`` sets,
     now or in new kernels.
     """
     for owner in owners:
-        sources = dict.fromkeys(
-            owner.config.get(type(owner).__name__, {}), "ipython_config.py"
-        )
-        sources |= {
-            name: variable
-            for name, variable in owner.environment.items()
-            if os.environ.get(variable)
-        }
-        for name, source in sources.items():
-            label = (
-                label_of(name, owner.traits()[name]) if name in owner.traits() else name
-            )
-            here = owner.origin(name) == KERNEL
-            yield (
-                f"{label}: {source} decides in new kernels, not what is saved."
-                if here
-                else f"{label} is set by {source}."
-            )
+        for name, source in _sources(owner).items():
+            label = name
+            if name in owner.traits():
+                label = label_of(name, owner.traits()[name])
+            if owner.origin(name) == KERNEL:
+                yield f"{label}: {source} decides in new kernels, not what is saved."
+            else:
+                yield f"{label} is set by {source}."
 
 
-def _offered(buddy: Buddy) -> list[tuple[str, str]]:
-    """The providers that can be chosen, as labels and names; one that cannot be loaded
-    only where it is in use.
+def _sources(owner: Configured) -> dict[str, str]:
+    """Return the settings that files and variables decide, each with its source."""
+    configured = owner.config.get(type(owner).__name__, {})
+    sources = dict.fromkeys(configured, "ipython_config.py")
+    for name, variable in owner.environment.items():
+        if os.environ.get(variable):
+            sources[name] = variable
+    return sources
+
+
+def _provider_choice(buddy: Buddy) -> ipywidgets.Dropdown:
+    choice = ipywidgets.Dropdown(
+        options=_offered_providers(buddy),
+        value=buddy.provider,
+        description="Provider",
+        style=STYLE,
+        layout=LAYOUT,
+        **help_of(buddy.traits()["provider"].help),
+    )
+    choice.add_class("codebuddy-setting-Buddy-provider")
+    answer_while_a_cell_runs(choice)
+    return choice
+
+
+def _offered_providers(buddy: Buddy) -> list[tuple[str, str]]:
+    """Return the providers that can be chosen, as labels and names.
+
+    A provider that cannot be loaded is offered only if it is in use.
     """
-    found = []
-    for name in sorted(
-        buddy.registry.names(),
-        key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST),
-    ):
-        labels = [provider.label or name for provider in buddy.providers_named([name])]
-        found += [
-            (label, name)
-            for label in labels or ([name] if name == buddy.provider else [])
-        ]
-    return found
+    names = list(buddy.registry.names())
+    first = [name for name in FIRST_PROVIDERS if name in names]
+    others = [name for name in names if name not in FIRST_PROVIDERS]
+    offered = []
+    for name in [*first, *others]:
+        loaded = buddy.providers_named([name])
+        if loaded:
+            offered.append((loaded[0].label or name, name))
+        elif name == buddy.provider:
+            offered.append((name, name))
+    return offered
 
 
-def _parted(provider: Provider) -> tuple[list[str], list[str]]:
-    """The settings that are always shown, and those under More.
+def _main_and_other_settings(provider: Provider) -> tuple[list[str], list[str]]:
+    """Return the settings that are always shown, and those under More.
 
-    A base URL is always shown where the user has to say it: where it is empty or on
-    this machine by default.
+    A base URL is always shown if it is empty or on this machine by default, since the
+    user may have to set it.
     """
     names = fields_of(provider)
-    default = (
-        provider.traits()["base_url"].default_value
-        if "base_url" in names
-        else "elsewhere"
-    )
-    first = ["base_url"] if not default or is_loopback(str(default)) else []
-    first = [name for name in [*first, "model"] if name in names]
-    return first, [name for name in names if name not in first]
+    main = []
+    if "base_url" in names:
+        default = str(provider.traits()["base_url"].default_value)
+        if not default or is_loopback(default):
+            main.append("base_url")
+    if "model" in names:
+        main.append("model")
+    return main, [name for name in names if name not in main]
+
+
+def _owner_class(owner: Configured) -> str:
+    return f"codebuddy-owner-{type(owner).__name__}"
 
 
 def _model_box(**arguments: Any) -> ipywidgets.Combobox:
@@ -288,15 +291,13 @@ def _model_box(**arguments: Any) -> ipywidgets.Combobox:
         options=(),
         ensure_option=False,
         continuous_update=False,
-        placeholder="the provider's choice",
+        placeholder="chosen automatically",
         **arguments,
     )
 
 
-def _button(description: str, help: str, act: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(
-        description=description, tooltip=help, layout={"width": "auto"}
-    )
+def _button(text: str, help: str, act: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=text, tooltip=help, layout=LAYOUT)
     answer_while_a_cell_runs(button)
     button.on_click(lambda _: act())
     return button

@@ -18,8 +18,9 @@ from ..chat.reply import Reply
 from ..display.drawing import Drawing, Pace, splitter_for
 from ..display.formats import growing_markdown
 from ..display.status import no_text_line, progress_share, status_line
-from ..errors import BuddyError, Stopped
+from ..errors import Stopped
 from ..markdown.safe import escape
+from .protocol import Problem, problem_of
 
 # Drawing the tail costs the page about the same for a short and a long text.
 PAGE_PACE = Pace(before_text=0.02, between=1 / 8)
@@ -106,7 +107,7 @@ class AnswerEntry:
         return {
             "done": True,
             "line": status_line(self.reply),
-            "error": _error_line(self.reply.error),
+            "error": _problem(self.reply.error),
             "has_text": self._drawing.has_text,
         }
 
@@ -116,9 +117,6 @@ class AnswerEntry:
             return {}
         self._sent_thoughts = True
         return {"thoughts": thoughts}
-
-    # The name that the chat view calls it by
-    news = changes
 
 
 class CommandOutput:
@@ -184,7 +182,7 @@ class CommandOutput:
             "tail": "",
             "done": True,
             "line": STOPPED if isinstance(error, Stopped) else "",
-            "error": _error_line(error),
+            "error": _problem(error),
         }
         with self._lock:
             if not self.ended:
@@ -197,18 +195,11 @@ class CommandOutput:
         self.end(error=Stopped(STOPPED))
         self.stop.cancel()
 
-    # The name that the chat view calls it by
-    news = changes
 
-
-# The name that the chat view imports
-Answer = AnswerEntry
-
-
-def _error_line(error: BaseException | None) -> str:
-    """Return an error as one line; "" for a stop, which the status line reports."""
+def _problem(error: BaseException | None) -> Problem | None:
+    """Return an error as the page shows it; the line below an answer already says that
+    the user stopped it.
+    """
     if error is None or isinstance(error, Stopped):
-        return ""
-    if isinstance(error, BuddyError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+        return None
+    return problem_of(error)

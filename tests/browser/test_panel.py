@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -16,6 +17,7 @@ from tests.browser.panels import settle
 from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
 from tests.browser.test_streaming import LOAD, pieces
+from tests.fakes import eventually
 from tests.lab import Lab, Notebook
 from tests.scripted_server import (
     MODELS,
@@ -55,6 +57,19 @@ WATCH_MEASURES = """() => {
 RUNS = (
     "index => window.notebook.content.widgets[index].model.executionState === 'running'"
 )
+# Shows an error with remedies of each kind in a panel that is called p.
+TROUBLE = """
+from codebuddy_jupyter.errors import ProviderError, Remedy
+from codebuddy_jupyter.widgets.protocol import problem_of
+error = ProviderError(
+    "The model is gone.",
+    Remedy("Show the versions", "%buddy /version"),
+    Remedy("Leave offline mode", "%config Buddy.offline = False"),
+    Remedy("Start the server", "ollama serve"),
+    Remedy("Download it", "%buddy /pull NAME"),
+)
+p.form.view.show(trouble=problem_of(error))
+"""
 SAVED = "() => !window.notebook.context.model.dirty"
 
 # a bound for what hangs, not a measure of what is slow
@@ -99,6 +114,12 @@ def turns(page: Page) -> list[str]:
 def ended(page: Page, count: int = 1) -> None:
     """Wait until so many answers have ended."""
     expect(page.locator(".cb-foot .cb-line")).to_have_count(count)
+
+
+def waiting(server: ScriptedServer) -> list[dict[str, Any]]:
+    """The requests for models that have no answer."""
+    requests = server.asked(MODELS)
+    return [request for request in requests if request["ended"] is None]
 
 
 def field(page: Page, label: str) -> str:
@@ -150,11 +171,13 @@ def test_stop_ends_a_command_and_meanwhile_one_can_ask(
     panel: Opens, server: ScriptedServer
 ) -> None:
     page = panel("panel_command").page
+    # From here on only the command asks for the models.
     expect(page.locator(".cb-title")).to_have_text("reachable")
+    expect(page.locator(".cb-meter")).to_contain_text("tokens")
     server.script(hang(), path=MODELS)
     ask(page, "/models")
     page.get_by_role("button", name="Stop the answer").wait_for()
-    server.wait_for("arrived", MODELS)
+    assert eventually(lambda: waiting(server), 20)
     server.script(model_list("llama3"), path=MODELS)
     ask(page, "hello")
     page.get_by_text("Hello from the scripted server.").wait_for()
@@ -162,13 +185,33 @@ def test_stop_ends_a_command_and_meanwhile_one_can_ask(
     page.locator(".cb-input").press("Escape")
     expect(page.locator(".cb-turn").first.locator(".cb-line")).to_have_text("stopped")
     expect(page.get_by_role("button", name="Stop the answer")).to_have_count(0)
-    closed = [
-        request["closed"]
-        for request in server.asked(MODELS)
-        if request["ended"] is None
-    ]
-    assert closed
-    assert None not in closed
+    (request,) = waiting(server)
+    assert eventually(lambda: request["closed"], 20)
+
+
+def test_the_remedies_of_an_error_are_buttons_where_the_panel_can_do_them(
+    panel: Opens,
+) -> None:
+    notebook = panel(
+        "panel_remedies",
+        "import codebuddy_jupyter as buddy\np = buddy.panel()\np",
+        TROUBLE,
+    )
+    notebook.run(2)
+    page = notebook.page
+    page.locator(".cb-input").nth(1).wait_for()
+    panel_below = page.locator(".codebuddy-panel").nth(1)
+    expect(panel_below.locator(".cb-title")).to_have_text("reachable")
+    notebook.run(3)
+    trouble = panel_below.locator(".cb-wrong").first
+    expect(trouble.locator("> span")).to_have_text("The model is gone.")
+    expect(trouble.locator("code")).to_have_text(["ollama serve", "%buddy /pull NAME"])
+    trouble.get_by_role("button", name="Show the versions").click()
+    expect(panel_below.locator(".cb-turn")).to_contain_text("codebuddy-jupyter")
+    trouble.get_by_role("button", name="Leave offline mode").click()
+    expect(panel_below.get_by_role("checkbox", name="Offline")).to_be_focused()
+    panel_below.get_by_role("button", name="Settings", exact=True).click()
+    expect(panel_below.get_by_label("Base URL", exact=True)).to_be_hidden()
 
 
 def test_what_failed_before_any_text_can_be_asked_again_and_not_copied(
@@ -330,7 +373,7 @@ def test_a_front_end_without_subshells_says_that_the_question_waits(
     notebook.begin(2)
     page.wait_for_function(f"() => ({RUNS})(2)")
     ask(page, "hello")
-    expect(page.locator(".cb-note")).to_contain_text("Waits for the running cell")
+    expect(page.locator(".cb-note")).to_contain_text("Waiting for the running cell")
     assert server.asked() == []
     page.get_by_text("Hello from the scripted server.").wait_for()
     expect(page.locator(".cb-note")).to_have_text("")
@@ -428,9 +471,7 @@ def test_retry_and_edit_take_the_place_of_the_last_question(
     (asked,) = server.asked()[-1]["body"]["messages"][1:]
     assert asked["content"].endswith("hello there")
     page.get_by_role("button", name="Edit the question").click()
-    expect(page.locator(".cb-note")).to_contain_text(
-        "takes the place of the last question"
-    )
+    expect(page.locator(".cb-note")).to_contain_text("replaces the last question")
     notebook.run(2)
     # what is edited is not the last any more
     expect(page.locator(".cb-note")).to_have_text("")

@@ -17,13 +17,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-import codebuddy_jupyter
+from codebuddy_jupyter.widgets.modules import joined_script, joined_styles
 from tests.attacks import ATTACKS, attack
 from tests.comms import PageKernel
 from tests.kernels import SECONDS
 from tests.scripted_server import ScriptedServer, reply
 
-STATIC = Path(codebuddy_jupyter.__file__).parent / "widgets" / "static"
 # nobody is asked for it, the test answers; no safe context, so no clipboard
 ADDRESS = "http://plain.invalid/"
 ASK = "import codebuddy_jupyter as buddy\nfor n in range({}): buddy.ask(f'attack {{n}}').result()"
@@ -38,7 +37,6 @@ SHOWN = """() => [...document.querySelectorAll('.cb-settled')].map(settled =>
 SHOW = """async source => {
     const listeners = new Set();
     const model = {
-        get: name => name === 'part' ? 'chat' : undefined,
         on: (name, listener) => listeners.add(listener),
         off: (name, listener) => listeners.delete(listener),
         send: content => window.toKernel(JSON.stringify(content)),
@@ -77,8 +75,8 @@ class PlainPage(PageKernel):
         page.goto(ADDRESS)
         page.on("request", lambda request: self.fetched.append(request.url))
         page.expose_function("toKernel", lambda text: self._typed.put(json.loads(text)))
-        page.add_style_tag(content=(STATIC / "panel.css").read_text("utf-8"))
-        page.evaluate(SHOW, (STATIC / "panel.js").read_text("utf-8"))
+        page.add_style_tag(content=joined_styles("base.css", "chat/chat.css"))
+        page.evaluate(SHOW, joined_script("chat/view.js"))
 
     def until(self, found: Callable[[], bool]) -> None:
         """Carry messages both ways until it is so."""

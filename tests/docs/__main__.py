@@ -1,13 +1,17 @@
-"""Write the settings table of the README and the pictures again."""
+"""Write what is generated: message types, tables of settings and pictures."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import picture, settings
+from . import picture, protocol, settings
 
-PARTS = {"settings": settings.write, "pictures": picture.write}
+PARTS = {
+    "protocol": protocol.write,
+    "settings": settings.write,
+    "pictures": picture.write,
+}
 
 
 def main() -> None:

@@ -1,0 +1,447 @@
+"""The Buddy's conversation as pages show it, and what users do there.
+
+It knows the messages of `protocol` and a function that sends them, but no widgets, so
+that a panel and any other front end can use it.
+
+Messages of a page arrive on a thread that must not wait, so a `Worker` does what they
+request and follows the answers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Any, cast
+
+from .. import commands
+from ..buddy import Buddy
+from ..chat.conversation import titled
+from ..chat.reply import Reply
+from ..commands import Call
+from ..commands.completion import Offers
+from ..errors import BuddyError, NotKept, Stopped
+from ..worker import Worker
+from .meter import Meter
+from .protocol import (
+    AnswerMessage,
+    AskRequest,
+    ChatFields,
+    ChatMessage,
+    ChatRequest,
+    CompleteRequest,
+    DeleteRequest,
+    DiffRequest,
+    InsertRequest,
+    MeasureRequest,
+    ReadyRequest,
+    SectionsRequest,
+    SwitchRequest,
+    TurnFields,
+    TurnMessage,
+    WantRequest,
+    WrongFields,
+    problem_of,
+    read_message,
+)
+from .transcript import STOPPED, AnswerEntry, CommandOutput
+
+# A page that opens gets so many of the last turns in full. It requests the others when
+# they come into view.
+TURNS_IN_FULL = 20
+MOST_COMPLETIONS = 12
+# Lines around a change in a diff.
+DIFF_CONTEXT = 3
+
+NEVER = float("inf")
+Entry = AnswerEntry | CommandOutput
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """A question that was typed here: the page's name for it, and its text."""
+
+    ask: str
+    text: str
+
+
+class Conversation:
+    """Keeps pages in step with the Buddy's conversation, and does what they request.
+
+    Parameters
+    ----------
+    buddy
+        Whose conversation it is.
+    shell
+        IPython's shell, or an object with its ``user_ns``, ``set_next_input`` and
+        ``history_manager``.
+    send
+        Called, on any thread, with a message for all pages.
+    on_end
+        Called on the worker's thread when an answer has ended.
+    """
+
+    def __init__(
+        self,
+        buddy: Buddy,
+        shell: Any,
+        send: Callable[[ChatMessage], None],
+        on_end: Callable[[Reply], None] | None = None,
+    ) -> None:
+        self.buddy = buddy
+        self.shell = shell
+        self.send = send
+        self.on_end = on_end
+        self.cell = ""
+        self.meter = Meter(buddy, shell.user_ns, self._send)
+        self._chat = buddy.chat
+        self._entries: dict[int, Entry] = {}
+        self._numbers = count(1)
+        self._typed: weakref.WeakKeyDictionary[Reply, _Typed] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._worker = Worker("buddy-panel")
+        self._offers = _offers(buddy, shell)
+        self._handlers: Mapping[str, Callable[[Any], None]] = {
+            "ready": self._on_ready,
+            "want": self._on_want,
+            "ask": self._on_ask,
+            "stop": self._on_stop,
+            "reset": self._on_reset,
+            "switch": self._on_switch,
+            "delete": self._on_delete,
+            "measure": self._on_measure,
+            "sections": self._on_sections,
+            "complete": self._on_complete,
+            "insert": self._on_insert,
+            "diff": self._on_diff,
+        }
+        buddy.watchers.append(self._on_turns_changed)
+        buddy.observe(self._on_keeping_changed, "keep_chats")
+
+    def close(self) -> None:
+        """Leave the pages. What was asked here is stopped, what a cell asked goes on."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._worker.cancel()
+        self.buddy.watchers.remove(self._on_turns_changed)
+        self.buddy.unobserve(self._on_keeping_changed, "keep_chats")
+        self.meter.close()
+        self._stop_own()
+        for entry in list(self._entries.values()):
+            if isinstance(entry, CommandOutput):
+                entry.close()
+
+    def note_cell(self, cell: str) -> None:
+        """Note which cell runs: new code is inserted below it."""
+        self.cell = cell
+        self._send({"type": "cell", "cell": cell})
+
+    def note_end(self) -> None:
+        """Note that a cell has run, which may change what the next question sends."""
+        self._send({"type": "stale"})
+
+    def receive(self, content: object) -> None:
+        """Handle a message of a page, and return at once.
+
+        Messages of unknown types are ignored.
+        """
+        try:
+            message = read_message(content, ChatRequest)
+        except WrongFields as error:
+            line = f"The page sent an invalid message ({error}). Reload the page."
+            self._send({"type": "noted", "text": line})
+            return
+        if message is not None and not self._is_closed:
+            self._handlers[message["type"]](message)
+
+    # Requests of the page
+
+    def _on_ready(self, request: ReadyRequest) -> None:
+        self._worker.put(self._sync)
+        self._worker.put(partial(self._send_all, request["view"]))
+        self._worker.put(self._send_chats)
+
+    def _on_want(self, request: WantRequest) -> None:
+        self._worker.put(partial(self._send_turn, request["turn"]))
+
+    def _on_ask(self, request: AskRequest) -> None:
+        self._send({"type": "taken", "ask": request["ask"]})
+        self._note_notebook(request)
+        self._worker.put(partial(self._ask, request))
+
+    def _on_stop(self, request: object) -> None:
+        """Stop the answer, no matter where it was asked, and running commands."""
+        for entry in list(self._entries.values()):
+            if isinstance(entry, AnswerEntry):
+                entry.reply.close()
+            else:
+                entry.close()
+        self._worker.put(self._sync)
+
+    def _on_reset(self, request: object) -> None:
+        self._stop_own()
+        self._worker.put(self._reset)
+
+    def _on_switch(self, request: SwitchRequest) -> None:
+        switch = partial(self.buddy.history.switch, request["number"])
+        self._stop_own()
+        self._worker.put(partial(self._change_history, switch))
+
+    def _on_delete(self, request: DeleteRequest) -> None:
+        delete = partial(self.buddy.history.delete, request["number"])
+        self._stop_own()
+        self._worker.put(partial(self._change_history, delete))
+
+    def _on_measure(self, request: MeasureRequest) -> None:
+        self._note_notebook(request)
+        measure = partial(self.meter.measure, request["text"], whole=request["whole"])
+        self._worker.put(measure)
+
+    def _on_sections(self, request: SectionsRequest) -> None:
+        self.meter.choose(request["sections"])
+
+    def _on_complete(self, request: CompleteRequest) -> None:
+        self._worker.put(partial(self._complete, request["text"]))
+
+    def _on_insert(self, request: InsertRequest) -> None:
+        self.shell.set_next_input(request["code"])
+        line = "The code comes below the next cell that you run."
+        self._send({"type": "noted", "text": line})
+
+    def _on_diff(self, request: DiffRequest) -> None:
+        self._worker.put(partial(self._diff, request))
+
+    def _note_notebook(self, request: AskRequest | MeasureRequest) -> None:
+        """Let the session know the cells in the page, unsaved ones, too."""
+        session, cells = self.buddy.collector.session, request.get("cells")
+        if session is not None and cells is not None:
+            session.set_open_cells([dict(cell) for cell in cells])
+
+    def _stop_own(self) -> None:
+        with self._lock:
+            own = list(self._typed)
+        for reply in own:
+            reply.close()
+
+    # Changes of the Buddy
+
+    def _on_turns_changed(self) -> None:
+        self._worker.put(self._sync)
+        self._worker.put(self._send_chats)
+
+    def _on_keeping_changed(self, change: object) -> None:
+        self._worker.put(self._send_chats)
+
+    # All below runs on the worker's thread
+
+    def _send(self, message: ChatMessage) -> None:
+        if not self._is_closed:
+            self.send(message)
+
+    def _sync(self) -> None:
+        """Bring the entries in line with the conversation, and send what is new."""
+        chat = self.buddy.chat
+        replies = [turn.reply for turn in list(chat.turns)]
+        self._remove_entries(replies, is_other_chat=chat is not self._chat)
+        self._chat = chat
+        self._add_entries(replies)
+        for entry in self._entries.values():
+            if entry.due < NEVER:
+                entry.due = 0.0
+                self._send_news(entry)
+
+    def _remove_entries(self, replies: list[Reply], *, is_other_chat: bool) -> None:
+        """Remove answers that are not among the replies.
+
+        Commands that have ended stay until another conversation is shown.
+        """
+        kept = {id(reply) for reply in replies}
+        gone = []
+        for number, entry in self._entries.items():
+            if isinstance(entry, AnswerEntry):
+                is_gone = id(entry.reply) not in kept
+            else:
+                is_gone = is_other_chat and entry.ended
+            if is_gone:
+                gone.append(number)
+        for number in gone:
+            del self._entries[number]
+        if gone:
+            self._send({"type": "gone", "turns": gone})
+
+    def _add_entries(self, replies: list[Reply]) -> None:
+        """Add an answer for each reply that has none."""
+        shown = set()
+        for entry in self._entries.values():
+            if isinstance(entry, AnswerEntry):
+                shown.add(id(entry.reply))
+        for reply in replies:
+            if id(reply) not in shown:
+                typed = self._typed.get(reply) or _Typed("", "")
+                answer = AnswerEntry(next(self._numbers), reply, typed.text)
+                self._add(answer, typed.ask)
+
+    def _add(self, entry: Entry, ask: str) -> None:
+        self._entries[entry.number] = entry
+        self._send(_turn_message(entry.head(), ask))
+        self._follow(entry)
+
+    def _follow(self, entry: Entry) -> None:
+        """Send what is new of an entry, and do so again when that is due."""
+        if self._entries.get(entry.number) is not entry:
+            return
+        if entry.due <= time.monotonic():
+            self._send_news(entry)
+        if entry.due < NEVER:
+            self._worker.put(partial(self._follow, entry), entry.due)
+
+    def _send_news(self, entry: Entry) -> None:
+        news = entry.changes()
+        if news is None:
+            return
+        self._send(cast(AnswerMessage, {"type": "answer", **news}))
+        has_ended = "done" in news and isinstance(entry, AnswerEntry)
+        if has_ended and self.on_end is not None:
+            self.on_end(cast(AnswerEntry, entry).reply)
+
+    def _ask(self, request: AskRequest) -> None:
+        text, ask = request["text"], request["ask"]
+        try:
+            call = commands.read(text)
+            prompt = text if call is None else call.prompt(self.buddy)
+            if prompt is None:
+                self._begin_command(cast(Call, call), text, ask)
+                return
+            reply = self.buddy.ask(prompt, names=self.shell.user_ns)
+        except BuddyError as error:
+            self._send({"type": "refused", "ask": ask, "error": problem_of(error)})
+            return
+        self._take_back(request.get("instead"))
+        with self._lock:
+            if self._is_closed:
+                return
+            self._typed[reply] = _Typed(ask, text)
+        reply.start()
+
+    def _take_back(self, number: int | None) -> None:
+        """Take a turn out of the conversation, for one that replaces it."""
+        entry = None if number is None else self._entries.get(number)
+        if isinstance(entry, AnswerEntry):
+            self.buddy.take_back(entry.reply)
+
+    def _begin_command(self, call: Call, line: str, ask: str) -> None:
+        """Run a command on a thread of its own, so that one can ask meanwhile."""
+        output = CommandOutput(next(self._numbers), line)
+        self._add(output, ask)
+        threading.Thread(
+            target=self._run_command,
+            args=[call, output],
+            name="buddy-command",
+            daemon=True,
+        ).start()
+
+    def _run_command(self, call: Call, output: CommandOutput) -> None:
+        run = partial(commands.run, self.buddy, call, output.progress)
+        try:
+            output.end(self.buddy.loop.stoppable(run, output.stop))
+        except CancelledError:
+            output.end(error=Stopped(STOPPED))
+        except BuddyError as error:
+            output.end(error=error)
+        except BaseException as error:
+            # The page would wait for a command without an end.
+            output.end(error=error)
+            raise
+        finally:
+            self._worker.put(self._sync)
+
+    def _reset(self) -> None:
+        self.buddy.reset()
+        self._sync()
+
+    def _change_history(self, change: Callable[[], object]) -> None:
+        try:
+            change()
+        except BuddyError as error:
+            self._send({"type": "noted", "text": problem_of(error)})
+        self._sync()
+        self._send_chats()
+
+    def _send_all(self, view: str) -> None:
+        """Send the whole conversation to a page: the last turns with their answers."""
+        entries = list(self._entries.values())
+        first_in_full = len(entries) - TURNS_IN_FULL
+        turns = []
+        for index, entry in enumerate(entries):
+            turn = entry.head() if index < first_in_full else entry.whole()
+            turns.append(cast(TurnFields, turn))
+        self._send({"type": "all", "view": view, "turns": turns, "cell": self.cell})
+
+    def _send_turn(self, number: int) -> None:
+        entry = self._entries.get(number)
+        if entry is not None:
+            self._send(_turn_message(entry.whole()))
+
+    def _send_chats(self) -> None:
+        """Send the conversations that are kept, and which of them is the current one."""
+        try:
+            kept = self.buddy.history.listed()
+        except NotKept:
+            kept = []
+        now = None
+        chats: list[ChatFields] = []
+        for chat in kept:
+            title = titled(chat.question)
+            chats.append({"number": chat.number, "title": title, "turns": chat.turns})
+            if chat.id == self.buddy.chat.id:
+                now = chat.number
+        self._send({"type": "chats", "chats": chats, "now": now})
+
+    def _complete(self, text: str) -> None:
+        word, offers = self._offers.find(text)
+        found = [name for name, _ in offers[:MOST_COMPLETIONS]]
+        self._send({"type": "completions", "text": text, "word": word, "found": found})
+
+    def _diff(self, request: DiffRequest) -> None:
+        rows = diff_rows(request["old"], request["new"])
+        self._send({"type": "diff", "id": request["id"], "rows": rows})
+
+
+def diff_rows(old: str, new: str) -> list[tuple[str, str]]:
+    """Return the lines of a diff, each with its mark: a blank, ``+``, ``-``, or ``…``
+    for lines left out.
+    """
+    lines = difflib.unified_diff(
+        old.splitlines(), new.splitlines(), lineterm="", n=DIFF_CONTEXT
+    )
+    rows = []
+    # The first two lines would name the files.
+    for line in list(lines)[2:]:
+        if line.startswith("@"):
+            rows.append(("…", ""))
+        else:
+            rows.append((line[0], line[1:]))
+    return rows
+
+
+def _turn_message(fields: Mapping[str, Any], ask: str = "") -> TurnMessage:
+    return cast(TurnMessage, {"type": "turn", "ask": ask, **fields})
+
+
+def _offers(buddy: Buddy, shell: Any) -> Offers:
+    """Return what completes a prompt: the session's names, or else the shell's."""
+    session = buddy.collector.session
+    if session is None:
+        return Offers(shell, lambda: shell.user_ns, lambda: None)
+    return Offers(shell, session.names, session.folder)

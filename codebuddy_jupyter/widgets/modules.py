@@ -1,0 +1,77 @@
+"""ES modules joined into one text, as anywidget takes a widget's script as one text.
+
+There is no build step: the modules are read when the widget's class is made. Each may
+import names of others, written on one line::
+
+    import { make, button } from "../shared/elements.js";
+
+All of them share one scope once joined, so a name may be declared in one module only,
+and cannot be imported under another name. Comments that have their lines to themselves
+stay in the sources, since every widget carries its script to the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+
+IMPORT = re.compile(r'^import \{ \w+(?:, \w+)* \} from "(?P<path>\.[\w./]+)";$')
+EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.MULTILINE)
+BLANK_LINES = re.compile(r"\n{2,}")
+
+
+def joined_script(name: str) -> str:
+    """Return a module of ``static`` with all that it imports, dependencies first.
+
+    Raises
+    ------
+    ValueError
+        If modules import each other in a circle, or an import has another form.
+    """
+    return "".join(_joined(STATIC / name, (), set()))
+
+
+def joined_styles(*names: str) -> str:
+    """Return style sheets of ``static`` as one text."""
+    return "".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
+def imports_of(module: Path) -> list[Path]:
+    """Return the modules that a module imports.
+
+    Raises
+    ------
+    ValueError
+        If an import has a form that cannot be joined.
+    """
+    found = []
+    for line in module.read_text(encoding="utf-8").splitlines():
+        if line.startswith("import"):
+            match = IMPORT.match(line)
+            if match is None:
+                raise ValueError(f"{module.name} cannot be joined: {line}")
+            found.append((module.parent / match["path"]).resolve())
+    return found
+
+
+def _joined(module: Path, above: tuple[Path, ...], done: set[Path]) -> Iterator[str]:
+    """Yield the texts of the modules that are not ``done``, dependencies first."""
+    if module in above:
+        raise ValueError(f"{module.name} imports itself through other modules.")
+    for imported in imports_of(module):
+        if imported not in done:
+            yield from _joined(imported, (*above, module), done)
+    done.add(module)
+    yield _body(module)
+
+
+def _body(module: Path) -> str:
+    """Return a module without imports, the word ``export``, and comments."""
+    lines = module.read_text(encoding="utf-8").splitlines(keepends=True)
+    text = "".join(line for line in lines if not line.startswith("import"))
+    text = EXPORT.sub("", COMMENT.sub("", text))
+    return BLANK_LINES.sub("\n\n", text).lstrip("\n")

@@ -1,0 +1,506 @@
+"""The messages between the kernel and the page, as types, for Python and JavaScript.
+
+``python -m tests.docs protocol`` writes ``static/protocol.d.ts`` from this module, which
+imports no widget library. Every message has a ``type``; JSON carries the rest.
+"""
+
+import types
+from collections.abc import Iterator, Mapping
+from typing import (
+    Any,
+    Literal,
+    NotRequired,
+    TypedDict,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+from ..errors import BuddyError
+
+# What messages consist of
+
+
+class RemedyFields(TypedDict):
+    """What the user can do about an error; ``command`` may be empty."""
+
+    text: str
+    command: str
+
+
+class Problem(TypedDict):
+    """An error: as one line, and as what went wrong with its remedies."""
+
+    line: str
+    what: str
+    remedies: list[RemedyFields]
+
+
+# ``from`` is a keyword of Python, so that this needs the other form of a TypedDict.
+_From = TypedDict("_From", {"from": int})
+
+
+class AnswerFields(_From):
+    """The blocks of an answer from number ``from`` on, its unfinished tail, and at its
+    end (``done``) how it ended.
+    """
+
+    turn: int
+    blocks: list[str]
+    tail: str
+    thoughts: NotRequired[str]
+    done: NotRequired[bool]
+    line: NotRequired[str]
+    error: NotRequired[Problem | None]
+    has_text: NotRequired[bool]
+
+
+class QuestionFields(TypedDict):
+    """A question of the conversation, or a command that was typed between them."""
+
+    turn: int
+    question: str
+    command: NotRequired[bool]
+
+
+# The fields of `AnswerFields`, none of them required.
+_AnswerIfAny = TypedDict(
+    "_AnswerIfAny",
+    {
+        "from": int,
+        "blocks": list[str],
+        "tail": str,
+        "thoughts": str,
+        "done": bool,
+        "line": str,
+        "error": Problem | None,
+        "has_text": bool,
+    },
+    total=False,
+)
+
+
+class TurnFields(QuestionFields, _AnswerIfAny):
+    """A question, with its answer unless the page requests that when it is in view."""
+
+
+class SectionFields(TypedDict):
+    """A section of the notebook: whether it is sent, and its tokens in this question."""
+
+    name: str
+    sent: bool
+    tokens: int
+
+
+class ChatFields(TypedDict):
+    """A conversation that is kept, and how many turns it has."""
+
+    number: int
+    title: str
+    turns: int
+
+
+class CellFields(TypedDict):
+    """A cell of the notebook in the page, saved or not, with its outputs shortened."""
+
+    id: str
+    cell_type: str
+    source: str
+    metadata: dict[str, Any]
+    outputs: list[dict[str, Any]]
+    execution_count: int | None
+
+
+class KeyFields(TypedDict):
+    """Whether there is a key, in words, and whether one is missing."""
+
+    told: str
+    needed: bool
+
+
+class CheckFields(TypedDict):
+    """One line of what a test of the connection found."""
+
+    mark: str
+    name: str
+    found: str
+    remedies: list[RemedyFields]
+
+
+class ReportFields(TypedDict):
+    """What a test of the connection found."""
+
+    verdict: str | Problem
+    rows: list[CheckFields]
+
+
+# From the page of the conversation to the kernel
+
+
+class ReadyRequest(TypedDict):
+    """A page shows the conversation and has nothing yet; ``view`` names the page."""
+
+    type: Literal["ready"]
+    view: str
+
+
+class WantRequest(TypedDict):
+    """A turn came into view of which the page has only the question."""
+
+    type: Literal["want"]
+    turn: int
+
+
+class AskRequest(TypedDict):
+    """The user sent a question or a command.
+
+    ``ask`` names it until it has a number. ``instead`` is the turn that it replaces.
+    ``cells`` are the cells of the notebook in the page, if the page knows them.
+    """
+
+    type: Literal["ask"]
+    ask: str
+    text: str
+    instead: NotRequired[int | None]
+    cells: NotRequired[list[CellFields] | None]
+
+
+class StopRequest(TypedDict):
+    """Stop the answer, and the commands that are running."""
+
+    type: Literal["stop"]
+
+
+class ResetRequest(TypedDict):
+    """Begin a new conversation."""
+
+    type: Literal["reset"]
+
+
+class SwitchRequest(TypedDict):
+    """Continue another conversation."""
+
+    type: Literal["switch"]
+    number: int
+
+
+class DeleteRequest(TypedDict):
+    """Delete a conversation for good."""
+
+    type: Literal["delete"]
+    number: int
+
+
+class MeasureRequest(TypedDict):
+    """The user stopped typing ``text``; ``whole`` also requests the messages in full."""
+
+    type: Literal["measure"]
+    text: str
+    whole: bool
+    cells: NotRequired[list[CellFields] | None]
+
+
+class SectionsRequest(TypedDict):
+    """The user chose the sections of the notebook that are sent."""
+
+    type: Literal["sections"]
+    sections: list[str]
+
+
+class CompleteRequest(TypedDict):
+    """The user is typing a word after ``/`` or ``@``; ``text`` ends at the cursor."""
+
+    type: Literal["complete"]
+    text: str
+
+
+class InsertRequest(TypedDict):
+    """Code is to become a cell, and the page has no access to the notebook."""
+
+    type: Literal["insert"]
+    code: str
+
+
+class DiffRequest(TypedDict):
+    """Compare the code of an answer with a cell."""
+
+    type: Literal["diff"]
+    id: str
+    old: str
+    new: str
+
+
+# From the kernel to the page of the conversation
+
+
+class TakenMessage(TypedDict):
+    """The kernel has received a question."""
+
+    type: Literal["taken"]
+    ask: str
+
+
+class TurnMessage(TurnFields):
+    """A question to show, new or requested; ``ask`` if this page sent it."""
+
+    type: Literal["turn"]
+    ask: NotRequired[str]
+
+
+class AnswerMessage(AnswerFields):
+    """The next part of an answer."""
+
+    type: Literal["answer"]
+
+
+class AllMessage(TypedDict):
+    """The whole conversation, for the page named ``view``, and the cell that ran last."""
+
+    type: Literal["all"]
+    view: str
+    turns: list[TurnFields]
+    cell: str
+
+
+class GoneMessage(TypedDict):
+    """Turns that are no longer part of the conversation."""
+
+    type: Literal["gone"]
+    turns: list[int]
+
+
+class RefusedMessage(TypedDict):
+    """A question cannot be sent."""
+
+    type: Literal["refused"]
+    ask: str
+    error: Problem
+
+
+class NotedMessage(TypedDict):
+    """A line to show for a while: a plain one, or an error."""
+
+    type: Literal["noted"]
+    text: str | Problem
+
+
+class CellMessage(TypedDict):
+    """A cell starts to run."""
+
+    type: Literal["cell"]
+    cell: str
+
+
+class StaleMessage(TypedDict):
+    """What the page shows of the next question is out of date."""
+
+    type: Literal["stale"]
+
+
+class CompletionsMessage(TypedDict):
+    """What can replace ``word``, with which ``text`` ends."""
+
+    type: Literal["completions"]
+    text: str
+    word: str
+    found: list[str]
+
+
+class ChatsMessage(TypedDict):
+    """The conversations that are kept, and the number of the current one."""
+
+    type: Literal["chats"]
+    chats: list[ChatFields]
+    now: int | None
+
+
+class MeasuredMessage(TypedDict):
+    """How many tokens of the context window the next question takes.
+
+    ``parts`` are sections with their tokens; ``whole`` is Markdown, if requested.
+    """
+
+    type: Literal["measured"]
+    tokens: int
+    window: int
+    assumed: bool
+    parts: list[tuple[str, int]]
+    sections: list[SectionFields]
+    whole: str | None
+
+
+class UnmeasuredMessage(TypedDict):
+    """The next question cannot be sent as it is."""
+
+    type: Literal["unmeasured"]
+    error: Problem
+    sections: list[SectionFields]
+
+
+class DiffMessage(TypedDict):
+    """Lines, each with its mark: a blank, ``+``, ``-``, or ``…`` for lines left out."""
+
+    type: Literal["diff"]
+    id: str
+    rows: list[tuple[str, str]]
+
+
+# Between the kernel and the pages of the provider
+
+
+class ShownRequest(TypedDict):
+    """A page shows the provider and has nothing yet."""
+
+    type: Literal["ready"]
+
+
+class KeyRequest(TypedDict):
+    """The user typed a key; an empty one removes the key that is stored."""
+
+    type: Literal["key"]
+    key: str
+
+
+class StateMessage(TypedDict, total=False):
+    """The state of the provider; ``noted`` and ``trouble`` are empty if there is
+    nothing to say.
+    """
+
+    type: Literal["state"]
+    dot: Literal["loading", "reachable", "unreachable"]
+    title: str
+    where: str
+    trouble: str | Problem
+    facts: list[tuple[str, str]]
+    key: KeyFields | None
+    noted: str | Problem
+    overridden: list[str]
+    report: ReportFields | None
+
+
+ChatRequest = (
+    ReadyRequest
+    | WantRequest
+    | AskRequest
+    | StopRequest
+    | ResetRequest
+    | SwitchRequest
+    | DeleteRequest
+    | MeasureRequest
+    | SectionsRequest
+    | CompleteRequest
+    | InsertRequest
+    | DiffRequest
+)
+"""From the page of the conversation to the kernel."""
+
+ChatMessage = (
+    TakenMessage
+    | TurnMessage
+    | AnswerMessage
+    | AllMessage
+    | GoneMessage
+    | RefusedMessage
+    | NotedMessage
+    | CellMessage
+    | StaleMessage
+    | CompletionsMessage
+    | ChatsMessage
+    | MeasuredMessage
+    | UnmeasuredMessage
+    | DiffMessage
+)
+"""From the kernel to the page of the conversation."""
+
+ProviderRequest = ShownRequest | KeyRequest
+"""From the pages of the provider to the kernel."""
+
+
+class WrongFields(ValueError):
+    """A message has a known type, and fields that are missing or of another type."""
+
+
+def problem_of(error: BaseException) -> Problem:
+    """Return an error as the page shows it."""
+    if not isinstance(error, BuddyError):
+        line = f"{type(error).__name__}: {error}"
+        return {"line": line, "what": line, "remedies": []}
+    remedies: list[RemedyFields] = []
+    for remedy in error.remedies:
+        remedies.append({"text": remedy.text, "command": remedy.command})
+    return {"line": str(error), "what": error.what, "remedies": remedies}
+
+
+def read_message(content: object, messages: Any) -> Any | None:
+    """Return a message that has arrived, or None if its type is unknown.
+
+    Parameters
+    ----------
+    content
+        What arrived.
+    messages
+        The union of the messages that may arrive, such as `ChatRequest`.
+
+    Raises
+    ------
+    WrongFields
+        If fields are missing or have another type than declared.
+    """
+    if not isinstance(content, Mapping):
+        return None
+    for message in get_args(messages):
+        hints = get_type_hints(message)
+        if matches(content.get("type"), hints["type"]):
+            wrong = ", ".join(_wrong_fields(content, message))
+            if wrong:
+                raise WrongFields(f"{content['type']}: {wrong}")
+            return content
+    return None
+
+
+def matches(value: object, declared: Any) -> bool:
+    """Return whether a value of a message has its declared type."""
+    origin, arguments = get_origin(declared), get_args(declared)
+    if declared is Any:
+        return True
+    if is_typeddict(declared):
+        return isinstance(value, Mapping) and not any(_wrong_fields(value, declared))
+    if origin is Literal:
+        return value in arguments
+    if origin in (Union, types.UnionType):
+        return any(matches(value, argument) for argument in arguments)
+    if origin is list:
+        return _is_list_of(value, arguments[0])
+    if origin is tuple:
+        return _is_tuple_of(value, arguments)
+    if origin is dict:
+        return isinstance(value, dict)
+    if isinstance(value, bool):
+        return declared is bool
+    return isinstance(value, declared)
+
+
+def _is_list_of(value: object, declared: Any) -> bool:
+    if not isinstance(value, list):
+        return False
+    return all(matches(item, declared) for item in value)
+
+
+def _is_tuple_of(value: Any, declared: tuple[Any, ...]) -> bool:
+    # JSON knows only lists.
+    if not isinstance(value, list | tuple) or len(value) != len(declared):
+        return False
+    pairs = zip(value, declared, strict=True)
+    return all(matches(item, item_type) for item, item_type in pairs)
+
+
+def _wrong_fields(message: Mapping[str, object], declared: Any) -> Iterator[str]:
+    """Yield the names of fields that are missing or have another type."""
+    for name, field_type in get_type_hints(declared).items():
+        if name in message:
+            if not matches(message[name], field_type):
+                yield name
+        elif name in declared.__required_keys__:
+            yield name

@@ -1,0 +1,70 @@
+/** What the view does with each message of the kernel. */
+
+/** @import { ChatMessage, Problem } from "../protocol.js" */
+/** @import { Chat } from "./view.js" */
+
+/**
+ * Handle a message other than an answer.
+ * @param {Chat} chat
+ * @param {ChatMessage} message
+ */
+export function handleMessage(chat, message) {
+  switch (message.type) {
+    case "all":
+      return showAll(chat, message);
+    case "turn":
+      return chat.log.take(message);
+    case "gone":
+      return message.turns.forEach(number => chat.log.remove(number));
+    case "taken":
+      return onTaken(chat, message.ask);
+    case "refused":
+      return onRefused(chat, message.ask, message.error);
+    case "noted":
+      return chat.say(message.text);
+    case "cell":
+      return onCell(chat, message.cell);
+    case "completions":
+      return chat.composer.takeCompletions(message);
+    case "chats":
+      return chat.history.show(message.chats, message.now);
+    case "measured":
+      return chat.meter.show(message);
+    case "unmeasured":
+      return chat.meter.showError(message);
+    case "stale":
+      return chat.meter.soon();
+    case "diff":
+      return chat.code.show(message.id, message.rows);
+    default:
+      return undefined;
+  }
+}
+
+/** @param {Chat} chat @param {Extract<ChatMessage, { type: "all" }>} message */
+function showAll(chat, { view, turns, cell }) {
+  if (view !== chat.view) return;
+  chat.log.replaceAll(turns);
+  chat.notebook.lastRun = cell;
+}
+
+/** @param {Chat} chat @param {string} ask */
+function onTaken(chat, ask) {
+  const pending = chat.log.pending.get(ask);
+  if (!pending) return;
+  clearTimeout(pending.timer);
+  chat.say("");
+}
+
+/** @param {Chat} chat @param {string} ask @param {Problem} error */
+function onRefused(chat, ask, error) {
+  const text = chat.log.refuse(ask, error);
+  if (text !== null && !chat.composer.area.value) chat.composer.set(text);
+}
+
+/** @param {Chat} chat @param {string} cell The one that begins to run. */
+function onCell(chat, cell) {
+  chat.notebook.lastRun = cell;
+  // The kernel forgets the notebook of the page then.
+  chat.meter.sentCells = "";
+}

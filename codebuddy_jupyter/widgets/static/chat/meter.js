@@ -1,0 +1,162 @@
+/** How much of the context window the next question takes, and what it would send. */
+
+/** @import { MeasuredMessage, SectionFields, UnmeasuredMessage } from "../protocol.js" */
+/** @import { CleanUp } from "./markdown.js" */
+/** @import { Chat } from "./view.js" */
+
+import { make, button } from "../shared/elements.js";
+import { showProblem } from "../shared/problems.js";
+
+/** Milliseconds without a key after which the meter measures again. */
+const QUIET_TIME = 600;
+
+/** A gauge; unfolded, what would be sent, and which sections of the notebook may be. */
+export class Meter {
+  /** The newest text of all that would be sent. */
+  newest = "";
+  /** The notebook as the kernel has it, as JSON. */
+  sentCells = "";
+  isStale = false;
+  isSeen = false;
+  /** Whether sections were chosen that no measure that has come knows of. */
+  isChosen = false;
+  timer = 0;
+  /** @type {CleanUp} */
+  cleanUp = () => {};
+
+  /** @param {Chat} chat @param {HTMLElement} el In view if the meter is of any use. */
+  constructor(chat, el) {
+    this.chat = chat;
+    const id = `cb-meter-${chat.view}`;
+    this.bar = make("span", { className: "cb-gauge", aria: { hidden: "true" } });
+    this.label = make("span");
+    this.button = button("", () => this.unfold(), "What the next question sends");
+    this.button.className = "cb-meter";
+    this.button.setAttribute("aria-controls", id);
+    this.button.setAttribute("aria-expanded", "false");
+    this.button.append(this.bar, this.label);
+    this.button.hidden = true;
+    this.sections = make("fieldset", {}, make("legend", {}, "Sent of the notebook"));
+    this.error = make("div", { className: "cb-wrong", hidden: true });
+    const aria = { role: "region", label: "What would be sent" };
+    this.whole = make("div", { className: "cb-blocks cb-whole", tabIndex: 0, aria });
+    this.node = make("div", { className: "cb-sends", id, hidden: true },
+      this.sections, this.error, this.whole);
+    this.watcher = new IntersectionObserver(entries =>
+      this.onSeen(entries.some(entry => entry.isIntersecting)));
+    this.watcher.observe(el);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.watcher.disconnect();
+    this.cleanUp();
+  }
+
+  /** @param {boolean} isSeen Whether the panel is in view; if not, nothing is measured. */
+  onSeen(isSeen) {
+    this.isSeen = isSeen;
+    if (isSeen && this.isStale) this.soon();
+  }
+
+  /** Measure again once the user stops typing. */
+  soon() {
+    this.isStale = true;
+    clearTimeout(this.timer);
+    if (this.isSeen) this.timer = window.setTimeout(() => this.measure(), QUIET_TIME);
+  }
+
+  measure() {
+    clearTimeout(this.timer);
+    if (this.chat.isAnswering) return;
+    this.isStale = false;
+    this.isChosen = false;
+    const cells = this.chat.notebook.cells();
+    const text = this.chat.composer.area.value;
+    const whole = !this.node.hidden;
+    const json = JSON.stringify(cells);
+    if (json === this.sentCells) this.chat.send({ type: "measure", text, whole });
+    else this.chat.send({ type: "measure", text, whole, cells });
+    this.sentCells = json;
+  }
+
+  unfold() {
+    this.node.hidden = !this.node.hidden;
+    this.button.setAttribute("aria-expanded", String(!this.node.hidden));
+    if (!this.node.hidden) this.measure();
+  }
+
+  /** @param {MeasuredMessage} message */
+  async show({ tokens, window: size, assumed, parts, sections, whole }) {
+    const limit = `${assumed ? "an assumed " : ""}${size.toLocaleString("en")}`;
+    const label = `${tokens.toLocaleString("en")} of ${limit} tokens`;
+    this.showSummary(label, sections);
+    showProblem(this.error, null);
+    this.bar.replaceChildren(...parts.map(([name, count], index) =>
+      make("span", {
+        title: `${name}: ${count}`,
+        className: `cb-part cb-part-${index % 4}`,
+        style: `width: ${Math.min(100, 100 * count / size)}%`,
+      })));
+    this.button.title = parts.map(([name, count]) => `${name}: ${count}`).join("\n");
+    if (whole) await this.showWhole(whole);
+  }
+
+  /** @param {UnmeasuredMessage} message */
+  showError({ error, sections }) {
+    this.showSummary("cannot be sent so", sections);
+    showProblem(this.error, error);
+    this.bar.replaceChildren();
+    this.button.title = error.what;
+  }
+
+  /** @param {string} label @param {SectionFields[]} sections */
+  showSummary(label, sections) {
+    this.button.hidden = false;
+    this.label.textContent = label;
+    this.button.setAttribute("aria-label", `What the next question sends: ${label}`);
+    if (!this.isChosen) this.showSections(sections);
+  }
+
+  /** @param {string} whole Markdown; details that are open stay so. */
+  async showWhole(whole) {
+    this.newest = whole;
+    const host = make("div");
+    const cleanUp = await this.chat.paint(host, whole);
+    if (this.newest !== whole) {
+      // A newer one was drawn meanwhile.
+      cleanUp();
+      return;
+    }
+    this.cleanUp();
+    this.cleanUp = cleanUp;
+    const open = [...this.whole.querySelectorAll("details")].map(details => details.open);
+    this.whole.replaceChildren(host);
+    for (const [index, details] of [...host.querySelectorAll("details")].entries()) {
+      details.open = open[index] ?? false;
+    }
+  }
+
+  /** @param {SectionFields[]} sections */
+  showSections(sections) {
+    const boxes = sections.map(({ name, sent, tokens }) => {
+      const on = { change: () => this.choose() };
+      const box = make("input", { type: "checkbox", checked: sent, value: name, on });
+      return make("label", {}, box, tokens ? `${name} ${tokens.toLocaleString("en")}` : name);
+    });
+    const focused = this.boxes().find(box => box === document.activeElement)?.value;
+    this.sections.replaceChildren(this.sections.children[0], ...boxes);
+    this.boxes().find(box => box.value === focused)?.focus();
+  }
+
+  boxes() {
+    return [...this.sections.querySelectorAll("input")];
+  }
+
+  choose() {
+    this.isChosen = true;
+    this.soon();
+    const chosen = this.boxes().filter(box => box.checked);
+    this.chat.send({ type: "sections", sections: chosen.map(box => box.value) });
+  }
+}

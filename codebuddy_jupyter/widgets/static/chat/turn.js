@@ -1,0 +1,136 @@
+/** A question with its answer, or a command with its output. */
+
+/** @import { AnswerFields, QuestionFields } from "../protocol.js" */
+/** @import { CleanUp } from "./markdown.js" */
+/** @import { Chat } from "./view.js" */
+
+import { make, button, copy } from "../shared/elements.js";
+import { showProblem } from "../shared/problems.js";
+
+/** Draws blocks that are final once, and the growing tail again and again. */
+export class Turn {
+  /** @type {string[] | null} The final blocks; null until the page has any of them. */
+  blocks = null;
+  tail = "";
+  done = false;
+  isNear = false;
+  isRequested = false;
+  isDrawing = false;
+  /** The number of blocks that are drawn, and the tail that is. */
+  drawn = 0;
+  drawnTail = "";
+  /** @type {CleanUp[]} */
+  cleanUps = [];
+  /** @type {CleanUp} */
+  cleanUpTail = () => {};
+
+  /** @param {Chat} chat @param {QuestionFields} fields */
+  constructor(chat, { turn, question, command }) {
+    this.chat = chat;
+    this.number = turn;
+    this.question = question;
+    this.isCommand = Boolean(command);
+    this.thoughts = make("div", { className: "cb-text" });
+    this.folded = make("details", { className: "cb-thoughts", hidden: true },
+      make("summary", {}, "Thoughts before the answer"), this.thoughts);
+    this.settled = make("div", { className: "cb-blocks cb-settled" });
+    this.growing = make("div", { className: "cb-blocks cb-tail", aria: { live: "off" } });
+    this.error = make("div", { className: "cb-error", hidden: true });
+    this.foot = make("div", { className: "cb-foot" });
+    const label = "Question and answer";
+    this.node = make("article", { className: "cb-turn", aria: { label } },
+      make("div", { className: "cb-question" }, this.question),
+      this.folded, this.settled, this.growing, this.error, this.foot);
+    this.node.dataset.turn = String(this.number);
+  }
+
+  /** @param {AnswerFields} news */
+  take(news) {
+    this.blocks ??= [];
+    if (news.from > this.blocks.length) {
+      this.request();
+      return;
+    }
+    this.isRequested = false;
+    this.blocks.push(...news.blocks.slice(this.blocks.length - news.from));
+    this.tail = news.tail;
+    if (news.thoughts) {
+      this.thoughts.textContent = news.thoughts;
+      this.folded.hidden = false;
+    }
+    if (news.done && !this.done) this.end(news);
+    this.node.ariaBusy = String(!this.done);
+    this.draw();
+  }
+
+  /** Request all of it from the kernel, unless that was done already. */
+  request() {
+    if (!this.isRequested) this.chat.send({ type: "want", turn: this.number });
+    this.isRequested = true;
+  }
+
+  /** @param {AnswerFields} news */
+  end({ error, line, has_text: hasText }) {
+    this.done = true;
+    showProblem(this.error, error);
+    this.foot.replaceChildren(make("span", { className: "cb-line" }, line ?? ""));
+    if (this.isCommand) return;
+    if (hasText) {
+      this.foot.append(button("Copy", () => copy(this.text()), "Copy the answer"));
+    }
+    const retry = () => this.chat.ask(this.question, this.number);
+    const edit = () => this.chat.edit(this);
+    this.foot.append(make("span", { className: "cb-last" },
+      button("Retry", retry, "Ask the same again"),
+      button("Edit", edit, "Edit the question and send it again")));
+  }
+
+  text() {
+    return (this.blocks ?? []).join("").trim();
+  }
+
+  /** Draw what is missing, if the turn is near the view; one drawing at a time. */
+  async draw() {
+    if (this.isDrawing) return;
+    this.isDrawing = true;
+    try {
+      while (this.isNear && this.blocks && this.isBehind(this.blocks)) {
+        const blocks = this.blocks.slice(this.drawn);
+        this.drawn += blocks.length;
+        const added = await Promise.all(blocks.map(block => this.paintBlock(block)));
+        await this.paintTail();
+        this.settled.append(...added);
+        this.chat.log.follow();
+      }
+    } finally {
+      this.isDrawing = false;
+    }
+  }
+
+  /** @param {string[]} blocks */
+  isBehind(blocks) {
+    return this.drawn < blocks.length || this.drawnTail !== this.tail;
+  }
+
+  /** @param {string} block @returns {Promise<HTMLElement>} */
+  async paintBlock(block) {
+    const host = make("div");
+    this.cleanUps.push(await this.chat.paint(host, block));
+    for (const pre of host.querySelectorAll("pre")) this.chat.code.addButtons(pre);
+    return host;
+  }
+
+  async paintTail() {
+    const { tail, cleanUpTail } = this;
+    this.drawnTail = tail;
+    this.cleanUpTail = tail ? await this.chat.paint(this.growing, tail) : () => {};
+    cleanUpTail();
+    if (!tail) this.growing.replaceChildren();
+  }
+
+  remove() {
+    this.isNear = false;
+    for (const cleanUp of [this.cleanUpTail, ...this.cleanUps]) cleanUp();
+    this.node.remove();
+  }
+}

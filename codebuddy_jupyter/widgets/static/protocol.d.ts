@@ -1,0 +1,359 @@
+// Written by `python -m tests.docs protocol` from widgets/protocol.py.
+
+/** What the user can do about an error; `command` may be empty. */
+export interface RemedyFields {
+  text: string;
+  command: string;
+}
+
+/** An error: as one line, and as what went wrong with its remedies. */
+export interface Problem {
+  line: string;
+  what: string;
+  remedies: RemedyFields[];
+}
+
+/**
+ * The blocks of an answer from number `from` on, its unfinished tail, and at its
+ * end (`done`) how it ended.
+ */
+export interface AnswerFields {
+  from: number;
+  turn: number;
+  blocks: string[];
+  tail: string;
+  thoughts?: string;
+  done?: boolean;
+  line?: string;
+  error?: Problem | null;
+  has_text?: boolean;
+}
+
+/** A question of the conversation, or a command that was typed between them. */
+export interface QuestionFields {
+  turn: number;
+  question: string;
+  command?: boolean;
+}
+
+/** A question, with its answer unless the page requests that when it is in view. */
+export interface TurnFields {
+  turn: number;
+  question: string;
+  command?: boolean;
+  from?: number;
+  blocks?: string[];
+  tail?: string;
+  thoughts?: string;
+  done?: boolean;
+  line?: string;
+  error?: Problem | null;
+  has_text?: boolean;
+}
+
+/** A section of the notebook: whether it is sent, and its tokens in this question. */
+export interface SectionFields {
+  name: string;
+  sent: boolean;
+  tokens: number;
+}
+
+/** A conversation that is kept, and how many turns it has. */
+export interface ChatFields {
+  number: number;
+  title: string;
+  turns: number;
+}
+
+/** A cell of the notebook in the page, saved or not, with its outputs shortened. */
+export interface CellFields {
+  id: string;
+  cell_type: string;
+  source: string;
+  metadata: { [name: string]: any };
+  outputs: ({ [name: string]: any })[];
+  execution_count: number | null;
+}
+
+/** Whether there is a key, in words, and whether one is missing. */
+export interface KeyFields {
+  told: string;
+  needed: boolean;
+}
+
+/** One line of what a test of the connection found. */
+export interface CheckFields {
+  mark: string;
+  name: string;
+  found: string;
+  remedies: RemedyFields[];
+}
+
+/** What a test of the connection found. */
+export interface ReportFields {
+  verdict: string | Problem;
+  rows: CheckFields[];
+}
+
+/** A page shows the conversation and has nothing yet; `view` names the page. */
+export interface ReadyRequest {
+  type: "ready";
+  view: string;
+}
+
+/** A turn came into view of which the page has only the question. */
+export interface WantRequest {
+  type: "want";
+  turn: number;
+}
+
+/**
+ * The user sent a question or a command.
+ *
+ * `ask` names it until it has a number. `instead` is the turn that it replaces.
+ * `cells` are the cells of the notebook in the page, if the page knows them.
+ */
+export interface AskRequest {
+  type: "ask";
+  ask: string;
+  text: string;
+  instead?: number | null;
+  cells?: CellFields[] | null;
+}
+
+/** Stop the answer, and the commands that are running. */
+export interface StopRequest {
+  type: "stop";
+}
+
+/** Begin a new conversation. */
+export interface ResetRequest {
+  type: "reset";
+}
+
+/** Continue another conversation. */
+export interface SwitchRequest {
+  type: "switch";
+  number: number;
+}
+
+/** Delete a conversation for good. */
+export interface DeleteRequest {
+  type: "delete";
+  number: number;
+}
+
+/** The user stopped typing `text`; `whole` also requests the messages in full. */
+export interface MeasureRequest {
+  type: "measure";
+  text: string;
+  whole: boolean;
+  cells?: CellFields[] | null;
+}
+
+/** The user chose the sections of the notebook that are sent. */
+export interface SectionsRequest {
+  type: "sections";
+  sections: string[];
+}
+
+/** The user is typing a word after `/` or `@`; `text` ends at the cursor. */
+export interface CompleteRequest {
+  type: "complete";
+  text: string;
+}
+
+/** Code is to become a cell, and the page has no access to the notebook. */
+export interface InsertRequest {
+  type: "insert";
+  code: string;
+}
+
+/** Compare the code of an answer with a cell. */
+export interface DiffRequest {
+  type: "diff";
+  id: string;
+  old: string;
+  new: string;
+}
+
+/** The kernel has received a question. */
+export interface TakenMessage {
+  type: "taken";
+  ask: string;
+}
+
+/** A question to show, new or requested; `ask` if this page sent it. */
+export interface TurnMessage {
+  turn: number;
+  question: string;
+  command?: boolean;
+  from?: number;
+  blocks?: string[];
+  tail?: string;
+  thoughts?: string;
+  done?: boolean;
+  line?: string;
+  error?: Problem | null;
+  has_text?: boolean;
+  type: "turn";
+  ask?: string;
+}
+
+/** The next part of an answer. */
+export interface AnswerMessage {
+  from: number;
+  turn: number;
+  blocks: string[];
+  tail: string;
+  thoughts?: string;
+  done?: boolean;
+  line?: string;
+  error?: Problem | null;
+  has_text?: boolean;
+  type: "answer";
+}
+
+/** The whole conversation, for the page named `view`, and the cell that ran last. */
+export interface AllMessage {
+  type: "all";
+  view: string;
+  turns: TurnFields[];
+  cell: string;
+}
+
+/** Turns that are no longer part of the conversation. */
+export interface GoneMessage {
+  type: "gone";
+  turns: number[];
+}
+
+/** A question cannot be sent. */
+export interface RefusedMessage {
+  type: "refused";
+  ask: string;
+  error: Problem;
+}
+
+/** A line to show for a while: a plain one, or an error. */
+export interface NotedMessage {
+  type: "noted";
+  text: string | Problem;
+}
+
+/** A cell starts to run. */
+export interface CellMessage {
+  type: "cell";
+  cell: string;
+}
+
+/** What the page shows of the next question is out of date. */
+export interface StaleMessage {
+  type: "stale";
+}
+
+/** What can replace `word`, with which `text` ends. */
+export interface CompletionsMessage {
+  type: "completions";
+  text: string;
+  word: string;
+  found: string[];
+}
+
+/** The conversations that are kept, and the number of the current one. */
+export interface ChatsMessage {
+  type: "chats";
+  chats: ChatFields[];
+  now: number | null;
+}
+
+/**
+ * How many tokens of the context window the next question takes.
+ *
+ * `parts` are sections with their tokens; `whole` is Markdown, if requested.
+ */
+export interface MeasuredMessage {
+  type: "measured";
+  tokens: number;
+  window: number;
+  assumed: boolean;
+  parts: ([string, number])[];
+  sections: SectionFields[];
+  whole: string | null;
+}
+
+/** The next question cannot be sent as it is. */
+export interface UnmeasuredMessage {
+  type: "unmeasured";
+  error: Problem;
+  sections: SectionFields[];
+}
+
+/** Lines, each with its mark: a blank, `+`, `-`, or `…` for lines left out. */
+export interface DiffMessage {
+  type: "diff";
+  id: string;
+  rows: ([string, string])[];
+}
+
+/** A page shows the provider and has nothing yet. */
+export interface ShownRequest {
+  type: "ready";
+}
+
+/** The user typed a key; an empty one removes the key that is stored. */
+export interface KeyRequest {
+  type: "key";
+  key: string;
+}
+
+/**
+ * The state of the provider; `noted` and `trouble` are empty if there is
+ * nothing to say.
+ */
+export interface StateMessage {
+  type?: "state";
+  dot?: "loading" | "reachable" | "unreachable";
+  title?: string;
+  where?: string;
+  trouble?: string | Problem;
+  facts?: ([string, string])[];
+  key?: KeyFields | null;
+  noted?: string | Problem;
+  overridden?: string[];
+  report?: ReportFields | null;
+}
+
+export type ChatRequest =
+  | ReadyRequest
+  | WantRequest
+  | AskRequest
+  | StopRequest
+  | ResetRequest
+  | SwitchRequest
+  | DeleteRequest
+  | MeasureRequest
+  | SectionsRequest
+  | CompleteRequest
+  | InsertRequest
+  | DiffRequest;
+
+export type ChatMessage =
+  | TakenMessage
+  | TurnMessage
+  | AnswerMessage
+  | AllMessage
+  | GoneMessage
+  | RefusedMessage
+  | NotedMessage
+  | CellMessage
+  | StaleMessage
+  | CompletionsMessage
+  | ChatsMessage
+  | MeasuredMessage
+  | UnmeasuredMessage
+  | DiffMessage;
+
+export type ProviderRequest =
+  | ShownRequest
+  | KeyRequest;

@@ -1,0 +1,57 @@
+/** What was noted and found last, below the buttons that asked for it. */
+
+/** @import { AnyModel } from "@anywidget/types" */
+/** @import { CheckFields, ReportFields, StateMessage } from "../protocol.js" */
+
+import { make } from "../shared/elements.js";
+import { problemNodes, remedyNode } from "../shared/problems.js";
+
+/** Shows notes, settings that are overridden, and the report of a test. */
+class Findings {
+  /** @param {AnyModel} model @param {HTMLElement} el */
+  constructor(model, el) {
+    this.model = model;
+    this.notes = make("div", { className: "cb-notes", aria: { role: "status" } });
+    this.report = make("div", { className: "cb-report", aria: { role: "status" } });
+    el.append(make("div", { className: "cb-provider" }, this.notes, this.report));
+    this.receive = (/** @type {StateMessage} */ message) => this.show(message);
+    model.on("msg:custom", this.receive);
+    model.send({ type: "ready" });
+  }
+
+  close() {
+    this.model.off("msg:custom", this.receive);
+  }
+
+  /** @param {StateMessage} state */
+  show({ noted, overridden = [], report }) {
+    const lines = noted ? [noted, ...overridden] : overridden;
+    this.notes.replaceChildren(...lines.map(line =>
+      make("div", {}, ...problemNodes(this.notes, line))));
+    this.report.replaceChildren(...(report ? this.reportNodes(report) : []));
+  }
+
+  /** @param {ReportFields} report */
+  reportNodes({ verdict, rows }) {
+    const checks = rows.map(row => this.checkNode(row));
+    return [
+      make("b", {}, ...problemNodes(this.report, verdict)),
+      make("ul", {}, ...checks),
+    ];
+  }
+
+  /** @param {CheckFields} check */
+  checkNode({ mark, name, found, remedies }) {
+    const nodes = remedies.map(remedy => remedyNode(this.report, remedy));
+    return make("li", { className: mark === "✗" ? "cb-failed" : "" },
+      make("span", {}, mark), make("b", {}, name), make("div", {}, found, ...nodes));
+  }
+}
+
+export default {
+  /** @param {{ model: AnyModel, el: HTMLElement }} context */
+  render({ model, el }) {
+    const view = new Findings(model, el);
+    return () => view.close();
+  },
+};

@@ -1,0 +1,689 @@
+"""The conversation without any widget: what it sends to the pages that show it, and what
+it does when they request something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.chat.reply import Reply
+from codebuddy_jupyter.context.session import Session
+from codebuddy_jupyter.errors import ProviderError, Remedy
+from codebuddy_jupyter.messages import Chunk, Model
+from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL, Conversation
+from codebuddy_jupyter.widgets.protocol import ChatMessage, matches
+from tests.attacks import ATTACKS, attack
+from tests.fakes import FOREVER, FakeProvider, Step, buddy_with_fakes, eventually, texts
+
+MARKDOWN = "# Why\n\nBecause of **this**:\n\n```python\nx = 1\n```\n\nAnd that."
+
+
+class Watched(Conversation):
+    """A conversation whose messages to the page are kept."""
+
+    def __init__(self, buddy: Buddy, names: dict[str, Any] | None = None) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.undeclared: list[ChatMessage] = []
+        self.inserted: list[str] = []
+        self.ended: list[Reply] = []
+        history = SimpleNamespace(input_hist_parsed=["", "df"], output_hist={})
+        shell = SimpleNamespace(
+            user_ns=names or {},
+            set_next_input=self.inserted.append,
+            history_manager=history,
+        )
+        super().__init__(buddy, shell, self.keep, self.ended.append)
+
+    def keep(self, message: ChatMessage) -> None:
+        """Keep a message, as JSON brings it to the page."""
+        if not matches(message, ChatMessage):
+            self.undeclared.append(message)
+        self.sent.append(cast(dict[str, Any], message))
+
+    def close(self) -> None:
+        """Close it; all its messages were of the declared types."""
+        super().close()
+        assert self.undeclared == []
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        """The messages of a kind."""
+        return [message for message in list(self.sent) if message["type"] == kind]
+
+    def page(self, kind: str, **content: Any) -> None:
+        """Take a message as it comes from the page."""
+        self.receive({"type": kind, **content})
+
+    def ask(self, text: str, **more: Any) -> None:
+        """Ask as the page does."""
+        self.page("ask", text=text, ask=f"page:{len(self.sent)}", **more)
+
+    def answered(self, count: int = 1) -> bool:
+        """Whether so many answers came to their end."""
+        return eventually(
+            lambda: sum("done" in message for message in self.told("answer")) >= count
+        )
+
+    def blocks(self, turn: int) -> list[str]:
+        """The settled blocks of a turn, as a page puts them together."""
+        found: list[str] = []
+        for message in self.told("answer"):
+            if message["turn"] == turn:
+                assert message["from"] == len(found)
+                found += message["blocks"]
+        return found
+
+
+@pytest.fixture
+def chat(buddy: Buddy) -> Iterator[Watched]:
+    """A chat on a Buddy whose providers are fakes."""
+    chat = Watched(buddy, {"df": "a frame", "day": 1})
+    yield chat
+    chat.close()
+
+
+def slow(text: str, size: int = 5) -> list[str | float]:
+    """A reply that comes in small pieces, with pauses."""
+    return [
+        step
+        for at in range(0, len(text), size)
+        for step in (text[at : at + size], 0.01)
+    ]
+
+
+@pytest.fixture
+def kept(buddy: Buddy, tmp_path: Path) -> Buddy:
+    """A Buddy whose conversations are kept, as they are of a notebook."""
+    buddy.collector.session = NotebookSession(tmp_path / "a.ipynb", {"df": "a frame"})
+    return buddy
+
+
+class NotebookSession(Session):
+    """The session of a kernel that knows its notebook."""
+
+    def __init__(self, notebook: Path, names: dict[str, Any]) -> None:
+        super().__init__(SimpleNamespace(user_ns=names))
+        self.notebook_file = notebook
+
+    def path(self) -> Path:
+        """Its file."""
+        return self.notebook_file
+
+
+def titles(chat: Watched) -> list[str]:
+    """The conversations that can be chosen, as they were sent last."""
+    sent = chat.told("chats")
+    return [kept["title"] for kept in sent[-1]["chats"]] if sent else []
+
+
+def panel_threads() -> list[threading.Thread]:
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread.name in ("buddy-panel", "buddy-command")
+    ]
+
+
+def test_a_question_is_taken_shown_and_answered_block_by_block(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    fake.replies = [slow(MARKDOWN)]
+    chat.ask("why?")
+    assert chat.answered()
+    assert chat.sent[0] == {"type": "taken", "ask": "page:0"}
+    assert chat.sent[1] == {
+        "type": "turn",
+        "ask": "page:0",
+        "turn": 1,
+        "question": "why?",
+    }
+    assert "".join(chat.blocks(1)) == MARKDOWN
+    assert len(chat.blocks(1)) == 4
+    assert any(message["tail"] for message in chat.told("answer"))
+    last = chat.told("answer")[-1]
+    assert (last["tail"], last["error"]) == ("", None)
+    assert last["line"].split(" · ")[0] == "fake-1"
+
+
+def test_values_are_put_into_the_question_and_what_was_typed_is_shown(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    chat.ask("what is {df}?")
+    assert chat.answered()
+    assert texts(fake.requests[-1])[-1] == ("user", "what is a frame?")
+    assert chat.told("turn")[-1]["question"] == "what is {df}?"
+
+
+def test_a_page_that_comes_later_gets_everything(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    fake.replies = [[MARKDOWN], ["Half of ", FOREVER]]
+    chat.ask("one")
+    assert chat.answered()
+    chat.ask("two")
+    assert eventually(
+        lambda: any("Half" in message["tail"] for message in chat.told("answer"))
+    )
+    chat.page("ready", view="late")
+    assert eventually(lambda: chat.told("all"))
+    (told,) = chat.told("all")
+    assert told["view"] == "late"
+    first, second = told["turns"]
+    assert (first["question"], "".join(first["blocks"]), first["done"]) == (
+        "one",
+        MARKDOWN,
+        True,
+    )
+    assert (second["question"], second["blocks"], second["tail"]) == (
+        "two",
+        [],
+        "Half of ",
+    )
+    assert "done" not in second
+
+
+def test_what_a_cell_asks_is_shown_too(chat: Watched, buddy: Buddy) -> None:
+    buddy.ask("from a cell").result()
+    assert eventually(lambda: chat.told("turn"))
+    assert chat.told("turn")[0]["question"] == "from a cell"
+
+
+def test_a_conversation_that_was_there_before_is_told_when_it_comes_into_view(
+    buddy: Buddy,
+) -> None:
+    for number in range(TURNS_IN_FULL + 5):
+        buddy.ask(f"question {number}").result()
+    chat = Watched(buddy)
+    chat.page("ready", view="v")
+    assert eventually(lambda: chat.told("all"))
+    turns = chat.told("all")[0]["turns"]
+    assert [("blocks" in turn) for turn in turns] == [False] * 5 + [
+        True
+    ] * TURNS_IN_FULL
+    assert turns[-1]["blocks"] == ["An answer."]
+    before = len(chat.told("turn"))
+    chat.page("want", turn=turns[0]["turn"])
+    assert eventually(lambda: len(chat.told("turn")) > before)
+    assert chat.told("turn")[-1]["blocks"] == ["An answer."]
+    chat.close()
+
+
+def test_stop_ends_what_comes_and_keeps_what_came(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    fake.replies = [["Once upon ", FOREVER]]
+    chat.ask("a story")
+    assert eventually(
+        lambda: any("Once" in message["tail"] for message in chat.told("answer"))
+    )
+    chat.page("stop")
+    assert chat.answered()
+    assert fake.ended.wait(5)
+    assert chat.blocks(1) == ["Once upon "]
+    assert "stopped before its end" in chat.told("answer")[-1]["line"]
+
+
+def test_stop_ends_a_command_and_what_it_awaits_and_the_next_runs(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    asked, given_up = threading.Event(), threading.Event()
+
+    async def pull(model: str, progress: Callable[[str, int, int], None]) -> None:
+        progress("fetching", 1, 2)
+        asked.set()
+        try:
+            await asyncio.sleep(FOREVER)
+        finally:
+            progress("fetching", 2, 2)
+            given_up.set()
+
+    fake.pull = pull  # type: ignore[method-assign]
+    chat.ask("/pull llama3")
+    assert asked.wait(5)
+    chat.page("stop")
+    assert chat.answered()
+    assert given_up.wait(5)
+    last = chat.told("answer")[-1]
+    assert (last["line"], last["error"], last["blocks"], last["tail"]) == (
+        "stopped",
+        None,
+        [],
+        "",
+    )
+    assert eventually(lambda: not panel_threads())
+    chat.ask("/version")
+    assert chat.answered(2)
+    assert "codebuddy" in chat.blocks(2)[0]
+
+
+def test_a_command_that_was_stopped_changes_nothing_any_more(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
+    resolving, stopped = threading.Event(), threading.Event()
+
+    async def models() -> list[Model]:
+        resolving.set()
+        await asyncio.to_thread(stopped.wait, 5)
+        return [Model("qwen/qwen-1")]
+
+    fake.models = models  # type: ignore[method-assign]
+    chat.ask("/use qwen/qwen-1")
+    assert resolving.wait(5)
+    chat.page("stop")
+    stopped.set()
+    assert eventually(lambda: not panel_threads())
+    assert (fake.prepared, buddy.provider, fake.model) == ([], "Local", "fake-1")
+
+
+def test_a_failure_is_one_line_below_what_came(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    remedy = Remedy("Start it again", "%buddy /load")
+    fake.replies = [["Half", ProviderError("The server is gone.", remedy)]]
+    chat.ask("hello")
+    assert chat.answered()
+    last = chat.told("answer")[-1]
+    assert last["has_text"]
+    assert last["error"] == {
+        "line": "The server is gone. Start it again: %buddy /load",
+        "what": "The server is gone.",
+        "remedies": [{"text": "Start it again", "command": "%buddy /load"}],
+    }
+    assert chat.blocks(1) == ["Half"]
+
+
+@pytest.mark.parametrize(
+    "reply", [[ProviderError("gone")], [Chunk(reasoning="Hm.", finish="stop")]]
+)
+def test_an_answer_without_text_has_nothing_to_copy(
+    chat: Watched, fake: FakeProvider, reply: list[Step]
+) -> None:
+    fake.replies = [reply]
+    chat.ask("hello")
+    assert chat.answered()
+    assert chat.told("answer")[-1]["has_text"] is False
+
+
+def test_retry_takes_the_place_of_the_last_turn(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [["first"], ["second"]]
+    chat.ask("hello")
+    assert chat.answered()
+    chat.ask("hello, again", instead=1)
+    assert chat.answered(2)
+    assert [turn.question for turn in buddy.chat.turns] == ["hello, again"]
+    assert chat.told("gone")[0]["turns"] == [1]
+    assert texts(fake.requests[-1])[1:] == [("user", "hello, again")]
+
+
+def test_a_new_conversation_clears_every_view(chat: Watched, buddy: Buddy) -> None:
+    other = Watched(buddy)
+    chat.ask("/version")
+    chat.ask("hello")
+    assert chat.answered(2)
+    assert eventually(lambda: other.told("turn"))
+    chat.page("reset")
+    assert eventually(lambda: chat.told("gone") and other.told("gone"))
+    assert sorted(
+        number for message in chat.told("gone") for number in message["turns"]
+    ) == [1, 2]
+    assert buddy.chat.turns == []
+    other.close()
+
+
+def test_conversations_that_are_kept_can_be_chosen(kept: Buddy) -> None:
+    chat, other = Watched(kept), Watched(kept)
+    chat.ask("the first")
+    assert chat.answered()
+    chat.page("reset")
+    chat.ask("the second")
+    assert chat.answered(2)
+    assert eventually(
+        lambda: titles(chat) == titles(other) == ["the second", "the first"]
+    )
+    chosen = next(
+        one["number"]
+        for one in chat.told("chats")[-1]["chats"]
+        if one["title"] == "the first"
+    )
+    chat.page("switch", number=chosen)
+    assert eventually(lambda: other.told("chats")[-1]["now"] == chosen)
+    assert eventually(
+        lambda: (
+            chat.told("turn")[-1]["question"]
+            == other.told("turn")[-1]["question"]
+            == "the first"
+        )
+    )
+    assert kept.chat.title == "the first"
+    chat.page("delete", number=chosen)
+    assert eventually(lambda: titles(chat) == ["the second"])
+    assert (kept.chat.turns, chat.told("chats")[-1]["now"]) == ([], None)
+    chat.page("switch", number=99)
+    assert eventually(lambda: chat.told("noted"))
+    assert "no conversation 99" in chat.told("noted")[-1]["text"]["what"]
+    chat.close()
+    other.close()
+
+
+def test_another_kernel_of_the_notebook_shows_what_was_kept(
+    kept: Buddy, tmp_path: Path
+) -> None:
+    kept.ask("before the restart").result()
+    kept.close()
+    again = buddy_with_fakes(tmp_path / "codebuddy.json")
+    again.collector.session = kept.collector.session
+    chat = Watched(again)
+    chat.page("ready", view="v")
+    assert eventually(lambda: chat.told("all") and chat.told("chats"))
+    (turn,) = chat.told("all")[0]["turns"]
+    assert (turn["question"], turn["blocks"], turn["done"]) == (
+        "before the restart",
+        ["An answer."],
+        True,
+    )
+    assert titles(chat) == ["before the restart"]
+    chat.close()
+    again.close()
+
+
+def test_what_was_taken_back_is_not_kept_either(
+    kept: Buddy, fake: FakeProvider
+) -> None:
+    chat = Watched(kept)
+    chat.ask("hello")
+    assert chat.answered()
+    chat.ask("hello, again", instead=1)
+    assert chat.answered(2)
+    assert eventually(lambda: titles(chat) == ["hello, again"])
+    assert [one.turns for one in kept.history.listed()] == [1]
+    chat.close()
+
+
+def test_where_nothing_is_kept_there_is_nothing_to_choose(kept: Buddy) -> None:
+    chat = Watched(kept)
+    chat.ask("hello")
+    assert chat.answered()
+    assert eventually(lambda: titles(chat) == ["hello"])
+    kept.change({"keep_chats": False})
+    assert eventually(lambda: titles(chat) == [])
+    chat.close()
+
+
+def test_thoughts_are_told_apart_and_once(chat: Watched, fake: FakeProvider) -> None:
+    fake.replies = [[Chunk(reasoning="Let me <b>think</b>."), 0.1, "So be it."]]
+    chat.ask("hello")
+    assert chat.answered()
+    assert [m["thoughts"] for m in chat.told("answer") if "thoughts" in m] == [
+        "Let me <b>think</b>."
+    ]
+    assert chat.blocks(1) == ["So be it."]
+
+
+def test_an_answer_in_another_format_is_one_block(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [slow('{"a": 1}\n\n{"b": 2}')]
+    buddy.ask("as json", Options(format="json")).result()
+    assert chat.answered()
+    assert chat.blocks(1) == ['```json\n{"a": 1}\n\n{"b": 2}\n```\n']
+
+
+def test_an_answer_without_text_says_so(chat: Watched, fake: FakeProvider) -> None:
+    fake.replies = [[Chunk(finish="stop")]]
+    chat.ask("hello")
+    assert chat.answered()
+    assert "gave no text" in chat.blocks(1)[0].replace("&#46;", ".")
+
+
+def test_what_a_model_writes_is_made_harmless(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    text = "\n\n".join(attack(name, "run()", "http://127.0.0.1/x") for name in ATTACKS)
+    fake.replies = [slow(text, 200)]
+    chat.ask("hello")
+    assert chat.answered()
+    told = [*chat.blocks(1), *(message["tail"] for message in chat.told("answer"))]
+    assert not [
+        text
+        for text in told
+        if "<img src=x onerror" in text and "`" not in text and "$" not in text
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "  "], ids=["empty", "blank"])
+def test_an_empty_question_is_refused_with_a_reason(chat: Watched, text: str) -> None:
+    chat.ask(text)
+    assert eventually(lambda: chat.told("refused"))
+    assert "nothing to ask" in chat.told("refused")[0]["error"]["line"]
+
+
+def test_what_is_mentioned_is_attached_and_what_is_not_there_is_told(
+    kept: Buddy, fake: FakeProvider
+) -> None:
+    chat = Watched(kept, {"df": "a frame"})
+    chat.ask("what is in @df?")
+    assert chat.answered()
+    assert "a frame" in texts(fake.requests[-1])[-1][1]
+    chat.ask("what is in @dg?")
+    assert eventually(lambda: chat.told("refused"))
+    assert "dg" in chat.told("refused")[0]["error"]["line"]
+    assert len(kept.chat.turns) == 1
+    chat.close()
+
+
+def test_a_task_asks_the_model(chat: Watched, buddy: Buddy, fake: FakeProvider) -> None:
+    chat.ask("/explain\nx = 1")
+    assert chat.answered()
+    assert "x = 1" in texts(fake.requests[-1])[-1][1]
+    assert chat.told("turn")[0]["question"] == "/explain\nx = 1"
+    assert len(buddy.chat.turns) == 1
+    chat.ask("/fix")
+    assert eventually(lambda: chat.told("refused"))
+    assert "no code to fix" in chat.told("refused")[0]["error"]["line"]
+
+
+def test_a_value_that_cannot_be_written_is_told(buddy: Buddy) -> None:
+    class Odd:
+        def __str__(self) -> str:
+            raise ZeroDivisionError("no")
+
+    chat = Watched(buddy, {"odd": Odd()})
+    chat.ask("look at {odd}")
+    assert eventually(lambda: chat.told("refused"))
+    assert (
+        chat.told("refused")[0]["error"]["line"]
+        == "{odd} cannot be filled: its str() raised ZeroDivisionError: no"
+    )
+    chat.close()
+
+
+def test_a_command_is_answered_and_is_no_part_of_the_conversation(
+    chat: Watched, buddy: Buddy
+) -> None:
+    chat.ask("/version")
+    assert chat.answered()
+    assert chat.told("turn")[0]["command"]
+    assert "codebuddy" in chat.blocks(1)[0]
+    assert buddy.chat.turns == []
+
+
+def test_a_command_that_fails_says_why(chat: Watched, fake: FakeProvider) -> None:
+    fake.offers = ProviderError("The server is gone.")
+    chat.ask("/models")
+    assert chat.answered()
+    assert chat.told("answer")[-1]["error"]["what"] == "The server is gone."
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(chat: Watched) -> None:
+    def errors() -> list[str]:
+        found = [message.get("error") for message in chat.sent]
+        return [error["line"] for error in found if error]
+
+    chat.ask("/versoin")
+    assert eventually(errors)
+    assert "/version" in errors()[0]
+
+
+def test_commands_and_names_are_completed(chat: Watched) -> None:
+    chat.page("complete", text="/mo")
+    chat.page("complete", text="@d")
+    assert eventually(lambda: len(chat.told("completions")) == 2)
+    assert [message["found"] for message in chat.told("completions")] == [
+        ["/models"],
+        ["@df", "@day"],
+    ]
+    assert [message["word"] for message in chat.told("completions")] == ["/mo", "@d"]
+    chat.page("complete", text="see @In")
+    assert eventually(lambda: len(chat.told("completions")) == 3)
+    assert (
+        chat.told("completions")[-1]["word"],
+        chat.told("completions")[-1]["found"],
+    ) == ("@In", ["@In[1]"])
+
+
+def test_code_is_put_below_the_next_cell_where_the_notebook_is_out_of_reach(
+    chat: Watched,
+) -> None:
+    chat.page("insert", code="x = 1")
+    assert chat.inserted == ["x = 1"]
+    assert "below the next cell that you run" in chat.told("noted")[0]["text"]
+
+
+def test_what_code_changes_of_a_cell_is_told_line_by_line(chat: Watched) -> None:
+    chat.page("diff", id="d", old="a\nb\nc", new="a\nB\nc")
+    assert eventually(lambda: chat.told("diff"))
+    rows = chat.told("diff")[0]["rows"]
+    assert [row for row in rows if row[0] != "…"] == [
+        (" ", "a"),
+        ("-", "b"),
+        ("+", "B"),
+        (" ", "c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"type": "msg", "anything": 1}, {"type": ["ask"]}, {}, [], None, "ask"],
+    ids=repr,
+)
+def test_a_message_of_an_unknown_type_is_ignored(
+    chat: Watched, content: object
+) -> None:
+    chat.receive(content)
+    assert chat.sent == []
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        ({"type": "ask", "text": "hello"}, "ask: ask"),
+        ({"type": "ask", "ask": 1, "text": "hello"}, "ask: ask"),
+        ({"type": "ask", "ask": "a", "text": "hi", "cells": [{}]}, "ask: cells"),
+        ({"type": "switch", "number": True}, "switch: number"),
+        ({"type": "diff", "id": "d", "old": None}, "diff: old, new"),
+        ({"type": "sections", "sections": ["cells", 1]}, "sections: sections"),
+    ],
+    ids=repr,
+)
+def test_a_message_with_wrong_fields_is_answered_with_a_line(
+    chat: Watched, content: object, wrong: str
+) -> None:
+    chat.receive(content)
+    (noted,) = chat.sent
+    assert noted["type"] == "noted"
+    assert f"({wrong})" in noted["text"]
+
+
+def test_close_may_be_called_twice_and_ends_all_messages(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    chat = Watched(buddy)
+    chat.close()
+    chat.close()
+    chat.page("ready", view="v")
+    buddy.ask("hello").result()
+    chat.note_end()
+    assert chat.sent == []
+    assert buddy.watchers == []
+
+
+def test_it_needs_no_widgets() -> None:
+    code = (
+        "import sys, codebuddy_jupyter.widgets.conversation; "
+        "print({'anywidget', 'ipywidgets'} & set(sys.modules))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.strip() == "set()"
+
+
+def test_two_chats_show_the_same(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
+    other = Watched(buddy)
+    fake.replies = [slow(MARKDOWN)]
+    chat.ask("why?")
+    assert chat.answered()
+    assert other.answered()
+    assert chat.blocks(1) == other.blocks(1)
+    other.close()
+
+
+def test_closing_stops_what_was_asked_here_and_nothing_else(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    chat = Watched(buddy)
+    fake.replies = [["own", FOREVER], ["cell's", 0.5, " end"]]
+    chat.ask("hello")
+    assert eventually(lambda: buddy.chat.turns and buddy.chat.turns[0].reply.text)
+    of_cell = buddy.ask("from a cell").start()
+    assert eventually(lambda: of_cell.text)
+    given_up = threading.Event()
+
+    async def models() -> list[Model]:
+        try:
+            await asyncio.sleep(FOREVER)
+        finally:
+            given_up.set()
+        return []
+
+    fake.models = models  # type: ignore[method-assign]
+    chat.ask("/models")
+    assert eventually(lambda: len(panel_threads()) == 2)
+    chat.close()
+    assert given_up.wait(5)
+    assert buddy.chat.turns[0].reply.done
+    assert str(of_cell) == "cell's end"
+    assert buddy.watchers == []
+    assert eventually(lambda: not panel_threads())
+
+
+def test_there_is_no_thread_while_nothing_comes(chat: Watched) -> None:
+    chat.ask("hello")
+    assert chat.answered()
+    assert eventually(lambda: not panel_threads())
+
+
+def test_many_questions_leave_no_thread_and_one_watcher(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
+    for number in range(1, 101):
+        chat.ask("/version" if number % 10 == 0 else "hello")
+        assert chat.answered(number)
+        if number % 25 == 0:
+            chat.page("reset")
+    assert eventually(lambda: not panel_threads())
+    assert len(buddy.watchers) == 1

@@ -1,0 +1,82 @@
+"""The worker: a thread only while there is work, and jobs that are due later."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from codebuddy_jupyter.worker import Worker
+from tests.fakes import FOREVER, eventually
+
+NAME = "buddy-test"
+
+
+def threads() -> list[threading.Thread]:
+    """The worker's threads that are alive."""
+    return [thread for thread in threading.enumerate() if thread.name == NAME]
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    worker = Worker(NAME)
+    yield worker
+    worker.cancel()
+
+
+def test_jobs_run_in_their_order_and_the_thread_ends(worker: Worker) -> None:
+    ran: list[int] = []
+    for number in range(100):
+        worker.put(lambda number=number: ran.append(number))  # type: ignore[misc]
+    assert eventually(lambda: len(ran) == 100)
+    assert ran == list(range(100))
+    assert eventually(lambda: not threads())
+
+
+def test_a_job_that_is_due_later_lets_others_run_first(worker: Worker) -> None:
+    ran: list[str] = []
+    now = time.monotonic()
+    worker.put(lambda: ran.append("last"), due=now + 0.2)
+    worker.put(lambda: ran.append("second"), due=now + 0.1)
+    worker.put(lambda: ran.append("first"))
+    assert eventually(lambda: len(ran) == 3)
+    assert ran == ["first", "second", "last"]
+    assert time.monotonic() >= now + 0.2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_job_that_raises_does_not_keep_the_next_from_running(worker: Worker) -> None:
+    ran = threading.Event()
+    put = threading.Event()
+
+    def fail() -> None:
+        put.wait(5)
+        raise ZeroDivisionError
+
+    worker.put(fail)
+    worker.put(ran.set)
+    put.set()
+    assert ran.wait(5)
+    assert eventually(lambda: not threads())
+
+
+def test_cancel_drops_what_is_left_and_what_comes_later(worker: Worker) -> None:
+    ran: list[str] = []
+    worker.put(lambda: ran.append("due later"), due=time.monotonic() + FOREVER)
+    worker.cancel()
+    worker.put(lambda: ran.append("put later"))
+    assert eventually(lambda: not threads())
+    assert ran == []
+
+
+def test_close_finishes_what_is_left() -> None:
+    ran: list[int] = []
+    worker = Worker(NAME, timeout=20)
+    for number in range(10):
+        worker.put(lambda number=number: ran.append(number))  # type: ignore[misc]
+    worker.close()
+    assert ran == list(range(10))
+    worker.put(lambda: ran.append(10))
+    assert ran[-1] == 10
