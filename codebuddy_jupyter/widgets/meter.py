@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..buddy import Buddy
+from ..commands import read
 from ..context.items import SECTIONS
 from ..display.preview import preview
 from ..errors import BuddyError, SettingError
