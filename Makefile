@@ -60,7 +60,7 @@ docs: system .venv/.test
 
 # A browser and the like, which the system has or gets.
 system:
-	$(PYTHON) tests/install_system.py
+	$(PYTHON) tests/support/install_system.py
 
 clean:
 	rm -rf .venv .venv-* build dist
@@ -68,7 +68,7 @@ clean:
 .venv/.demo: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable ".[demo]"
-	$(BIN)/python tests/install_system.py libgomp1
+	$(BIN)/python tests/support/install_system.py libgomp1
 	@touch $@
 
 # The newest pip finds what to install in half the time, and most of what is installed is never imported, nor compiled.

@@ -22,8 +22,8 @@ from traitlets.config import Config
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.fakes import FakeProvider, buddy_with_fakes, fake_of
-from tests.scripted_server import ScriptedServer
+from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
+from tests.support.scripted_server import ScriptedServer
 
 # No test is timed, and none leaves anything in the source tree.
 hypothesis.settings.register_profile(

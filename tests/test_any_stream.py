@@ -17,8 +17,15 @@ from codebuddy_jupyter.messages import Chunk, Message, Request
 from codebuddy_jupyter.providers.http.chat_stream import ChatStream, Thinking
 from codebuddy_jupyter.providers.http.server_error import ErrorResponse
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.faults import FAULTS, conversations
-from tests.scripted_server import DONE, Answer, ScriptedServer, delta, event, usage
+from tests.support.faults import FAULTS, conversations
+from tests.support.scripted_server import (
+    DONE,
+    Answer,
+    ScriptedServer,
+    delta,
+    event,
+    usage,
+)
 
 HELLO = Request((Message("user", "hello"),), "llama3")
 

@@ -28,7 +28,7 @@ from codebuddy_jupyter.errors import (
 from codebuddy_jupyter.messages import Model, Request
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.question.prompts import FORMATS, SYSTEM
-from tests.fakes import (
+from tests.support.fakes import (
     FOREVER,
     FakeProvider,
     Step,

@@ -25,7 +25,7 @@ from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
 from codebuddy_jupyter.question.exchange import SMALLEST_CUT_PROMPT
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.question.prompts import BROKE_OFF
-from tests.fakes import FOREVER, FakeProvider, Step, eventually, texts
+from tests.support.fakes import FOREVER, FakeProvider, Step, eventually, texts
 
 # seconds; no test waits that long unless it fails
 ENOUGH = 30.0

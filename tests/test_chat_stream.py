@@ -15,7 +15,7 @@ from codebuddy_jupyter.providers.http.server_error import (
     message_in,
     shortened,
 )
-from tests.scripted_server import DONE, delta, event
+from tests.support.scripted_server import DONE, delta, event
 
 
 def thought(*pieces: str) -> tuple[str, str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels import clean_environment
-from tests.scripted_server import (
+from tests.support.kernels import clean_environment
+from tests.support.scripted_server import (
     Answer,
     ScriptedServer,
     as_json,

@@ -14,7 +14,7 @@ from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers import cloud
 from codebuddy_jupyter.providers.cloud import CloudProvider
 from codebuddy_jupyter.providers.http.address import host_of, normalise_base_url
-from tests.scripted_server import MODELS, ScriptedServer, model_list
+from tests.support.scripted_server import MODELS, ScriptedServer, model_list
 
 CLOUDS = [
     cloud.OpenAIProvider,

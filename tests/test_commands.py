@@ -19,9 +19,9 @@ from codebuddy_jupyter.commands.completion import Offers
 from codebuddy_jupyter.errors import SettingError, Unreachable
 from codebuddy_jupyter.messages import Model, Progress
 from codebuddy_jupyter.question import prompts
-from tests.command_line import run_line
-from tests.fakes import FakeProvider, eventually, fake_of, local
-from tests.scripted_server import ScriptedServer
+from tests.support.command_line import run_line
+from tests.support.fakes import FakeProvider, eventually, fake_of, local
+from tests.support.scripted_server import ScriptedServer
 
 Steps = list[tuple[str, int, int]]
 SHELL = SimpleNamespace()

@@ -16,8 +16,8 @@ from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Image, Model, Usage
 from codebuddy_jupyter.question.options import Options
-from tests.command_line import prompt_of, run_line
-from tests.fakes import FakeProvider, buddy_with_fakes, fake_of, texts
+from tests.support.command_line import prompt_of, run_line
+from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of, texts
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

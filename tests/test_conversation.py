@@ -23,8 +23,15 @@ from codebuddy_jupyter.messages import Chunk, Model
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL, Conversation
 from codebuddy_jupyter.widgets.protocol import ChatMessage, matches
-from tests.attacks import ATTACKS, attack
-from tests.fakes import FOREVER, FakeProvider, Step, buddy_with_fakes, eventually, texts
+from tests.support.attacks import ATTACKS, attack
+from tests.support.fakes import (
+    FOREVER,
+    FakeProvider,
+    Step,
+    buddy_with_fakes,
+    eventually,
+    texts,
+)
 
 MARKDOWN = "# Why\n\nBecause of **this**:\n\n```python\nx = 1\n```\n\nAnd that."
 

@@ -38,8 +38,8 @@ from tests.docs.texts import (
     text_of,
     tokens_of,
 )
-from tests.kernels import ROOT, Kernel
-from tests.scripted_server import ScriptedServer, question_in
+from tests.support.kernels import ROOT, Kernel
+from tests.support.scripted_server import ScriptedServer, question_in
 
 OTHER_PROGRAMS = {
     "ollama",

@@ -34,13 +34,13 @@ from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_re
 from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.question.exchange import ANSWER_ROOM
-from tests.command_line import run_line
-from tests.elsewhere import Elsewhere
-from tests.engines import engine_with
-from tests.fakes import FakeProvider, Step, fake_of
-from tests.kinds import PLAYED, Played
-from tests.proxies import ForwardProxy
-from tests.scripted_server import (
+from tests.support.command_line import run_line
+from tests.support.elsewhere import Elsewhere
+from tests.support.engines import engine_with
+from tests.support.fakes import FakeProvider, Step, fake_of
+from tests.support.kinds import PLAYED, Played
+from tests.support.proxies import ForwardProxy
+from tests.support.scripted_server import (
     CHAT,
     MODELS,
     Answer,

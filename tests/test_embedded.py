@@ -25,8 +25,8 @@ from codebuddy_jupyter.providers.embedded.recital import (
     mentions,
     write_recital,
 )
-from tests.engines import PATIENCE, eventually, fetch
-from tests.names import names_mean
+from tests.support.engines import PATIENCE, eventually, fetch
+from tests.support.names import names_mean
 
 LONG = " ".join(f"word{number}" for number in range(2000))
 ANSWERS = [

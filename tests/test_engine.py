@@ -19,7 +19,7 @@ from codebuddy_jupyter.providers.embedded.engine import (
     start_engine,
 )
 from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
-from tests.engines import PATIENCE, answer, engine_with, eventually, fetch
+from tests.support.engines import PATIENCE, answer, engine_with, eventually, fetch
 
 POSIX = os.name == "posix"
 

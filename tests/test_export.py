@@ -19,9 +19,9 @@ from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.markdown.safe import neutralise
 from codebuddy_jupyter.messages import Chunk
-from tests.attacks import ATTACKS
-from tests.command_line import run_line
-from tests.fakes import fake_of
+from tests.support.attacks import ATTACKS
+from tests.support.command_line import run_line
+from tests.support.fakes import fake_of
 
 CODE = "%timeit f('x')\n\n```not a fence```\nprint(1)"
 ANSWER = (

@@ -11,8 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.facts import EARLIER, NOTEBOOKS, QUESTIONS, Question, as_run, cells_of
-from tests.notebook_kernel import tokens_of, told
+from tests.support.facts import (
+    EARLIER,
+    NOTEBOOKS,
+    QUESTIONS,
+    Question,
+    as_run,
+    cells_of,
+)
+from tests.support.notebook_kernel import tokens_of, told
 
 # Tokens
 WINDOW = 4096

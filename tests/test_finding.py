@@ -13,8 +13,8 @@ from codebuddy_jupyter import errors
 from codebuddy_jupyter.providers.kinds import KINDS
 from codebuddy_jupyter.providers.local.discovery import SECONDS, Discovery, name_of
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.kinds import PLAYED, Played
-from tests.scripted_server import MODELS, ScriptedServer, as_json, hang, plain
+from tests.support.kinds import PLAYED, Played
+from tests.support.scripted_server import MODELS, ScriptedServer, as_json, hang, plain
 
 # seconds, also on a busy machine
 ENOUGH = 10.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripted_server import FOREVER, Answer, ScriptedServer, delta, event
+from tests.support.scripted_server import FOREVER, Answer, ScriptedServer, delta, event
 
 # bytes of memory of the client's process
 LIMIT = 200e6

@@ -28,11 +28,11 @@ from codebuddy_jupyter.providers.http.timeouts import Retries, TimedOut
 from codebuddy_jupyter.providers.kinds import KINDS, Kind
 from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.question.options import Options
-from tests import scripted_server as scripted
-from tests.command_line import run_line
 from tests.docs.texts import LOCAL_ADDRESS, SETUP, blocks, text_of
-from tests.fakes import local
-from tests.kinds import (
+from tests.support import scripted_server as scripted
+from tests.support.command_line import run_line
+from tests.support.fakes import local
+from tests.support.kinds import (
     DOCKER,
     JAN,
     KOBOLDCPP,
@@ -45,7 +45,7 @@ from tests.kinds import (
     Played,
     lines,
 )
-from tests.scripted_server import (
+from tests.support.scripted_server import (
     MODELS,
     Answer,
     ScriptedServer,

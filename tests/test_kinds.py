@@ -19,9 +19,9 @@ from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from codebuddy_jupyter.providers.http.probe import probing
 from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, Kind, recognise
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.engines import engine_with, fetch
-from tests.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played, listed
-from tests.scripted_server import Answer, Behind, ScriptedServer, hang, plain
+from tests.support.engines import engine_with, fetch
+from tests.support.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played, listed
+from tests.support.scripted_server import Answer, Behind, ScriptedServer, hang, plain
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from codebuddy_jupyter.messages import Chunk, Image, Message, Request, Usage
 from codebuddy_jupyter.providers.http.chat_stream import ChatStream
 from codebuddy_jupyter.providers.kinds.ollama_chat import Lines, native_body
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.kinds import (
+from tests.support.kinds import (
     LM_STUDIO,
     LM_STUDIO_03,
     LOCAL_AI,
@@ -31,7 +31,7 @@ from tests.kinds import (
     Played,
     lines,
 )
-from tests.scripted_server import (
+from tests.support.scripted_server import (
     MODELS,
     Answer,
     ScriptedServer,

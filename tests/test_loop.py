@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 
 from codebuddy_jupyter.loop import Loop
-from tests.fakes import FOREVER, eventually
+from tests.support.fakes import FOREVER, eventually
 
 # seconds that a subprocess gets
 ENOUGH = 30.0

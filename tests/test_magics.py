@@ -16,7 +16,7 @@ from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.ipython.extension import Extension
 from codebuddy_jupyter.ipython.line import PARSER
 from codebuddy_jupyter.ipython.magics import BuddyMagics
-from tests.fakes import FakeProvider, texts
+from tests.support.fakes import FakeProvider, texts
 
 
 class StillExtension(Extension):

@@ -24,7 +24,7 @@ from codebuddy_jupyter.markdown.blocks import (
 )
 from codebuddy_jupyter.markdown.maths import remove_maths
 from codebuddy_jupyter.markdown.safe import escape, fence, neutralise
-from tests.attacks import ATTACKS, INNOCENTS, attack
+from tests.support.attacks import ATTACKS, INNOCENTS, attack
 
 TAGS = re.compile(
     "p|h[1-6]|em|strong|del|s|a|code|pre|ul|ol|li|dl|dt|dd|blockquote"

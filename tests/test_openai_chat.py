@@ -20,7 +20,7 @@ from traitlets import TraitError
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Chunk, Image, Message, Request, ToolCall, Usage
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.scripted_server import (
+from tests.support.scripted_server import (
     CHAT,
     DONE,
     MODELS,

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
-from tests.engines import engine_with
-from tests.notebook_kernel import NotebookKernel, run_notebook
-from tests.pass_through import Exchange, PassThrough
+from tests.support.engines import engine_with
+from tests.support.notebook_kernel import NotebookKernel, run_notebook
+from tests.support.pass_through import Exchange, PassThrough
 
 # tokens
 WINDOWS = (512, 4096, 32_768)

@@ -13,7 +13,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.widgets.page import PageWidget
 from codebuddy_jupyter.widgets.panel import Panel
 from codebuddy_jupyter.widgets.protocol import StateMessage, matches
-from tests.fakes import FakeProvider, eventually
+from tests.support.fakes import FakeProvider, eventually
 
 # Characters of all scripts and styles that a panel brings into the page.
 MOST_SCRIPT = 60_000

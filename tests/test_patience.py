@@ -20,7 +20,7 @@ from codebuddy_jupyter.messages import Chunk, Message, Request
 from codebuddy_jupyter.providers.http.server_error import ErrorResponse
 from codebuddy_jupyter.providers.http.timeouts import Deadline, Retries, TimedOut
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.scripted_server import (
+from tests.support.scripted_server import (
     MODELS,
     Answer,
     ScriptedServer,

@@ -13,11 +13,11 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.messages import Model
 from codebuddy_jupyter.providers.registry import GROUP, Registry
 from codebuddy_jupyter.widgets.provider_view import ProviderView
-from tests.fakes import eventually
+from tests.support.fakes import eventually
 
 KEY = "sk-very-secret-0123456789"
 PROVIDERS = {
-    "Elsewhere": "tests.elsewhere:Elsewhere",
+    "Elsewhere": "tests.support.elsewhere:Elsewhere",
     "Echo": "tests.third_party.codebuddy_echo:EchoProvider",
 }
 

@@ -12,7 +12,7 @@ from codebuddy_jupyter.providers.embedded.recital import (
     mentions,
     write_recital,
 )
-from tests.engines import answer, engine_with
+from tests.support.engines import answer, engine_with
 
 TEXTS = {
     "markdown": "# Title\n\n- one *two* **three**\n- `four`\n\n| a | b |\n|---|---|\n| 1 | 2 |",

@@ -178,7 +178,7 @@ def test_a_built_in_name_cannot_be_taken_over(installed: Path) -> None:
 
 
 def entry(name: str) -> EntryPoint:
-    return EntryPoint(name, "tests.fakes:FakeProvider", GROUP)
+    return EntryPoint(name, "tests.support.fakes:FakeProvider", GROUP)
 
 
 def test_other_packages_are_looked_for_only_when_a_name_is_not_known() -> None:

@@ -18,8 +18,8 @@ from codebuddy_jupyter.secrets.redactor import Redactor, known_values, redact
 from codebuddy_jupyter.secrets.syntax_formats import SYNTAX_FORMATS
 from codebuddy_jupyter.secrets.vendor_formats import VENDOR_FORMATS
 from codebuddy_jupyter.secrets.words import Strength, strength_of
-from tests.innocent import CAREFUL, innocent_text
-from tests.secrets_planted import PLANTED, TOKENS, Planted
+from tests.support.innocent import CAREFUL, innocent_text
+from tests.support.secrets_planted import PLANTED, TOKENS, Planted
 
 SURROUNDINGS = {
     "alone": "{}",

@@ -16,7 +16,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.providers.registry import Registry
 from codebuddy_jupyter.settings import Configured, SavedSettings, write_private
-from tests.fakes import buddy_with_fakes
+from tests.support.fakes import buddy_with_fakes
 
 
 class Lamp(Configured):

@@ -26,8 +26,8 @@ from codebuddy_jupyter.widgets.field import fields_of
 from codebuddy_jupyter.widgets.page import help_of
 from codebuddy_jupyter.widgets.provider_view import ProviderView
 from codebuddy_jupyter.widgets.settings_form import SettingsForm
-from tests.fakes import eventually, local
-from tests.scripted_server import (
+from tests.support.fakes import eventually, local
+from tests.support.scripted_server import (
     CHAT,
     MODELS,
     ScriptedServer,

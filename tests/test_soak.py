@@ -18,8 +18,8 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import BuddyError, Stopped
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.question.options import Options
-from tests.faults import FAULTS
-from tests.scripted_server import (
+from tests.support.faults import FAULTS
+from tests.support.scripted_server import (
     MODELS,
     Answer,
     ScriptedServer,

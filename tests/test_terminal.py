@@ -20,8 +20,8 @@ if sys.platform == "win32":
 
 import pexpect  # type: ignore[import-untyped]
 
-from tests.kernels import PYTHONS, clean_environment, python_named
-from tests.scripted_server import ScriptedServer, begun
+from tests.support.kernels import PYTHONS, clean_environment, python_named
+from tests.support.scripted_server import ScriptedServer, begun
 
 # The most that a step may take before the test fails.
 SECONDS = 60

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.kernels import ROOT, clean_environment
+from tests.support.kernels import ROOT, clean_environment
 
 CODEBUDDY = Path(sys.executable).with_name(
     "codebuddy.exe" if os.name == "nt" else "codebuddy"

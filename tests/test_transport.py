@@ -27,9 +27,9 @@ from codebuddy_jupyter.providers.http import transport
 from codebuddy_jupyter.providers.http.transport import Access
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.openai_chat import OpenAIChatProvider
-from tests.names import names_mean
-from tests.proxies import ForwardProxy
-from tests.scripted_server import ScriptedServer, as_json, delta, plain, stream
+from tests.support.names import names_mean
+from tests.support.proxies import ForwardProxy
+from tests.support.scripted_server import ScriptedServer, as_json, delta, plain, stream
 
 HELLO = Request((Message("user", "hello"),), "llama3")
 SECRET = "a-secret-of-the-gateway"

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.kernels import ROOT, clean_environment
-from tests.scripted_server import ScriptedServer
+from tests.support.kernels import ROOT, clean_environment
+from tests.support.scripted_server import ScriptedServer
 
 # a bound for what hangs
 SECONDS = 120

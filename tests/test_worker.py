@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from codebuddy_jupyter.worker import Worker
-from tests.fakes import FOREVER, eventually
+from tests.support.fakes import FOREVER, eventually
 
 NAME = "buddy-test"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession
 
-from tests.lab import Lab, Notebook, chromium, open_notebook
+from tests.support.lab import Lab, Notebook, chromium, open_notebook
 
 # seconds in which page and kernel come to rest
 REST = 3.0

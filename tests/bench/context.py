@@ -23,12 +23,12 @@ import psutil
 from codebuddy_jupyter.context.describe import Describers
 from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from codebuddy_jupyter.secrets.redactor import Redactor
-from tests.engines import engine_with
-from tests.facts import QUESTIONS, cells_of
-from tests.innocent import innocent_text
-from tests.notebook_kernel import NotebookKernel, run_notebook, told
-from tests.pass_through import Exchange, PassThrough
-from tests.secrets_planted import PLANTED
+from tests.support.engines import engine_with
+from tests.support.facts import QUESTIONS, cells_of
+from tests.support.innocent import innocent_text
+from tests.support.notebook_kernel import NotebookKernel, run_notebook, told
+from tests.support.pass_through import Exchange, PassThrough
+from tests.support.secrets_planted import PLANTED
 
 from .server import Server
 from .table import Row, median, megabytes, milliseconds

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import psutil
 
-from tests.kernels import Kernel, Message
+from tests.support.kernels import Kernel, Message
 
 SHOWN = ("display_data", "update_display_data", "execute_result", "stream")
 OUTPUTS = (*SHOWN, "clear_output", "comm_msg")

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.comms import PANEL, PageKernel
-from tests.lab import RUN, Lab, Notebook, chromium, open_notebook
-from tests.scripted_server import Answer, delta, event
+from tests.support.comms import PANEL, PageKernel
+from tests.support.lab import RUN, Lab, Notebook, chromium, open_notebook
+from tests.support.scripted_server import Answer, delta, event
 
 from . import cells
 from .browser import REST, busy_during

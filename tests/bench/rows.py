@@ -19,9 +19,9 @@ from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers import kinds
 from codebuddy_jupyter.providers.http.probe import probing
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.kernels import Cell
-from tests.kinds import PLAYED
-from tests.scripted_server import BLOCK, DONE, Answer, delta, event
+from tests.support.kernels import Cell
+from tests.support.kinds import PLAYED
+from tests.support.scripted_server import BLOCK, DONE, Answer, delta, event
 
 from . import cells, context, panel
 from .browser import page_busy

@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from tests import scripted_server
-from tests.kinds import Played
-from tests.scripted_server import CHAT, FOREVER, Answer, hang
+from tests.support import scripted_server
+from tests.support.kinds import Played
+from tests.support.scripted_server import CHAT, FOREVER, Answer, hang
 
 SCRIPT = Path(scripted_server.__file__)
 # tokens a second

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.recorder import Recorder
-from tests.lab import Lab, Notebook, SharedPage, chromium, open_notebook
+from tests.support.lab import Lab, Notebook, SharedPage, chromium, open_notebook
 
 
 @pytest.fixture(scope="package")

@@ -8,10 +8,10 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from tests.browser.test_streaming import LOAD
-from tests.comms import PANEL
-from tests.kernels import ROOT
-from tests.lab import Lab, Notebook
-from tests.scripted_server import ScriptedServer
+from tests.support.comms import PANEL
+from tests.support.kernels import ROOT
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import ScriptedServer
 
 STILL = """() => {
     const [before, now] = [window.seen, document.querySelector('.cb-log').innerHTML];

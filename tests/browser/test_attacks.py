@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 
 from codebuddy_jupyter.markdown.safe import neutralise
-from tests.attacks import ATTACKS, INNOCENTS, attack
 from tests.browser.recorder import Recorder
-from tests.lab import IDLE, READY, Lab, Notebook
+from tests.support.attacks import ATTACKS, INNOCENTS, attack
+from tests.support.lab import IDLE, READY, Lab, Notebook
 
 # JupyterLab folds the outputs of a cell away after 50
 # What runs script in a page, or blocks requests of one, must not reach other tests.

@@ -12,14 +12,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.attacks import ATTACKS, attack
 from tests.browser.panels import settle
 from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
 from tests.browser.test_streaming import LOAD, pieces
-from tests.fakes import eventually
-from tests.lab import Lab, Notebook
-from tests.scripted_server import (
+from tests.support.attacks import ATTACKS, attack
+from tests.support.fakes import eventually
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import (
     MODELS,
     Answer,
     ScriptedServer,

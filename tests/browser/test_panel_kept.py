@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from tests.browser.panels import shown
 from tests.browser.test_panel import KEY, ask, ended
-from tests.lab import Lab, Notebook
-from tests.scripted_server import ScriptedServer, as_json, delta, stream
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import ScriptedServer, as_json, delta, stream
 
 QUESTION, THOUGHT, ANSWER, DRAFT = (
     "what the zebra eats",

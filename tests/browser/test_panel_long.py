@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.panels import settle, shown
 from tests.browser.test_panel import ask
-from tests.lab import Lab, Notebook
-from tests.scripted_server import Answer, ScriptedServer, reply
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import Answer, ScriptedServer, reply
 
 TURNS = 200
 DRAWN = (

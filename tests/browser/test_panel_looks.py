@@ -12,8 +12,14 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.panels import picture, shown
 from tests.browser.test_panel import CELL, CODE, ask, ended
-from tests.lab import Lab, Notebook
-from tests.scripted_server import MARKDOWN, ScriptedServer, as_json, delta, stream
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import (
+    MARKDOWN,
+    ScriptedServer,
+    as_json,
+    delta,
+    stream,
+)
 
 THOUGHTS = "The question is about a merge. The keys may differ in type."
 # pixels of the window; JupyterLab leaves the panel 320 of the latter

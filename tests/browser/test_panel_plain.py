@@ -18,10 +18,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from codebuddy_jupyter.widgets.modules import joined_script, joined_styles
-from tests.attacks import ATTACKS, attack
-from tests.comms import PageKernel
-from tests.kernels import SECONDS
-from tests.scripted_server import ScriptedServer, reply
+from tests.support.attacks import ATTACKS, attack
+from tests.support.comms import PageKernel
+from tests.support.kernels import SECONDS
+from tests.support.scripted_server import ScriptedServer, reply
 
 # nobody is asked for it, the test answers; no safe context, so no clipboard
 ADDRESS = "http://plain.invalid/"

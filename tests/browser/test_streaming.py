@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.attacks import ATTACKS, attack
 from tests.browser.recorder import Recorder
-from tests.lab import Lab, Notebook
-from tests.scripted_server import Answer, ScriptedServer, delta, event, reply
+from tests.support.attacks import ATTACKS, attack
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import Answer, ScriptedServer, delta, event, reply
 
 LOAD = (
     "import os\nos.environ['CODEBUDDY_BASE_URL'] = {url!r}\n%load_ext codebuddy_jupyter"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.kinds import OLLAMA
-from tests.lab import Lab, Notebook, chromium, open_notebook
-from tests.scripted_server import ScriptedServer
+from tests.support.kinds import OLLAMA
+from tests.support.lab import Lab, Notebook, chromium, open_notebook
+from tests.support.scripted_server import ScriptedServer
 
 FOLDER = Path(__file__).parents[2] / "docs"
 PICTURES = PANEL, CONTEXT, SETTINGS = [

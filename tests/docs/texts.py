@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.kernels import ROOT
+from tests.support.kernels import ROOT
 
 README, SETUP, CONTRIBUTING, CHANGELOG = (
     "README.md",

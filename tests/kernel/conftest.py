@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels import PYTHONS, Kernel, python_named
-from tests.scripted_server import ScriptedServer
+from tests.support.kernels import PYTHONS, Kernel, python_named
+from tests.support.scripted_server import ScriptedServer
 
 
 @pytest.fixture(scope="session", params=PYTHONS)

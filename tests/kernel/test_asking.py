@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, begun, question_in, reply
+from tests.support.kernels import Kernel
+from tests.support.scripted_server import ScriptedServer, begun, question_in, reply
 
 
 def asked(server: ScriptedServer) -> str:

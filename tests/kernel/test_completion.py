@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.kernels import SECONDS, Kernel
+from tests.support.kernels import SECONDS, Kernel
 
 INSTALL = """
 from codebuddy_jupyter.commands import completion

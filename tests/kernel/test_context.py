@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels import Cell, Kernel
-from tests.notebook_kernel import NotebookKernel, copied, played, sent
-from tests.scripted_server import ScriptedServer, reply
-from tests.secrets_planted import PLANTED
+from tests.support.kernels import Cell, Kernel
+from tests.support.notebook_kernel import NotebookKernel, copied, played, sent
+from tests.support.scripted_server import ScriptedServer, reply
+from tests.support.secrets_planted import PLANTED
 
 # tokens: nothing has to be left out
 WIDE = 200_000

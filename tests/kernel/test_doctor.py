@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, as_json, hang, plain
+from tests.support.kernels import Kernel
+from tests.support.scripted_server import ScriptedServer, as_json, hang, plain
 
 
 def shown(kernel: Kernel, line: str) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from codebuddy_jupyter.question.prompts import BROKE_OFF
-from tests.kernels import Kernel
-from tests.scripted_server import (
+from tests.support.kernels import Kernel
+from tests.support.scripted_server import (
     CHAT,
     MODELS,
     Answer,

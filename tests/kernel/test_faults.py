@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import FAULTS, GOOD, PAUSE, WAIT, Fault, raw
-from tests.kernels import Cell, Kernel
-from tests.scripted_server import (
+from tests.support.faults import FAULTS, GOOD, PAUSE, WAIT, Fault, raw
+from tests.support.kernels import Cell, Kernel
+from tests.support.scripted_server import (
     CHAT,
     Answer,
     ScriptedServer,

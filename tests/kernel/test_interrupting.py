@@ -13,8 +13,8 @@ import pytest
 
 from codebuddy_jupyter.chat.reply import STOPPED
 from codebuddy_jupyter.question.prompts import BROKE_OFF
-from tests.kernels import Cell, Kernel
-from tests.scripted_server import (
+from tests.support.kernels import Cell, Kernel
+from tests.support.scripted_server import (
     CHAT,
     MODELS,
     Answer,

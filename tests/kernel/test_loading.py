@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, begun
+from tests.support.kernels import Kernel
+from tests.support.scripted_server import ScriptedServer, begun
 
 SNAPSHOT = """
 import threading, time

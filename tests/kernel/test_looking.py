@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kernels import Kernel
+from tests.support.kernels import Kernel
 
 SETUP = """
 import asyncio, threading

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.kernels import Kernel
-from tests.scripted_server import (
+from tests.support.kernels import Kernel
+from tests.support.scripted_server import (
     Answer,
     ScriptedServer,
     delta,

@@ -15,9 +15,9 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 
-from tests.comms import PANEL, PageKernel
-from tests.kernels import OLDER, SECONDS, clean_environment, older
-from tests.scripted_server import Answer, ScriptedServer, begun, reply
+from tests.support.comms import PANEL, PageKernel
+from tests.support.kernels import OLDER, SECONDS, clean_environment, older
+from tests.support.scripted_server import Answer, ScriptedServer, begun, reply
 
 ASKS = 1000
 # questions after which all that stays has come

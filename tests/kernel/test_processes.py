@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from tests.kernels import Kernel
-from tests.scripted_server import ScriptedServer, begun, hang, question_in
+from tests.support.kernels import Kernel
+from tests.support.scripted_server import ScriptedServer, begun, hang, question_in
 
 HELLO = "Hello from the scripted server."
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 
-from tests.kernels import Kernel
-from tests.kinds import OLLAMA, OLLAMA_PS, lines
-from tests.scripted_server import ScriptedServer, as_json, plain
+from tests.support.kernels import Kernel
+from tests.support.kinds import OLLAMA, OLLAMA_PS, lines
+from tests.support.scripted_server import ScriptedServer, as_json, plain
 
 PULL = "/api/pull"
 PART = lines(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels import Cell, Kernel
-from tests.scripted_server import ScriptedServer
+from tests.support.kernels import Cell, Kernel
+from tests.support.scripted_server import ScriptedServer
 from tests.test_outputs import PNG, text64
 from tests.test_saved import code, picture, save
 

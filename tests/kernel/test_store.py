@@ -13,10 +13,17 @@ import pytest
 
 from codebuddy_jupyter.chat.store import Store
 from codebuddy_jupyter.chat.tables import StoredTurn
-from tests.fakes import eventually
-from tests.kernels import SECONDS, Kernel
-from tests.notebook_kernel import NotebookKernel
-from tests.scripted_server import Answer, ScriptedServer, begun, delta, event, reply
+from tests.support.fakes import eventually
+from tests.support.kernels import SECONDS, Kernel
+from tests.support.notebook_kernel import NotebookKernel
+from tests.support.scripted_server import (
+    Answer,
+    ScriptedServer,
+    begun,
+    delta,
+    event,
+    reply,
+)
 
 HELLO = "Hello from the scripted server."
 

@@ -137,7 +137,10 @@ def buddy_with_fakes(settings: Path, **kwargs: Any) -> Buddy:
     ``settings``.
     """
     registry = Registry(
-        [EntryPoint(name, f"tests.fakes:{kind}", GROUP) for name, kind in FAKES.items()]
+        [
+            EntryPoint(name, f"tests.support.fakes:{kind}", GROUP)
+            for name, kind in FAKES.items()
+        ]
     )
     return Buddy(settings_path=settings, registry=registry, **kwargs)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.scripted_server import (
+from tests.support.scripted_server import (
     DONE,
     Answer,
     as_json,

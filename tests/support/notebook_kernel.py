@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.facts import NOTEBOOKS, QUESTIONS, Question, as_run
-from tests.kernels import Cell, Kernel
-from tests.kinds import LLAMA_CPP, Played
-from tests.scripted_server import ScriptedServer, as_json, delta, stream
+from tests.support.facts import NOTEBOOKS, QUESTIONS, Question, as_run
+from tests.support.kernels import Cell, Kernel
+from tests.support.kinds import LLAMA_CPP, Played
+from tests.support.scripted_server import ScriptedServer, as_json, delta, stream
 
 # of English and code, with the tokenizers of today's local models
 BYTES_PER_TOKEN = 3.5

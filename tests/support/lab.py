@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from tests.kernels import clean_environment
+from tests.support.kernels import clean_environment
 
 # a bound for what hangs, not a measure of what is slow
 SECONDS = 60.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.kernels import SECONDS, Kernel
+from tests.support.kernels import SECONDS, Kernel
 
 PANEL = "%buddy /panel"
 Content = Mapping[str, Any]

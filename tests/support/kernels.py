@@ -18,7 +18,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 COLAB = (
     ROOT / ".venv-colab" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from codebuddy_jupyter.messages import Model
-from tests.scripted_server import (
+from tests.support.scripted_server import (
     ELSE,
     Answer,
     ScriptedServer,
