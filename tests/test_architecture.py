@@ -16,6 +16,7 @@ import pytest
 import codebuddy_jupyter
 
 PACKAGE = Path(codebuddy_jupyter.__file__).parent
+TESTS = Path(__file__).parent
 
 # Each room with the rooms that it may import, from the bottom up. A room is a module or
 # a folder of modules; the modules of a folder may import each other, never in a circle.
@@ -130,6 +131,13 @@ ROOMS: dict[str, set[str]] = {
 FOLDERS_IN_FOLDERS = {room for room in ROOMS if "." in room}
 TOP_LEVEL = 23
 """Entries of the package's folder, at most."""
+
+TESTED_ELSEWHERE: dict[str, str] = {
+    "__init__": "test_exports",
+}
+"""Modules without a ``test_<module>.py`` of their own: the test file that shows what they
+do, or ``declarations only`` for a module that has no behaviour.
+"""
 
 LATE = {
     "__init__": "the extension's door: %load_ext must be instant",
@@ -324,6 +332,25 @@ def test_only_the_panel_knows_widgets(module: str) -> None:
             for found in own_imports(module)
             if room_of(found.name) == "widgets" and found.when == "at once"
         ]
+
+
+def test_a_module_has_a_test_file_of_its_name(module: str) -> None:
+    folder, _, name = module.rpartition(".")
+    names = {f"test_{name}", f"test_{folder.rpartition('.')[2]}_{name}"}
+    named = [TESTS / f"{name}.py" for name in names]
+    if module not in TESTED_ELSEWHERE:
+        is_door = modules()[module].name == "__init__.py"
+        has_code = any(not isinstance(node, ast.Expr) for node in tree_of(module).body)
+        assert any(map(Path.exists, named)) or (is_door and not has_code)
+    elif TESTED_ELSEWHERE[module] != "declarations only":
+        assert list(TESTS.rglob(f"{TESTED_ELSEWHERE[module]}.py"))
+
+
+def test_the_tests_for_colab_are_there() -> None:
+    makefile = (TESTS.parent / "Makefile").read_text(encoding="utf-8")
+    line = next(row for row in makefile.splitlines() if row.startswith("ROOMS := "))
+    for name in line.removeprefix("ROOMS := ").split():
+        assert (TESTS / f"test_{name}.py").exists(), name
 
 
 def test_a_module_is_at_most_600_lines(module: str) -> None:
