@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -264,6 +265,17 @@ def module(request: pytest.FixtureRequest) -> str:
 
 def test_the_table_names_the_rooms_that_there_are() -> None:
     assert {room_of(module) for module in modules()} == set(ROOMS)
+
+
+def test_the_table_of_rooms_for_contributors_is_complete() -> None:
+    text = (TESTS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = re.findall(r"(?m)^\| `([\w/]+)` \| \S", text)
+    rooms = [room.rstrip("/").replace("/", ".") for room in listed]
+    assert sorted(rooms) == sorted(ROOMS)
+    for number, room in enumerate(rooms):
+        assert not ROOMS[room] & set(rooms[:number]) - {"__init__"}, room
+    for room, name in zip(rooms, listed, strict=True):
+        assert name.endswith("/") == (PACKAGE / room.replace(".", "/")).is_dir()
 
 
 def test_the_top_level_stays_small() -> None:
