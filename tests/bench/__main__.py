@@ -17,19 +17,21 @@ from .table import Row, load, machine, table, versions
 PAGE = Path(__file__).parent.parent.parent / "docs" / "benchmarks.md"
 
 TEXT = """\
-# What it costs
+# Benchmarks
 
-Written by `make bench`. Each figure stands beside the same job done by hand with the raw `openai` client, in the same
-run: the same kernel environment, and the same scripted server on loopback, which is a process of its own.
+Written by `make bench`. Where there is a comparison, the raw `openai` client did the same
+work in the same run: in the same kernel environment, with the same scripted server, which
+is a separate process on loopback.
 
 {table}
-Median, with the least and the greatest in brackets where it was measured more than once. Nothing is rounded before
-it is compared with its goal.
+Each figure is the median, followed by the smallest and the largest value if it was measured
+more than once. Values are compared with their goals before rounding.
 
-- Machine: {machine}. Load average when the run began: {load:.1f}. Where other
-  work runs beside it, times are longer and spread wider.
+- Machine: {machine}. Load average at the start: {load:.1f}. Other work on the machine makes
+  times longer and more variable.
 - {versions}.
-- The whole run took {minutes:.1f} minutes. `make bench ARGS="first bytes"` measures single rows and prints them.
+- The run took {minutes:.1f} minutes. `make bench ARGS="first bytes"` measures single rows
+  and prints them.
 
 ## How each is measured
 
@@ -66,9 +68,7 @@ def main() -> None:
 
 
 def page(rows: Iterable[Row], busy: float, minutes: float) -> str:
-    """The page that tells what was measured, at this load average when it began, in so
-    many minutes.
-    """
+    """Return the page: the rows, the load average at the start, the duration in minutes."""
     notes = "".join(
         f"- **{name}**: {' '.join((row.__doc__ or '').split())}\n"
         for name, row in ROWS.items()

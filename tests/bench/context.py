@@ -40,7 +40,7 @@ OUTPUT_BYTES = 5_000
 # tokens
 WINDOW = 4096
 # bytes: what fills a window of 32,768 tokens
-BLANKED_SIZE = 128 * 1024
+REDACTED_SIZE = 128 * 1024
 GOAL_OF_FACTS = 38
 
 LARGE = f"""
@@ -48,7 +48,9 @@ import numpy as np, pandas as pd
 def frame(columns):
     kinds = [np.int8(1), np.float64(0.5), np.datetime64("2026-01-01", "us"), np.bool_(True)]
     columns = [np.broadcast_to(kinds[i % 4], {ROWS_OF_A_FRAME}) for i in range(columns)]
-    return pd.DataFrame({{f"column_{{i}}": pd.Series(data, copy=False) for i, data in enumerate(columns)}}, copy=False)
+    series = [pd.Series(data, copy=False) for data in columns]
+    names = [f"column_{{i}}" for i in range(len(series))]
+    return pd.DataFrame(dict(zip(names, series)), copy=False)
 for i in range({FRAMES}):
     globals()[f"frame_{{i}}"] = frame(20)
 """
@@ -57,7 +59,10 @@ import time
 from codebuddy_jupyter.context.items import SECTIONS
 began = time.perf_counter()
 seen = get_ipython().codebuddy.buddy.collector.collect(
-    "why is frame_3 empty after the merge with step_900?", frozenset(SECTIONS), [], share_values=False
+    "why is frame_3 empty after the merge with step_900?",
+    frozenset(SECTIONS),
+    [],
+    share_values=False,
 )
 took = time.perf_counter() - began
 count = len(seen.items)
@@ -140,9 +145,9 @@ def describing(server: Server, quick: bool) -> Iterator[Row]:
         yield Row(figure, "5 ms", milliseconds(times), "", median(times) <= 0.005)
 
 
-def blanking(server: Server, quick: bool) -> Iterator[Row]:
+def redacting(server: Server, quick: bool) -> Iterator[Row]:
     """128 kB of the notebooks in `tests/`, with a planted secret every 4 kB, in items
-    of 4 kB; by a new blanker each time, then by the same again. What is imported at the
+    of 4 kB; by a new redactor each time, then by the same again. What is imported at the
     first time is not counted.
     """
     rounds = 3 if quick else 20
@@ -154,14 +159,14 @@ def blanking(server: Server, quick: bool) -> Iterator[Row]:
         fresh.append(_timed(partial(_redact_all, redactor, items)))
         again.append(_timed(partial(_redact_all, redactor, items)))
     yield Row(
-        "blanking secrets in 128 kB",
+        "redacting secrets in 128 kB",
         "150 ms",
         milliseconds(fresh),
         "",
         median(fresh) <= 0.150,
     )
     yield Row(
-        "blanking it again, unchanged",
+        "redacting it again, unchanged",
         "5 ms",
         milliseconds(again),
         "",
@@ -171,11 +176,11 @@ def blanking(server: Server, quick: bool) -> Iterator[Row]:
 
 def innocent(server: Server, quick: bool) -> Iterator[Row]:
     """The ordinary notebook text that is kept with the tests goes through a new
-    blanker; counted is what it blanks.
+    redactor; what it redacts is counted.
     """
     text = innocent_text()
     labels = Redactor().redact(text).labels
-    figure = f"places blanked by mistake in {len(text.encode()) / 1e6:.1f} MB of ordinary text"
+    figure = f"wrong redactions in {len(text.encode()) / 1e6:.1f} MB of ordinary text"
     yield Row(figure, "0", str(len(labels)), "", not labels)
 
 
@@ -347,10 +352,10 @@ def _planted_items() -> list[str]:
         for cell in cells_of(name)
     ]
     text = "\n\n".join(sources)
-    text *= BLANKED_SIZE // len(text) + 1
+    text *= REDACTED_SIZE // len(text) + 1
     source = random.Random(0)
     size = 4096
-    planted = [source.choice(PLANTED).text for _ in range(BLANKED_SIZE // size)]
+    planted = [source.choice(PLANTED).text for _ in range(REDACTED_SIZE // size)]
     return [
         f"{text[i * size : (i + 1) * size - len(secret)]}\n{secret}"
         for i, secret in enumerate(planted)

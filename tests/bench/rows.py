@@ -365,7 +365,7 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "recognise": recognise,
     "snapshot": context.snapshot,
     "describing": context.describing,
-    "blanking": context.blanking,
+    "redacting": context.redacting,
     "innocent": context.innocent,
     "growing": context.growing,
     "facts": context.facts,
