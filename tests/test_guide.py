@@ -68,6 +68,8 @@ PARTS = (
 )
 PROXY = "http://proxy.lan:3128"
 REMOTE_URL = "http://gpu.lan:8000/v1"
+# What replaces the address of a local server in lines that are compared.
+ADDRESS = "<address>"
 # Characters. Shorter pieces of a text occur in other texts as well.
 MIN_PIECE = 16
 
@@ -420,7 +422,7 @@ PROVOKED: dict[str, Provoke] = {
 
 def quoted() -> set[str]:
     return {
-        LOCAL_ADDRESS.sub("URL", line)
+        LOCAL_ADDRESS.sub(ADDRESS, line)
         for block in blocks(SETUP, "text")
         for line in block.splitlines()
     }
@@ -430,8 +432,8 @@ def quoted() -> set[str]:
 def test_a_quoted_line_is_what_the_user_sees(
     provoke: Provoke, buddy: Buddy, server: ScriptedServer
 ) -> None:
-    line = provoke(buddy, server).replace(server.root, "URL")
-    assert LOCAL_ADDRESS.sub("URL", line) in quoted()
+    line = provoke(buddy, server).replace(server.root, ADDRESS)
+    assert LOCAL_ADDRESS.sub(ADDRESS, line) in quoted()
 
 
 def test_every_quoted_line_is_provoked_here() -> None:
@@ -494,7 +496,7 @@ def test_the_guide_shows_a_report_of_the_doctor(
     # On other machines it is ::1 as well.
     report = re.sub(r"localhost is .*", "localhost is 127.0.0.1", without_versions)
     shown = blocks(SETUP, "console")[0].rstrip("\n")
-    assert LOCAL_ADDRESS.sub("URL", report) == LOCAL_ADDRESS.sub("URL", shown)
+    assert LOCAL_ADDRESS.sub(ADDRESS, report) == LOCAL_ADDRESS.sub(ADDRESS, shown)
 
 
 def test_the_guide_shows_the_lines_of_the_doctor() -> None:
@@ -502,7 +504,7 @@ def test_the_guide_shows_the_lines_of_the_doctor() -> None:
         TOO_SMALL
     )
     known = {
-        line.replace("http://127.0.0.1:PORT", "URL").replace(
+        line.replace("http://127.0.0.1:PORT", ADDRESS).replace(
             "0.3 s", f"{ConnectionCheck.answer_timeout:g} s"
         )
         for line in reported
@@ -510,7 +512,7 @@ def test_the_guide_shows_the_lines_of_the_doctor() -> None:
     shown = {
         line for block in blocks(SETUP, "console")[1:] for line in block.splitlines()
     }
-    assert {LOCAL_ADDRESS.sub("URL", line) for line in shown} == known
+    assert {LOCAL_ADDRESS.sub(ADDRESS, line) for line in shown} == known
 
 
 def test_the_guide_quotes_the_waiting_line(buddy: Buddy) -> None:
