@@ -1,4 +1,4 @@
-"""What the documents say is true, and what can be copied from them runs."""
+"""The documents are correct, and the code in them runs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from tests.docs.texts import (
     DOCUMENTS,
     LOCAL_ADDRESS,
     README,
-    SENT,
     SETUP,
+    WHAT_IS_SENT,
     blocks,
     commands_in_code,
     headings,
@@ -53,7 +53,7 @@ OTHER_PROGRAMS = {
 }
 
 
-# What they say
+# Texts
 
 
 def test_the_readme_is_short() -> None:
@@ -68,7 +68,9 @@ def test_the_readme_has_a_section_on_local_models() -> None:
     "page", [settings.README, settings.PAGE], ids=["README", "page"]
 )
 def test_the_settings_table_is_what_the_traits_say(page: Path) -> None:
-    assert settings.written(page) == settings.table(page), "write it again: make docs"
+    assert settings.written(page) == settings.table(page), (
+        "run: python -m tests.docs settings"
+    )
 
 
 @pytest.mark.parametrize("path", picture.PICTURES, ids=lambda path: path.stem)
@@ -78,12 +80,12 @@ def test_each_picture_is_there_and_small(path: Path) -> None:
     assert len(content) < 150_000
 
 
-def test_the_changes_of_this_version_are_told() -> None:
+def test_the_changelog_has_this_version() -> None:
     assert f"\n## {__version__}" in text_of(CHANGELOG)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_link_leads_somewhere(document: str) -> None:
+def test_every_link_has_a_target(document: str) -> None:
     targets = [
         str(t.attrs.get("href", t.attrs.get("src", ""))) for t in tokens_of(document)
     ]
@@ -91,9 +93,9 @@ def test_every_link_leads_somewhere(document: str) -> None:
         path, _, anchor = target.partition("#")
         if "://" in target or not target:
             continue
-        found = (ROOT / document).parent / path if path else ROOT / document
-        assert found.exists(), target
-        assert not anchor or anchor in headings(str(found.relative_to(ROOT))), target
+        linked = (ROOT / document).parent / path if path else ROOT / document
+        assert linked.exists(), target
+        assert not anchor or anchor in headings(str(linked.relative_to(ROOT))), target
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -103,7 +105,7 @@ def test_every_command_that_is_named_exists(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_setting_that_is_named_exists(document: str) -> None:
-    classes = {kind.__name__: kind for kind in (Buddy, LocalProvider, EmbeddedProvider)}
+    classes = {cls.__name__: cls for cls in (Buddy, LocalProvider, EmbeddedProvider)}
     for owner, name in re.findall(
         r"\b(Buddy|\w+Provider)\.([a-z_]+) =", text_of(document)
     ):
@@ -123,21 +125,21 @@ def test_every_environment_variable_that_is_named_exists(document: str) -> None:
 @pytest.mark.parametrize(
     "url", sorted(set(re.findall(r"http://localhost:\d+[\w/]*", text_of(SETUP))))
 )
-def test_every_address_is_shown_as_it_is_written(url: str) -> None:
+def test_every_address_is_complete(url: str) -> None:
     assert LocalProvider(base_url=url).where() == url
 
 
-def test_every_room_that_is_named_exists() -> None:
+def test_every_module_that_is_named_exists() -> None:
     package = ROOT / "codebuddy_jupyter"
-    places = (ROOT, package, package / "context", package / "providers")
+    folders = (ROOT, package, package / "context", package / "providers")
     for name in set(re.findall(r"`([\w/]+\.py)`", text_of(CONTRIBUTING))) - {
         "codebuddy_echo.py",
         "codebuddy_jupyter/providers/kinds/my_server.py",
     }:
-        assert any((place / name).exists() for place in places), name
+        assert any((folder / name).exists() for folder in folders), name
 
 
-# What can be typed in a terminal
+# Shell commands
 
 
 @pytest.mark.parametrize("line", shell_lines())
@@ -146,8 +148,8 @@ def test_every_shell_line_can_be_typed(line: str) -> None:
     match words:
         case ["make", target, *_]:
             assert f"\n{target}:" in text_of("Makefile")
-        case ["pip", "install", wanted]:
-            extras = set(wanted.removeprefix(".").strip("[]").split(","))
+        case ["pip", "install", package]:
+            extras = set(package.removeprefix(".").strip("[]").split(","))
             assert (
                 extras
                 <= tomllib.loads(text_of("pyproject.toml"))["project"][
@@ -188,7 +190,7 @@ def test_the_shell_command_of_the_readme_answers(
     assert done.stdout.startswith("Hello from the scripted server."), done.stderr
 
 
-def test_a_key_that_was_kept_goes_to_its_server(
+def test_a_stored_key_is_sent_to_its_server(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = next(line for line in shell_lines() if "codebuddy key" in line)
@@ -201,7 +203,7 @@ def test_a_key_that_was_kept_goes_to_its_server(
     assert server.asked()[0]["headers"]["authorization"] == "Bearer typed-unseen"
 
 
-# What can be run in a notebook
+# Cells
 
 
 @pytest.fixture
@@ -210,7 +212,7 @@ def kernel(server: ScriptedServer, tmp_path: Path) -> Iterator[Kernel]:
         server.script(server._next(f"/v1/{name}"), path=f"/engines/v1/{name}")
     cache = tmp_path / "hub"
     for model in re.findall(r"hf:(\S+\.gguf)$", text_of(SETUP), re.MULTILINE):
-        have_fetched(cache, *model.split("/"))
+        store_download(cache, *model.split("/"))
     with Kernel(
         Path(sys.executable),
         tmp_path,
@@ -220,8 +222,8 @@ def kernel(server: ScriptedServer, tmp_path: Path) -> Iterator[Kernel]:
         yield kernel
 
 
-def have_fetched(cache: Path, owner: str, repository: str, file: str) -> None:
-    """Put the demo model where a download from the hub would have left this file."""
+def store_download(cache: Path, owner: str, repository: str, file: str) -> None:
+    """Store the demo model where a download of this file would be stored."""
     folder, commit = cache / f"models--{owner}--{repository}", "0" * 40
     snapshot = folder / "snapshots" / commit
     snapshot.mkdir(parents=True)
@@ -249,14 +251,14 @@ def test_the_cells_of_the_setup_guide_run(
     kernel.good("%load_ext codebuddy_jupyter\n%config EmbeddedProvider.threads = 1")
     for cell in blocks(SETUP, "python"):
         kernel.good(LOCAL_ADDRESS.sub(server.root, cell))
-        if pointed := re.search(r'base_url = "([^"]+)"', cell):
-            there = LOCAL_ADDRESS.sub(server.root, pointed[1])
-            assert f"{there} | this kernel" in shown(kernel, "%buddy /use")
+        if setting := re.search(r'base_url = "([^"]+)"', cell):
+            url = LOCAL_ADDRESS.sub(server.root, setting[1])
+            assert f"{url} | this kernel" in shown(kernel, "%buddy /use")
             assert "llama3" in shown(kernel, "%buddy /models")
             assert "Hello" in kernel.good("%buddy hello").answer["data"]["text/plain"]
 
 
-@pytest.mark.parametrize("page", [SENT, CONTEXT])
+@pytest.mark.parametrize("page", [WHAT_IS_SENT, CONTEXT])
 def test_the_cells_of_the_pages_on_context_run(kernel: Kernel, page: str) -> None:
     kernel.good(
         "import os\nos.environ['JPY_SESSION_NAME'] = os.path.abspath('notebook.ipynb')"

@@ -1,6 +1,4 @@
-"""The troubleshooting of the setup guide: each line there is what the user sees, and
-what the user sees is there.
-"""
+"""The setup guide quotes the lines that users see exactly, and quotes all of them."""
 
 from __future__ import annotations
 
@@ -60,37 +58,38 @@ from tests.support.scripted_server import (
 from tests.test_doctor import NOT_WELL, TOO_SMALL
 
 Provoke = Callable[[Buddy, ScriptedServer], str]
-"""Brings about that the user sees a line, and gives it."""
+"""Causes a situation, and returns the line that the user sees."""
 
 PARTS = (
-    "**Start**",
-    "**Point**",
-    "**Verify:**",
-    "**Widen the window",
-    "**Common failures:**",
+    "**Start and connect:**",
+    "- **Check:**",
+    "- **Context window:**",
+    "- **Common errors:**",
 )
 PROXY = "http://proxy.lan:3128"
-FAR = "http://gpu.lan:8000/v1"
-# characters of a piece of a line by which it can be told from others
-SHORTEST = 16
+REMOTE_URL = "http://gpu.lan:8000/v1"
+# What replaces the address of a local server in lines that are compared.
+ADDRESS = "<address>"
+# Characters. Shorter pieces of a text occur in other texts as well.
+MIN_PIECE = 16
 
 
 @pytest.fixture
 def buddy(server: ScriptedServer, tmp_path: Path) -> Iterator[Buddy]:
-    """A buddy that asks the server."""
+    """Return a Buddy that uses the server."""
     buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
     local(buddy).base_url = server.url
     yield buddy
     buddy.close()
 
 
-def at(buddy: Buddy, url: str = "") -> error_lines.Server:
-    """Whom the buddy asks; it need not be there, since nothing is sent."""
+def server_at(buddy: Buddy, url: str = "") -> error_lines.Server:
+    """Return the server at a URL; nothing is sent, so it need not exist."""
     local(buddy).base_url = url or local(buddy).base_url
     return asyncio.run(local(buddy).server())
 
 
-# What a failure says
+# Errors
 
 
 def failure(buddy: Buddy, options: Options | None = None) -> str:
@@ -100,7 +99,7 @@ def failure(buddy: Buddy, options: Options | None = None) -> str:
 
 
 def answered(answer: Answer, kind: Played | None = None) -> Provoke:
-    """What is said where a server, of this kind, gives this answer to a question."""
+    """Answer a question this way, as a server of this kind."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         local(buddy).base_url = kind.on(server) if kind else server.url
@@ -113,7 +112,7 @@ def answered(answer: Answer, kind: Played | None = None) -> Provoke:
 
 
 def listed(*answers: Answer) -> Provoke:
-    """What is said where a server gives this for the list of its models."""
+    """Answer this way when asked for the list of models."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         server.script(*answers, path=MODELS)
@@ -122,10 +121,10 @@ def listed(*answers: Answer) -> Provoke:
     return provoke
 
 
-def told_to(
+def commanded(
     command: str, kind: Played, path: str = "", answer: Answer | None = None
 ) -> Provoke:
-    """What is said where a kind of server is told to do something."""
+    """Type a command, with a server of this kind."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         local(buddy).base_url = kind.on(server)
@@ -138,41 +137,39 @@ def told_to(
     return provoke
 
 
-def said_of(
-    say: Callable[[error_lines.Server], ProviderError], url: str = ""
+def error_line(
+    make: Callable[[error_lines.Server], ProviderError], url: str = ""
 ) -> Provoke:
-    """What is said of a server, where it takes long or another machine to bring it
-    about.
-    """
-    return lambda buddy, server: str(say(at(buddy, url)))
+    """Make the error directly, since to cause it takes long or needs another machine."""
+    return lambda buddy, server: str(make(server_at(buddy, url)))
 
 
 def late(setting: str) -> Provoke:
-    """What is said where a reply that began does not go on or end in time."""
+    """Make the error for a reply that does not continue or end in time."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         return str(
             error_lines.reply_timed_out(
-                at(buddy), TimedOut(setting, getattr(local(buddy), setting))
+                server_at(buddy), TimedOut(setting, getattr(local(buddy), setting))
             )
         )
 
     return provoke
 
 
-def by_proxy(say: Callable[[error_lines.Server], ProviderError]) -> Provoke:
-    """What is said where a proxy stands between."""
+def with_proxy(make: Callable[[error_lines.Server], ProviderError]) -> Provoke:
+    """Make the error with a proxy in the environment."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("HTTP_PROXY", PROXY)
-            return str(say(at(buddy, FAR)))
+            return str(make(server_at(buddy, REMOTE_URL)))
 
     return provoke
 
 
 def refused_connection(buddy: Buddy) -> Unreachable:
-    there = at(buddy, "http://localhost:11434/v1")
+    there = server_at(buddy, "http://localhost:11434/v1")
     return error_lines.unreachable(there, "connection refused")
 
 
@@ -181,14 +178,14 @@ def nothing_listens(buddy: Buddy, server: ScriptedServer) -> str:
 
 
 def as_lm_studio(server: ScriptedServer) -> Discovery:
-    """Have the server answer as LM Studio, where a search finds it."""
+    """Answer as LM Studio, and return a discovery that finds it."""
     listed = {"key": "llama3", "type": "llm", "loaded_instances": []}
     server.script(as_json({"models": [listed]}), path="/api/v1/models")
     return Discovery([(server.port, "/v1")], in_container=False)
 
 
 def advised(search: Callable[[ScriptedServer], Discovery]) -> Provoke:
-    """What is said where nothing answers, with what a search finds."""
+    """Connect where nothing answers, while a discovery may find something."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         error = refused_connection(buddy)
@@ -199,7 +196,7 @@ def advised(search: Callable[[ScriptedServer], Discovery]) -> Provoke:
 
 
 def offline(buddy: Buddy, server: ScriptedServer) -> str:
-    buddy.offline, local(buddy).base_url = True, FAR
+    buddy.offline, local(buddy).base_url = True, REMOTE_URL
     return failure(buddy)
 
 
@@ -210,7 +207,7 @@ def no_model_of_ollama(buddy: Buddy, server: ScriptedServer) -> str:
 
 
 def unknown_model(*names: str) -> Provoke:
-    """What is said where the model is not there, and these are."""
+    """Ask a model that does not exist; the server has these."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         server.script(model_list(*names), path=MODELS)
@@ -234,17 +231,17 @@ def no_engine(buddy: Buddy, server: ScriptedServer) -> str:
         return failure(buddy, Options(provider="embedded"))
 
 
-def not_fetched(buddy: Buddy, server: ScriptedServer) -> str:
+def not_downloaded(buddy: Buddy, server: ScriptedServer) -> str:
     return failure(buddy, Options(model="embedded/hf:OWNER/REPO/FILE.gguf"))
 
 
-# What a remark says
+# Notes
 
 
-def remark(
+def note(
     *answers: Answer, options: Options | None = None, question: str = "hello"
 ) -> Provoke:
-    """What stands under an answer that comes at last."""
+    """Answer in the end, with a note."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         server.script(*answers)
@@ -253,13 +250,13 @@ def remark(
     return provoke
 
 
-def outgrown(
+def turns_left_out(
     *names: str,
     kind: Played | None = None,
     path: str = MODELS,
     answer: Answer | None = None,
 ) -> Provoke:
-    """What stands under an answer before which turns were left out."""
+    """Ask until turns of the conversation are left out."""
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         if kind:
@@ -275,7 +272,7 @@ def outgrown(
     return provoke
 
 
-def not_up_yet(buddy: Buddy, server: ScriptedServer) -> str:
+def not_started_yet(buddy: Buddy, server: ScriptedServer) -> str:
     pause = Retries(1, 60.0).try_again(Unreachable("", passing=True))
     assert pause is not None
     return pause.note
@@ -300,31 +297,33 @@ QWEN = {
 DEAD = "unable to load runner: llama.cpp terminated unexpectedly"
 
 PROVOKED: dict[str, Provoke] = {
-    # Each kind
+    # Each kind of server
     "Ollama has no model": no_model_of_ollama,
-    "Ollama cannot pull": told_to(
+    "Ollama cannot pull": commanded(
         "/pull lama3",
         OLLAMA,
         "/api/pull",
         lines({"error": "pull model manifest: file does not exist"}),
     ),
-    "Ollama, outgrown": outgrown(kind=OLLAMA),
-    "LM Studio, outgrown": outgrown(
+    "Ollama, turns left out": turns_left_out(kind=OLLAMA),
+    "LM Studio, turns left out": turns_left_out(
         "qwen3-4b",
         kind=LM_STUDIO,
         path="/api/v1/models",
         answer=as_json({"models": [QWEN]}),
     ),
-    "LM Studio does not pull": told_to("/pull phi4", LM_STUDIO),
-    "llama.cpp loads": remark(LOADING, reply("Hi")),
+    "LM Studio does not pull": commanded("/pull phi4", LM_STUDIO),
+    "llama.cpp is loading": note(LOADING, reply("Hi")),
     "llama.cpp, too long": answered(LLAMA_CPP.too_long, LLAMA_CPP),
-    "llama.cpp does not load": told_to("/load phi4", LLAMA_CPP),
+    "llama.cpp does not load": commanded("/load phi4", LLAMA_CPP),
     "LocalAI, too long": answered(LOCAL_AI.too_long, LOCAL_AI),
-    "LocalAI does not load yet": told_to("/load phi4", LOCAL_AI),
-    "vLLM wants a key": answered(as_json({"error": "Unauthorized"}, 401), VLLM_SERVER),
+    "LocalAI, older version": commanded("/load phi4", LOCAL_AI),
+    "vLLM requires a key": answered(
+        as_json({"error": "Unauthorized"}, 401), VLLM_SERVER
+    ),
     "vLLM, too long": answered(VLLM_SERVER.too_long, VLLM_SERVER),
-    "vLLM does not load": told_to("/load phi4", VLLM_SERVER),
-    "Jan takes no such key": key_refused,
+    "vLLM does not load": commanded("/load phi4", VLLM_SERVER),
+    "Jan rejects the key": key_refused,
     "Jan, too long": answered(JAN.too_long, JAN),
     "Docker, too long": answered(DOCKER.too_long, DOCKER),
     "Docker, dead runner": answered(plain(DEAD, status=500), DOCKER),
@@ -334,49 +333,49 @@ PROVOKED: dict[str, Provoke] = {
     ),
     "KoboldCpp, too long": answered(KOBOLDCPP.too_long, KOBOLDCPP),
     "KoboldCpp fails": answered(stream(delta("Hel"), delta(finish="error")), KOBOLDCPP),
-    # The way to a server
+    # The connection
     "nothing listens": nothing_listens,
-    "another answers": advised(as_lm_studio),
+    "another server answers": advised(as_lm_studio),
     "in a container": advised(lambda server: Discovery([], in_container=True)),
-    "no TLS": said_of(
+    "no TLS": error_line(
         lambda there: error_lines.no_tls(there, "WRONG_VERSION_NUMBER"),
         "https://localhost:8443/v1",
     ),
-    "no trust": said_of(
+    "unknown certificate": error_line(
         lambda there: error_lines.no_tls(there, "CERTIFICATE_VERIFY_FAILED"),
         "https://localhost:8443/v1",
     ),
-    "a proxy wants a password": by_proxy(
+    "proxy requires a password": with_proxy(
         lambda there: error_lines.proxy_failed(
             there, "407 Proxy Authentication Required"
         )
     ),
-    "a proxy is not there": by_proxy(
+    "proxy does not answer": with_proxy(
         lambda there: error_lines.proxy_failed(there, "connection refused")
     ),
-    "a proxy finds no way": by_proxy(
+    "proxy cannot reach the server": with_proxy(
         lambda there: error_lines.refused(there, ErrorResponse("Bad Gateway", 502))
     ),
     "redirect": answered(plain("", status=307, Location="https://llm.example/v1")),
     "offline": offline,
-    # What is there
+    # The server
     "no model server": answered(SIGN_IN),
-    "hung up": said_of(lambda there: error_lines.hung_up(there, "")),
-    "not found": said_of(
+    "connection closed": error_line(lambda there: error_lines.hung_up(there, "")),
+    "not found": error_line(
         lambda there: error_lines.refused(there, ErrorResponse("Not Found", 404))
     ),
     "no model": listed(model_list()),
     "unknown model": unknown_model("llama3"),
     "unknown model, none known": unknown_model(),
     "web page": listed(SIGN_IN),
-    "key wanted": listed(as_json({"error": {"message": "Missing API key"}}, 401)),
-    "key wanted, without a word": listed(plain("", status=401)),
-    "too many ask": answered(plain("too many requests", status=429)),
-    "a wrong field": answered(
+    "key required": listed(as_json({"error": {"message": "Missing API key"}}, 401)),
+    "key required, no message": listed(plain("", status=401)),
+    "rate limit": answered(plain("too many requests", status=429)),
+    "invalid option": answered(
         as_json({"error": {"message": "temperature must be below 1"}}, 400)
     ),
     # The answer
-    "silence": said_of(
+    "no answer in time": error_line(
         lambda there: error_lines.too_slow(
             there, TimedOut("first_token_timeout", 600.0)
         )
@@ -388,29 +387,29 @@ PROVOKED: dict[str, Provoke] = {
         )
     ),
     "cut off": answered(stream(delta("Hel"), done=False)),
-    "fell silent": late("next_token_timeout"),
+    "pause": late("next_token_timeout"),
     "no end": late("total_timeout"),
-    "too much": said_of(
+    "too large": error_line(
         lambda there: error_lines.too_much(there, openai_chat.MOST_BODY)
     ),
-    "its own failure": answered(
+    "server error": answered(
         as_json({"error": {"message": "llama runner process has terminated"}}, 500)
     ),
     "no engine": no_engine,
-    "not fetched": not_fetched,
-    # Remarks
-    "outgrown": outgrown("llama3"),
-    "cut without a word": remark(
+    "not downloaded": not_downloaded,
+    # Notes
+    "turns left out": turns_left_out("llama3"),
+    "prompt was cut": note(
         stream(delta("Hi"), delta(finish="stop"), usage(2050, 1)),
         question="a word and more " * 1500,
     ),
-    "not up yet": not_up_yet,
-    "busy": remark(plain("", status=503), reply("Hi")),
-    "no usage": remark(
+    "not started yet": not_started_yet,
+    "busy": note(plain("", status=503), reply("Hi")),
+    "no usage": note(
         as_json({"error": {"message": "unknown field stream_options"}}, 400),
         reply("Hi"),
     ),
-    "a field not taken": remark(
+    "unsupported option": note(
         as_json({"error": {"message": "temperature is not supported"}}, 400),
         reply("Hi"),
         options=Options(temperature=0.5),
@@ -418,12 +417,12 @@ PROVOKED: dict[str, Provoke] = {
 }
 
 
-# The guide and the code, both ways
+# The guide and the code
 
 
 def quoted() -> set[str]:
     return {
-        LOCAL_ADDRESS.sub("URL", line)
+        LOCAL_ADDRESS.sub(ADDRESS, line)
         for block in blocks(SETUP, "text")
         for line in block.splitlines()
     }
@@ -433,18 +432,18 @@ def quoted() -> set[str]:
 def test_a_quoted_line_is_what_the_user_sees(
     provoke: Provoke, buddy: Buddy, server: ScriptedServer
 ) -> None:
-    line = provoke(buddy, server).replace(server.root, "URL")
-    assert LOCAL_ADDRESS.sub("URL", line) in quoted()
+    line = provoke(buddy, server).replace(server.root, ADDRESS)
+    assert LOCAL_ADDRESS.sub(ADDRESS, line) in quoted()
 
 
-def test_no_line_is_quoted_that_was_not_provoked() -> None:
+def test_every_quoted_line_is_provoked_here() -> None:
     assert len(quoted()) == len(PROVOKED)
 
 
 def test_every_error_about_a_server_is_in_the_guide() -> None:
     guide, tree = text_of(SETUP), ast.parse(inspect.getsource(error_lines))
     documented = ast.Module | ast.ClassDef | ast.FunctionDef
-    told = {
+    docstrings = {
         ast.get_docstring(node, clean=False)
         for node in ast.walk(tree)
         if isinstance(node, documented)
@@ -454,34 +453,36 @@ def test_every_error_about_a_server_is_in_the_guide() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    pieces = {text.strip() for text in texts - told if len(text.strip()) >= SHORTEST}
+    pieces = {
+        text.strip() for text in texts - docstrings if len(text.strip()) >= MIN_PIECE
+    }
     # The second remedy of a line begins with a small letter.
     known = guide.lower()
     assert {piece for piece in pieces if piece.lower() not in known} == set()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_each_kind_has_its_section_with_all_that_is_needed(kind: Kind) -> None:
+def test_each_kind_of_server_has_a_complete_section(kind: Kind) -> None:
     _, _, rest = text_of(SETUP).partition(f"\n## {kind.name}\n")
     section = rest.partition("\n## ")[0]
-    places = [section.find(part) for part in PARTS]
-    assert -1 not in places
-    assert places == sorted(places)
+    positions = [section.find(part) for part in PARTS]
+    assert -1 not in positions
+    assert positions == sorted(positions)
     assert f'base_url = "http://localhost:{kind.ports[0]}{kind.path}"' in section
-    assert "\n```text\n" in section[places[-1] :]
+    assert "\n```text\n" in section[positions[-1] :]
     assert all(
         word.strip() in section.replace("*", "")
         for word in kind.start_command.partition(" MODEL")[0].split(" > ")
     )
 
 
-def test_the_report_of_the_guide_is_what_the_doctor_says(
+def test_the_guide_shows_a_report_of_the_doctor(
     buddy: Buddy, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect = asyncio.open_connection
 
     async def refuse_ollama(host: str, port: int, **how: Any) -> Any:
-        # whether or not it runs on this machine
+        # It may or may not run on this machine.
         if port == 11434:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
         return await connect(host, port, **how)
@@ -491,28 +492,30 @@ def test_the_report_of_the_guide_is_what_the_doctor_says(
         "http://localhost:11434/v1",
         as_lm_studio(server),
     )
-    told = asyncio.run(examine(local(buddy))).text().rpartition("\n")[0]
-    # elsewhere it is ::1 as well
-    told = re.sub(r"localhost is .*", "localhost is 127.0.0.1", told)
-    report = blocks(SETUP, "console")[0].rstrip("\n")
-    assert LOCAL_ADDRESS.sub("URL", told) == LOCAL_ADDRESS.sub("URL", report)
+    without_versions = asyncio.run(examine(local(buddy))).text().rpartition("\n")[0]
+    # On other machines it is ::1 as well.
+    report = re.sub(r"localhost is .*", "localhost is 127.0.0.1", without_versions)
+    shown = blocks(SETUP, "console")[0].rstrip("\n")
+    assert LOCAL_ADDRESS.sub(ADDRESS, report) == LOCAL_ADDRESS.sub(ADDRESS, shown)
 
 
-def test_the_lines_of_the_doctor_in_the_guide_are_those_that_it_says() -> None:
-    told = {line for _, lines in NOT_WELL.values() for line in lines} | set(TOO_SMALL)
+def test_the_guide_shows_the_lines_of_the_doctor() -> None:
+    reported = {line for _, lines in NOT_WELL.values() for line in lines} | set(
+        TOO_SMALL
+    )
     known = {
-        line.replace("http://127.0.0.1:PORT", "URL").replace(
+        line.replace("http://127.0.0.1:PORT", ADDRESS).replace(
             "0.3 s", f"{ConnectionCheck.answer_timeout:g} s"
         )
-        for line in told
+        for line in reported
     }
     shown = {
         line for block in blocks(SETUP, "console")[1:] for line in block.splitlines()
     }
-    assert {LOCAL_ADDRESS.sub("URL", line) for line in shown} == known
+    assert {LOCAL_ADDRESS.sub(ADDRESS, line) for line in shown} == known
 
 
-def test_the_screen_says_what_it_waits_for(buddy: Buddy) -> None:
+def test_the_guide_quotes_the_waiting_line(buddy: Buddy) -> None:
     waiting = buddy.ask("hello")
     waiting.started = 100.0
     assert "waiting for the model to load…" in waiting_markdown(waiting, now=114.0)

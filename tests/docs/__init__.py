@@ -1,4 +1,1 @@
-"""The parts of the documents that are made, not written:
-
-``python -m tests.docs [settings] [pictures]``.
-"""
+"""The generated parts of the documents, written by ``python -m tests.docs``."""

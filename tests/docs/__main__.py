@@ -15,9 +15,11 @@ PARTS = {
 
 
 def main() -> None:
-    """Write the parts that are named, or all."""
+    """Write the parts named on the command line, or all of them."""
     parser = argparse.ArgumentParser("python -m tests.docs", description=__doc__)
-    parser.add_argument("part", nargs="*", help=f"any of {', '.join(PARTS)}; none: all")
+    parser.add_argument(
+        "part", nargs="*", help=f"any of {', '.join(PARTS)}; default: all"
+    )
     names = parser.parse_args().part or PARTS
     if unknown := set(names) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")

@@ -1,5 +1,5 @@
-"""The pictures of the documents: a live JupyterLab in a real browser, with answers of
-the embedded engine.
+"""Take the pictures of the documents: JupyterLab in a browser, with answers of the
+embedded engine.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ CELLS = (
 )
 QUESTION = "How do I get the mean of a column of @sales with pandas?"
 PLAIN = ".jp-cell-toolbar { display: none }"
-# The panel in a view of its own, to the right of the code, as somebody puts it who
-# drags the tab there.
+# Puts the panel into a view of its own to the right of the notebook, as a user does by
+# dragging the tab there.
 BESIDE = """async () => {
     const {shell, commands} = window.jupyterapp;
     const before = new Set([...shell.widgets('main')].map(widget => widget.id));
@@ -43,19 +43,18 @@ BESIDE = """async () => {
     await commands.execute('notebook:hide-cell-outputs');
     shell.collapseLeft();
 }"""
-# pixels around what is shown
+# Pixels around what is shown.
 MARGIN = 8
-USUAL = 11434
-"""Ollama's own port, which is played on where it is free, so that the picture shows
-what a reader has.
-"""
+# The server uses Ollama's default port if it is free, so that the picture shows the
+# address that readers know.
+OLLAMA_PORT = 11434
 
 
 def write() -> Path:
-    """Take the pictures; gives their folder."""
+    """Take the pictures; return their folder."""
     with (
         tempfile.TemporaryDirectory() as home,
-        ScriptedServer(port=_usual_or_any()) as server,
+        ScriptedServer(port=_free_port()) as server,
         chromium() as browser,
     ):
         url = OLLAMA.on(server).replace(server.host, "localhost")
@@ -81,8 +80,8 @@ def write() -> Path:
 
 
 def take_panel(notebook: Notebook) -> None:
-    """Keep a picture of the panel with an answer beside the code, and one of what a
-    question would send.
+    """Save a picture of the panel with an answer beside the notebook, and a picture of
+    what a question would send.
     """
     page = notebook.page
     page.set_viewport_size({"width": 1200, "height": 700})
@@ -99,13 +98,15 @@ def take_panel(notebook: Notebook) -> None:
     panel.locator(".cb-meter").click()
     expect(panel.locator(".cb-whole table")).to_be_visible()
     page.set_viewport_size({"width": 1200, "height": 1000})
-    # the meter looks again after a pause
+    # The meter measures again after a pause.
     page.wait_for_timeout(1500)
-    keep(page, panel.locator(".cb-composer"), panel.locator(".cb-sends"), CONTEXT)
+    save_picture(
+        page, panel.locator(".cb-composer"), panel.locator(".cb-sends"), CONTEXT
+    )
 
 
 def take_settings(notebook: Notebook, url: str) -> None:
-    """Keep a picture of the settings, with a local server that was tested."""
+    """Save a picture of the settings, with the result of a connection test."""
     page = notebook.page
     page.set_viewport_size({"width": 900, "height": 1300})
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
@@ -115,7 +116,7 @@ def take_settings(notebook: Notebook, url: str) -> None:
     expect(page.locator(".cb-facts")).to_contain_text("qwen3:8b")
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator(".cb-report li").first).to_be_visible()
-    keep(
+    save_picture(
         page,
         page.get_by_role("button", name="Settings"),
         page.locator(".cb-report"),
@@ -123,23 +124,23 @@ def take_settings(notebook: Notebook, url: str) -> None:
     )
 
 
-def _usual_or_any() -> int:
-    """The port to play on; 0 stands for any."""
+def _free_port() -> int:
+    """Return Ollama's port, or 0 for any port if it is in use."""
     with socket.socket() as probe:
         try:
-            probe.bind(("127.0.0.1", USUAL))
+            probe.bind(("127.0.0.1", OLLAMA_PORT))
         except OSError:
             return 0
-    return USUAL
+    return OLLAMA_PORT
 
 
-def keep(page: Page, first: Locator, last: Locator, path: Path) -> None:
-    """Keep a picture of what lies between two parts of the panel, in its whole width."""
+def save_picture(page: Page, first: Locator, last: Locator, path: Path) -> None:
+    """Save a picture of the panel in full width, from one part to another."""
     last.scroll_into_view_if_needed()
     panel, top, end = (
         box
-        for place in (page.locator(".codebuddy-panel:visible"), first, last)
-        if (box := place.bounding_box())
+        for part in (page.locator(".codebuddy-panel:visible"), first, last)
+        if (box := part.bounding_box())
     )
     page.screenshot(
         path=path,

@@ -1,5 +1,5 @@
-"""The tables of settings, from the traits that declare them: in the README the usual
-ones, on their own page all.
+"""Write the tables of settings from the traits that declare them: the common settings in
+the README, all of them in ``docs/SETTINGS.md``.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.settings import Configured
 
 ROOT = Path(__file__).parents[2]
-README, PAGE = ROOT / "README.md", ROOT / "docs" / "SETTINGS.md"
-USUAL = {"base_url", "model", "num_ctx", "temperature", "max_tokens"}
-"""The settings of a provider that the README tells of."""
-BEGIN, END = "<!-- settings: written by `make docs` -->\n", "<!-- end of settings -->\n"
-# characters of a default that are shown
-LONGEST = 30
+README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "SETTINGS.md"
+# The settings of providers that the README lists.
+COMMON = {"base_url", "model", "num_ctx", "temperature", "max_tokens"}
+BEGIN = "<!-- settings: written by `make docs` -->\n"
+END = "<!-- end of settings -->\n"
+HEADER = ("| setting | default | meaning |", "|---|---|---|")
+# Characters of a default that are shown.
+MAX_DEFAULT = 30
 
 
 def write() -> Path:
-    """Put the tables as they should be into both files; gives the page of all."""
+    """Write the tables into both files; return the page with all settings."""
     for page in (README, PAGE):
         text = page.read_text(encoding="utf-8")
         before, _, rest = text.partition(BEGIN)
@@ -35,52 +38,48 @@ def write() -> Path:
 
 
 def written(page: Path) -> str:
-    """The table as it stands in a file."""
+    """Return the table that is in a file now."""
     return page.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
 
 
 def table(page: Path) -> str:
-    """The table as it should be in a file."""
-    settings = [
-        row
-        for owner in (Buddy, LocalProvider, EmbeddedProvider)
-        for row in _rows(owner, page is README)
-    ]
-    if page is README:
-        return "\n".join(["| setting | default | |", "|---|---|---|", *settings, ""])
-    clouds = (
-        "Clouds, each with the variable for its key and the model that is asked: "
-        f"{', '.join(_clouds())}."
-    )
-    return "\n".join(
-        ["| setting | default | |", "|---|---|---|", *settings, "", clouds, ""]
-    )
+    """Return the table that should be in a file."""
+    only_common = page is README
+    lines = list(HEADER)
+    for owner in (Buddy, LocalProvider, EmbeddedProvider):
+        lines += _rows(owner, only_common)
+    if not only_common:
+        lines += ["", _cloud_providers()]
+    return "\n".join([*lines, ""])
 
 
-def _rows(owner: type[Configured], usual: bool) -> Iterator[str]:
-    """A row for each setting, or each usual one; of the embedded provider what the
-    local one has not told already.
+def _rows(owner: type[Configured], only_common: bool) -> Iterator[str]:
+    """Yield a row for each setting, except the settings of the embedded provider that
+    are those of the local one.
     """
-    told = {} if owner is LocalProvider else LocalProvider.class_traits(config=True)
-    for name, trait in sorted(
-        owner.class_traits(config=True).items(), key=lambda item: _order(owner, item[0])
-    ):
-        if usual and owner is not Buddy and name not in USUAL:
+    traits = owner.class_traits(config=True)
+    listed: dict[str, TraitType[object, object]] = {}
+    if owner is not LocalProvider:
+        listed = LocalProvider.class_traits(config=True)
+    for name in sorted(traits, key=lambda name: _order(owner, name)):
+        if only_common and owner is not Buddy and name not in COMMON:
             continue
-        if name not in told or told[name].help != trait.help:
-            variable = (
-                f" Environment: `{owner.environment[name]}`."
-                if name in owner.environment
-                else ""
-            )
-            yield f"| `{owner.__name__}.{name}` | {_default(trait)} | {trait.help}{variable} |"
+        if name not in listed or listed[name].help != traits[name].help:
+            yield _row(owner, name, traits[name])
+
+
+def _row(owner: type[Configured], name: str, trait: TraitType[object, object]) -> str:
+    meaning = trait.help
+    if name in owner.environment:
+        meaning += f" Environment variable: `{owner.environment[name]}`."
+    return f"| `{owner.__name__}.{name}` | {_default(trait)} | {meaning} |"
 
 
 def _order(owner: type[Configured], name: str) -> int:
-    """Settings of a class in the order in which it declares them, before those that it
-    inherits.
+    """Return the position of a setting: in the order of declaration, those of the class
+    before those that it inherits.
     """
-    declared = [name for kind in owner.__mro__ for name in vars(kind)]
+    declared = [name for cls in owner.__mro__ for name in vars(cls)]
     return declared.index(name)
 
 
@@ -89,10 +88,20 @@ def _default(trait: TraitType[object, object]) -> str:
     if value in (None, "", [], {}):
         return ""
     text = str(value)
-    return f"`{text}`" if len(text) <= LONGEST else f"`{text[:LONGEST].rstrip()}…`"
+    if len(text) > MAX_DEFAULT:
+        text = f"{text[:MAX_DEFAULT].rstrip()}…"
+    return f"`{text}`"
 
 
-def _clouds() -> Iterator[str]:
+def _cloud_providers() -> str:
+    """Return a sentence that lists the cloud providers."""
+    providers = []
     for provider in CloudProvider.__subclasses__():
         name = provider.__name__.removesuffix("Provider")
-        yield f"{name} (`{provider.key_variable}`, {_default(provider.class_traits()['model'])})"
+        model = _default(provider.class_traits()["model"])
+        providers.append(f"{name} (`{provider.key_variable}`, {model})")
+    listed = ", ".join(providers)
+    return (
+        "Cloud providers, each with the environment variable for its API key and the "
+        f"default model: {listed}."
+    )

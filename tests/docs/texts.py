@@ -1,4 +1,4 @@
-"""The documents for people, and what stands in them."""
+"""The documents, and functions that read code, commands and headings from them."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ from markdown_it.token import Token
 
 from tests.support.kernels import ROOT
 
-README, SETUP, CONTRIBUTING, CHANGELOG = (
-    "README.md",
-    "docs/LOCAL_LLM_SETUP.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-)
-SENT, SETTINGS = "docs/WHAT_IS_SENT.md", "docs/SETTINGS.md"
-CONTEXT, PANEL = "docs/CONTEXT.md", "docs/PANEL.md"
-DOCUMENTS = (README, SETUP, SENT, CONTEXT, PANEL, SETTINGS, CONTRIBUTING, CHANGELOG)
+README = "README.md"
+SETUP = "docs/LOCAL_LLM_SETUP.md"
+WHAT_IS_SENT = "docs/WHAT_IS_SENT.md"
+CONTEXT = "docs/CONTEXT.md"
+PANEL = "docs/PANEL.md"
+SETTINGS = "docs/SETTINGS.md"
+CONTRIBUTING = "CONTRIBUTING.md"
+CHANGELOG = "CHANGELOG.md"
+GUIDES = (README, SETUP, WHAT_IS_SENT, CONTEXT, PANEL, CONTRIBUTING)
+DOCUMENTS = (*GUIDES, SETTINGS, CHANGELOG)
 LOCAL_ADDRESS = re.compile(r"http://localhost:\d+")
 
 
 def text_of(document: str) -> str:
+    """Return the text of a document."""
     return (ROOT / document).read_text(encoding="utf-8")
 
 
 def tokens_of(document: str) -> Iterator[Token]:
+    """Yield the tokens of a document, with those inside paragraphs."""
     for token in MarkdownIt().enable("table").parse(text_of(document)):
         yield token
         yield from token.children or ()
 
 
 def blocks(document: str, language: str) -> list[str]:
+    """Return the code blocks of a language in a document."""
     return [
         token.content
         for token in tokens_of(document)
@@ -41,6 +45,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def shell_lines() -> list[str]:
+    """Return every line of the shell code blocks of all documents."""
     return [
         line
         for document in DOCUMENTS
@@ -49,20 +54,20 @@ def shell_lines() -> list[str]:
     ]
 
 
-def commands_in_code(name: str) -> set[str]:
-    guides = (README, SETUP, SENT, CONTEXT, PANEL, CONTRIBUTING)
+def commands_in_code(program: str) -> set[str]:
+    """Return every use of a program in the code of the guides, in text or in blocks."""
     spans = [
         token.content
-        for guide in guides
+        for guide in GUIDES
         for token in tokens_of(guide)
         if token.type == "code_inline"
     ]
-    return {line for line in [*spans, *shell_lines()] if line.startswith(f"{name} ")}
+    return {line for line in [*spans, *shell_lines()] if line.startswith(f"{program} ")}
 
 
 def headings(document: str) -> set[str]:
-    """The anchors that GitHub makes of the headings."""
-    found = re.findall(r"^#+ (.+)$", text_of(document), re.MULTILINE)
+    """Return the anchors that GitHub makes of the headings."""
+    texts = re.findall(r"^#+ (.+)$", text_of(document), re.MULTILINE)
     return {
-        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in texts
     }
