@@ -208,3 +208,49 @@ def test_a_conversation_that_grew_cannot_have_become_shorter(
     ]
     assert buddy.ask("word " * 300).result().notes == ()
     assert bool(buddy.ask("2?").result().notes) == is_reported
+
+
+@pytest.mark.parametrize(
+    ("window", "is_counted"), [(100_000, False), (2500, True)], ids=["small", "large"]
+)
+def test_the_server_counts_only_a_prompt_that_may_not_fit(
+    buddy: Buddy,
+    fake: FakeProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    window: int,
+    is_counted: bool,
+) -> None:
+    counted: list[str] = []
+
+    async def count(model: str, text: str) -> int:
+        counted.append(text)
+        return 2000
+
+    monkeypatch.setattr(fake, "count", count)
+    fake.size = window
+    for _ in range(2):
+        buddy.preview(SENT)
+    assert counted == ([SENT] if is_counted else [])
+    rate = len(SENT) / 2000 if is_counted else 3.5
+    assert buddy.tokens["fake-1"].bytes_per_token == rate
+
+
+@pytest.mark.parametrize(
+    ("window", "max_tokens", "prompt"),
+    [
+        pytest.param(8192, None, 7168, id="room for an answer"),
+        pytest.param(2000, None, 1500, id="at most a quarter"),
+        pytest.param(8192, 100, 8092, id="for the longest answer"),
+        pytest.param(None, None, 3072, id="an assumed window"),
+    ],
+)
+def test_tokens_are_kept_free_for_the_answer(
+    buddy: Buddy,
+    fake: FakeProvider,
+    window: int | None,
+    max_tokens: int | None,
+    prompt: int,
+) -> None:
+    fake.size = window
+    draft, _, _ = buddy.preview("why?", Options(max_tokens=max_tokens))
+    assert (draft.room.window, draft.room.prompt) == (window, prompt)

@@ -8,6 +8,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import KeyRefused, SettingError, Unreachable
 from codebuddy_jupyter.messages import Model
 from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.question.target import ASSUMED_WINDOW
 from tests.support.fakes import FakeProvider, fake_of
 
 THEIR_OWN = ("openai/gpt-oss-20b", "qwen/qwen3-8b", "qwen:7b")
@@ -106,3 +107,44 @@ def test_an_unknown_provider_names_the_nearest(buddy: Buddy) -> None:
         SettingError, match="There is no provider 'xyz': there are Local, OpenAI, Qwen"
     ):
         buddy.ask("hello", Options(provider="xyz")).result()
+
+
+def test_measuring_asks_the_server_for_its_window_only_once_per_target(
+    buddy: Buddy, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def window(model: str) -> int:
+        asked.append(model)
+        return 8192
+
+    monkeypatch.setattr(fake, "window", window)
+    for _ in range(3):
+        draft, provider, model = buddy.measure("why?").result()
+        assert (draft.room.window, provider, model) == (8192, fake, "fake-1")
+    assert asked == ["fake-1"]
+    fake.model = "fake-2"
+    buddy.measure("why?").result()
+    assert asked == ["fake-1", "fake-2"]
+
+
+def test_a_model_of_one_question_is_not_remembered_for_the_next(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    buddy.ask("1?", Options(model="other")).result()
+    _, _, model = buddy.measure("2?").result()
+    assert (fake.requests[0].model, model) == ("other", "fake-1")
+
+
+def test_a_preview_does_without_a_server_that_does_not_respond(
+    buddy: Buddy, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def window(model: str) -> int | None:
+        raise Unreachable("Nothing answers.")
+
+    monkeypatch.setattr(fake, "window", window)
+    draft, provider, model = buddy.preview("why?")
+    assert (draft.room.window, draft.room.assumed) == (None, ASSUMED_WINDOW)
+    assert (provider, model) == (fake, "fake-1")
+    with pytest.raises(Unreachable):
+        buddy.ask("why?").result()
