@@ -1,6 +1,6 @@
 """The functions of ``import codebuddy_jupyter as buddy``.
 
-In IPython they use the Buddy of the magics, elsewhere one of their own.
+In IPython they use the Buddy of the magics, elsewhere a Buddy of their own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def ask(
     remember: bool = False,
     new: bool = False,
 ) -> Reply:
-    """Ask the model a question that stands alone, or with ``remember`` in conversation.
+    """Ask the model a question outside the conversation, or with ``remember`` in it.
 
     The request is sent when the reply is first read: iterate the reply for its pieces,
     ``str()`` it for the text, or end a cell with it to see it stream.

@@ -77,9 +77,15 @@ class Buddy(QuestionSettings):
         )
         self._targets = Targets(self.registry, self.ready, self._provider_in_use)
         self._pipeline = Pipeline(
-            self, self._targets, self.collector, self.history, self.tokens
+            self,
+            self._targets,
+            self.collector,
+            self.history,
+            self.tokens,
         )
-        self.saved = SavedSettings(settings_path or _default_settings_path())
+        if settings_path is None:
+            settings_path = _default_settings_path()
+        self.saved = SavedSettings(settings_path)
         self._state, problem = self.saved.load()
         super().__init__(parent=parent, config=config, saved=self._state.get("Buddy"))
         if problem:
@@ -101,7 +107,7 @@ class Buddy(QuestionSettings):
         return self._providers.all_named(names, self.problems)
 
     def current(self) -> Provider:
-        """Return the provider that the settings name now, ready to be asked."""
+        """Return the provider that the settings name now, ready for requests."""
         return self.ready(self._provider_in_use())
 
     def ready(self, name: str) -> Provider:
@@ -117,7 +123,7 @@ class Buddy(QuestionSettings):
         return self.provider
 
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
-        """Return who is to answer; see `Targets.resolve`."""
+        """Return who answers; see `Targets.resolve`."""
         return await self._targets.resolve(options)
 
     def ask(
@@ -128,8 +134,8 @@ class Buddy(QuestionSettings):
     ) -> Reply:
         """Return a reply to a prompt; the request starts when the reply is first read.
 
-        The notebook is looked at now, in the caller's thread: what is sent is what the
-        user saw when asking.
+        The context is collected now, in the caller's thread: what is sent is the
+        notebook as the user saw it when asking.
 
         Parameters
         ----------
@@ -178,7 +184,7 @@ class Buddy(QuestionSettings):
     ) -> Future[tuple[Draft, Provider, str]]:
         """Return what `preview` returns, but never ask the server the same thing twice.
 
-        The notebook is looked at now, in the caller's thread. Errors are those of `ask`.
+        The context is collected now, in the caller's thread. Errors are those of `ask`.
         """
         question = self._pipeline.question(prompt, Options(), names, may_be_empty=True)
         return self.loop.submit(self._pipeline.measure(question))
@@ -207,7 +213,10 @@ class Buddy(QuestionSettings):
         return self.collector.redact(text).text
 
     def _notebook(self) -> Path | None:
-        return self.collector.session.path() if self.collector.session else None
+        session = self.collector.session
+        if session is None:
+            return None
+        return session.path()
 
     def _notify_watchers(self) -> None:
         for watcher in list(self.watchers):
@@ -217,7 +226,8 @@ class Buddy(QuestionSettings):
         """Save the present settings as the user's defaults; return the file."""
         state = dict(self._state)
         for owner in (self, *self._providers):
-            state[type(owner).__name__] = owner.saved_state()
+            section = type(owner).__name__
+            state[section] = owner.saved_state()
         self.saved.save(state)
         self._state = state
         return self.saved.path

@@ -84,7 +84,7 @@ def _add_doctor(commands: Any) -> None:
         "provider",
         nargs="?",
         default="",
-        help="such as openai; by default the one in use",
+        help="such as openai; by default the provider in use",
     )
     doctor.add_argument(
         "--json",
@@ -111,7 +111,7 @@ def _ask(options: argparse.Namespace) -> None:
         prompt = sys.stdin.read()
     buddy = Buddy()
     try:
-        # A question from the terminal stands alone.
+        # A question from the terminal belongs to no conversation.
         alone = replace(options_from(options), remember=False)
         Display().show(buddy.ask(prompt, alone))
     finally:

@@ -86,7 +86,7 @@ class Loop:
             The coroutine; cancelling the future cancels it.
         future
             The future that gets its result; by default a new one. A caller that can be
-            interrupted passes one, to have it at whatever moment the interrupt comes.
+            interrupted passes one, to have it no matter when the interrupt comes.
 
         Returns
         -------
@@ -219,9 +219,9 @@ def _while_alive(method: Callable[[], None]) -> Callable[[], None]:
     reference = weakref.WeakMethod(method)
 
     def call() -> None:
-        found = reference()
-        if found is not None:
-            found()
+        alive = reference()
+        if alive is not None:
+            alive()
 
     return call
 

@@ -135,6 +135,8 @@ TOP_LEVEL = 23
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "__init__": "test_exports",
+    "demo": "test_tour",
+    "messages": "declarations only",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they
 do, or ``declarations only`` for a module that has no behaviour.
@@ -257,6 +259,12 @@ def functions_of(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef
             yield node
 
 
+def conditionals_in(tree: ast.AST) -> Iterator[ast.IfExp]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.IfExp):
+            yield node
+
+
 @pytest.fixture(params=sorted(modules()))
 def module(request: pytest.FixtureRequest) -> str:
     """Each module in turn."""
@@ -376,6 +384,30 @@ def test_a_function_is_at_most_60_lines(module: str) -> None:
         for node in functions_of(module)
     }
     assert {name: lines for name, lines in lengths.items() if lines > 60} == {}
+
+
+def test_the_buddy_is_at_most_250_lines() -> None:
+    (buddy,) = [
+        node
+        for node in tree_of("buddy").body
+        if isinstance(node, ast.ClassDef) and node.name == "Buddy"
+    ]
+    assert (buddy.end_lineno or 0) - buddy.lineno + 1 <= 250
+
+
+def test_no_conditional_expression_is_inside_another(module: str) -> None:
+    nested = [
+        inner.lineno
+        for outer in conditionals_in(tree_of(module))
+        for inner in conditionals_in(outer)
+        if inner is not outer
+    ]
+    assert nested == []
+
+
+def test_the_check_sees_a_nested_conditional_expression() -> None:
+    tree = ast.parse("a if b else [c if d else e]\nf if g else h")
+    assert [len(list(conditionals_in(node))) for node in tree.body] == [2, 1]
 
 
 def test_a_module_says_what_it_is(module: str) -> None:

@@ -19,7 +19,7 @@ from codebuddy_jupyter.commands.completion import Offers
 from codebuddy_jupyter.errors import SettingError, Unreachable
 from codebuddy_jupyter.messages import Model, Progress
 from codebuddy_jupyter.question import prompts
-from tests.support.command_line import run_line
+from tests.support.command_line import run_line, table
 from tests.support.fakes import FakeProvider, eventually, fake_of, local
 from tests.support.scripted_server import ScriptedServer
 
@@ -30,24 +30,6 @@ SHELL = SimpleNamespace()
 def record(steps: Steps) -> Progress:
     """Return a progress callback that keeps its calls."""
     return lambda what, done, total: steps.append((what, done, total))
-
-
-def table(markdown: str) -> list[list[str]]:
-    """Return the cells of a table as a reader sees them; fail unless all are plain text."""
-    cells: list[list[str]] = []
-    for token in (
-        MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown)
-    ):
-        if token.type == "tr_open":
-            cells.append([])
-        if token.type == "inline" and cells:
-            assert {child.type for child in token.children or []} <= {
-                "text",
-                "text_special",
-                "code_inline",
-            }
-            cells[-1].append("".join(child.content for child in token.children or []))
-    return cells
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ TREE = errors.__doc__ or ""
 
 
 def all_errors() -> list[type[BaseException]]:
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
     return [
-        kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and not kind.__name__.startswith("_")
+        error
+        for error in classes
+        if issubclass(error, BaseException) and not error.__name__.startswith("_")
     ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -80,3 +83,59 @@ def test_close_finishes_what_is_left() -> None:
     assert ran == list(range(10))
     worker.put(lambda: ran.append(10))
     assert ran[-1] == 10
+
+
+def test_jobs_run_in_their_order_and_leave_no_thread() -> None:
+    worker, ran = Worker("test", 20), list[int]()
+    for number in range(200):
+        worker.put(lambda number=number: ran.append(number))  # type: ignore[misc]
+    worker.wait()
+    assert ran == list(range(200))
+    assert eventually(
+        lambda: "buddy-history" not in [thread.name for thread in threading.enumerate()]
+    )
+    worker.close()
+    worker.put(lambda: ran.append(-1))
+    assert ran[-1] == -1
+
+
+def test_what_is_left_is_done_before_python_ends() -> None:
+    code = (
+        "import time\n"
+        "from codebuddy_jupyter.worker import Worker\n"
+        "worker = Worker('test', 20)\n"
+        "worker.put(lambda: time.sleep(0.3))\n"
+        "worker.put(lambda: print('done', flush=True))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_runs_its_own_jobs() -> None:
+    code = (
+        "import os, time\n"
+        "from codebuddy_jupyter.worker import Worker\n"
+        "worker = Worker('test', 20)\n"
+        "worker.put(lambda: time.sleep(0.5))\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    worker.put(lambda: print('child', flush=True))\n"
+        "    worker.wait()\n"
+        "    os._exit(0)\n"
+        "os.waitpid(child, 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "child\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 from ..context.fit import SentItems
 from ..errors import PromptTooLong
@@ -13,14 +12,17 @@ from ..messages import Message
 from .reply import Reply
 
 # Characters of a title.
-TITLE = 60
+MAX_TITLE = 60
 
 
 def titled(question: str) -> str:
     """Return the title of a conversation that begins with this question."""
-    words = question.split(maxsplit=TITLE)[:TITLE]
-    line = " ".join(words)
-    return line if len(line) <= TITLE else f"{line[: TITLE - 1].rstrip()}…"
+    words = question.split(maxsplit=MAX_TITLE)
+    line = " ".join(words[:MAX_TITLE])
+    if len(line) <= MAX_TITLE:
+        return line
+    shortened = line[: MAX_TITLE - 1].rstrip()
+    return f"{shortened}…"
 
 
 def _new_id() -> str:
@@ -65,13 +67,16 @@ class Turn:
     @property
     def messages(self) -> tuple[Message, ...]:
         """Its messages as they were sent and received: the question comes first."""
-        question = self.sent or Message("user", self.question)
+        question = self.sent
+        if question is None:
+            question = Message("user", self.question)
         return (question, *self._after_question())
 
     @property
     def messages_as_typed(self) -> tuple[Message, ...]:
         """Its messages without what the question said about the notebook."""
-        return (Message("user", self.question), *self._after_question())
+        question = Message("user", self.question)
+        return (question, *self._after_question())
 
     @property
     def has_answer(self) -> bool:
@@ -108,7 +113,9 @@ class Chat:
     @property
     def title(self) -> str:
         """Its title in a list: the start of its first question."""
-        return titled(self.turns[0].reply.prompt) if self.turns else ""
+        if not self.turns:
+            return ""
+        return titled(self.turns[0].reply.prompt)
 
     def before(self, reply: Reply | None) -> list[Turn]:
         """Return the turns that are sent again with a question.
@@ -121,8 +128,13 @@ class Chat:
         reply
             The reply to the question; None for the next question.
         """
-        earlier = takewhile(lambda turn: turn.reply is not reply, self.turns)
-        return [turn for turn in earlier if _is_sent_again(turn)]
+        earlier: list[Turn] = []
+        for turn in self.turns:
+            if turn.reply is reply:
+                break
+            if _is_sent_again(turn):
+                earlier.append(turn)
+        return earlier
 
 
 def _is_sent_again(turn: Turn) -> bool:

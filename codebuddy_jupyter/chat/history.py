@@ -225,7 +225,10 @@ class History:
         except NotKept as error:
             self._give_up(error)
             return None
-        return self._chat(*latest) if latest else None
+        if latest is None:
+            return None
+        id, turns = latest
+        return self._chat(id, turns)
 
     def _chat(self, id: str, turns: list[StoredTurn]) -> Chat:
         return Chat([self._turn(turn) for turn in turns], id)
@@ -245,7 +248,8 @@ class History:
             display=self._display,
             format=stored.format,
         )
-        reply.provider, reply.model = stored.provider, stored.model
+        reply.provider = stored.provider
+        reply.model = stored.model
         return Turn(
             stored.question,
             reply,
@@ -256,8 +260,10 @@ class History:
 
     def _submit(self, job: Callable[[Store, str], None]) -> None:
         opened = self._try_opened()
-        if opened is not None:
-            self._worker.put(lambda: self._run(job, *opened))
+        if opened is None:
+            return
+        store, notebook = opened
+        self._worker.put(lambda: self._run(job, store, notebook))
 
     def _run(
         self, job: Callable[[Store, str], None], store: Store, notebook: str
@@ -286,9 +292,11 @@ def _numbered(chats: list[StoredChat], number: int) -> StoredChat:
 def _steps(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """Return what is between the question and the final answer."""
     steps = messages[1:]
-    if steps and steps[-1].role == "assistant" and not steps[-1].tool_calls:
-        return steps[:-1]
-    return steps
+    if not steps:
+        return ()
+    last = steps[-1]
+    is_answer = last.role == "assistant" and not last.tool_calls
+    return steps[:-1] if is_answer else steps
 
 
 def _stored(turn: Turn, question: str) -> StoredTurn:

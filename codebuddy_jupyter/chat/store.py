@@ -67,11 +67,11 @@ class Store:
         self._write(lambda connection: tables.update_turn(connection, turn))
 
     def drop(self, turn: str) -> None:
-        """Forget a turn, and its conversation if it has no other."""
+        """Delete a turn, and its conversation if it has no other."""
         self._write(lambda connection: tables.delete_turn(connection, turn))
 
     def chats(self, notebook: str) -> list[StoredChat]:
-        """Return the conversations of a notebook, the one last used first."""
+        """Return the conversations of a notebook, the last used first."""
         return self._read(lambda connection: tables.chats(connection, notebook), [])
 
     def latest(self, notebook: str) -> tuple[str, list[StoredTurn]] | None:
@@ -181,23 +181,27 @@ class Store:
 
     def _make_private(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new_file = os.O_CREAT | os.O_EXCL | os.O_RDWR
         try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            descriptor = os.open(self.path, new_file, 0o600)
         except FileExistsError:
-            if os.name == "posix" and self.path.stat().st_mode & 0o077:
+            is_open_to_others = self.path.stat().st_mode & 0o077
+            if os.name == "posix" and is_open_to_others:
                 self.path.chmod(0o600)
+        else:
+            os.close(descriptor)
 
     def _set_aside(self, file: tuple[int, int] | None, error: Exception) -> None:
         """Rename the broken file, unless another process has done so.
 
         Its journal goes with it: it would damage a new file.
         """
-        aside = f"{self.path}.broken-{time.strftime('%Y-%m-%d-%H%M%S')}"
+        moment = time.strftime("%Y-%m-%d-%H%M%S")
+        aside = f"{self.path}.broken-{moment}"
         try:
             if _identity(self.path) == file:
-                for suffix in ("-journal", ""):
-                    if os.path.exists(f"{self.path}{suffix}"):
-                        os.replace(f"{self.path}{suffix}", f"{aside}{suffix}")
+                _rename_if_there(f"{self.path}-journal", f"{aside}-journal")
+                _rename_if_there(str(self.path), aside)
         except OSError as failure:
             raise NotKept(
                 f"The conversations in {self.path} cannot be read ({error}).",
@@ -230,6 +234,11 @@ def _is_broken(error: Exception) -> bool:
     # The upper bits of the code say more about the same error.
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in BROKEN_FILE_CODES
+
+
+def _rename_if_there(path: str, new_path: str) -> None:
+    if os.path.exists(path):
+        os.replace(path, new_path)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

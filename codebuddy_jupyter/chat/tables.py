@@ -304,7 +304,7 @@ def delete_chats(
 
 
 def chats(connection: Connection, notebook: str) -> list[StoredChat]:
-    """Return the conversations of a notebook, the one last used first."""
+    """Return the conversations of a notebook, the last used first."""
     rows = connection.execute(
         """
         SELECT id, number,
@@ -339,7 +339,7 @@ def latest_turns(connection: Connection, chat: str) -> list[StoredTurn]:
         f"ORDER BY number DESC LIMIT {MAX_TURNS_READ}",
         (chat,),
     )
-    found: list[StoredTurn] = []
+    turns: list[StoredTurn] = []
     characters = 0
     for number, *values in rows:
         turn = _turn(values, _messages(connection, number))
@@ -347,9 +347,9 @@ def latest_turns(connection: Connection, chat: str) -> list[StoredTurn]:
         characters += sum(len(message.text) for message in turn.messages)
         if characters > MAX_CHARACTERS_READ:
             break
-        found.append(turn)
-    found.reverse()
-    return found
+        turns.append(turn)
+    turns.reverse()
+    return turns
 
 
 def _messages(connection: Connection, turn: int) -> tuple[Message, ...]:

@@ -17,7 +17,7 @@ from ..chat.conversation import Turn
 from ..context.envelope import envelope
 from ..context.fit import Redact, SentItems, Update, fit, tally, tokens_wanted
 from ..context.items import Item, Snapshot
-from ..messages import Message
+from ..messages import Image, Message
 from .prompts import BROKE_OFF
 from .tokens import Tokens
 
@@ -103,9 +103,11 @@ class Draft:
         if self.update.left_out:
             items = tally(self.update.left_out)
             lines.append(f"left out of the context: {items} (%buddy /context)")
-        if self.redacted:
-            plural = "" if len(self.redacted) == 1 else "s"
-            lines.append(f"{len(self.redacted)} secret{plural} redacted")
+        secrets = len(self.redacted)
+        if secrets == 1:
+            lines.append("1 secret redacted")
+        elif secrets:
+            lines.append(f"{secrets} secrets redacted")
         return tuple(lines)
 
 
@@ -133,7 +135,7 @@ class Drafter:
     snapshot
         What could be sent of the notebook.
     tokens
-        Estimates the tokens of whole messages.
+        Estimates the tokens of texts and messages.
     redact
         Redacts secrets in a text.
     """
@@ -157,26 +159,29 @@ class Drafter:
             Begin with a complete description of the notebook, even if the conversation
             could grow.
         """
-        redacted_question = self.redact(self.question)
-        redacted_system = self.redact(self.system)
-        question, system = redacted_question.text, redacted_system.text
-        first = (Message("system", system),) if system.strip() else ()
-        free = room.prompt - self.tokens.total([*first, Message("user", question)])
+        question = self.redact(self.question)
+        system = self.redact(self.system)
+        first: tuple[Message, ...] = ()
+        if system.text.strip():
+            first = (Message("system", system.text),)
+        fixed = [*first, Message("user", question.text)]
+        free = room.prompt - self.tokens.total(fixed)
         past = self._past(turns, free, room.notebook, cut=cut)
-        message = self._message(question, past)
-        last_broke_off = bool(past.messages) and turns[-1].broke_off
-        last = _after_break(message) if last_broke_off else message
+        message = self._message(question.text, past)
+        last = message
+        if past.messages and turns[-1].broke_off:
+            last = _after_break(message)
         messages = (*first, *past.messages, last)
         return Draft(
             messages=messages,
             question=message,
             room=room,
             tokens=self.tokens.total(messages),
-            parts=self._parts(first, past, question),
+            parts=self._parts(first, past, question.text),
             update=past.update,
             redacted=(
-                *redacted_question.labels,
-                *redacted_system.labels,
+                *question.labels,
+                *system.labels,
                 *past.update.redacted,
             ),
             before=past.messages if past.is_cut else None,
@@ -192,23 +197,31 @@ class Drafter:
         earlier = conversation(turns, self.redact)
         known = sent_items_after(turns)
         left = free - self.tokens.total(earlier)
-        if cut or left < min(
-            tokens_wanted(self.snapshot, known, self.tokens.count), share
-        ):
+        wanted = tokens_wanted(self.snapshot, known, self.tokens.count)
+        if cut or left < min(wanted, share):
             return self._cut_past(turns, free, share)
-        update = fit(
-            self.snapshot, known, min(share, left), self.tokens.count, self.redact
-        )
+        update = self._fit(known, min(share, left))
         return _Past(earlier, update, knows_notebook=bool(known.sent))
 
+    def _fit(self, known: SentItems, room: int) -> Update:
+        return fit(
+            self.snapshot,
+            known,
+            room,
+            self.tokens.count,
+            self.redact,
+        )
+
     def _cut_past(self, turns: Sequence[Turn], free: int, share: int) -> _Past:
-        update = fit(self.snapshot, SentItems(), share, self.tokens.count, self.redact)
-        update_size = sum([self.tokens.count(item.text) for item in update.items])
-        kept = self._latest(turns, int((free - update_size) * TURNS_SHARE))
+        update = self._fit(SentItems(), share)
+        for item in update.items:
+            free -= self.tokens.count(item.text)
+        kept = self._latest(turns, int(free * TURNS_SHARE))
         messages: list[Message] = []
-        for number, turn in enumerate(kept):
-            broke_off = number > 0 and kept[number - 1].broke_off
+        broke_off = False
+        for turn in kept:
             messages += _turn_messages(turn.messages_as_typed, after_break=broke_off)
+            broke_off = turn.broke_off
         return _Past(
             _as_sent(messages, self.redact),
             update,
@@ -233,8 +246,10 @@ class Drafter:
         """Return the question with what is new in the notebook."""
         name = self.redact(self.snapshot.name).text
         notebook = envelope(past.update, name, first=not past.knows_notebook)
-        images = [image for item in past.update.items for image in item.images]
         text = f"{notebook}\n\n{question}" if notebook else question
+        images: list[Image] = []
+        for item in past.update.items:
+            images += item.images
         return Message("user", text, tuple(images))
 
     def _parts(
@@ -268,16 +283,18 @@ def sent_items_after(turns: Sequence[Turn]) -> SentItems:
     """Return what the model knows of the notebook after these turns."""
     known = SentItems()
     for turn in turns:
-        known = (
-            turn.sent_items if turn.before is not None else known.after(turn.sent_items)
-        )
+        # A turn for which the conversation was cut describes the notebook completely.
+        is_complete = turn.before is not None
+        known = turn.sent_items if is_complete else known.after(turn.sent_items)
     return known
 
 
 def _turn_messages(messages: Sequence[Message], *, after_break: bool) -> list[Message]:
     """Return the messages of a turn, which says whether the last answer broke off."""
     question, *others = messages
-    return [_after_break(question) if after_break else question, *others]
+    if after_break:
+        question = _after_break(question)
+    return [question, *others]
 
 
 def _after_break(question: Message) -> Message:

@@ -86,7 +86,7 @@ class Exchange:
             )
 
     def smaller(self, draft: Draft, window: int | None) -> Draft:
-        """Return a smaller draft after the server found one too long.
+        """Return a smaller draft after the server rejected one as too long.
 
         Parameters
         ----------
@@ -106,16 +106,15 @@ class Exchange:
 
     def request(self, draft: Draft) -> Request:
         """Return the request for a draft."""
-        options, provider = self.options, self.target.provider
-        temperature = options.temperature
+        temperature = self.options.temperature
         if temperature is None:
-            temperature = provider.temperature
+            temperature = self.target.provider.temperature
         return Request(
             draft.messages,
             self.target.model,
             temperature,
             self._max_tokens,
-            options.extra,
+            self.options.extra,
         )
 
     def learn(self, draft: Draft, usage: Usage) -> str:
@@ -162,9 +161,10 @@ class Exchange:
         lines = list(draft.notes)
         if draft.before is not None:
             lines.insert(0, _cut_note(draft))
-        wants_window = draft.room.notebook > draft.room.prompt
+        is_window_the_limit = draft.room.notebook > draft.room.prompt
+        needs_room = bool(draft.update.left_out) and is_window_the_limit
         remedy = None
-        if draft.before is not None or (draft.update.left_out and wants_window):
+        if draft.before is not None or needs_room:
             remedy = self.try_widening(draft.room.window)
         for line in lines:
             yield _with_remedy(line, remedy)
@@ -178,15 +178,20 @@ class Exchange:
         window
             The present context window in tokens; by default the target's.
         """
-        everything = self.drafter.draft(
-            self.earlier,
-            Room(None, LARGEST_WINDOW, LARGEST_WINDOW, self.context_tokens),
+        unlimited = Room(
+            window=None,
+            assumed=LARGEST_WINDOW,
+            prompt=LARGEST_WINDOW,
+            notebook=self.context_tokens,
         )
+        everything = self.drafter.draft(self.earlier, unlimited)
         window = window or self.target.window or ASSUMED_WINDOW
         needed = max(everything.tokens + ANSWER_ROOM, 2 * window)
         power_of_two = 1 << (needed - 1).bit_length()
         command = self.target.provider.widen(self.target.model, power_of_two)
-        return Remedy("Enlarge the context window", command) if command else None
+        if not command:
+            return None
+        return Remedy("Enlarge the context window", command)
 
     @property
     def _max_tokens(self) -> int | None:

@@ -154,7 +154,7 @@ def _default(name: str) -> Any:
 
 
 def options_from(parsed: argparse.Namespace) -> Options:
-    """Return the options that a parser found.
+    """Return the options that a parser read.
 
     Raises
     ------

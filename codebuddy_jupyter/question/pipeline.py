@@ -28,7 +28,7 @@ from .settings import QuestionSettings
 from .target import LARGEST_WINDOW, Target, Targets
 from .tokens import Tokens
 
-# How often a prompt is sent that the server finds too long, each time a shorter one.
+# How often a prompt is sent, shortened each time that the server rejects it as too long.
 ATTEMPTS = 12
 # No tokenizer does better on a long text, so a longer prompt is surely too long.
 MOST_BYTES_PER_TOKEN = 8
@@ -71,7 +71,7 @@ class Pipeline:
     targets
         Finds who answers.
     collector
-        Looks at the notebook, and redacts secrets.
+        Collects the contents of the notebook, and redacts secrets.
     history
         The notebook's conversations.
     tokens
@@ -100,7 +100,7 @@ class Pipeline:
         *,
         may_be_empty: bool = False,
     ) -> Question:
-        """Fill in the prompt, and look at the notebook, in the caller's thread.
+        """Fill in the prompt, and collect the context, in the caller's thread.
 
         Raises
         ------
@@ -116,9 +116,10 @@ class Pipeline:
         if names is not None:
             mentions = find_mentions(prompt)
             prompt = prompts.interpolate(unescaped(prompt), names)
+        sections = sections_of(options.context or self._settings.context)
         snapshot = self._collector.collect(
             prompt,
-            sections_of(options.context or self._settings.context),
+            sections,
             mentions,
             share_values=self._settings.share_values,
         )
@@ -149,7 +150,8 @@ class Pipeline:
         exchange = self._exchange(question, target, chat.before(reply))
         draft = await exchange.counted()
         for attempt in range(1, ATTEMPTS + 1):
-            turn.sent, turn.sent_items = draft.question, draft.update.sent_items
+            turn.sent = draft.question
+            turn.sent_items = draft.update.sent_items
             turn.before = draft.before
             stream = self._stream(exchange, draft)
             try:
@@ -182,8 +184,8 @@ class Pipeline:
         history = self._history
         chat = history.new() if question.options.new else history.current
         chat.turns.append(turn)
-        kept_question = self._collector.redact(reply.prompt[:MAX_QUESTION]).text
-        history.keep(chat, turn, kept_question)
+        kept_question = self._collector.redact(reply.prompt[:MAX_QUESTION])
+        history.keep(chat, turn, kept_question.text)
         return chat, turn
 
     async def _stream(self, exchange: Exchange, draft: Draft) -> AsyncIterator[Chunk]:
@@ -193,7 +195,9 @@ class Pipeline:
         async with aclosing(cast(Any, stream)) as chunks:
             async for chunk in chunks:
                 yield chunk
-                note = exchange.learn(draft, chunk.usage) if chunk.usage else ""
+                if chunk.usage is None:
+                    continue
+                note = exchange.learn(draft, chunk.usage)
                 if note:
                     yield Chunk(note=note)
 
@@ -201,19 +205,24 @@ class Pipeline:
         """Return what would be sent, and to whom; the server may be asked for that."""
         target = await self._targets.find_or_assume(question.options)
         _check_length(question, target)
-        exchange = self._exchange(question, target, self._earlier(question.options))
-        return await exchange.counted(), target.provider, target.model
+        earlier = self._earlier(question.options)
+        exchange = self._exchange(question, target, earlier)
+        draft = await exchange.counted()
+        return draft, target.provider, target.model
 
     async def measure(self, question: Question) -> Preview:
         """Return what `preview` returns, by what is already known of the server."""
         target = await self._targets.remembered()
-        exchange = self._exchange(question, target, self._earlier(question.options))
+        earlier = self._earlier(question.options)
+        exchange = self._exchange(question, target, earlier)
         return exchange.draft(), target.provider, target.model
 
     def needed(self) -> int:
         """Estimate the tokens of the next question: the conversation, and an answer."""
         chat = self._history.current
-        model = chat.turns[-1].reply.model if chat.turns else ""
+        model = ""
+        if chat.turns:
+            model = chat.turns[-1].reply.model
         tokens = self._tokens[model]
         earlier = conversation(chat.before(None), self._redact)
         system = Message("system", self._settings.system_prompt)
@@ -227,13 +236,23 @@ class Pipeline:
     def _exchange(
         self, question: Question, target: Target, earlier: list[Turn]
     ) -> Exchange:
-        settings, options = self._settings, question.options
-        tokens = self._tokens[target.model]
-        system = settings.system_prompt if options.system is None else options.system
+        system = question.options.system
+        if system is None:
+            system = self._settings.system_prompt
         drafter = Drafter(
-            question.text, system, question.snapshot, tokens, self._redact
+            question.text,
+            system,
+            question.snapshot,
+            self._tokens[target.model],
+            self._redact,
         )
-        return Exchange(target, drafter, options, settings.context_tokens, earlier)
+        return Exchange(
+            target,
+            drafter,
+            question.options,
+            self._settings.context_tokens,
+            earlier,
+        )
 
     @property
     def _redact(self) -> Redact:
@@ -259,5 +278,9 @@ def _check_length(question: Question, target: Target) -> None:
 
 def _with_remedy(error: PromptTooLong, remedy: Remedy) -> PromptTooLong:
     return PromptTooLong(
-        error.what, remedy, *error.remedies, tokens=error.tokens, window=error.window
+        error.what,
+        remedy,
+        *error.remedies,
+        tokens=error.tokens,
+        window=error.window,
     )

@@ -17,7 +17,7 @@ SYSTEM = (
 )
 
 BROKE_OFF = "(Your last answer broke off.)"
-"""What the user's next message begins with, where that is so."""
+"""What the user's next message begins with, if that happened."""
 
 FORMATS: Mapping[str, str] = {
     "markdown": "",
@@ -35,7 +35,7 @@ FORMATS: Mapping[str, str] = {
 TASKS: Mapping[str, str] = {
     "fix": (
         "Find out what is wrong with {it}, say it in one sentence, and give the "
-        "corrected code whole."
+        "complete corrected code."
     ),
     "explain": "Explain {it}: what it does, step by step, and why.",
     "review": (
@@ -44,15 +44,15 @@ TASKS: Mapping[str, str] = {
     ),
     "refactor": (
         "Refactor {it} so that it is simpler and reads better, and does the same. "
-        "Give the code whole."
+        "Give the complete code."
     ),
     "optimize": (
         "Make {it} faster or leaner, with the same result. Say what you gain and "
-        "why, and give the code whole."
+        "why, and give the complete code."
     ),
     "document": (
         "Document {it}: docstrings and, where a reason is not plain, comments. "
-        "Give the code whole."
+        "Give the complete code."
     ),
     "test": "Write tests for {it}, with pytest: what is usual, the edge cases, and what must fail.",
 }

@@ -20,7 +20,7 @@ ASSUMED_WINDOW = 4096
 # Tokens, where no server reports the context window: more is refused without asking.
 LARGEST_WINDOW = 1_000_000
 
-Place = tuple[str, ...]
+TargetSettings = tuple[str, ...]
 """The provider and those of its settings that decide which model answers."""
 
 
@@ -54,7 +54,7 @@ class Targets:
     registry
         The providers that there are.
     ready
-        Gives the provider of a name, ready to be asked.
+        Gives the provider of a name, ready for requests.
     in_use
         Gives the name of the provider that the settings name now.
     """
@@ -68,10 +68,10 @@ class Targets:
         self._registry = registry
         self._ready = ready
         self._in_use = in_use
-        self._found: dict[Place, Target] = {}
+        self._remembered: dict[TargetSettings, Target] = {}
 
     def provider(self, name: str) -> Provider:
-        """Return the provider of this name, ready to be asked."""
+        """Return the provider of this name, ready for requests."""
         return self._ready(name)
 
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
@@ -79,7 +79,7 @@ class Targets:
 
         ``options.model`` may be bare, ``provider/model`` or ``provider:model``. Local
         servers have models with names such as ``openai/gpt-oss-20b`` or ``qwen:7b``, so
-        the provider in use is asked for a model of that whole name before ``openai/…``
+        the provider in use is checked for a model of that full name before ``openai/…``
         is taken to mean the cloud: a prompt must not leave the machine by a mix-up.
 
         Raises
@@ -87,12 +87,11 @@ class Targets:
         SettingError
             If the provider is unknown, or the model could be either's.
         """
-        name = self._in_use()
-        if options.provider:
-            name = options.provider
-        name = self._registry.name(name)
+        # The environment is read even if the options name the provider.
+        in_use = self._in_use()
+        name = self._registry.name(options.provider or in_use)
         model = options.model
-        head, rest = split_model(model)
+        head, rest = _split_model(model)
         if head and not options.provider:
             other = self._registry.try_name(head)
             if other and await self._is_meant(other, name, model):
@@ -115,7 +114,7 @@ class Targets:
                 Remedy(f"If you mean {other}, switch", f"%buddy /use {other}"),
                 Remedy("Name it in the options", f"%buddy -p {other} -m …"),
             ) from error
-        return model in [offered.name for offered in models]
+        return any(offered.name == model for offered in models)
 
     async def find(self, options: Options, reply: Reply | None = None) -> Target:
         """Return who answers, with the context window.
@@ -138,13 +137,15 @@ class Targets:
         model = await provider.choose(model)
         if reply is not None:
             reply.model = model
-        target = Target(name, provider, model, await provider.window(model))
+        window = await provider.window(model)
+        target = Target(name, provider, model, window)
         if not options.model:
-            self._found[_place(name, provider)] = target
+            settings = _target_settings(name, provider)
+            self._remembered[settings] = target
         return target
 
     async def find_or_assume(self, options: Options) -> Target:
-        """Return who answers; if the server does not respond, without the window."""
+        """Return who answers, without the context window if no server responds."""
         try:
             return await self.find(options)
         except Unreachable:
@@ -153,22 +154,27 @@ class Targets:
             return Target(name, provider, model, None)
 
     async def remembered(self) -> Target:
-        """Return who answers by the settings; a server is only asked the first time."""
+        """Return who answers by the settings; only the first call asks a server."""
         name = self._in_use()
-        place = _place(name, self._ready(name))
-        if place not in self._found:
-            target = await self.find_or_assume(Options())
-            self._found.setdefault(place, target)
-        return self._found[place]
+        settings = _target_settings(name, self._ready(name))
+        remembered = self._remembered.get(settings)
+        if remembered is not None:
+            return remembered
+        target = await self.find_or_assume(Options())
+        return self._remembered.setdefault(settings, target)
 
 
-def split_model(text: str) -> tuple[str, str]:
+def _split_model(text: str) -> tuple[str, str]:
     """Split ``provider/model`` or ``provider:model``; a bare name has no provider."""
     match = re.match(r"([^/:]+)[/:](.*)", text, re.DOTALL)
-    return (match[1], match[2]) if match else ("", text)
+    if match is None:
+        return "", text
+    return match[1], match[2]
 
 
-def _place(name: str, provider: Provider) -> Place:
-    settings = sorted(provider.traits(affects="target"))
-    values = [str(getattr(provider, setting)) for setting in settings]
-    return (name, *values)
+def _target_settings(name: str, provider: Provider) -> TargetSettings:
+    values = [name]
+    for setting in sorted(provider.traits(affects="target")):
+        value = getattr(provider, setting)
+        values.append(str(value))
+    return tuple(values)

@@ -14,7 +14,8 @@ IMAGE_BYTES = 3000
 SHORTEST_SAMPLE = 200
 # Bytes per token before the server has counted anything, and at least and at most.
 FIRST_RATE = 3.5
-LOWEST_RATE, HIGHEST_RATE = 0.5, 8.0
+LOWEST_RATE = 0.5
+HIGHEST_RATE = 8.0
 # Numbers take more tokens than prose, and may come again, so a rate rises by at most
 # this factor.
 SLOW_RISE = 1.05
@@ -29,11 +30,13 @@ class Tokens:
 
     def count(self, text: str) -> int:
         """Estimate the tokens of a text."""
-        return int(_size(text) / self.bytes_per_token) + 1
+        tokens = _size(text) / self.bytes_per_token
+        return int(tokens) + 1
 
     def total(self, messages: Iterable[Message]) -> int:
-        """Estimate the tokens of whole messages."""
-        return int(_total_size(messages) / self.bytes_per_token)
+        """Estimate the tokens of messages, with what a chat template adds."""
+        tokens = _total_size(messages) / self.bytes_per_token
+        return int(tokens)
 
     def learn(self, messages: Iterable[Message], tokens: int | None) -> None:
         """Learn from the tokens that the server counted for these messages."""
@@ -46,9 +49,12 @@ class Tokens:
     def _learn(self, size: int, tokens: int | None) -> None:
         if not tokens or size <= SHORTEST_SAMPLE:
             return
-        rate = min(HIGHEST_RATE, max(LOWEST_RATE, size / tokens))
+        rate = size / tokens
+        rate = max(LOWEST_RATE, rate)
+        rate = min(HIGHEST_RATE, rate)
         if self.learned:
-            rate = min(rate, self.bytes_per_token * SLOW_RISE)
+            highest = self.bytes_per_token * SLOW_RISE
+            rate = min(rate, highest)
         self.bytes_per_token = rate
         self.learned = True
 
@@ -56,10 +62,12 @@ class Tokens:
 def _total_size(messages: Iterable[Message]) -> int:
     size = 0
     for message in messages:
-        size += _size(message.text) + TEMPLATE_BYTES
+        size += TEMPLATE_BYTES
+        size += _size(message.text)
         size += IMAGE_BYTES * len(message.images)
         for call in message.tool_calls:
-            size += _size(call.name) + _size(call.arguments)
+            size += _size(call.name)
+            size += _size(call.arguments)
     return size
 
 

@@ -155,6 +155,16 @@ def texts(request: Request) -> list[tuple[str, str]]:
     return [(message.role, message.text) for message in request.messages]
 
 
+def is_well_formed(request: Request) -> bool:
+    """Whether every server takes the request: one system message, then strictly in turn."""
+    roles = [message.role for message in request.messages]
+    turns = len(roles) // 2 - 1
+    in_turn = ["system", *["user", "assistant"] * turns, "user"]
+    return roles == in_turn and all(
+        message.text.strip() for message in request.messages
+    )
+
+
 def local(buddy: Buddy) -> LocalProvider:
     """The Buddy's own local provider."""
     provider = buddy.provider_named("Local")
