@@ -27,7 +27,7 @@ from .question.pipeline import Pipeline
 from .question.settings import QuestionSettings
 from .question.target import Targets
 from .question.tokens import Tokens
-from .settings import SavedSettings
+from .settings import SavedSettings, default_settings_path
 
 
 class Buddy(QuestionSettings):
@@ -83,9 +83,7 @@ class Buddy(QuestionSettings):
             self.history,
             self.tokens,
         )
-        if settings_path is None:
-            settings_path = _default_settings_path()
-        self.saved = SavedSettings(settings_path)
+        self.saved = SavedSettings(settings_path or default_settings_path())
         self._state, problem = self.saved.load()
         super().__init__(parent=parent, config=config, saved=self._state.get("Buddy"))
         if problem:
@@ -204,10 +202,6 @@ class Buddy(QuestionSettings):
         self.history.new()
         return turns
 
-    def take_back(self, reply: Reply) -> bool:
-        """Stop this reply and remove its turn; see `History.take_back`."""
-        return self.history.take_back(reply)
-
     def redacted(self, text: str) -> str:
         """Return the text without the secrets that are recognised in it."""
         return self.collector.redact(text).text
@@ -248,9 +242,3 @@ class Buddy(QuestionSettings):
         finally:
             self.loop.stop()
             self.history.close()
-
-
-def _default_settings_path() -> Path:
-    from jupyter_core.paths import jupyter_config_dir
-
-    return Path(jupyter_config_dir(), "codebuddy.json")

@@ -249,3 +249,10 @@ def write_private(path: Path, text: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise SettingError(f"{path} cannot be written: {reason}") from error
+
+
+def default_settings_path() -> Path:
+    """Return the file of saved settings in Jupyter's configuration directory."""
+    from jupyter_core.paths import jupyter_config_dir
+
+    return Path(jupyter_config_dir(), "codebuddy.json")

@@ -338,7 +338,7 @@ class Conversation:
         """Take a turn out of the conversation, for one that replaces it."""
         entry = None if number is None else self._entries.get(number)
         if isinstance(entry, AnswerEntry):
-            self.buddy.take_back(entry.reply)
+            self.buddy.history.take_back(entry.reply)
 
     def _begin_command(self, call: Call, line: str, ask: str) -> None:
         """Run a command on a thread of its own, so that one can ask meanwhile."""
