@@ -134,6 +134,20 @@ TOP_LEVEL = 23
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "__init__": "test_exports",
+    "messages": "declarations only",
+    "providers.checks": "test_connection_check",
+    "providers.kinds": "test_kinds",
+    "providers.kinds.base": "test_kinds",
+    "providers.kinds.docker": "test_kinds",
+    "providers.kinds.jan": "test_kinds",
+    "providers.kinds.koboldcpp": "test_kinds",
+    "providers.kinds.llama_cpp": "test_kinds",
+    "providers.kinds.lm_studio": "test_kinds",
+    "providers.kinds.local_ai": "test_kinds",
+    "providers.kinds.ollama": "test_kinds",
+    "providers.kinds.ollama_chat": "test_fixed_window",
+    "providers.kinds.vllm": "test_kinds",
+    "providers.kinds.webui": "test_kinds",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they
 do, or ``declarations only`` for a module that has no behaviour.
