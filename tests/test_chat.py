@@ -17,6 +17,7 @@ from codebuddy_jupyter.errors import (
     BuddyError,
     CutOff,
     PromptTooLong,
+    Remedy,
     Stopped,
     Unreachable,
 )
@@ -586,6 +587,17 @@ def test_a_prompt_that_is_too_long_by_itself_names_the_command_for_a_larger_wind
         match=r"^too long\. Enlarge the context window: widen fake-1 4096$",
     ):
         buddy.ask("1?").result()
+
+
+def test_without_a_command_for_a_larger_window_the_remedy_is_general(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [[PromptTooLong("too long", Remedy("Shorten it"))]]
+    with pytest.raises(PromptTooLong) as caught:
+        buddy.ask("1?").result()
+    assert str(caught.value) == (
+        "too long. Shorten it; or load the model with a larger context window"
+    )
 
 
 def test_a_question_that_does_not_fit_by_itself_does_not_push_out_the_others(

@@ -263,10 +263,9 @@ def test_a_prompt_that_is_too_long_tells_how_long_and_how_large_the_window_is(
     assert isinstance(outcome.error, errors.PromptTooLong)
     assert (outcome.error.tokens, outcome.error.window) == (tokens, window)
     if tokens:
-        assert outcome.line.startswith(
+        assert outcome.line == (
             "The prompt is too long for llama3: 9,020 tokens for a context "
-            "window of 8,192. Shorten it; or start a new conversation: "
-            "%buddy /reset; or load the model with a larger context window"
+            "window of 8,192. Shorten it; or start a new conversation: %buddy /reset"
         )
 
 

@@ -55,7 +55,7 @@ def state_once_reachable(view: ProviderView) -> dict[str, Any]:
 
 def type_key(view: ProviderView, key: str) -> None:
     """Type a key as the page sends it."""
-    view._receive(view, {"type": "key", "key": key}, [])
+    view.receive({"type": "key", "key": key})
 
 
 def test_a_declared_address_is_shown_as_the_host(

@@ -40,7 +40,6 @@ END_TIMEOUT = 0.1
 LOADING_TIMEOUT = 5.0
 # Bytes of one reply. A reply of 128,000 tokens, each in an event of its own, has half.
 MOST_BODY = 64 << 20
-IF_TRUSTED = "If you trust its certificate, "
 # The fields of a request that are never left out.
 REQUIRED_FIELDS = frozenset({"model", "messages", "stream"})
 NO_USAGE = (
@@ -152,7 +151,8 @@ class OpenAIChatProvider(Provider):
     def trust(self) -> Remedy:
         """Return how to trust the server's certificate."""
         return Remedy(
-            f"{IF_TRUSTED}name the file of its authority in SSL_CERT_FILE and ask again"
+            "If you trust its certificate, name the file of its authority in "
+            "SSL_CERT_FILE and ask again"
         )
 
     def forget(self, error: errors.ProviderError) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from codebuddy_jupyter.doctor.examination import examine
 from codebuddy_jupyter.doctor.report import MARKS, Report
-from codebuddy_jupyter.errors import BuddyError, Remedy
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.local.discovery import Discovery
 from codebuddy_jupyter.providers.local.provider import LocalProvider
@@ -64,15 +63,6 @@ def trouble(provider: Provider, needed: int = 0) -> list[str]:
             break
         kept.append(line)
     return kept
-
-
-def sentence(shown: list[str]) -> str:
-    """A failed check and its remedies as one error: whether an error's text holds the
-    remedies, or the check has them apart, is the error's choice.
-    """
-    what, *remedies = shown
-    texts = [Remedy(line.removeprefix("→ ")) for line in remedies]
-    return str(BuddyError(what, *texts)).rstrip(".").lower()
 
 
 def free_port() -> int:
