@@ -211,4 +211,4 @@ def test_images_and_tool_calls_pass_through_the_protocol_of_ollama() -> None:
     assert [(call.name, call.arguments) for call in calls] == [
         ("look_up", '{"at": "here"}')
     ] * 2
-    assert reading.whole
+    assert reading.is_complete
