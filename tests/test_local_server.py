@@ -49,14 +49,14 @@ def test_it_is_asked_anew_who_it_is_only_where_it_may_be_another(
     server.script(answer)
 
     async def look_fail_look() -> tuple[int, int]:
-        await provider.found()
+        await provider.find_server()
         with pytest.raises(errors.ProviderError):
             async for _ in provider.stream(
                 Request((Message("user", "hello"),), "llama3")
             ):
                 pass
         before = len(server.requests)
-        await provider.found()
+        await provider.find_server()
         return before, len(server.requests)
 
     ((before, after),) = run(provider, look_fail_look)

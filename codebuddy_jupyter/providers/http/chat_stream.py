@@ -279,7 +279,7 @@ class ChatStream:
         return parsed(other.strip())
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Give the chunks that these bytes complete.
+        """Yield the chunks that these bytes complete.
 
         Raises
         ------
@@ -290,7 +290,7 @@ class ChatStream:
             yield from self._read_event(name, event)
 
     def flush(self) -> Iterator[Chunk]:
-        """Give the chunks that the end of the body completes. If the body was a
+        """Yield the chunks that the end of the body completes. If the body was a
         complete reply and not a stream, give that.
 
         Raises
@@ -369,7 +369,7 @@ class ChatStream:
         yield Chunk(finish=finish)
 
     def _release(self, *, is_complete: bool) -> Iterator[Chunk]:
-        """Give the text that was held back; the tool calls only if they are complete."""
+        """Yield the text that was held back; the tool calls only if they are complete."""
         thought, answer = self._thinking.flush()
         calls = self._calls.flush()
         if not is_complete:

@@ -63,7 +63,7 @@ class ProbeAnswer:
 
 
 NO_ANSWER = ProbeAnswer(0, {}, "")
-"""Stands for no answer at all: no connection, or a timeout."""
+"""The answer when there is none: no connection, or a timeout."""
 
 
 class Probe:
@@ -130,7 +130,7 @@ class Probe:
     async def lines(
         self, url: str, body: Mapping[str, Any]
     ) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Give the JSON objects, one on each line, with which the server answers a POST,
+        """Yield the JSON objects, one on each line, with which the server answers a POST,
         as they come.
 
         An unsuccessful answer is one object, ``{"error": …, "status": …}``. So is a line

@@ -152,7 +152,7 @@ class LocalProvider(LocalServerProvider):
 
     async def count(self, model: str, text: str) -> int | None:
         """Return the number of tokens of a text, if the server offers its tokenizer."""
-        server = await self.found()
+        server = await self.find_server()
         async with self.open_probe() as probe:
             return await server.kind.count(probe, model, text)
 
@@ -163,7 +163,7 @@ class LocalProvider(LocalServerProvider):
         server does not report it.
         """
         if self.num_ctx:
-            server = await self.found()
+            server = await self.find_server()
             if server.kind.can_set_window:
                 return await self._load_with_window(server, model)
         if (self.url, model) not in self._windows:
@@ -245,7 +245,7 @@ class LocalProvider(LocalServerProvider):
 
     async def pull(self, model: str, progress: Progress) -> None:
         """Download a model to the server; an interrupted download resumes."""
-        server = await self.found()
+        server = await self.find_server()
         kind = server.kind
         if not kind.can_pull:
             instead = Remedy("See the documentation of the server")
@@ -261,7 +261,7 @@ class LocalProvider(LocalServerProvider):
         """Load a model, with the context window of the settings if the server takes
         one.
         """
-        server = await self.found()
+        server = await self.find_server()
         kind = server.kind
         if not kind.can_load:
             instead = Remedy("Ask the model a question, which loads it")
@@ -276,7 +276,7 @@ class LocalProvider(LocalServerProvider):
 
     async def unload(self, model: str) -> None:
         """Free the memory that a model takes."""
-        server = await self.found()
+        server = await self.find_server()
         if not server.kind.can_unload:
             stop = Remedy("Stop the server instead")
             raise _not_possible(server.kind, "unload", stop)
@@ -296,7 +296,7 @@ class LocalProvider(LocalServerProvider):
                 await self._ask_shortest(model)
 
     async def _try_load(self, model: str) -> bool:
-        server = await self.found()
+        server = await self.find_server()
         if not server.kind.can_load:
             return False
         try:

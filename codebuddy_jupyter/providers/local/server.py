@@ -111,9 +111,9 @@ class LocalServerProvider(SelfHostedProvider):
         """Find out whether the base URL must be corrected, if that is not known yet."""
         with suppress(errors.BuddyError, TimeoutError):
             async with asyncio.timeout(self.settle_timeout):
-                await self.found()
+                await self.find_server()
 
-    async def found(self) -> FoundServer:
+    async def find_server(self) -> FoundServer:
         """Return the server at the base URL, which is probed once, and again after a
         failure.
 
