@@ -108,13 +108,11 @@ class Keys:
             When no request can carry this key.
         """
         key = checked(key, "This text")
-        keyring = _real_keyring()
-        is_in_keyring = keyring is not None and _write_keyring(
-            keyring, provider, host, key
-        )
+        is_in_keyring = _write_keyring(provider, host, key)
         state = self._load()
-        # In the file, null stands for a key in the keyring.
-        state.setdefault(provider, {})[host] = None if is_in_keyring else str(key)
+        hosts = state.setdefault(provider, {})
+        # In the file, null means that the key is in the keyring.
+        hosts[host] = None if is_in_keyring else str(key)
         self._save(state)
         return "the system keyring" if is_in_keyring else str(self.path)
 
@@ -133,8 +131,11 @@ class Keys:
 
     def _load(self) -> dict[str, dict[str, str | None]]:
         try:
-            state = json.loads(self.path.read_text(encoding="utf-8"))
-            return {str(provider): dict(hosts) for provider, hosts in state.items()}
+            text = self.path.read_text(encoding="utf-8")
+            state = {}
+            for provider, hosts in json.loads(text).items():
+                state[provider] = dict(hosts)
+            return state
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError):
@@ -145,7 +146,8 @@ class Keys:
             ) from None
 
     def _save(self, state: Mapping[str, Mapping[str, str | None]]) -> None:
-        write_private(self.path, json.dumps(state, indent=2, sort_keys=True) + "\n")
+        text = json.dumps(state, indent=2, sort_keys=True)
+        write_private(self.path, f"{text}\n")
 
 
 def checked(key: str, source: str) -> Key:
@@ -191,7 +193,11 @@ def _read_keyring(provider: str, host: str) -> str | None:
     return value
 
 
-def _write_keyring(keyring: Any, provider: str, host: str, key: str) -> bool:
+def _write_keyring(provider: str, host: str, key: str) -> bool:
+    """Write a key to the system keyring; return whether there is one that took it."""
+    keyring: Any = _real_keyring()
+    if keyring is None:
+        return False
     try:
         keyring.set_password(f"{SERVICE} {host}", provider, str(key))
     except keyring.errors.KeyringError:

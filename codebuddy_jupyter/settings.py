@@ -45,17 +45,24 @@ class Configured(Configurable):
     """The environment variables that set traits, by the name of the trait."""
 
     def __init__(
-        self, *, saved: Mapping[str, Any] | None = None, **kwargs: Any
+        self,
+        *,
+        saved: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         self.origins: dict[str, str] = {}
         self.problems: list[str] = []
         self._below_environment: dict[str, tuple[Any, str]] = {}
         super().__init__(**kwargs)
         self.observe(self._note_change)
-        self._take_saved(saved or {})
+        if saved:
+            self._take_saved(saved)
 
     def _load_config(
-        self, cfg: Config, section_names: Any = None, traits: Any = None
+        self,
+        cfg: Config,
+        section_names: Any = None,
+        traits: Any = None,
     ) -> None:
         self._take(self._find_my_config(cfg), FILE)
 
@@ -67,9 +74,11 @@ class Configured(Configurable):
     def _take(self, values: Mapping[str, Any], origin: str) -> None:
         """Set each value by itself, so that the others are set if one is invalid."""
         for name, value in values.items():
+            if name not in self.traits(config=True):
+                problem = self._unknown(name)
+                self.problems.append(f"{problem} (from {origin})")
+                continue
             try:
-                if name not in self.traits(config=True):
-                    raise SettingError(f"{self._unknown(name)} (from {origin})")
                 self._set(name, value, origin)
             except SettingError as error:
                 self.problems.append(str(error))
@@ -99,7 +108,8 @@ class Configured(Configurable):
         try:
             with self.hold_trait_notifications():
                 for name, value in values.items():
-                    setattr(self, name, _parsed(value, self, name))
+                    parsed = _parsed(value, self, name)
+                    setattr(self, name, parsed)
                 # Before observers are called: one that reads the environment then must
                 # not undo the change.
                 self.origins.update(dict.fromkeys(values, KERNEL))
@@ -120,15 +130,17 @@ class Configured(Configurable):
             When a variable holds an invalid value.
         """
         for name, variable in self.environment.items():
-            value = os.environ.get(variable, "")
+            text = os.environ.get(variable, "")
             origin = self.origin(name)
             is_from_environment = origin.startswith(ENVIRONMENT)
-            if value and origin != KERNEL:
+            if text and origin != KERNEL:
                 if not is_from_environment:
-                    self._below_environment[name] = (getattr(self, name), origin)
-                self._set(name, value, f"{ENVIRONMENT} {variable}")
-            elif not value and is_from_environment:
-                self._set(name, *self._below_environment.pop(name))
+                    value = getattr(self, name)
+                    self._below_environment[name] = (value, origin)
+                self._set(name, text, f"{ENVIRONMENT} {variable}")
+            elif is_from_environment and not text:
+                value, origin = self._below_environment.pop(name)
+                self._set(name, value, origin)
 
     def saved_state(self) -> dict[str, Any]:
         """Return what to save: the settings that differ from their defaults, without
@@ -136,14 +148,17 @@ class Configured(Configurable):
         """
         state = {}
         for name, trait in self.traits(config=True).items():
+            if trait.metadata.get("secret"):
+                continue
             value = getattr(self, name)
-            if value != trait.default() and not trait.metadata.get("secret"):
+            if value != trait.default():
                 state[name] = value
         return state
 
     def _set(self, name: str, value: Any, origin: str) -> None:
         try:
-            setattr(self, name, _parsed(value, self, name))
+            parsed = _parsed(value, self, name)
+            setattr(self, name, parsed)
         except TraitError as error:
             setting = f"{type(self).__name__}.{name}"
             raise SettingError(f"{setting} from {origin}: {error}") from error
@@ -153,10 +168,12 @@ class Configured(Configurable):
         self.origins[change["name"]] = KERNEL
 
     def _unknown(self, name: str) -> str:
+        problem = f"{type(self).__name__} has no setting {name!r}"
         names = self.traits(config=True)
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return f"{type(self).__name__} has no setting {name!r}{hint}"
+        if near:
+            problem += f"; did you mean {near[0]}?"
+        return problem
 
 
 def _parsed(value: Any, owner: HasTraits, name: str) -> Any:
@@ -166,14 +183,16 @@ def _parsed(value: Any, owner: HasTraits, name: str) -> Any:
     trait = owner.traits()[name]
     if isinstance(value, DeferredConfig):
         return value.get_value(trait)
+    if not isinstance(value, str):
+        return value
     # A Unicode trait takes the text as it is: traitlets' own parser would strip quotes
     # and expand a ~ at its beginning.
-    if isinstance(value, str) and not isinstance(trait, Unicode):
-        try:
-            return trait.from_string(value)
-        except (ValueError, TypeError) as error:
-            raise TraitError(f"{value!r} is not a valid value: {error}") from error
-    return value
+    if isinstance(trait, Unicode):
+        return value
+    try:
+        return trait.from_string(value)
+    except (ValueError, TypeError) as error:
+        raise TraitError(f"{value!r} is not a valid value: {error}") from error
 
 
 class SavedSettings:
@@ -199,7 +218,8 @@ class SavedSettings:
             The settings, and a line for the user if they cannot be read.
         """
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            text = self.path.read_text(encoding="utf-8")
+            content = json.loads(text)
             state = {}
             for owner, values in content.items():
                 state[str(owner)] = _renamed(owner, dict(values))
@@ -214,7 +234,8 @@ class SavedSettings:
         """Write the file in one step: others read the old or the new content, never a
         part.
         """
-        write_private(self.path, json.dumps(state, indent=2, sort_keys=True) + "\n")
+        text = json.dumps(state, indent=2, sort_keys=True)
+        write_private(self.path, f"{text}\n")
 
 
 def _renamed(owner: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +260,7 @@ def write_private(path: Path, text: str) -> None:
         # mkstemp creates it with mode 0600.
         handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with open(handle, "w", encoding="utf-8") as file:
                 file.write(text)
             os.replace(name, path)
         except BaseException:

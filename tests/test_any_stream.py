@@ -86,7 +86,7 @@ def read(body: bytes, cuts: list[int]) -> tuple[list[Chunk], object]:
         chunks.extend(reading.flush())
     except ErrorResponse as complaint:
         return chunks, complaint.body
-    return chunks, reading.whole
+    return chunks, reading.is_complete
 
 
 @given(st.sampled_from(VALID), st.lists(st.integers(min_value=0), max_size=12))

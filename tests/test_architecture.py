@@ -137,6 +137,19 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "__init__": "test_exports",
     "demo": "test_tour",
     "messages": "declarations only",
+    "providers.checks": "test_connection_check",
+    "providers.kinds": "test_kinds",
+    "providers.kinds.base": "test_kinds",
+    "providers.kinds.docker": "test_kinds",
+    "providers.kinds.jan": "test_kinds",
+    "providers.kinds.koboldcpp": "test_kinds",
+    "providers.kinds.llama_cpp": "test_kinds",
+    "providers.kinds.lm_studio": "test_kinds",
+    "providers.kinds.local_ai": "test_kinds",
+    "providers.kinds.ollama": "test_kinds",
+    "providers.kinds.ollama_chat": "test_fixed_window",
+    "providers.kinds.vllm": "test_kinds",
+    "providers.kinds.webui": "test_kinds",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they
 do, or ``declarations only`` for a module that has no behaviour.
@@ -154,6 +167,8 @@ OPENAI = {"providers.openai_client", "providers.http.transport"}
 """Modules that may know openai and its HTTP library, imported only when they are used."""
 DISPLAY = ("display", "ipython", "api", "demo")
 """Rooms that may know IPython, nbclient or nbformat."""
+FACES = ("doctor", "widgets", "cli", "api", "ipython", "commands", "display")
+"""Rooms that show providers to users, and must show those of other packages as well."""
 WIDGETS = ("ipywidgets", "anywidget")
 """Packages that only the panel knows; nothing imports them before it is opened."""
 
@@ -335,6 +350,38 @@ def test_openai_is_imported_in_two_places_and_only_when_used(module: str) -> Non
 
 def test_the_check_sees_an_import_by_text() -> None:
     assert "openai" in {found.name for found in imports_of("providers.http.transport")}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_face_knows_providers_by_their_contract_alone(face: str) -> None:
+    checks = [
+        ast.unparse(node)
+        for module in modules()
+        if room_of(module) == face
+        for node in ast.walk(tree_of(module))
+        if _checks_for_provider(node)
+    ]
+    assert checks == []
+
+
+def _checks_for_provider(node: ast.AST) -> bool:
+    """Whether this is ``isinstance(…, SomeProvider)``, alone, in a tuple or a union."""
+    if not isinstance(node, ast.Call) or ast.unparse(node.func) != "isinstance":
+        return False
+    names = re.findall(r"\w+", ast.unparse(node.args[1]))
+    return any(name.endswith("Provider") for name in names)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "isinstance(provider, LocalProvider)",
+        "isinstance(self.provider, (int, cloud.CloudProvider))",
+        "isinstance(provider, LocalProvider | None)",
+    ],
+)
+def test_the_check_sees_a_provider_s_class(code: str) -> None:
+    assert _checks_for_provider(ast.parse(code, mode="eval").body)
 
 
 def test_only_what_stands_at_the_shell_knows_it(module: str) -> None:

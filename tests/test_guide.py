@@ -55,7 +55,8 @@ from tests.support.scripted_server import (
     stream,
     usage,
 )
-from tests.test_doctor import NOT_WELL, TOO_SMALL
+from tests.test_connection_check import NOT_WELL
+from tests.test_examination import TOO_SMALL
 
 Provoke = Callable[[Buddy, ScriptedServer], str]
 """Causes a situation, and returns the line that the user sees."""

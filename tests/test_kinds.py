@@ -202,13 +202,13 @@ def test_a_failure_makes_it_be_asked_anew_who_it_is(
     provider = LocalProvider(base_url=played.on(server))
 
     async def fail_between(provider: LocalProvider) -> list[str]:
-        names = [(await provider.found()).kind.name]
+        names = [(await provider.find_server()).kind.name]
         server.script(plain("broken", status=500), path=played.at("/chat/completions"))
         with pytest.raises(errors.ServerError):
             await ask(provider)
         server.forget()
         OLLAMA.on(server)
-        return [*names, (await provider.found()).kind.name]
+        return [*names, (await provider.find_server()).kind.name]
 
     assert used(provider, fail_between) == [played.name, "Ollama"]
 
@@ -221,14 +221,14 @@ def test_an_error_about_the_question_does_not_make_it_be_asked_anew_who_it_is(
     async def fail_and_ask_who(provider: LocalProvider) -> list[str]:
         prompt, name = (
             played.is_too_long_for(server),
-            (await provider.found()).kind.name,
+            (await provider.find_server()).kind.name,
         )
         with pytest.raises(errors.PromptTooLong):
             await ask(provider, prompt)
         server.requests.clear()
         return [
             name,
-            (await provider.found()).kind.name,
+            (await provider.find_server()).kind.name,
             *(str(record["path"]) for record in server.requests),
         ]
 
@@ -254,7 +254,7 @@ def test_one_that_did_not_answer_all_may_still_tell_who_it_is(
     server.script(Answer(framing="raw"), plain("Ollama is running"), path="/")
 
     async def look_twice(provider: LocalProvider) -> list[str]:
-        return [(await provider.found()).kind.name for _ in range(2)]
+        return [(await provider.find_server()).kind.name for _ in range(2)]
 
     assert used(provider, look_twice) == ["OpenAI-compatible server", "Ollama"]
 
@@ -363,7 +363,7 @@ def test_the_real_engine_is_known_and_told_of_with_nobody_between(
     ) -> tuple[str, FoundServer, tuple[Model, ...]]:
         return (
             await ask(provider),
-            await provider.found(),
+            await provider.find_server(),
             tuple(await provider.catalogue()),
         )
 

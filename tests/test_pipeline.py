@@ -10,6 +10,7 @@ from codebuddy_jupyter.errors import (
     CutOff,
     PromptError,
     PromptTooLong,
+    Remedy,
     Unreachable,
 )
 from codebuddy_jupyter.messages import Chunk
@@ -267,3 +268,14 @@ def test_an_error_that_is_ours_is_a_buddy_error(
     fake.replies = [[Unreachable("Nothing answers.")]]
     with pytest.raises(BuddyError, match="Nothing answers"):
         str(buddy.ask("1?"))
+
+
+def test_without_a_command_for_a_larger_window_the_remedy_is_general(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [[PromptTooLong("too long", Remedy("Shorten it"))]]
+    with pytest.raises(PromptTooLong) as caught:
+        buddy.ask("1?").result()
+    assert str(caught.value) == (
+        "too long. Shorten it; or load the model with a larger context window"
+    )

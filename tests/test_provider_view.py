@@ -55,7 +55,7 @@ def state_once_reachable(view: ProviderView) -> dict[str, Any]:
 
 def type_key(view: ProviderView, key: str) -> None:
     """Type a key as the page sends it."""
-    view._receive(view, {"type": "key", "key": key}, [])
+    view.receive({"type": "key", "key": key})
 
 
 def test_a_declared_address_is_shown_as_the_host(
@@ -106,7 +106,8 @@ def test_without_an_address_there_is_neither_host_nor_key(
     assert state["key"] is None
     assert not {"Host", "Latency"} & set(dict(state["facts"]))
     type_key(view, KEY)
-    assert eventually(lambda: view._state.get("noted") == "Echo uses no key.")
+    assert eventually(lambda: view._state.get("noted"))
+    assert view._state["noted"]["what"] == "Echo uses no key."
 
 
 def test_a_test_of_the_connection_shows_the_checks(view: ProviderView) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import formatdate
+
 import pytest
 
 from codebuddy_jupyter.errors import Remedy
@@ -56,3 +59,25 @@ def test_a_quote_is_one_line_of_limited_length() -> None:
 def test_an_ordinary_message_is_quoted_as_it_is() -> None:
     message = "Invalid or missing authorization token"
     assert quote(message) == message
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("0.5", 0.5), (formatdate(0), 0.0)]
+)
+def test_retry_after_is_read_in_each_form(header: str, seconds: float) -> None:
+    assert ErrorResponse("", 429, retry_after=header).retry_after == seconds
+
+
+def test_retry_after_may_be_a_date_to_come() -> None:
+    after = ErrorResponse(
+        "", 429, retry_after=formatdate(time.time() + 1000, usegmt=True)
+    ).retry_after
+    assert after is not None
+    assert 900 < after <= 1000
+
+
+@pytest.mark.parametrize(
+    "header", ["", "soon", "-1", "1e99", "9" * 20, "Wed, 99 Foo 2026", "nan"]
+)
+def test_retry_after_that_says_nothing_is_none(header: str) -> None:
+    assert ErrorResponse("", 429, retry_after=header).retry_after is None

@@ -10,14 +10,12 @@ import contextlib
 import socket
 import ssl
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import trustme
-from traitlets import TraitError
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.buddy import Buddy
@@ -29,11 +27,14 @@ from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.openai_chat import OpenAIChatProvider
 from tests.support.names import names_mean
 from tests.support.proxies import ForwardProxy
-from tests.support.scripted_server import ScriptedServer, as_json, delta, plain, stream
+from tests.support.scripted_server import ScriptedServer, delta, plain, stream
 
 HELLO = Request((Message("user", "hello"),), "llama3")
+
 SECRET = "a-secret-of-the-gateway"
+
 TEXT = "Hello from the scripted server."
+
 Far = Callable[[str], LocalProvider]
 
 
@@ -211,41 +212,6 @@ def test_a_certificate_file_that_cannot_be_used_is_told(
     )
 
 
-# Headers
-
-
-def test_headers_of_ones_own_are_sent_to_the_server(
-    server: ScriptedServer, provider: LocalProvider
-) -> None:
-    provider.headers = {"X-Gateway": SECRET}
-    assert ask(provider) == TEXT
-    assert server.asked()[-1]["headers"]["x-gateway"] == SECRET
-
-
-def test_a_secret_header_is_neither_saved_nor_shown(
-    server: ScriptedServer, provider: LocalProvider
-) -> None:
-    provider.headers = {"X-Gateway": SECRET}
-    server.script(as_json({"error": {"message": f"bad {SECRET}"}}, 400))
-    with pytest.raises(errors.ServerError) as caught:
-        ask(provider)
-    assert "bad [redacted: X-Gateway]." in str(caught.value)
-    assert SECRET not in "".join(traceback.format_exception(caught.value))
-    assert "headers" not in provider.saved_state()
-    assert SECRET not in repr(provider.access(server.url, NO_KEY))
-    assert SECRET not in provider.class_get_help(provider)
-
-
-@pytest.mark.parametrize("name", ["Host", "Content-Length", "Bad Name", "X:", ""])
-def test_a_header_that_no_request_can_carry_is_refused(
-    provider: LocalProvider, name: str
-) -> None:
-    with pytest.raises(TraitError):
-        provider.headers = {name: "x"}
-    with pytest.raises(TraitError):
-        provider.headers = {"X-Good": "two\nlines"}
-
-
 def test_key_and_headers_go_to_no_other_host(server: ScriptedServer) -> None:
     async def get() -> None:
         http = transport.new_http(
@@ -415,7 +381,9 @@ NO_WAY = (
     "Requests to {url} go through the proxy {proxy}, which refuses them "
     "({why}). {hint}{past}"
 )
+
 HINT = "Give the proxy a user name and password: %env {variable}={login}; or "
+
 PAST = "bypass the proxy: %env NO_PROXY=models.test"
 
 

@@ -122,7 +122,8 @@ class Examination:
     async def _check_connection(self) -> bool:
         self.announce("checking the connection")
         works = True
-        async with aclosing(cast(Any, self.provider.check(self.announce))) as checks:
+        checking = self.provider.check(self.announce)
+        async with aclosing(cast(Any, checking)) as checks:
             async for check in checks:
                 self.checks.append(check)
                 if check.ok is False:
@@ -147,18 +148,23 @@ class Examination:
             self.add("model", False, finding, Remedy("Try again later", AGAIN))
             return None
         model = _try_find(models, name)
-        if model is None and models:
-            listed = ", ".join(other.name for other in models[:MOST_NAMES])
-            finding = f"{name} is not in the server's list, which has {listed}"
-            self.add("model", None, finding)
-        else:
-            count = f", one of {len(models)}" if len(models) > 1 else ""
-            self.add("model", True, f"{name}{count}")
+        self._add_model(name, models, is_listed=model is not None)
         if model is None:
             return Model(name)
         model = await self._details(model)
         self._check_loaded(model)
         return model
+
+    def _add_model(self, name: str, models: list[Model], *, is_listed: bool) -> None:
+        if models and not is_listed:
+            listed = ", ".join(model.name for model in models[:MOST_NAMES])
+            finding = f"{name} is not in the server's list, which has {listed}"
+            self.add("model", None, finding)
+            return
+        finding = name
+        if len(models) > 1:
+            finding += f", one of {len(models)}"
+        self.add("model", True, finding)
 
     async def _details(self, model: Model) -> Model:
         """Return the model with all details, or as it is if that takes too long."""
@@ -172,8 +178,10 @@ class Examination:
         if model.loaded:
             self.add("loaded", True, "yes")
         elif model.loaded is False:
+            remedies = []
             command = self.provider.load_command(model.name)
-            remedies = [Remedy("Load it now", command)] if command else []
+            if command:
+                remedies.append(Remedy("Load it now", command))
             finding = "no; the first question waits until it is"
             self.add("loaded", None, finding, *remedies)
 
@@ -237,9 +245,12 @@ class Examination:
             self.add("context window", True, finding)
 
     def _larger_window(self, model: Model) -> list[Remedy]:
-        tokens = _power_of_two(max(ENOUGH_WINDOW, 2 * self.needed))
+        wanted = max(ENOUGH_WINDOW, 2 * self.needed)
+        tokens = _power_of_two(wanted)
         command = self.provider.widen(model.name, tokens)
-        return [Remedy("Make it larger", command)] if command else []
+        if not command:
+            return []
+        return [Remedy("Make it larger", command)]
 
     def _check_abilities(self, model: Model) -> None:
         for name in ("tools", "images"):

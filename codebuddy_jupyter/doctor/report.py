@@ -70,15 +70,17 @@ class Report:
 
     def markdown(self) -> str:
         """Return the report as Markdown, with a list item for each check."""
-        items = [_item(check) for check in self._all_checks()]
-        return "\n".join([f"**{escape(self.verdict())}**\n", *items])
+        lines = [f"**{escape(self.verdict())}**", ""]
+        lines += [_item(check) for check in self._all_checks()]
+        return "\n".join(lines)
 
     def text(self) -> str:
         """Return the report as plain text for a terminal."""
         checks = self._all_checks()
         width = max(len(check.name) for check in checks)
-        lines = [_line(check, width) for check in checks]
-        return "\n".join([self.verdict(), *lines])
+        lines = [self.verdict()]
+        lines += [_line(check, width) for check in checks]
+        return "\n".join(lines)
 
     def json(self) -> str:
         """Return the report as JSON for a bug report, without secrets and without the
@@ -104,20 +106,21 @@ class Report:
 
     def _all_checks(self) -> tuple[Check, ...]:
         versions = [f"{name} {number}" for name, number in self.versions.items()]
-        return *self.checks, Check("versions", None, " · ".join(versions))
+        check = Check("versions", None, " · ".join(versions))
+        return (*self.checks, check)
 
 
 def versions() -> dict[str, str]:
     """Return the versions that a bug report needs, by name."""
-    found = {}
+    versions = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    found["Python"] = platform.python_version()
-    found[platform.system()] = platform.release()
-    return found
+    versions["Python"] = platform.python_version()
+    versions[platform.system()] = platform.release()
+    return versions
 
 
 def without_homes(text: str) -> str:
@@ -138,16 +141,15 @@ def _item(check: Check) -> str:
 
 
 def _markdown_remedy(remedy: Remedy) -> str:
-    if not remedy.command:
-        return escape(remedy.text)
-    if PLAIN_CODE.fullmatch(remedy.command):
-        return f"{escape(remedy.text)}: `{remedy.command}`"
+    if remedy.command and PLAIN_CODE.fullmatch(remedy.command):
+        text = escape(remedy.text)
+        return f"{text}: `{remedy.command}`"
     return escape(str(remedy))
 
 
 def _line(check: Check, width: int) -> str:
     indent = " " * (width + 4)
-    # On one line, whatever the server wrote.
+    # On one line, even if the server wrote several.
     finding = " ".join(check.finding.split())
     line = f"{MARKS[check.ok]} {check.name:{width}}  {finding}"
     for remedy in check.remedies:
@@ -167,12 +169,16 @@ def _fields(check: Check) -> dict[str, Any]:
 def _redact(text: str, redactor: Redactor) -> str:
     """Return the text without secrets and without the names of home directories.
 
-    Amid other words, the redactor leaves a value without quotes, since in code that is
+    Among other words, the redactor leaves a value without quotes, since in code that is
     mostly a variable: ``login(password=password)``. A report holds no code, so each
     assignment is redacted by itself, too.
     """
+
+    def redact_assignment(match: re.Match[str]) -> str:
+        return redactor.redact(match[0]).text
+
     text = redactor.redact(text).text
-    text = ASSIGNMENT.sub(lambda match: redactor.redact(match[0]).text, text)
+    text = ASSIGNMENT.sub(redact_assignment, text)
     return without_homes(text)
 
 
@@ -181,7 +187,10 @@ def _redacted(value: Any, redactor: Redactor) -> Any:
     if isinstance(value, str):
         return _redact(value, redactor)
     if isinstance(value, Mapping):
-        return {name: _redacted(inner, redactor) for name, inner in value.items()}
+        redacted = {}
+        for name, inner in value.items():
+            redacted[name] = _redacted(inner, redactor)
+        return redacted
     if isinstance(value, list):
         return [_redacted(inner, redactor) for inner in value]
     return value

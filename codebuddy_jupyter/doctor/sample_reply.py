@@ -53,8 +53,10 @@ class SampleReply:
             self.has_reasoning = True
         if chunk.note:
             self.notes.append(chunk.note)
-        self.finish = chunk.finish or self.finish
-        self.usage = chunk.usage or self.usage
+        if chunk.finish:
+            self.finish = chunk.finish
+        if chunk.usage:
+            self.usage = chunk.usage
 
     def checks(self) -> Iterator[Check]:
         """Yield what the reply shows."""
@@ -72,7 +74,8 @@ class SampleReply:
 
     def _answer(self) -> Check:
         pieces = "1 piece" if self.pieces == 1 else f"{self.pieces} pieces"
-        finding = f"it streams: {pieces}, the first after {self.first or 0:.1f} s"
+        seconds = self.first or 0.0
+        finding = f"it streams: {pieces}, the first after {seconds:.1f} s"
         if self.timed_out:
             finding += f", and not complete after {self.seconds:g} s"
         return Check("answer", True, finding)

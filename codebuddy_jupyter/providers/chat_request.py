@@ -19,9 +19,10 @@ def chat_request(request: Request, max_tokens_field: str) -> dict[str, Any]:
     max_tokens_field
         The field in which the server expects the maximum length of the reply.
     """
+    messages = [_message(message) for message in request.messages]
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [_message(message) for message in request.messages],
+        "messages": messages,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -29,7 +30,8 @@ def chat_request(request: Request, max_tokens_field: str) -> dict[str, Any]:
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
         body[max_tokens_field] = request.max_tokens
-    return {**body, **request.extra}
+    body.update(request.extra)
+    return body
 
 
 def encodable(value: Any) -> Any:
@@ -37,21 +39,29 @@ def encodable(value: Any) -> Any:
     of broken file names.
     """
     if isinstance(value, str):
-        if value.isascii():
-            return value
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return value if value.isascii() else _without_lone_surrogates(value)
     if isinstance(value, Mapping):
-        return {encodable(name): encodable(inner) for name, inner in value.items()}
+        encoded = {}
+        for name, inner in value.items():
+            encoded[encodable(name)] = encodable(inner)
+        return encoded
     if isinstance(value, list | tuple):
         return [encodable(inner) for inner in value]
     return value
 
 
+def _without_lone_surrogates(text: str) -> str:
+    data = text.encode("utf-16", "surrogatepass")
+    return data.decode("utf-16", "replace")
+
+
 def _message(message: Message) -> dict[str, Any]:
-    wire: dict[str, Any] = {"role": message.role, "content": message.text}
+    wire: dict[str, Any] = {
+        "role": message.role,
+        "content": message.text,
+    }
     if message.images:
-        text = {"type": "text", "text": message.text}
-        wire["content"] = [text, *map(_image, message.images)]
+        wire["content"] = _parts(message)
     if message.tool_calls:
         wire["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
     if message.tool_call_id:
@@ -59,12 +69,28 @@ def _message(message: Message) -> dict[str, Any]:
     return wire
 
 
+def _parts(message: Message) -> list[dict[str, Any]]:
+    text = {"type": "text", "text": message.text}
+    images = [_image(image) for image in message.images]
+    return [text, *images]
+
+
 def _image(image: Image) -> dict[str, Any]:
     data = base64.b64encode(image.data).decode()
     url = f"data:{image.media_type};base64,{data}"
-    return {"type": "image_url", "image_url": {"url": url}}
+    return {
+        "type": "image_url",
+        "image_url": {"url": url},
+    }
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call.id, "type": "function", "function": function}
+    function = {
+        "name": call.name,
+        "arguments": call.arguments,
+    }
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": function,
+    }

@@ -21,7 +21,7 @@ from ..errors import Remedy
 from ..keys import NO_KEY
 from .checks import AGAIN, Announce, Check, failed_check
 from .http import error_lines
-from .http.address import is_loopback
+from .http.address import is_loopback, port_of
 from .http.probe import Probe, ProbeAnswer, probing
 from .http.server_error import ErrorResponse
 from .http.transport import proxies, proxy_of
@@ -108,7 +108,8 @@ class ConnectionCheck:
         except errors.KeyRefused as error:
             # Without a key no request can be sent, but a connection can be tried.
             if not self.provider.offline:
-                await self._connects(self.provider.url)
+                url = self.provider.url
+                await self._connects(url)
             self.fail("key", error)
         except errors.BuddyError as error:
             self.fail("address", error)
@@ -130,29 +131,41 @@ class ConnectionCheck:
             )
             self.add("proxy", True, finding)
         self.announce(f"waiting for a connection to {url}")
-        return await self._resolve(url) and await self._connect(url)
+        if not await self._resolve(url):
+            return False
+        return await self._connect(url)
 
     def address_check(self, url: str) -> Check:
         """Return the check of the base URL, as it is used and as it was typed."""
+        finding = url
         typed = self.provider.base_url
-        is_as_typed = typed in (url, "")
-        return Check("address", True, url if is_as_typed else f"{url}, from {typed}")
+        if typed not in (url, ""):
+            finding = f"{url}, from {typed}"
+        return Check("address", True, finding)
 
     async def _resolve(self, url: str) -> bool:
         host, port = _host_and_port(url)
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                entries = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                entries = await loop.getaddrinfo(
+                    host,
+                    port,
+                    type=socket.SOCK_STREAM,
+                )
         except OSError as error:
-            is_late = isinstance(error, TimeoutError)
-            reason = "no answer in time" if is_late else "there is no such host"
+            reason = "there is no such host"
+            if isinstance(error, TimeoutError):
+                reason = "no answer in time"
             others = await self.servers_elsewhere(url)
             correct = Remedy("Correct the host name", self.setting(OTHER_HOST))
             self.add("name", False, f"{host}: {reason}", *others, correct)
             return False
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
-        if addresses != [host]:
+        # Each once, in their order.
+        addresses: dict[str, None] = {}
+        for *_, address in entries:
+            addresses[str(address[0])] = None
+        if list(addresses) != [host]:
             self.add("name", True, f"{host} is {', '.join(addresses)}")
         return True
 
@@ -162,7 +175,9 @@ class ConnectionCheck:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 _, writer = await asyncio.open_connection(
-                    host, port, happy_eyeballs_delay=NEXT_ADDRESS_DELAY
+                    host,
+                    port,
+                    happy_eyeballs_delay=NEXT_ADDRESS_DELAY,
                 )
         except OSError as error:
             finding = f"nothing answers ({_reason(error)})"
@@ -193,7 +208,8 @@ class ConnectionCheck:
             self.fail("http", error)
             return
         if answer is None:
-            await self._explain_silence(server, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            await self._explain_silence(server, seconds)
         else:
             self._examine_answer(server, answer)
 
@@ -240,8 +256,9 @@ class ConnectionCheck:
             self.fail("server", error_lines.no_models(server, answer.body))
         else:
             self._add_server()
-            is_needed = server.key != NO_KEY
-            finding = "the server accepts it" if is_needed else "none is needed"
+            finding = "the server accepts it"
+            if server.key == NO_KEY:
+                finding = "none is needed"
             self.add("key", True, finding)
 
     def _add_server(self) -> None:
@@ -249,9 +266,8 @@ class ConnectionCheck:
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    default = 443 if parts.scheme == "https" else 80
-    return parts.hostname or "", parts.port or default
+    host = urlsplit(url).hostname or ""
+    return host, port_of(url)
 
 
 def _reason(error: OSError) -> str:

@@ -40,7 +40,6 @@ END_TIMEOUT = 0.1
 LOADING_TIMEOUT = 5.0
 # Bytes of one reply. A reply of 128,000 tokens, each in an event of its own, has half.
 MOST_BODY = 64 << 20
-IF_TRUSTED = "If you trust its certificate, "
 # The fields of a request that are never left out.
 REQUIRED_FIELDS = frozenset({"model", "messages", "stream"})
 NO_USAGE = (
@@ -152,7 +151,8 @@ class OpenAIChatProvider(Provider):
     def trust(self) -> Remedy:
         """Return how to trust the server's certificate."""
         return Remedy(
-            f"{IF_TRUSTED}name the file of its authority in SSL_CERT_FILE and ask again"
+            "If you trust its certificate, name the file of its authority in "
+            "SSL_CERT_FILE and ask again"
         )
 
     def forget(self, error: errors.ProviderError) -> None:
@@ -294,8 +294,8 @@ class OpenAIChatProvider(Provider):
         Yields a Chunk for each note to the user, then the response of the http library,
         its body not yet read.
         """
-        patience = min(self.first_token_timeout, self.total_timeout)
-        retries = Retries(self.retries, patience)
+        seconds = min(self.first_token_timeout, self.total_timeout)
+        retries = Retries(self.retries, seconds)
         while True:
             try:
                 response = await self._post_once(client, server, body, deadline)
@@ -347,8 +347,9 @@ class OpenAIChatProvider(Provider):
         if field is None:
             return ""
         del body[field]
-        place = (server.url, str(body["model"]))
-        self._refused_fields.setdefault(place, set()).add(field)
+        url_and_model = (server.url, str(body["model"]))
+        refused = self._refused_fields.setdefault(url_and_model, set())
+        refused.add(field)
         if field == "stream_options":
             return NO_USAGE
         return f"This server does not support {field}, so it was left out."
@@ -356,7 +357,7 @@ class OpenAIChatProvider(Provider):
     async def _read(
         self, server: error_lines.Server, response: Any, model: str, deadline: Deadline
     ) -> AsyncGenerator[Chunk, None]:
-        """Read the body of a response, and raise an error if it is not a whole reply."""
+        """Read the body of a response, and raise an error if it is not a complete reply."""
         reading = self.reading(model)
         try:
             pieces = self._pieces(server, response, reading, deadline)
@@ -370,7 +371,7 @@ class OpenAIChatProvider(Provider):
                 raise error_lines.reply_timed_out(server, late) from late
             raise error_lines.too_slow(server, late) from late
         except connection_errors() as error:
-            if not reading.whole:
+            if not reading.is_complete:
                 reason = reading.other or reason_of(error)
                 raise error_lines.cut_off(server, reason) from error
         if not reading.began:
@@ -379,7 +380,7 @@ class OpenAIChatProvider(Provider):
             if is_object and response_error.is_overflow():
                 raise error_lines.refused(server, response_error, model)
             raise error_lines.no_reply(server, response.status_code, reading.other)
-        if not reading.whole:
+        if not reading.is_complete:
             raise error_lines.cut_off(server, reading.other)
 
     async def _pieces(

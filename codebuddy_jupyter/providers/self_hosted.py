@@ -12,7 +12,7 @@ from traitlets import Dict, TraitError, Unicode, validate
 from ..errors import Remedy
 from ..keys import Key
 from .http.transport import HEADERS, Access
-from .openai_chat import IF_TRUSTED, OpenAIChatProvider
+from .openai_chat import OpenAIChatProvider
 
 
 class SelfHostedProvider(OpenAIChatProvider):
@@ -76,7 +76,8 @@ class SelfHostedProvider(OpenAIChatProvider):
     def trust(self) -> Remedy:
         """Return how to trust the server's certificate."""
         setting = f'%config {type(self).__name__}.ca_bundle = "/path/to/ca.pem"'
-        return Remedy(f"{IF_TRUSTED}name the file of its authority", setting)
+        what = "If you trust its certificate, name the file of its authority"
+        return Remedy(what, setting)
 
 
 def _is_header_name(name: str) -> bool:

@@ -164,10 +164,8 @@ class Pipeline:
                 if has_begun or attempt == ATTEMPTS or not draft.can_shrink:
                     # What the question alone needs; the rest was left out already.
                     alone = replace(exchange, earlier=[])
-                    remedy = alone.try_widening(error.window)
-                    if remedy is None:
-                        raise
-                    raise _with_remedy(error, remedy) from error
+                    enlarge = alone.try_widening(error.window)
+                    raise _with_larger_window(error, enlarge) from error
                 exchange.tokens.learn(draft.messages, error.tokens)
                 draft = exchange.smaller(draft, error.window)
         for note in exchange.notes(draft):
@@ -276,11 +274,16 @@ def _check_length(question: Question, target: Target) -> None:
     )
 
 
-def _with_remedy(error: PromptTooLong, remedy: Remedy) -> PromptTooLong:
+def _with_larger_window(error: PromptTooLong, enlarge: Remedy | None) -> PromptTooLong:
+    """Return the error with how to enlarge the context window: by a command that is
+    known, else in general.
+    """
+    remedies = [*error.remedies, Remedy("Load the model with a larger context window")]
+    if enlarge is not None:
+        remedies = [enlarge, *error.remedies]
     return PromptTooLong(
         error.what,
-        remedy,
-        *error.remedies,
+        *remedies,
         tokens=error.tokens,
         window=error.window,
     )

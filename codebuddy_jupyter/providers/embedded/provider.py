@@ -254,7 +254,7 @@ def _demo_file() -> Path:
 
 
 def _checked(file: Path) -> Path:
-    """Return the absolute path of a GGUF file, after a look at its first bytes."""
+    """Return the absolute path of a GGUF file, after checking its first bytes."""
     try:
         with file.open("rb") as opened:
             magic = opened.read(len(MAGIC))

@@ -302,20 +302,20 @@ class _Weights:
         self.width, self.codes = _codes(sorted(set(self.successors)))
 
     def active(self) -> Iterator[_Tensor]:
-        """Give the embedding and the output, which are all that has an effect."""
+        """Yield the embedding and the output, which are all that has an effect."""
         rows = {token: _row(code, self.width) for token, code in self.codes.items()}
         zeros = bytes(len(_row(0, self.width)))
-        tokens = range(len(self.successors))
-        shape = (self.width, len(self.successors))
+        size = len(self.successors)
+        shape = (self.width, size)
         embedding = b"".join(rows[token] for token in self.successors)
-        output = b"".join(rows.get(token, zeros) for token in tokens)
+        output = b"".join(rows.get(token, zeros) for token in range(size))
         norm = struct.pack("<f", SCALE) * self.width
         yield _Tensor("token_embd.weight", shape, _Tensor.Q8_0, embedding)
         yield _Tensor("output.weight", shape, _Tensor.Q8_0, output)
         yield _Tensor("output_norm.weight", (self.width,), _Tensor.F32, norm)
 
     def idle(self, layers: int) -> Iterator[_Tensor]:
-        """Give the layers, which are zero and only take time."""
+        """Yield the layers, which are zero and only take time."""
         attention: dict[str, tuple[int, ...]] = {
             "attn_q": (self.width, HEAD),
             "attn_k": (self.width, HEAD),
@@ -331,9 +331,11 @@ class _Weights:
         }
         # Only the first layer has attention.
         for layer in range(layers):
-            for part, shape in (forward if layer else attention | forward).items():
+            tensors = forward if layer else attention | forward
+            for part, shape in tensors.items():
                 name = f"blk.{layer}.{part}.weight"
-                yield _Tensor(name, shape, _Tensor.F32, bytes(4 * prod(shape)))
+                content = bytes(4 * prod(shape))
+                yield _Tensor(name, shape, _Tensor.F32, content)
 
 
 def _codes(tokens: list[int]) -> tuple[int, dict[int, int]]:
@@ -345,7 +347,8 @@ def _codes(tokens: list[int]) -> tuple[int, dict[int, int]]:
         codes = {token: source.getrandbits(width) for token in tokens}
         pairs = combinations(codes.values(), 2)
         distances = ((code ^ other).bit_count() for code, other in pairs)
-        if 2 * min(distances, default=width) * SCALE >= MIN_MARGIN:
+        margin = 2 * min(distances, default=width) * SCALE
+        if margin >= MIN_MARGIN:
             break
     return width, codes
 
@@ -356,9 +359,13 @@ def _row(code: int, width: int) -> bytes:
     """
     signs = []
     for bit in range(width):
-        signs.append(127 if code >> bit & 1 else -127)
-    blocks = [signs[start : start + BLOCK] for start in range(0, width, BLOCK)]
-    return b"".join(struct.pack("<e32b", 1 / 127, *block) for block in blocks)
+        is_set = code >> bit & 1
+        signs.append(127 if is_set else -127)
+    row = b""
+    for start in range(0, width, BLOCK):
+        block = signs[start : start + BLOCK]
+        row += struct.pack("<e32b", 1 / 127, *block)
+    return row
 
 
 # The file format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -406,4 +413,5 @@ def _typed(value: _Value) -> bytes:
     if kind == STRING:
         return head + b"".join(_string(str(text)) for text in value)
     code = "i" if kind == I32 else "f"
-    return head + struct.pack(f"<{len(value)}{code}", *value)
+    layout = f"<{len(value)}{code}"
+    return head + struct.pack(layout, *value)

@@ -17,7 +17,7 @@ THINK_START = "<think>"
 THINK_END = "</think>"
 # Bytes that are kept of a body that is not a stream: enough to say what it was.
 MAX_OTHER = 1 << 20
-# Bytes of one event; a whole reply that is not a stream fits.
+# Bytes of one event; a complete reply that is not a stream fits.
 MAX_EVENT = 8 << 20
 
 
@@ -52,7 +52,8 @@ class Events:
             return []
         # Split at LF only: text in JSON may contain other separators, at which
         # str.splitlines and httpx's own line decoder would split.
-        lines = (bytes(self._rest) + head).split(b"\n")
+        self._rest += head
+        lines = bytes(self._rest).split(b"\n")
         self._rest = bytearray(tail)
         events: list[tuple[str, bytes]] = []
         for line in lines:
@@ -65,19 +66,22 @@ class Events:
 
     def _read_line(self, line: bytes, events: list[tuple[str, bytes]]) -> None:
         if line.startswith(b"data:"):
-            self._data.append(line[5:].removeprefix(b" "))
+            data = line.removeprefix(b"data:")
+            self._data.append(data.removeprefix(b" "))
             self._size += len(line)
             self._check_size(self._size)
         elif not line:
             self._end_event(events)
         elif line.startswith(b"event:"):
-            self._name = line[6:].strip().decode("utf-8", "replace")
+            name = line.removeprefix(b"event:").strip()
+            self._name = name.decode("utf-8", "replace")
         elif not line.startswith((b":", b"id:", b"retry:")):
             self._keep_other(line)
 
     def _end_event(self, events: list[tuple[str, bytes]]) -> None:
         if self._data:
-            events.append((self._name, b"\n".join(self._data)))
+            data = b"\n".join(self._data)
+            events.append((self._name, data))
         self._name = ""
         self._data = []
         self._size = 0
@@ -113,7 +117,8 @@ class Thinking:
 
     def flush(self) -> tuple[str, str]:
         """Return what was held back, at the end of the text."""
-        held, self._held = self._held, ""
+        held = self._held
+        self._held = ""
         if self._read == self._at_start:
             return "", held
         return held, ""
@@ -123,7 +128,8 @@ class Thinking:
         seen = self._held.lstrip()
         if THINK_START.startswith(seen):
             return "", ""
-        held, self._held = self._held, ""
+        held = self._held
+        self._held = ""
         if not seen.startswith(THINK_START):
             self._read = self._in_answer
             return "", held
@@ -138,13 +144,15 @@ class Thinking:
         return self._read(text)
 
     def _in_reasoning(self, text: str) -> tuple[str, str]:
-        reasoning, tag, answer = (self._held + text).partition(THINK_END)
+        text = self._held + text
         self._held = ""
+        reasoning, tag, rest = text.partition(THINK_END)
         if not tag:
             self._held = _partial_tag(THINK_END, reasoning)
             return reasoning.removesuffix(self._held), ""
         self._read = self._before_answer
-        return reasoning, self._read(answer)[1]
+        _, answer = self._read(rest)
+        return reasoning, answer
 
     def _before_answer(self, text: str) -> tuple[str, str]:
         text = text.lstrip("\r\n")
@@ -158,10 +166,10 @@ class Thinking:
 
 def _partial_tag(tag: str, text: str) -> str:
     """Return the longest end of ``text`` with which ``tag`` begins."""
-    for length in range(len(tag) - 1, 0, -1):
-        if text.endswith(tag[:length]):
-            return tag[:length]
-    return ""
+    part = tag[:-1]
+    while not text.endswith(part):
+        part = part[:-1]
+    return part
 
 
 @dataclass
@@ -190,12 +198,13 @@ class ToolCalls:
 
     def flush(self) -> tuple[ToolCall, ...]:
         """Return the complete calls; those without an id get one."""
-        calls, self._calls = self._calls, []
-        whole = []
-        for number, call in enumerate(calls):
+        complete = []
+        for number, call in enumerate(self._calls):
             call_id = call.id or f"call_{number}"
-            whole.append(ToolCall(call_id, call.name, "".join(call.arguments)))
-        return tuple(whole)
+            arguments = "".join(call.arguments)
+            complete.append(ToolCall(call_id, call.name, arguments))
+        self._calls = []
+        return tuple(complete)
 
     def _take(self, piece: Mapping[str, Any]) -> None:
         function = as_mapping(piece.get("function"))
@@ -206,7 +215,8 @@ class ToolCalls:
         if call is None:
             call = _PartialCall(index, call_id)
             self._calls.append(call)
-        call.id = call.id or call_id
+        if not call.id:
+            call.id = call_id
         call.name += name
         arguments = function.get("arguments") or ""
         if not isinstance(arguments, str):
@@ -256,7 +266,7 @@ class ChatStream:
         self._usage: Usage | None = None
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the server marked the end of the reply, by ``finish_reason`` or by
         ``[DONE]``.
         """
@@ -265,10 +275,11 @@ class ChatStream:
     @property
     def other(self) -> object:
         """What came besides the stream: parsed JSON, text, or an empty text."""
-        return parsed(bytes(self._events.other).strip())
+        other = bytes(self._events.other)
+        return parsed(other.strip())
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Give the chunks that these bytes complete.
+        """Yield the chunks that these bytes complete.
 
         Raises
         ------
@@ -279,8 +290,8 @@ class ChatStream:
             yield from self._read_event(name, event)
 
     def flush(self) -> Iterator[Chunk]:
-        """Give the chunks that the end of the body completes. If the body was a whole
-        reply and not a stream, give that.
+        """Yield the chunks that the end of the body completes. If the body was a
+        complete reply and not a stream, give that.
 
         Raises
         ------
@@ -288,21 +299,22 @@ class ChatStream:
             If there is an error at the end of the stream.
         """
         for name, event in self._events.flush():
+            is_end = event.startswith(b"[DONE]")
             # Anything else is an event that was cut off.
-            if event.startswith(b"[DONE]") or isinstance(parsed(event), Mapping):
+            if is_end or isinstance(parsed(event), Mapping):
                 yield from self._read_event(name, event)
         if not self.began:
             other = as_mapping(self.other)
             if "choices" in other:
                 yield from self._read_payload(other)
-        yield from self._release(is_whole=self.whole)
+        yield from self._release(is_complete=self.is_complete)
         if self._usage:
             yield Chunk(usage=self._usage)
 
     def _read_event(self, name: str, event: bytes) -> Iterator[Chunk]:
         if event.startswith(b"[DONE]"):
             self.done = True
-            yield from self._release(is_whole=True)
+            yield from self._release(is_complete=True)
             return
         payload = parsed(event)
         if name == "error":
@@ -323,9 +335,10 @@ class ChatStream:
         # If several answers were requested, the first is shown.
         if not choice or choice.get("index"):
             return
-        delta = as_mapping(choice.get("delta") or choice.get("message"))
-        yield from self._read_delta(delta)
-        if finish := choice.get("finish_reason"):
+        delta = choice.get("delta") or choice.get("message")
+        yield from self._read_delta(as_mapping(delta))
+        finish = choice.get("finish_reason")
+        if finish:
             yield from self._end(str(finish), payload)
 
     def _read_delta(self, delta: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -345,21 +358,21 @@ class ChatStream:
         self._calls.feed(calls)
 
     def _end(self, finish: str, payload: Mapping[str, Any]) -> Iterator[Chunk]:
-        yield from self._release(is_whole=True)
+        yield from self._release(is_complete=True)
         if finish == "error":
             message = payload.get("message")
-            raise ErrorResponse(
-                message or "it stopped with an error and gave no reason"
-            )
+            if not message:
+                message = "it stopped with an error and gave no reason"
+            raise ErrorResponse(message)
         self.began = True
         self.finish = finish
         yield Chunk(finish=finish)
 
-    def _release(self, *, is_whole: bool) -> Iterator[Chunk]:
-        """Give the text that was held back; the tool calls only if they are whole."""
+    def _release(self, *, is_complete: bool) -> Iterator[Chunk]:
+        """Yield the text that was held back; the tool calls only if they are complete."""
         thought, answer = self._thinking.flush()
         calls = self._calls.flush()
-        if not is_whole:
+        if not is_complete:
             calls = ()
         if thought or answer or calls:
             yield Chunk(answer, thought, calls)
@@ -377,7 +390,9 @@ def _is_error(payload: Mapping[str, Any]) -> bool:
         return True
     if payload.get("choices") is not None:
         return False
-    return bool(payload.get("detail")) or payload.get("object") == "error"
+    if payload.get("object") == "error":
+        return True
+    return bool(payload.get("detail"))
 
 
 def _text_of(content: object) -> str:
@@ -386,5 +401,9 @@ def _text_of(content: object) -> str:
         return content
     if not isinstance(content, list):
         return ""
-    texts = [as_mapping(part).get("text") for part in content]
-    return "".join(text for text in texts if isinstance(text, str))
+    texts = []
+    for part in content:
+        text = as_mapping(part).get("text")
+        if isinstance(text, str):
+            texts.append(text)
+    return "".join(texts)

@@ -243,7 +243,6 @@ def _too_long(
         f"{limit}{message}.",
         Remedy("Shorten it"),
         Remedy("Start a new conversation", "%buddy /reset"),
-        Remedy("Load the model with a larger context window"),
         tokens=tokens,
         window=window,
     )

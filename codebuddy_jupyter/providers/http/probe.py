@@ -44,7 +44,9 @@ class ProbeAnswer:
     @property
     def fields(self) -> Mapping[str, Any]:
         """The JSON object of a successful answer; else an empty one."""
-        return as_mapping(self.body) if self.status == 200 else {}
+        if self.status != 200:
+            return {}
+        return as_mapping(self.body)
 
     def list_of(self, field: str) -> list[Mapping[str, Any]] | None:
         """Return the JSON objects in a list of a successful answer, or None if there is
@@ -61,7 +63,7 @@ class ProbeAnswer:
 
 
 NO_ANSWER = ProbeAnswer(0, {}, "")
-"""Stands for no answer at all: no connection, or a timeout."""
+"""The answer when there is none: no connection, or a timeout."""
 
 
 class Probe:
@@ -94,9 +96,11 @@ class Probe:
 
     async def get(self, url: str) -> ProbeAnswer:
         """Return the answer to a GET, or `NO_ANSWER`; each URL is requested once."""
-        if url not in self._cache:
-            self._cache[url] = asyncio.create_task(self.get_uncached(url))
-        return await asyncio.shield(self._cache[url])
+        task = self._cache.get(url)
+        if task is None:
+            task = asyncio.create_task(self.get_uncached(url))
+            self._cache[url] = task
+        return await asyncio.shield(task)
 
     async def try_get(self, url: str) -> ProbeAnswer | None:
         """Return the answer to a GET, or None if there is none; see `get`."""
@@ -115,7 +119,7 @@ class Probe:
         Parameters
         ----------
         url
-            The whole URL.
+            The complete URL.
         body
             The JSON object to send.
         seconds
@@ -126,7 +130,7 @@ class Probe:
     async def lines(
         self, url: str, body: Mapping[str, Any]
     ) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Give the JSON objects, one on each line, with which the server answers a POST,
+        """Yield the JSON objects, one on each line, with which the server answers a POST,
         as they come.
 
         An unsuccessful answer is one object, ``{"error": …, "status": …}``. So is a line
@@ -137,38 +141,53 @@ class Probe:
         ConnectionError
             If there is no connection, it breaks, or nothing comes for long.
         """
-        request = self.http.stream("POST", url, json=dict(body), timeout=LINE_TIMEOUT)
+        request = self.http.stream(
+            "POST",
+            url,
+            json=dict(body),
+            timeout=LINE_TIMEOUT,
+        )
         try:
             async with request as response:
-                if response.status_code == 200:
-                    async with aclosing(_lines(response)) as lines:
-                        async for line in lines:
-                            yield _json_object(line)
-                else:
-                    error = parsed(await _read_body(response))
-                    yield {"error": error, "status": response.status_code}
+                status = response.status_code
+                if status != 200:
+                    error = await _read_body(response)
+                    yield {"error": parsed(error), "status": status}
+                    return
+                async with aclosing(_lines(response)) as lines:
+                    async for line in lines:
+                        yield _json_object(line)
         except connection_errors() as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
 
     async def close(self) -> None:
         """Cancel the requests that are not answered yet."""
-        for task in self._cache.values():
+        tasks = self._cache.values()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._cache.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _request(
-        self, method: str, url: str, body: Mapping[str, Any] | None, seconds: float
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        seconds: float,
     ) -> ProbeAnswer:
-        how: dict[str, Any] = {"timeout": seconds}
+        options: dict[str, Any] = {"timeout": seconds}
         if body is not None:
-            how["content"] = json.dumps(dict(body)).encode()
-            how["headers"] = {"Content-Type": "application/json"}
-        request = self.http.stream(method, url, **how)
+            text = json.dumps(dict(body))
+            options["content"] = text.encode()
+            options["headers"] = {"Content-Type": "application/json"}
+        request = self.http.stream(method, url, **options)
         try:
             async with asyncio.timeout(seconds), request as response:
-                body_read = parsed(await _read_body(response))
-                headers = dict(response.headers)
-                return ProbeAnswer(response.status_code, headers, body_read)
+                received = await _read_body(response)
+                return ProbeAnswer(
+                    response.status_code,
+                    dict(response.headers),
+                    parsed(received),
+                )
         except connection_errors():
             # That includes TimeoutError, which is an OSError.
             self.missed_answer = True
@@ -202,9 +221,11 @@ async def _lines(response: Any) -> AsyncGenerator[bytes, None]:
     rest = b""
     async with aclosing(response.aiter_bytes()) as pieces:
         async for data in pieces:
-            *lines, rest = (rest + data).split(b"\n")
-            for line in filter(bytes.strip, lines):
-                yield line
+            rest += data
+            *lines, rest = rest.split(b"\n")
+            for line in lines:
+                if line.strip():
+                    yield line
             if len(rest) > MAX_BODY:
                 raise ConnectionError("it sent a line without an end")
     if rest.strip():

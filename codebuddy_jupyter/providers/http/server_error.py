@@ -257,7 +257,7 @@ def _as_json(value: object) -> str:
 
 
 def _numbers_in(value: object, depth: int = 0) -> Iterator[tuple[str, int]]:
-    """Give the whole numbers anywhere in a JSON value, with their names; also in JSON
+    """Yield the whole numbers anywhere in a JSON value, with their names; also in JSON
     inside a string.
     """
     if isinstance(value, str) and value.lstrip().startswith("{"):

@@ -108,8 +108,9 @@ class Access:
         refusal
             What the buddy does not do, as the end of a sentence.
         """
-        names = [f'"{host}"' for host in (*self.allowed, host_of(url))]
-        allow = f"%config Buddy.allowed_hosts = [{', '.join(names)}]"
+        hosts = [*self.allowed, host_of(url)]
+        names = ", ".join(f'"{host}"' for host in hosts)
+        allow = f"%config Buddy.allowed_hosts = [{names}]"
         return errors.Offline(
             f"The buddy is offline and {refusal}.",
             Remedy("Ask a model on this machine", "%buddy /use Local"),
@@ -167,7 +168,8 @@ def past_proxy(url: str) -> str:
     # The lower-case name wins if both are set.
     name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"
     hosts = urlsplit(url).hostname or ""
-    if others := os.environ.get(name):
+    others = os.environ.get(name)
+    if others:
         hosts = f"{others},{hosts}"
     return f"%env {name}={hosts}"
 
@@ -359,7 +361,11 @@ class _OfflineTransport:
             )
         except socket.gaierror as error:
             raise http_library().ConnectError(str(error)) from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        # Each once, in their order.
+        unique: dict[str, None] = {}
+        for *_, socket_address in entries:
+            unique[str(socket_address[0])] = None
+        addresses = list(unique)
         for address in addresses:
             # An IPv6 address may end in the name of a network interface.
             if not is_loopback_address(address.partition("%")[0]):

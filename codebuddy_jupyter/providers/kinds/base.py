@@ -202,9 +202,12 @@ def model_name(entry: Mapping[str, Any]) -> str:
 
 def positive(value: Any) -> int | None:
     """Return a number above zero as servers write it, or None for anything else."""
+    # True is an int, too.
     if not isinstance(value, int) or isinstance(value, bool):
         return None
-    return value if value > 0 else None
+    if value <= 0:
+        return None
+    return value
 
 
 def abilities(reported: object, names: Mapping[str, str]) -> tuple[str, ...]:
@@ -219,8 +222,12 @@ def abilities(reported: object, names: Mapping[str, str]) -> tuple[str, ...]:
     """
     if not isinstance(reported, list):
         return ()
-    known = [names[name] for name in map(str, reported) if name in names]
-    return tuple(dict.fromkeys(known))
+    known = []
+    for name in map(str, reported):
+        ability = names.get(name)
+        if ability and ability not in known:
+            known.append(ability)
+    return tuple(known)
 
 
 def check_done(answer: ProbeAnswer) -> None:

@@ -32,7 +32,9 @@ class LlamaCpp(Kind):
         """
         answer = await probe.get(f"{probe.url}/models")
         if answer.headers.get("server") != "llama.cpp":
-            entries = answer.list_of("data") or []
+            entries = answer.list_of("data")
+            if not entries:
+                return None
             owners = [entry.get("owned_by") for entry in entries]
             if "llamacpp" not in owners:
                 return None
@@ -64,10 +66,11 @@ async def _read_model(probe: Probe, entry: Mapping[str, Any]) -> Model:
     status = as_mapping(entry.get("status")).get("value")
     if status not in (None, "loaded"):
         return Model(name, loaded=False)
-    query = ""
+    url = f"{probe.native_url}/props"
     if status is not None:
-        query = f"?{urlencode({'model': name, 'autoload': 'false'})}"
-    answer = await probe.get(f"{probe.native_url}/props{query}")
+        query = urlencode({"model": name, "autoload": "false"})
+        url = f"{url}?{query}"
+    answer = await probe.get(url)
     props = answer.fields
     settings = as_mapping(props.get("default_generation_settings"))
     window = positive(settings.get("n_ctx"))
@@ -86,8 +89,10 @@ def _abilities(props: Mapping[str, Any]) -> tuple[str, ...]:
     if not props:
         return ()
     names = ["chat"]
-    if as_mapping(props.get("chat_template_caps")).get("supports_tools"):
+    template = as_mapping(props.get("chat_template_caps"))
+    if template.get("supports_tools"):
         names.append("tools")
-    if as_mapping(props.get("modalities")).get("vision"):
+    modalities = as_mapping(props.get("modalities"))
+    if modalities.get("vision"):
         names.append("images")
     return tuple(names)

@@ -49,13 +49,15 @@ class LMStudio(Kind):
     async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by the list of models in either version of its own API."""
         new, old = await _lists(probe)
-        if new and all("loaded_instances" in entry for entry in new):
+        if new and _all_have(new, "loaded_instances"):
             return ""
-        if old and all("state" in entry and "type" in entry for entry in old):
+        if old and _all_have(old, "state", "type"):
             return ""
         # Without models, its lists look like those of other servers.
         banner = await probe.get(f"{probe.native_url}/")
-        return "" if banner.mentions(UNKNOWN_PATH) else None
+        if banner.mentions(UNKNOWN_PATH):
+            return ""
+        return None
 
     async def models(
         self, probe: Probe, *, closely: bool = False
@@ -94,6 +96,14 @@ class LMStudio(Kind):
             check_done(await probe.post(address, {"instance_id": instance}))
 
 
+def _all_have(entries: Entries, *fields: str) -> bool:
+    for entry in entries:
+        for field in fields:
+            if field not in entry:
+                return False
+    return True
+
+
 async def _lists(probe: Probe) -> tuple[Entries | None, Entries | None]:
     """Return the list of the newer version of its API, and if the server does not have
     that, the list of the older version.
@@ -119,12 +129,16 @@ async def _instances(probe: Probe, model: str) -> list[Any]:
 
 def _new_model(entry: Mapping[str, Any]) -> Model:
     instances = entry.get("loaded_instances") or []
-    windows = [_window(as_mapping(instance)) for instance in instances]
+    windows = []
+    for instance in instances:
+        window = _window(as_mapping(instance))
+        if window is not None:
+            windows.append(window)
     capabilities = as_mapping(entry.get("capabilities"))
     supported = [name for name, value in capabilities.items() if value]
     return Model(
         str(entry.get("key") or ""),
-        window=min(filter(None, windows), default=None),
+        window=min(windows, default=None),
         loaded=bool(instances),
         abilities=_abilities(entry, supported),
         size=positive(entry.get("size_bytes")),

@@ -68,7 +68,9 @@ class Ollama(Kind):
         if entries is None:
             return None
         running = ps.list_of("models")
-        loaded = {str(entry.get("name")): entry for entry in running or []}
+        loaded = {}
+        for entry in running or []:
+            loaded[str(entry.get("name"))] = entry
         models = [_model(entry, loaded) for entry in entries]
         if running is None:
             models = [replace(model, loaded=None) for model in models]
@@ -84,9 +86,10 @@ class Ollama(Kind):
         body = {"model": model, "stream": True}
         async with aclosing(probe.lines(f"{probe.native_url}/api/pull", body)) as lines:
             async for line in lines:
-                if line.get("error"):
+                error = line.get("error")
+                if error:
                     status = positive(line.get("status"))
-                    raise _pull_failed(model, ErrorResponse(line["error"], status))
+                    raise _pull_failed(model, ErrorResponse(error, status))
                 step = str(line.get("status") or "")
                 done = positive(line.get("completed")) or 0
                 total = positive(line.get("total")) or 0
@@ -171,12 +174,11 @@ async def _described(probe: Probe, model: Model, limit: asyncio.Semaphore) -> Mo
     async with limit:
         answer = await probe.post(f"{probe.native_url}/api/show", {"model": model.name})
     capabilities = answer.fields.get("capabilities")
-    reported = abilities(capabilities, ABILITIES)
-    return replace(
-        model,
-        abilities=reported if isinstance(capabilities, list) else model.abilities,
-        max_window=_max_window(as_mapping(answer.fields.get("model_info"))),
-    )
+    if isinstance(capabilities, list):
+        reported = abilities(capabilities, ABILITIES)
+        model = replace(model, abilities=reported)
+    model_info = as_mapping(answer.fields.get("model_info"))
+    return replace(model, max_window=_max_window(model_info))
 
 
 def _max_window(model_info: Mapping[str, Any]) -> int | None:

@@ -24,9 +24,10 @@ def native_body(request: Request, num_ctx: int) -> dict[str, Any]:
         options["temperature"] = request.temperature
     if request.max_tokens is not None:
         options["num_predict"] = request.max_tokens
+    messages = [_message(message) for message in request.messages]
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [_message(message) for message in request.messages],
+        "messages": messages,
         "stream": True,
         "options": options,
     }
@@ -43,16 +44,21 @@ def native_body(request: Request, num_ctx: int) -> dict[str, Any]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    body: dict[str, Any] = {"role": message.role, "content": message.text}
-    if message.images:
-        images = [base64.b64encode(image.data) for image in message.images]
-        body["images"] = [image.decode() for image in images]
+    body: dict[str, Any] = {
+        "role": message.role,
+        "content": message.text,
+    }
+    images = []
+    for image in message.images:
+        images.append(base64.b64encode(image.data).decode())
+    if images:
+        body["images"] = images
     return body
 
 
 def _format(response_format: Mapping[str, Any]) -> Any:
-    schema = as_mapping(response_format.get("json_schema")).get("schema")
-    return schema or "json"
+    json_schema = as_mapping(response_format.get("json_schema"))
+    return json_schema.get("schema") or "json"
 
 
 class Lines(Events):
@@ -60,11 +66,16 @@ class Lines(Events):
 
     def feed(self, data: bytes) -> list[tuple[str, bytes]]:
         """Return the events that ``data`` completes."""
-        *lines, rest = (bytes(self._rest) + data).split(b"\n")
+        self._rest += data
+        *lines, rest = bytes(self._rest).split(b"\n")
         self._rest = bytearray(rest)
         self._check_size(len(rest))
-        events = [self._event(line.strip()) for line in lines]
-        return [("", event) for event in events if event]
+        events = []
+        for line in lines:
+            event = self._event(line.strip())
+            if event:
+                events.append(("", event))
+        return events
 
     def flush(self) -> list[tuple[str, bytes]]:
         """Return the event that the end of the body completes, if any."""
@@ -90,7 +101,10 @@ def _chunk(line: Mapping[str, Any]) -> Mapping[str, Any]:
         "reasoning": message.get("thinking"),
         "tool_calls": _tool_calls(message.get("tool_calls")),
     }
-    choice: dict[str, Any] = {"index": 0, "delta": delta}
+    choice: dict[str, Any] = {
+        "index": 0,
+        "delta": delta,
+    }
     chunk: dict[str, Any] = {"choices": [choice]}
     if line.get("done"):
         choice["finish_reason"] = line.get("done_reason") or "stop"
@@ -104,4 +118,7 @@ def _chunk(line: Mapping[str, Any]) -> Mapping[str, Any]:
 def _tool_calls(calls: object) -> list[dict[str, Any]]:
     if not isinstance(calls, list):
         return []
-    return [{**as_mapping(call), "index": i} for i, call in enumerate(calls)]
+    numbered = []
+    for number, call in enumerate(calls):
+        numbered.append({**as_mapping(call), "index": number})
+    return numbered

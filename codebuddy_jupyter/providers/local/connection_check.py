@@ -42,7 +42,7 @@ class LocalConnectionCheck(ConnectionCheck):
         # What is wrong there, the next request will show.
         with suppress(errors.ProviderError, TimeoutError):
             async with asyncio.timeout(self.answer_timeout):
-                self.server = await self.local.found()
+                self.server = await self.local.find_server()
                 server = await self.local.server()
                 self.checks[0] = self.address_check(server.url)
         return server

@@ -12,7 +12,7 @@ from typing import Any
 from ..http.probe import Probe
 from ..kinds import FoundServer
 
-# Seconds for which a server surely keeps an idle model loaded; Ollama's default is five
+# Seconds for which every server keeps an idle model loaded; Ollama's default is five
 # minutes.
 KEPT_LOADED = 240.0
 
@@ -37,6 +37,7 @@ class FixedWindows:
     """
 
     def __init__(self) -> None:
+        # With the context window that the model got, and when it was last used.
         self._loaded: dict[FixedWindow, tuple[int | None, float]] = {}
         self._resets: dict[str, bool] = {}
 
@@ -68,7 +69,11 @@ class FixedWindows:
         self._loaded[wanted] = window, time.monotonic()
 
     async def load(
-        self, probe: Probe, server: FoundServer, wanted: FixedWindow, seconds: float
+        self,
+        probe: Probe,
+        server: FoundServer,
+        wanted: FixedWindow,
+        seconds: float,
     ) -> int | None:
         """Load the model, and find out whether the OpenAI-compatible API keeps the
         window; each may take up to ``seconds``. Return the window that it got.
@@ -80,7 +85,8 @@ class FixedWindows:
         ConnectionError
             If it does not answer.
         """
-        kind, url = server.kind, server.url
+        kind = server.kind
+        url = server.url
         await kind.load(probe, wanted.model, seconds, wanted.num_ctx)
         window = await kind.loaded_window(probe, wanted.model)
         if url not in self._resets:
@@ -92,5 +98,8 @@ class FixedWindows:
 
 
 def _shortest_request(model: str) -> dict[str, Any]:
-    messages = [{"role": "user", "content": "1"}]
-    return {"model": model, "max_tokens": 1, "messages": messages}
+    return {
+        "model": model,
+        "max_tokens": 1,
+        "messages": [{"role": "user", "content": "1"}],
+    }

@@ -129,7 +129,8 @@ class LocalProvider(LocalServerProvider):
         if model or self.model:
             return model or self.model
         if self.url not in self._chosen:
-            models = list(filter(can_chat, await self.models()))
+            listed = await self.models()
+            models = [offered for offered in listed if can_chat(offered)]
             if not models:
                 raise self._no_model()
             for offered in models:
@@ -151,7 +152,7 @@ class LocalProvider(LocalServerProvider):
 
     async def count(self, model: str, text: str) -> int | None:
         """Return the number of tokens of a text, if the server offers its tokenizer."""
-        server = await self.found()
+        server = await self.find_server()
         async with self.open_probe() as probe:
             return await server.kind.count(probe, model, text)
 
@@ -162,15 +163,15 @@ class LocalProvider(LocalServerProvider):
         server does not report it.
         """
         if self.num_ctx:
-            server = await self.found()
+            server = await self.find_server()
             if server.kind.can_set_window:
                 return await self._load_with_window(server, model)
-        place = (self.url, model)
-        if place not in self._windows:
+        if (self.url, model) not in self._windows:
             loaded = await self._loaded_model(model)
             # It is reported once the model is loaded.
             if loaded.loaded is False:
                 return None
+            # Listing the models may have corrected the URL.
             self._windows[self.url, model] = loaded.window
         return self._windows[self.url, model]
 
@@ -202,13 +203,17 @@ class LocalProvider(LocalServerProvider):
         of the most that it supports; empty if that is not more than it has.
         """
         most = self._max_windows.get((self.url, model), tokens)
-        wanted = FixedWindow(self.url, model, self.num_ctx)
-        now = self._fixed_windows.loaded(wanted)
-        if now is None:
-            now = self._windows.get((self.url, model))
+        now = self._known_window(model)
         if now is not None and now >= most:
             return ""
         return self.kind.command_to_widen(model, min(tokens, most))
+
+    def _known_window(self, model: str) -> int | None:
+        wanted = FixedWindow(self.url, model, self.num_ctx)
+        window = self._fixed_windows.loaded(wanted)
+        if window is None:
+            window = self._windows.get((self.url, model))
+        return window
 
     def _uses_own_api(self) -> bool:
         """Return whether chat requests go through the server's own API, since its
@@ -240,13 +245,14 @@ class LocalProvider(LocalServerProvider):
 
     async def pull(self, model: str, progress: Progress) -> None:
         """Download a model to the server; an interrupted download resumes."""
-        server = await self.found()
+        server = await self.find_server()
         kind = server.kind
         if not kind.can_pull:
+            instead = Remedy("See the documentation of the server")
             command = kind.command_to_download(model)
-            there = Remedy("Download it there", command)
-            manual = Remedy("See the documentation of the server")
-            raise _not_possible(kind, "download", there if command else manual)
+            if command:
+                instead = Remedy("Download it there", command)
+            raise _not_possible(kind, "download", instead)
         async with self._commanding() as probe:
             await kind.pull(probe, model, progress)
         self._forget_models()
@@ -255,13 +261,14 @@ class LocalProvider(LocalServerProvider):
         """Load a model, with the context window of the settings if the server takes
         one.
         """
-        server = await self.found()
+        server = await self.find_server()
         kind = server.kind
         if not kind.can_load:
+            instead = Remedy("Ask the model a question, which loads it")
             command = kind.command_to_load(model)
-            there = Remedy("Load it there", command)
-            question = Remedy("Ask the model a question, which loads it")
-            raise _not_possible(kind, "load", there if command else question)
+            if command:
+                instead = Remedy("Load it there", command)
+            raise _not_possible(kind, "load", instead)
         num_ctx = self.num_ctx if kind.can_set_window else 0
         async with self._commanding(model) as probe:
             await kind.load(probe, model, self.first_token_timeout, num_ctx)
@@ -269,7 +276,7 @@ class LocalProvider(LocalServerProvider):
 
     async def unload(self, model: str) -> None:
         """Free the memory that a model takes."""
-        server = await self.found()
+        server = await self.find_server()
         if not server.kind.can_unload:
             stop = Remedy("Stop the server instead")
             raise _not_possible(server.kind, "unload", stop)
@@ -289,7 +296,7 @@ class LocalProvider(LocalServerProvider):
                 await self._ask_shortest(model)
 
     async def _try_load(self, model: str) -> bool:
-        server = await self.found()
+        server = await self.find_server()
         if not server.kind.can_load:
             return False
         try:
@@ -300,7 +307,8 @@ class LocalProvider(LocalServerProvider):
         return True
 
     async def _ask_shortest(self, model: str) -> None:
-        request = Request((Message("user", "1"),), model, max_tokens=1)
+        message = Message("user", "1")
+        request = Request((message,), model, max_tokens=1)
         async with aclosing(cast(Any, self.stream(request))) as chunks:
             await anext(chunks, None)
 
@@ -319,7 +327,7 @@ class LocalProvider(LocalServerProvider):
             raise error_lines.hung_up(server, str(error)) from error
 
 
-def _not_possible(kind: Kind, what: str, instead: Remedy) -> errors.SettingError:
+def _not_possible(kind: Kind, verb: str, instead: Remedy) -> errors.SettingError:
     """Return the error for what clients cannot do on this kind of server."""
-    what = f"{kind.name} does not let clients {what} a model."
+    what = f"{kind.name} does not let clients {verb} a model."
     return errors.SettingError(what, instead)

@@ -75,11 +75,12 @@ class LocalServerProvider(SelfHostedProvider):
         usual at this port, or use another address.
         """
         port = port_of(self.url)
-        kind = self.kind if self.kind is not UNKNOWN else _usual_kind(port)
+        kind = self.kind
+        if kind is UNKNOWN:
+            kind = _usual_kind(port)
+        start = Remedy("Start the server there")
         if kind.start_command:
             start = Remedy(f"Start {kind.name}", kind.start_command)
-        else:
-            start = Remedy("Start the server there")
         other_port = LM_STUDIO_PORT if port == OLLAMA_PORT else OLLAMA_PORT
         other = f'%config {BASE_URL_SETTING} = "http://localhost:{other_port}/v1"'
         return (start, Remedy("Use another address", other))
@@ -110,9 +111,9 @@ class LocalServerProvider(SelfHostedProvider):
         """Find out whether the base URL must be corrected, if that is not known yet."""
         with suppress(errors.BuddyError, TimeoutError):
             async with asyncio.timeout(self.settle_timeout):
-                await self.found()
+                await self.find_server()
 
-    async def found(self) -> FoundServer:
+    async def find_server(self) -> FoundServer:
         """Return the server at the base URL, which is probed once, and again after a
         failure.
 
@@ -121,7 +122,8 @@ class LocalServerProvider(SelfHostedProvider):
         codebuddy_jupyter.errors.ProviderError
             If it cannot be reached.
         """
-        if known := self._servers.get(self.url):
+        known = self._servers.get(self.url)
+        if known is not None:
             return known
         await self.listed()
         async with self.open_probe() as probe:
@@ -137,7 +139,9 @@ class LocalServerProvider(SelfHostedProvider):
     async def recognised(self, probe: Probe) -> FoundServer:
         """Return the server at the base URL, found out by ``probe`` if not known yet."""
         url = self.url
-        server = self._servers.get(url) or await recognise(probe)
+        server = self._servers.get(url)
+        if server is None:
+            server = await recognise(probe)
         self._kinds[url] = server.kind
         # If a probe was not answered, an unknown server may be recognised next time.
         if server.kind is not UNKNOWN or not probe.missed_answer:
@@ -151,9 +155,10 @@ class LocalServerProvider(SelfHostedProvider):
         try:
             return await super().models()
         except (errors.NoReply, errors.ServerError) as error:
-            if not is_wrong_path(error) or not await self._correct_url():
+            is_corrected = is_wrong_path(error) and await self._correct_url()
+            if not is_corrected:
                 raise
-            return await super().models()
+        return await super().models()
 
     async def _correct_url(self) -> bool:
         """Look for a list of models near the base URL; return whether there is one."""
@@ -161,7 +166,9 @@ class LocalServerProvider(SelfHostedProvider):
         wrong = self.url
         async with self.open_probe() as probe:
             for url in [typed, *other_base_urls(typed)]:
-                if url != wrong and await _lists_models(probe, url):
+                if url == wrong:
+                    continue
+                if await _lists_models(probe, url):
                     self._corrected[typed] = url
                     return True
         return False
@@ -192,7 +199,7 @@ def is_wrong_path(error: errors.NoReply | errors.ServerError) -> bool:
 
 def _is_about_request(error: errors.ProviderError) -> bool:
     """Return whether an error is about the request alone, so that the same server is
-    surely still there.
+    still there.
     """
     if isinstance(error, errors.ServerError):
         return error.status in (400, 413, 422, 429)

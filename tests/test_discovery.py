@@ -1,5 +1,5 @@
-"""Finding a server that runs: at the usual ports, by what answers, within half a
-second, and nowhere else.
+"""The discovery of servers that run: which are recognised, where it looks, and what it
+offers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.support.scripted_server import MODELS, ScriptedServer, as_json, hang,
 
 # seconds, also on a busy machine
 ENOUGH = 10.0
+
 OLLAMA = {
     "/": plain("Ollama is running"),
     "/api/version": as_json({"version": "0.12.3"}),

@@ -1,5 +1,5 @@
-"""When a server is asked again, how long it is waited for, and what the user sees
-meanwhile.
+"""Time limits of a request, and its repetitions: a server that is busy or starting is
+asked again, for a limited time.
 """
 
 from __future__ import annotations
@@ -7,19 +7,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
-from email.utils import formatdate
 from typing import Any, cast
 
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.messages import Chunk, Message, Request
 from codebuddy_jupyter.providers.http.server_error import ErrorResponse
 from codebuddy_jupyter.providers.http.timeouts import Deadline, Retries, TimedOut
 from codebuddy_jupyter.providers.local.provider import LocalProvider
+from tests.support.outcome import WITH_OPTIONS, chunks_of, notes_of, text_of
 from tests.support.scripted_server import (
     MODELS,
     Answer,
@@ -33,36 +31,7 @@ from tests.support.scripted_server import (
     stream,
 )
 
-HELLO = Request(
-    (Message("user", "hello"),),
-    "llama3",
-    temperature=0.5,
-    max_tokens=9,
-    extra={"seed": 1},
-)
 BUSY = as_json({"error": {"message": "server busy"}}, 503)
-
-
-def ask(provider: LocalProvider, *, times: int = 1) -> list[Chunk]:
-    """The chunks of the last of so many answers."""
-
-    async def all_of_them() -> list[Chunk]:
-        chunks: list[Chunk] = []
-        for _ in range(times):
-            chunks = [chunk async for chunk in provider.stream(HELLO)]
-        await provider.close()
-        return chunks
-
-    return asyncio.run(all_of_them())
-
-
-def text(chunks: list[Chunk]) -> str:
-    return "".join(chunk.text for chunk in chunks)
-
-
-def notes(chunks: list[Chunk]) -> list[str]:
-    return [chunk.note for chunk in chunks if chunk.note]
-
 
 # Asking again
 
@@ -84,9 +53,9 @@ def test_a_busy_server_is_asked_again_and_the_user_told(
     server: ScriptedServer, provider: LocalProvider, answer: Answer, note: str
 ) -> None:
     server.script(answer, reply("Hi"))
-    chunks = ask(provider)
-    assert text(chunks) == "Hi"
-    assert [note in told for told in notes(chunks)] == [True]
+    chunks = chunks_of(provider)
+    assert text_of(chunks) == "Hi"
+    assert [note in told for told in notes_of(chunks)] == [True]
 
 
 def test_a_busy_server_is_asked_again_only_so_often(
@@ -95,7 +64,7 @@ def test_a_busy_server_is_asked_again_only_so_often(
     server.script(BUSY)
     provider.retries = 1
     with pytest.raises(errors.ServerError, match="server busy"):
-        ask(provider)
+        chunks_of(provider)
     assert len(server.asked()) == 2
 
 
@@ -122,7 +91,7 @@ def test_anything_else_is_asked_once(
 ) -> None:
     server.script(answer, reply("Hi"))
     with pytest.raises(errors.ProviderError):
-        ask(provider)
+        chunks_of(provider)
     assert len(server.asked()) == 1
 
 
@@ -143,9 +112,9 @@ def being_started(provider: LocalProvider) -> Iterator[None]:
 
 def test_a_server_that_is_being_started_is_tried_again(provider: LocalProvider) -> None:
     with being_started(provider):
-        chunks = ask(provider)
-    assert text(chunks) == "Hello from the scripted server."
-    assert notes(chunks)[0] == "Nothing answers yet. Retrying in 0.25 s."
+        chunks = chunks_of(provider)
+    assert text_of(chunks) == "Hello from the scripted server."
+    assert notes_of(chunks)[0] == "Nothing answers yet. Retrying in 0.25 s."
 
 
 LIST = {
@@ -195,7 +164,7 @@ def test_a_pause_between_tries_can_be_interrupted(
     server.script(plain("", status=429, **{"Retry-After": "300"}))
 
     async def stop() -> None:
-        async with aclosing(cast(Any, provider.stream(HELLO))) as chunks:
+        async with aclosing(cast(Any, provider.stream(WITH_OPTIONS))) as chunks:
             assert "Retrying in 300 s" in (await anext(chunks)).note
             waiting = asyncio.ensure_future(anext(chunks))
             await asyncio.sleep(0.05)
@@ -206,120 +175,10 @@ def test_a_pause_between_tries_can_be_interrupted(
     asyncio.run(stop())
 
 
-@pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7.0), ("0.5", 0.5), (formatdate(0), 0.0)]
-)
-def test_retry_after_is_read_in_each_form(header: str, seconds: float) -> None:
-    assert ErrorResponse("", 429, retry_after=header).retry_after == seconds
-
-
-def test_retry_after_may_be_a_date_to_come() -> None:
-    after = ErrorResponse(
-        "", 429, retry_after=formatdate(time.time() + 1000, usegmt=True)
-    ).retry_after
-    assert after is not None
-    assert 900 < after <= 1000
-
-
-@pytest.mark.parametrize(
-    "header", ["", "soon", "-1", "1e99", "9" * 20, "Wed, 99 Foo 2026", "nan"]
-)
-def test_retry_after_that_says_nothing_is_none(header: str) -> None:
-    assert ErrorResponse("", 429, retry_after=header).retry_after is None
-
-
 def test_patience_ends_with_its_time() -> None:
     loading = ErrorResponse({"error": "Loading model"}, 503)
     assert Retries(0, 60.0).try_again(loading)
     assert Retries(0, 0.1).try_again(loading) is None
-
-
-# Fields that a server does not take
-
-REFUSED = {
-    "OpenAI": (
-        {
-            "error": {
-                "message": "Unsupported parameter: 'temperature' is not supported with this model."
-            }
-        },
-        400,
-    ),
-    "OpenAI, by its value": (
-        {
-            "error": {
-                "message": "Unsupported value: 'temperature' does not support 0.5",
-                "param": "temperature",
-            }
-        },
-        400,
-    ),
-    "FastAPI": (
-        {
-            "detail": [
-                {
-                    "loc": ["body", "temperature"],
-                    "msg": "Extra inputs are not permitted",
-                }
-            ]
-        },
-        422,
-    ),
-    "text": ("unknown field: temperature", 400),
-}
-
-
-@pytest.mark.parametrize(("body", "status"), REFUSED.values(), ids=REFUSED)
-def test_a_field_that_is_refused_is_left_out_with_a_line_and_that_is_remembered(
-    server: ScriptedServer, provider: LocalProvider, body: Any, status: int
-) -> None:
-    server.script(as_json(body, status), reply("Hi"))
-    first = ask(provider)
-    assert text(first) == "Hi"
-    assert notes(first) == [
-        "This server does not support temperature, so it was left out."
-    ]
-    assert notes(ask(provider)) == []
-    assert ["temperature" in asked["body"] for asked in server.asked()] == [
-        True,
-        False,
-        False,
-    ]
-    assert all(
-        asked["body"]["seed"] == 1 and asked["body"]["max_tokens"] == 9
-        for asked in server.asked()
-    )
-
-
-def test_several_fields_are_left_out_one_after_the_other(
-    server: ScriptedServer, provider: LocalProvider
-) -> None:
-    refusals = [
-        as_json({"error": f"unknown field {name}"}, 400)
-        for name in ("seed", "max_tokens", "temperature")
-    ]
-    usage = as_json({"error": {"message": "stream_options is not allowed"}}, 400)
-    server.script(*refusals, usage, reply("Hi"))
-    assert len(notes(ask(provider))) == 4
-    assert set(server.asked()[-1]["body"]) == {"model", "messages", "stream"}
-
-
-KEPT = {
-    "a value that is not right": "temperature must be between 0 and 0.2",
-    "a field that was not sent": "unknown field: top_k",
-    "what no request does without": "unsupported messages: the model is unknown",
-    "a prompt that is too long": "context length exceeded: max_tokens is not supported beyond it",
-}
-
-
-@pytest.mark.parametrize("words", KEPT.values(), ids=KEPT)
-def test_other_complaints_leave_the_request_as_it_is(
-    server: ScriptedServer, provider: LocalProvider, words: str
-) -> None:
-    server.script(as_json({"error": {"message": words}}, 400))
-    with pytest.raises(errors.ProviderError):
-        ask(provider)
-    assert len(server.asked()) == 1
 
 
 # Time
@@ -333,7 +192,7 @@ def test_a_whole_answer_has_its_time(
     chunks = []
 
     async def listen() -> None:
-        async for chunk in provider.stream(HELLO):
+        async for chunk in provider.stream(WITH_OPTIONS):
             chunks.append(chunk)
 
     with pytest.raises(errors.CutOff) as caught:
@@ -342,7 +201,7 @@ def test_a_whole_answer_has_its_time(
         f"The reply from {server.url} did not end within 0.5 s. "
         "The part that was received is kept. Wait longer: %config LocalProvider.total_timeout = 1"
     )
-    assert text(chunks)
+    assert text_of(chunks)
     server.wait_for("closed")
 
 
@@ -352,7 +211,7 @@ def test_a_slow_answer_is_waited_for(
     provider.first_token_timeout, provider.next_token_timeout = 3.0, 3.0
     pieces = [(0.7, event(delta(f"{number} "))) for number in range(5)]
     server.script(Answer(pieces=[*pieces, (0.7, event(delta(finish="stop")))]))
-    assert text(ask(provider)) == "0 1 2 3 4 "
+    assert text_of(chunks_of(provider)) == "0 1 2 3 4 "
 
 
 def test_the_systems_own_timeout_is_not_taken_for_ours() -> None:

@@ -1,0 +1,99 @@
+"""Requests as the JSON of OpenAI's Chat Completions."""
+
+from __future__ import annotations
+
+from codebuddy_jupyter.messages import Image, Message, Request, ToolCall
+from codebuddy_jupyter.providers.local.provider import LocalProvider
+from tests.support.outcome import ask
+from tests.support.scripted_server import (
+    ScriptedServer,
+)
+
+# Requests
+
+
+def test_the_request_holds_what_was_set_and_nothing_else(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    ask(provider)
+    assert server.asked()[-1]["body"] == {
+        "model": "llama3",
+        "messages": [{"role": "user", "content": "hello"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_options_images_and_other_fields_are_sent(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    messages = (
+        Message("system", "be brief"),
+        Message("user", "what is it?", (Image(b"\x89PNG", "image/png"),)),
+        Message("assistant", "a cat"),
+        Message("user", "sure?"),
+    )
+    ask(
+        provider,
+        Request(
+            messages,
+            "llava",
+            temperature=0.0,
+            max_tokens=5,
+            extra={"top_k": 3, "seed": 1},
+        ),
+    )
+    body = server.asked()[-1]["body"]
+    assert (body["temperature"], body["max_tokens"], body["top_k"], body["seed"]) == (
+        0.0,
+        5,
+        3,
+        1,
+    )
+    assert [message["role"] for message in body["messages"]] == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+    ]
+    assert body["messages"][1]["content"] == [
+        {"type": "text", "text": "what is it?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+    ]
+
+
+def test_lone_surrogates_are_replaced_and_pairs_joined(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    ask(provider, Request((Message("user", "a\ud800b \ud83d\ude42 é"),), "llama3"))
+    assert server.asked()[-1]["body"]["messages"][0]["content"] == "a\ufffdb 🙂 é"
+
+
+def test_a_prompt_of_ten_megabytes_arrives(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    prompt = "é{" * 5_000_000
+    assert ask(provider, Request((Message("user", prompt),), "llama3")).error is None
+    assert server.asked()[-1]["body"]["messages"][0]["content"] == prompt
+
+
+def test_tool_calls_and_their_results_are_sent_as_the_protocol_has_them(
+    provider: LocalProvider,
+) -> None:
+    call = ToolCall("a", "rows", '{"name": "df"}')
+    request = Request(
+        (
+            Message("assistant", "Let me see.", tool_calls=(call,)),
+            Message("tool", "3", tool_call_id="a"),
+        ),
+        "llama3",
+    )
+    function = {"name": "rows", "arguments": '{"name": "df"}'}
+    assert provider.body(request)["messages"] == [
+        {
+            "role": "assistant",
+            "content": "Let me see.",
+            "tool_calls": [{"id": "a", "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "3", "tool_call_id": "a"},
+    ]

@@ -1,0 +1,64 @@
+"""The demo model: what the tour asks, it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from tests.support.embedded_calls import ask
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.stop()
+
+
+@pytest.fixture
+def fresh(loop: Loop) -> Iterator[EmbeddedProvider]:
+    provider = EmbeddedProvider()
+    yield provider
+    loop.run(provider.close())
+
+
+TOUR = {
+    "hello, who are you?": "coding buddy",
+    "How do I get the mean of a column like that with pandas?": '["score"].mean()',
+    "and why is df empty after the merge?": "types",
+    "please think step by step: how many handshakes among five people?": (
+        "**10** handshakes"
+    ),
+    "which formula gives the standard deviation?": r"\sqrt",
+    "Explain a list comprehension": "for n in range(10)",
+    "What is a regex?": "re.findall",
+    "tell me a long story": "**The moral:**",
+    "plot a histogram": "plot.hist",
+    "translate that to 日本語": "おはよう",
+    "give it as code. Answer with code alone: one fenced block and nothing else.": "```python",
+    "the mean. Answer with one JSON value and nothing else.": '{"mean": 4.0',
+    "what shall we have for dinner?": "no scripted answer",
+}
+
+
+def test_without_a_model_the_demo_model_answers_what_the_tour_asks(
+    loop: Loop, fresh: EmbeddedProvider
+) -> None:
+    assert loop.run(fresh.choose("")) == "recital-demo"
+    for question, part in TOUR.items():
+        answer = ask(loop, fresh, question)
+        assert answer.error is None
+        assert part in answer.text
+    assert ask(loop, fresh, "think step by step").reasoning.strip()
+
+
+def test_warming_makes_the_demo_model_and_starts_nothing(
+    fresh: EmbeddedProvider, home: Path
+) -> None:
+    fresh.warm()
+    assert len(list(home.rglob("recital-demo-*.gguf"))) == 1
+    assert fresh._engine is None

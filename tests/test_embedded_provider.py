@@ -1,0 +1,251 @@
+"""The embedded provider: questions to a real engine in a child process."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import re
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from codebuddy_jupyter import errors
+from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.messages import Message, Request
+from codebuddy_jupyter.providers.embedded import provider as embedded
+from codebuddy_jupyter.providers.embedded.engine import Engine, EngineError
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from codebuddy_jupyter.providers.embedded.recital import (
+    write_recital,
+)
+from tests.support.embedded_calls import ANSWERS, LONG, ask
+from tests.support.engines import eventually, fetch
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.stop()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("models") / "small.gguf"
+    write_recital(file, ANSWERS, n_ctx=4096, layers=16)
+    return file
+
+
+@pytest.fixture(scope="module")
+def provider(loop: Loop, model: Path) -> Iterator[EmbeddedProvider]:
+    provider = EmbeddedProvider(model=str(model), threads=1)
+    yield provider
+    loop.run(provider.close())
+
+
+@pytest.fixture
+def fresh(loop: Loop) -> Iterator[EmbeddedProvider]:
+    provider = EmbeddedProvider()
+    yield provider
+    loop.run(provider.close())
+
+
+def engine_of(provider: EmbeddedProvider) -> Engine:
+    assert provider._engine is not None
+    return provider._engine
+
+
+def test_an_answer_streams_in_many_chunks_with_its_reasoning_apart(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
+    answer = ask(loop, provider, "a long one")
+    assert answer.error is None
+    assert (answer.reasoning.strip(), answer.text.strip()) == ("Well, well.", LONG)
+    assert len(answer) > 1000
+    assert [chunk.usage.completion_tokens for chunk in answer if chunk.usage] > [1000]
+    assert [chunk.finish for chunk in answer if chunk.finish] == ["stop"]
+
+
+def test_the_model_is_named_by_the_stem_of_its_file(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
+    assert loop.run(provider.choose("")) == "small"
+
+
+def test_the_window_is_the_one_that_the_engine_runs(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
+    assert loop.run(provider.window("small")) == 4096
+
+
+def test_a_prompt_beyond_the_window_fails_with_its_length_and_the_window(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
+    answer = ask(loop, provider, "0123456789" * 600)
+    assert isinstance(answer.error, errors.PromptTooLong)
+    assert answer.error.window == 4096
+    assert (answer.error.tokens or 0) > 6000
+
+
+def test_closing_the_stream_frees_the_engine(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
+    def is_free() -> bool:
+        return not any(
+            slot["is_processing"] for slot in fetch(engine_of(provider), "/slots")
+        )
+
+    async def begin() -> None:
+        request = Request((Message("user", "a long one"),), "small")
+        async with aclosing(cast(Any, provider.stream(request))) as chunks:
+            async for _ in chunks:
+                break
+
+    loop.run(begin())
+    assert eventually(is_free)
+
+
+def test_one_engine_serves_all_questions(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
+    ask(loop, provider, "hello")
+    first = engine_of(provider)
+    ask(loop, provider, "hello")
+    assert engine_of(provider) is first
+
+
+def test_an_engine_that_dies_leaves_the_part_and_one_line_and_is_restarted(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
+    ask(loop, provider, "hello")
+    answer = ask(
+        loop,
+        provider,
+        "a long one",
+        at=40,
+        do=lambda: os.kill(engine_of(provider).pid, 9),
+    )
+    assert isinstance(answer.error, errors.CutOff)
+    how = "Killed" if os.name == "posix" else "status 9"
+    assert str(answer.error).startswith(
+        f"The engine stopped before the end of the reply ({how}). "
+        "The part that was received is kept. Ask again, which restarts the engine"
+    )
+    assert answer.text
+    assert LONG.startswith(answer.text.strip())
+
+    after = ask(loop, provider, "hello")
+    assert after.notes == [f"The engine had stopped ({how}) and was restarted."]
+    assert (after.error, after.text) == (None, "Hello from a small model.")
+    assert ask(loop, provider, "hello").notes == []
+
+
+def test_another_window_starts_another_engine(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
+    fresh.model, fresh.n_ctx = str(model), 1024
+    loop.run(fresh.choose(""))
+    assert loop.run(fresh.window("small")) == 1024
+    first = engine_of(fresh)
+    fresh.n_ctx = 2048
+    assert loop.run(fresh.window("small")) == 2048
+    assert not first.alive
+
+
+def test_questions_at_the_same_time_start_one_engine(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
+    async def both() -> set[int]:
+        engines = await asyncio.gather(*(fresh._running(str(model)) for _ in range(4)))
+        return {engine.pid for engine in engines}
+
+    assert len(loop.run(both())) == 1
+
+
+def test_closing_ends_the_engine(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
+    fresh.model = str(model)
+    ask(loop, fresh, "hello")
+    engine = engine_of(fresh)
+    loop.run(fresh.close())
+    assert not engine.alive
+
+
+def test_nothing_is_started_or_fetched_before_the_first_question(
+    loop: Loop, fresh: EmbeddedProvider
+) -> None:
+    assert [model.name for model in loop.run(fresh.models())] == ["recital-demo"]
+    assert fresh._engine is None
+
+
+BAD = {
+    "no file": (
+        "nowhere.gguf",
+        errors.ModelNotFound,
+        "There is no model file nowhere.gguf",
+    ),
+    "no gguf": (__file__, errors.ModelNotFound, "is not a GGUF file"),
+    "a folder": (".", errors.ModelNotFound, "There is no model file"),
+    "no file on the hub": (
+        "hf:owner/repo",
+        errors.SettingError,
+        "Write hf:OWNER/REPO/FILE.gguf",
+    ),
+    "not fetched": (
+        "hf:o/r/f.gguf",
+        errors.ModelNotFound,
+        "Download it: %buddy /use embedded/hf:o/r/f.gguf",
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "kind", "line"), BAD.values(), ids=BAD)
+def test_a_model_that_is_not_here_fails_with_one_line(
+    loop: Loop,
+    fresh: EmbeddedProvider,
+    model: str,
+    kind: type[errors.BuddyError],
+    line: str,
+) -> None:
+    with pytest.raises(kind, match=re.escape(line)) as failure:
+        loop.run(fresh.choose(model))
+    assert "\n" not in str(failure.value)
+
+
+def test_a_broken_model_fails_with_the_reason_of_the_engine(
+    loop: Loop, fresh: EmbeddedProvider, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(60))
+    fresh.model = str(tmp_path / "broken.gguf")
+    answer = ask(loop, fresh, "hello")
+    assert isinstance(answer.error, errors.ServerError)
+    assert str(answer.error).startswith("The engine cannot run broken: ")
+
+
+def test_a_missing_engine_names_the_command_that_installs_it(
+    loop: Loop, fresh: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        errors.ExtraMissing,
+        match=re.escape('pip install "codebuddy-jupyter[embedded]"'),
+    ):
+        loop.run(fresh.window("recital-demo"))
+
+
+def test_a_missing_libgomp_names_the_package_of_the_system(
+    loop: Loop, fresh: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start_without_libgomp(order: object) -> Engine:
+        raise EngineError(
+            "ImportError: libgomp.so.1: cannot open shared object file: No such file or directory"
+        )
+
+    monkeypatch.setattr(embedded, "start_engine", start_without_libgomp)
+    with pytest.raises(errors.ExtraMissing, match="apt-get install libgomp1"):
+        loop.run(fresh.window("recital-demo"))
