@@ -327,7 +327,7 @@ def test_retry_takes_the_place_of_the_last_turn(
     fake.replies = [["first"], ["second"]]
     chat.ask("hello")
     assert chat.answered()
-    chat.ask("hello, again", instead=1)
+    chat.ask("hello, again", replaces=1)
     assert chat.answered(2)
     assert [turn.question for turn in buddy.chat.turns] == ["hello, again"]
     assert chat.told("gone")[0]["turns"] == [1]
@@ -365,7 +365,7 @@ def test_conversations_that_are_kept_can_be_chosen(kept: Buddy) -> None:
         if one["title"] == "the first"
     )
     chat.page("switch", number=chosen)
-    assert eventually(lambda: other.told("chats")[-1]["now"] == chosen)
+    assert eventually(lambda: other.told("chats")[-1]["current"] == chosen)
     assert eventually(
         lambda: (
             chat.told("turn")[-1]["question"]
@@ -376,7 +376,7 @@ def test_conversations_that_are_kept_can_be_chosen(kept: Buddy) -> None:
     assert kept.chat.title == "the first"
     chat.page("delete", number=chosen)
     assert eventually(lambda: titles(chat) == ["the second"])
-    assert (kept.chat.turns, chat.told("chats")[-1]["now"]) == ([], None)
+    assert (kept.chat.turns, chat.told("chats")[-1]["current"]) == ([], None)
     chat.page("switch", number=99)
     assert eventually(lambda: chat.told("noted"))
     assert "no conversation 99" in chat.told("noted")[-1]["text"]["what"]
@@ -411,7 +411,7 @@ def test_what_was_taken_back_is_not_kept_either(
     chat = Watched(kept)
     chat.ask("hello")
     assert chat.answered()
-    chat.ask("hello, again", instead=1)
+    chat.ask("hello, again", replaces=1)
     assert chat.answered(2)
     assert eventually(lambda: titles(chat) == ["hello, again"])
     assert [one.turns for one in kept.history.listed()] == [1]
@@ -547,7 +547,7 @@ def test_commands_and_names_are_completed(chat: Watched) -> None:
     chat.page("complete", text="/mo")
     chat.page("complete", text="@d")
     assert eventually(lambda: len(chat.told("completions")) == 2)
-    assert [message["found"] for message in chat.told("completions")] == [
+    assert [message["names"] for message in chat.told("completions")] == [
         ["/models"],
         ["@df", "@day"],
     ]
@@ -556,7 +556,7 @@ def test_commands_and_names_are_completed(chat: Watched) -> None:
     assert eventually(lambda: len(chat.told("completions")) == 3)
     assert (
         chat.told("completions")[-1]["word"],
-        chat.told("completions")[-1]["found"],
+        chat.told("completions")[-1]["names"],
     ) == ("@In", ["@In[1]"])
 
 
