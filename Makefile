@@ -16,7 +16,7 @@ TSC := .venv-node/node_modules/.bin/tsc
 # What Colab pins, and the oldest of what we depend on.
 PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
 # The rooms whose tests need nothing beyond that.
-ROOMS := address any_stream buddy chat chat_stream cloud commands completion context conversation draft envelope errors export failure fit local loop markdown meter modules observer openai_chat options outputs panel patience preview prompts protocol relevance saved secrets session settings settings_form show snapshot store tokens transport worker
+ROOMS := address any_stream buddy chat chat_stream chat_view cloud commands completion context conversation draft envelope errors export failure field fit local loop markdown meter modules observer openai_chat options outputs page panel patience preview prompts protocol provider_view relevance saved secrets session settings settings_form show snapshot store tokens transcript transport worker
 
 .PHONY: demo test environments test-checks test-kernel test-browser test-rest test-colab bench docs system clean
 
