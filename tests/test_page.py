@@ -78,13 +78,13 @@ def test_a_message_is_dropped_after_the_widget_was_closed(
 
 def test_messages_are_handled_on_the_subshell_that_they_came_to() -> None:
     comm = SimpleNamespace(_reply_subshell_for=lambda data, default: "main")
-    answer_while_a_cell_runs(SimpleNamespace(comm=comm))  # type: ignore[arg-type]
+    answer_while_a_cell_runs(SimpleNamespace(comm=comm))
     assert comm._reply_subshell_for({}, "subshell") == "subshell"
 
 
 def test_a_kernel_without_subshells_is_left_alone() -> None:
     comm = SimpleNamespace()
-    answer_while_a_cell_runs(SimpleNamespace(comm=comm))  # type: ignore[arg-type]
+    answer_while_a_cell_runs(SimpleNamespace(comm=comm))
     assert vars(comm) == {}
 
 
