@@ -10,85 +10,29 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat.reply import Reply
-from codebuddy_jupyter.context.session import Session
-from codebuddy_jupyter.errors import ProviderError, Remedy
-from codebuddy_jupyter.messages import Chunk, Model
-from codebuddy_jupyter.question.options import Options
-from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL, Conversation
-from codebuddy_jupyter.widgets.protocol import ChatMessage, matches
-from tests.support.attacks import ATTACKS, attack
+from codebuddy_jupyter.errors import ProviderError
+from codebuddy_jupyter.messages import Model
+from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL
 from tests.support.fakes import (
     FOREVER,
     FakeProvider,
-    Step,
     buddy_with_fakes,
     eventually,
     texts,
 )
+from tests.support.watched import (
+    NotebookSession,
+    Watched,
+    panel_threads,
+    slow,
+    titles,
+)
 
 MARKDOWN = "# Why\n\nBecause of **this**:\n\n```python\nx = 1\n```\n\nAnd that."
-
-
-class Watched(Conversation):
-    """A conversation whose messages to the page are kept."""
-
-    def __init__(self, buddy: Buddy, names: dict[str, Any] | None = None) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.undeclared: list[ChatMessage] = []
-        self.inserted: list[str] = []
-        self.ended: list[Reply] = []
-        history = SimpleNamespace(input_hist_parsed=["", "df"], output_hist={})
-        shell = SimpleNamespace(
-            user_ns=names or {},
-            set_next_input=self.inserted.append,
-            history_manager=history,
-        )
-        super().__init__(buddy, shell, self.keep, self.ended.append)
-
-    def keep(self, message: ChatMessage) -> None:
-        """Keep a message, as JSON brings it to the page."""
-        if not matches(message, ChatMessage):
-            self.undeclared.append(message)
-        self.sent.append(cast(dict[str, Any], message))
-
-    def close(self) -> None:
-        """Close it; all its messages were of the declared types."""
-        super().close()
-        assert self.undeclared == []
-
-    def told(self, kind: str) -> list[dict[str, Any]]:
-        """The messages of a kind."""
-        return [message for message in list(self.sent) if message["type"] == kind]
-
-    def page(self, kind: str, **content: Any) -> None:
-        """Take a message as it comes from the page."""
-        self.receive({"type": kind, **content})
-
-    def ask(self, text: str, **more: Any) -> None:
-        """Ask as the page does."""
-        self.page("ask", text=text, ask=f"page:{len(self.sent)}", **more)
-
-    def answered(self, count: int = 1) -> bool:
-        """Whether so many answers came to their end."""
-        return eventually(
-            lambda: sum("done" in message for message in self.told("answer")) >= count
-        )
-
-    def blocks(self, turn: int) -> list[str]:
-        """The settled blocks of a turn, as a page puts them together."""
-        found: list[str] = []
-        for message in self.told("answer"):
-            if message["turn"] == turn:
-                assert message["from"] == len(found)
-                found += message["blocks"]
-        return found
 
 
 @pytest.fixture
@@ -99,46 +43,11 @@ def chat(buddy: Buddy) -> Iterator[Watched]:
     chat.close()
 
 
-def slow(text: str, size: int = 5) -> list[str | float]:
-    """A reply that comes in small pieces, with pauses."""
-    return [
-        step
-        for at in range(0, len(text), size)
-        for step in (text[at : at + size], 0.01)
-    ]
-
-
 @pytest.fixture
 def kept(buddy: Buddy, tmp_path: Path) -> Buddy:
     """A Buddy whose conversations are kept, as they are of a notebook."""
     buddy.collector.session = NotebookSession(tmp_path / "a.ipynb", {"df": "a frame"})
     return buddy
-
-
-class NotebookSession(Session):
-    """The session of a kernel that knows its notebook."""
-
-    def __init__(self, notebook: Path, names: dict[str, Any]) -> None:
-        super().__init__(SimpleNamespace(user_ns=names))
-        self.notebook_file = notebook
-
-    def path(self) -> Path:
-        """Its file."""
-        return self.notebook_file
-
-
-def titles(chat: Watched) -> list[str]:
-    """The conversations that can be chosen, as they were sent last."""
-    sent = chat.told("chats")
-    return [kept["title"] for kept in sent[-1]["chats"]] if sent else []
-
-
-def panel_threads() -> list[threading.Thread]:
-    return [
-        thread
-        for thread in threading.enumerate()
-        if thread.name in ("buddy-panel", "buddy-command")
-    ]
 
 
 def test_a_question_is_taken_shown_and_answered_block_by_block(
@@ -292,42 +201,13 @@ def test_a_command_that_was_stopped_changes_nothing_any_more(
     assert (fake.prepared, buddy.provider, fake.model) == ([], "Local", "fake-1")
 
 
-def test_a_failure_is_one_line_below_what_came(
-    chat: Watched, fake: FakeProvider
-) -> None:
-    remedy = Remedy("Start it again", "%buddy /load")
-    fake.replies = [["Half", ProviderError("The server is gone.", remedy)]]
-    chat.ask("hello")
-    assert chat.answered()
-    last = chat.told("answer")[-1]
-    assert last["has_text"]
-    assert last["error"] == {
-        "line": "The server is gone. Start it again: %buddy /load",
-        "what": "The server is gone.",
-        "remedies": [{"text": "Start it again", "command": "%buddy /load"}],
-    }
-    assert chat.blocks(1) == ["Half"]
-
-
-@pytest.mark.parametrize(
-    "reply", [[ProviderError("gone")], [Chunk(reasoning="Hm.", finish="stop")]]
-)
-def test_an_answer_without_text_has_nothing_to_copy(
-    chat: Watched, fake: FakeProvider, reply: list[Step]
-) -> None:
-    fake.replies = [reply]
-    chat.ask("hello")
-    assert chat.answered()
-    assert chat.told("answer")[-1]["has_text"] is False
-
-
 def test_retry_takes_the_place_of_the_last_turn(
     chat: Watched, buddy: Buddy, fake: FakeProvider
 ) -> None:
     fake.replies = [["first"], ["second"]]
     chat.ask("hello")
     assert chat.answered()
-    chat.ask("hello, again", instead=1)
+    chat.ask("hello, again", replaces=1)
     assert chat.answered(2)
     assert [turn.question for turn in buddy.chat.turns] == ["hello, again"]
     assert chat.told("gone")[0]["turns"] == [1]
@@ -365,7 +245,7 @@ def test_conversations_that_are_kept_can_be_chosen(kept: Buddy) -> None:
         if one["title"] == "the first"
     )
     chat.page("switch", number=chosen)
-    assert eventually(lambda: other.told("chats")[-1]["now"] == chosen)
+    assert eventually(lambda: other.told("chats")[-1]["current"] == chosen)
     assert eventually(
         lambda: (
             chat.told("turn")[-1]["question"]
@@ -376,7 +256,7 @@ def test_conversations_that_are_kept_can_be_chosen(kept: Buddy) -> None:
     assert kept.chat.title == "the first"
     chat.page("delete", number=chosen)
     assert eventually(lambda: titles(chat) == ["the second"])
-    assert (kept.chat.turns, chat.told("chats")[-1]["now"]) == ([], None)
+    assert (kept.chat.turns, chat.told("chats")[-1]["current"]) == ([], None)
     chat.page("switch", number=99)
     assert eventually(lambda: chat.told("noted"))
     assert "no conversation 99" in chat.told("noted")[-1]["text"]["what"]
@@ -411,7 +291,7 @@ def test_what_was_taken_back_is_not_kept_either(
     chat = Watched(kept)
     chat.ask("hello")
     assert chat.answered()
-    chat.ask("hello, again", instead=1)
+    chat.ask("hello, again", replaces=1)
     assert chat.answered(2)
     assert eventually(lambda: titles(chat) == ["hello, again"])
     assert [one.turns for one in kept.history.listed()] == [1]
@@ -426,47 +306,6 @@ def test_where_nothing_is_kept_there_is_nothing_to_choose(kept: Buddy) -> None:
     kept.change({"keep_chats": False})
     assert eventually(lambda: titles(chat) == [])
     chat.close()
-
-
-def test_thoughts_are_told_apart_and_once(chat: Watched, fake: FakeProvider) -> None:
-    fake.replies = [[Chunk(reasoning="Let me <b>think</b>."), 0.1, "So be it."]]
-    chat.ask("hello")
-    assert chat.answered()
-    assert [m["thoughts"] for m in chat.told("answer") if "thoughts" in m] == [
-        "Let me <b>think</b>."
-    ]
-    assert chat.blocks(1) == ["So be it."]
-
-
-def test_an_answer_in_another_format_is_one_block(
-    chat: Watched, buddy: Buddy, fake: FakeProvider
-) -> None:
-    fake.replies = [slow('{"a": 1}\n\n{"b": 2}')]
-    buddy.ask("as json", Options(format="json")).result()
-    assert chat.answered()
-    assert chat.blocks(1) == ['```json\n{"a": 1}\n\n{"b": 2}\n```\n']
-
-
-def test_an_answer_without_text_says_so(chat: Watched, fake: FakeProvider) -> None:
-    fake.replies = [[Chunk(finish="stop")]]
-    chat.ask("hello")
-    assert chat.answered()
-    assert "gave no text" in chat.blocks(1)[0].replace("&#46;", ".")
-
-
-def test_what_a_model_writes_is_made_harmless(
-    chat: Watched, fake: FakeProvider
-) -> None:
-    text = "\n\n".join(attack(name, "run()", "http://127.0.0.1/x") for name in ATTACKS)
-    fake.replies = [slow(text, 200)]
-    chat.ask("hello")
-    assert chat.answered()
-    told = [*chat.blocks(1), *(message["tail"] for message in chat.told("answer"))]
-    assert not [
-        text
-        for text in told
-        if "<img src=x onerror" in text and "`" not in text and "$" not in text
-    ]
 
 
 @pytest.mark.parametrize("text", ["", "  "], ids=["empty", "blank"])
@@ -547,7 +386,7 @@ def test_commands_and_names_are_completed(chat: Watched) -> None:
     chat.page("complete", text="/mo")
     chat.page("complete", text="@d")
     assert eventually(lambda: len(chat.told("completions")) == 2)
-    assert [message["found"] for message in chat.told("completions")] == [
+    assert [message["names"] for message in chat.told("completions")] == [
         ["/models"],
         ["@df", "@day"],
     ]
@@ -556,7 +395,7 @@ def test_commands_and_names_are_completed(chat: Watched) -> None:
     assert eventually(lambda: len(chat.told("completions")) == 3)
     assert (
         chat.told("completions")[-1]["word"],
-        chat.told("completions")[-1]["found"],
+        chat.told("completions")[-1]["names"],
     ) == ("@In", ["@In[1]"])
 
 
@@ -658,9 +497,10 @@ def test_closing_stops_what_was_asked_here_and_nothing_else(
     assert eventually(lambda: buddy.chat.turns and buddy.chat.turns[0].reply.text)
     of_cell = buddy.ask("from a cell").start()
     assert eventually(lambda: of_cell.text)
-    given_up = threading.Event()
+    begun, given_up = threading.Event(), threading.Event()
 
     async def models() -> list[Model]:
+        begun.set()
         try:
             await asyncio.sleep(FOREVER)
         finally:
@@ -669,7 +509,8 @@ def test_closing_stops_what_was_asked_here_and_nothing_else(
 
     fake.models = models  # type: ignore[method-assign]
     chat.ask("/models")
-    assert eventually(lambda: len(panel_threads()) == 2)
+    assert begun.wait(5)
+    assert len(panel_threads()) == 2
     chat.close()
     assert given_up.wait(5)
     assert buddy.chat.turns[0].reply.done

@@ -51,11 +51,11 @@ def meter(buddy: Buddy, sent: Messages) -> Iterator[Meter]:
 
 
 def measured(
-    meter: Meter, sent: Messages, text: str, whole: bool = False
+    meter: Meter, sent: Messages, text: str, full: bool = False
 ) -> Mapping[str, Any]:
     """What a meter sends of a text."""
     sent.clear()
-    meter.measure(text, whole=whole)
+    meter.measure(text, full=full)
     return sent.last()
 
 
@@ -69,7 +69,7 @@ def test_it_tells_the_tokens_by_section_and_the_window(
         "variables",
         "question",
     ]
-    assert (seen["window"], seen["assumed"], seen["whole"]) == (8192, False, None)
+    assert (seen["window"], seen["assumed"], seen["preview"]) == (8192, False, None)
     assert 0 < sum(tokens for _, tokens in seen["parts"]) <= seen["tokens"]
     assert [one["name"] for one in seen["sections"] if one["sent"]] == OPTIONAL_SECTIONS
     assert (
@@ -80,9 +80,9 @@ def test_it_tells_the_tokens_by_section_and_the_window(
 
 
 def test_unfolded_it_tells_all_that_would_be_sent(meter: Meter, sent: Messages) -> None:
-    whole = measured(meter, sent, "what of {rate} and @label?", whole=True)["whole"]
+    preview = measured(meter, sent, "what of {rate} and @label?", full=True)["preview"]
     for part in ("nothing was sent", "what of 0.19 and", "wine", "4,096 (assumed"):
-        assert part in whole
+        assert part in preview
 
 
 def test_what_cannot_be_sent_is_told(meter: Meter, sent: Messages) -> None:
@@ -95,7 +95,7 @@ def test_what_cannot_be_sent_is_told(meter: Meter, sent: Messages) -> None:
 def test_a_command_counts_as_what_it_asks(
     meter: Meter, sent: Messages, text: str, question: str
 ) -> None:
-    assert question in measured(meter, sent, text, whole=True)["whole"]
+    assert question in measured(meter, sent, text, full=True)["preview"]
 
 
 def test_sections_that_are_left_out_hold_for_cells_too_and_the_other_way_round(
@@ -175,7 +175,7 @@ def test_of_several_looks_the_last_counts(
 
     fake.window = window  # type: ignore[method-assign]
     for text in ("a", "b" * 4000, ""):
-        meter.measure(text, whole=True)
+        meter.measure(text, full=True)
     looked.set()
-    assert "bbbb" not in sent.last()["whole"]
+    assert "bbbb" not in sent.last()["preview"]
     assert len(sent) == 1

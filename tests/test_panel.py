@@ -13,7 +13,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.widgets.page import PageWidget
 from codebuddy_jupyter.widgets.panel import Panel
 from codebuddy_jupyter.widgets.protocol import StateMessage, matches
-from tests.support.fakes import FakeProvider, eventually
+from tests.support.fakes import eventually
 
 # Characters of all scripts and styles that a panel brings into the page.
 MOST_SCRIPT = 60_000
@@ -54,19 +54,6 @@ def sent_by(widget: PageWidget) -> list[Mapping[str, Any]]:
     sent: list[Mapping[str, Any]] = []
     widget.send = lambda content, buffers=None: sent.append(content)
     return sent
-
-
-def test_nothing_of_the_conversation_is_in_the_state_that_a_notebook_keeps(
-    panel: Panel, fake: FakeProvider
-) -> None:
-    fake.replies = [["a secret answer"]]
-    sent = sent_by(panel.chat)
-    panel.chat.receive({"type": "ask", "ask": "page:1", "text": "a secret question"})
-    assert eventually(lambda: any("done" in message for message in sent))
-    assert "a secret answer" in str(sent)
-    state = panel.chat.get_state()
-    del state["_esm"], state["_css"]
-    assert "secret" not in str(state)
 
 
 def test_a_panel_opens_and_leaves_the_shell_as_it_was(

@@ -48,7 +48,7 @@ def view(buddy: Buddy, listed: list[Model]) -> Iterator[ProviderView]:
 
 def state_once_reachable(view: ProviderView) -> dict[str, Any]:
     """What the page shows when the view has asked the provider."""
-    view.look()
+    view.refresh()
     assert eventually(lambda: view._state["dot"] == "reachable")
     return view._state
 
@@ -72,20 +72,20 @@ def test_a_declared_address_is_shown_as_the_host(
 
 
 def test_a_declared_key_variable_gives_a_field_for_the_key(view: ProviderView) -> None:
-    assert state_once_reachable(view)["key"] == {"told": "no key yet", "needed": True}
+    assert state_once_reachable(view)["key"] == {"text": "not set", "needed": True}
 
 
 def test_a_key_that_is_typed_is_stored_for_the_host_and_deleted_again(
     view: ProviderView, buddy: Buddy
 ) -> None:
     type_key(view, KEY)
-    assert eventually(lambda: "is in" in view._state.get("noted", ""))
+    assert eventually(lambda: "is stored in" in view._state.get("noted", ""))
     assert buddy.current().try_key() == KEY
-    stored = "a key is there (stored for api.elsewhere.example)"
-    assert eventually(lambda: (view._state.get("key") or {}).get("told") == stored)
+    stored = "set (stored for api.elsewhere.example)"
+    assert eventually(lambda: (view._state.get("key") or {}).get("text") == stored)
     assert KEY not in repr(view._state)
     type_key(view, "")
-    assert eventually(lambda: "is removed" in view._state["noted"])
+    assert eventually(lambda: "was deleted" in view._state["noted"])
     assert buddy.current().try_key() is None
 
 
@@ -93,8 +93,8 @@ def test_a_key_in_the_environment_is_shown_with_its_variable(
     view: ProviderView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELSEWHERE_KEY", KEY)
-    told = state_once_reachable(view)["key"]["told"]
-    assert told == "a key is there (from the variable ELSEWHERE_KEY)"
+    text = state_once_reachable(view)["key"]["text"]
+    assert text == "set (from the variable ELSEWHERE_KEY)"
 
 
 def test_without_an_address_there_is_neither_host_nor_key(
@@ -107,12 +107,12 @@ def test_without_an_address_there_is_neither_host_nor_key(
     assert not {"Host", "Latency"} & set(dict(state["facts"]))
     type_key(view, KEY)
     assert eventually(lambda: view._state.get("noted"))
-    assert view._state["noted"]["what"] == "Echo uses no key."
+    assert view._state["noted"]["line"] == "Echo uses no key."
 
 
 def test_a_test_of_the_connection_shows_the_checks(view: ProviderView) -> None:
     type_key(view, KEY)
-    assert eventually(lambda: "is in" in view._state.get("noted", ""))
+    assert eventually(lambda: "is stored in" in view._state.get("noted", ""))
     view.test()
     assert eventually(lambda: view._state["report"]["rows"], 30)
     report = view._state["report"]

@@ -264,7 +264,7 @@ def test_model_window_host_and_latency_are_told_each_with_its_label(
     form: SettingsForm, server: ScriptedServer
 ) -> None:
     server.script(model_list("llama3", max_model_len=8192), path=MODELS)
-    form.view.look()
+    form.view.refresh()
     assert eventually(lambda: fact(form.view, "Context window") == "8,192 tokens")
     assert [label for label, _ in state(form.view)["facts"]] == [
         "Model",
@@ -317,7 +317,9 @@ def test_an_absent_server_is_unreachable_with_a_remedy(form: SettingsForm) -> No
     box(form, "base_url").value = "http://127.0.0.1:9/v1"
     assert eventually(lambda: state(form.view)["dot"] == "unreachable")
     assert "base_url" in state(form.view)["trouble"]["line"]
-    assert state(form.view)["trouble"]["remedies"] == []
+    remedies = state(form.view)["trouble"]["remedies"]
+    assert remedies[0]["text"] == "Start the server there"
+    assert remedies[1]["command"].startswith("%config LocalProvider.base_url = ")
     assert state(form.view)["facts"] == []
 
 
@@ -384,8 +386,11 @@ def test_a_test_that_fails_tells_the_reason_and_a_remedy(
     assert eventually(lambda: state(form.view)["report"]["rows"], 20)
     row = state(form.view)["report"]["rows"][-1]
     assert (row["name"], row["mark"]) == (failed, "✗")
-    text = " ".join([row["found"], *row["remedies"]])
-    assert "%config" in text or "codebuddy key" in text or "%buddy" in text
+    commands = [remedy["command"] for remedy in row["remedies"]]
+    assert any(
+        command.startswith(("%config", "codebuddy key", "%buddy"))
+        for command in commands
+    )
 
 
 def test_save_tells_where_and_a_new_buddy_has_it(
@@ -442,7 +447,7 @@ def test_what_the_environment_decides_is_told(
     box(form, "model").value = "mine"
     assert (
         state(form.view)["overridden"][1]
-        == "Model: CODEBUDDY_MODEL decides in new kernels, not what is saved."
+        == "Model: in new kernels CODEBUDDY_MODEL overrides the saved value."
     )
     form.close()
     buddy.close()
@@ -453,11 +458,9 @@ def test_a_key_is_kept_for_its_host_and_shown_nowhere(
 ) -> None:
     view = form.view
     view.receive({"type": "key", "key": f" {KEY} "})
-    assert eventually(lambda: "is in" in state(view)["noted"])
+    assert eventually(lambda: "is stored in" in state(view)["noted"])
     assert eventually(
-        lambda: (
-            "a key is there (stored for" in (state(view)["key"] or {}).get("told", "")
-        )
+        lambda: "set (stored for" in (state(view)["key"] or {}).get("text", "")
     )
     assert local(real).find_key() == KEY
     shown = [
@@ -466,7 +469,7 @@ def test_a_key_is_kept_for_its_host_and_shown_nowhere(
     ]
     assert KEY not in repr(shown)
     view.receive({"type": "key", "key": ""})
-    assert eventually(lambda: "is removed" in state(view)["noted"])
+    assert eventually(lambda: "was deleted" in state(view)["noted"])
 
 
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(
@@ -482,7 +485,7 @@ def test_a_cloud_tells_whether_a_key_is_there(
 ) -> None:
     form.choice.value = "OpenAI"
     assert eventually(lambda: state(form.view)["key"] is not None)
-    assert state(form.view)["key"] == {"told": "no key yet", "needed": True}
+    assert state(form.view)["key"] == {"text": "not set", "needed": True}
     assert state(form.view)["where"] == "Requests go to api.openai.com."
 
 
@@ -494,10 +497,7 @@ def test_the_variable_that_holds_a_key_is_named(
     real.provider = "OpenAI"
     form = SettingsForm(real)
     assert eventually(lambda: state(form.view)["key"] is not None)
-    assert (
-        state(form.view)["key"]["told"]
-        == "a key is there (from the variable OPENAI_API_KEY)"
-    )
+    assert state(form.view)["key"]["text"] == "set (from the variable OPENAI_API_KEY)"
     assert eventually(lambda: state(form.view)["dot"] == "unreachable")
     assert KEY not in repr(state(form.view))
     form.close()

@@ -48,6 +48,6 @@ class ChatView(PageWidget):
         self.conversation.note_end()
 
     def close(self) -> None:
-        """Take the widget out of every page, and stop what was asked in it."""
+        """Remove the widget from every page, and stop answers to questions typed in it."""
         self.conversation.close()
         super().close()

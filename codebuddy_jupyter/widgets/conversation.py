@@ -30,12 +30,15 @@ from ..errors import BuddyError, NotKept, Stopped
 from ..worker import Worker
 from .meter import Meter
 from .protocol import (
+    AllMessage,
     AnswerMessage,
     AskRequest,
     ChatFields,
     ChatMessage,
     ChatRequest,
+    ChatsMessage,
     CompleteRequest,
+    CompletionsMessage,
     DeleteRequest,
     DiffRequest,
     InsertRequest,
@@ -65,10 +68,13 @@ Entry = AnswerEntry | CommandOutput
 
 @dataclass(frozen=True)
 class _Typed:
-    """A question that was typed here: the page's name for it, and its text."""
+    """A question that was typed here: the page's identifier for it, and its text."""
 
     ask: str
     text: str
+
+
+NOT_TYPED = _Typed("", "")
 
 
 class Conversation:
@@ -128,7 +134,7 @@ class Conversation:
         buddy.observe(self._on_keeping_changed, "keep_chats")
 
     def close(self) -> None:
-        """Leave the pages. What was asked here is stopped, what a cell asked goes on."""
+        """Leave the pages. Answers to questions typed here are stopped, others go on."""
         with self._lock:
             if self._is_closed:
                 return
@@ -181,7 +187,7 @@ class Conversation:
         self._worker.put(partial(self._ask, request))
 
     def _on_stop(self, request: object) -> None:
-        """Stop the answer, no matter where it was asked, and running commands."""
+        """Stop the answer, also one that a cell asked for, and running commands."""
         for entry in list(self._entries.values()):
             if isinstance(entry, AnswerEntry):
                 entry.reply.close()
@@ -205,8 +211,8 @@ class Conversation:
 
     def _on_measure(self, request: MeasureRequest) -> None:
         self._note_notebook(request)
-        measure = partial(self.meter.measure, request["text"], whole=request["whole"])
-        self._worker.put(measure)
+        text, full = request["text"], request["full"]
+        self._worker.put(partial(self.meter.measure, text, full=full))
 
     def _on_sections(self, request: SectionsRequest) -> None:
         self.meter.choose(request["sections"])
@@ -224,9 +230,11 @@ class Conversation:
 
     def _note_notebook(self, request: AskRequest | MeasureRequest) -> None:
         """Let the session know the cells in the page, unsaved ones, too."""
-        session, cells = self.buddy.collector.session, request.get("cells")
-        if session is not None and cells is not None:
-            session.set_open_cells([dict(cell) for cell in cells])
+        session = self.buddy.collector.session
+        cells = request.get("cells")
+        if session is None or cells is None:
+            return
+        session.set_open_cells([dict(cell) for cell in cells])
 
     def _stop_own(self) -> None:
         with self._lock:
@@ -252,14 +260,15 @@ class Conversation:
     def _sync(self) -> None:
         """Bring the entries in line with the conversation, and send what is new."""
         chat = self.buddy.chat
-        replies = [turn.reply for turn in list(chat.turns)]
-        self._remove_entries(replies, is_other_chat=chat is not self._chat)
+        is_other_chat = chat is not self._chat
         self._chat = chat
+        replies = [turn.reply for turn in list(chat.turns)]
+        self._remove_entries(replies, is_other_chat=is_other_chat)
         self._add_entries(replies)
         for entry in self._entries.values():
             if entry.due < NEVER:
                 entry.due = 0.0
-                self._send_news(entry)
+                self._send_changes(entry)
 
     def _remove_entries(self, replies: list[Reply], *, is_other_chat: bool) -> None:
         """Remove answers that are not among the replies.
@@ -287,10 +296,12 @@ class Conversation:
             if isinstance(entry, AnswerEntry):
                 shown.add(id(entry.reply))
         for reply in replies:
-            if id(reply) not in shown:
-                typed = self._typed.get(reply) or _Typed("", "")
-                answer = AnswerEntry(next(self._numbers), reply, typed.text)
-                self._add(answer, typed.ask)
+            if id(reply) in shown:
+                continue
+            number = next(self._numbers)
+            typed = self._typed.get(reply, NOT_TYPED)
+            answer = AnswerEntry(number, reply, typed.text)
+            self._add(answer, typed.ask)
 
     def _add(self, entry: Entry, ask: str) -> None:
         self._entries[entry.number] = entry
@@ -302,43 +313,46 @@ class Conversation:
         if self._entries.get(entry.number) is not entry:
             return
         if entry.due <= time.monotonic():
-            self._send_news(entry)
+            self._send_changes(entry)
         if entry.due < NEVER:
             self._worker.put(partial(self._follow, entry), entry.due)
 
-    def _send_news(self, entry: Entry) -> None:
-        news = entry.changes()
-        if news is None:
+    def _send_changes(self, entry: Entry) -> None:
+        changes = entry.changes()
+        if changes is None:
             return
-        self._send(cast(AnswerMessage, {"type": "answer", **news}))
-        has_ended = "done" in news and isinstance(entry, AnswerEntry)
-        if has_ended and self.on_end is not None:
-            self.on_end(cast(AnswerEntry, entry).reply)
+        message = {"type": "answer", **changes}
+        self._send(cast(AnswerMessage, message))
+        if "done" not in changes or not isinstance(entry, AnswerEntry):
+            return
+        if self.on_end is not None:
+            self.on_end(entry.reply)
 
     def _ask(self, request: AskRequest) -> None:
-        text, ask = request["text"], request["ask"]
+        text = request["text"]
+        ask = request["ask"]
+        prompt = text
         try:
             call = commands.read(text)
-            prompt = text if call is None else call.prompt(self.buddy)
-            if prompt is None:
-                self._begin_command(cast(Call, call), text, ask)
-                return
+            if call is not None:
+                call_prompt = call.prompt(self.buddy)
+                if call_prompt is None:
+                    self._begin_command(call, text, ask)
+                    return
+                prompt = call_prompt
             reply = self.buddy.ask(prompt, names=self.shell.user_ns)
         except BuddyError as error:
-            self._send({"type": "refused", "ask": ask, "error": problem_of(error)})
+            problem = problem_of(error)
+            self._send({"type": "refused", "ask": ask, "error": problem})
             return
-        self._take_back(request.get("instead"))
+        replaced = self._entries.get(request.get("replaces") or 0)
+        if isinstance(replaced, AnswerEntry):
+            self.buddy.history.take_back(replaced.reply)
         with self._lock:
             if self._is_closed:
                 return
             self._typed[reply] = _Typed(ask, text)
         reply.start()
-
-    def _take_back(self, number: int | None) -> None:
-        """Take a turn out of the conversation, for one that replaces it."""
-        entry = None if number is None else self._entries.get(number)
-        if isinstance(entry, AnswerEntry):
-            self.buddy.history.take_back(entry.reply)
 
     def _begin_command(self, call: Call, line: str, ask: str) -> None:
         """Run a command on a thread of its own, so that one can ask meanwhile."""
@@ -381,17 +395,20 @@ class Conversation:
     def _send_all(self, view: str) -> None:
         """Send the whole conversation to a page: the last turns with their answers."""
         entries = list(self._entries.values())
-        first_in_full = len(entries) - TURNS_IN_FULL
-        turns = []
-        for index, entry in enumerate(entries):
-            turn = entry.head() if index < first_in_full else entry.whole()
-            turns.append(cast(TurnFields, turn))
-        self._send({"type": "all", "view": view, "turns": turns, "cell": self.cell})
+        turns = [entry.head() for entry in entries[:-TURNS_IN_FULL]]
+        turns += [entry.full() for entry in entries[-TURNS_IN_FULL:]]
+        message: AllMessage = {
+            "type": "all",
+            "view": view,
+            "turns": cast(list[TurnFields], turns),
+            "cell": self.cell,
+        }
+        self._send(message)
 
     def _send_turn(self, number: int) -> None:
         entry = self._entries.get(number)
         if entry is not None:
-            self._send(_turn_message(entry.whole()))
+            self._send(_turn_message(entry.full()))
 
     def _send_chats(self) -> None:
         """Send the conversations that are kept, and which of them is the current one."""
@@ -399,19 +416,27 @@ class Conversation:
             kept = self.buddy.history.listed()
         except NotKept:
             kept = []
-        now = None
-        chats: list[ChatFields] = []
+        message: ChatsMessage = {"type": "chats", "chats": [], "current": None}
         for chat in kept:
-            title = titled(chat.question)
-            chats.append({"number": chat.number, "title": title, "turns": chat.turns})
+            fields: ChatFields = {
+                "number": chat.number,
+                "title": titled(chat.question),
+                "turns": chat.turns,
+            }
+            message["chats"].append(fields)
             if chat.id == self.buddy.chat.id:
-                now = chat.number
-        self._send({"type": "chats", "chats": chats, "now": now})
+                message["current"] = chat.number
+        self._send(message)
 
     def _complete(self, text: str) -> None:
         word, offers = self._offers.find(text)
-        found = [name for name, _ in offers[:MOST_COMPLETIONS]]
-        self._send({"type": "completions", "text": text, "word": word, "found": found})
+        message: CompletionsMessage = {
+            "type": "completions",
+            "text": text,
+            "word": word,
+            "names": [name for name, _ in offers[:MOST_COMPLETIONS]],
+        }
+        self._send(message)
 
     def _diff(self, request: DiffRequest) -> None:
         rows = diff_rows(request["old"], request["new"])
@@ -428,10 +453,10 @@ def diff_rows(old: str, new: str) -> list[tuple[str, str]]:
     rows = []
     # The first two lines would name the files.
     for line in list(lines)[2:]:
-        if line.startswith("@"):
-            rows.append(("…", ""))
-        else:
-            rows.append((line[0], line[1:]))
+        mark, text = line[0], line[1:]
+        if mark == "@":
+            mark, text = "…", ""
+        rows.append((mark, text))
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -47,39 +48,40 @@ class Field:
         self.name = name
         self.trait: TraitType[Any, Any] = owner.traits()[name]
         self.report = report
-        self.widget = self._made(make_widget)
+        self.widget = self._make(make_widget)
         self.widget.add_class(f"codebuddy-setting-{type(owner).__name__}-{name}")
         answer_while_a_cell_runs(self.widget)
         self.widget.observe(self._on_typed, "value")
         owner.observe(self._on_changed, name)
 
     def close(self) -> None:
-        """Take it out of the form; the setting stays."""
+        """Close the widget; the setting stays."""
         self.owner.unobserve(self._on_changed, self.name)
         close(self.widget)
 
-    def _made(self, make_widget: Callable[..., Any] | None) -> Any:
-        arguments: dict[str, Any] = {
-            "value": self._shown_value(),
-            "description": label_of(self.name, self.trait),
-            "style": STYLE,
-            "layout": LAYOUT,
+    def _make(self, make_widget: Callable[..., Any] | None) -> Any:
+        if make_widget is None:
+            make_widget = _widget_for(self.trait)
+        return make_widget(
+            value=self._shown_value(),
+            description=label_of(self.name, self.trait),
+            style=STYLE,
+            layout=LAYOUT,
             **help_of(self.trait.help),
-        }
-        if make_widget is not None:
-            return make_widget(**arguments)
-        widget_type, more = _widget_for(self.trait)
-        return widget_type(**arguments, **more)
+        )
 
     def _shown_value(self) -> Any:
         """Return the setting's value as its widget takes it."""
         value = getattr(self.owner, self.name)
         if isinstance(self.trait, List):
             return ", ".join(map(str, value))
-        has_own_widget = _is_bounded(self.trait) or isinstance(self.trait, Enum)
-        if has_own_widget or isinstance(value, bool | str):
+        if isinstance(self.trait, Enum) or _is_bounded(self.trait):
             return value
-        return "" if value is None else str(value)
+        if isinstance(value, bool):
+            return value
+        if value is None:
+            return ""
+        return str(value)
 
     def _setting_value(self, shown: Any) -> Any:
         """Return what the widget's value means for the setting."""
@@ -88,7 +90,8 @@ class Field:
         if isinstance(self.trait, List):
             parts = [part.strip() for part in shown.split(",")]
             return [part for part in parts if part]
-        if not shown.strip() and self.trait.allow_none:
+        is_blank = not shown.strip()
+        if is_blank and self.trait.allow_none:
             return None
         return self.trait.from_string(shown)
 
@@ -130,30 +133,33 @@ def label_of(name: str, trait: TraitType[Any, Any]) -> str:
     return words[0].upper() + words[1:]
 
 
-def _widget_for(
-    trait: TraitType[Any, Any],
-) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Return the type of widget for a trait, and its arguments besides the common ones."""
+def _widget_for(trait: TraitType[Any, Any]) -> Callable[..., Any]:
+    """Return what makes the widget for a trait, given the common arguments."""
     if isinstance(trait, Bool):
-        return ipywidgets.Checkbox, {"indent": True}
+        return partial(ipywidgets.Checkbox, indent=True)
     if isinstance(trait, Enum):
-        return ipywidgets.Dropdown, {"options": list(trait.values or ())}
+        options = list(trait.values or ())
+        return partial(ipywidgets.Dropdown, options=options)
     if _is_bounded(trait):
         return _number_widget(trait)
-    if isinstance(trait, Unicode) and len(str(trait.default_value)) > LONG_TEXT:
-        return ipywidgets.Textarea, {"continuous_update": False, "rows": 4}
+    default = str(trait.default_value)
+    if isinstance(trait, Unicode) and len(default) > LONG_TEXT:
+        return partial(ipywidgets.Textarea, continuous_update=False, rows=4)
     placeholder = "default" if trait.allow_none else ""
-    return ipywidgets.Text, {"continuous_update": False, "placeholder": placeholder}
+    return partial(
+        ipywidgets.Text,
+        continuous_update=False,
+        placeholder=placeholder,
+    )
 
 
-def _number_widget(trait: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
-    bounds = {
-        "min": _finite(trait.min, -LARGEST_NUMBER),
-        "max": _finite(trait.max, LARGEST_NUMBER),
-    }
-    if isinstance(trait, Float):
-        return ipywidgets.BoundedFloatText, bounds
-    return ipywidgets.BoundedIntText, bounds
+def _number_widget(trait: Any) -> Callable[..., Any]:
+    is_float = isinstance(trait, Float)
+    return partial(
+        ipywidgets.BoundedFloatText if is_float else ipywidgets.BoundedIntText,
+        min=_finite(trait.min, -LARGEST_NUMBER),
+        max=_finite(trait.max, LARGEST_NUMBER),
+    )
 
 
 def _is_bounded(trait: TraitType[Any, Any]) -> bool:

@@ -33,7 +33,7 @@ Measured = tuple[Draft, Provider, str]
 
 
 class Meter:
-    """Measures when requested; of several measures in progress the last counts.
+    """Measures on request; a new request cancels the measure in progress.
 
     Parameters
     ----------
@@ -67,15 +67,15 @@ class Meter:
         self.buddy.unobserve(self._report_change, self._settings)
         self._cancel()
 
-    def measure(self, text: str, *, whole: bool) -> None:
+    def measure(self, text: str, *, full: bool) -> None:
         """Measure what would be sent for a text, and send the result when it is known.
 
         Parameters
         ----------
         text
             The text of the composer.
-        whole
-            Also send the messages in full.
+        full
+            Also send a preview of all messages.
         """
         self._cancel()
         try:
@@ -84,7 +84,7 @@ class Meter:
             self._send_error(error)
             return
         self._measure = measure
-        measure.add_done_callback(lambda ended: self._send_result(ended, whole))
+        measure.add_done_callback(lambda ended: self._send_result(ended, full))
 
     def choose(self, sections: Sequence[str]) -> None:
         """Send only these sections of the notebook from now on, in this kernel."""
@@ -111,7 +111,7 @@ class Meter:
         return call.prompt(self.buddy) or ""
 
     def _send_result(
-        self, measure: concurrent.futures.Future[Measured], whole: bool
+        self, measure: concurrent.futures.Future[Measured], full: bool
     ) -> None:
         if measure.cancelled() or measure is not self._measure:
             return
@@ -127,10 +127,10 @@ class Meter:
             "assumed": draft.room.window is None,
             "parts": list(draft.parts),
             "sections": self._sections(dict(draft.parts)),
-            "whole": None,
+            "preview": None,
         }
-        if whole:
-            message["whole"] = preview(draft, model, provider.where())
+        if full:
+            message["preview"] = preview(draft, model, provider.where())
         self.send(message)
 
     def _send_error(self, error: BaseException) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 STATIC = Path(__file__).parent / "static"
 
 IMPORT = re.compile(r'^import \{ \w+(?:, \w+)* \} from "(?P<path>\.[\w./]+)";$')
+IMPORT_LINE = re.compile(r"^import.*\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.MULTILINE)
 BLANK_LINES = re.compile(r"\n{2,}")
@@ -37,7 +38,7 @@ def joined_script(name: str) -> str:
 
 def joined_styles(*names: str) -> str:
     """Return style sheets of ``static`` as one text."""
-    return "".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+    return "".join(_text(STATIC / name) for name in names)
 
 
 def imports_of(module: Path) -> list[Path]:
@@ -48,30 +49,42 @@ def imports_of(module: Path) -> list[Path]:
     ValueError
         If an import has a form that cannot be joined.
     """
-    found = []
-    for line in module.read_text(encoding="utf-8").splitlines():
-        if line.startswith("import"):
-            match = IMPORT.match(line)
-            if match is None:
-                raise ValueError(f"{module.name} cannot be joined: {line}")
-            found.append((module.parent / match["path"]).resolve())
-    return found
+    imported = []
+    for line in _text(module).splitlines():
+        if not line.startswith("import"):
+            continue
+        match = IMPORT.match(line)
+        if match is None:
+            raise ValueError(f"{module.name} cannot be joined: {line}")
+        path = module.parent / match["path"]
+        imported.append(path.resolve())
+    return imported
 
 
-def _joined(module: Path, above: tuple[Path, ...], done: set[Path]) -> Iterator[str]:
+def _joined(
+    module: Path,
+    importers: tuple[Path, ...],
+    done: set[Path],
+) -> Iterator[str]:
     """Yield the texts of the modules that are not ``done``, dependencies first."""
-    if module in above:
+    if module in importers:
         raise ValueError(f"{module.name} imports itself through other modules.")
+    importers = (*importers, module)
     for imported in imports_of(module):
         if imported not in done:
-            yield from _joined(imported, (*above, module), done)
+            yield from _joined(imported, importers, done)
     done.add(module)
     yield _body(module)
 
 
 def _body(module: Path) -> str:
     """Return a module without imports, the word ``export``, and comments."""
-    lines = module.read_text(encoding="utf-8").splitlines(keepends=True)
-    text = "".join(line for line in lines if not line.startswith("import"))
-    text = EXPORT.sub("", COMMENT.sub("", text))
-    return BLANK_LINES.sub("\n\n", text).lstrip("\n")
+    text = IMPORT_LINE.sub("", _text(module))
+    text = COMMENT.sub("", text)
+    text = EXPORT.sub("", text)
+    text = BLANK_LINES.sub("\n\n", text)
+    return text.lstrip("\n")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -40,22 +40,20 @@ class PageWidget(anywidget.AnyWidget):
             if self.comm is not None:
                 self.send(message)
 
-    def tell(self, kind: str, **content: Any) -> None:
-        """Send a message of a type with these fields, as `post` does."""
-        self.post({"type": kind, **content})
-
     def receive(self, content: object) -> None:
         """Handle a message of the page; invalid ones are ignored."""
         try:
             message = read_message(content, ProviderRequest)
         except WrongFields:
             return
-        method = getattr(self, f"take_{message['type']}", None) if message else None
-        if method is not None:
-            method(message)
+        if message is None:
+            return
+        take = getattr(self, f"take_{message['type']}", None)
+        if take is not None:
+            take(message)
 
     def close(self) -> None:
-        """Take the widget out of every page."""
+        """Remove the widget from every page."""
         with self._sending:
             super().close()
 

@@ -1,4 +1,4 @@
-"""The panel as a whole: settings above, conversation below.
+"""The complete panel: settings above, conversation below.
 
 Several may be open on one Buddy, and all show the same.
 """
@@ -53,7 +53,7 @@ class Panel(ipywidgets.VBox):
     def close(self) -> None:
         """Take the panel out of every page.
 
-        Answers that were asked in it are stopped, others go on.
+        Answers to questions typed in it are stopped, others go on.
         """
         if not self._is_open:
             return
@@ -74,17 +74,21 @@ class Panel(ipywidgets.VBox):
         self.settings.add_class("codebuddy-fold")
         self.settings.observe(self._on_fold, "value")
         self.leave = ipywidgets.Button(
-            description="Close", tooltip="Close the panel", layout=NARROW
+            description="Close",
+            tooltip="Close the panel",
+            layout=NARROW,
         )
         self.leave.on_click(lambda _: self.close())
         for widget in (self.settings, self.leave):
             answer_while_a_cell_runs(widget)
         self.bar = ipywidgets.HBox(
-            [self.settings, self.leave], layout={"justify_content": "space-between"}
+            [self.settings, self.leave],
+            layout={"justify_content": "space-between"},
         )
 
     def _on_fold(self, change: Mapping[str, Any]) -> None:
-        self.form.layout.display = SHOWN if change["new"] else HIDDEN
+        display = SHOWN if change["new"] else HIDDEN
+        self.form.layout.display = display
 
     def _before_cell(self, info: Any = None) -> None:
         cell = getattr(info, "cell_id", None) or ""

@@ -5,7 +5,7 @@ imports no widget library. Every message has a ``type``; JSON carries the rest.
 """
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import (
     Any,
     Literal,
@@ -18,7 +18,7 @@ from typing import (
     is_typeddict,
 )
 
-from ..errors import BuddyError
+from ..errors import BuddyError, Remedy
 
 # What messages consist of
 
@@ -116,21 +116,21 @@ class CellFields(TypedDict):
 class KeyFields(TypedDict):
     """Whether there is a key, in words, and whether one is missing."""
 
-    told: str
+    text: str
     needed: bool
 
 
 class CheckFields(TypedDict):
-    """One line of what a test of the connection found."""
+    """The result of one check of the connection."""
 
     mark: str
     name: str
-    found: str
+    finding: str
     remedies: list[RemedyFields]
 
 
 class ReportFields(TypedDict):
-    """What a test of the connection found."""
+    """The result of a connection test."""
 
     verdict: str | Problem
     rows: list[CheckFields]
@@ -147,7 +147,7 @@ class ReadyRequest(TypedDict):
 
 
 class WantRequest(TypedDict):
-    """A turn came into view of which the page has only the question."""
+    """A turn came into view, and the page has only its question."""
 
     type: Literal["want"]
     turn: int
@@ -156,14 +156,15 @@ class WantRequest(TypedDict):
 class AskRequest(TypedDict):
     """The user sent a question or a command.
 
-    ``ask`` names it until it has a number. ``instead`` is the turn that it replaces.
+    ``ask`` identifies it until it has a number. ``replaces`` is the turn that it
+    replaces.
     ``cells`` are the cells of the notebook in the page, if the page knows them.
     """
 
     type: Literal["ask"]
     ask: str
     text: str
-    instead: NotRequired[int | None]
+    replaces: NotRequired[int | None]
     cells: NotRequired[list[CellFields] | None]
 
 
@@ -194,11 +195,11 @@ class DeleteRequest(TypedDict):
 
 
 class MeasureRequest(TypedDict):
-    """The user stopped typing ``text``; ``whole`` also requests the messages in full."""
+    """The user stopped typing ``text``; ``full`` also requests all messages."""
 
     type: Literal["measure"]
     text: str
-    whole: bool
+    full: bool
     cells: NotRequired[list[CellFields] | None]
 
 
@@ -300,12 +301,12 @@ class StaleMessage(TypedDict):
 
 
 class CompletionsMessage(TypedDict):
-    """What can replace ``word``, with which ``text`` ends."""
+    """The names that can replace ``word``, with which ``text`` ends."""
 
     type: Literal["completions"]
     text: str
     word: str
-    found: list[str]
+    names: list[str]
 
 
 class ChatsMessage(TypedDict):
@@ -313,13 +314,14 @@ class ChatsMessage(TypedDict):
 
     type: Literal["chats"]
     chats: list[ChatFields]
-    now: int | None
+    current: int | None
 
 
 class MeasuredMessage(TypedDict):
     """How many tokens of the context window the next question takes.
 
-    ``parts`` are sections with their tokens; ``whole`` is Markdown, if requested.
+    ``parts`` are sections with their tokens. ``preview`` has all messages as Markdown,
+    if the page requested them.
     """
 
     type: Literal["measured"]
@@ -328,7 +330,7 @@ class MeasuredMessage(TypedDict):
     assumed: bool
     parts: list[tuple[str, int]]
     sections: list[SectionFields]
-    whole: str | None
+    preview: str | None
 
 
 class UnmeasuredMessage(TypedDict):
@@ -427,10 +429,16 @@ def problem_of(error: BaseException) -> Problem:
     if not isinstance(error, BuddyError):
         line = f"{type(error).__name__}: {error}"
         return {"line": line, "what": line, "remedies": []}
-    remedies: list[RemedyFields] = []
-    for remedy in error.remedies:
-        remedies.append({"text": remedy.text, "command": remedy.command})
+    remedies = remedy_fields(error.remedies)
     return {"line": str(error), "what": error.what, "remedies": remedies}
+
+
+def remedy_fields(remedies: Iterable[Remedy]) -> list[RemedyFields]:
+    """Return remedies as the page shows them."""
+    fields: list[RemedyFields] = []
+    for remedy in remedies:
+        fields.append({"text": remedy.text, "command": remedy.command})
+    return fields
 
 
 def read_message(content: object, messages: Any) -> Any | None:

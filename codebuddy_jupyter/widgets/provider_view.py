@@ -1,5 +1,5 @@
-"""The state of the provider in the page: a dot, what is known, the field for the key,
-and the result of a test.
+"""The state of the provider in the page: a dot, facts, the field for the key, and the
+result of a test.
 
 A key is sent once, in a message, by a field that clears itself. It is not a trait, so
 no notebook can save it.
@@ -18,26 +18,36 @@ from typing import Any
 from ..buddy import Buddy
 from ..doctor.examination import examine
 from ..doctor.report import MARKS, Report
-from ..errors import BuddyError, Remedy
+from ..errors import BuddyError
 from ..messages import Model
 from ..providers.base import Address, Provider
 from .modules import joined_script, joined_styles
 from .page import Content, PageWidget, close
-from .protocol import Problem, RemedyFields, problem_of
+from .protocol import (
+    CheckFields,
+    KeyFields,
+    Problem,
+    ReportFields,
+    problem_of,
+    remedy_fields,
+)
 
 # Seconds to wait for the list of models.
 LIST_TIMEOUT = 5.0
 STATES = {True: "loaded", False: "not loaded yet", None: ""}
 
+Fact = tuple[str, str]
+"""A fact that the page shows: its label and its text."""
+
 
 class Findings(PageWidget):
-    """Notes and test results, which the page shows below the buttons that asked for
+    """Notes and test results, which the page shows below the buttons that requested
     them.
 
     Parameters
     ----------
     state
-        Returns what the page needs when it shows the widget.
+        Returns the fields of the `StateMessage` for a page that opens.
     """
 
     _esm = joined_script("provider/findings.js")
@@ -48,7 +58,7 @@ class Findings(PageWidget):
 
     def take_ready(self, content: Content) -> None:
         """Send the state to a page that shows the widget."""
-        self.tell("state", **self.state())
+        self.post({"type": "state", **self.state()})
 
 
 class ProviderView(PageWidget):
@@ -68,7 +78,7 @@ class ProviderView(PageWidget):
     def __init__(self, buddy: Buddy, listed: Callable[[list[Model]], None]) -> None:
         self.buddy = buddy
         self.listed = listed
-        self._state: dict[str, Any] = {"dot": "loading", "title": "looking…"}
+        self._state: dict[str, Any] = {"dot": "loading", "title": "checking…"}
         self._tasks: dict[str, concurrent.futures.Future[None]] = {}
         self.findings = Findings(lambda: self._state)
         super().__init__()
@@ -83,12 +93,13 @@ class ProviderView(PageWidget):
     def show(self, **changes: Any) -> None:
         """Change what the page shows; from any thread."""
         self._state = {**self._state, **changes}
-        for part in (self, self.findings):
-            part.tell("state", **self._state)
+        message = {"type": "state", **self._state}
+        self.post(message)
+        self.findings.post(message)
 
-    def look(self) -> None:
-        """Find out whether the provider answers, and which models it lists."""
-        self._begin("look", self._refresh())
+    def refresh(self) -> None:
+        """Check whether the provider answers, and which models it lists."""
+        self._begin("refresh", self._refresh())
 
     def test(self) -> None:
         """Test the connection as ``/doctor`` does, and show the report."""
@@ -99,7 +110,7 @@ class ProviderView(PageWidget):
 
     def take_ready(self, content: Content) -> None:
         """Send the state to a page that shows the widget."""
-        self.tell("state", **self._state)
+        self.post({"type": "state", **self._state})
 
     def take_key(self, content: Content) -> None:
         """Store the key that was typed; delete the stored one if it is empty."""
@@ -127,7 +138,8 @@ class ProviderView(PageWidget):
             name = provider.model
             if not name and models:
                 name = await provider.choose("")
-            facts = _facts(provider, name, models, seconds)
+            facts = _model_facts(name, models)
+            facts += _server_facts(provider, seconds)
         except BuddyError as error:
             self._show_unreachable(problem_of(error))
         except TimeoutError:
@@ -191,7 +203,7 @@ def destination(provider: Provider) -> str:
     return f"Requests go to {provider.label or type(provider).__name__}."
 
 
-def key_state(provider: Provider) -> dict[str, Any] | None:
+def key_state(provider: Provider) -> KeyFields | None:
     """Return whether there is a key, and from where; None if the provider uses none."""
     try:
         address = provider.address()
@@ -199,13 +211,13 @@ def key_state(provider: Provider) -> dict[str, Any] | None:
             return None
         if provider.try_key() is not None:
             source = _key_source(provider, address)
-            return {"told": f"a key is there ({source})", "needed": False}
+            return {"text": f"set ({source})", "needed": False}
         if provider.stays_here():
-            text = "none; most local servers need none"
-            return {"told": text, "needed": False}
-        return {"told": "no key yet", "needed": True}
+            text = "not set; most local servers need no key"
+            return {"text": text, "needed": False}
+        return {"text": "not set", "needed": True}
     except BuddyError as error:
-        return {"told": str(error), "needed": True}
+        return {"text": str(error), "needed": True}
 
 
 def _key_source(provider: Provider, address: Address) -> str:
@@ -218,38 +230,42 @@ def _key_source(provider: Provider, address: Address) -> str:
 def _store_or_forget(provider: Provider, key: str) -> str:
     """Store the key, or delete the stored one if it is empty; return a note."""
     address = provider.address()
-    host = address.host if address else provider.where()
-    if key:
-        return f"The key for {host} is in {provider.store_key(key)}."
-    if provider.forget_key():
-        return f"The key for {host} is removed."
-    return f"No key was stored for {host}."
-
-
-def _facts(
-    provider: Provider, name: str, models: list[Model], seconds: float
-) -> list[tuple[str, str]]:
-    """Return what is known of the model and of its server, each with its label."""
-    facts = _model_facts(name, models)
-    address = provider.address()
+    host = provider.where()
     if address is not None:
-        facts.append(("Host", address.host))
-        facts.append(("Latency", f"{1000 * seconds:,.0f} ms to list its models"))
-    return [(label, text) for label, text in facts if text]
+        host = address.host
+    if key:
+        store = provider.store_key(key)
+        return f"The key for {host} is stored in {store}."
+    if provider.forget_key():
+        return f"The key for {host} was deleted."
+    return f"There was no stored key for {host}."
 
 
-def _model_facts(name: str, models: list[Model]) -> list[tuple[str, str]]:
+def _model_facts(name: str, models: list[Model]) -> list[Fact]:
+    """Return what the list of models says of the model with this name."""
+    if not name:
+        return []
     for model in models:
         if model.name in (name, f"{name}:latest"):
-            return [
+            facts = [
                 ("Model", name),
                 ("State", STATES[model.loaded]),
                 ("Context window", _context_window(model)),
                 ("Abilities", ", ".join(model.abilities)),
             ]
-    if name and models:
+            return [fact for fact in facts if fact[1]]
+    if models:
         return [("Model", f"{name}, which is not in the server's list")]
     return [("Model", name)]
+
+
+def _server_facts(provider: Provider, seconds: float) -> list[Fact]:
+    """Return the host and its latency, if the provider declares an address."""
+    address = provider.address()
+    if address is None:
+        return []
+    latency = f"{1000 * seconds:,.0f} ms to list its models"
+    return [("Host", address.host), ("Latency", latency)]
 
 
 def _context_window(model: Model) -> str:
@@ -261,18 +277,14 @@ def _context_window(model: Model) -> str:
     return text
 
 
-def _table(report: Report) -> dict[str, Any]:
-    rows = [
-        {
+def _table(report: Report) -> ReportFields:
+    rows: list[CheckFields] = []
+    for check in report.checks:
+        row: CheckFields = {
             "mark": MARKS[check.ok],
             "name": check.name,
-            "found": check.finding,
-            "remedies": [_remedy(remedy) for remedy in check.remedies],
+            "finding": check.finding,
+            "remedies": remedy_fields(check.remedies),
         }
-        for check in report.checks
-    ]
+        rows.append(row)
     return {"verdict": report.verdict(), "rows": rows}
-
-
-def _remedy(remedy: Remedy) -> RemedyFields:
-    return {"text": remedy.text, "command": remedy.command}

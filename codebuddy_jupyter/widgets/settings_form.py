@@ -82,55 +82,58 @@ class SettingsForm(ipywidgets.VBox):
             return
         provider = self.buddy.provider_named(reply.provider)
         if isinstance(reply.error, BuddyError) or provider.stays_here():
-            self.view.look()
+            self.view.refresh()
         else:
             self.view.show(dot="reachable", title="reachable", trouble="")
 
     def _make_buttons(self) -> None:
         self.test = _button(
             "Test connection",
-            "Ask the server for its models and for a few tokens",
+            "Request the list of models and a few tokens from the server",
             self.view.test,
         )
         self.keep = _button(
-            "Save as default", "Keep these settings for new kernels", self._save
+            "Save as default",
+            "Use these settings in new kernels, too",
+            self._save,
         )
         self.more = ipywidgets.ToggleButton(
-            description="More", layout=LAYOUT, **help_of("All settings")
+            description="More", layout=LAYOUT, **help_of("Show all settings")
         )
         self.more.add_class("codebuddy-more")
         answer_while_a_cell_runs(self.more)
         self.buttons = ipywidgets.HBox(
-            [self.test, self.keep, self.more], layout={"flex_flow": "row wrap"}
+            [self.test, self.keep, self.more],
+            layout={"flex_flow": "row wrap"},
         )
 
     # The fields of the provider in use
 
     def _build(self) -> None:
-        """Make the fields anew for the provider in use."""
+        """Replace the fields by those of the provider in use."""
         with self._building:
             self._remove_fields()
             provider = self._ready_provider()
             self._provider = provider
             self.add_class(_owner_class(provider))
             names, _ = _main_and_other_settings(provider)
-            self._fields = [self._field(provider, name) for name in names]
+            self._fields = self._make_fields(provider, names)
             self.main.children = [field.widget for field in self._fields]
             if self.more.value:
                 self._add_rest(provider)
             self._observed = list(provider.traits(affects="target"))
             provider.observe(self._on_target, self._observed)
-            self._look_again(where="", key=None)
+            self._refresh(where="", key=None)
 
     def _add_rest(self, provider: Provider) -> None:
         """Make the fields under More: many widgets, so only when they are shown."""
         _, names = _main_and_other_settings(provider)
         common = [name for name in COMMON_SETTINGS if name in names]
         others = [name for name in names if name not in COMMON_SETTINGS]
-        of_buddy = [name for name in fields_of(self.buddy) if name != "provider"]
-        fields = [self._field(provider, name) for name in common]
-        fields += [self._field(self.buddy, name) for name in of_buddy]
-        fields += [self._field(provider, name) for name in others]
+        own = [name for name in fields_of(self.buddy) if name != "provider"]
+        fields = self._make_fields(provider, common)
+        fields += self._make_fields(self.buddy, own)
+        fields += self._make_fields(provider, others)
         self._fields += fields
         self.rest.children = [field.widget for field in fields]
 
@@ -138,13 +141,14 @@ class SettingsForm(ipywidgets.VBox):
         """Return the provider of the settings, with the settings of the environment
         unless they are invalid.
         """
-        noted: str | Problem = ""
+        note: str | Problem = ""
         try:
             self.buddy.current()
         except BuddyError as error:
-            noted = problem_of(error)
+            note = problem_of(error)
         provider = self.buddy.provider_named(self.buddy.provider)
-        self.view.show(noted=noted, overridden=list(overridden(self.buddy, provider)))
+        lines = list(overridden(self.buddy, provider))
+        self.view.show(noted=note, overridden=lines)
         return provider
 
     def _remove_fields(self) -> None:
@@ -156,9 +160,14 @@ class SettingsForm(ipywidgets.VBox):
             self._provider.unobserve(self._on_target, self._observed)
             self.remove_class(_owner_class(self._provider))
 
-    def _field(self, owner: Configured, name: str) -> Field:
-        make_widget = _model_box if name == "model" else None
-        return Field(owner, name, self._note, make_widget)
+    def _make_fields(self, owner: Configured, names: list[str]) -> list[Field]:
+        fields = []
+        for name in names:
+            make_widget = None
+            if name == "model":
+                make_widget = _model_box
+            fields.append(Field(owner, name, self._note, make_widget))
+        return fields
 
     def _offer_models(self, models: list[Model]) -> None:
         names = []
@@ -170,7 +179,7 @@ class SettingsForm(ipywidgets.VBox):
             if field.name == "model":
                 field.widget.options = names
 
-    # What the user does, here or elsewhere
+    # Changes by the user, here or elsewhere
 
     def _on_choice(self, change: Mapping[str, Any]) -> None:
         self.buddy.change({"provider": change["new"]})
@@ -180,21 +189,28 @@ class SettingsForm(ipywidgets.VBox):
         self._build()
 
     def _on_target(self, change: Mapping[str, Any]) -> None:
-        self._look_again()
+        self._refresh()
 
     def _on_more(self, change: Mapping[str, Any]) -> None:
         with self._building:
-            is_open = bool(change["new"])
-            if is_open and not self.rest.children and self._provider is not None:
+            if not change["new"]:
+                self.rest.layout.display = HIDDEN
+                return
+            if not self.rest.children and self._provider is not None:
                 self._add_rest(self._provider)
-            self.rest.layout.display = SHOWN if is_open else HIDDEN
+            self.rest.layout.display = SHOWN
 
-    def _look_again(self, **more: Any) -> None:
-        """Show that the state is not known yet, and look for it."""
+    def _refresh(self, **changes: Any) -> None:
+        """Show that the state is not known yet, and check it."""
         self.view.show(
-            dot="loading", title="looking…", trouble="", facts=[], report=None, **more
+            dot="loading",
+            title="checking…",
+            trouble="",
+            facts=[],
+            report=None,
+            **changes,
         )
-        self.view.look()
+        self.view.refresh()
 
     def _note(self, line: str | Problem) -> None:
         assert self._provider is not None
@@ -214,11 +230,12 @@ def overridden(*owners: Configured) -> Iterator[str]:
     """
     for owner in owners:
         for name, source in _sources(owner).items():
+            trait = owner.traits().get(name)
             label = name
-            if name in owner.traits():
-                label = label_of(name, owner.traits()[name])
+            if trait is not None:
+                label = label_of(name, trait)
             if owner.origin(name) == KERNEL:
-                yield f"{label}: {source} decides in new kernels, not what is saved."
+                yield f"{label}: in new kernels {source} overrides the saved value."
             else:
                 yield f"{label} is set by {source}."
 

@@ -1,4 +1,4 @@
-"""What the page has of each question and its answer, and what it still lacks.
+"""What a page has already received of each question and its answer, and what is new.
 
 An entry sends nothing itself. Settled blocks of Markdown are reported once, by number;
 only the growing tail is reported again. All of it has been made safe. Both classes of
@@ -57,12 +57,13 @@ class AnswerEntry:
         self._sent_thoughts = False
 
     def head(self) -> Message:
-        """Return what the page needs to make room for the answer."""
+        """Return what the page needs to show the question without its answer."""
         return {"turn": self.number, "question": self.question}
 
-    def whole(self) -> Message:
+    def full(self) -> Message:
         """Return all that was reported so far, for a page that has nothing yet."""
-        if self.reply.done and not self._drawing.done and self.due == math.inf:
+        is_undrawn = self.reply.done and not self._drawing.done
+        if is_undrawn and self.due == math.inf:
             self.changes()
         thoughts: Message = {}
         if self._sent_thoughts:
@@ -148,11 +149,11 @@ class CommandOutput:
         self._reported: Message = {}
 
     def head(self) -> Message:
-        """Return what the page needs to make room for the output."""
+        """Return what the page needs to show the command without its output."""
         return {"turn": self.number, "question": self.line, "command": True}
 
-    def whole(self) -> Message:
-        """Return all there is so far."""
+    def full(self) -> Message:
+        """Return the command and all of its output so far."""
         return {**self.head(), **self._state}
 
     def changes(self) -> Message | None:

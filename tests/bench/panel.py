@@ -49,7 +49,8 @@ OPEN = f"""index => new Promise(resolve => {{
     const began = performance.now();
     const look = () => {{
         const panel = document.querySelector('.codebuddy-panel');
-        const usable = panel?.querySelector('.cb-input') && panel.querySelector('.cb-title')?.textContent;
+        const input = panel?.querySelector('.cb-input');
+        const usable = input && panel.querySelector('.cb-title')?.textContent;
         if (usable) setTimeout(() => resolve((performance.now() - began) / 1000));
         else requestAnimationFrame(look);
     }};
@@ -140,7 +141,7 @@ def page(server: Server, quick: bool) -> Iterator[Row]:
     tokens, before = (200, 10) if quick else (2000, BEFORE)
     many = (
         "import codebuddy_jupyter as buddy\n"
-        f"for _ in range({before - 2}): buddy.ask('And what else?').result()"
+        f"for _ in range({before - 2}): buddy.ask('And what else?', remember=True).result()"
     )
     with _lab(server) as opened, opened("page", cells.LOAD, PANEL, many) as notebook:
         notebook.run(0)

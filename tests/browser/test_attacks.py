@@ -46,7 +46,9 @@ TOUCH = """() => {
         if (element.tagName.toLowerCase() !== 'a') continue;
         links += 1;
         const href = element.getAttribute('href') ?? element.getAttribute('xlink:href') ?? '';
-        if (/^(https?|mailto):|^#/.test(href)) element.addEventListener('click', event => event.preventDefault());
+        if (/^(https?|mailto):|^#/.test(href)) {
+            element.addEventListener('click', event => event.preventDefault());
+        }
         element.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));
     }
     return links;

@@ -223,14 +223,20 @@ def test_what_failed_before_any_text_can_be_asked_again_and_not_copied(
     ask(page, "hello")
     expect(page.locator(".cb-turn .cb-error")).to_contain_text("no such luck")
     expect(page.get_by_role("button", name="Copy the answer")).to_have_count(0)
-    expect(page.get_by_role("button", name="Ask the same again")).to_be_visible()
+    expect(
+        page.get_by_role("button", name="Ask the same question again")
+    ).to_be_visible()
     ask(page, "and now?")
     page.locator(".cb-tail", has_text="Half").wait_for()
-    expect(page.get_by_role("button", name="Ask the same again")).to_have_count(0)
+    expect(
+        page.get_by_role("button", name="Ask the same question again")
+    ).to_have_count(0)
     page.get_by_role("button", name="Stop the answer").click()
     ended(page, 2)
     expect(page.get_by_role("button", name="Copy the answer")).to_have_count(1)
-    expect(page.get_by_role("button", name="Ask the same again")).to_have_count(1)
+    expect(
+        page.get_by_role("button", name="Ask the same question again")
+    ).to_have_count(1)
 
 
 def test_a_question_carries_cells_as_they_stand_in_the_page_saved_or_not(
@@ -260,13 +266,13 @@ def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
     expect(page.locator(".cb-meter")).to_contain_text("of an assumed 4,096 tokens")
     expect(page.locator(".cb-gauge .cb-part[title^=variables]")).to_have_count(1)
     page.locator(".cb-meter").click()
-    expect(page.locator(".cb-whole")).to_contain_text("nothing was sent")
+    expect(page.locator(".cb-preview")).to_contain_text("nothing was sent")
     page.get_by_text("The full text").click()
-    expect(page.locator(".cb-whole pre").last).to_contain_text("price: float")
+    expect(page.locator(".cb-preview pre").last).to_contain_text("price: float")
     page.get_by_role("checkbox", name="variables").uncheck()
     page.get_by_role("checkbox", name="cells").uncheck()
-    expect(page.locator(".cb-whole")).not_to_contain_text("price: float")
-    expect(page.locator(".cb-whole pre").last).to_be_visible()
+    expect(page.locator(".cb-preview")).not_to_contain_text("price: float")
+    expect(page.locator(".cb-preview pre").last).to_be_visible()
     page.get_by_role("button", name="More").click()
     expect(page.get_by_label("Context", exact=True)).to_have_value(
         "outline, outputs, error"
@@ -413,7 +419,7 @@ def test_the_keyboard_does_it_all(panel: Opens, server: ScriptedServer) -> None:
     for key in "dd":
         page.keyboard.press(key)
     page.get_by_role("button", name="What the next question sends").press("Enter")
-    page.locator(".cb-whole table").wait_for()
+    page.locator(".cb-preview table").wait_for()
     assert len(page.evaluate(SOURCES)) == 2
 
 
@@ -460,7 +466,7 @@ def test_retry_and_edit_take_the_place_of_the_last_question(
     page = notebook.page
     ask(page, "hello")
     page.get_by_text("First.").wait_for()
-    page.get_by_role("button", name="Ask the same again").click()
+    page.get_by_role("button", name="Ask the same question again").click()
     page.get_by_text("Second.").wait_for()
     page.get_by_role("button", name="Edit the question").click()
     assert page.locator(".cb-input").input_value() == "hello"
@@ -503,7 +509,7 @@ def test_code_is_copied_inserted_below_and_compared_and_never_run(
     )
     page.get_by_role("button", name="Insert the code").click()
     assert page.evaluate(SOURCES)[2:] == ["y = 1", code, CELL, "z = 3"]
-    page.get_by_role("button", name="Show what it changes").click()
+    page.get_by_role("button", name="Show the changes").click()
     expect(page.locator(".cb-diff .cb-added")).to_have_text("+ df = df.dropna()\n")
     page.get_by_role("button", name="Copy the answer").click()
     page.wait_for_function(
@@ -651,7 +657,8 @@ def test_a_key_is_in_no_notebook_and_on_no_page(
             const {notebook, jupyterapp} = window;
             await jupyterapp.commands.execute('notebook:toggle-save-widget-state').catch(() => {});
             await jupyterapp.commands.execute('docmanager:save');
-            return JSON.stringify(notebook.context.model.toJSON()) + document.documentElement.outerHTML
+            return JSON.stringify(notebook.context.model.toJSON())
+                + document.documentElement.outerHTML
                 + [...document.querySelectorAll('input')].map(input => input.value).join();
         }"""
     )
@@ -668,7 +675,8 @@ def test_far_turns_are_drawn_when_they_are_scrolled_to(
 ) -> None:
     server.script(reply("\n\n".join(f"Paragraph {n}." for n in range(20))))
     asks = (
-        "import codebuddy_jupyter as buddy\nfor _ in range(60): buddy.ask('q').result()"
+        "import codebuddy_jupyter as buddy\n"
+        "for _ in range(60): buddy.ask('q', remember=True).result()"
     )
     notebook = opened(
         lab.write("panel_long.ipynb", [LOAD.format(url=server.url), asks, PANEL])
@@ -703,7 +711,7 @@ def test_it_is_accessible_in_light_and_dark_and_fits_a_narrow_window(
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator(".cb-report li").last).to_be_visible(timeout=20_000)
     page.locator(".cb-meter").click()
-    page.locator(".cb-whole table").wait_for()
+    page.locator(".cb-preview table").wait_for()
     page.wait_for_timeout(1000)
     found = (
         Axe()

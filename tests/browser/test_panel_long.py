@@ -26,7 +26,8 @@ WATCH = """() => {
     const log = document.querySelector('.cb-log');
     new MutationObserver(records => {
         for (const {target} of records) {
-            const turn = target.nodeType === 1 ? target.closest('.cb-turn') : target.parentElement?.closest('.cb-turn');
+            const element = target.nodeType === 1 ? target : target.parentElement;
+            const turn = element?.closest('.cb-turn');
             if (before.has(turn)) counts.old += 1;
         }
     }).observe(log, {subtree: true, childList: true, attributes: true, characterData: true});
@@ -47,7 +48,7 @@ def long(
     server.script(reply("\n\n".join(f"Paragraph {n} with `code`." for n in range(10))))
     asks = (
         "import codebuddy_jupyter as buddy\n"
-        f"for n in range({TURNS}): buddy.ask(f'question {{n}}').result()"
+        f"for n in range({TURNS}): buddy.ask(f'question {{n}}', remember=True).result()"
     )
     notebook = shown(lab, opened, server, request.node.name, [asks])
     notebook.page.get_by_role("button", name="Close").click()

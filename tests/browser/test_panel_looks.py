@@ -48,7 +48,7 @@ def talked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) 
     ):
         ask(page, question)
         ended(page, number)
-    page.get_by_role("button", name="Show what it changes").click()
+    page.get_by_role("button", name="Show the changes").click()
     expect(page.locator(".cb-diff")).to_be_visible()
     return page
 

@@ -25,7 +25,10 @@ from tests.support.scripted_server import ScriptedServer, reply
 
 # nobody is asked for it, the test answers; no safe context, so no clipboard
 ADDRESS = "http://plain.invalid/"
-ASK = "import codebuddy_jupyter as buddy\nfor n in range({}): buddy.ask(f'attack {{n}}').result()"
+ASK = (
+    "import codebuddy_jupyter as buddy\n"
+    "for n in range({}): buddy.ask(f'attack {{n}}', remember=True).result()"
+)
 # of a fence, which no reader shows
 FIRST_LINE = re.compile(r"^[ >]*(?:```|~~~).*", re.MULTILINE)
 TAGS = (

@@ -96,7 +96,7 @@ def take_panel(notebook: Notebook) -> None:
     page.screenshot(path=PANEL)
     panel.get_by_role("button", name="New conversation").click()
     panel.locator(".cb-meter").click()
-    expect(panel.locator(".cb-whole table")).to_be_visible()
+    expect(panel.locator(".cb-preview table")).to_be_visible()
     page.set_viewport_size({"width": 1200, "height": 1000})
     # The meter measures again after a pause.
     page.wait_for_timeout(1500)

@@ -41,7 +41,8 @@ import os, time
 import codebuddy_jupyter as buddy
 
 def type_into(widget, **content):
-    widget._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+    data = {"method": "custom", "content": content}
+    widget._handle_msg({"content": {"data": data}, "buffers": []})
 
 def until(is_so):
     for _ in range(300):
@@ -54,7 +55,8 @@ panel = buddy.panel()
 type_into(panel.form.view, type="key", key=os.environ["TYPED_KEY"])
 until(lambda: "The key for" in panel.form.view._state.get("noted", ""))
 type_into(panel.chat, type="ask", ask="page:1", text=os.environ["TYPED_QUESTION"])
-until(lambda: panel.chat.conversation.buddy.chat.turns and panel.chat.conversation.buddy.chat.turns[-1].reply.done)
+chat = panel.chat.conversation.buddy.chat
+until(lambda: chat.turns and chat.turns[-1].reply.done)
 panel
 """
 
@@ -159,7 +161,7 @@ def test_with_a_subshell_questions_are_answered_and_stopped_while_a_cell_runs(
     page.say("chat", "stop")
     server.wait_for("closed")
     assert "stopped before its end" in page.hear_end()["line"]
-    page.say("chat", "measure", text="and now?", whole=False)
+    page.say("chat", "measure", text="and now?", full=False)
     assert page.hear("measured")["tokens"] > 0
     page.say("provider", "ready")
     page.hear("state")

@@ -77,19 +77,19 @@ export interface CellFields {
 
 /** Whether there is a key, in words, and whether one is missing. */
 export interface KeyFields {
-  told: string;
+  text: string;
   needed: boolean;
 }
 
-/** One line of what a test of the connection found. */
+/** The result of one check of the connection. */
 export interface CheckFields {
   mark: string;
   name: string;
-  found: string;
+  finding: string;
   remedies: RemedyFields[];
 }
 
-/** What a test of the connection found. */
+/** The result of a connection test. */
 export interface ReportFields {
   verdict: string | Problem;
   rows: CheckFields[];
@@ -101,7 +101,7 @@ export interface ReadyRequest {
   view: string;
 }
 
-/** A turn came into view of which the page has only the question. */
+/** A turn came into view, and the page has only its question. */
 export interface WantRequest {
   type: "want";
   turn: number;
@@ -110,14 +110,15 @@ export interface WantRequest {
 /**
  * The user sent a question or a command.
  *
- * `ask` names it until it has a number. `instead` is the turn that it replaces.
+ * `ask` identifies it until it has a number. `replaces` is the turn that it
+ * replaces.
  * `cells` are the cells of the notebook in the page, if the page knows them.
  */
 export interface AskRequest {
   type: "ask";
   ask: string;
   text: string;
-  instead?: number | null;
+  replaces?: number | null;
   cells?: CellFields[] | null;
 }
 
@@ -143,11 +144,11 @@ export interface DeleteRequest {
   number: number;
 }
 
-/** The user stopped typing `text`; `whole` also requests the messages in full. */
+/** The user stopped typing `text`; `full` also requests all messages. */
 export interface MeasureRequest {
   type: "measure";
   text: string;
-  whole: boolean;
+  full: boolean;
   cells?: CellFields[] | null;
 }
 
@@ -252,25 +253,26 @@ export interface StaleMessage {
   type: "stale";
 }
 
-/** What can replace `word`, with which `text` ends. */
+/** The names that can replace `word`, with which `text` ends. */
 export interface CompletionsMessage {
   type: "completions";
   text: string;
   word: string;
-  found: string[];
+  names: string[];
 }
 
 /** The conversations that are kept, and the number of the current one. */
 export interface ChatsMessage {
   type: "chats";
   chats: ChatFields[];
-  now: number | null;
+  current: number | null;
 }
 
 /**
  * How many tokens of the context window the next question takes.
  *
- * `parts` are sections with their tokens; `whole` is Markdown, if requested.
+ * `parts` are sections with their tokens. `preview` has all messages as Markdown,
+ * if the page requested them.
  */
 export interface MeasuredMessage {
   type: "measured";
@@ -279,7 +281,7 @@ export interface MeasuredMessage {
   assumed: boolean;
   parts: ([string, number])[];
   sections: SectionFields[];
-  whole: string | null;
+  preview: string | null;
 }
 
 /** The next question cannot be sent as it is. */

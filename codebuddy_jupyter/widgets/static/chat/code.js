@@ -26,15 +26,15 @@ export class CodeActions {
         "Insert the code as a new cell below; it is not run"));
     if (this.chat.notebook.revisedBy(code) !== null) {
       row.append(
-        button("Diff", () => this.compare(row, code), "Show what it changes of a cell"));
+        button("Diff", () => this.compare(row, code), "Show the changes to the most similar cell"));
     }
     pre.after(row);
   }
 
   /** @param {string} code */
   insert(code) {
-    const place = this.chat.notebook.insert(code);
-    if (place) this.chat.say(place);
+    const note = this.chat.notebook.insert(code);
+    if (note) this.chat.say(note);
     else this.chat.send({ type: "insert", code });
   }
 
@@ -51,7 +51,7 @@ export class CodeActions {
     }
     const source = this.chat.notebook.revisedBy(code);
     if (source === null) {
-      this.chat.say("No cell is like this code any more.");
+      this.chat.say("No cell resembles this code any more.");
       return;
     }
     const id = this.chat.newId();

@@ -23,7 +23,7 @@ export class Composer {
   constructor(chat) {
     this.chat = chat;
     const id = `cb-${chat.view}`;
-    const label = "Ask the buddy";
+    const label = "Ask a question";
     const aria = { role: "combobox", label, controls: id, expanded: "false" };
     const on = {
       keydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event),
@@ -71,7 +71,7 @@ export class Composer {
     this.chat.meter.soon();
     const text = this.textBeforeCursor();
     const word = this.area.value.slice(this.start, this.area.selectionStart);
-    // What is known still fits, until the kernel sends more.
+    // Show the known names that still fit, until the kernel sends others.
     const fits = (/** @type {string} */ name) => name !== word && name.startsWith(word);
     this.completions.show(word ? this.completions.names.filter(fits) : []);
     if (COMPLETABLE.test(text)) this.chat.send({ type: "complete", text });
@@ -82,11 +82,11 @@ export class Composer {
   }
 
   /** @param {CompletionsMessage} message */
-  takeCompletions({ text, word, found }) {
+  takeCompletions({ text, word, names }) {
     // Not if the user has typed on.
     if (text !== this.textBeforeCursor()) return;
     this.start = this.area.selectionStart - word.length;
-    this.completions.show(word === found[0] ? [] : found);
+    this.completions.show(word === names[0] ? [] : names);
   }
 
   /** @param {string} name What replaces the word before the cursor. */

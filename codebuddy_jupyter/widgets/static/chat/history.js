@@ -20,7 +20,7 @@ export class History {
       aria: { label: "Conversation" },
       on: { change: () => chat.send({ type: "switch", number: this.number() }) },
     });
-    const label = "Delete this conversation for good";
+    const label = "Delete this conversation permanently";
     this.deleteButton = button("Delete", () => this.onDelete(), label);
     const newButton = button("New conversation", () => chat.send({ type: "reset" }));
     this.node = make("div", { className: "cb-bar cb-head" },
@@ -36,33 +36,33 @@ export class History {
     return Number(this.choice.value);
   }
 
-  /** @param {ChatsMessage["chats"]} chats @param {number | null} now The current one. */
-  show(chats, now) {
-    this.askNoMore();
+  /** @param {ChatsMessage["chats"]} chats @param {number | null} current The number of the current one. */
+  show(chats, current) {
+    this.cancelDelete();
     const options = chats.map(({ number, title }) =>
       make("option", { value: String(number) }, title));
-    if (now === null) {
+    if (current === null) {
       // The current one is not kept yet.
       options.unshift(make("option", { value: "", disabled: true }, "A new conversation"));
     }
     this.choice.replaceChildren(...options);
-    this.choice.value = String(now ?? "");
+    this.choice.value = String(current ?? "");
     this.choice.hidden = chats.length === 0;
-    this.deleteButton.hidden = now === null;
+    this.deleteButton.hidden = current === null;
   }
 
   /** Delete with the second click. */
   onDelete() {
     if (this.timer) {
       this.chat.send({ type: "delete", number: this.number() });
-      this.askNoMore();
+      this.cancelDelete();
       return;
     }
-    this.deleteButton.textContent = "Delete for good?";
-    this.timer = window.setTimeout(() => this.askNoMore(), CONFIRM_TIME);
+    this.deleteButton.textContent = "Delete permanently?";
+    this.timer = window.setTimeout(() => this.cancelDelete(), CONFIRM_TIME);
   }
 
-  askNoMore() {
+  cancelDelete() {
     clearTimeout(this.timer);
     this.timer = 0;
     this.deleteButton.textContent = "Delete";

@@ -118,8 +118,8 @@ export class Log {
 
   /**
    * @param {string} ask
-   * @returns {HTMLElement | undefined} The page's own picture of a question, which is
-   *   not pending any more.
+   * @returns {HTMLElement | undefined} The node of the question, which is not pending any
+   *   more.
    */
   takePending(ask) {
     const pending = this.pending.get(ask);

@@ -27,7 +27,7 @@ export function handleMessage(chat, message) {
     case "completions":
       return chat.composer.takeCompletions(message);
     case "chats":
-      return chat.history.show(message.chats, message.now);
+      return chat.history.show(message.chats, message.current);
     case "measured":
       return chat.meter.show(message);
     case "unmeasured":

@@ -12,19 +12,19 @@ const QUIET_TIME = 600;
 
 /** A gauge; unfolded, what would be sent, and which sections of the notebook may be. */
 export class Meter {
-  /** The newest text of all that would be sent. */
+  /** The newest preview of what would be sent. */
   newest = "";
   /** The notebook as the kernel has it, as JSON. */
   sentCells = "";
   isStale = false;
   isSeen = false;
-  /** Whether sections were chosen that no measure that has come knows of. */
+  /** Whether the user chose sections after the last measure. */
   isChosen = false;
   timer = 0;
   /** @type {CleanUp} */
   cleanUp = () => {};
 
-  /** @param {Chat} chat @param {HTMLElement} el In view if the meter is of any use. */
+  /** @param {Chat} chat @param {HTMLElement} el The panel; out of view, nothing is measured. */
   constructor(chat, el) {
     this.chat = chat;
     const id = `cb-meter-${chat.view}`;
@@ -36,12 +36,12 @@ export class Meter {
     this.button.setAttribute("aria-expanded", "false");
     this.button.append(this.bar, this.label);
     this.button.hidden = true;
-    this.sections = make("fieldset", {}, make("legend", {}, "Sent of the notebook"));
+    this.sections = make("fieldset", {}, make("legend", {}, "Parts of the notebook to send"));
     this.error = make("div", { className: "cb-wrong", hidden: true });
     const aria = { role: "region", label: "What would be sent" };
-    this.whole = make("div", { className: "cb-blocks cb-whole", tabIndex: 0, aria });
+    this.preview = make("div", { className: "cb-blocks cb-preview", tabIndex: 0, aria });
     this.node = make("div", { className: "cb-sends", id, hidden: true },
-      this.sections, this.error, this.whole);
+      this.sections, this.error, this.preview);
     this.watcher = new IntersectionObserver(entries =>
       this.onSeen(entries.some(entry => entry.isIntersecting)));
     this.watcher.observe(el);
@@ -73,10 +73,10 @@ export class Meter {
     this.isChosen = false;
     const cells = this.chat.notebook.cells();
     const text = this.chat.composer.area.value;
-    const whole = !this.node.hidden;
+    const full = !this.node.hidden;
     const json = JSON.stringify(cells);
-    if (json === this.sentCells) this.chat.send({ type: "measure", text, whole });
-    else this.chat.send({ type: "measure", text, whole, cells });
+    if (json === this.sentCells) this.chat.send({ type: "measure", text, full });
+    else this.chat.send({ type: "measure", text, full, cells });
     this.sentCells = json;
   }
 
@@ -87,7 +87,7 @@ export class Meter {
   }
 
   /** @param {MeasuredMessage} message */
-  async show({ tokens, window: size, assumed, parts, sections, whole }) {
+  async show({ tokens, window: size, assumed, parts, sections, preview }) {
     const limit = `${assumed ? "an assumed " : ""}${size.toLocaleString("en")}`;
     const label = `${tokens.toLocaleString("en")} of ${limit} tokens`;
     this.showSummary(label, sections);
@@ -99,12 +99,12 @@ export class Meter {
         style: `width: ${Math.min(100, 100 * count / size)}%`,
       })));
     this.button.title = parts.map(([name, count]) => `${name}: ${count}`).join("\n");
-    if (whole) await this.showWhole(whole);
+    if (preview) await this.showPreview(preview);
   }
 
   /** @param {UnmeasuredMessage} message */
   showError({ error, sections }) {
-    this.showSummary("cannot be sent so", sections);
+    this.showSummary("cannot be sent", sections);
     showProblem(this.error, error);
     this.bar.replaceChildren();
     this.button.title = error.what;
@@ -118,20 +118,20 @@ export class Meter {
     if (!this.isChosen) this.showSections(sections);
   }
 
-  /** @param {string} whole Markdown; details that are open stay so. */
-  async showWhole(whole) {
-    this.newest = whole;
+  /** @param {string} preview Markdown; open details stay open. */
+  async showPreview(preview) {
+    this.newest = preview;
     const host = make("div");
-    const cleanUp = await this.chat.paint(host, whole);
-    if (this.newest !== whole) {
+    const cleanUp = await this.chat.paint(host, preview);
+    if (this.newest !== preview) {
       // A newer one was drawn meanwhile.
       cleanUp();
       return;
     }
     this.cleanUp();
     this.cleanUp = cleanUp;
-    const open = [...this.whole.querySelectorAll("details")].map(details => details.open);
-    this.whole.replaceChildren(host);
+    const open = [...this.preview.querySelectorAll("details")].map(details => details.open);
+    this.preview.replaceChildren(host);
     for (const [index, details] of [...host.querySelectorAll("details")].entries()) {
       details.open = open[index] ?? false;
     }

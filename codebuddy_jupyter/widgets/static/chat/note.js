@@ -24,7 +24,10 @@ export class Note {
     return this.node.textContent ?? "";
   }
 
-  /** @param {string | Problem} text A note that goes by itself; nothing for none. */
+  /**
+   * @param {string | Problem} text A note that disappears after a while; an empty text
+   *   removes the present one.
+   */
   show(text) {
     this.keep(text);
     if (text) this.timer = window.setTimeout(() => this.keep(""), NOTE_TIME);

@@ -1,4 +1,4 @@
-/** The notebook in the page, unsaved cells and all, if the front end gives access. */
+/** The notebook in the page with its unsaved cells, if the front end gives access. */
 
 /** @import { AnyModel } from "@anywidget/types" */
 /** @import { CellFields } from "../protocol.js" */
@@ -49,7 +49,8 @@ export class Notebook {
   /**
    * Insert code as a new cell; it is not run.
    * @param {string} code
-   * @returns {string} Where it is now, or nothing if the notebook is out of reach.
+   * @returns {string} A note of where it is, or an empty text without access to the
+   *   notebook.
    */
   insert(code) {
     const shared = this.shared();

@@ -44,32 +44,32 @@ export class Turn {
     this.node.dataset.turn = String(this.number);
   }
 
-  /** @param {AnswerFields} news */
-  take(news) {
+  /** @param {AnswerFields} part */
+  take(part) {
     this.blocks ??= [];
-    if (news.from > this.blocks.length) {
+    if (part.from > this.blocks.length) {
       this.request();
       return;
     }
     this.isRequested = false;
-    this.blocks.push(...news.blocks.slice(this.blocks.length - news.from));
-    this.tail = news.tail;
-    if (news.thoughts) {
-      this.thoughts.textContent = news.thoughts;
+    this.blocks.push(...part.blocks.slice(this.blocks.length - part.from));
+    this.tail = part.tail;
+    if (part.thoughts) {
+      this.thoughts.textContent = part.thoughts;
       this.folded.hidden = false;
     }
-    if (news.done && !this.done) this.end(news);
+    if (part.done && !this.done) this.end(part);
     this.node.ariaBusy = String(!this.done);
     this.draw();
   }
 
-  /** Request all of it from the kernel, unless that was done already. */
+  /** Request the complete turn from the kernel, once. */
   request() {
     if (!this.isRequested) this.chat.send({ type: "want", turn: this.number });
     this.isRequested = true;
   }
 
-  /** @param {AnswerFields} news */
+  /** @param {AnswerFields} part */
   end({ error, line, has_text: hasText }) {
     this.done = true;
     showProblem(this.error, error);
@@ -81,7 +81,7 @@ export class Turn {
     const retry = () => this.chat.ask(this.question, this.number);
     const edit = () => this.chat.edit(this);
     this.foot.append(make("span", { className: "cb-last" },
-      button("Retry", retry, "Ask the same again"),
+      button("Retry", retry, "Ask the same question again"),
       button("Edit", edit, "Edit the question and send it again")));
   }
 

@@ -114,7 +114,7 @@ export class Chat {
     const timer = window.setTimeout(() => this.note.keep(LATE), LATE_AFTER);
     this.log.addPending(ask, text, timer);
     const cells = this.notebook.cells();
-    this.send({ type: "ask", ask, text, instead: replaces, cells });
+    this.send({ type: "ask", ask, text, replaces, cells });
   }
 
   /** @param {Event} event A remedy in this panel has a command run. */

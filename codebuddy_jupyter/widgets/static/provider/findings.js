@@ -1,4 +1,4 @@
-/** What was noted and found last, below the buttons that asked for it. */
+/** Notes and test results, below the buttons that requested them. */
 
 /** @import { AnyModel } from "@anywidget/types" */
 /** @import { CheckFields, ReportFields, StateMessage } from "../protocol.js" */
@@ -41,10 +41,10 @@ class Findings {
   }
 
   /** @param {CheckFields} check */
-  checkNode({ mark, name, found, remedies }) {
+  checkNode({ mark, name, finding, remedies }) {
     const nodes = remedies.map(remedy => remedyNode(this.report, remedy));
     return make("li", { className: mark === "✗" ? "cb-failed" : "" },
-      make("span", {}, mark), make("b", {}, name), make("div", {}, found, ...nodes));
+      make("span", {}, mark), make("b", {}, name), make("div", {}, finding, ...nodes));
   }
 }
 

@@ -45,7 +45,7 @@ class ProviderView {
     const remove = () => this.send({ type: "key", key: "" });
     return make("form", { className: "cb-key", on: { submit } },
       this.key,
-      make("button", { type: "submit" }, "Keep key"),
+      make("button", { type: "submit" }, "Save key"),
       button("Remove key", remove, "Remove the stored key"));
   }
 
@@ -72,7 +72,7 @@ class ProviderView {
       [make("dt", {}, label), make("dd", {}, text)]));
     this.facts.hidden = !facts.length;
     this.keyPart.hidden = !key;
-    this.keyState.textContent = key?.told ?? "";
+    this.keyState.textContent = key?.text ?? "";
     if (key?.needed) this.keyPart.open = true;
   }
 }
