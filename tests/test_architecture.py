@@ -134,6 +134,9 @@ TOP_LEVEL = 23
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "__init__": "test_exports",
+    "context.describe": "test_describers",
+    "secrets.syntax_formats": "test_secrets",
+    "secrets.vendor_formats": "test_secrets",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they
 do, or ``declarations only`` for a module that has no behaviour.

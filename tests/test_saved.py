@@ -20,51 +20,15 @@ from codebuddy_jupyter.context.saved import (
     Unreadable,
     parse_notebook,
 )
-from tests.test_outputs import ANYTHING, PNG, text64
-
-
-def code(
-    source: str | list[str],
-    id: str | None = None,
-    number: int | None = None,
-    *outputs: Any,
-) -> dict[str, Any]:
-    named = {} if id is None else {"id": id}
-    return {
-        "cell_type": "code",
-        "source": source,
-        "execution_count": number,
-        "metadata": {},
-        "outputs": list(outputs),
-        **named,
-    }
-
-
-def printed(text: str) -> dict[str, Any]:
-    return {"output_type": "stream", "name": "stdout", "text": text}
-
-
-def picture(data: bytes) -> dict[str, Any]:
-    return {
-        "output_type": "display_data",
-        "metadata": {},
-        "data": {"image/png": text64(data)},
-    }
-
-
-def save(path: Path, *cells: dict[str, Any], indent: int | None = 1) -> Path:
-    """Write a notebook as Jupyter does."""
-    notebook = {
-        "cells": list(cells),
-        "metadata": {},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    path.write_text(
-        json.dumps(notebook, indent=indent, sort_keys=True, ensure_ascii=False),
-        encoding="utf-8",
-    )
-    return path
+from tests.support.saved_notebooks import (
+    ANYTHING,
+    PNG,
+    code,
+    picture,
+    printed,
+    save,
+    text64,
+)
 
 
 def reason(path: Path) -> str:
