@@ -106,7 +106,14 @@ def failure_of(
         number, line = reader.syntax_error_place(exception)
     message = _message(exception, rendered)
     text = "\n\n".join(reader.chain(exception, message))
-    return Failure(number, line, type(exception).__name__, text, message, tuple(names))
+    return Failure(
+        cell=number,
+        line=line,
+        name=type(exception).__name__,
+        text=text,
+        message=message,
+        names=tuple(names),
+    )
 
 
 def _is_syntax_error(exception: BaseException) -> bool:
@@ -119,16 +126,16 @@ def _place_in_cell(own: Sequence[Frame]) -> tuple[int | None, int | None]:
 
     Of a magic that ran the rest of its cell, it is the line in that rest.
     """
-    in_cells = [frame for frame in own if frame.cell]
-    if not in_cells or not in_cells[0].cell:
+    in_cells = [(frame, frame.cell) for frame in own if frame.cell]
+    if not in_cells:
         return None, None
-    number = in_cells[0].cell.number
-    innermost = in_cells[-1]
-    for frame in reversed(in_cells):
-        if frame.cell and frame.cell.number == number and not frame.is_function:
+    _, first_cell = in_cells[0]
+    innermost, _ = in_cells[-1]
+    for frame, cell in reversed(in_cells):
+        if cell.number == first_cell.number and not frame.is_function:
             innermost = frame
             break
-    return number, innermost.line + innermost.above
+    return first_cell.number, innermost.line + innermost.above
 
 
 def _message(exception: BaseException, rendered: str | None) -> str:
@@ -177,7 +184,10 @@ class _TracebackReader:
 
     def __init__(self, sources: Sources, folder: Path | None) -> None:
         self._sources = sources
-        self._folder = os.path.join(os.path.normcase(folder), "") if folder else None
+        self._folder = None
+        if folder:
+            # With a separator at its end.
+            self._folder = os.path.join(os.path.normcase(folder), "")
         self._cells: dict[str, Source | None] = {}
         self._own: dict[str, bool] = {}
 
@@ -216,12 +226,24 @@ class _TracebackReader:
 
     def _frame(self, traceback: TracebackType, count: int) -> Frame:
         code = traceback.tb_frame.f_code
-        file, line = code.co_filename, traceback.tb_lineno or 0
-        if not self.is_own(file):
-            return Frame(file, line, line, code.co_name, None, False, count)
-        end = _last_line(code, traceback.tb_lasti) or line
-        end = min(end, line + MAX_STATEMENT_LINES)
-        return Frame(file, line, end, code.co_name, self.cell(file), True, count)
+        file = code.co_filename
+        line = traceback.tb_lineno or 0
+        end = line
+        cell = None
+        is_own = self.is_own(file)
+        if is_own:
+            cell = self.cell(file)
+            end = _last_line(code, traceback.tb_lasti) or line
+            end = min(end, line + MAX_STATEMENT_LINES)
+        return Frame(
+            file=file,
+            line=line,
+            end=end,
+            function=code.co_name,
+            cell=cell,
+            is_own=is_own,
+            count=count,
+        )
 
     def chain(self, exception: BaseException, message: str) -> list[str]:
         """Return the exception below those that led to it, with a line between each."""
@@ -240,14 +262,15 @@ class _TracebackReader:
 
     def written(self, exception: BaseException, message: str, depth: int = 0) -> str:
         """Return one exception: its frames, message, notes, and a group's members."""
-        kind = type(exception)
         frames = self.frames(exception_part(exception, "__traceback__"))
         texts = frame_rows(frames)
         if _is_syntax_error(exception):
             texts.append(self._syntax_error(exception))
-        texts.append(f"{kind.__name__}: {message}" if message else kind.__name__)
+        name = type(exception).__name__
+        texts.append(f"{name}: {message}" if message else name)
         texts += _notes(exception)
-        if depth < MAX_MEMBERS and issubclass(kind, BaseExceptionGroup):
+        is_group = issubclass(type(exception), BaseExceptionGroup)
+        if is_group and depth < MAX_MEMBERS:
             texts += self._members(exception, depth)
         return "\n".join(filter(None, texts))
 
@@ -277,7 +300,15 @@ class _TracebackReader:
         text = exception_part(exception, "text", SyntaxError)
         if type(file) is not str or type(line) is not int:
             return ""
-        frame = Frame(file, line, line, "<module>", self.cell(file), True, 1)
+        frame = Frame(
+            file=file,
+            line=line,
+            end=line,
+            function="<module>",
+            cell=self.cell(file),
+            is_own=True,
+            count=1,
+        )
         lines: Sequence[str] = frame.lines if self.is_own(file) else ()
         if not lines and type(text) is str and 0 < line < 10_000:
             # The exception has only the line itself.
@@ -309,8 +340,9 @@ def _notes(exception: BaseException) -> list[str]:
     notes = exception_part(exception, "__dict__").get("__notes__")
     if type(notes) is not list:
         return []
+    texts = [note for note in notes[:MAX_NOTES] if type(note) is str]
     limit = MAX_MESSAGE_CHARACTERS // MAX_NOTES
-    return [shorten(note, limit) for note in notes[:MAX_NOTES] if type(note) is str]
+    return [shorten(text, limit) for text in texts]
 
 
 def _names_on(frame: Frame) -> list[str]:

@@ -114,12 +114,10 @@ def saved_outputs(saved: Any) -> tuple[Output, ...]:
     if not isinstance(saved, list):
         return ()
     raw_outputs = [raw for raw in saved if isinstance(raw, dict)]
-    left_out = len(raw_outputs) - 4 * MAX_OUTPUTS
-    if left_out > 0:
+    left_out = max(len(raw_outputs) - 4 * MAX_OUTPUTS, 0)
+    if left_out:
         half = 2 * MAX_OUTPUTS
         raw_outputs = raw_outputs[:half] + raw_outputs[-half:]
-    else:
-        left_out = 0
     outputs = [_saved_output(raw) for raw in raw_outputs]
     return shortened(filter(None, outputs), left_out)
 
