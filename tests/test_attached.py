@@ -318,7 +318,7 @@ def test_a_notebook_that_is_none_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "other.ipynb", "{")
     assert (
         refusal(tmp_path, "other.ipynb")
-        == "other.ipynb cannot be read: it is not whole JSON."
+        == "other.ipynb cannot be read: it is not valid JSON."
     )
 
 

@@ -35,7 +35,7 @@ def test_a_text_cell_has_no_state() -> None:
 
 def test_a_changed_cell_has_both_sources() -> None:
     cell = Cell("a", "code", "x = 2\n", 1, "changed", run_source="x = 1")
-    note = "# This is what stands in it now. What was run is:"
+    note = "# That is the present source. The source that was run:"
     assert cell.text == f"x = 2\n{note}\nx = 1"
 
 

@@ -111,10 +111,10 @@ def test_the_picture_of_the_cell_that_ran_last_is_kept(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "empty": (b"", "it is not whole JSON"),
+    "empty": (b"", "it is not valid JSON"),
     "half-written": (
         b'{\n "cells": [\n  {\n   "cell_type": "code",\n   "sou',
-        "it is not whole JSON",
+        "it is not valid JSON",
     ),
     "no notebook": (b'{"a": 1}', "it is not a notebook of format 4"),
     "format 3": (
@@ -122,11 +122,11 @@ BROKEN = {
         "it is not a notebook of format 4",
     ),
     "a list": (b"[]", "it is not a notebook of format 4"),
-    "deep": (b"[" * 200_000, "it is not whole JSON"),
-    "bytes": (bytes(range(256)), "it is not whole JSON"),
+    "deep": (b"[" * 200_000, "it is not valid JSON"),
+    "bytes": (bytes(range(256)), "it is not valid JSON"),
     "torn as Jupyter writes": (
         b'{\n "cells": [\n  {\n   "source": \n  }\n ],\n "nbformat": 4}',
-        "it is not whole JSON",
+        "it is not valid JSON",
     ),
 }
 

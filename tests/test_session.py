@@ -172,7 +172,7 @@ def test_a_broken_notebook_costs_a_line(session: Session, notebook_path: Path) -
     notebook_path.write_text('{"cells": [')
     run("a = 1")
     assert session.notebook().troubles == (
-        "The saved notebook could not be read: it is not whole JSON.",
+        "The saved notebook could not be read: it is not valid JSON.",
     )
     assert states(session.notebook()) == [("In[1]", 1, "run")]
 

@@ -64,7 +64,7 @@ def test_a_line_that_the_source_does_not_have_gives_no_lines() -> None:
     ],
 )
 def test_a_place_is_named_as_the_user_knows_it(where: Frame, place: str) -> None:
-    assert where.place == place
+    assert where.location == place
 
 
 def test_frames_of_libraries_take_a_line_each_and_many_are_folded() -> None:

@@ -101,9 +101,9 @@ def failure_of(
     names: dict[str, None] = {}
     for frame in reversed(own[-MAX_ROWS:]):
         names.update(dict.fromkeys(_names_on(frame)))
-    number, line = _place_in_cell(own)
+    number, line = _location_in_cell(own)
     if not own and _is_syntax_error(exception):
-        number, line = reader.syntax_error_place(exception)
+        number, line = reader.syntax_error_location(exception)
     message = _message(exception, rendered)
     text = "\n\n".join(reader.chain(exception, message))
     return Failure(
@@ -121,7 +121,7 @@ def _is_syntax_error(exception: BaseException) -> bool:
     return issubclass(type(exception), SyntaxError)
 
 
-def _place_in_cell(own: Sequence[Frame]) -> tuple[int | None, int | None]:
+def _location_in_cell(own: Sequence[Frame]) -> tuple[int | None, int | None]:
     """Return the number of the cell that was run, and its line that failed.
 
     Of a magic that ran the rest of its cell, it is the line in that rest.
@@ -140,7 +140,7 @@ def _place_in_cell(own: Sequence[Frame]) -> tuple[int | None, int | None]:
 
 def _message(exception: BaseException, rendered: str | None) -> str:
     if _is_syntax_error(exception):
-        # Its text would name the place, which is written above it already.
+        # Its text would name the location, which is written above it already.
         message = exception_part(exception, "msg", SyntaxError)
         if type(message) is not str:
             return ""
@@ -210,19 +210,22 @@ class _TracebackReader:
         return os.path.normcase(file).startswith(self._folder)
 
     def frames(self, traceback: TracebackType | None) -> list[Frame]:
-        """Return the places from the user's first on: what is above is the shell.
+        """Return the frames from the user's first on: those above are the shell's.
 
-        A recursion passes the same places many times; each is returned once.
+        A recursion passes the same lines many times; each is returned once.
         """
         counts: Counter[tuple[CodeType, int | None]] = Counter()
         first: dict[tuple[CodeType, int | None], TracebackType] = {}
         for step in _walk(traceback):
             if not first and not self.is_own(_file(step)):
                 continue
-            place = step.tb_frame.f_code, step.tb_lineno
-            counts[place] += 1
-            first.setdefault(place, step)
-        return [self._frame(step, counts[place]) for place, step in first.items()]
+            location = step.tb_frame.f_code, step.tb_lineno
+            counts[location] += 1
+            first.setdefault(location, step)
+        frames = []
+        for location, step in first.items():
+            frames.append(self._frame(step, counts[location]))
+        return frames
 
     def _frame(self, traceback: TracebackType, count: int) -> Frame:
         code = traceback.tb_frame.f_code
@@ -282,7 +285,7 @@ class _TracebackReader:
         if len(members) > MAX_MEMBERS:
             yield f"  … {len(members) - MAX_MEMBERS:,} more"
 
-    def syntax_error_place(
+    def syntax_error_location(
         self, exception: BaseException
     ) -> tuple[int | None, int | None]:
         """Return the number of the cell that cannot be compiled, and the line."""
@@ -316,7 +319,7 @@ class _TracebackReader:
         caret = None
         if type(offset) is int and 0 < offset <= MAX_CARET:
             caret = offset - 1
-        return "\n".join([frame.place, *excerpt(lines, line, line, caret)])
+        return "\n".join([frame.location, *excerpt(lines, line, line, caret)])
 
 
 def _earlier(exception: BaseException) -> tuple[str, BaseException | None]:
