@@ -16,7 +16,7 @@ TSC := .venv-node/node_modules/.bin/tsc
 # What Colab pins, and the oldest of what we depend on.
 PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
 # The rooms whose tests need nothing beyond that.
-ROOMS := address any_stream api buddy chat_conversation chat_request chat_stream chat_view cloud commands completion context conversation draft envelope error_lines errors exchange export failure field fit fixed_window history local_provider local_server loop markdown meter model_choice modules observer openai_chat openai_client options outputs page panel pipeline preview prompts protocol provider_view relevance reply saved secrets self_hosted server_error session settings settings_form show snapshot store tables target timeouts tokens transcript transport worker
+ROOMS := address any_stream api buddy buddy_cells chat_conversation chat_request chat_stream chat_view cloud collector commands completion context conversation draft envelope error_lines error_message errors escapes exchange export failure field fit fixed_window formats history local_provider local_server loop markdown matching meter model_choice modules openai_chat openai_client options outputs page panel pictures pipeline preview private_keys prompts protocol provider_view redactor relevance reply runs saved secrets self_hosted server_error session settings settings_form show snapshot store tables target timeouts tokens transcript transport words worker
 
 .PHONY: demo test environments test-checks test-kernel test-browser test-rest test-colab bench docs system clean
 

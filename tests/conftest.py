@@ -20,10 +20,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
 from tests.support.scripted_server import ScriptedServer
+from tests.support.sessions import forget_outputs
 
 # No test is timed, and none leaves anything in the source tree.
 hypothesis.settings.register_profile(
@@ -177,3 +179,24 @@ def provider(server: ScriptedServer, tmp_path: Path) -> LocalProvider:
     provider = LocalProvider(base_url=server.url)
     provider.keys = Keys(tmp_path / "keys.json")
     return provider
+
+
+@pytest.fixture
+def notebook_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the notebook is saved, as Jupyter tells the kernel."""
+    path = tmp_path / "sales.ipynb"
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    return path
+
+
+@pytest.fixture
+def session(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
+    """Return a session that listens; nothing has been run."""
+    forget_outputs(shell)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    session = Session(shell)
+    session.listen()
+    yield session
+    session.leave()

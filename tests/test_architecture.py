@@ -135,6 +135,7 @@ TOP_LEVEL = 23
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "__init__": "test_exports",
+    "context.describe": "test_describers",
     "demo": "test_tour",
     "messages": "declarations only",
     "providers.checks": "test_connection_check",
@@ -150,6 +151,8 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "providers.kinds.ollama_chat": "test_fixed_window",
     "providers.kinds.vllm": "test_kinds",
     "providers.kinds.webui": "test_kinds",
+    "secrets.syntax_formats": "test_secrets",
+    "secrets.vendor_formats": "test_secrets",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they
 do, or ``declarations only`` for a module that has no behaviour.

@@ -5,57 +5,30 @@ line.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
-import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.context import attached
 from codebuddy_jupyter.context.attached import attach_file, find_file, mention_of
-from codebuddy_jupyter.context.tables import read_separated
 from codebuddy_jupyter.errors import PromptError
+from tests.support.attached_files import attached_text, refusal, write
 
-# untyped
-pa, feather, parquet = map(
-    importlib.import_module, ("pyarrow", "pyarrow.feather", "pyarrow.parquet")
-)
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
-
-
-def told(folder: Path, target: str) -> str:
-    return attach_file(target, folder)[0]
-
-
-def refusal(folder: Path, target: str) -> str:
-    with pytest.raises(PromptError) as caught:
-        attach_file(target, folder)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def test_a_relative_path_is_of_the_notebooks_folder(tmp_path: Path) -> None:
     write(tmp_path, "data/notes.txt", "hello")
-    assert told(tmp_path, "data/notes.txt") == "data/notes.txt: 5 B\nhello"
+    assert attached_text(tmp_path, "data/notes.txt") == "data/notes.txt: 5 B\nhello"
 
 
 def test_a_path_may_go_out_and_come_back(tmp_path: Path) -> None:
     write(tmp_path, "book/notes.txt", "hello")
-    assert told(tmp_path / "book", "../book/notes.txt").endswith("hello")
+    assert attached_text(tmp_path / "book", "../book/notes.txt").endswith("hello")
 
 
 def test_a_relative_path_that_leads_out_says_how_to_send_it(tmp_path: Path) -> None:
@@ -84,13 +57,13 @@ def test_a_symbolic_link_does_not_lead_out(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_symbolic_link_holds_its_files(tmp_path: Path) -> None:
     write(tmp_path, "real/notes.txt", "hello")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert told(tmp_path / "link", "notes.txt").endswith("hello")
+    assert attached_text(tmp_path / "link", "notes.txt").endswith("hello")
 
 
 def test_a_path_that_is_spelled_out_may_be_anywhere(tmp_path: Path) -> None:
     path = write(tmp_path, "notes.txt", "hello")
     (tmp_path / "book").mkdir()
-    assert told(tmp_path / "book", str(path)).endswith("hello")
+    assert attached_text(tmp_path / "book", str(path)).endswith("hello")
 
 
 def test_a_path_in_the_users_home_is_spelled_out(
@@ -100,7 +73,7 @@ def test_a_path_in_the_users_home_is_spelled_out(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
     (tmp_path / "book").mkdir()
-    assert told(tmp_path / "book", "~/notes.txt") == "~/notes.txt: 5 B\nhello"
+    assert attached_text(tmp_path / "book", "~/notes.txt") == "~/notes.txt: 5 B\nhello"
 
 
 def test_without_a_notebook_the_current_folder_counts(
@@ -199,7 +172,7 @@ def test_text_is_read_in_the_usual_encodings(
     tmp_path: Path, data: bytes, text: str
 ) -> None:
     write(tmp_path, "a.txt", data)
-    assert told(tmp_path, "a.txt").split("\n", 1)[1] == text
+    assert attached_text(tmp_path, "a.txt").split("\n", 1)[1] == text
 
 
 @pytest.mark.parametrize(
@@ -212,7 +185,7 @@ def test_what_is_not_text_is_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_of_a_long_text_head_and_tail_are_told(tmp_path: Path) -> None:
     write(tmp_path, "a.log", "".join(f"line {number}\n" for number in range(50_000)))
-    text = told(tmp_path, "a.log")
+    text = attached_text(tmp_path, "a.log")
     assert len(text) < 8_200
     assert text.startswith("a.log: 539 kB\nline 0\nline 1\n")
     assert text.endswith("line 49999")
@@ -221,7 +194,7 @@ def test_of_a_long_text_head_and_tail_are_told(tmp_path: Path) -> None:
 
 def test_of_one_long_line_head_and_tail_are_told(tmp_path: Path) -> None:
     write(tmp_path, "a.json", json.dumps(list(range(50_000))))
-    text = told(tmp_path, "a.json")
+    text = attached_text(tmp_path, "a.json")
     assert len(text) < 8_200
     assert text.endswith("49998, 49999]")
     assert "characters left out]" in text
@@ -237,7 +210,7 @@ def test_a_huge_file_is_read_at_its_ends_alone(
         file.write("é".encode() * 40_000 + b"the end")
     # the head ends and the tail begins within a character
     monkeypatch.setattr(attached, "END_BYTES", 63_998)
-    text = told(tmp_path, "huge.txt")
+    text = attached_text(tmp_path, "huge.txt")
     assert text.startswith("huge.txt: 3.0 GB\n-éé")
     assert "[about 3.0 GB left out]" in text
     assert text.endswith("ééthe end")
@@ -252,7 +225,7 @@ def test_any_bytes_are_text_or_refused(
     for name in ("any.txt", "any.csv", "any.ipynb", "any.json", "any.png"):
         write(folder, name, data)
         with contextlib.suppress(PromptError):
-            assert isinstance(told(folder, name), str)
+            assert isinstance(attached_text(folder, name), str)
 
 
 def test_a_folder_is_told_by_its_names(tmp_path: Path) -> None:
@@ -260,14 +233,17 @@ def test_a_folder_is_told_by_its_names(tmp_path: Path) -> None:
     write(tmp_path, "data/A.csv", "")
     write(tmp_path, "data/.hidden", "")
     (tmp_path / "data" / "more").mkdir()
-    assert told(tmp_path, "data") == "data: a folder, 3 names\nA.csv\nb.csv\nmore/"
-    assert told(tmp_path, ".").startswith(".: a folder")
+    assert (
+        attached_text(tmp_path, "data")
+        == "data: a folder, 3 names\nA.csv\nb.csv\nmore/"
+    )
+    assert attached_text(tmp_path, ".").startswith(".: a folder")
 
 
 def test_a_large_folder_is_told_in_part(tmp_path: Path) -> None:
     for number in range(120):
         write(tmp_path, f"data/{number:03}.txt", "")
-    assert told(tmp_path, "data").endswith("099.txt\n… 20 more")
+    assert attached_text(tmp_path, "data").endswith("099.txt\n… 20 more")
 
 
 @pytest.mark.parametrize(
@@ -329,7 +305,7 @@ def test_a_notebook_is_told_by_its_cells(tmp_path: Path) -> None:
             {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         ),
     )
-    title, text = told(tmp_path, "other.ipynb").split("\n", 1)
+    title, text = attached_text(tmp_path, "other.ipynb").split("\n", 1)
     assert title.startswith("other.ipynb: ")
     assert title.endswith(", a notebook of 2 cells")
     assert (
@@ -342,180 +318,8 @@ def test_a_notebook_that_is_none_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "other.ipynb", "{")
     assert (
         refusal(tmp_path, "other.ipynb")
-        == "other.ipynb cannot be read: it is not whole JSON."
+        == "other.ipynb cannot be read: it is not valid JSON."
     )
-
-
-def test_separated_values_are_told_as_schema_and_head(tmp_path: Path) -> None:
-    rows = "".join(
-        f"{n},{n / 2},2024-01-{n % 28 + 1:02},town {n},{'' if n % 2 else n}\n"
-        for n in range(40)
-    )
-    write(tmp_path, "sales.csv", f"id,price,day,city,amount\n{rows}")
-    assert told(tmp_path, "sales.csv").splitlines() == [
-        "sales.csv: 1.1 kB, 40 rows, 5 columns",
-        "  id int",
-        "  price float",
-        "  day date",
-        "  city text",
-        "  amount int, some empty",
-        "its first 5 rows:",
-        "  id | price | day | city | amount",
-        "  0 | 0.0 | 2024-01-01 | town 0 | 0",
-        "  1 | 0.5 | 2024-01-02 | town 1 | ",
-        "  2 | 1.0 | 2024-01-03 | town 2 | 2",
-        "  3 | 1.5 | 2024-01-04 | town 3 | ",
-        "  4 | 2.0 | 2024-01-05 | town 4 | 4",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("cells", "kind"),
-    [
-        (["1", "-2", "+3"], "int"),
-        (["1", "2.5", "1e-9", ".5"], "float"),
-        (["01", "02"], "text"),
-        (["1", "NaN", ""], "int, some empty"),
-        (["", "null"], "empty"),
-        (["2024-01-01", "2024-01-01T10:00:00Z"], "date"),
-        (["31.12.2024", "1/2/2025"], "date"),
-        (["1", "x"], "text"),
-        (["9" * 50], "text"),
-    ],
-)
-def test_a_columns_type_is_guessed(cells: list[str], kind: str) -> None:
-    table = read_separated("a,b\n" + "".join(f"{cell},x\n" for cell in cells), "", None)
-    assert table is not None
-    assert table.columns[0] == ("a", kind)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "columns"),
-    [
-        ("a.csv", "a;b\n1;2,5\n", ["a", "b"]),
-        ("a.csv", "a|b\n1|2\n", ["a", "b"]),
-        ("a.tsv", "a,x\tb\n1\t2\n", ["a,x", "b"]),
-        ("a.csv", ",b\n0,2\n", ["column 1", "b"]),
-        ("a.csv", "1,2\n3,4\n", ["column 1", "column 2"]),
-        ("a.csv", "a\n1,2\n", ["a", "column 2"]),
-        ("a.csv", '"a\nb",c\n1,2\n', ["a b", "c"]),
-        ("a.csv", "only\n", ["only"]),
-    ],
-    ids=[
-        "semicolons",
-        "bars",
-        "tabs",
-        "an index",
-        "no names",
-        "longer rows",
-        "a name of two lines",
-        "no rows",
-    ],
-)
-def test_columns_are_named(
-    tmp_path: Path, name: str, text: str, columns: list[str]
-) -> None:
-    write(tmp_path, name, text)
-    lines = told(tmp_path, name).splitlines()
-    assert [
-        line.strip().rpartition(" ")[0] for line in lines[1 : 1 + len(columns)]
-    ] == columns
-
-
-def test_quoted_line_ends_do_not_count_as_rows(tmp_path: Path) -> None:
-    write(tmp_path, "a.csv", 'a,b\n1,"two\nlines"\n\n2,x\n')
-    assert ", 2 rows, 2 columns\n" in told(tmp_path, "a.csv")
-
-
-def test_of_a_large_table_the_rows_are_estimated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attached, "MAX_COUNTED_BYTES", 10_000)
-    monkeypatch.setattr(attached, "MAX_READ_BYTES", 5_000)
-    write(tmp_path, "a.csv", "a,b\n" + "12345,12345\n" * 10_000)
-    assert "a.csv: 120 kB, about 10,000 rows, 2 columns\n" in told(tmp_path, "a.csv")
-
-
-def test_a_wide_table_is_told_in_part(tmp_path: Path) -> None:
-    names = [f"c{number}" for number in range(200)]
-    write(tmp_path, "a.csv", f"{','.join(names)}\n{','.join('1' for _ in names)}\n")
-    text = told(tmp_path, "a.csv")
-    assert "  … 160 more: 160 int\n" in text
-    assert "its first 1 row (20 of the columns):" in text
-    assert len(text) < 2_000
-
-
-@pytest.mark.parametrize(
-    "text", ['a,b\n"' + "x" * 200_000, ""], ids=["a quote without end", "nothing"]
-)
-def test_what_is_no_table_is_told_as_text(tmp_path: Path, text: str) -> None:
-    write(tmp_path, "a.csv", text)
-    assert told(tmp_path, "a.csv").startswith("a.csv: ")
-
-
-COLUMNS = {"id": list(range(100)), "city": [f"town {n}" for n in range(100)]}
-TABLE = pa.table(COLUMNS)
-WRITERS: dict[str, Callable[[str], object]] = {
-    "a.parquet": lambda path: parquet.write_table(TABLE, path),
-    "a.feather": lambda path: feather.write_feather(TABLE, path),
-}
-LIBRARIES = {"pyarrow": pa, "polars": polars, "duckdb": duckdb}
-
-
-def only(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing but this library be there."""
-    for name in LIBRARIES.keys() - {library}:
-        monkeypatch.setitem(sys.modules, name, None)
-
-
-@pytest.mark.parametrize(
-    ("name", "library"),
-    [
-        ("a.parquet", "pyarrow"),
-        ("a.parquet", "polars"),
-        ("a.parquet", "duckdb"),
-        ("a.feather", "pyarrow"),
-        ("a.feather", "polars"),
-    ],
-)
-def test_columnar_files_are_told_as_schema_and_head(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, library: str
-) -> None:
-    WRITERS[name](str(tmp_path / name))
-    only(library, monkeypatch)
-    title, first, second, *head = told(tmp_path, name).splitlines()
-    assert title.endswith(", 100 rows, 2 columns")
-    assert first.lower() in ("  id int64", "  id bigint")
-    assert second.lower() in ("  city string", "  city varchar")
-    assert head == [
-        "its first 5 rows:",
-        "  id | city",
-        *(f"  {n} | town {n}" for n in range(5)),
-    ]
-
-
-def test_a_columnar_file_without_a_library_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path, "a.parquet", b"PAR1")
-    only("", monkeypatch)
-    assert "%pip install pyarrow" in refusal(tmp_path, "a.parquet")
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_a_broken_columnar_file_costs_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
-) -> None:
-    write(tmp_path, "a.parquet", b"PAR1" + b"nonsense" * 10)
-    only(library, monkeypatch)
-    assert refusal(tmp_path, "a.parquet").startswith(
-        f"a.parquet cannot be read by {library}: "
-    )
-
-
-def test_a_columnar_file_without_rows_is_told(tmp_path: Path) -> None:
-    parquet.write_table(TABLE.slice(0, 0), tmp_path / "a.parquet")
-    assert "0 rows, 2 columns\n  id int64\n" in told(tmp_path, "a.parquet")
 
 
 def test_a_found_file_is_given_as_it_is(tmp_path: Path) -> None:

@@ -1,25 +1,17 @@
-"""Descriptions of arrays, models and figures.
-
-Torch is too large to install for a test: small classes replace it.
-"""
+"""Descriptions of arrays and tensors."""
 
 from __future__ import annotations
 
-import sys
-import types
 from typing import Any
 
 import dask.array as da
-import matplotlib.figure
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import xarray as xr
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from codebuddy_jupyter.context.describe import Describers
+from tests.support.torch_stand_in import torch_with
 
 
 class Signal(np.ndarray):
@@ -31,21 +23,6 @@ class Signal(np.ndarray):
 
 def dataset() -> xr.Dataset:
     return xr.Dataset({"t": (("x", "y"), np.zeros((3, 4)))}, coords={"x": [1, 2, 3]})
-
-
-def figure() -> matplotlib.figure.Figure:
-    figure = matplotlib.figure.Figure(figsize=(6.4, 4.8), dpi=100)
-    axes = figure.add_subplot()
-    axes.plot([1, 2])
-    axes.bar([1, 2], [3, 4])
-    axes.set_title("Sales")
-    return figure
-
-
-def fitted() -> LogisticRegression:
-    return LogisticRegression(C=0.5).fit(
-        np.array([[0.0, 1], [1, 0], [2, 1], [3, 0]]), [0, 1, 0, 1]
-    )
 
 
 SCHEMAS: dict[str, tuple[Any, str]] = {
@@ -95,17 +72,6 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
             "  t (x 3, y 4) float64\n  coordinate x (x 3) int64"
         ),
     ),
-    "a figure": (
-        figure,
-        "matplotlib.figure.Figure 640x480, 1 axes\n  matplotlib.axes.Axes: 2 Rectangle, 1 Line2D",
-    ),
-    "a pipeline": (
-        lambda: make_pipeline(StandardScaler(), LogisticRegression()),
-        "sklearn.pipeline.Pipeline (an estimator), not fitted\n"
-        "  step standardscaler: sklearn.preprocessing.StandardScaler\n"
-        "  step logisticregression: sklearn.linear_model.LogisticRegression\n"
-        "  parameters: transform_input, memory, verbose",
-    ),
 }
 
 
@@ -122,7 +88,6 @@ VALUES: dict[str, tuple[Any, str]] = {
     "a moment": (lambda: np.datetime64("2026-01-01"), "= 2026-01-01"),
     "a data array": (lambda: dataset()["t"], "first values: [0.0, 0.0, 0.0, 0.0]"),
     "a lazy data array": (lambda: dataset().chunk()["t"], "values not computed"),
-    "a figure": (figure, "matplotlib.axes.Axes: 2 Rectangle, 1 Line2D title='Sales'"),
 }
 
 
@@ -134,48 +99,6 @@ def test_values_are_the_first(make: Any, line: str) -> None:
 def test_an_empty_array_has_no_first_values() -> None:
     for array in (np.zeros(0), np.zeros((3, 0)), np.zeros((0, 3))):
         assert Describers().values(array) == Describers().schema(array)
-
-
-def test_an_estimator_has_fitted_attributes_and_with_values_its_parameters() -> None:
-    schema, values = Describers().schema(fitted()), Describers().values(fitted())
-    assert schema.startswith(
-        "sklearn.linear_model.LogisticRegression (an estimator), fitted\n  parameters: "
-    )
-    assert "  n_features_in_ 2\n" in schema
-    assert "  coef_ ndarray 1x2 float64\n" in schema
-    assert "0.5" not in schema
-    assert "C=0.5" in values
-
-
-def torch_with(monkeypatch: pytest.MonkeyPatch, device: str = "cpu") -> Any:
-    """Stand-ins for torch's tensor and module, in the modules where the real classes
-    live.
-    """
-
-    class Tensor:
-        shape, dtype, requires_grad = (2, 3), "torch.float32", False
-
-        def __init__(self) -> None:
-            self.device = device
-
-        def numel(self) -> int:
-            return 6
-
-        def detach(self) -> Any:
-            if device != "cpu":
-                raise KeyboardInterrupt
-            return np.arange(6.0)
-
-    class Module:
-        def __getattr__(self, name: str) -> Any:
-            raise KeyboardInterrupt
-
-    torch, nn = types.ModuleType("torch"), types.ModuleType("torch.nn")
-    for cls, home in ((Tensor, torch), (Module, nn)):
-        cls.__module__, cls.__qualname__ = home.__name__, cls.__name__
-        home.__dict__[cls.__name__] = cls
-        monkeypatch.setitem(sys.modules, home.__name__, home)
-    return types.SimpleNamespace(Tensor=Tensor, Module=Module)
 
 
 def test_a_tensor_has_shape_type_and_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,23 +116,4 @@ def test_a_tensor_on_a_device_is_not_fetched(monkeypatch: pytest.MonkeyPatch) ->
     assert (
         Describers().values(tensor)
         == "torch.Tensor (2, 3) torch.float32 on cuda:0, values not fetched"
-    )
-
-
-def test_a_network_of_the_users_has_layers_and_a_size(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    torch = torch_with(monkeypatch)
-
-    class Net(torch.Module):  # type: ignore[misc, name-defined]
-        pass
-
-    layer, net = torch.Module(), Net()
-    layer.__dict__.update(
-        _modules={}, _parameters={"weight": torch.Tensor(), "bias": None}
-    )
-    net.__dict__.update(_modules={"first": layer}, _parameters={})
-    text = Describers().schema(net)
-    assert text.endswith(
-        "Net (a torch.nn.Module), 6 parameters\n  first torch.nn.Module"
     )

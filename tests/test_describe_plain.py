@@ -7,19 +7,18 @@ import dataclasses
 import datetime
 import decimal
 import enum
-import functools
 import pathlib
-import types
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.context.describe import Describers
+from tests.support.described import Customer
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 SECRET = "hunter2"
 
@@ -39,40 +38,6 @@ class Order:
 
 class Color(enum.Enum):
     RED = SECRET
-
-
-class Customer:
-    """A customer of ours.
-
-    More about it.
-    """
-
-    def __init__(self, name: str, limit: float = 5.0) -> None:
-        self.name = name
-        self.limit = limit
-        self._hidden = 1
-
-
-def clean(
-    df: pd.DataFrame, by: str = SECRET, *cols: str, n: int | None = 3, **more: list[int]
-) -> dict[str, int]:
-    """Take out what is empty.
-
-    More about it.
-    """
-    return {}
-
-
-@functools.wraps(clean)
-def wrapped(*args: Any, **kwargs: Any) -> Any:
-    return None
-
-
-async def fetch(
-    url: Optional[str] = None,  # noqa: UP045 - the older way to write it is described, too
-    when: datetime.date = datetime.date(2026, 1, 1),
-) -> None:
-    pass
 
 
 SCHEMAS: dict[str, tuple[Any, str]] = {
@@ -126,31 +91,6 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
         "tests.test_describe_plain.Order (a dataclass)\n  number int\n  customer str",
     ),
     "an exception": (ValueError(SECRET), "ValueError (an exception)"),
-    "an object": (
-        Customer(SECRET),
-        "tests.test_describe_plain.Customer\n  A customer of ours.\n  .name str\n  .limit float",
-    ),
-    "a class": (
-        Customer,
-        "class tests.test_describe_plain.Customer\n  A customer of ours.\n"
-        "  __init__(self, name: str, limit: float = 5.0) -> None",
-    ),
-    "a function": (
-        clean,
-        "def clean(df: pd.DataFrame, by: str = …, *cols: str, n: int | None = "
-        "3, **more: list[int]) -> dict[str, int]\n"
-        "  Take out what is empty.",
-    ),
-    "a coroutine function": (
-        fetch,
-        "async def fetch(url: Optional[str] = None, when: datetime.date = …) -> None",
-    ),
-    "a lambda": (lambda x, y=SECRET: x, "def <lambda>(x, y=…)"),
-    "a built-in": (
-        abs,
-        "built-in function abs\n  Return the absolute value of the argument.",
-    ),
-    "a module": (pathlib, "module pathlib"),
     "ellipsis": (..., "ellipsis"),
 }
 
@@ -159,35 +99,6 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
 def test_a_schema_has_types_and_sizes_and_no_value(value: Any, text: str) -> None:
     assert Describers().schema(value) == text
     assert SECRET not in text
-
-
-def test_a_function_that_is_wrapped_is_described_as_what_it_wraps() -> None:
-    assert Describers().schema(wrapped) == Describers().schema(clean)
-
-
-def test_a_method_has_its_owners_type() -> None:
-    method = types.MethodType(clean, Customer("a"))
-    assert (
-        Describers()
-        .schema(method)
-        .startswith(
-            "method of tests.test_describe_plain.Customer: clean(df: pd.DataFrame"
-        )
-    )
-
-
-def test_a_module_has_its_version_where_that_is_a_text() -> None:
-    module = types.ModuleType("shop")
-    module.__dict__["__version__"] = "1.2"
-    assert Describers().schema(module) == "module shop 1.2"
-
-
-def test_of_many_attributes_the_first_are_listed() -> None:
-    text = Describers().schema(
-        types.SimpleNamespace(**{f"a{i}": i for i in range(100)})
-    )
-    assert text.count("\n  .") == 20
-    assert text.endswith("  of 100 attributes")
 
 
 VALUES: dict[str, tuple[Any, str]] = {
@@ -202,7 +113,7 @@ VALUES: dict[str, tuple[Any, str]] = {
     ),
     "a list of objects": (
         [Customer("a")],
-        "list of 1: tests.test_describe_plain.Customer\n  = [<tests.test_describe_plain.Customer>]",
+        "list of 1: tests.support.described.Customer\n  = [<tests.support.described.Customer>]",
     ),
     "settings": ({"rate": 0.1}, "dict of 1 key\n  rate: float\n  = {'rate': 0.1}"),
     "a counter": (

@@ -10,7 +10,6 @@ import datetime
 import enum
 import gc
 import sqlite3
-import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -281,23 +280,3 @@ def test_a_time_zone_of_the_users_is_not_run() -> None:
 
     moment = datetime.datetime(2026, 1, 2, tzinfo=Zone())
     assert Describers().values(moment).endswith("2026-01-02 00:00:00")
-
-
-def test_a_class_that_claims_a_library_is_not_trusted() -> None:
-    class Timestamp:
-        def __str__(self) -> str:
-            raise KeyboardInterrupt
-
-    Timestamp.__module__, Timestamp.__qualname__ = "pandas", "Timestamp"
-    assert Describers().values([Timestamp()]).endswith("[<pandas.Timestamp>]")
-
-
-def test_an_object_in_place_of_a_module_is_not_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Liar:
-        def __getattribute__(self, name: str) -> Any:
-            raise KeyboardInterrupt
-
-    monkeypatch.setitem(sys.modules, "pyspark.sql.dataframe", Liar())
-    assert Describers().schema(3) == "int"

@@ -10,11 +10,11 @@ import json
 import linecache
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any
 
 import pytest
 
-from codebuddy_jupyter.context.error_message import message_of, rendered_message
+from codebuddy_jupyter.context.error_message import rendered_message
 from codebuddy_jupyter.context.failure import (
     CAUSED,
     DURING,
@@ -23,6 +23,7 @@ from codebuddy_jupyter.context.failure import (
     locals_of,
 )
 from codebuddy_jupyter.context.traceback_frames import Source
+from tests.support.hostile_errors import Hostile, Trap
 
 NUMBERS = itertools.count(1)
 
@@ -52,10 +53,6 @@ def execute(sources: dict[str, str], space: dict[str, Any]) -> None:
 def failed(*cells: str, folder: Path | None = None) -> Failure:
     error, sources = run(*cells)
     return failure_of(error, sources, folder)
-
-
-def message(error: BaseException) -> str:
-    return message_of(error)
 
 
 def test_the_cell_and_the_function_that_failed_are_told_whole() -> None:
@@ -199,10 +196,6 @@ def test_notes_are_told() -> None:
     assert failure.text.endswith("ValueError: v\nwhile reading a.csv")
 
 
-def test_a_message_is_trimmed() -> None:
-    assert len(message(ValueError("x" * 1_000_000))) < 2_100
-
-
 def test_what_the_shell_has_rendered_is_taken() -> None:
     error, sources = run("raise ValueError(object())")
     assert failure_of(error, sources, rendered="as rendered").message == "as rendered"
@@ -211,33 +204,6 @@ def test_what_the_shell_has_rendered_is_taken() -> None:
         == "'k'\nmore"
     )
     assert rendered_message("KeyError", "ValueError: v") is None
-
-
-class Hostile:
-    """Whatever is asked of it goes wrong, and is remembered."""
-
-    touched: ClassVar[list[str]] = []
-
-    def _touch(self, *args: object) -> NoReturn:
-        Hostile.touched.append("touched")
-        raise RuntimeError("touched")
-
-    __repr__ = __str__ = __len__ = __bool__ = __eq__ = __hash__ = __format__ = (
-        __iter__
-    ) = _touch
-
-
-class Trap(Exception):
-    """An exception that is hostile itself."""
-
-    def _touch(self, *args: object) -> NoReturn:
-        Hostile.touched.append("touched")
-        raise RuntimeError("touched")
-
-    __str__ = __repr__ = __len__ = __bool__ = __eq__ = __hash__ = _touch
-    args = __traceback__ = __cause__ = __context__ = __notes__ = __class__ = (
-        __dict__
-    ) = property(_touch)
 
 
 def hostile(error: BaseException) -> BaseException:
@@ -273,16 +239,3 @@ def test_nothing_of_the_users_is_run(make: Callable[[], BaseException]) -> None:
     assert Hostile.touched == []
     assert failure.name == type(error).__name__
     assert failure.text
-
-
-def test_plain_arguments_are_told_beside_what_is_not() -> None:
-    assert (
-        message(ValueError("cannot take", Hostile(), 3)) == "cannot take, 3, <Hostile>"
-    )
-    assert message(Trap("said", 1)) == "said, 1"
-    assert message(ValueError(10**5_000)) == "<int>"
-
-
-def test_the_error_of_a_library_speaks_for_itself() -> None:
-    error = json.JSONDecodeError("bad", "{", 1)
-    assert message(error) == "bad: line 1 column 2 (char 1)"

@@ -4,7 +4,6 @@ tells it.
 
 from __future__ import annotations
 
-import base64
 import struct
 from typing import Any
 
@@ -22,31 +21,13 @@ from codebuddy_jupyter.context.outputs import (
     saved_outputs,
     shorten,
 )
-from codebuddy_jupyter.context.pictures import Picture, picture_in
+from tests.support.saved_notebooks import ANYTHING, PNG, text64
 
-PNG = (
-    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-    + struct.pack(">II", 640, 480)
-    + b"\x08\x06\0\0\0"
-    + bytes(100)
-)
 GIF = b"GIF89a" + struct.pack("<HH", 32, 16) + bytes(20)
 EXIF = b"\xff\xe1" + struct.pack(">H", 60_002) + bytes(60_000)
 JPEG = (
     b"\xff\xd8" + EXIF + b"\xff\xc0" + struct.pack(">HBHH", 17, 8, 48, 64) + bytes(20)
 )
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(max_size=12), inner, max_size=4)
-    ),
-    max_leaves=15,
-)
-
-
-def text64(data: bytes) -> str:
-    return base64.encodebytes(data).decode()
 
 
 def display(**data: Any) -> dict[str, Any]:
@@ -224,15 +205,6 @@ def test_an_answer_of_the_buddys_is_no_output() -> None:
     )
 
 
-def test_a_picture_is_found_and_decoded() -> None:
-    found = picture_in({"text/plain": "x", "image/png": text64(PNG)})
-    assert found is not None
-    image = found.decoded()
-    assert image is not None
-    assert (image.data, image.media_type) == (PNG, "image/png")
-    assert Picture("image/png", "abcde").decoded() is None
-
-
 @given(ANYTHING)
 def test_any_json_for_outputs_gives_outputs(saved: Any) -> None:
     for one in saved_outputs(saved):
@@ -250,11 +222,3 @@ def test_any_json_for_outputs_gives_outputs(saved: Any) -> None:
 def test_any_output_gives_at_most_one(saved: dict[str, Any]) -> None:
     for kind in ("stream", "error", "display_data", "execute_result"):
         assert len(saved_outputs([saved | {"output_type": kind}])) <= 1
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes_for_a_picture_give_a_line(data: bytes) -> None:
-    for head in (b"", PNG[:16], GIF[:6], b"\xff\xd8"):
-        output = display_output({"image/png": text64(head + data)}, is_result=False)
-        assert output is not None
-        assert output.text.startswith("image")

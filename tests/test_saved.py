@@ -20,51 +20,15 @@ from codebuddy_jupyter.context.saved import (
     Unreadable,
     parse_notebook,
 )
-from tests.test_outputs import ANYTHING, PNG, text64
-
-
-def code(
-    source: str | list[str],
-    id: str | None = None,
-    number: int | None = None,
-    *outputs: Any,
-) -> dict[str, Any]:
-    named = {} if id is None else {"id": id}
-    return {
-        "cell_type": "code",
-        "source": source,
-        "execution_count": number,
-        "metadata": {},
-        "outputs": list(outputs),
-        **named,
-    }
-
-
-def printed(text: str) -> dict[str, Any]:
-    return {"output_type": "stream", "name": "stdout", "text": text}
-
-
-def picture(data: bytes) -> dict[str, Any]:
-    return {
-        "output_type": "display_data",
-        "metadata": {},
-        "data": {"image/png": text64(data)},
-    }
-
-
-def save(path: Path, *cells: dict[str, Any], indent: int | None = 1) -> Path:
-    """Write a notebook as Jupyter does."""
-    notebook = {
-        "cells": list(cells),
-        "metadata": {},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    path.write_text(
-        json.dumps(notebook, indent=indent, sort_keys=True, ensure_ascii=False),
-        encoding="utf-8",
-    )
-    return path
+from tests.support.saved_notebooks import (
+    ANYTHING,
+    PNG,
+    code,
+    picture,
+    printed,
+    save,
+    text64,
+)
 
 
 def reason(path: Path) -> str:
@@ -147,10 +111,10 @@ def test_the_picture_of_the_cell_that_ran_last_is_kept(tmp_path: Path) -> None:
 
 
 BROKEN = {
-    "empty": (b"", "it is not whole JSON"),
+    "empty": (b"", "it is not valid JSON"),
     "half-written": (
         b'{\n "cells": [\n  {\n   "cell_type": "code",\n   "sou',
-        "it is not whole JSON",
+        "it is not valid JSON",
     ),
     "no notebook": (b'{"a": 1}', "it is not a notebook of format 4"),
     "format 3": (
@@ -158,11 +122,11 @@ BROKEN = {
         "it is not a notebook of format 4",
     ),
     "a list": (b"[]", "it is not a notebook of format 4"),
-    "deep": (b"[" * 200_000, "it is not whole JSON"),
-    "bytes": (bytes(range(256)), "it is not whole JSON"),
+    "deep": (b"[" * 200_000, "it is not valid JSON"),
+    "bytes": (bytes(range(256)), "it is not valid JSON"),
     "torn as Jupyter writes": (
         b'{\n "cells": [\n  {\n   "source": \n  }\n ],\n "nbformat": 4}',
-        "it is not whole JSON",
+        "it is not valid JSON",
     ),
 }
 

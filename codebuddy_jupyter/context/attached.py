@@ -325,11 +325,11 @@ def _decoded(data: bytes, is_cut: bool = False) -> str | None:
     if b"\0" in data or strange_bytes > len(beginning) // 50:
         return None
     decoder = codecs.getincrementaldecoder("utf-8")()
-    whole = data
+    complete = data
     if is_cut:
-        whole = data[:4].lstrip(_CONTINUATION_BYTES) + data[4:]
+        complete = data[:4].lstrip(_CONTINUATION_BYTES) + data[4:]
     try:
-        return _with_newlines(decoder.decode(whole, final=not is_cut))
+        return _with_newlines(decoder.decode(complete, final=not is_cut))
     except UnicodeDecodeError:
         return _with_newlines(data.decode("latin-1"))
 

@@ -103,10 +103,11 @@ class Collector:
             wanted = frozenset(sources.sections)
             return snapshot(prompt, state, wanted, attached, self.describers.schema)
 
-        found = sources.read("What was found", ranked, sections)
-        if found is None:
-            found = snapshot(prompt, EMPTY_STATE, frozenset(), attached)
-        return replace(found, troubles=(*found.troubles, *sources.troubles))
+        collected = sources.read("The collected context", ranked, sections)
+        if collected is None:
+            collected = snapshot(prompt, EMPTY_STATE, frozenset(), attached)
+        troubles = (*collected.troubles, *sources.troubles)
+        return replace(collected, troubles=troubles)
 
     def _know_secrets(self, names: Mapping[str, object] | None) -> None:
         """Redact the secrets among the variables and in the environment from now on.

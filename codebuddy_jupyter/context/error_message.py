@@ -24,8 +24,11 @@ LIBRARY_FOLDERS = ("site-packages", "dist-packages")
 
 
 def _native_str_methods() -> frozenset[Any]:
-    kinds = [value for value in vars(builtins).values() if isinstance(value, type)]
-    return frozenset(kind.__str__ for kind in kinds if issubclass(kind, BaseException))
+    methods = set()
+    for value in vars(builtins).values():
+        if isinstance(value, type) and issubclass(value, BaseException):
+            methods.add(value.__str__)
+    return frozenset(methods)
 
 
 _NATIVE_STR_METHODS = _native_str_methods()
@@ -37,12 +40,12 @@ def message_of(exception: BaseException) -> str:
     No code of the user's runs for it: of an exception of theirs with a ``__str__``, and
     of one that carries objects, the message is the plain values among its arguments.
     """
-    kind = type(exception)
-    is_native = any(kind.__str__ is method for method in _NATIVE_STR_METHODS)
+    cls = type(exception)
+    is_native = any(cls.__str__ is method for method in _NATIVE_STR_METHODS)
     args = _arguments(exception, is_native)
     if is_native and not all(map(_is_plain, args)):
         return _plain_arguments(args)
-    if not is_native and not _is_of_library(kind):
+    if not is_native and not _is_of_library(cls):
         return _plain_arguments(args)
     try:
         return shorten(str(exception), MAX_MESSAGE_CHARACTERS)
@@ -52,11 +55,11 @@ def message_of(exception: BaseException) -> str:
 
 def _arguments(exception: BaseException, is_native: bool) -> tuple[Any, ...]:
     """Return the arguments that are in the text of an exception."""
-    kind = type(exception)
+    cls = type(exception)
     args: tuple[Any, ...] = exception_part(exception, "args")
-    if is_native and issubclass(kind, BaseExceptionGroup):
+    if is_native and issubclass(cls, BaseExceptionGroup):
         args = (exception_part(exception, "message", BaseExceptionGroup),)
-    if issubclass(kind, OSError):
+    if issubclass(cls, OSError):
         args += (
             exception_part(exception, "filename", OSError),
             exception_part(exception, "filename2", OSError),
@@ -90,21 +93,24 @@ def _is_plain_element(value: Any) -> bool:
     return type(value) is not tuple and _is_plain(value)
 
 
-def _is_of_library(kind: type) -> bool:
-    if type(kind.__module__) is not str or kind.__module__ == "__main__":
+def _is_of_library(cls: type) -> bool:
+    name = cls.__module__
+    if type(name) is not str or name == "__main__":
         return False
-    module = sys.modules.get(kind.__module__)
+    module = sys.modules.get(name)
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and is_library_file(file)
 
 
 def is_library_file(file: str) -> bool:
     """Return whether a file belongs to Python or to an installed package."""
-    return file.startswith(STDLIB) or any(folder in file for folder in LIBRARY_FOLDERS)
+    if file.startswith(STDLIB):
+        return True
+    return any(folder in file for folder in LIBRARY_FOLDERS)
 
 
 def exception_part(
-    exception: BaseException, name: str, kind: type = BaseException
+    exception: BaseException, name: str, defined_by: type = BaseException
 ) -> Any:
     """Return an attribute of an exception as the interpreter set it.
 
@@ -116,10 +122,10 @@ def exception_part(
         Any exception.
     name
         The attribute's name.
-    kind
+    defined_by
         The built-in class that defines the attribute.
     """
-    return vars(kind)[name].__get__(exception)
+    return vars(defined_by)[name].__get__(exception)
 
 
 def rendered_message(name: str, last_line: str) -> str | None:
@@ -139,4 +145,6 @@ def rendered_message(name: str, last_line: str) -> str | None:
     """
     text = plain_text(last_line).strip()
     prefix = f"{name}: "
-    return text.removeprefix(prefix) if text.startswith(prefix) else None
+    if not text.startswith(prefix):
+        return None
+    return text.removeprefix(prefix)

@@ -101,12 +101,19 @@ def failure_of(
     names: dict[str, None] = {}
     for frame in reversed(own[-MAX_ROWS:]):
         names.update(dict.fromkeys(_names_on(frame)))
-    number, line = _place_in_cell(own)
+    number, line = _location_in_cell(own)
     if not own and _is_syntax_error(exception):
-        number, line = reader.syntax_error_place(exception)
+        number, line = reader.syntax_error_location(exception)
     message = _message(exception, rendered)
     text = "\n\n".join(reader.chain(exception, message))
-    return Failure(number, line, type(exception).__name__, text, message, tuple(names))
+    return Failure(
+        cell=number,
+        line=line,
+        name=type(exception).__name__,
+        text=text,
+        message=message,
+        names=tuple(names),
+    )
 
 
 def _is_syntax_error(exception: BaseException) -> bool:
@@ -114,26 +121,26 @@ def _is_syntax_error(exception: BaseException) -> bool:
     return issubclass(type(exception), SyntaxError)
 
 
-def _place_in_cell(own: Sequence[Frame]) -> tuple[int | None, int | None]:
+def _location_in_cell(own: Sequence[Frame]) -> tuple[int | None, int | None]:
     """Return the number of the cell that was run, and its line that failed.
 
     Of a magic that ran the rest of its cell, it is the line in that rest.
     """
-    in_cells = [frame for frame in own if frame.cell]
-    if not in_cells or not in_cells[0].cell:
+    in_cells = [(frame, frame.cell) for frame in own if frame.cell]
+    if not in_cells:
         return None, None
-    number = in_cells[0].cell.number
-    innermost = in_cells[-1]
-    for frame in reversed(in_cells):
-        if frame.cell and frame.cell.number == number and not frame.is_function:
+    _, first_cell = in_cells[0]
+    innermost, _ = in_cells[-1]
+    for frame, cell in reversed(in_cells):
+        if cell.number == first_cell.number and not frame.is_function:
             innermost = frame
             break
-    return number, innermost.line + innermost.above
+    return first_cell.number, innermost.line + innermost.above
 
 
 def _message(exception: BaseException, rendered: str | None) -> str:
     if _is_syntax_error(exception):
-        # Its text would name the place, which is written above it already.
+        # Its text would name the location, which is written above it already.
         message = exception_part(exception, "msg", SyntaxError)
         if type(message) is not str:
             return ""
@@ -177,7 +184,10 @@ class _TracebackReader:
 
     def __init__(self, sources: Sources, folder: Path | None) -> None:
         self._sources = sources
-        self._folder = os.path.join(os.path.normcase(folder), "") if folder else None
+        self._folder = None
+        if folder:
+            # With a separator at its end.
+            self._folder = os.path.join(os.path.normcase(folder), "")
         self._cells: dict[str, Source | None] = {}
         self._own: dict[str, bool] = {}
 
@@ -200,28 +210,43 @@ class _TracebackReader:
         return os.path.normcase(file).startswith(self._folder)
 
     def frames(self, traceback: TracebackType | None) -> list[Frame]:
-        """Return the places from the user's first on: what is above is the shell.
+        """Return the frames from the user's first on: those above are the shell's.
 
-        A recursion passes the same places many times; each is returned once.
+        A recursion passes the same lines many times; each is returned once.
         """
         counts: Counter[tuple[CodeType, int | None]] = Counter()
         first: dict[tuple[CodeType, int | None], TracebackType] = {}
         for step in _walk(traceback):
             if not first and not self.is_own(_file(step)):
                 continue
-            place = step.tb_frame.f_code, step.tb_lineno
-            counts[place] += 1
-            first.setdefault(place, step)
-        return [self._frame(step, counts[place]) for place, step in first.items()]
+            location = step.tb_frame.f_code, step.tb_lineno
+            counts[location] += 1
+            first.setdefault(location, step)
+        frames = []
+        for location, step in first.items():
+            frames.append(self._frame(step, counts[location]))
+        return frames
 
     def _frame(self, traceback: TracebackType, count: int) -> Frame:
         code = traceback.tb_frame.f_code
-        file, line = code.co_filename, traceback.tb_lineno or 0
-        if not self.is_own(file):
-            return Frame(file, line, line, code.co_name, None, False, count)
-        end = _last_line(code, traceback.tb_lasti) or line
-        end = min(end, line + MAX_STATEMENT_LINES)
-        return Frame(file, line, end, code.co_name, self.cell(file), True, count)
+        file = code.co_filename
+        line = traceback.tb_lineno or 0
+        end = line
+        cell = None
+        is_own = self.is_own(file)
+        if is_own:
+            cell = self.cell(file)
+            end = _last_line(code, traceback.tb_lasti) or line
+            end = min(end, line + MAX_STATEMENT_LINES)
+        return Frame(
+            file=file,
+            line=line,
+            end=end,
+            function=code.co_name,
+            cell=cell,
+            is_own=is_own,
+            count=count,
+        )
 
     def chain(self, exception: BaseException, message: str) -> list[str]:
         """Return the exception below those that led to it, with a line between each."""
@@ -240,14 +265,15 @@ class _TracebackReader:
 
     def written(self, exception: BaseException, message: str, depth: int = 0) -> str:
         """Return one exception: its frames, message, notes, and a group's members."""
-        kind = type(exception)
         frames = self.frames(exception_part(exception, "__traceback__"))
         texts = frame_rows(frames)
         if _is_syntax_error(exception):
             texts.append(self._syntax_error(exception))
-        texts.append(f"{kind.__name__}: {message}" if message else kind.__name__)
+        name = type(exception).__name__
+        texts.append(f"{name}: {message}" if message else name)
         texts += _notes(exception)
-        if depth < MAX_MEMBERS and issubclass(kind, BaseExceptionGroup):
+        is_group = issubclass(type(exception), BaseExceptionGroup)
+        if is_group and depth < MAX_MEMBERS:
             texts += self._members(exception, depth)
         return "\n".join(filter(None, texts))
 
@@ -259,7 +285,7 @@ class _TracebackReader:
         if len(members) > MAX_MEMBERS:
             yield f"  … {len(members) - MAX_MEMBERS:,} more"
 
-    def syntax_error_place(
+    def syntax_error_location(
         self, exception: BaseException
     ) -> tuple[int | None, int | None]:
         """Return the number of the cell that cannot be compiled, and the line."""
@@ -277,7 +303,15 @@ class _TracebackReader:
         text = exception_part(exception, "text", SyntaxError)
         if type(file) is not str or type(line) is not int:
             return ""
-        frame = Frame(file, line, line, "<module>", self.cell(file), True, 1)
+        frame = Frame(
+            file=file,
+            line=line,
+            end=line,
+            function="<module>",
+            cell=self.cell(file),
+            is_own=True,
+            count=1,
+        )
         lines: Sequence[str] = frame.lines if self.is_own(file) else ()
         if not lines and type(text) is str and 0 < line < 10_000:
             # The exception has only the line itself.
@@ -285,7 +319,7 @@ class _TracebackReader:
         caret = None
         if type(offset) is int and 0 < offset <= MAX_CARET:
             caret = offset - 1
-        return "\n".join([frame.place, *excerpt(lines, line, line, caret)])
+        return "\n".join([frame.location, *excerpt(lines, line, line, caret)])
 
 
 def _earlier(exception: BaseException) -> tuple[str, BaseException | None]:
@@ -309,8 +343,9 @@ def _notes(exception: BaseException) -> list[str]:
     notes = exception_part(exception, "__dict__").get("__notes__")
     if type(notes) is not list:
         return []
+    texts = [note for note in notes[:MAX_NOTES] if type(note) is str]
     limit = MAX_MESSAGE_CHARACTERS // MAX_NOTES
-    return [shorten(note, limit) for note in notes[:MAX_NOTES] if type(note) is str]
+    return [shorten(text, limit) for text in texts]
 
 
 def _names_on(frame: Frame) -> list[str]:

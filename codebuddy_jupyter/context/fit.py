@@ -61,14 +61,16 @@ class SentItems:
 
     def after(self, later: SentItems) -> SentItems:
         """Return what was sent once a later message has been sent as well."""
-        sent = {**self.sent, **later.sent}
+        sent = dict(self.sent)
         left_out = {**self.left_out, **later.left_out}
-        for id in later.sent:
+        for id, record in later.sent.items():
             left_out.pop(id, None)
-        still_there = {
-            id: record for id, record in sent.items() if record.digest is not None
-        }
-        return SentItems(still_there, left_out)
+            if record.digest is None:
+                # The model knows now that it is gone.
+                sent.pop(id, None)
+            else:
+                sent[id] = record
+        return SentItems(sent, left_out)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Renamed:
 class Update:
     """What one message reports about the notebook, in the order of the notebook.
 
-    ``redacted`` holds the kind of each secret that was redacted.
+    ``redacted`` holds the label of each secret that was redacted.
     """
 
     items: tuple[Item, ...] = ()
@@ -195,7 +197,7 @@ class _Selection:
         self._count = count
         self._redact = redact
         self._frames = _Frames(count)
-        self._kinds: list[str] = []
+        self._labels: list[str] = []
         self._chosen: list[Item] = []
         self._taken: list[Item] = []
         self._left_out: list[Item] = []
@@ -204,13 +206,16 @@ class _Selection:
         """Take an item, or what fits of it; leave it out where too little would fit."""
         frame = self._frames.around(item)
         limit = min(self._left, self._largest_share(item)) - frame
-        if limit < min(SMALLEST_PIECE, self._count(item.text)):
+        smallest = min(SMALLEST_PIECE, self._count(item.text))
+        if limit < smallest:
             self._left_out.append(item)
             return
-        text = trimmed(self._redacted(item.text), limit, self._count)
+        redacted = self._redacted(item.text)
+        text = trimmed(redacted, limit, self._count)
+        title = self._redacted(item.title)
         self._left -= self._count(text) + frame
         self._taken.append(item)
-        self._chosen.append(item._replace(title=self._redacted(item.title), text=text))
+        self._chosen.append(item._replace(title=title, text=text))
 
     def _largest_share(self, item: Item) -> int:
         """Return the most that one item may take of the room, in tokens."""
@@ -220,23 +225,31 @@ class _Selection:
 
     def _redacted(self, text: str) -> str:
         redacted = self._redact(text)
-        self._kinds += redacted.labels
+        self._labels += redacted.labels
         return redacted.text
 
     def update(self, changes: _Changes) -> Update:
         """Return the update with the items that were taken."""
+        in_order = sorted(self._chosen, key=lambda item: item.position)
+        renamed = [self._redacted_renaming(renaming) for renaming in changes.renamed]
+        gone = [self._redacted_record(record) for record in changes.gone.values()]
+        return Update(
+            items=tuple(in_order),
+            renamed=tuple(renamed),
+            gone=tuple(gone),
+            left_out=tuple(self._left_out),
+            sent_items=SentItems(self._sent(changes), _records(self._left_out)),
+            redacted=tuple(self._labels),
+        )
+
+    def _sent(self, changes: _Changes) -> dict[str, ItemRecord]:
+        """Return the records of all that the model will know after this update."""
         sent = _records(self._taken)
-        sent.update(_records(renamed.item for renamed in changes.renamed))
+        for renaming in changes.renamed:
+            sent[renaming.item.id] = ItemRecord.of(renaming.item)
         for id, record in changes.gone.items():
             sent[id] = record._replace(digest=None)
-        return Update(
-            items=tuple(sorted(self._chosen, key=lambda item: item.position)),
-            renamed=tuple(map(self._redacted_renaming, changes.renamed)),
-            gone=tuple(map(self._redacted_record, changes.gone.values())),
-            left_out=tuple(self._left_out),
-            sent_items=SentItems(sent, _records(self._left_out)),
-            redacted=tuple(self._kinds),
-        )
+        return sent
 
     def _redacted_renaming(self, renamed: Renamed) -> Renamed:
         title = self._redacted(renamed.item.title)
@@ -308,8 +321,10 @@ def trimmed(text: str, limit: int, count: Count) -> str:
     tokens = count(text)
     if tokens <= limit:
         return text
+    # The line about what is left out takes about as much as a frame.
     room = limit - count("x" * ITEM_FRAME_BYTES)
-    kept = max(0, int(len(text) * room / tokens))
+    kept = int(len(text) * room / tokens)
+    kept = max(kept, 0)
     head = text[: kept * 2 // 3]
     tail = text[len(text) - kept // 3 :]
     left_out = len(text) - len(head) - len(tail)
@@ -318,9 +333,9 @@ def trimmed(text: str, limit: int, count: Count) -> str:
 
 def tally(items: Iterable[Item]) -> str:
     """Return how many items there are of which section: ``12 cells, 1 variable``."""
-    counts = Counter(SECTION_NOUNS[item.section] for item in items)
+    nouns = [SECTION_NOUNS[item.section] for item in items]
     parts = []
-    for noun, number in counts.items():
+    for noun, number in Counter(nouns).items():
         plural = "" if number == 1 else "s"
         parts.append(f"{number} {noun}{plural}")
     return ", ".join(parts)

@@ -87,7 +87,7 @@ class Cell:
         run_source = source if self.run_source is None else self.run_source.strip()
         if run_source == source:
             return text
-        note = "# This is what stands in it now. What was run is:"
+        note = "# That is the present source. The source that was run:"
         return f"{text}\n{note}\n{run_source[:MAX_CHARACTERS]}"
 
     @cached_property

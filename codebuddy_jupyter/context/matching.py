@@ -46,17 +46,28 @@ def matched_cells(
         again as the same objects.
     """
     by_id, loose = _split(runs, {cell.id for cell in notebook.cells})
-    run_of = {**_matched_by_source(notebook.cells, loose, by_id), **by_id}
+    run_of = _matched_by_source(notebook.cells, loose, by_id)
+    run_of.update(by_id)
     for saved in notebook.cells:
         run = run_of.get(saved.id)
         if run is None:
-            content = _Content(saved.source, None, "not run", saved.outputs)
+            content = _Content(
+                source=saved.source,
+                number=None,
+                state="not run",
+                outputs=saved.outputs,
+            )
         else:
             content = _content_after(saved, run, notebook.saved_at, runs)
         yield _cell(saved.id, saved.type, content, previous)
-    for run in _unsaved(loose, run_of.values())[-MAX_UNSAVED:]:
-        outputs = runs.outputs_of(run)
-        content = _Content(run.source, run.number, run.state, outputs)
+    unsaved = _unsaved(loose, run_of.values())
+    for run in unsaved[-MAX_UNSAVED:]:
+        content = _Content(
+            source=run.source,
+            number=run.number,
+            state=run.state,
+            outputs=runs.outputs_of(run),
+        )
         yield _cell(run.key, "code", content, previous)
 
 
@@ -108,9 +119,12 @@ def _paired(cells: Sequence[SavedCell], runs: Sequence[Run]) -> dict[str, Run]:
             other_cells.append(cell)
     taken = {run.number for run in run_of.values()}
     free = [run for run in runs if run.number not in taken]
-    first = max(len(free) - len(other_cells), 0)
-    latest = sorted(free, key=_number)[first:]
-    for cell, run in zip(other_cells, latest, strict=False):
+    free.sort(key=_number)
+    surplus = len(free) - len(other_cells)
+    if surplus > 0:
+        free = free[surplus:]
+    # There may be fewer runs than cells.
+    for cell, run in zip(other_cells, free, strict=False):
         run_of[cell.id] = run
     return run_of
 
@@ -140,13 +154,21 @@ def _cell(
 ) -> Cell:
     """Return the cell: its previous object if nothing about it has changed."""
     cell = previous.get(id)
-    if cell is not None and cell.type == type and _content_of(cell) == content:
-        return cell
-    return Cell(id, type, *content)
+    if cell is None or cell.type != type:
+        return Cell(id, type, *content)
+    if _content_of(cell) != content:
+        return Cell(id, type, *content)
+    return cell
 
 
 def _content_of(cell: Cell) -> _Content:
-    return _Content(cell.source, cell.number, cell.state, cell.outputs, cell.run_source)
+    return _Content(
+        cell.source,
+        cell.number,
+        cell.state,
+        cell.outputs,
+        cell.run_source,
+    )
 
 
 def _content_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> _Content:
@@ -154,21 +176,26 @@ def _content_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> _
 
     Source and outputs are those of the file or of the run, whichever is later.
     """
-    is_same = saved.source == run.source or saved.source.strip() == run.source.strip()
+    is_same = saved.source.strip() == run.source.strip()
     if _has_latest_outputs(saved, run, saved_at, is_same):
         outputs = saved.outputs
     else:
         outputs = runs.outputs_of(run)
-    source = saved.source
-    state: State = run.state
-    run_source = None
-    if not is_same and saved_at < (run.ended or run.started):
+    if is_same:
+        return _Content(saved.source, run.number, run.state, outputs)
+    if saved_at < (run.ended or run.started):
         # The file is older: the cell was edited, and then run.
-        source = run.source
-    elif not is_same:
-        state = "running" if run.state == "running" else "changed"
-        run_source = run.source
-    return _Content(source, run.number, state, outputs, run_source)
+        return _Content(run.source, run.number, run.state, outputs)
+    state: State = "changed"
+    if run.state == "running":
+        state = "running"
+    return _Content(
+        source=saved.source,
+        number=run.number,
+        state=state,
+        outputs=outputs,
+        run_source=run.source,
+    )
 
 
 def _has_latest_outputs(

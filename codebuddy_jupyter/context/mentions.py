@@ -37,7 +37,7 @@ MAX_COMPARED = 5_000
 
 @dataclass(frozen=True)
 class Mention:
-    """Something that a prompt names, and its place in the prompt.
+    """Something that a prompt names, and where it is in the prompt.
 
     ``target`` is the variable, the number of the cell, or the path; it is empty for the
     error and the plot.
@@ -85,7 +85,7 @@ class MentionSource(Protocol):
 class ValueDescriber(Protocol):
     """What mentions need of the describers."""
 
-    def values(self, thing: object) -> str:
+    def values(self, value: object) -> str:
         """Return a value as text, trimmed."""
 
 
@@ -186,7 +186,7 @@ def _without_punctuation(path: str) -> str:
 
 @dataclass
 class _Sources:
-    """Where the things come from that are mentioned."""
+    """Where the values of mentions come from."""
 
     session: MentionSource
     describers: ValueDescriber

@@ -74,22 +74,33 @@ def shorten(
     characters, lines
         How much may stay, besides the line that says what is left out.
     """
-    whole = text.rstrip("\n")
-    is_huge = len(whole) > 2 * END_CHARACTERS
-    ends = whole[:END_CHARACTERS] + whole[-END_CHARACTERS:] if is_huge else whole
-    readable = plain_text(ends)
-    line_breaks = (whole if is_huge else readable).count("\n")
-    if not is_huge and len(readable) <= characters and line_breaks < lines:
-        return readable
-    half = lines // 2
-    head = "\n".join(readable[: characters // 2].split("\n", half)[:half])
-    tail = "\n".join(readable[-(characters // 2) :].rsplit("\n", half)[-half:])
+    text = text.rstrip("\n")
+    if len(text) > 2 * END_CHARACTERS:
+        readable = plain_text(text[:END_CHARACTERS] + text[-END_CHARACTERS:])
+        line_breaks = text.count("\n")
+    else:
+        readable = plain_text(text)
+        line_breaks = readable.count("\n")
+        if len(readable) <= characters and line_breaks < lines:
+            return readable
+    head = _first_lines(readable[: characters // 2], lines // 2)
+    tail = _last_lines(readable[-(characters // 2) :], lines // 2)
     lines_left_out = line_breaks - head.count("\n") - tail.count("\n") - 1
-    characters_left_out = max(len(whole) - len(head) - len(tail), 0)
+    characters_left_out = max(len(text) - len(head) - len(tail), 0)
     left_out = f"{characters_left_out:,} characters"
     if lines_left_out > 1:
         left_out = f"{lines_left_out:,} lines"
     return f"{head}\n[{left_out} left out]\n{tail}"
+
+
+def _first_lines(text: str, number: int) -> str:
+    lines = text.split("\n", number)
+    return "\n".join(lines[:number])
+
+
+def _last_lines(text: str, number: int) -> str:
+    lines = text.rsplit("\n", number)
+    return "\n".join(lines[-number:])
 
 
 def saved_outputs(saved: Any) -> tuple[Output, ...]:
@@ -103,9 +114,8 @@ def saved_outputs(saved: Any) -> tuple[Output, ...]:
     if not isinstance(saved, list):
         return ()
     raw_outputs = [raw for raw in saved if isinstance(raw, dict)]
-    left_out = 0
-    if len(raw_outputs) > 4 * MAX_OUTPUTS:
-        left_out = len(raw_outputs) - 4 * MAX_OUTPUTS
+    left_out = max(len(raw_outputs) - 4 * MAX_OUTPUTS, 0)
+    if left_out:
         half = 2 * MAX_OUTPUTS
         raw_outputs = raw_outputs[:half] + raw_outputs[-half:]
     outputs = [_saved_output(raw) for raw in raw_outputs]
@@ -122,21 +132,25 @@ def shortened(outputs: Iterable[Output], left_out: int = 0) -> tuple[Output, ...
     left_out
         How many were left out before; a line reports these, too.
     """
-    found = tuple(outputs)
-    if len(found) < 2 and not left_out:
-        return found
-    kept = _joined_texts(output for output, _ in itertools.groupby(found))
+    given = tuple(outputs)
+    if len(given) < 2 and not left_out:
+        return given
+    without_repetitions = [output for output, _ in itertools.groupby(given)]
+    kept = _joined_texts(without_repetitions)
     if len(kept) > MAX_OUTPUTS or left_out:
         half = MAX_OUTPUTS // 2
         left_out += max(len(kept) - MAX_OUTPUTS, 0)
         line = Output("text", f"[{left_out:,} outputs left out]")
-        kept = [*kept[:half], line, *kept[half:][-half:]]
+        first, others = kept[:half], kept[half:]
+        kept = [*first, line, *others[-half:]]
     if len(kept) <= 2:
         return tuple(kept)
     characters = CELL_CHARACTERS // len(kept)
-    return tuple(
-        Output(output.kind, shorten(output.text, characters)) for output in kept
-    )
+    shorter = []
+    for output in kept:
+        text = shorten(output.text, characters)
+        shorter.append(Output(output.kind, text))
+    return tuple(shorter)
 
 
 def _joined_texts(outputs: Iterable[Output]) -> list[Output]:
@@ -156,7 +170,8 @@ def _saved_output(raw: Mapping[str, Any]) -> Output | None:
     if output_type == "stream":
         return text_output(text_in(raw.get("text")))
     if output_type == "error":
-        name, message = text_in(raw.get("ename")), text_in(raw.get("evalue"))
+        name = text_in(raw.get("ename"))
+        message = text_in(raw.get("evalue"))
         return error_output(name, message, raw.get("traceback"))
     data = raw.get("data")
     if not isinstance(data, dict) or is_answer(raw.get("metadata")):
@@ -175,7 +190,9 @@ def is_answer(metadata: Any) -> bool:
 def text_output(text: str) -> Output | None:
     """Return what a cell printed, shortened; None where that is blank."""
     text = shorten(text)
-    return Output("text", text) if text.strip() else None
+    if not text.strip():
+        return None
+    return Output("text", text)
 
 
 def error_output(name: str, message: str, traceback: Any = None) -> Output:
@@ -191,14 +208,24 @@ def error_output(name: str, message: str, traceback: Any = None) -> Output:
         The frames as the shell rendered them, a list of texts; an arrow marks the line
         that raised the error.
     """
-    text = shorten(f"{name}: {message}" if message else name, OUTPUT_CHARACTERS // 2)
-    frames = ""
-    if isinstance(traceback, list):
-        frames = "\n".join(frame for frame in traceback if isinstance(frame, str))
-    marked = _MARKED_LINE.search(plain_text(frames[:END_CHARACTERS]))
-    if marked:
-        text = f"{marked[0][:MARKED_LINE_CHARACTERS].rstrip()}\n{text}"
+    text = f"{name}: {message}" if message else name
+    text = shorten(text, OUTPUT_CHARACTERS // 2)
+    line = _marked_line(traceback)
+    if line:
+        text = f"{line}\n{text}"
     return Output("error", text)
+
+
+def _marked_line(traceback: Any) -> str:
+    """Return the first line that is marked by an arrow; empty if there is none."""
+    if not isinstance(traceback, list):
+        return ""
+    frames = "\n".join(frame for frame in traceback if isinstance(frame, str))
+    readable = plain_text(frames[:END_CHARACTERS])
+    marked = _MARKED_LINE.search(readable)
+    if not marked:
+        return ""
+    return marked[0][:MARKED_LINE_CHARACTERS].rstrip()
 
 
 def display_output(data: Mapping[str, Any], *, is_result: bool) -> Output | None:
@@ -212,8 +239,10 @@ def display_output(data: Mapping[str, Any], *, is_result: bool) -> Output | None
         Whether it is the value of the cell, and not something displayed on the way.
     """
     figure = _figure(data)
+    if figure == "widget":
+        return Output("text", figure)
     if figure is not None:
-        return Output("text" if figure == "widget" else "image", figure)
+        return Output("image", figure)
     text = text_in(data.get("text/plain"))
     markup = text_in(data.get("text/html"))[:END_CHARACTERS]
     if not text or _BARE_OBJECT.match(text):
@@ -264,8 +293,9 @@ def _without_tags(markup: str) -> str:
     markup = _CELL_BORDER.sub(" | ", markup)
     markup = re.sub(r"\s+", " ", markup)
     markup = _LINE_END.sub("\n", markup)
-    lines = html.unescape(_TAG.sub("", markup)).split("\n")
-    return "\n".join(" ".join(line.split()) for line in lines if line.strip())
+    text = html.unescape(_TAG.sub("", markup))
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    return "\n".join(filter(None, lines))
 
 
 def joined_ends(pieces: Sequence[Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -171,16 +171,23 @@ class Runs:
         info: Any = getattr(result, "info", None)
         if not _is_recorded(info) or not info.raw_cell.strip():
             return None
-        was_seen = bool(self._open) and self._open[-1].source == info.raw_cell
-        run = self._open[-1] if was_seen else self._begin(info)
+        run = self.current
+        was_seen = run is not None and run.source == info.raw_cell
+        if run is None or not was_seen:
+            run = self._begin(info)
         self._open.pop()
-        count = getattr(result, "execution_count", None)
-        run.number = count if isinstance(count, int) else len(self._inputs()) - 1
         error = self._error_of(result, was_seen)
+        run.number = self._number_of_result(result)
         run.state = "run" if error is None else "failed"
         run.ended = time.time()
         self._keep(run)
         return run, error
+
+    def _number_of_result(self, result: Any) -> int:
+        count = getattr(result, "execution_count", None)
+        if isinstance(count, int):
+            return count
+        return len(self._inputs()) - 1
 
     def _keep(self, run: Run) -> None:
         self._last[run.key] = run
@@ -197,8 +204,9 @@ class Runs:
             return None
         # Magics such as %%time show an error themselves and end without one.
         shown = getattr(sys, "last_value", None)
-        is_new = isinstance(shown, BaseException) and id(shown) != self._error_before
-        return shown if is_new else None
+        if isinstance(shown, BaseException) and id(shown) != self._error_before:
+            return shown
+        return None
 
     def on_display(self, message: Any) -> Any:
         """Record what a cell displays: a hook of ipykernel's display publisher.
@@ -209,11 +217,10 @@ class Runs:
             The message, for the publisher to send.
         """
         run = self.current
-        if run is None or not isinstance(message, dict) or is_buddy_cell(run.source):
+        if run is None or is_buddy_cell(run.source):
             return message
-        header, content = message.get("header"), message.get("content")
-        if not isinstance(header, dict) or not isinstance(content, dict):
-            return message
+        header = _dict_in(message, "header")
+        content = _dict_in(message, "content")
         if isinstance(content.get("data"), dict):
             self._record_display(run, header.get("msg_type"), content)
         return message
@@ -229,10 +236,7 @@ class Runs:
         if picture is not None:
             self._picture = picture
             self._picture_number = run.number or 0
-        transient = content.get("transient")
-        display_id = None
-        if isinstance(transient, dict):
-            display_id = transient.get("display_id")
+        display_id = _dict_in(content, "transient").get("display_id")
         is_updated = run.update_display(display_id, output)
         if not is_updated and message_type == "display_data":
             run.add_display(display_id, output)
@@ -247,25 +251,31 @@ class Runs:
         Each source is in it once.
         """
         inputs = self._inputs()
-        end = len(inputs) if self._first is None else min(self._first, len(inputs))
-        if self._earlier[0] != end:
-            self._earlier = end, self._read_history(inputs, end)
-        return self._earlier[1]
+        end = len(inputs)
+        if self._first is not None:
+            end = min(self._first, end)
+        cached_end, runs = self._earlier
+        if cached_end != end:
+            runs = self._read_history(inputs, end)
+            self._earlier = end, runs
+        return runs
 
     def _read_history(self, inputs: list[Any], end: int) -> list[Run]:
         last_numbers: dict[str, int] = {}
-        for number in range(max(1, end - MAX_HISTORY), end):
-            if isinstance(inputs[number], str):
-                last_numbers[inputs[number].strip()] = number
+        first = max(1, end - MAX_HISTORY)
+        for number, source in enumerate(inputs[first:end], first):
+            if isinstance(source, str):
+                last_numbers[source.strip()] = number
         errors = self._history("exceptions")
         runs = []
         for number in sorted(last_numbers.values()):
             source = inputs[number]
-            if source.strip() and not is_buddy_cell(source):
-                state: Literal["failed", "run"] = (
-                    "failed" if number in errors else "run"
-                )
-                runs.append(Run(None, source, number, state))
+            if not source.strip() or is_buddy_cell(source):
+                continue
+            run = Run(None, source, number, "run")
+            if number in errors:
+                run.state = "failed"
+            runs.append(run)
         return runs
 
     def source_of(self, number: int | None) -> str | None:
@@ -281,7 +291,8 @@ class Runs:
         source = self.source_of(number)
         if number is None or source is None:
             return False
-        return source in self._inputs()[number + 1 :][-MAX_HISTORY:]
+        later = self._inputs()[number + 1 :]
+        return source in later[-MAX_HISTORY:]
 
     def number_of(self, source: str) -> int | None:
         """Return the number under which a source was run last."""
@@ -307,8 +318,7 @@ class Runs:
         return outputs
 
     def _outputs_of(self, run: Run) -> tuple[Output, ...]:
-        bundles = self._history("outputs").get(run.number)
-        bundles = bundles[run.stale_outputs :] if isinstance(bundles, list) else []
+        bundles = self._bundles_of(run)
         kept = bundles[-4 * MAX_OUTPUTS :]
         groups = _grouped(kept)
         displays: list[Output | None] = [output for _, output in run.displays]
@@ -325,6 +335,13 @@ class Runs:
         left_out = run.displays_left_out + len(bundles) - len(kept)
         return shortened(filter(None, outputs), left_out)
 
+    def _bundles_of(self, run: Run) -> list[Any]:
+        """Return the outputs that the shell kept of this run, as it keeps them."""
+        bundles = self._history("outputs").get(run.number)
+        if not isinstance(bundles, list):
+            return []
+        return bundles[run.stale_outputs :]
+
     def _result_in_history(self, number: int | None) -> Output | None:
         text = self._history("output_hist_reprs").get(number)
         # A reset takes the results away and leaves their texts.
@@ -335,20 +352,20 @@ class Runs:
     def _has_result(self, number: int | None) -> bool:
         """Return whether ``Out[number]`` exists."""
         namespace = getattr(self._shell, "user_ns", None)
-        results = namespace.get("_oh") if isinstance(namespace, dict) else None
-        return isinstance(results, dict) and number in results
+        return number in _dict_in(namespace, "_oh")
 
     def _error_in_history(self, number: int | None) -> Output | None:
-        error = self._history("exceptions").get(number)
-        if not isinstance(error, dict):
+        error = _dict_in(self._history("exceptions"), number)
+        if not error:
             return None
-        name, message = str(error.get("ename", "")), str(error.get("evalue", ""))
+        name = str(error.get("ename", ""))
+        message = str(error.get("evalue", ""))
         return error_output(name, message, error.get("traceback"))
 
     def rendered_message(self, number: int | None) -> str | None:
         """Return the message of a run's error as the shell rendered it, if it kept it."""
-        error = self._history("exceptions").get(number)
-        text = error.get("evalue") if isinstance(error, dict) else None
+        error = _dict_in(self._history("exceptions"), number)
+        text = error.get("evalue")
         return text if isinstance(text, str) else None
 
     def last_picture(self) -> Picture | None:
@@ -359,11 +376,9 @@ class Runs:
         for number in sorted(numbers, reverse=True):
             if number <= self._picture_number:
                 break
-            for output in reversed(outputs.get(number) or []):
-                bundle = getattr(output, "bundle", None)
-                picture = picture_in(bundle) if isinstance(bundle, dict) else None
-                if picture is not None:
-                    return picture
+            picture = _last_picture_in(outputs.get(number) or [])
+            if picture is not None:
+                return picture
         return self._picture
 
     def _inputs(self) -> list[Any]:
@@ -382,10 +397,28 @@ class Runs:
         An old IPython does not pass it on to its hooks.
         """
         get_parent = getattr(self._shell, "get_parent", None)
-        parent = get_parent() if callable(get_parent) else None
-        metadata = parent.get("metadata") if isinstance(parent, dict) else None
-        cell_id = metadata.get("cellId") if isinstance(metadata, dict) else None
+        if not callable(get_parent):
+            return None
+        metadata = _dict_in(get_parent(), "metadata")
+        cell_id = metadata.get("cellId")
         return cell_id if isinstance(cell_id, str) else None
+
+
+def _dict_in(mapping: Any, key: Any) -> Mapping[Any, Any]:
+    """Return the dictionary under a key; empty where there is none."""
+    value = mapping.get(key) if isinstance(mapping, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _last_picture_in(outputs: Sequence[Any]) -> Picture | None:
+    for output in reversed(outputs):
+        bundle = getattr(output, "bundle", None)
+        if not isinstance(bundle, dict):
+            continue
+        picture = picture_in(bundle)
+        if picture is not None:
+            return picture
+    return None
 
 
 def _is_recorded(info: Any) -> bool:

@@ -204,7 +204,7 @@ class NotebookFiles:
         except OSError as error:
             raise Unreadable(error.strerror or type(error).__name__) from error
         except (ValueError, RecursionError) as error:
-            raise Unreadable("it is not whole JSON") from error
+            raise Unreadable("it is not valid JSON") from error
 
     def _up_to_date(self, path: Path) -> SavedNotebook:
         status = path.stat()
@@ -319,7 +319,7 @@ def _notebooks_in(folder: Path) -> list[tuple[Path, int]]:
 
     Each is paired with the time of its last change, in nanoseconds.
     """
-    found = []
+    notebooks = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -327,11 +327,11 @@ def _notebooks_in(folder: Path) -> list[tuple[Path, int]]:
                     continue
                 status = entry.stat()
                 if status.st_size <= LARGEST_SIBLING_BYTES:
-                    found.append((Path(entry.path), status.st_mtime_ns))
+                    notebooks.append((Path(entry.path), status.st_mtime_ns))
     except (OSError, ValueError):
         return []
-    found.sort(key=lambda notebook: notebook[1], reverse=True)
-    return found[:MAX_SIBLINGS]
+    notebooks.sort(key=lambda notebook: notebook[1], reverse=True)
+    return notebooks[:MAX_SIBLINGS]
 
 
 def _code_sources(path: Path) -> set[str]:

@@ -46,11 +46,11 @@ class _LastError:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Where the notebook was found; ``path`` is None where it has no file."""
+class _Origin:
+    """Where the notebook comes from; ``path`` is None where it has no file."""
 
     notebook: SavedNotebook
-    origin: Literal["live", "file", "history"]
+    name: Literal["live", "file", "history"]
     path: Path | None
 
 
@@ -119,15 +119,19 @@ class Session:
             return
         if error is None:
             self._adopt_error()
-            if self._last_error is not None and self._repeats(run, self._last_error):
+            if self._repeats_failed_run(run):
                 self._last_error = None
         elif not is_buddy_error(error):
             self._record_error(run, error)
 
-    def _repeats(self, run: Run, last: _LastError) -> bool:
+    def _repeats_failed_run(self, run: Run) -> bool:
         """Return whether this run repeats the one that ended in the last error."""
-        is_same_cell = run.key == last.run_key
-        return is_same_cell or run.source == self._runs.source_of(last.failure.cell)
+        last = self._last_error
+        if last is None:
+            return False
+        if run.key == last.run_key:
+            return True
+        return run.source == self._runs.source_of(last.failure.cell)
 
     def _record_error(self, run: Run, error: BaseException) -> None:
         failure = self._failure_of(error, run)
@@ -155,16 +159,23 @@ class Session:
 
         If its cell was run again since, it is over.
         """
+        if not self._adopted:
+            self._last_error = self._error_from_before()
+            self._adopted = True
+
+    def _error_from_before(self) -> _LastError | None:
         error = _shown_error()
-        if not self._adopted and error is not None:
-            failure = self._failure_of(error, None)
-            if not self._runs.ran_again(failure.cell):
-                run_key = cell_name(failure.cell)
-                self._last_error = _LastError(run_key, failure, id(error))
-        self._adopted = True
+        if error is None:
+            return None
+        failure = self._failure_of(error, None)
+        if self._runs.ran_again(failure.cell):
+            return None
+        return _LastError(cell_name(failure.cell), failure, id(error))
 
     def _failure_of(self, error: BaseException, run: Run | None) -> Failure:
-        rendered = self._runs.rendered_message(run.number) if run else None
+        rendered = None
+        if run is not None:
+            rendered = self._runs.rendered_message(run.number)
         if rendered is None:
             rendered = self._message_in_traceback(error)
         failure = failure_of(error, self._source, self.folder(), rendered)
@@ -175,9 +186,10 @@ class Session:
     def _message_in_traceback(self, error: BaseException) -> str | None:
         """Return the error's message in the traceback that the shell rendered last."""
         lines = getattr(self._shell, "_last_traceback", None)
-        if not isinstance(lines, list) or not lines or not isinstance(lines[-1], str):
+        last_line = lines[-1] if isinstance(lines, list) and lines else None
+        if not isinstance(last_line, str):
             return None
-        return rendered_message(type(error).__name__, lines[-1])
+        return rendered_message(type(error).__name__, last_line)
 
     def failure(self) -> Failure | None:
         """Return the last error.
@@ -209,20 +221,24 @@ class Session:
         if number is None and not match:
             return None
         lines = [line.rstrip("\n") for line in linecache.getlines(file)]
-        if number is None and match:
-            number = (
-                int(match[1]) if match[1] else self._runs.number_of("\n".join(lines))
-            )
+        if number is None and match and match[1]:
+            number = int(match[1])
+        if number is None:
+            number = self._runs.number_of("\n".join(lines))
         typed = (self._runs.source_of(number) or "").splitlines()
-        return Source(number, typed if _is_typed_source(typed, lines) else lines)
+        if _is_typed_source(typed, lines):
+            return Source(number, typed)
+        return Source(number, lines)
 
     def _timed_source(self) -> Source | None:
         """Return the cell that ``%%time`` and its like run: what is below their line."""
         run = self._runs.latest
         if run is None:
             return None
-        above = 1 if run.source.startswith("%%") else 0
-        return Source(run.number, run.source.splitlines()[above:], above)
+        lines = run.source.splitlines()
+        if run.source.startswith("%%"):
+            return Source(run.number, lines[1:], above=1)
+        return Source(run.number, lines)
 
     def names(self) -> dict[str, Any]:
         """Return the user's own variables by name, the latest defined first."""
@@ -263,7 +279,9 @@ class Session:
         picture = self._runs.last_picture()
         if picture is None:
             picture = self._find([]).notebook.picture
-        return picture.decoded() if picture else None
+        if picture is None:
+            return None
+        return picture.decoded()
 
     def notebook(self) -> Notebook:
         """Return the notebook as it is now, with the state of each cell.
@@ -271,53 +289,55 @@ class Session:
         The buddy's own cells are left out.
         """
         troubles: list[str] = []
-        found = self._find(troubles)
-        path = found.path
+        origin = self._find(troubles)
+        path = origin.path
         folder = path.parent if path else _working_folder(troubles)
-        all_cells = list(matched_cells(found.notebook, self._runs, self._cells))
+        all_cells = list(matched_cells(origin.notebook, self._runs, self._cells))
         self._cells = {cell.id: cell for cell in all_cells}
-        cells = tuple(cell for cell in all_cells if _is_users(cell))
-        name = path.name if path else ""
-        return Notebook(cells, name, folder, found.origin, tuple(troubles))
+        return Notebook(
+            cells=tuple(filter(_is_users, all_cells)),
+            name=path.name if path else "",
+            folder=folder,
+            origin=origin.name,
+            troubles=tuple(troubles),
+        )
 
-    def _find(self, troubles: list[str]) -> _Found:
+    def _find(self, troubles: list[str]) -> _Origin:
         """Return the best source there is; add the reason why a better one failed."""
         path = self._path()
-        sources: tuple[tuple[str, Callable[[], _Found | None]], ...] = (
-            ("The open notebook", lambda: self._open_notebook(path)),
-            ("Colab's notebook", lambda: _colab_notebook(path)),
-            ("The saved notebook", lambda: self._saved_notebook(path)),
-        )
-        for name, source in sources:
+        sources: Mapping[str, Callable[[Path | None], _Origin | None]] = {
+            "The open notebook": self._open_notebook,
+            "Colab's notebook": _colab_notebook,
+            "The saved notebook": self._saved_notebook,
+        }
+        for name, read in sources.items():
             try:
-                found = source()
+                origin = read(path)
             except Unreadable as error:
                 troubles.append(f"{name} could not be read: {error}.")
                 continue
-            if found is not None:
-                return found
-        return _Found(SavedNotebook(), "history", path)
+            if origin is not None:
+                return origin
+        return _Origin(SavedNotebook(), "history", path)
 
-    def _open_notebook(self, path: Path | None) -> _Found | None:
+    def _open_notebook(self, path: Path | None) -> _Origin | None:
         if self._open_cells is None:
             return None
-        return _Found(_live({"cells": self._open_cells}), "live", path)
+        notebook = _live({"cells": self._open_cells})
+        return _Origin(notebook, "live", path)
 
-    def _saved_notebook(self, path: Path | None) -> _Found | None:
+    def _saved_notebook(self, path: Path | None) -> _Origin | None:
         """Return the notebook file, also if it was renamed since the kernel started."""
         if path is None:
             return None
         if not os.path.lexists(path):
             path = self._renamed_to(path)
-        return _Found(self._files.read(path), "file", path)
+        return _Origin(self._files.read(path), "file", path)
 
     def _renamed_to(self, path: Path) -> Path:
         renamed = self._renamed.get(path)
         if renamed is None or not os.path.lexists(renamed):
-            runs = (*self._runs.earlier(), *self._runs.recorded())
-            sources = {run.source.strip() for run in runs}
-            own_sources = [source for source in sources if not is_buddy_cell(source)]
-            renamed = self._files.try_renamed(path, own_sources)
+            renamed = self._files.try_renamed(path, self._sources_run())
         if renamed is None:
             raise Unreadable(
                 f"{path.name} is no longer there; after a rename, the kernel "
@@ -325,6 +345,12 @@ class Session:
             )
         self._renamed[path] = renamed
         return renamed
+
+    def _sources_run(self) -> list[str]:
+        """Return the sources of the notebook's own cells that were run."""
+        runs = (*self._runs.earlier(), *self._runs.recorded())
+        sources = {run.source.strip() for run in runs}
+        return [source for source in sources if not is_buddy_cell(source)]
 
     def _path(self) -> Path | None:
         """Return where the notebook is saved, if the front end says so.
@@ -335,17 +361,16 @@ class Session:
         for name in (in_variable, os.environ.get("JPY_SESSION_NAME")):
             if isinstance(name, str) and name.endswith(".ipynb"):
                 path = Path(name)
-                is_usable = path.is_absolute() or os.path.lexists(path)
-                return path if is_usable else Path(path.name)
+                # A relative path may be of another folder than the kernel's.
+                return path if _is_certain(path) else Path(path.name)
         return None
 
     def path(self) -> Path | None:
         """Return the notebook's file, links followed; None if it is not certain."""
         path = self._path()
-        if path is None:
+        if path is None or not _is_certain(path):
             return None
-        is_certain = path.is_absolute() or os.path.lexists(path)
-        return Path(os.path.realpath(path)) if is_certain else None
+        return Path(os.path.realpath(path))
 
     def folder(self) -> Path | None:
         """Return the folder of the notebook, else the kernel's; None if it is gone."""
@@ -368,13 +393,19 @@ class Session:
         return results if isinstance(results, dict) else {}
 
 
+def _is_certain(path: Path) -> bool:
+    return path.is_absolute() or os.path.lexists(path)
+
+
 def _is_users(cell: Cell) -> bool:
     return bool(cell.source.strip()) and not is_buddy_cell(cell.source)
 
 
 def _line_of(source: str, number: int | None) -> str | None:
     lines = source.splitlines()
-    return lines[number - 1] if number and number <= len(lines) else None
+    if not number or number > len(lines):
+        return None
+    return lines[number - 1]
 
 
 def _is_typed_source(typed: Sequence[str], compiled: Sequence[str]) -> bool:
@@ -408,7 +439,7 @@ def _live(data: Any) -> SavedNotebook:
     return parse_notebook(data, saved_at=math.inf)
 
 
-def _colab_notebook(path: Path | None) -> _Found | None:
+def _colab_notebook(path: Path | None) -> _Origin | None:
     """Return the open notebook from Colab's page."""
     if "google.colab" not in sys.modules:
         return None
@@ -421,4 +452,4 @@ def _colab_notebook(path: Path | None) -> _Found | None:
         # Colab does not document what its bridge raises.
         raise Unreadable(type(error).__name__) from error
     data = answer.get("ipynb") if isinstance(answer, dict) else None
-    return _Found(_live(data), "live", path)
+    return _Origin(_live(data), "live", path)

@@ -282,13 +282,13 @@ class _CellWeights:
         return used
 
     def _last_definitions(self, names: frozenset[str]) -> set[str]:
-        """Return the cells that set one of these names last or just before that.
+        """Return the ids of cells that set one of these names last or just before that.
 
         The definition before the last often shows where a value comes from. A cell is
         parsed to find out whether it sets a name, so only some of the cells that
         mention a name are looked at.
         """
-        found: set[str] = set()
+        cell_ids: set[str] = set()
         parsed: Counter[str] = Counter()
         definitions: Counter[str] = Counter()
         for cell, mentioned in self._latest_first:
@@ -302,8 +302,8 @@ class _CellWeights:
                 parsed[name] += 1
                 if name in names_set(cell.source):
                     definitions[name] += 1
-                    found.add(cell.id)
-        return found
+                    cell_ids.add(cell.id)
+        return cell_ids
 
 
 def _variables(

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import PromptError, Remedy
 from .describe.text import HEAD, count, fields, table
+from .describe.types import first_line
 
 # Rows from which the type of a column is guessed.
 SAMPLE_ROWS = 1_000
@@ -61,19 +62,24 @@ class Table:
         names = [name for name, _ in self.columns]
         types = [type_name for _, type_name in self.columns]
         shown = names[:_MAX_COLUMNS]
-        columns = [self._column(index) for index in range(len(shown))]
-        part = f" ({len(shown)} of the columns)" if len(shown) < len(names) else ""
+        first_rows = f"its first {count(len(self.head), 'row')}"
+        if len(shown) < len(names):
+            first_rows = f"{first_rows} ({len(shown)} of the columns)"
         lines = [
             f"{title}, {self.rows}, {count(len(names), 'column')}",
             *fields(names, types),
-            f"its first {count(len(self.head), 'row')}{part}:",
-            *table(shown, columns),
+            f"{first_rows}:",
+            *table(shown, self._first_columns(len(shown))),
         ]
         return "\n".join(lines)
 
-    def _column(self, index: int) -> list[Any]:
-        """Return the first values of a column; rows can be too short for it."""
-        return [row[index] if index < len(row) else "" for row in self.head]
+    def _first_columns(self, width: int) -> list[list[Any]]:
+        """Return the first values of each column; a short row has an empty cell."""
+        columns: list[list[Any]] = [[] for _ in range(width)]
+        for row in self.head:
+            for index, column in enumerate(columns):
+                column.append(row[index] if index < len(row) else "")
+        return columns
 
 
 def read_separated(
@@ -93,8 +99,9 @@ def read_separated(
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, delimiter=separator or _guessed_separator(text))
     try:
-        sample = [row for row in islice(reader, SAMPLE_ROWS + 1) if row]
-        other_rows = sum(1 for row in reader if row)
+        # Blank lines give empty rows.
+        sample = list(filter(None, islice(reader, SAMPLE_ROWS + 1)))
+        other_rows = sum(map(bool, reader))
     except csv.Error:
         # A cell that does not end, or a NUL.
         return None
@@ -108,9 +115,11 @@ def read_separated(
     rows = len(sample) + other_rows
     if file_bytes is None:
         return Table(columns, count(rows, "row"), sample[:HEAD])
-    text_bytes = max(1, len(text.encode("utf-8", "replace")))
-    estimate = int(round(rows * file_bytes / text_bytes, -2))
-    return Table(columns, f"about {count(estimate, 'row')}", sample[:HEAD])
+    text_bytes = len(text.encode("utf-8", "replace"))
+    estimate = rows * file_bytes / max(text_bytes, 1)
+    # To hundreds.
+    rounded = int(round(estimate, -2))
+    return Table(columns, f"about {count(rounded, 'row')}", sample[:HEAD])
 
 
 def _guessed_separator(text: str) -> str:
@@ -127,7 +136,8 @@ def _split_header(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     """
     first = rows[0]
     width = max(map(len, rows))
-    if any(_type_of([cell]) not in ("text", "empty") for cell in first):
+    types = {_type_of([cell]) for cell in first}
+    if not types <= {"text", "empty"}:
         return _numbered_columns(1, width), rows
     names = []
     for number, cell in enumerate(first, 1):
@@ -142,7 +152,8 @@ def _numbered_columns(first: int, last: int) -> list[str]:
 
 def _type_of(cells: Sequence[str]) -> str:
     """Return the type that fits all cells of a column that are not empty."""
-    full = [cell for cell in map(str.strip, cells) if cell.lower() not in _EMPTY_CELLS]
+    stripped = map(str.strip, cells)
+    full = [cell for cell in stripped if cell.lower() not in _EMPTY_CELLS]
     if not full:
         return "empty"
     note = ", some empty" if len(full) < len(cells) else ""
@@ -187,9 +198,9 @@ def read_columnar(path: Path, name: str) -> Table:
             NotImplementedError,
             _base_error(module),
         ) as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
+            reason = first_line(str(error), _ERROR_CHARACTERS) or type(error).__name__
             raise PromptError(
-                f"{name} cannot be read by {library}: {reason[0][:_ERROR_CHARACTERS]}"
+                f"{name} cannot be read by {library}: {reason}"
             ) from error
     raise PromptError(
         f"{name} cannot be read without a library for its format.",
@@ -201,13 +212,14 @@ def read_columnar(path: Path, name: str) -> Table:
 def _base_error(module: Any) -> type[Exception]:
     """Return the base class of a library's own errors."""
     exceptions = getattr(module, "exceptions", None)
-    for kind in (
+    candidates = (
         getattr(module, "ArrowException", None),
         getattr(module, "Error", None),
         getattr(exceptions, "PolarsError", None),
-    ):
-        if isinstance(kind, type) and issubclass(kind, Exception):
-            return kind
+    )
+    for error_class in candidates:
+        if isinstance(error_class, type) and issubclass(error_class, Exception):
+            return error_class
     return ImportError
 
 
@@ -216,8 +228,12 @@ def _parquet_by_pyarrow(pyarrow: Any, path: str) -> Table:
     # Without a buffer it would read whole columns at once.
     with parquet.ParquetFile(path, buffer_size=1 << 16) as file:
         schema = file.schema_arrow
-        shown = [field.name for field in schema][:_MAX_COLUMNS]
-        batches = file.iter_batches(batch_size=HEAD, columns=shown, use_threads=False)
+        names = [field.name for field in schema]
+        batches = file.iter_batches(
+            batch_size=HEAD,
+            columns=names[:_MAX_COLUMNS],
+            use_threads=False,
+        )
         rows = count(file.metadata.num_rows, "row")
         return _arrow_table(schema, rows, next(batches, None))
 
@@ -227,19 +243,24 @@ def _feather_by_pyarrow(pyarrow: Any, path: str) -> Table:
     with pyarrow.memory_map(path) as mapped:
         reader = ipc.open_file(mapped)
         batches = reader.num_record_batches
-        first = reader.get_batch(0) if batches else None
-        first_rows = 0 if first is None else first.num_rows
-        rows = count(first_rows, "row")
+        if not batches:
+            return _arrow_table(reader.schema, count(0, "row"), None)
+        first = reader.get_batch(0)
+        rows = count(first.num_rows, "row")
         if batches > 1:
             # The file does not say how many rows the other batches have.
-            rows = f"more than {first_rows:,} rows"
+            rows = f"more than {first.num_rows:,} rows"
         return _arrow_table(reader.schema, rows, first)
 
 
 def _arrow_table(schema: Any, rows: str, batch: Any) -> Table:
     columns = [(field.name, str(field.type)) for field in schema]
-    width = 0 if batch is None else min(batch.num_columns, _MAX_COLUMNS)
-    values = [batch.column(index).slice(0, HEAD).to_pylist() for index in range(width)]
+    if batch is None:
+        return Table(columns, rows, [])
+    values = []
+    for index in range(min(batch.num_columns, _MAX_COLUMNS)):
+        head = batch.column(index).slice(0, HEAD)
+        values.append(head.to_pylist())
     return Table(columns, rows, list(zip(*values, strict=True)))
 
 
@@ -253,7 +274,7 @@ def _feather_by_polars(polars: Any, path: str) -> Table:
 
 def _polars_table(polars: Any, frame: Any) -> Table:
     schema = frame.collect_schema()
-    columns = [(name, str(type_name)) for name, type_name in schema.items()]
+    columns = [(name, str(dtype)) for name, dtype in schema.items()]
     # The file's metadata has the number of rows.
     rows = frame.select(polars.len()).collect().item()
     head = frame.select(polars.all()).head(HEAD).collect().rows()
@@ -264,9 +285,12 @@ def _parquet_by_duckdb(duckdb: Any, path: str) -> Table:
     count_rows = "SELECT sum(num_rows) FROM parquet_file_metadata(?)"
     with duckdb.connect() as connection:
         file = connection.read_parquet(path)
-        columns = list(zip(file.columns, map(str, file.types), strict=True))
-        rows = connection.execute(count_rows, [path]).fetchall()[0][0]
-        return Table(columns, count(int(rows), "row"), file.limit(HEAD).fetchall())
+        types = map(str, file.types)
+        columns = list(zip(file.columns, types, strict=True))
+        (counted,) = connection.execute(count_rows, [path]).fetchall()
+        rows = count(int(counted[0]), "row")
+        head = file.limit(HEAD).fetchall()
+        return Table(columns, rows, head)
 
 
 _READERS: Mapping[str, Mapping[str, Callable[[Any, str], Table]]] = {

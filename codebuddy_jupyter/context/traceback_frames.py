@@ -43,9 +43,9 @@ Sources = Callable[[str], Source | None]
 
 @dataclass(frozen=True)
 class Frame:
-    """A place in a traceback.
+    """A frame of a traceback.
 
-    ``end`` is the last line of the statement that failed, ``count`` how often the place
+    ``end`` is the last line of the statement that failed, ``count`` how often the frame
     occurs. ``is_own`` says whether it is the user's code.
     """
 
@@ -62,10 +62,11 @@ class Frame:
         """The lines of the cell or the file."""
         if self.cell and self.cell.lines:
             return self.cell.lines
-        return [line.rstrip("\n") for line in linecache.getlines(self.file)]
+        lines = linecache.getlines(self.file)
+        return [line.rstrip("\n") for line in lines]
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it is, as the user knows it: ``Cell In[3], line 2, in f``."""
         if not self.cell and not IN_CELL.match(self.file):
             where = _short_path(self.file)
@@ -73,8 +74,10 @@ class Frame:
             where = f"Cell In[{self.cell.number}]"
         else:
             where = "Cell"
-        function = f", in {self.function}" if self.is_function else ""
-        return f"{where}, line {self.line + self.above}{function}"
+        location = f"{where}, line {self.line + self.above}"
+        if self.is_function:
+            location = f"{location}, in {self.function}"
+        return location
 
     @property
     def is_function(self) -> bool:
@@ -97,10 +100,11 @@ def frame_rows(frames: Iterable[Frame]) -> list[str]:
 
 
 def _rows(frames: Iterable[Frame]) -> Iterator[tuple[int, str]]:
-    """Yield the frames as texts, each with the number of frames that it stands for."""
+    """Yield the frames as texts, each with the number of frames that it represents."""
     for is_own, run in itertools.groupby(frames, key=lambda frame: frame.is_own):
         if is_own:
-            yield from ((frame.count, _own_frame(frame)) for frame in run)
+            for frame in run:
+                yield frame.count, _own_frame(frame)
         else:
             rows = [(frame.count, _library_frame(frame)) for frame in run]
             yield from _folded(rows, MAX_LIBRARY_FRAMES, "more")
@@ -118,14 +122,14 @@ def _folded(
 
 
 def _own_frame(frame: Frame) -> str:
-    title = frame.place + _times(frame.count)
+    title = frame.location + _times(frame.count)
     lines = excerpt(frame.lines, frame.line, frame.end, above=frame.above)
     return "\n".join([title, *lines])
 
 
 def _library_frame(frame: Frame) -> str:
-    place = f"{_short_path(frame.file)}:{frame.line} in {frame.function}"
-    return place + _times(frame.count)
+    location = f"{_short_path(frame.file)}:{frame.line} in {frame.function}"
+    return location + _times(frame.count)
 
 
 def _times(count: int) -> str:
@@ -140,7 +144,7 @@ def excerpt(
     Parameters
     ----------
     lines
-        The whole source.
+        The complete source.
     line, end
         The first and the last line that failed, from 1.
     caret

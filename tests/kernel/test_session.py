@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.kernels import Cell, Kernel
+from tests.support.saved_notebooks import PNG, code, picture, save, text64
 from tests.support.scripted_server import ScriptedServer
-from tests.test_outputs import PNG, text64
-from tests.test_saved import code, picture, save
 
 LISTEN = """
 from codebuddy_jupyter.context.session import Session

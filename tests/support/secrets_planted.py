@@ -6,8 +6,10 @@ letters in the format of a vendor's keys; none was ever issued.
 
 from __future__ import annotations
 
+import json
 import random
 from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from string import ascii_letters, ascii_uppercase, digits
 
@@ -309,3 +311,26 @@ PLANTED: list[Planted] = [
     *(Planted(name, f"value {secret} end", secret) for name, secret in TOKENS.items()),
     *_in_context(),
 ]
+
+# Ways in which a text is written in outputs and files.
+WRITTEN: dict[str, Callable[[str], str]] = {
+    "as a repr": repr,
+    "as JSON": json.dumps,
+    "as a repr of bytes": lambda text: repr(text.encode()),
+    "as a repr of a repr": lambda text: repr(repr(text)),
+    "as JSON within JSON": lambda text: json.dumps(
+        {"source": json.dumps({"source": text})}
+    ),
+    "in a container": lambda text: repr(["x", {"config": text}, "y"]),
+    "with the line ends of Windows": lambda text: repr(text.replace("\n", "\r\n")),
+    "indented by tabs": lambda text: repr("\t" + text.replace("\n", "\n\t\t")),
+    "as a list of lines": lambda text: repr(text.splitlines()),
+    "as the source of a cell": lambda text: json.dumps(text.splitlines(keepends=True)),
+}
+
+
+SINGLE_LINES = {
+    name: token
+    for name, token in TOKENS.items()
+    if "\n" not in token and "PRIVATE" not in token
+}

@@ -269,7 +269,7 @@ def _describe_engine(title: str, engine: Any) -> str:
     if not dialect.startswith("sqlite"):
         if database:
             text = f"{text} database {label(database)}"
-        return f"{text}, not asked for its tables"
+        return f"{text}, tables not read"
     if database and database != ":memory:" and not database.startswith("file:"):
         return "\n".join([text, *_sqlite_file(database)])
     return "\n".join([text, *_memory_tables(attributes.get("pool"))])

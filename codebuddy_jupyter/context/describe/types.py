@@ -126,11 +126,12 @@ def instance_dict(value: object) -> dict[str, Any]:
     """Return the instance's ``__dict__``; empty where the class has replaced it."""
     for base in mro(type(value)):
         descriptor: Any = class_body(base).get("__dict__")
-        if is_exactly(descriptor, *_DICT_DESCRIPTORS):
-            attributes = descriptor.__get__(value)
-            return attributes if type(attributes) is dict else _NO_ATTRIBUTES
-        if descriptor is not None:
+        if descriptor is None:
+            continue
+        if not is_exactly(descriptor, *_DICT_DESCRIPTORS):
             break
+        attributes = descriptor.__get__(value)
+        return attributes if type(attributes) is dict else _NO_ATTRIBUTES
     return _NO_ATTRIBUTES
 
 
@@ -148,15 +149,19 @@ def is_of_library(cls: type, library: str) -> bool:
     Its ``__module__`` alone proves nothing: anybody can set it.
     """
     module = module_of(cls)
+    if module.partition(".")[0] != library:
+        return False
     name = _get_name(cls)
-    if module.partition(".")[0] != library or type(name) is not str:
+    if type(name) is not str:
         return False
     return try_loaded(module, name) is cls
 
 
-def first_line(doc: object, max_length: int = 120) -> str:
-    """Return the first line of a docstring; empty where it is not a plain text."""
-    if type(doc) is not str:
+def first_line(text: object, max_length: int = 120) -> str:
+    """Return the first line of a text; empty where it is not a plain ``str``."""
+    if type(text) is not str:
         return ""
-    lines = doc[:1000].strip().splitlines()
-    return lines[0].strip()[:max_length] if lines else ""
+    lines = text[:1000].strip().splitlines()
+    if not lines:
+        return ""
+    return lines[0].strip()[:max_length]

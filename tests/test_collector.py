@@ -151,7 +151,7 @@ def test_what_cannot_be_ranked_costs_all_but_what_is_attached(
     assert sections_of(found) == {"mentions"}
     assert found.sections == frozenset()
     assert found.troubles == (
-        "What was found could not be read: RecursionError: too deep",
+        "The collected context could not be read: RecursionError: too deep",
     )
 
 
