@@ -214,8 +214,8 @@ class _TracebackReader:
 
         A recursion passes the same lines many times; each is returned once.
         """
-        counts: Counter[tuple[CodeType, int | None]] = Counter()
-        first: dict[tuple[CodeType, int | None], TracebackType] = {}
+        counts: Counter[tuple[CodeType, int]] = Counter()
+        first: dict[tuple[CodeType, int], TracebackType] = {}
         for step in _walk(traceback):
             if not first and not self.is_own(_file(step)):
                 continue
