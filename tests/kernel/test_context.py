@@ -22,7 +22,8 @@ WIDE = 200_000
 FORGET = """
 import sys
 vars(sys).pop('last_value', None)
-for kept in ("outputs", "exceptions", "output_hist_reprs"):  # a reset keeps them, under numbers that come again
+# A reset keeps these, under numbers that come again.
+for kept in ("outputs", "exceptions", "output_hist_reprs"):
     getattr(get_ipython().history_manager, kept, {}).clear()
 get_ipython().reset()
 """
@@ -169,7 +170,8 @@ FORMS = """
 import base64, html, json, os, urllib.parse
 value = os.environ['BILLING_TOKEN']
 print('told', value, repr(value), json.dumps(json.dumps(value)), value.encode(), html.escape(value))
-print(urllib.parse.quote(value), urllib.parse.urlencode({'q': value}), base64.b64encode(value.encode()))
+print(urllib.parse.quote(value), urllib.parse.urlencode({'q': value}))
+print(base64.b64encode(value.encode()))
 """
 
 

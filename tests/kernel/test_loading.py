@@ -17,7 +17,10 @@ def snapshot():
         "magics": {kind: sorted(names) for kind, names in manager.magics.items()},
         "magic classes": sorted(manager.registry),
         "configurables": sorted(type(one).__name__ for one in shell.configurables),
-        "events": {name: sorted(map(repr, hooks)) for name, hooks in shell.events.callbacks.items()},
+        "events": {
+            name: sorted(map(repr, hooks))
+            for name, hooks in shell.events.callbacks.items()
+        },
         "cleanup": [repr(one) for one in transforms.cleanup_transforms],
         "lines": [repr(one) for one in transforms.line_transforms],
         "tokens": [repr(one) for one in transforms.token_transformers],

@@ -22,8 +22,13 @@ LOOK = """
 import json
 book, failure = session.notebook(), session.failure()
 print(json.dumps([
-    [[one.id, one.number, one.state, [output.text for output in one.outputs]] for one in book.cells],
-    [failure.cell, failure.line, failure.text, failure.names, list(failure.locals)] if failure else None,
+    [
+        [cell.id, cell.number, cell.state, [output.text for output in cell.outputs]]
+        for cell in book.cells
+    ],
+    failure and [
+        failure.cell, failure.line, failure.text, failure.names, list(failure.locals)
+    ],
     [book.origin, book.name, list(book.troubles), session.figure() is not None],
 ]))
 """
