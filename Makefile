@@ -16,7 +16,7 @@ TSC := .venv-node/node_modules/.bin/tsc
 # What Colab pins, and the oldest of what we depend on.
 PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
 # The rooms whose tests need nothing beyond that.
-ROOMS := address any_stream buddy chat chat_stream cloud commands completion context conversation draft envelope errors export failure fit local loop markdown meter modules observer openai_chat options outputs panel patience preview prompts protocol relevance saved secrets session settings settings_form show snapshot store tokens transport worker
+ROOMS := address any_stream blocks buddy chat chat_stream cloud code_spans command commands_conversation commands_models commands_panel commands_provider commands_table completion context conversation display_formats draft envelope errors export extension failure fit late_settings live local loop maths meter modules observer openai_chat options outputs panel patience preview prompts protocol relevance safe saved screens secrets session settings settings_form snapshot status store tasks text_table tokens transport worker
 
 .PHONY: demo test environments test-checks test-kernel test-browser test-rest test-colab bench docs system clean
 

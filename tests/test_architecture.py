@@ -134,6 +134,7 @@ TOP_LEVEL = 23
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "__init__": "test_exports",
+    "commands": "test_commands_table",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they
 do, or ``declarations only`` for a module that has no behaviour.

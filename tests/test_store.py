@@ -28,10 +28,9 @@ from codebuddy_jupyter.errors import CutOff, NotKept, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Message, ToolCall, Usage
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.worker import Worker
-from tests.support.command_line import run_line
+from tests.support.command_line import run_line, table
 from tests.support.fakes import FOREVER, buddy_with_fakes, eventually, fake_of, texts
 from tests.support.secrets_planted import PLANTED
-from tests.test_commands import table
 
 HERE = "/home/me/analysis.ipynb"
 ON_POSIX = os.name == "posix"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from markdown_it import MarkdownIt
+
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import read, run
 from codebuddy_jupyter.messages import Progress
@@ -30,3 +32,29 @@ def prompt_of(buddy: Buddy, line: str) -> str | None:
     call = read(line)
     assert call is not None
     return call.prompt(buddy)
+
+
+Steps = list[tuple[str, int, int]]
+
+
+def record(steps: Steps) -> Progress:
+    """Return a progress callback that keeps its calls."""
+    return lambda what, done, total: steps.append((what, done, total))
+
+
+def table(markdown: str) -> list[list[str]]:
+    """Return the cells of a table as a reader sees them; fail unless all are plain text."""
+    cells: list[list[str]] = []
+    for token in (
+        MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown)
+    ):
+        if token.type == "tr_open":
+            cells.append([])
+        if token.type == "inline" and cells:
+            assert {child.type for child in token.children or []} <= {
+                "text",
+                "text_special",
+                "code_inline",
+            }
+            cells[-1].append("".join(child.content for child in token.children or []))
+    return cells
