@@ -51,15 +51,15 @@ def test_the_lines_below_belong_to_the_arguments() -> None:
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("/hlep", "There is no command /hlep. Did you mean: %buddy /help; or to ask"),
-        ("/Model local", "There is no command /Model. Did you mean: %buddy /models; "),
-        ("/fixx", "There is no command /fixx. Did you mean: %buddy /fix; "),
+        ("/hlep", "There is no command /hlep. Did you mean /help? Or to ask"),
+        ("/Model local", "There is no command /Model. Did you mean /models? Or "),
+        ("/fixx", "There is no command /fixx. Did you mean /fix? Or "),
         ("/xyzzy", "There is no command /xyzzy. List all commands: %buddy /help; "),
         ("/", "There is no command /. List all commands: %buddy /help; "),
         ("/home/me/data.csv is empty, why?", "There is no command /home/me/data.csv. "),
     ],
 )
-def test_an_unknown_command_names_the_nearest(line: str, error: str) -> None:
+def test_an_unknown_command_suggests_the_most_similar(line: str, error: str) -> None:
     with pytest.raises(SettingError) as caught:
         read(line)
     assert str(caught.value).startswith(error)

@@ -34,7 +34,7 @@ def test_unloading_gives_back_a_magic_of_the_same_name(
     def mine(line: str) -> str:
         return line
 
-    shell.register_magic_function(mine, "line", "buddy")
+    shell.magics_manager.magics["line"]["buddy"] = mine
     extension = Extension(shell)
     assert magics_of(shell)["line"] is not mine
     extension.unload()

@@ -35,7 +35,8 @@ def lamp(shell: InteractiveShell) -> Lamp:
 def test_config_lists_what_is_added_while_it_looks(
     shell: InteractiveShell, lamp: Lamp, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert lamp not in shell.configurables
+    configurables: list[Any] = shell.configurables
+    assert lamp not in configurables
     shell.run_line_magic("config", "")
     listed = capsys.readouterr().out.split()
     assert "Lamp" in listed
