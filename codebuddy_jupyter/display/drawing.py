@@ -175,8 +175,11 @@ class Drawing:
         cost = self._timer() - began
         if self.done:
             return math.inf
-        size = len(self._splitter.tail)
-        return self._pace.pause(has_text=self.has_text, size=size, cost=cost)
+        return self._pace.pause(
+            has_text=self.has_text,
+            size=len(self._splitter.tail),
+            cost=cost,
+        )
 
     def tail_markdown(self) -> str:
         """Return safe Markdown for what is below the settled blocks.
