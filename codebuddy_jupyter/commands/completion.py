@@ -1,6 +1,6 @@
 """Completion by Tab in what is typed for the buddy: commands and mentions.
 
-Other code is completed as before. No hook of IPython 7 gets the whole text of a cell,
+Other code is completed as before. No hook of IPython 7 gets the full text of a cell,
 so `install` replaces the completer's ``completions``, which kernel and terminal call in
 every version, and calls the original wherever the buddy has nothing to suggest.
 """

@@ -20,7 +20,7 @@ from ..markdown.safe import fence, neutralise
 
 PYTHON = ("python", "py", "python3", "ipython")
 BROKEN_OFF = "*This answer broke off.*"
-# files of one name
+# files of the same name
 MOST_FILES = 10_000
 
 CellType = Literal["markdown", "code"]
@@ -98,7 +98,7 @@ def as_markdown(chat: Chat, redact: Redact) -> str:
             _source(turn),
         ]
         turns.append("\n\n".join(parts))
-    # The whole is made safe again: a single mark in one answer can form a pair with one
+    # All of it is made safe again: a single mark in one answer can form a pair with one
     # in the next.
     return neutralise("\n\n---\n\n".join(turns)) + "\n"
 

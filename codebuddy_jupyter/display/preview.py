@@ -61,7 +61,7 @@ def _table(draft: Draft) -> str:
 
 
 def _bar(draft: Draft) -> str:
-    """Return the window as a bar: the prompt, free space, and the room for the answer."""
+    """Return the context window as a bar: prompt, free space, room for the answer."""
     room = draft.room
     window = room.window or room.assumed
     prompt = round(BAR * draft.tokens / window)

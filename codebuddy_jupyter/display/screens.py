@@ -227,14 +227,14 @@ class BlockByBlock:
 
 
 class OneOutput:
-    """Draws the whole answer again and again, for a cell whose other outputs stay."""
+    """Draws the complete answer again and again, for a cell whose other outputs stay."""
 
     def __init__(self, reply: Reply, shell: Any) -> None:
         self.drawing = Drawing(reply, OneBlock(), CELL_PACE)
         self._output = LiveOutput(shell)
 
     def put(self, settled: list[str]) -> None:
-        """Show the whole text so far."""
+        """Show all of the text so far."""
         if not self.drawing.done:
             _put_tail(self._output, self.drawing)
 

@@ -56,7 +56,7 @@ class Extension:
         }
         for event, hook in self._hooks.items():
             shell.events.register(event, hook)
-        # IPython transforms a whole cell before it runs it, so this has no effect on
+        # IPython transforms all of a cell before it runs it, so this has no effect on
         # the cell that loads the extension.
         shell.input_transformer_manager.token_transformers.append(QuestionMarkTransform)
 

@@ -69,7 +69,7 @@ class Blocks:
     The results of `feed` and `flush`, joined, are the text that was fed; the blocks do
     not depend on how the text was cut into pieces. A block is settled when the next one
     has begun, because nothing that follows can change it then. A definition of a link
-    is a paragraph of its own: references to it are linked when the whole text is shown.
+    is a paragraph of its own: references to it are linked when the complete text is shown.
 
     Parameters
     ----------

@@ -166,7 +166,7 @@ def _spans(text: str, start: int, end: int) -> Iterator[Code]:
 
 
 def _is_same_span(source: str, content: str) -> bool:
-    """Return whether a span that we found is the one that the parser found."""
+    """Return whether a span that we found is the same that the parser found."""
     ours = _without_container_marks(source.strip("`"))
     theirs = _without_container_marks(content)
     return ours == theirs.strip("`")

@@ -48,7 +48,7 @@ def neutralise(markdown: str) -> str:
 
     Raw HTML becomes visible text. Links keep only http, https, mailto and `#`. Images
     become links, except small raster images whose data is in the text. Code, maths and
-    everything else that is harmless stay unchanged. The text may be a whole answer, one
+    everything else that is harmless stay unchanged. The text may be a complete answer, one
     of its blocks, or its growing tail; an open fence is closed where that matters.
 
     Parameters
