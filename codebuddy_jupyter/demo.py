@@ -92,7 +92,8 @@ def open_lab(tour: Path, environment: Mapping[str, str]) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Jupyter refuses to run as root, as in a container, without this option.
         command.append("--allow-root")
-    return subprocess.run(command, env=dict(environment), check=False).returncode
+    finished = subprocess.run(command, env=dict(environment), check=False)
+    return finished.returncode
 
 
 def run_headless(tour: Path, environment: Mapping[str, str]) -> int:
@@ -166,13 +167,17 @@ class TourClient(NotebookClient):
         if metadata.get("waiting"):
             return
         data = content["data"]
-        is_growing = data["text/plain"] == GROWING
-        shown = data["text/markdown"] if is_growing else data["text/plain"]
+        shown = data["text/plain"]
+        is_growing = shown == GROWING
+        if is_growing:
+            shown = data["text/markdown"]
         transient = content.get("transient") or {}
-        self._shown = {**self._shown, transient.get("display_id", ""): shown}
+        display_id = transient.get("display_id", "")
+        self._shown = {**self._shown, display_id: shown}
         text = "".join(self._shown.values())
         if text.startswith(self._written):
-            sys.stdout.write(plain(text[len(self._written) :]))
+            new_text = text.removeprefix(self._written)
+            sys.stdout.write(plain(new_text))
             self._written = text
         elif metadata:
             sys.stdout.write(f"\n\n{plain(text)}")

@@ -24,9 +24,15 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+
+SIMILAR = 0.5
+"""How similar a name must be to what was typed to be suggested, from 0 to 1."""
 
 
 class _OneLine(BaseException):
@@ -50,7 +56,8 @@ class Remedy:
     Parameters
     ----------
     text
-        What to do, as the start of a sentence without a full stop: ``Start Ollama``.
+        What to do, as the start of a sentence without a full stop: ``Start Ollama``. Or
+        a question that names what to type: ``Did you mean /models?``
     command
         What to type for that: ``%buddy /models``, ``%config Buddy.offline = False``, or
         a shell command.
@@ -59,8 +66,33 @@ class Remedy:
     text: str
     command: str = ""
 
+    @property
+    def is_question(self) -> bool:
+        """Whether the text is a question, which is shown without the command."""
+        return self.text.endswith("?")
+
     def __str__(self) -> str:
-        return f"{self.text}: {self.command}" if self.command else self.text
+        if self.is_question or not self.command:
+            return self.text
+        return f"{self.text}: {self.command}"
+
+
+def did_you_mean(typed: str, names: Iterable[str], command: str = "") -> Remedy | None:
+    """Return a remedy that suggests the name most similar to what was typed, if any is.
+
+    Parameters
+    ----------
+    typed
+        What was typed.
+    names
+        The names that exist.
+    command
+        What to type for a name, with ``{}`` for the name; empty if it is no command.
+    """
+    similar = difflib.get_close_matches(typed, list(names), n=1, cutoff=SIMILAR)
+    if not similar:
+        return None
+    return Remedy(f"Did you mean {similar[0]}?", command.format(similar[0]))
 
 
 class BuddyError(_OneLine, Exception):
@@ -85,9 +117,11 @@ class BuddyError(_OneLine, Exception):
     def __str__(self) -> str:
         if not self.remedies:
             return self.what
-        first, *others = map(str, self.remedies)
-        alternatives = "".join(f"; or {_uncapitalised(other)}" for other in others)
-        return f"{self.what.rstrip('.')}. {first}{alternatives}"
+        line = f"{self.what.rstrip('.')}. {self.remedies[0]}"
+        for previous, remedy in pairwise(self.remedies):
+            joint = " Or " if previous.is_question else "; or "
+            line += joint + _uncapitalised(str(remedy))
+        return line
 
 
 def _uncapitalised(text: str) -> str:

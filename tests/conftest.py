@@ -22,6 +22,7 @@ from traitlets.config import Config
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.keys import Keys
+from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
 from tests.support.scripted_server import ScriptedServer
@@ -162,6 +163,14 @@ def buddy(tmp_path: Path) -> Iterator[Buddy]:
 def fake(buddy: Buddy) -> FakeProvider:
     """The provider that ``buddy`` asks; a test gives it its script."""
     return fake_of(buddy)
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[Loop]:
+    """An event loop in a thread, shared by the tests of a module."""
+    loop = Loop()
+    yield loop
+    loop.stop()
 
 
 @pytest.fixture

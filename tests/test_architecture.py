@@ -135,8 +135,8 @@ TOP_LEVEL = 23
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "__init__": "test_exports",
+    "commands": "test_commands_table",
     "context.describe": "test_describers",
-    "demo": "test_tour",
     "messages": "declarations only",
     "providers.checks": "test_connection_check",
     "providers.kinds": "test_kinds",

@@ -300,7 +300,7 @@ def test_a_task_without_code_says_where_to_put_it(seeing: Buddy) -> None:
 
 def test_other_commands_ask_nothing(seeing: Buddy) -> None:
     assert prompt_of(seeing, "/help") is None
-    with pytest.raises(SettingError, match="Did you mean: %buddy /fix"):
+    with pytest.raises(SettingError, match=r"Did you mean /fix\?"):
         prompt_of(seeing, "/fixx")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,13 +23,6 @@ from codebuddy_jupyter.markdown.blocks import Blocks
 from codebuddy_jupyter.messages import Chunk
 
 PACE = Pace(before_text=0.02, between=0.1)
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.stop()
 
 
 @pytest.fixture

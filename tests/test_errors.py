@@ -89,3 +89,26 @@ def test_errors_tell_their_numbers() -> None:
     too_long = errors.PromptTooLong("too long", tokens=9020, window=8192)
     assert (str(too_long), too_long.tokens, too_long.window) == ("too long", 9020, 8192)
     assert errors.ServerError("it says no", status=503).status == 503
+
+
+def test_remedies_are_joined_to_one_line() -> None:
+    start = errors.Remedy("Start it", "ollama serve")
+    switch = errors.Remedy("Use another", "%buddy /use embedded")
+    error = errors.Unreachable("Nothing answers.", start, switch)
+    assert str(error) == (
+        "Nothing answers. Start it: ollama serve; or use another: %buddy /use embedded"
+    )
+
+
+def test_a_remedy_that_is_a_question_is_shown_without_its_command() -> None:
+    suggestion = errors.did_you_mean("/modles", ["/help", "/models"], "%buddy {}")
+    assert suggestion == errors.Remedy("Did you mean /models?", "%buddy /models")
+    listed = errors.Remedy("List all", "%buddy /help")
+    error = errors.SettingError("There is no command /modles.", suggestion, listed)
+    assert str(error) == (
+        "There is no command /modles. Did you mean /models? Or list all: %buddy /help"
+    )
+
+
+def test_nothing_is_suggested_that_is_not_similar() -> None:
+    assert errors.did_you_mean("/xyzzy", ["/help", "/models"]) is None

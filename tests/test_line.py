@@ -38,7 +38,7 @@ def test_a_line_is_split_into_options_and_prompt(
         (
             "--temprature 0 hi",
             "There is no option --temprature. Did you mean --temperature? "
-            "List all options: %buddy?; or before a prompt that begins with a dash, "
+            "Or list all options: %buddy?; or before a prompt that begins with a dash, "
             "type --",
         ),
         ("--xyzzy", "There is no option --xyzzy. List all options: %buddy?; or before"),

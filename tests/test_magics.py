@@ -83,7 +83,7 @@ def test_a_task_after_blank_lines_is_asked(
 def test_an_unknown_command_is_not_sent(
     extension: Extension, fake: FakeProvider
 ) -> None:
-    with pytest.raises(SettingError, match="Did you mean: %buddy /version"):
+    with pytest.raises(SettingError, match=r"Did you mean /version\?"):
         extension.shell.magics_manager.magics["cell"]["buddy"]("", "\n/versoin")
     assert not fake.requests
 

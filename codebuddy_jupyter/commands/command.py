@@ -1,4 +1,4 @@
-"""What a command is, and how one is declared."""
+"""What a command is, and how a command is declared."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def command(
 ) -> Callable[[Function], Command]:
     """Declare a function as a command; the parameters are those of `Command`.
 
-    The result takes the function's place. It is found by users once it is listed in
+    The result replaces the function. Users can type the command once it is listed in
     `table.COMMANDS`.
     """
 

@@ -1,6 +1,6 @@
 """Completion by Tab in what is typed for the buddy: commands and mentions.
 
-Other code is completed as before. No hook of IPython 7 gets the whole text of a cell,
+Other code is completed as before. No hook of IPython 7 gets the full text of a cell,
 so `install` replaces the completer's ``completions``, which kernel and terminal call in
 every version, and calls the original wherever the buddy has nothing to suggest.
 """
@@ -198,9 +198,12 @@ class Completions:
         if begin is None:
             return []
         typed = text[max(begin, offset - MOST_TYPED) : offset]
-        word, found = self.offers.find(typed)
+        word, completions = self.offers.find(typed)
         start = offset - len(word)
-        return [Suggestion(start, offset, text, kind) for text, kind in found]
+        suggestions = []
+        for replacement, type in completions:
+            suggestions.append(Suggestion(start, offset, replacement, type))
+        return suggestions
 
 
 def install(
@@ -222,17 +225,20 @@ def install(
 
 def uninstall(shell: Any) -> None:
     """Restore the shell's own completion."""
-    if isinstance(vars(shell.Completer).get("completions"), Completions):
-        del shell.Completer.completions
+    completer = shell.Completer
+    installed = vars(completer).get("completions")
+    if isinstance(installed, Completions):
+        del completer.completions
 
 
 def _prompt_begin(text: str, offset: int) -> int | None:
     """Return where the prompt around the cursor begins; None outside a prompt."""
     line_begin = text.rfind("\n", 0, offset) + 1
     match = _CELL.match(text) or _LINE.match(text, line_begin)
-    if match is None or match.end() >= offset:
+    if match is None:
         return None
-    return match.end()
+    begin = match.end()
+    return begin if begin < offset else None
 
 
 def _paths(typed: str, folder: Path | None, quote: str | None) -> Iterator[str]:
@@ -253,8 +259,9 @@ def _paths(typed: str, folder: Path | None, quote: str | None) -> Iterator[str]:
         A mention of a path: quoted where that is necessary, a folder with a slash.
     """
     last_slash = max(typed.rfind("/"), typed.rfind(os.sep))
-    parent = typed[: last_slash + 1]
-    begin = typed[last_slash + 1 :]
+    name_start = last_slash + 1
+    parent = typed[:name_start]
+    begin = typed[name_start:]
     for name, is_folder in _entries(parent, folder):
         # Hidden files are suggested once the dot of their name is typed.
         is_hidden = name.startswith(".") and not begin
@@ -269,17 +276,24 @@ def _entries(parent: str, folder: Path | None) -> list[tuple[str, bool]]:
     relative path must stay inside the notebook's folder.
     """
     try:
-        root = Path(os.path.realpath(folder or Path.cwd()))
+        root = os.path.realpath(folder or Path.cwd())
         expanded = Path(parent).expanduser()
         if not expanded.is_absolute():
             expanded = root / expanded
-            if not Path(os.path.realpath(expanded)).is_relative_to(root):
+            target = Path(os.path.realpath(expanded))
+            if not target.is_relative_to(root):
                 return []
-        with os.scandir(expanded) as entries:
-            first = islice(entries, MOST_SCANNED)
-            return sorted((entry.name, entry.is_dir()) for entry in first)
+        return _scan(expanded)
     except (OSError, RuntimeError, ValueError):
         return []
+
+
+def _scan(folder: Path) -> list[tuple[str, bool]]:
+    names = []
+    with os.scandir(folder) as entries:
+        for entry in islice(entries, MOST_SCANNED):
+            names.append((entry.name, entry.is_dir()))
+    return sorted(names)
 
 
 def _file_mention(path: str, is_folder: bool, quote: str | None) -> str:

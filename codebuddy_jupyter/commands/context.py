@@ -45,7 +45,7 @@ def preview_prompt(
     Raises
     ------
     BuddyError
-        When the same prompt could not be asked.
+        When the same prompt could not be sent.
     """
     draft, provider, model = buddy.preview(prompt, options, names)
     return preview(draft, model, provider.where())

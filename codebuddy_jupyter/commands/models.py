@@ -51,7 +51,8 @@ def _tokens(number: int | None) -> str:
 def pull(invocation: Invocation, name: str) -> str:
     """Have the server download a model."""
     provider, model = _provider_and_model(invocation, name, "pull")
-    invocation.buddy.loop.run(provider.pull(model, invocation.progress))
+    download = provider.pull(model, invocation.progress)
+    invocation.buddy.loop.run(download)
     return escape(f"{model} is downloaded. To use it: %buddy /use {model}")
 
 

@@ -29,8 +29,9 @@ def use(invocation: Invocation, target: str) -> str:
     buddy.loop.run(provider.settle())
     rows = _target_rows(buddy, provider)
     table = text_table(("", "", "set by"), rows)
-    problems = map(escape, [*buddy.problems, *provider.problems])
-    return "\n\n".join([table, *problems])
+    problems = buddy.problems + provider.problems
+    paragraphs = [table, *map(escape, problems)]
+    return "\n\n".join(paragraphs)
 
 
 def _switch(buddy: Buddy, target: str, progress: Progress) -> None:
@@ -39,8 +40,10 @@ def _switch(buddy: Buddy, target: str, progress: Progress) -> None:
     provider_name = buddy.registry.try_name(target.strip("/"))
     if provider_name:
         options = Options(provider=provider_name)
-    name, provider, model = buddy.loop.run(buddy.resolve(options))
-    buddy.loop.run(provider.prepare(model or provider.model, progress))
+    resolution = buddy.resolve(options)
+    name, provider, model = buddy.loop.run(resolution)
+    preparation = provider.prepare(model or provider.model, progress)
+    buddy.loop.run(preparation)
     buddy.change({"provider": name})
     if model:
         provider.change({"model": model})
@@ -62,7 +65,8 @@ def _target_rows(buddy: Buddy, provider: Provider) -> list[Row]:
         promise = "nothing leaves this machine"
         if buddy.allowed_hosts:
             promise += f", except to {', '.join(buddy.allowed_hosts)}"
-        rows.append(("offline", promise, buddy.origin("offline")))
+        row = ("offline", promise, buddy.origin("offline"))
+        rows.append(row)
     return rows
 
 
@@ -114,5 +118,7 @@ def doctor_report(buddy: Buddy, name: str = "", *, progress: Progress) -> Report
 @command("version", "", "show the versions that a bug report needs")
 def show_version(invocation: Invocation, arguments: str) -> str:
     """Show the versions of this package and of what it uses."""
-    parts = [f"{name} {version}" for name, version in versions().items()]
+    parts = []
+    for name, version in versions().items():
+        parts.append(f"{name} {version}")
     return escape(" · ".join(parts))

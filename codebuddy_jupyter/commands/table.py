@@ -7,13 +7,12 @@ magic and in the panel alike. Commands return Markdown and display nothing, exce
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..buddy import Buddy
-from ..errors import Remedy, SettingError, Unreachable
+from ..errors import Remedy, SettingError, Unreachable, did_you_mean
 from ..markdown.safe import escape
 from ..messages import Progress
 from .command import Command, Invocation, command
@@ -23,9 +22,6 @@ from .models import load, pull, show_models, unload
 from .panel import open_panel
 from .provider import doctor, show_version, use
 from .tasks import TASKS, task_prompt
-
-SIMILAR = 0.5
-"""How similar a name must be to be suggested, from 0 to 1."""
 
 
 class HelpRow(NamedTuple):
@@ -138,7 +134,7 @@ def read(text: str) -> Call | None:
     Raises
     ------
     SettingError
-        When there is no such command; it suggests the nearest.
+        When there is no such command; it suggests the most similar.
     """
     typed = text.lstrip()
     if not typed.startswith("/"):
@@ -153,13 +149,11 @@ def read(text: str) -> Call | None:
 
 
 def _unknown(name: str) -> SettingError:
-    remedy = Remedy("List all commands", "%buddy /help")
-    near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=SIMILAR)
-    if near:
-        remedy = Remedy("Did you mean", f"%buddy /{near[0]}")
+    names = [f"/{known}" for known in COMMANDS]
+    suggestion = did_you_mean(f"/{name.lower()}", names, "%buddy {}")
     return SettingError(
         f"There is no command /{name}.",
-        remedy,
+        suggestion or Remedy("List all commands", "%buddy /help"),
         Remedy("To ask about a path, put a word before it"),
     )
 

@@ -56,9 +56,9 @@ def _subject(buddy: Buddy, name: str) -> str:
         if name in ABOUT_ERRORS and session.failure() is not None:
             return "@error"
         cells = session.notebook().cells
-        numbers = [cell.number for cell in cells if cell.number is not None]
-        if numbers:
-            return f"the code of @In[{max(numbers)}]"
+        last = max((cell.number or 0 for cell in cells), default=0)
+        if last:
+            return f"the code of @In[{last}]"
     raise PromptError(
         f"There is no code to {name} yet.",
         Remedy("Type the code below this line", f"%%buddy /{name}"),

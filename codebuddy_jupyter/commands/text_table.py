@@ -10,7 +10,11 @@ Row = Sequence[str]
 """The cells of a row, as plain text."""
 
 
-def text_table(header: Row, rows: Iterable[Row], numbers: Collection[int] = ()) -> str:
+def text_table(
+    header: Row,
+    rows: Iterable[Row],
+    numbers: Collection[int] = (),
+) -> str:
     """Return a Markdown table that shows each cell as plain text.
 
     Parameters
@@ -25,12 +29,13 @@ def text_table(header: Row, rows: Iterable[Row], numbers: Collection[int] = ()) 
     alignments = ["---"] * len(header)
     for column in numbers:
         alignments[column] = "---:"
-    lines = [_line(header), "|".join(["", *alignments, ""])]
+    delimiters = "|".join(alignments)
+    lines = [_line(header), f"|{delimiters}|"]
     for row in rows:
         lines.append(_line(row))
     return "\n".join(lines)
 
 
 def _line(row: Row) -> str:
-    cells = " | ".join(escape(cell) for cell in row)
+    cells = " | ".join(map(escape, row))
     return f"| {cells} |"

@@ -72,14 +72,14 @@ class Splitter(Protocol):
 
 
 class OneBlock:
-    """Settles nothing before the end: the whole text is the tail."""
+    """Settles nothing before the end: all of the text is the tail."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
 
     @property
     def tail(self) -> str:
-        """The whole text so far."""
+        """All of the text so far."""
         self._pieces = ["".join(self._pieces)]
         return self._pieces[0]
 
@@ -168,15 +168,18 @@ class Drawing:
         Returns
         -------
         float
-            Seconds until the next drawing is worth it; infinite after the last one.
+            Seconds until the next drawing is useful; infinite after the last one.
         """
         began = self._timer()
         put(self._read())
         cost = self._timer() - began
         if self.done:
             return math.inf
-        size = len(self._splitter.tail)
-        return self._pace.pause(has_text=self.has_text, size=size, cost=cost)
+        return self._pace.pause(
+            has_text=self.has_text,
+            size=len(self._splitter.tail),
+            cost=cost,
+        )
 
     def tail_markdown(self) -> str:
         """Return safe Markdown for what is below the settled blocks.

@@ -20,13 +20,16 @@ from ..markdown.safe import fence, neutralise
 
 PYTHON = ("python", "py", "python3", "ipython")
 BROKEN_OFF = "*This answer broke off.*"
-# files of one name
+# files of the same name
 MOST_FILES = 10_000
 
 CellType = Literal["markdown", "code"]
 
+Redact = Callable[[str], str]
+"""Returns a text without its secrets."""
 
-def export(chat: Chat, path: Path, redact: Callable[[str], str]) -> Path:
+
+def export(chat: Chat, path: Path, redact: Redact) -> Path:
     """Write a conversation to a file.
 
     Parameters
@@ -36,7 +39,7 @@ def export(chat: Chat, path: Path, redact: Callable[[str], str]) -> Path:
     path
         The file: ``.md`` or ``.ipynb``.
     redact
-        Returns a text without its secrets; applied to the questions.
+        Applied to the questions.
 
     Returns
     -------
@@ -85,18 +88,22 @@ def _write_new(file: Path, text: str) -> bool:
     return True
 
 
-def as_markdown(chat: Chat, redact: Callable[[str], str]) -> str:
+def as_markdown(chat: Chat, redact: Redact) -> str:
     """Return the conversation as safe Markdown."""
     turns = []
     for turn in chat.turns:
-        parts = [_question(turn, redact), neutralise(_answer(turn)), _source(turn)]
+        parts = [
+            _question(turn, redact),
+            neutralise(_answer(turn)),
+            _source(turn),
+        ]
         turns.append("\n\n".join(parts))
-    # The whole is made safe again: a single mark in one answer can form a pair with one
+    # All of it is made safe again: a single mark in one answer can form a pair with one
     # in the next.
     return neutralise("\n\n---\n\n".join(turns)) + "\n"
 
 
-def as_notebook(chat: Chat, redact: Callable[[str], str]) -> str:
+def as_notebook(chat: Chat, redact: Redact) -> str:
     """Return the conversation as the JSON of a notebook.
 
     Prose is in Markdown cells and made safe; Python is unchanged in code cells, which
@@ -126,16 +133,18 @@ def as_notebook(chat: Chat, redact: Callable[[str], str]) -> str:
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
-def _question(turn: Turn, redact: Callable[[str], str]) -> str:
+def _question(turn: Turn, redact: Redact) -> str:
     """Return the question as a safe quotation."""
-    lines = _lines(redact(turn.reply.prompt).strip())
+    prompt = redact(turn.reply.prompt).strip()
+    lines = _lines(prompt)
     quoted = [f"> {line}".rstrip() for line in lines]
     return neutralise("\n".join(quoted))
 
 
 def _answer(turn: Turn) -> str:
     """Return the text of the answer, in a fence if it is not Markdown."""
-    text = "".join(blocks_of(turn.reply.text)).strip()
+    blocks = blocks_of(turn.reply.text)
+    text = "".join(blocks).strip()
     format = turn.reply.format
     if format == "text":
         return fence(text)
@@ -147,7 +156,8 @@ def _answer(turn: Turn) -> str:
 def _source(turn: Turn) -> str:
     """Return a line with provider, model and time, and whether the answer broke off."""
     reply = turn.reply
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(turn.asked))
+    local_time = time.localtime(turn.asked)
+    when = time.strftime("%Y-%m-%d %H:%M", local_time)
     parts = [part for part in (reply.provider, reply.model, when) if part]
     line = neutralise(" · ".join(parts))
     if reply.error is None and reply.done:

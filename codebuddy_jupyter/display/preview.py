@@ -61,7 +61,7 @@ def _table(draft: Draft) -> str:
 
 
 def _bar(draft: Draft) -> str:
-    """Return the window as a bar: the prompt, free space, and the room for the answer."""
+    """Return the context window as a bar: prompt, free space, room for the answer."""
     room = draft.room
     window = room.window or room.assumed
     prompt = round(BAR * draft.tokens / window)
@@ -106,11 +106,11 @@ def _left_out(section: str, items: Sequence[Item]) -> str:
     return escape(f"Left out of the {section}, because there is no room: {names}.")
 
 
-def _redacted(kinds: Sequence[str]) -> str:
-    """Return a line with the kinds of secrets, and how many there are of each."""
+def _redacted(names: Sequence[str]) -> str:
+    """Return a line with the names of what was redacted, and how often each was."""
     counted = []
-    for kind, count in Counter(kinds).items():
-        counted.append(kind if count == 1 else f"{kind} ({count})")
+    for name, count in Counter(names).items():
+        counted.append(name if count == 1 else f"{name} ({count})")
     return escape(f"Redacted: {', '.join(counted)}.")
 
 

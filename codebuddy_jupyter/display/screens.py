@@ -84,11 +84,15 @@ class Display:
     def text(self, markdown: str) -> None:
         """Show a text of this package, such as a table of models."""
         if is_notebook(self.shell):
-            data = {"text/markdown": markdown, "text/plain": unescape_html(markdown)}
+            data = {
+                "text/markdown": markdown,
+                "text/plain": unescape_html(markdown),
+            }
             self.shell.display_pub.publish(data)
             return
         without_folds = _FOLDS.sub("", markdown)
-        sys.stdout.write(plain(unescape_html(without_folds)) + "\n")
+        text = plain(unescape_html(without_folds))
+        sys.stdout.write(f"{text}\n")
 
     def warm(self) -> None:
         """Load the Markdown parser, so that the first drawing does not wait for it."""
@@ -123,7 +127,8 @@ def _is_unattended(shell: Any) -> bool:
 
 def _is_alone(shell: Any) -> bool:
     """Return whether the cell holds only the question, so that its outputs are ours."""
-    code = str(_cell_request(shell).get("code", "")).strip()
+    request = _cell_request(shell)
+    code = str(request.get("code", "")).strip()
     if code.startswith("%%buddy"):
         return True
     return code.startswith("%buddy") and "\n" not in code
@@ -194,7 +199,8 @@ class BlockByBlock:
     """
 
     def __init__(self, reply: Reply, shell: Any) -> None:
-        self.drawing = Drawing(reply, splitter_for(reply.format), CELL_PACE)
+        splitter = splitter_for(reply.format)
+        self.drawing = Drawing(reply, splitter, CELL_PACE)
         self._shell = shell
         self._output = LiveOutput(shell)
 
@@ -205,8 +211,9 @@ class BlockByBlock:
             return
         text = "".join(settled)
         if text.strip():
-            format = self.drawing.reply.format
-            self._output.put(_growing(growing_markdown(text, format)), {})
+            reply = self.drawing.reply
+            markdown = growing_markdown(text, reply.format)
+            self._output.put(_growing(markdown), {})
             self._output = LiveOutput(self._shell)
         _put_tail(self._output, self.drawing)
 
@@ -220,14 +227,14 @@ class BlockByBlock:
 
 
 class OneOutput:
-    """Draws the whole answer again and again, for a cell whose other outputs stay."""
+    """Draws the complete answer again and again, for a cell whose other outputs stay."""
 
     def __init__(self, reply: Reply, shell: Any) -> None:
         self.drawing = Drawing(reply, OneBlock(), CELL_PACE)
         self._output = LiveOutput(shell)
 
     def put(self, settled: list[str]) -> None:
-        """Show the whole text so far."""
+        """Show all of the text so far."""
         if not self.drawing.done:
             _put_tail(self._output, self.drawing)
 
@@ -235,15 +242,18 @@ class OneOutput:
         """Show the answer in place of what was drawn last."""
         reply = self.drawing.reply
         if _leaves_output(reply):
-            self._output.put(*final_output(reply))
+            data, metadata = final_output(reply)
+            self._output.put(data, metadata)
         elif self._output.is_shown:
             self._output.put(EMPTY_ANSWER, {})
 
 
 def _put_tail(output: LiveOutput, drawing: Drawing) -> None:
     markdown = drawing.tail_markdown()
-    if markdown:
-        output.put(_growing(markdown), {} if drawing.has_text else WAITING)
+    if not markdown:
+        return
+    metadata = {} if drawing.has_text else WAITING
+    output.put(_growing(markdown), metadata)
 
 
 def _growing(markdown: str) -> Bundle:
@@ -252,7 +262,9 @@ def _growing(markdown: str) -> Bundle:
 
 def _leaves_output(reply: Reply) -> bool:
     """Return whether an output stays: not if the request failed before the first word."""
-    return reply.error is None or bool(reply.text or reply.reasoning)
+    if reply.error is None:
+        return True
+    return bool(reply.text or reply.reasoning)
 
 
 class Terminal:
@@ -277,9 +289,12 @@ class Terminal:
         drawing = self.drawing
         if settled:
             self._show_waiting("")
-            self._stream.write(plain("".join(settled)))
+            text = plain("".join(settled))
+            self._stream.write(text)
             self._stream.flush()
-        elif self._is_live and not (drawing.has_text or drawing.done):
+            return
+        is_waiting = not (drawing.has_text or drawing.done)
+        if self._is_live and is_waiting:
             line = waiting_line(drawing.reply, time.monotonic())
             self._show_waiting(plain(line))
 

@@ -33,8 +33,11 @@ def waiting_markdown(reply: Reply, now: float) -> str:
     """
     if reply.first is not None:
         line = f"*{_thinking(reply, now)}*"
-        last_words = " ".join(reply.reasoning[-SHOWN_REASONING:].split())
-        return f"{line}\n\n> … {escape(last_words)}" if last_words else line
+        last_words = reply.reasoning[-SHOWN_REASONING:].split()
+        if not last_words:
+            return line
+        quoted = escape(" ".join(last_words))
+        return f"{line}\n\n> … {quoted}"
     if not _is_silent(reply, now):
         return ""
     awaited, seconds = _awaited(reply, now)
@@ -90,7 +93,9 @@ def _thinking(reply: Reply, now: float) -> str:
 
 def _is_silent(reply: Reply, now: float) -> bool:
     """Return whether there is a reason to show what is waited for."""
-    return bool(reply.notes) or _seconds_since(reply.started, now) >= SILENT
+    if reply.notes:
+        return True
+    return _seconds_since(reply.started, now) >= SILENT
 
 
 def _awaited(reply: Reply, now: float) -> tuple[str, float]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..widgets.panel import Panel
 
 MAGIC = "buddy"
+MAGIC_TYPES = ("line", "cell")
 QUESTION_LOST = (
     "IPython took the `?` in the cell that loads the extension as a request for help. "
     "Ask again in a new cell."
@@ -55,7 +56,7 @@ class Extension:
         }
         for event, hook in self._hooks.items():
             shell.events.register(event, hook)
-        # IPython transforms a whole cell before it runs it, so this has no effect on
+        # IPython transforms all of a cell before it runs it, so this has no effect on
         # the cell that loads the extension.
         shell.input_transformer_manager.token_transformers.append(QuestionMarkTransform)
 
@@ -157,7 +158,11 @@ class Extension:
         session.listen()
         if info is not None:
             session.on_start(info)
-        completion.install(self.shell, names=session.names, folder=session.folder)
+        completion.install(
+            self.shell,
+            names=session.names,
+            folder=session.folder,
+        )
 
     def _stop_listening(self) -> None:
         from ..commands import completion
@@ -172,7 +177,11 @@ class Extension:
         self._unhook("post_run_cell")
         if has_question(result):
             self.display.text(QUESTION_LOST)
-        thread = threading.Thread(target=self._warm, name="buddy-warm", daemon=True)
+        thread = threading.Thread(
+            target=self._warm,
+            name="buddy-warm",
+            daemon=True,
+        )
         thread.start()
 
     def _before_next_cell(self, info: Any = None) -> None:
@@ -199,12 +208,13 @@ class Extension:
     def _magics_named_buddy(self) -> dict[str, Any]:
         """Return the magics of the same name that other code has registered."""
         magics = self.shell.magics_manager.magics
-        return {kind: magics[kind].get(MAGIC) for kind in ("line", "cell")}
+        return {type: magics[type].get(MAGIC) for type in MAGIC_TYPES}
 
     def _restore_magics(self) -> None:
         manager = self.shell.magics_manager
-        for kind, earlier in self._earlier_magics.items():
-            manager.magics[kind].pop(MAGIC, None)
+        for type, earlier in self._earlier_magics.items():
+            magics = manager.magics[type]
+            magics.pop(MAGIC, None)
             if earlier is not None:
-                manager.magics[kind][MAGIC] = earlier
+                magics[MAGIC] = earlier
         manager.registry.pop("BuddyMagics", None)

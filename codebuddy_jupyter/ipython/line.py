@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import NoReturn
 
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from ..errors import Remedy, SettingError
+from ..errors import Remedy, SettingError, did_you_mean
 from ..question.options import Options, add_arguments, options_from
-
-SIMILAR = 0.5
-"""How similar an option must be to be suggested, from 0 to 1."""
 
 _OPTION = re.compile(r"(?P<option>--[a-zA-Z][\w-]*|-[a-zA-Z]\w*)(?:\s+|=|$)")
 _VALUE = re.compile(r"""(?P<value>(?:"[^"]*"|'[^']*'|\S)+)(?:\s+|$)""")
@@ -41,7 +37,8 @@ class Parser(MagicArgumentParser):
         Raises
         ------
         SettingError
-            When an option is unknown (it suggests the nearest) or its value is invalid.
+            When an option is unknown (it suggests the most similar) or its value is
+            invalid.
         """
         words: list[str] = []
         rest = line.strip()
@@ -66,15 +63,14 @@ class Parser(MagicArgumentParser):
         known = self._option_string_actions
         if option in known:
             return
-        remedy = _LIST_OPTIONS
-        near = difflib.get_close_matches(option, known, n=1, cutoff=SIMILAR)
-        if near:
-            remedy = Remedy(f"Did you mean {near[0]}? {remedy.text}", remedy.command)
-        raise SettingError(
-            f"There is no option {option}.",
-            remedy,
+        remedies = [
+            _LIST_OPTIONS,
             Remedy("Before a prompt that begins with a dash, type --"),
-        )
+        ]
+        suggestion = did_you_mean(option, known)
+        if suggestion is not None:
+            remedies.insert(0, suggestion)
+        raise SettingError(f"There is no option {option}.", *remedies)
 
 
 def _unquoted(value: str) -> str:

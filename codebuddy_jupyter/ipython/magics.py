@@ -59,10 +59,10 @@ class BuddyMagics(Magics):
 
             -m, --model MODEL        a model, provider/model or provider:model
             -p, --provider PROVIDER  a provider, such as local or embedded
-            -s, --system TEXT        what the model is told first, for this question
+            -s, --system TEXT        the system prompt for this question
             -t, --temperature T      0 (always the likeliest word) to 2
             --max-tokens N           the longest answer, in tokens
-            -o, --option KEY=VALUE   any other field of the request
+            -o, --option KEY=VALUE   any other field of the request, by its wire name
             -f, --format FORMAT      markdown | text | code | json | html | math
             -c, --context SECTIONS   auto, none, or a list: cells,outputs,variables,error,outline
             --dry-run                show what would be sent, and send nothing

@@ -84,5 +84,6 @@ def has_question(result: Any) -> bool:
     result
         The ``ExecutionResult`` of the cell.
     """
-    source = getattr(getattr(result, "info", None), "raw_cell", None)
+    info = getattr(result, "info", None)
+    source = getattr(info, "raw_cell", None)
     return bool(source and _QUESTION.search(source))

@@ -27,6 +27,10 @@ _MAX_FORMULA = 4_000
 _SHORT_BLOCK = 4_000
 
 
+Split = Callable[[str, int], list[str]]
+"""Cuts a text into blocks, as `split_blocks` does."""
+
+
 def split_blocks(text: str, end: int) -> list[str]:
     """Cut a text at the start of its second and each later top-level block.
 
@@ -65,7 +69,7 @@ class Blocks:
     The results of `feed` and `flush`, joined, are the text that was fed; the blocks do
     not depend on how the text was cut into pieces. A block is settled when the next one
     has begun, because nothing that follows can change it then. A definition of a link
-    is a paragraph of its own: references to it are linked when the whole text is shown.
+    is a paragraph of its own: references to it are linked when the complete text is shown.
 
     Parameters
     ----------
@@ -73,7 +77,7 @@ class Blocks:
         Cuts a text into blocks, as `split_blocks` does.
     """
 
-    def __init__(self, split: Callable[[str, int], list[str]] = split_blocks) -> None:
+    def __init__(self, split: Split = split_blocks) -> None:
         self._split = split
         self._pieces: list[str] = []
         self._size = 0
@@ -112,9 +116,9 @@ class Blocks:
         if not tail:
             return []
         *settled, last = self._split(tail, len(tail))
-        found = find_code(last)
-        if found is not None:
-            code, _ = found
+        code_and_contents = find_code(last)
+        if code_and_contents is not None:
+            code, _ = code_and_contents
             last += missing_fence(last, code)
         return [*settled, last]
 
@@ -141,10 +145,12 @@ def missing_fence(text: str, code: list[Code]) -> str:
     last = code[-1]
     if last.type != "fence" or last.end < len(text):
         return ""
-    lines = text[last.start :].rstrip("\n").split("\n")
-    if len(lines) > 1 and _closes(lines[-1], last.markup):
+    source = last.source(text).rstrip("\n")
+    first_line, *next_lines = source.split("\n")
+    if next_lines and _closes(next_lines[-1], last.markup):
         return ""
-    closing = prefix_of_next_lines(lines[0], last.markup) + last.markup
+    prefix = prefix_of_next_lines(first_line, last.markup)
+    closing = prefix + last.markup
     return closing if text.endswith("\n") else f"\n{closing}"
 
 

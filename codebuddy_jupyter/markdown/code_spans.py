@@ -70,8 +70,11 @@ def parser(*, inline: bool) -> MarkdownIt:
 
 def line_starts(text: str) -> list[int]:
     """Return the position at which each line starts, and the end of the text."""
-    line_ends = re.finditer(r"\r\n?|\n", text)
-    return [0, *(match.end() for match in line_ends), len(text)]
+    starts = [0]
+    for line_end in re.finditer(r"\r\n?|\n", text):
+        starts.append(line_end.end())
+    starts.append(len(text))
+    return starts
 
 
 def characters(lines: Sequence[int], starts: list[int]) -> tuple[int, int]:
@@ -84,9 +87,9 @@ def characters(lines: Sequence[int], starts: list[int]) -> tuple[int, int]:
     starts
         What `line_starts` returned for the text.
     """
-    first, last = lines
     end = len(starts) - 1
-    return starts[min(first, end)], starts[min(last, end)]
+    first, last = (min(line, end) for line in lines)
+    return starts[first], starts[last]
 
 
 def find_code(text: str) -> tuple[list[Code], list[str]] | None:
@@ -109,7 +112,14 @@ def find_code(text: str) -> tuple[list[Code], list[str]] | None:
             continue
         start, end = characters(token.map, starts)
         if token.type == "fence":
-            code.append(Code(start, end, "fence", markup=token.markup, info=token.info))
+            fence = Code(
+                start,
+                end,
+                "fence",
+                markup=token.markup,
+                info=token.info,
+            )
+            code.append(fence)
             contents.append(token.content)
         elif token.type == "code_block":
             code.append(Code(start, end, "code_block"))
@@ -123,10 +133,11 @@ def find_code(text: str) -> tuple[list[Code], list[str]] | None:
                     contents.append(child.content)
     if len(code) != len(contents):
         return None
-    for found, content in zip(code, contents, strict=True):
-        if found.type != "span":
+    for piece, content in zip(code, contents, strict=True):
+        if piece.type != "span":
             continue
-        if not _is_same_span(found.source(text), content):
+        source = piece.source(text)
+        if not _is_same_span(source, content):
             return None
     return code, contents
 
@@ -150,11 +161,12 @@ def _spans(text: str, start: int, end: int) -> Iterator[Code]:
             unpaired_sizes.add(size)
             continue
         position = closing.end()
-        yield Code(opening.start(), position, "span", (start, end), run)
+        paragraph = (start, end)
+        yield Code(opening.start(), position, "span", paragraph, run)
 
 
 def _is_same_span(source: str, content: str) -> bool:
-    """Return whether a span that we found is the one that the parser found."""
+    """Return whether a span that we found is the same that the parser found."""
     ours = _without_container_marks(source.strip("`"))
     theirs = _without_container_marks(content)
     return ours == theirs.strip("`")
@@ -172,10 +184,12 @@ def mask_code(text: str, code: list[Code]) -> str:
     """Replace each character of code by NUL, except line ends."""
     parts: list[str] = []
     position = 0
-    for found in code:
-        parts.append(text[position : found.start])
-        parts.append(_NOT_LINE_END.sub("\0", found.source(text)))
-        position = found.end
+    for piece in code:
+        before = text[position : piece.start]
+        source = piece.source(text)
+        masked = _NOT_LINE_END.sub("\0", source)
+        parts += [before, masked]
+        position = piece.end
     parts.append(text[position:])
     return "".join(parts)
 
@@ -192,11 +206,13 @@ def unambiguous_spans(text: str, masked: str, code: list[Code]) -> set[Code]:
     code
         The code to check; only its spans count.
     """
-    spans = [found for found in code if found.type == "span"]
+    spans = [piece for piece in code if piece.type == "span"]
     backticks = [match.start() for match in re.finditer("`", masked)]
     paragraphs = set()
     for start, end in {span.paragraph for span in spans}:
-        if not _is_unambiguous(text[start:end], masked[start:end]):
+        source = text[start:end]
+        masked_source = masked[start:end]
+        if not _is_unambiguous(source, masked_source):
             continue
         if not _is_near(backticks, masked, start, end):
             paragraphs.add((start, end))
@@ -235,9 +251,12 @@ def _is_unambiguous(source: str, masked: str) -> bool:
     for marks in ({"~"}, {"[", "]"}):
         if marks & inside and marks & outside:
             return False
-    if any(line.count("`") % 2 for line in source.split("\n")):
-        return False
-    return not any(_has_letter_before_code(word) for word in masked.split())
+    for line in source.split("\n"):
+        has_open_span = line.count("`") % 2 == 1
+        if has_open_span:
+            return False
+    words = masked.split()
+    return not any(map(_has_letter_before_code, words))
 
 
 def _has_letter_before_code(word: str) -> bool:
@@ -264,10 +283,14 @@ def is_unambiguous_fence(source: str, markup: str) -> bool:
     """Return whether a fenced block is closed and no line leaves its container."""
     lines = source.rstrip("\n").split("\n")
     prefix = prefix_of_next_lines(lines[0], markup)
-    if "\t" in prefix or len(lines) < 2 or lines[-1] != prefix + markup:
+    closing = prefix + markup
+    if "\t" in prefix or len(lines) < 2:
+        return False
+    if lines[-1] != closing:
         return False
     for line in lines[1:-1]:
-        if not line.startswith(prefix) and line.strip() != prefix.strip():
+        is_empty = line.strip() == prefix.strip()
+        if not is_empty and not line.startswith(prefix):
             return False
         content = line[len(prefix) :].lstrip(" \t>")
         if content.startswith(markup):

@@ -24,8 +24,8 @@ def formulas_avoid_code(text: str, masked: str, code: list[Code]) -> bool:
         return True
     if r"\$$" in masked:
         return False
-    for found in code:
-        if _FORMULA_MARK.search(text, found.start, found.end):
+    for piece in code:
+        if _FORMULA_MARK.search(text, piece.start, piece.end):
             return False
     return not any("\0" in formula for formula in _formulas(masked))
 
@@ -69,10 +69,10 @@ def same_without_maths(text: str, contents: list[str]) -> bool:
     if not _POSSIBLE_MATHS.search(text):
         return True
     without, formulas = remove_maths(text)
-    found = find_code(without)
-    if found is None:
+    code_and_contents = find_code(without)
+    if code_and_contents is None:
         return False
-    _, contents_without = found
+    _, contents_without = code_and_contents
     restored = [_restore_maths(code, formulas) for code in contents_without]
     return restored == contents
 
@@ -118,10 +118,14 @@ def remove_maths(text: str) -> tuple[str, list[str]]:
         return removal.text(), removal.formulas
     text = text.replace("~", "~T")
     for pattern in (_FENCED, _SPANNED):
-        text = pattern.sub(lambda code: code[0].replace("$", "~D"), text)
+        text = pattern.sub(_escape_dollars, text)
     removal = _MathsRemoval(text)
     formulas = [_unescape(formula) for formula in removal.formulas]
     return _unescape(removal.text()), formulas
+
+
+def _escape_dollars(code: re.Match[str]) -> str:
+    return code[0].replace("$", "~D")
 
 
 def _unescape(text: str) -> str:
@@ -190,10 +194,12 @@ class _MathsRemoval:
     def _replace_up_to_last(self) -> None:
         if self._start is None or self._last is None:
             return
-        first, after = self._start, self._last + 1
-        formula = "".join(self._parts[first:after])
-        placeholder = f"@@{len(self.formulas)}@@"
-        self._parts[first:after] = [placeholder, *[""] * (after - first - 1)]
+        # The list keeps its length, so that indexes stay valid.
+        formula = ""
+        for index in range(self._start, self._last + 1):
+            formula += self._parts[index]
+            self._parts[index] = ""
+        self._parts[self._start] = f"@@{len(self.formulas)}@@"
         self.formulas.append(formula)
 
 

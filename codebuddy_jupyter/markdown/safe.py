@@ -48,7 +48,7 @@ def neutralise(markdown: str) -> str:
 
     Raw HTML becomes visible text. Links keep only http, https, mailto and `#`. Images
     become links, except small raster images whose data is in the text. Code, maths and
-    everything else that is harmless stay unchanged. The text may be a whole answer, one
+    everything else that is harmless stay unchanged. The text may be a complete answer, one
     of its blocks, or its growing tail; an open fence is closed where that matters.
 
     Parameters
@@ -200,7 +200,8 @@ class _Lookahead:
         """Return the next match of `pattern` from a position on, or the text's end."""
         if self._matches.get(pattern, -1) < position:
             match = pattern.search(self._text, position)
-            self._matches[pattern] = match.start() if match else len(self._text)
+            start = match.start() if match else len(self._text)
+            self._matches[pattern] = start
         return self._matches[pattern]
 
     def opens_tag(self, position: int) -> bool:
@@ -215,16 +216,22 @@ class _Lookahead:
         line_start = text.rfind("\n", nearest, position) + 1 or nearest
         if _LEADING.fullmatch(text, line_start, position):
             return True
-        return self._next(_CLOSE, position) < self._next(_BLANK_LINE, position)
+        close = self._next(_CLOSE, position)
+        paragraph_end = self._next(_BLANK_LINE, position)
+        return close < paragraph_end
 
     def runs_into_maths(self, position: int) -> bool:
         """Return whether a bare address contains maths.
 
         JupyterLab would put the maths into an attribute of the link.
         """
-        if self._next(_MATHS, position) >= self._next(_WORD_END, position):
+        maths = self._next(_MATHS, position)
+        word_end = self._next(_WORD_END, position)
+        if maths >= word_end:
             return False
-        return self._next(_QUOTE, position) < self._next(_BLANK_LINE, position)
+        quote = self._next(_QUOTE, position)
+        paragraph_end = self._next(_BLANK_LINE, position)
+        return quote < paragraph_end
 
 
 _BAD_INFO = re.compile(
@@ -267,10 +274,10 @@ def _is_excessive(text: str) -> bool:
 
 def _is_safe(text: str) -> bool:
     """Return whether all that is dangerous is in code, and all readers agree on that."""
-    found = find_code(text)
-    if found is None:
+    code_and_contents = find_code(text)
+    if code_and_contents is None:
         return False
-    code, contents = found
+    code, contents = code_and_contents
     masked = mask_code(text, code)
     touched, outside = _by_code(code, _dangers(text))
     if outside or _BAD_INFO.search(masked):
@@ -329,10 +336,10 @@ _FORMULA = re.compile(
 def _rewritten(text: str) -> str | None:
     """Replace what is dangerous outside code; return None if that is not enough."""
     for _ in range(_ATTEMPTS):
-        found = find_code(text)
-        if found is None:
+        code_and_contents = find_code(text)
+        if code_and_contents is None:
             return None
-        code, _ = found
+        code, _ = code_and_contents
         edits = sorted(_edits(text, code))
         text = _apply(edits, text) + missing_fence(text, code)
         if _is_safe(text):

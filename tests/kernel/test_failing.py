@@ -52,7 +52,7 @@ TYPED = {
         "choose one of markdown, text, code, json, html, math.",
     ),
     "field of our own": ("%buddy -o stream=false hello", "the buddy sets that itself"),
-    "unknown command": ("%buddy /modles", "Did you mean: %buddy /models"),
+    "unknown command": ("%buddy /modles", "Did you mean /models?"),
     "unknown provider": ("%buddy -p olama hello", "There is no provider 'olama'"),
     "no prompt": (
         "%buddy",

@@ -16,14 +16,14 @@ def snapshot():
     return {
         "magics": {kind: sorted(names) for kind, names in manager.magics.items()},
         "magic classes": sorted(manager.registry),
-        "configurables": sorted(type(one).__name__ for one in shell.configurables),
+        "configurables": sorted(type(item).__name__ for item in shell.configurables),
         "events": {
             name: sorted(map(repr, hooks))
             for name, hooks in shell.events.callbacks.items()
         },
-        "cleanup": [repr(one) for one in transforms.cleanup_transforms],
-        "lines": [repr(one) for one in transforms.line_transforms],
-        "tokens": [repr(one) for one in transforms.token_transformers],
+        "cleanup": [repr(item) for item in transforms.cleanup_transforms],
+        "lines": [repr(item) for item in transforms.line_transforms],
+        "tokens": [repr(item) for item in transforms.token_transformers],
         "attributes": sorted(vars(shell)),
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "names": sorted(name for name in shell.user_ns if not name.startswith("_")),

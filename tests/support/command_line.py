@@ -34,6 +34,14 @@ def prompt_of(buddy: Buddy, line: str) -> str | None:
     return call.prompt(buddy)
 
 
+Steps = list[tuple[str, int, int]]
+
+
+def record(steps: Steps) -> Progress:
+    """Return a progress callback that keeps its calls."""
+    return lambda what, done, total: steps.append((what, done, total))
+
+
 def table(markdown: str) -> list[list[str]]:
     """Return the cells of a table as a reader sees them; fail unless all are plain text."""
     cells: list[list[str]] = []

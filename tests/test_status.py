@@ -1,0 +1,87 @@
+"""The lines around an answer: its status, and what is waited for."""
+
+from __future__ import annotations
+
+import pytest
+
+from codebuddy_jupyter.chat.reply import Reply
+from codebuddy_jupyter.display.status import status_line, waiting_line, waiting_markdown
+from codebuddy_jupyter.errors import CutOff, Stopped
+from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.messages import Chunk, Usage
+from tests.support.replies import a_reply, ended
+
+
+def test_the_status_line_has_model_tokens_times_and_notes(loop: Loop) -> None:
+    reply = ended(
+        loop,
+        "Hi",
+        Chunk(usage=Usage(5, 1200), finish="length"),
+        Chunk(note="One turn was left out."),
+    )
+    reply.started, reply.first, reply.ended = 100.0, 101.5, 104.0
+    assert status_line(reply) == (
+        "llama3 · 1,200 tokens · first after 1.5 s · 480 tokens/s"
+        " · cut at its length limit · One turn was left out."
+    )
+
+
+def test_a_slow_reply_has_its_speed_with_decimals(loop: Loop) -> None:
+    reply = ended(loop, "Hi", Chunk(usage=Usage(5, 7)))
+    reply.started, reply.first, reply.ended = 100.0, 100.0, 102.0
+    assert status_line(reply) == "llama3 · 7 tokens · first after 0.0 s · 3.5 tokens/s"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (Stopped("Stopped."), "stopped before its end"),
+        (CutOff("The reply was cut off."), "broke off"),
+    ],
+    ids=["stopped", "broken"],
+)
+def test_the_status_line_marks_an_incomplete_answer(
+    loop: Loop, error: BaseException, says: str
+) -> None:
+    assert status_line(ended(loop, "Once", error)).endswith(says)
+
+
+@pytest.fixture
+def waiting(loop: Loop) -> Reply:
+    """A reply whose request was sent at 100 s, without an answer so far."""
+    reply = a_reply(loop)
+    reply.model = "qwen2.5"
+    reply.started = 100.0
+    return reply
+
+
+def test_a_second_without_an_answer_is_not_worth_a_line(waiting: Reply) -> None:
+    assert (waiting_markdown(waiting, 100.9), waiting_line(waiting, 100.9)) == ("", "")
+
+
+def test_the_terminal_names_the_model_as_it_is_and_markdown_escapes_it(
+    waiting: Reply,
+) -> None:
+    waiting.chunks.append(Chunk(note="1 secret redacted"))
+    assert waiting_line(waiting, 102.0) == (
+        "1 secret redacted waiting for qwen2.5… 2 s"
+    )
+    assert waiting_markdown(waiting, 102.0) == (
+        "1 secret redacted\n\n*waiting for qwen2&#46;5… 2 s*"
+    )
+
+
+def test_a_long_wait_is_for_the_model_to_load(waiting: Reply) -> None:
+    assert waiting_line(waiting, 114.0) == "waiting for the model to load… 14 s"
+
+
+def test_the_last_words_of_the_reasoning_are_shown_while_the_model_thinks(
+    waiting: Reply,
+) -> None:
+    waiting.first = 103.0
+    waiting.chunks.append(Chunk(reasoning="word " * 100 + "*last*"))
+    assert waiting_line(waiting, 110.0) == "thinking… 7 s"
+    thinking, _, quote = waiting_markdown(waiting, 110.0).partition("\n\n")
+    assert thinking == "*thinking… 7 s*"
+    assert quote.endswith("&#42;last&#42;")
+    assert len(quote) < 300
