@@ -77,7 +77,9 @@ class Remedy:
         return f"{self.text}: {self.command}"
 
 
-def did_you_mean(typed: str, names: Iterable[str], command: str = "") -> Remedy | None:
+def did_you_mean(
+    typed: str, names: Iterable[str], command: str = "", *, prefix: str = ""
+) -> Remedy | None:
     """Return a remedy that suggests the name most similar to what was typed, if any is.
 
     Parameters
@@ -88,11 +90,15 @@ def did_you_mean(typed: str, names: Iterable[str], command: str = "") -> Remedy 
         The names that exist.
     command
         What to type for a name, with ``{}`` for the name; empty if it is no command.
+    prefix
+        What stands before a name where it is typed, such as ``@``.
     """
-    similar = difflib.get_close_matches(typed, list(names), n=1, cutoff=SIMILAR)
+    by_lower = {name.lower(): name for name in names}
+    similar = difflib.get_close_matches(typed.lower(), by_lower, n=1, cutoff=SIMILAR)
     if not similar:
         return None
-    return Remedy(f"Did you mean {similar[0]}?", command.format(similar[0]))
+    name = by_lower[similar[0]]
+    return Remedy(f"Did you mean {prefix}{name}?", command.format(name))
 
 
 class BuddyError(_OneLine, Exception):

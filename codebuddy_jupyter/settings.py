@@ -6,7 +6,6 @@ environment, ``ipython_config.py``, the saved value, the default.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import tempfile
@@ -18,7 +17,7 @@ from traitlets import HasTraits, TraitError, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import DeferredConfig
 
-from .errors import SettingError
+from .errors import SettingError, did_you_mean
 
 # Where a value can come from.
 DEFAULT = "default"
@@ -170,9 +169,9 @@ class Configured(Configurable):
     def _unknown(self, name: str) -> str:
         problem = f"{type(self).__name__} has no setting {name!r}"
         names = self.traits(config=True)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        if near:
-            problem += f"; did you mean {near[0]}?"
+        suggestion = did_you_mean(name, names)
+        if suggestion is not None:
+            problem += f". {suggestion.text}"
         return problem
 
 

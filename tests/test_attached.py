@@ -88,8 +88,8 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, "data/sales 2024.csv", "a\n1")
     assert refusal(tmp_path, "data/sale2024.csv") == (
         "There is no file data/sale2024.csv to attach. "
-        f'Write @file:"{Path("data", "sales 2024.csv")}" if you meant that; '
-        "or write \\@file to send it as text"
+        f'Did you mean @file:"{Path("data", "sales 2024.csv")}"? '
+        "Or write \\@file to send it as text"
     )
 
 

@@ -26,7 +26,7 @@ def test_the_provider_setting_takes_a_name_in_any_case_and_no_other(
     assert buddy.provider == "OpenAI"
     buddy.provider = "ollama"
     assert buddy.provider == "Local"
-    with pytest.raises(TraitError, match="did you mean OpenAI"):
+    with pytest.raises(TraitError, match="Did you mean OpenAI"):
         buddy.provider = "openia"
     assert buddy.provider == "Local"
 

@@ -189,7 +189,7 @@ def test_an_unknown_mention_fails_before_anything_is_sent(
     seeing: Buddy, fake: FakeProvider, shell: Any
 ) -> None:
     execute(shell, "rate = 0.19")
-    with pytest.raises(PromptError, match="Write @rate if you meant that"):
+    with pytest.raises(PromptError, match="Did you mean @rate"):
         seeing.ask("what is @rat?", names=shell.user_ns)
     assert not fake.requests
 

@@ -250,8 +250,8 @@ def test_a_variable_does_not_read_the_notebook() -> None:
 
 def test_an_unknown_variable_names_the_nearest() -> None:
     assert refusal("@df2", Session({"df": 1, "x": 2})) == (
-        "There is no df2 to attach. Write @df if you meant that; "
-        "or write \\@df2 to send it as text"
+        "There is no df2 to attach. Did you mean @df? "
+        "Or write \\@df2 to send it as text"
     )
 
 
@@ -262,7 +262,7 @@ def test_an_unknown_variable_far_from_all_says_how_to_send_it() -> None:
 
 
 def test_a_misspelt_special_names_it() -> None:
-    assert "Write @error if you meant that" in refusal("@eror", Session())
+    assert "Did you mean @error?" in refusal("@eror", Session())
 
 
 @pytest.mark.parametrize(

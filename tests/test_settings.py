@@ -170,7 +170,7 @@ def test_a_text_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param({"colour": 7}, "colour", id="of another type"),
         pytest.param(
             {"collor": "red"},
-            "Lamp has no setting 'collor'; did you mean colour?",
+            "Lamp has no setting 'collor'. Did you mean colour?",
             id="a wrong name",
         ),
         pytest.param(
@@ -203,7 +203,7 @@ def test_a_bad_value_in_a_file_costs_itself_and_one_line() -> None:
     assert one.problems[0].startswith("Lamp.watts from ipython_config.py: ")
     assert (
         one.problems[1]
-        == "Lamp has no setting 'colr'; did you mean colour? (from ipython_config.py)"
+        == "Lamp has no setting 'colr'. Did you mean colour? (from ipython_config.py)"
     )
 
 

@@ -102,9 +102,9 @@ def test_a_provider_named_by_itself_is_asked_whatever_the_model_is_called(
 def test_an_unknown_provider_names_the_nearest(buddy: Buddy) -> None:
     with pytest.raises(SettingError) as caught:
         buddy.ask("hello", Options(provider="opnai")).result()
-    assert str(caught.value) == "There is no provider 'opnai': did you mean OpenAI?"
+    assert str(caught.value) == "There is no provider 'opnai'. Did you mean OpenAI?"
     with pytest.raises(
-        SettingError, match="There is no provider 'xyz': there are Local, OpenAI, Qwen"
+        SettingError, match="There is no provider 'xyz'. Choose one of Local, OpenAI, Qwen"
     ):
         buddy.ask("hello", Options(provider="xyz")).result()
 

@@ -167,7 +167,7 @@ def _missing(target: str, folder: Path | None) -> PromptError:
     remedies = [send_as_text("file")]
     if nearest:
         mention = mention_of(str(typed.with_name(nearest[0])))
-        remedies.insert(0, Remedy(f"Write {mention} if you meant that"))
+        remedies.insert(0, Remedy(f"Did you mean {mention}?"))
     return PromptError(f"There is no file {target} to attach.", *remedies)
 
 

@@ -7,7 +7,6 @@ a value must not attach a file.
 
 from __future__ import annotations
 
-import difflib
 import io
 import re
 import sys
@@ -17,9 +16,9 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, Literal, Protocol
 
-from ..errors import PromptError, Remedy
+from ..errors import PromptError, Remedy, did_you_mean
 from ..messages import Image
-from .attached import LIKENESS, MAX_IMAGE_BYTES, Attachment, attach_file, send_as_text
+from .attached import MAX_IMAGE_BYTES, Attachment, attach_file, send_as_text
 from .describe.text import size
 from .items import Cell, Item, Notebook
 from .prose import blank_code
@@ -238,11 +237,9 @@ def _variable(name: str, sources: _Sources) -> Attachment:
             send_as_text(name),
         )
     candidates = [*_SPECIAL_NAMES, *islice(names, MAX_COMPARED)]
-    nearest = difflib.get_close_matches(name, candidates, n=1, cutoff=LIKENESS)
-    remedies = [send_as_text(name)]
-    if nearest:
-        remedies.insert(0, Remedy(f"Write @{nearest[0]} if you meant that"))
-    raise PromptError(f"There is no {name} to attach.", *remedies)
+    suggestion = did_you_mean(name, candidates, prefix="@")
+    remedies = [suggestion] if suggestion else []
+    raise PromptError(f"There is no {name} to attach.", *remedies, send_as_text(name))
 
 
 def _input(number: str, sources: _Sources) -> Attachment:

@@ -4,7 +4,6 @@ group, those of this package included.
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Iterable, Mapping
 from importlib.metadata import (
@@ -17,7 +16,7 @@ from typing import Any
 
 from traitlets.config import Configurable
 
-from ..errors import BuddyError, SettingError
+from ..errors import BuddyError, Remedy, SettingError, did_you_mean
 from .base import Provider
 
 GROUP = "codebuddy_jupyter.providers"
@@ -98,13 +97,11 @@ class Registry:
         name = self.try_name(text)
         if name is not None:
             return name
-        names = {name.lower(): name for name in self.names()}
-        near = difflib.get_close_matches(text.lower(), names, n=1)
-        if near:
-            hint = f"did you mean {names[near[0]]}?"
-        else:
-            hint = f"there are {', '.join(names.values())}."
-        raise SettingError(f"There is no provider {text!r}: {hint}")
+        names = self.names()
+        suggestion = did_you_mean(text, names, "%buddy /use {}")
+        if suggestion is None:
+            suggestion = Remedy(f"Choose one of {', '.join(names)}", "%buddy /use NAME")
+        raise SettingError(f"There is no provider {text!r}.", suggestion)
 
     def make(
         self, name: str, parent: Configurable, saved: Mapping[str, Mapping[str, Any]]
