@@ -447,16 +447,22 @@ def diff_rows(old: str, new: str) -> list[tuple[str, str]]:
     """Return the lines of a diff, each with its mark: a blank, ``+``, ``-``, or ``…``
     for lines left out.
     """
-    lines = difflib.unified_diff(
-        old.splitlines(), new.splitlines(), lineterm="", n=DIFF_CONTEXT
-    )
-    rows = []
-    # The first two lines would name the files.
-    for line in list(lines)[2:]:
-        mark, text = line[0], line[1:]
-        if mark == "@":
-            mark, text = "…", ""
-        rows.append((mark, text))
+    old_lines, new_lines = old.splitlines(), new.splitlines()
+    matcher = difflib.SequenceMatcher(None, old_lines, new_lines)
+    rows: list[tuple[str, str]] = []
+    shown = 0
+    for group in matcher.get_grouped_opcodes(DIFF_CONTEXT):
+        if group[0][1] > shown:
+            rows.append(("…", ""))
+        for tag, old_start, old_end, new_start, new_end in group:
+            mark = " " if tag == "equal" else "-"
+            rows += [(mark, line) for line in old_lines[old_start:old_end]]
+            if tag == "equal":
+                continue
+            rows += [("+", line) for line in new_lines[new_start:new_end]]
+        shown = group[-1][2]
+    if rows and shown < len(old_lines):
+        rows.append(("…", ""))
     return rows
 
 

@@ -264,7 +264,7 @@ def _server_facts(provider: Provider, seconds: float) -> list[Fact]:
     address = provider.address()
     if address is None:
         return []
-    latency = f"{1000 * seconds:,.0f} ms to list its models"
+    latency = f"{1000 * seconds:,.0f} ms to list the models"
     return [("Host", address.host), ("Latency", latency)]
 
 

@@ -9,9 +9,9 @@ export const RUN = "codebuddy-run";
 /** A word in capitals, such as NAME, which the user replaces. */
 const PLACEHOLDER = /(^|[\s/])(N|[A-Z]{3,})(\.\w+)?(\s|$)/;
 const SETTING = /^%config (\w+)\.(\w+)/;
-/** Milliseconds between two looks for a field, and the number of looks. */
-const LOOK_INTERVAL = 100;
-const MOST_LOOKS = 50;
+/** Milliseconds between two checks for a field, and the number of checks. */
+const CHECK_INTERVAL = 100;
+const MOST_CHECKS = 50;
 
 /**
  * Show an error or a plain line in an element, and hide the element if there is none.
@@ -103,7 +103,7 @@ function isVisible(element) {
  * @param {() => boolean} holds
  */
 async function until(holds) {
-  for (let looks = 0; looks < MOST_LOOKS && !holds(); looks += 1) {
-    await new Promise(resolve => { setTimeout(resolve, LOOK_INTERVAL); });
+  for (let checks = 0; checks < MOST_CHECKS && !holds(); checks += 1) {
+    await new Promise(resolve => { setTimeout(resolve, CHECK_INTERVAL); });
   }
 }
