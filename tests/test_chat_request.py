@@ -9,8 +9,6 @@ from tests.support.scripted_server import (
     ScriptedServer,
 )
 
-# Requests
-
 
 def test_the_request_holds_what_was_set_and_nothing_else(
     server: ScriptedServer, provider: LocalProvider

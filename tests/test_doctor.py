@@ -28,9 +28,6 @@ def server(server: ScriptedServer) -> ScriptedServer:
     return server
 
 
-# Where it is asked for
-
-
 def command(buddy: Buddy, line: str) -> str:
     return str(MarkdownIt().render(run_line(buddy, line)))
 

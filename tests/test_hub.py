@@ -47,9 +47,6 @@ def fresh(loop: Loop) -> Iterator[EmbeddedProvider]:
     loop.run(provider.close())
 
 
-# A hub on loopback
-
-
 class Hub(ThreadingHTTPServer):
     """Serves one file as the Hugging Face hub does."""
 

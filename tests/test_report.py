@@ -21,8 +21,6 @@ from tests.support.command_line import run_line
 from tests.support.fakes import FakeProvider
 from tests.support.reports import lines, report_on
 
-# How it is shown
-
 
 def test_a_report_of_json_holds_no_key_and_no_home(
     monkeypatch: pytest.MonkeyPatch,

@@ -34,8 +34,6 @@ def test_one_tiny_question_is_asked(server: ScriptedServer) -> None:
     assert len(json.dumps(asked["body"]["messages"])) < 200
 
 
-# What the answer shows
-
 HEARD: dict[str, tuple[Sequence[Step], str]] = {
     "max_tokens kept": (
         ["a", Chunk(finish="length")],

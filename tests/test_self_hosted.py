@@ -32,9 +32,6 @@ def ask(provider: OpenAIChatProvider) -> str:
     return asyncio.run(once())
 
 
-# Headers
-
-
 def test_headers_of_ones_own_are_sent_to_the_server(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:
