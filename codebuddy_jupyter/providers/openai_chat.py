@@ -55,7 +55,7 @@ class OpenAIChatProvider(Provider):
     ).tag(config=True, affects="target")
     connect_timeout = Float(
         5.0, min=0.1, help="Seconds to wait for the connection."
-    ).tag(config=True, label="Connecting")
+    ).tag(config=True, label="Connect timeout (s)")
     first_token_timeout = Float(
         600.0,
         min=0.1,
@@ -63,13 +63,13 @@ class OpenAIChatProvider(Provider):
             "Seconds to wait for the first token of an answer. A model that is not "
             "loaded yet can take minutes."
         ),
-    ).tag(config=True, label="First token")
+    ).tag(config=True, label="First token timeout (s)")
     next_token_timeout = Float(
         300.0, min=0.1, help="Seconds to wait for each next token of an answer."
-    ).tag(config=True, label="Next token")
+    ).tag(config=True, label="Next token timeout (s)")
     total_timeout = Float(
         3600.0, min=0.1, help="Seconds that a complete answer may take."
-    ).tag(config=True, label="Whole answer")
+    ).tag(config=True, label="Total timeout (s)")
     retries = Int(
         2,
         min=0,

@@ -24,7 +24,7 @@ class SelfHostedProvider(OpenAIChatProvider):
             "PEM file or folder of certificate authorities to trust, in addition to "
             "the usual ones."
         ),
-    ).tag(config=True, affects="target", label="Authorities")
+    ).tag(config=True, affects="target", label="CA certificates")
     client_certificate = Unicode(
         "",
         help="PEM file of the certificate to identify with; it may contain its key.",
