@@ -165,3 +165,19 @@ def test_any_bytes_after_a_good_status_give_text_or_one_of_our_errors(
             await provider.close()
 
     assert asyncio.run(ask())
+
+
+def test_what_is_held_back_is_given_when_the_connection_breaks_after_the_end(
+    server: ScriptedServer,
+) -> None:
+    body = DONE + event(delta("<think>"))
+    server.script(Answer(pieces=[(0.0, body)], end="drop", framing="length"))
+    provider = LocalProvider(base_url=server.url)
+
+    async def ask() -> str:
+        try:
+            return "".join([chunk.text async for chunk in provider.stream(HELLO)])
+        finally:
+            await provider.close()
+
+    assert asyncio.run(ask()) == "<think>"

@@ -33,9 +33,7 @@ def test_models_lists_those_of_another_provider(buddy: Buddy) -> None:
         ["gpt-4o", "", "", "", "", ""]
     ]
     assert run_line(buddy, "/models") == "Local offers no models."
-    with pytest.raises(
-        SettingError, match="There is no provider 'openia'. Did you mean OpenAI"
-    ):
+    with pytest.raises(SettingError, match="Did you mean OpenAI"):
         run_line(buddy, "/models openia")
 
 

@@ -196,12 +196,10 @@ def test_the_names_of_local_servers_mean_the_local_provider(alias: str) -> None:
 
 def test_an_unknown_name_tells_the_nearest_or_all() -> None:
     registry = Registry()
-    with pytest.raises(
-        SettingError, match="There is no provider 'antropic'. Did you mean Anthropic"
-    ):
+    with pytest.raises(SettingError, match="Did you mean Anthropic"):
         registry.name("antropic")
     with pytest.raises(
         SettingError,
-        match="There is no provider 'zzz'. Choose one of Anthropic, DeepSeek, ",
+        match="Choose one of Anthropic, DeepSeek, ",
     ):
         registry.name("zzz")

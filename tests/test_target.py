@@ -103,9 +103,7 @@ def test_an_unknown_provider_names_the_nearest(buddy: Buddy) -> None:
     with pytest.raises(SettingError) as caught:
         buddy.ask("hello", Options(provider="opnai")).result()
     assert str(caught.value) == "There is no provider 'opnai'. Did you mean OpenAI?"
-    with pytest.raises(
-        SettingError, match="There is no provider 'xyz'. Choose one of Local, OpenAI, Qwen"
-    ):
+    with pytest.raises(SettingError, match="Choose one of Local, OpenAI, Qwen"):
         buddy.ask("hello", Options(provider="xyz")).result()
 
 

@@ -443,8 +443,8 @@ class OpenAIChatProvider(Provider):
 
 async def _read_end(body: AsyncIterator[bytes]) -> None:
     """Read past ``[DONE]`` to the end that HTTP knows, so that the connection can be
-    used again.
+    used again. A connection that breaks here has delivered the whole reply.
     """
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, *connection_errors()):
         async with asyncio.timeout(END_TIMEOUT):
             await anext(body, b"")
