@@ -223,8 +223,8 @@ class _TracebackReader:
             counts[location] += 1
             first.setdefault(location, step)
         frames = []
-        for location, step in first.items():
-            frames.append(self._frame(step, counts[location]))
+        for first_location, step in first.items():
+            frames.append(self._frame(step, counts[first_location]))
         return frames
 
     def _frame(self, traceback: TracebackType, count: int) -> Frame:

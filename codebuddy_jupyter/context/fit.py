@@ -325,6 +325,7 @@ def trimmed(text: str, limit: int, count: Count) -> str:
     room = limit - count("x" * ITEM_FRAME_BYTES)
     kept = int(len(text) * room / tokens)
     kept = max(kept, 0)
+    # Two thirds of it from the beginning.
     head = text[: kept * 2 // 3]
     tail = text[len(text) - kept // 3 :]
     left_out = len(text) - len(head) - len(tail)

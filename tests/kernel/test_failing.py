@@ -107,7 +107,7 @@ SERVED = {
     "cut off": (
         Answer(pieces=[(0, event(delta("Half")))], end="drop"),
         "cut off",
-        "ask again",
+        "Ask again",
     ),
     "nothing at all": (Answer(end="drop", framing="close"), "", "base_url"),
 }

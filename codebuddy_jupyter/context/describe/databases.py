@@ -53,10 +53,12 @@ def _table_lines(names: Sequence[str], columns: Sequence[_Columns]) -> list[str]
     columns
         The columns of each table; may end after the first `_MAX_TABLES`.
     """
-    tables = list(zip(names, columns, strict=False))[:_MAX_TABLES]
+    tables = list(zip(names, columns, strict=False))
     lines: list[str] = []
     for limit in _COLUMN_LIMITS:
-        lines = [_table_line(name, of_table, limit) for name, of_table in tables]
+        lines = []
+        for name, table_columns in tables[:_MAX_TABLES]:
+            lines.append(_table_line(name, table_columns, limit))
         if sum(map(len, lines)) <= _MAX_TABLES_LENGTH:
             break
     if len(names) > _MAX_TABLES:
@@ -65,7 +67,9 @@ def _table_lines(names: Sequence[str], columns: Sequence[_Columns]) -> list[str]
 
 
 def _table_line(name: str, columns: _Columns, limit: int) -> str:
-    words = [f"{label(column)} {type_name}".rstrip() for column, type_name in columns]
+    words = []
+    for column, type_name in columns:
+        words.append(f"{label(column)} {type_name}".rstrip())
     return f"  {label(name)}({listed(words, limit)})"
 
 
@@ -222,8 +226,9 @@ def describe_relation(relation: Any, with_values: bool) -> str:
     total = count(len(relation.columns), "column")
     lines = [f"duckdb.DuckDBPyRelation of {total}, not computed"]
     pairs = list(zip(relation.columns, relation.types, strict=True))
-    for name, type_of_column in pairs[:_MAX_COLUMNS]:
-        lines.append(f"  {label(name)} {str(type_of_column)[:_MAX_TYPE]}")
+    for name, duckdb_type in pairs[:_MAX_COLUMNS]:
+        type_name = str(duckdb_type)[:_MAX_TYPE]
+        lines.append(f"  {label(name)} {type_name}")
     return "\n".join(lines)
 
 
@@ -260,8 +265,10 @@ def describe_session_maker(maker: Any, with_values: bool) -> str:
 def _describe_engine(title: str, engine: Any) -> str:
     attributes = instance_dict(engine)
     url: Any = attributes.get("url")
+    if engine is None:
+        return f"{title}, not bound to a database"
     if not is_of_library(type(url), "sqlalchemy") or not is_instance(url, tuple):
-        return f"{title}, not bound to a database" if engine is None else title
+        return title
     parts = tuple(tuple.__iter__(url))
     dialect = parts[0]
     database = parts[5]
@@ -318,7 +325,8 @@ def describe_metadata(metadata: Any, with_values: bool) -> str:
     """Describe the tables that a SQLAlchemy MetaData holds."""
     tables: dict[str, Any] = dict(metadata.tables)
     title = f"sqlalchemy.MetaData, {count(len(tables), 'table')}"
-    columns = [_columns_of(table) for table in list(tables.values())[:_MAX_TABLES]]
+    shown = list(tables.values())[:_MAX_TABLES]
+    columns = [_columns_of(table) for table in shown]
     return "\n".join([title, *_table_lines(list(tables), columns)])
 
 

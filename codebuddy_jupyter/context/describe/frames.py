@@ -60,7 +60,8 @@ def describe_frame(frame: Any, with_values: bool) -> str:
         return _describe_wide_frame(plain, title)
     names = [label(name) for name in plain.columns.tolist()]
     dtypes = list(plain.dtypes)
-    lines = [f"{title} {_extent(rows, width)}{_known_size(dtypes, rows)}"]
+    extent = f"{_extent(rows, width)}{_known_size(dtypes, rows)}"
+    lines = [f"{title} {extent}"]
     lines.append(f"  index: {_index(plain.index)}")
     if type(plain.columns).__name__ == "MultiIndex":
         lines.append(f"  columns: {_index(plain.columns)}")
@@ -103,7 +104,8 @@ def describe_index(index: Any, with_values: bool) -> str:
     text = f"pandas.{_index(index)}, {count(len(index), 'element')}"
     if not with_values or not _is_readable(index.dtype) or not len(index):
         return text
-    return "\n".join([text, *_one_column(list(index[:HEAD]))])
+    values = list(index[:HEAD])
+    return "\n".join([text, *_one_column(values)])
 
 
 def _as_pandas(value: Any, name: str) -> tuple[Any, str]:
@@ -148,9 +150,13 @@ def _known_size(dtypes: Sequence[Any], rows: int) -> str:
     fixed = [dtype for dtype in by_id.values() if _has_fixed_size(dtype)]
     if not fixed:
         return ""
-    row_size = sum(dtype.itemsize * shared[id(dtype)] for dtype in fixed)
-    over = "" if len(fixed) == len(shared) else "over "
-    return f" ({over}{size(row_size * rows)})"
+    row_size = 0
+    for dtype in fixed:
+        row_size += dtype.itemsize * shared[id(dtype)]
+    total = size(row_size * rows)
+    if len(fixed) < len(shared):
+        return f" (over {total})"
+    return f" ({total})"
 
 
 def _has_fixed_size(dtype: Any) -> bool:
@@ -180,10 +186,14 @@ def _pandas_type(dtype: Any) -> str:
     if cls.__name__ == "CategoricalDtype":
         if dtype.categories is None:
             return "category"
-        return f"category, {count(len(dtype.categories), 'category', 'categories')}"
+        return f"category, {_categories(dtype)}"
     if cls.__name__ == "SparseDtype":
         return f"Sparse[{_pandas_type(dtype.subtype)}]"
     return str(dtype)[:_MAX_TYPE]
+
+
+def _categories(dtype: Any) -> str:
+    return count(len(dtype.categories), "category", "categories")
 
 
 @lru_cache(maxsize=256)
@@ -221,7 +231,8 @@ def _geometry(frame: Any) -> list[str]:
 
 def _is_readable(dtype: Any) -> bool:
     """Return whether values are numpy's or pandas' own, so that no other code runs."""
-    return is_of_library(type(dtype), "numpy") or is_of_library(type(dtype), "pandas")
+    cls = type(dtype)
+    return is_of_library(cls, "numpy") or is_of_library(cls, "pandas")
 
 
 def _pandas_head(plain: Any, names: Sequence[str], dtypes: Sequence[Any]) -> list[str]:
@@ -229,7 +240,11 @@ def _pandas_head(plain: Any, names: Sequence[str], dtypes: Sequence[Any]) -> lis
     shown = readable[:_MAX_SHOWN]
     head = plain.iloc[:HEAD, shown]
     titles = [names[index] for index in shown]
-    columns = [head.iloc[:, position].tolist() for position in range(len(shown))]
+    columns = []
+    for position in range(len(shown)):
+        # By position, since columns can share a name.
+        column = head.iloc[:, position]
+        columns.append(column.tolist())
     is_range = type(head.index).__name__ == "RangeIndex"
     if not is_range and _is_readable(head.index.dtype):
         titles.insert(0, "(index)")
@@ -244,8 +259,9 @@ def describe_polars(frame: Any, with_values: bool) -> str:
     """Describe a polars frame."""
     schema = frame.schema
     types = [polars_type(dtype) for dtype in schema.values()]
+    names = [label(name) for name in schema]
     lines = [f"polars.DataFrame {_extent(*frame.shape)}"]
-    lines += fields([label(name) for name in schema], types)
+    lines += fields(names, types)
     if with_values and frame.height:
         lines += _polars_head(frame)
     return "\n".join(lines)
@@ -257,7 +273,8 @@ def _polars_head(frame: Any) -> list[str]:
     shown = readable[:_MAX_SHOWN]
     head = frame.select(shown).head(HEAD)
     titles = [label(name) for name in shown]
-    return _head(head.height, titles, [column.to_list() for column in head])
+    columns = [column.to_list() for column in head]
+    return _head(head.height, titles, columns)
 
 
 def describe_polars_series(series: Any, with_values: bool) -> str:
@@ -266,7 +283,8 @@ def describe_polars_series(series: Any, with_values: bool) -> str:
     text = f"polars.Series {label(series.name)} {polars_type(series.dtype)}, {rows}"
     if not with_values or not len(series) or _holds_objects(series.dtype):
         return text
-    return "\n".join([text, *_one_column(series.head(HEAD).to_list())])
+    values = series.head(HEAD).to_list()
+    return "\n".join([text, *_one_column(values)])
 
 
 def describe_polars_lazily(frame: Any, with_values: bool) -> str:
@@ -278,13 +296,13 @@ def polars_type(dtype: Any) -> str:
     """Return a column's type; of an enumeration only how many categories it has."""
     name = type(dtype).__name__
     if name == "Enum":
-        return f"Enum, {count(len(dtype.categories), 'category', 'categories')}"
+        return f"Enum, {_categories(dtype)}"
     if name in ("List", "Array"):
         return f"{name}({polars_type(dtype.inner)})"
     if name == "Struct":
-        words = [
-            f"{label(field.name)} {polars_type(field.dtype)}" for field in dtype.fields
-        ]
+        words = []
+        for field in dtype.fields:
+            words.append(f"{label(field.name)} {polars_type(field.dtype)}")
         return f"Struct({listed(words, limit=10)})"
     if is_of_library(type(dtype), "polars"):
         return str(dtype)[:_MAX_TYPE]
@@ -326,7 +344,8 @@ def describe_arrow_array(array: Any, with_values: bool) -> str:
     text = f"{_arrow_name(array)} {_arrow_type(array.type)}, {extent}"
     if not with_values or not len(array) or not _is_arrow_type(array.type):
         return text
-    return "\n".join([text, *_one_column(array.slice(0, HEAD).to_pylist())])
+    values = array.slice(0, HEAD).to_pylist()
+    return "\n".join([text, *_one_column(values)])
 
 
 def describe_arrow_schema(schema: Any, with_values: bool) -> str:
@@ -349,7 +368,8 @@ def _arrow_name(value: Any) -> str:
 
 def _arrow_fields(schema: Any) -> list[str]:
     names = [label(field.name) for field in schema]
-    return fields(names, [_arrow_type(field.type) for field in schema])
+    types = [_arrow_type(field.type) for field in schema]
+    return fields(names, types)
 
 
 def _arrow_type(arrow_type: Any) -> str:
@@ -377,7 +397,8 @@ def describe_dask(frame: Any, with_values: bool) -> str:
     if type(meta) is try_loaded("pandas", "DataFrame"):
         types = _pandas_types(meta.dtypes)
         lines = [f"{title} of {count(len(types), 'column')}, {_NOT_COMPUTED}"]
-        lines += fields([label(name) for name in meta.columns], types)
+        names = [label(name) for name in meta.columns]
+        lines += fields(names, types)
         return "\n".join(lines)
     text = f"{title}, {_NOT_COMPUTED}"
     if type(meta) is try_loaded("pandas", "Series"):
