@@ -280,7 +280,7 @@ def test_a_window_that_is_too_small_for_the_next_question_fails() -> None:
 
 TOO_SMALL = [
     "✗ context window 4,096 tokens; the next question needs 5,000",
-    "→ Make it larger: %config LocalProvider.num_ctx = 16384",
+    "→ Enlarge it: %config LocalProvider.num_ctx = 16384",
     "→ Start a new conversation: %buddy /reset",
 ]
 
@@ -297,7 +297,7 @@ def test_a_window_that_is_too_small_is_widened_by_the_command_of_its_kind(
     what, widen, _ = trouble(local(played.on(server)), needed=played.window + 1)
     assert what.startswith(f"✗ context window {played.window:,} tokens")
     wider = 1 << (2 * played.window + 1).bit_length()
-    assert widen == f"→ Make it larger: {played.widen.replace('16384', str(wider))}"
+    assert widen == f"→ Enlarge it: {played.widen.replace('16384', str(wider))}"
 
 
 def test_a_window_on_ollama_is_widened_by_a_setting(server: ScriptedServer) -> None:

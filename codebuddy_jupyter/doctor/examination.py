@@ -250,7 +250,7 @@ class Examination:
         command = self.provider.widen(model.name, tokens)
         if not command:
             return []
-        return [Remedy("Make it larger", command)]
+        return [Remedy("Enlarge it", command)]
 
     def _check_abilities(self, model: Model) -> None:
         for name in ("tools", "images"):
