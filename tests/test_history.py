@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -69,10 +70,17 @@ def file() -> Path:
     return Path(os.environ["JUPYTER_DATA_DIR"], "codebuddy", "chats.sqlite3")
 
 
+def settle(buddy: Buddy) -> None:
+    """Wait until everything is on disk, the end of the last reply included."""
+    # The loop's thread tells the history of an end right after `result` has returned.
+    buddy.loop.run(asyncio.sleep(0))
+    buddy.history._worker.wait()
+
+
 def ask(buddy: Buddy, *questions: str, **options: Any) -> None:
     for question in questions:
         buddy.ask(question, Options(**options)).result()
-    buddy.history._worker.wait()
+    settle(buddy)
 
 
 def asked(buddy: Buddy) -> list[str]:
@@ -115,7 +123,7 @@ def test_a_kept_reply_is_as_it_was(start: Start) -> None:
     ask(first, "1?", format="code")
     with pytest.raises(Unreachable):
         ask(first, "2?")
-    first.history._worker.wait()
+    settle(first)
     whole, half = [turn.reply for turn in start().chat.turns]
     assert (whole.text, whole.reasoning, whole.usage, whole.finish) == (
         "Well…",
@@ -149,7 +157,7 @@ def test_a_question_is_there_while_its_answer_comes(start: Start) -> None:
     ask(other, "2?")
     assert texts(fake_of(other).requests[0])[1:] == [("user", "2?")]
     reply.close()
-    buddy.history._worker.wait()
+    settle(buddy)
     assert [turn.reply.text for turn in start().chat.turns] == ["one ", "An answer."]
 
 
@@ -272,7 +280,7 @@ def test_a_question_that_did_not_fit_is_not_kept(start: Start) -> None:
     ask(buddy, "1?")
     with pytest.raises(Exception, match="too long"):
         ask(buddy, "x" * 2 * MAX_QUESTION)
-    buddy.history._worker.wait()
+    settle(buddy)
     assert [turn.question for turn in start().chat.turns] == ["1?"]
 
 
@@ -295,7 +303,7 @@ def test_trouble_with_the_file_is_one_line_under_an_answer(
     notes: list[str] = []
     for number in range(3):
         notes += buddy.ask(f"{number}?").result().notes
-        buddy.history._worker.wait()
+        settle(buddy)
     (line,) = notes
     assert line.startswith(f"Conversations are not kept in {file}: ")
     with pytest.raises(NotKept, match="Conversations are not kept in"):
@@ -340,7 +348,7 @@ def test_a_hanging_disk_does_not_delay_an_answer(
         for chat in Store(file_of(buddy), print).chats(str(buddy._notebook()))
     ] == [1]
     free.set()
-    buddy.history._worker.wait()
+    settle(buddy)
     assert [chat.turns for chat in buddy.history.listed()] == [2]
 
 
@@ -358,7 +366,7 @@ def test_many_questions_leave_threads_and_files_flat(start: Start) -> None:
     threads = threading.active_count()
     for number in range(150):
         buddy.ask(f"{number}?", Options(new=number % 10 == 0)).result()
-    buddy.history._worker.wait()
+    settle(buddy)
     assert eventually(lambda: threading.active_count() <= threads)
     assert sorted(os.listdir(file_of(buddy).parent)) == ["chats.sqlite3"]
     assert sum(chat.turns for chat in buddy.history.listed()) == 151

@@ -185,19 +185,26 @@ def test_an_answer_that_comes_goes_on_while_a_cell_runs(
     page.end(cell)
 
 
+def begin_conversation(page: PageKernel) -> None:
+    """Begin a new conversation, and wait until the turns of the old one are gone."""
+    page.forget()
+    page.say("chat", "reset")
+    page.hear("gone")
+
+
 def test_a_thousand_questions_leave_nothing_behind(
     page: PageKernel, server: ScriptedServer
 ) -> None:
     early = None
     for number in range(ASKS):
-        if number % CONVERSATION == 0:
-            page.say("chat", "reset")
+        if number and number % CONVERSATION == 0:
+            begin_conversation(page)
         if number == WARM:
             early = Holdings.of(page)
         page.forget()
         page.ask(f"question {number}")
         assert page.hear_end()["error"] is None
-    page.say("chat", "reset")
+    begin_conversation(page)
     late = Holdings.of(page)
     assert early is not None
     assert late.threads <= early.threads

@@ -93,8 +93,9 @@ def test_a_killed_kernel_loses_no_more_than_the_answer_under_way(
     kernel.good("%buddy first?")
     server.script(begun("Once upon a time"), reply(HELLO))
     kernel.begin("%buddy second?")
+    assert eventually(lambda: len(server.asked()) == 2, SECONDS)
     server.wait_for("first", seconds=30)
-    assert eventually(lambda: len(kept(store, tmp_path)) == 2)
+    assert eventually(lambda: len(kept(store, tmp_path)) == 2, SECONDS)
     kernel.manager.shutdown_kernel(now=True)
     start().good("%buddy third?")
     assert heard(server) == [

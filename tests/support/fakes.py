@@ -172,7 +172,7 @@ def local(buddy: Buddy) -> LocalProvider:
     return provider
 
 
-def eventually(holds: Callable[[], object], seconds: float = 10.0) -> bool:
+def eventually(holds: Callable[[], object], seconds: float = 30.0) -> bool:
     """Whether something comes to hold in time."""
     end = time.monotonic() + seconds
     while not holds():

@@ -479,7 +479,7 @@ class ScriptedServer:
         """The records of the requests to ``path``."""
         return [record for record in self.requests if record["path"] == path]
 
-    def wait_for(self, what: str, path: str = CHAT, seconds: float = 5.0) -> float:
+    def wait_for(self, what: str, path: str = CHAT, seconds: float = 30.0) -> float:
         """Wait until the last request to ``path`` has this moment (``arrived``,
         ``first``, ``closed``), and give it.
         """
