@@ -34,7 +34,7 @@ export class CodeActions {
   /** @param {string} code */
   insert(code) {
     const note = this.chat.notebook.insert(code);
-    if (note) this.chat.say(note);
+    if (note) this.chat.note.show(note);
     else this.chat.send({ type: "insert", code });
   }
 
@@ -51,7 +51,7 @@ export class CodeActions {
     }
     const source = this.chat.notebook.revisedBy(code);
     if (source === null) {
-      this.chat.say("No cell resembles this code any more.");
+      this.chat.note.show("No cell resembles this code any more.");
       return;
     }
     const id = this.chat.newId();

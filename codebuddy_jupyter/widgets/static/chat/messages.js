@@ -21,7 +21,7 @@ export function handleMessage(chat, message) {
     case "refused":
       return onRefused(chat, message.ask, message.error);
     case "noted":
-      return chat.say(message.text);
+      return chat.note.show(message.text);
     case "cell":
       return onCell(chat, message.cell);
     case "completions":
@@ -53,7 +53,7 @@ function onTaken(chat, ask) {
   const pending = chat.log.pending.get(ask);
   if (!pending) return;
   clearTimeout(pending.timer);
-  chat.say("");
+  chat.note.show("");
 }
 
 /** @param {Chat} chat @param {string} ask @param {Problem} error */

@@ -5,7 +5,7 @@
  */
 
 /** @import { AnyModel } from "@anywidget/types" */
-/** @import { ChatMessage, ChatRequest, Problem } from "../protocol.js" */
+/** @import { ChatMessage, ChatRequest } from "../protocol.js" */
 /** @import { Turn } from "./turn.js" */
 
 import { make, button } from "../shared/elements.js";
@@ -128,25 +128,20 @@ export class Chat {
 
   stop() {
     this.send({ type: "stop" });
-    this.say(STOPPING);
+    this.note.show(STOPPING);
   }
 
   /** @param {Turn} turn */
   edit(turn) {
     this.replaces = turn.number;
     this.composer.set(turn.question);
-    this.say("Send replaces the last question. Esc: send it as a new one.");
+    this.note.show("Send replaces the last question. Esc: send it as a new one.");
   }
 
   /** The text in the composer is a new question again. */
   replaceNothing() {
     this.replaces = null;
-    this.say("");
-  }
-
-  /** @param {string | Problem} text */
-  say(text) {
-    this.note.show(text);
+    this.note.show("");
   }
 
   showState() {
@@ -162,7 +157,7 @@ export class Chat {
       turn.node.classList.toggle("cb-is-last", turn === last && !this.isAnswering);
     }
     if (this.replaces !== null && this.replaces !== last?.number) this.replaceNothing();
-    if (this.stopButton.hidden && this.note.text() === STOPPING) this.say("");
+    if (this.stopButton.hidden && this.note.text() === STOPPING) this.note.show("");
   }
 }
 
