@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -103,7 +102,6 @@ def test_each_module_belongs_to_a_widget_and_is_short() -> None:
         assert len(module.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
 @pytest.mark.parametrize("widget", WIDGETS)
 def test_a_joined_script_is_a_module(widget: str, tmp_path: Path) -> None:
     script = tmp_path / "joined.mjs"
