@@ -6,6 +6,7 @@ environment, ``ipython_config.py``, the saved value, the default.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -52,10 +53,14 @@ class Configured(Configurable):
         self.origins: dict[str, str] = {}
         self.problems: list[str] = []
         self._below_environment: dict[str, tuple[Any, str]] = {}
+        self._read_variables: dict[str, str] = {}
         super().__init__(**kwargs)
         self.observe(self._note_change)
         if saved:
             self._take_saved(saved)
+        # An invalid value is reported by the next reading, which has a caller to tell.
+        with contextlib.suppress(SettingError):
+            self.read_environment()
 
     def _load_config(
         self,
@@ -123,6 +128,9 @@ class Configured(Configurable):
     def read_environment(self) -> None:
         """Set what the environment says now, unless it was set in this kernel.
 
+        Only variables that have changed since the last reading are used. So another
+        thread that reads an unchanged environment cannot undo a change in this kernel.
+
         Raises
         ------
         SettingError
@@ -130,16 +138,20 @@ class Configured(Configurable):
         """
         for name, variable in self.environment.items():
             text = os.environ.get(variable, "")
-            origin = self.origin(name)
-            is_from_environment = origin.startswith(ENVIRONMENT)
-            if text and origin != KERNEL:
-                if not is_from_environment:
-                    value = getattr(self, name)
-                    self._below_environment[name] = (value, origin)
-                self._set(name, text, f"{ENVIRONMENT} {variable}")
-            elif is_from_environment and not text:
-                value, origin = self._below_environment.pop(name)
-                self._set(name, value, origin)
+            if text != self._read_variables.get(name, ""):
+                self._use_variable(name, variable, text)
+                self._read_variables[name] = text
+
+    def _use_variable(self, name: str, variable: str, text: str) -> None:
+        origin = self.origin(name)
+        is_from_environment = origin.startswith(ENVIRONMENT)
+        if text and origin != KERNEL:
+            if not is_from_environment:
+                self._below_environment[name] = (getattr(self, name), origin)
+            self._set(name, text, f"{ENVIRONMENT} {variable}")
+        elif is_from_environment and not text:
+            value, origin = self._below_environment.pop(name)
+            self._set(name, value, origin)
 
     def saved_state(self) -> dict[str, Any]:
         """Return what to save: the settings that differ from their defaults, without

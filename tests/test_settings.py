@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from traitlets import Float, Int, TraitError, Unicode
+from traitlets import Float, Int, TraitError, Unicode, validate
 from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
@@ -111,6 +111,25 @@ def test_the_environment_is_read_anew_each_time(
         monkeypatch.setenv("LAMP_COLOUR", colour)
         one.read_environment()
         assert (one.colour, one.origin("colour")) == (colour, "environment LAMP_COLOUR")
+
+
+def test_a_variable_that_has_not_changed_is_not_set_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked: list[str] = []
+
+    class Checked(Lamp):
+        @validate("colour")
+        def _check(self, proposal: dict[str, Any]) -> str:
+            checked.append(proposal["value"])
+            return str(proposal["value"])
+
+    monkeypatch.setenv("LAMP_COLOUR", "green")
+    one = Checked()
+    assert (one.colour, checked) == ("green", ["green"])
+    # another thread may change the setting while this one reads
+    one.read_environment()
+    assert checked == ["green"]
 
 
 @pytest.mark.parametrize("gone", ["removed", "emptied"])

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.facts import NOTEBOOKS
 from tests.support.kernels import Cell, Kernel
-from tests.support.notebook_kernel import NotebookKernel, copied, played, sent
+from tests.support.notebook_kernel import NotebookKernel, played, sent
 from tests.support.scripted_server import ScriptedServer, reply
 from tests.support.secrets_planted import PLANTED
 
@@ -26,18 +28,24 @@ vars(sys).pop('last_value', None)
 for kept in ("outputs", "exceptions", "output_hist_reprs"):
     getattr(get_ipython().history_manager, kept, {}).clear()
 get_ipython().reset()
+import gc
+gc.freeze()
 """
+
+
+def begin(kernel: Kernel, url: str) -> None:
+    """Forget what was run in a kernel, and load a new buddy that asks this URL."""
+    kernel.good(FORGET)
+    kernel.good(
+        f"import os\nos.environ['CODEBUDDY_BASE_URL'] = {url!r}\n%reload_ext codebuddy_jupyter"
+    )
 
 
 @pytest.fixture
 def wide(shared: Callable[[], Kernel], server: ScriptedServer) -> Kernel:
     """A kernel with a new buddy that asks a model with a large window."""
-    url = played(WIDE).on(server)
     kernel = shared()
-    kernel.good(FORGET)
-    kernel.good(
-        f"import os\nos.environ['CODEBUDDY_BASE_URL'] = {url!r}\n%reload_ext codebuddy_jupyter"
-    )
+    begin(kernel, played(WIDE).on(server))
     kernel.good(f"%config Buddy.context_tokens = {WIDE}")
     return kernel
 
@@ -341,16 +349,39 @@ TROUBLES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def notebook_kernel(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[NotebookKernel]:
+    """A kernel that belongs to a notebook."""
+    with NotebookKernel(tmp_path_factory.mktemp("sales") / "sales.ipynb") as kernel:
+        yield kernel
+
+
+@pytest.fixture
+def saved(notebook_kernel: NotebookKernel, server: ScriptedServer) -> Iterator[Path]:
+    """The file of the kernel's notebook; a new buddy is loaded."""
+    file = notebook_kernel.notebook
+    shutil.copy(NOTEBOOKS / "sales_merge.ipynb", file)
+    begin(notebook_kernel, played(WIDE).on(server))
+    yield file
+    for left in file.parent.glob("*.ipynb"):
+        if left.is_dir() and not left.is_symlink():
+            left.rmdir()
+        else:
+            left.unlink()
+
+
 @pytest.mark.parametrize("spoil", TROUBLES.values(), ids=TROUBLES)
 def test_a_notebook_file_that_cannot_be_read_costs_only_itself(
-    server: ScriptedServer, tmp_path: Path, spoil: Callable[[Path], object]
+    notebook_kernel: NotebookKernel,
+    saved: Path,
+    server: ScriptedServer,
+    spoil: Callable[[Path], object],
 ) -> None:
-    file = copied("sales_merge", tmp_path)
-    with NotebookKernel(file, CODEBUDDY_BASE_URL=played(WIDE).on(server)) as kernel:
-        kernel.run_cell("loading", "%load_ext codebuddy_jupyter")
-        kernel.run_cell("own", "rate = 0.19\nprint('the rate is', rate)")
-        spoil(file)
-        cell = kernel.run_cell("asking", "%%buddy\nwhat is the rate?")
+    notebook_kernel.run_cell("own", "rate = 0.19\nprint('the rate is', rate)")
+    spoil(saved)
+    cell = notebook_kernel.run_cell("asking", "%%buddy\nwhat is the rate?")
     assert cell.status == "ok", cell.outputs
     assert "An answer." in shown(cell)
     assert "rate = 0.19" in heard(server)
@@ -358,13 +389,10 @@ def test_a_notebook_file_that_cannot_be_read_costs_only_itself(
 
 
 def test_the_user_is_told_in_one_line_that_the_notebook_file_cannot_be_read(
-    server: ScriptedServer, tmp_path: Path
+    notebook_kernel: NotebookKernel, saved: Path
 ) -> None:
-    file = copied("sales_merge", tmp_path)
-    _half(file)
-    with NotebookKernel(file, CODEBUDDY_BASE_URL=played(WIDE).on(server)) as kernel:
-        kernel.run_cell("loading", "%load_ext codebuddy_jupyter")
-        cell = kernel.run_cell("asking", "%%buddy\nwhat is the rate?")
+    _half(saved)
+    cell = notebook_kernel.run_cell("asking", "%%buddy\nwhat is the rate?")
     assert shown(cell).count("The saved notebook could not be read: ") == 1
 
 

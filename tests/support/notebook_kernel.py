@@ -41,6 +41,7 @@ class NotebookKernel(Kernel):
             MPLBACKEND="agg",
             **environment,
         )
+        self.notebook = notebook
 
     def begin_cell(self, id: str, code: str) -> Cell:
         """Send a cell under its id."""
