@@ -4,6 +4,7 @@ way beyond loopback.
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import itertools
 import os
@@ -145,10 +146,13 @@ def _is_address(host: str) -> bool:
 def shell() -> Iterator[InteractiveShell]:
     """An IPython shell in this process, as ``get_ipython()`` finds it."""
     InteractiveShell.clear_instance()
-    yield InteractiveShell.instance(
+    shell = InteractiveShell.instance(
         config=Config({"HistoryManager": {"enabled": False}})
     )
+    yield shell
     InteractiveShell.clear_instance()
+    # else all shells are kept to the end of the run, and each then collects garbage
+    atexit.unregister(shell.atexit_operations)
 
 
 @pytest.fixture
