@@ -149,7 +149,7 @@ class Exchange:
             self.tokens.learn(draft.messages, counted)
             return ""
         # What may have been cut teaches nothing.
-        if counted < SMALLEST_CUT_PROMPT and not self._is_crowded(draft, sent):
+        if counted < SMALLEST_CUT_PROMPT and not self._is_rest(draft, sent, counted):
             return ""
         line = (
             f"The server seems to have cut the prompt: about {sent:,} tokens were "
@@ -164,10 +164,15 @@ class Exchange:
             return False
         return sent > counted * SURELY_MORE
 
-    def _is_crowded(self, draft: Draft, sent: int) -> bool:
-        """Return whether the prompt may have been too long for the context window."""
+    def _is_rest(self, draft: Draft, sent: int, counted: int) -> bool:
+        """Return whether a small count may be what was left of a prompt that was too
+        long: at least the system prompt and the question, which a server keeps.
+        """
         window = draft.room.window
-        return window is not None and sent > window * CROWDED_SHARE
+        if window is None or sent <= window * CROWDED_SHARE:
+            return False
+        kept = [message for message in draft.messages[:1] if message.role == "system"]
+        return counted >= self.tokens.least([*kept, draft.messages[-1]])
 
     def _least_tokens(self, draft: Draft) -> int:
         """Return how many tokens the prompt has at least: those of the last turn's,

@@ -184,7 +184,7 @@ class Tokens:
         return list(map(mul, measured, self._factors))
 
     def _estimate(self, measured: Measure) -> float:
-        return sum(map(mul, measured, self._factors))
+        return sum(self._parts(measured))
 
     def _learn(self, measured: Measure, tokens: int | None) -> None:
         """Correct the kinds that the text consists of, the more the more doubtful they
