@@ -19,6 +19,7 @@ from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.question.options import Options
 from tests.support.command_line import run_line
 from tests.support.fakes import local
+from tests.support.kinds import OLLAMA_REPLY, TEXT, lines
 from tests.support.local_calls import CHAT, run
 from tests.support.ollama import (
     ANSWER,
@@ -27,7 +28,7 @@ from tests.support.ollama import (
     ScriptedOllama,
     tokens_of,
 )
-from tests.support.scripted_server import as_json, plain
+from tests.support.scripted_server import NOT_FOUND, as_json, plain, reply
 
 EMBEDDING = OllamaModel(2048, capabilities=("embedding",))
 NUMBERS = "\n".join(f"{number},{number * number}" for number in range(10_000, 11_000))
@@ -424,3 +425,77 @@ def test_the_cloud_models_of_ollama_are_not_loaded(ollama: ScriptedOllama) -> No
 
 def test_it_says_that_it_has_a_chat_of_its_own() -> None:
     assert Ollama().chat_url("http://h:1/v1") == "http://h:1/api/chat"
+
+
+# As by the other protocol
+
+
+def test_headers_and_key_are_sent_as_by_the_other_protocol(
+    asking: Buddy, ollama: ScriptedOllama
+) -> None:
+    local(asking).headers = {"X-Team": "blue"}
+    asking.ask("hello").result()
+    for path in ("/api/chat", "/api/show", "/api/generate"):
+        assert ollama.asked(path)[0]["headers"]["x-team"] == "blue"
+
+
+def test_a_busy_ollama_is_asked_again(asking: Buddy, ollama: ScriptedOllama) -> None:
+    busy = as_json({"error": "server busy, please try again"}, 503)
+    ollama.script(busy, OLLAMA_REPLY, path="/api/chat")
+    reply = asking.ask("hello").result()
+    assert reply.text == TEXT
+    assert reply.notes[0].startswith("The server is busy (503). Retrying in ")
+
+
+def test_a_reply_that_breaks_off_is_told_as_that(
+    asking: Buddy, ollama: ScriptedOllama
+) -> None:
+    begun = {"message": {"content": "One "}, "done": False}
+    ollama.script(lines(begun), path="/api/chat")
+    with pytest.raises(errors.CutOff):
+        asking.ask("hello").result()
+    ollama.script(lines(begun, {"error": "llama runner has died"}), path="/api/chat")
+    with pytest.raises(errors.ProviderError, match="llama runner has died"):
+        asking.ask("hello").result()
+
+
+def test_a_refusal_inside_the_stream_leads_to_a_refit_as_well(
+    asking: Buddy, ollama: ScriptedOllama
+) -> None:
+    for number in range(3):
+        asking.ask(f"{number} " + "word " * 900).result()
+    inner = {
+        "type": "exceed_context_size_error",
+        "n_prompt_tokens": 9020,
+        "n_ctx": 4096,
+        "message": "request (9020 tokens) exceeds the available context size",
+    }
+    ollama.script(lines({"error": inner}), OLLAMA_REPLY, path="/api/chat")
+    asked = len(ollama.asks)
+    reply = asking.ask("and now?").result()
+    assert reply.text == TEXT
+    assert len(ollama.asks) == asked + 2
+    assert len(ollama.asks[-1]["messages"]) < len(ollama.asks[-2]["messages"])
+
+
+def test_offline_refuses_an_ollama_elsewhere(asking: Buddy) -> None:
+    local(asking).base_url = "http://gpu.example:11434"
+    asking.offline = True
+    with pytest.raises(errors.Offline):
+        asking.ask("hello").result()
+
+
+def test_an_ollama_behind_a_gateway_that_passes_only_the_usual_api_still_answers(
+    asking: Buddy, ollama: ScriptedOllama
+) -> None:
+    for path in ("/api/chat", "/api/show", "/api/ps", "/api/generate", "/api/tags"):
+        ollama.script(NOT_FOUND, path=path)
+    ollama.script(reply("Hello."), path=CHAT)
+    first = asking.ask("hello").result()
+    assert first.text == "Hello."
+    assert first.notes == (
+        "Ollama's own API does not answer here, so a prompt that is too long may be cut "
+        "without an error.",
+    )
+    assert asking.ask("hello").result().notes == ()
+    assert len(ollama.asked("/api/chat")) == 1

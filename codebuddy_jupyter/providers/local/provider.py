@@ -30,6 +30,10 @@ from .server import BASE_URL_VARIABLE, LocalServerProvider, is_wrong_path
 SMALLEST_NUM_CTX, LARGEST_NUM_CTX = 512, 1 << 20
 # What a model without a chat is refused with.
 NO_CHAT = re.compile(r"does not support (?:chat|generate|completion)", re.IGNORECASE)
+NO_OWN_CHAT = (
+    "{}'s own API does not answer here, so a prompt that is too long may be cut without "
+    "an error."
+)
 # Statuses of a server that is busy.
 BUSY = (429, 503)
 
@@ -78,6 +82,8 @@ class LocalProvider(LocalServerProvider):
         self._facts: dict[tuple[str, str], Model] = {}
         self._max_windows: dict[tuple[str, str], int] = {}
         self._windows = LoadedWindows()
+        # The base URLs of servers behind a gateway that keeps their own chat API away.
+        self._without_own_chat: set[str] = set()
         # The models about whose context window the user was told.
         self._noted: set[LoadedModel] = set()
         super().__init__(**kwargs)
@@ -290,12 +296,15 @@ class LocalProvider(LocalServerProvider):
         return self._windows.remember(key, will_be)
 
     async def _try_load_with(self, probe: Probe, model: str, num_ctx: int) -> bool:
-        """Load a model; return False if the server is busy, which a question waits for."""
+        """Load a model; return False if the server is busy, which a question waits for,
+        or offers no such command.
+        """
         seconds = self.first_token_timeout
         try:
             await self.kind.load(probe, model, seconds, num_ctx)
         except ErrorResponse as response:
-            if response.status in BUSY:
+            is_no_command = response.status == 404 and not response.is_missing_model()
+            if is_no_command or response.status in BUSY:
                 return False
             raise
         return True
@@ -365,21 +374,34 @@ class LocalProvider(LocalServerProvider):
             async with aclosing(cast(Any, super().stream(request))) as chunks:
                 async for chunk in chunks:
                     yield chunk
+            return
         except errors.PromptTooLong as error:
             # The next try must not have the model loaded with another window.
             if error.window:
                 self._windows.remember(key, error.window)
             raise
+        except errors.ServerError as error:
+            if error.status != 404 or not self._uses_own_chat:
+                raise
+        self._without_own_chat.add(self.url)
+        yield Chunk(note=NO_OWN_CHAT.format(self.kind.name))
+        async with aclosing(cast(Any, super().stream(request))) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    @property
+    def _uses_own_chat(self) -> bool:
+        return self.kind.has_own_chat and self.url not in self._without_own_chat
 
     def path(self, model: str) -> str:
         """Return where a chat request is sent."""
-        if self.kind.has_own_chat:
+        if self._uses_own_chat:
             return self.kind.chat_url(self.url)
         return super().path(model)
 
     def body(self, request: Request) -> dict[str, Any]:
         """Return the JSON of a chat request."""
-        if not self.kind.has_own_chat:
+        if not self._uses_own_chat:
             return super().body(request)
         # Without the window with which it is loaded, some versions load it again.
         window = self._windows.get(self._key(request.model))
@@ -387,7 +409,7 @@ class LocalProvider(LocalServerProvider):
 
     def reading(self, model: str) -> ChatStream:
         """Return the parser of a reply."""
-        if self.kind.has_own_chat:
+        if self._uses_own_chat:
             return self.kind.chat_stream()
         return super().reading(model)
 
