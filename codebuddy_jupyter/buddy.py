@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -26,7 +25,7 @@ from .question.options import Options
 from .question.pipeline import Pipeline
 from .question.settings import QuestionSettings
 from .question.target import Targets
-from .question.tokens import Tokens
+from .question.tokens import TokensByModel
 from .settings import SavedSettings, default_settings_path
 
 
@@ -56,7 +55,7 @@ class Buddy(QuestionSettings):
         parent: Any = None,
     ) -> None:
         self.loop = Loop()
-        self.tokens: defaultdict[str, Tokens] = defaultdict(Tokens)
+        self.tokens = TokensByModel()
         self.collector = Collector()
         self.watchers: list[Callable[[], None]] = []
         """Called, on any thread, when the conversation has a new turn, lost one, or is

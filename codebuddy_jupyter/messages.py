@@ -148,3 +148,12 @@ class Model:
     abilities: tuple[str, ...] = ()
     size: int | None = None
     max_window: int | None = None
+
+    def is_named(self, name: str) -> bool:
+        """Return whether a name means this model; the tag ``:latest`` may be left out."""
+        return bare_name(self.name) == bare_name(name)
+
+
+def bare_name(model: str) -> str:
+    """Return the name of a model without the tag that Ollama adds where there is none."""
+    return model.removesuffix(":latest")

@@ -147,8 +147,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "providers.kinds.llama_cpp": "test_kinds",
     "providers.kinds.lm_studio": "test_kinds",
     "providers.kinds.local_ai": "test_kinds",
-    "providers.kinds.ollama": "test_kinds",
-    "providers.kinds.ollama_chat": "test_fixed_window",
     "providers.kinds.vllm": "test_kinds",
     "providers.kinds.webui": "test_kinds",
     "secrets.syntax_formats": "test_secrets",

@@ -175,7 +175,7 @@ NOT_WELL: dict[str, tuple[Answer, list[str]]] = {
     "no model": (
         model_list(),
         [
-            "✗ model http://127.0.0.1:PORT/v1 has no model that can chat",
+            "✗ model http://127.0.0.1:PORT/v1 has no model yet",
             "→ Download or load one there",
             "→ With Ollama: ollama pull llama3.2",
         ],

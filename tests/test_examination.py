@@ -20,7 +20,7 @@ from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.elsewhere import Elsewhere
 from tests.support.engines import engine_with
 from tests.support.fakes import FakeProvider
-from tests.support.kinds import PLAYED, Played
+from tests.support.kinds import OLLAMA_REPLY, PLAYED, Played
 from tests.support.reports import SHORT, lines, local, report_on, trouble
 from tests.support.scripted_server import (
     CHAT,
@@ -308,6 +308,7 @@ def test_a_window_on_ollama_is_widened_by_a_setting(server: ScriptedServer) -> N
         path="/api/ps",
     )
     server.script(as_json({"models": [{"name": "llama3"}]}), path="/api/tags")
+    server.script(OLLAMA_REPLY, path="/api/chat")
     provider = local(server.url)
     assert "✓ server Ollama 0.12.3" in lines(provider)
     assert trouble(provider, needed=5000) == TOO_SMALL

@@ -158,14 +158,13 @@ def test_a_prompt_that_the_server_cut_without_a_word_is_noticed(
     reply = buddy.ask("word " * 5000).result()
     assert len(reply.notes) == 1
     assert reply.notes[0].startswith(
-        "The server seems to have cut the prompt: about 7,"
+        "The server seems to have cut the prompt: about 5,"
     )
     assert reply.notes[0].endswith(" tokens were sent, and it read 2,050.")
-    assert buddy.tokens["fake-1"].bytes_per_token == 3.5
+    assert not buddy.tokens["fake-1"].learned
 
 
-SENT = "word " * 1002
-"""With the system prompt before it, an even number of estimated tokens."""
+SENT = "word " * 1200
 
 
 @pytest.mark.parametrize(
@@ -175,24 +174,24 @@ SENT = "word " * 1002
             SMALLEST_CUT_PROMPT - 1, False, id="so small that it is no window"
         ),
         pytest.param(SMALLEST_CUT_PROMPT, True, id="the smallest window"),
-        pytest.param(-1, True, id="less than half"),
-        pytest.param(0, False, id="half"),
+        pytest.param(-1, True, id="less than the least"),
+        pytest.param(0, False, id="the least"),
     ],
 )
-def test_a_count_shows_a_cut_prompt_from_500_tokens_to_half_of_what_was_sent(
+def test_a_count_shows_a_cut_prompt_from_500_tokens_to_the_least_that_was_sent(
     buddy: Buddy, fake: FakeProvider, counted: int, is_reported: bool
 ) -> None:
     assert SMALLEST_CUT_PROMPT == 500
     draft, _, _ = buddy.preview(SENT)
-    half, odd = divmod(draft.tokens, 2)
-    assert not odd
-    assert half > SMALLEST_CUT_PROMPT + 1
+    least = buddy.tokens["fake-1"].least(draft.messages)
+    assert least > SMALLEST_CUT_PROMPT + 1
+    is_doubtful = counted != 0
     if counted <= 0:
-        counted += half
+        counted += least
     fake.replies = [["One.", Chunk(usage=Usage(counted, 2))]]
     notes = buddy.ask(SENT).result().notes
     assert bool(notes) == is_reported
-    assert buddy.tokens["fake-1"].learned != is_reported
+    assert buddy.tokens["fake-1"].learned != is_doubtful
 
 
 @pytest.mark.parametrize(
@@ -211,7 +210,7 @@ def test_a_conversation_that_grew_cannot_have_become_shorter(
 
 
 @pytest.mark.parametrize(
-    ("window", "is_counted"), [(100_000, False), (2500, True)], ids=["small", "large"]
+    ("window", "is_counted"), [(100_000, False), (2400, True)], ids=["small", "large"]
 )
 def test_the_server_counts_only_a_prompt_that_may_not_fit(
     buddy: Buddy,
@@ -231,8 +230,62 @@ def test_the_server_counts_only_a_prompt_that_may_not_fit(
     for _ in range(2):
         buddy.preview(SENT)
     assert counted == ([SENT] if is_counted else [])
-    rate = len(SENT) / 2000 if is_counted else 3.5
-    assert buddy.tokens["fake-1"].bytes_per_token == rate
+    estimated = buddy.tokens["fake-1"].count(SENT)
+    assert (estimated == pytest.approx(2000, abs=2)) == is_counted
+
+
+@pytest.mark.parametrize(
+    ("counted", "is_reported"),
+    [(2050, True), (2048, True), (2060, False), (4000, False)],
+)
+def test_half_of_the_window_and_two_tokens_are_what_a_cut_leaves(
+    buddy: Buddy, fake: FakeProvider, counted: int, is_reported: bool
+) -> None:
+    fake.size = 4096
+    fake.replies = [["One.", Chunk(usage=Usage(counted, 2))]]
+    notes = buddy.ask("word " * 2600).result().notes
+    assert bool(notes) == is_reported
+    assert buddy.tokens["fake-1"].learned != is_reported
+
+
+def test_a_cut_that_left_little_of_a_long_conversation_is_noticed_and_not_learned(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.size = 4096
+    fake.replies = [
+        ["One.", Chunk(usage=Usage(2900, 2))],
+        ["Two.", Chunk(usage=Usage(108, 2))],
+    ]
+    assert buddy.ask("word " * 2600).result().notes == ()
+    estimate = buddy.tokens["fake-1"].count(SENT)
+    notes = buddy.ask("2?").result().notes
+    assert notes[0].endswith(" tokens were sent, and it read 108.")
+    assert buddy.tokens["fake-1"].count(SENT) == estimate
+
+
+def test_a_tokenizer_with_three_digits_in_a_token_is_no_cut(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    numbers = " ".join(str(number) for number in range(100_000, 100_400))
+    fake.replies = [["One.", Chunk(usage=Usage(1250, 2))]]
+    assert buddy.ask(numbers).result().notes == ()
+    assert buddy.tokens["fake-1"].count(numbers) < 1400
+
+
+def test_a_refused_prompt_is_fitted_once_by_its_true_length(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.size = 4096
+    long_turns(buddy, fake, 10)
+    sent = buddy.preview("and now?")[0]
+    asked = len(fake.requests)
+    refused = PromptTooLong("too long", tokens=5 * sent.tokens // 2, window=4096)
+    fake.replies = [[refused], ["It fits."]]
+    reply = buddy.ask("and now?").result()
+    assert reply.text == "It fits."
+    assert len(fake.requests) == asked + 2
+    # Of a conversation that is cut, half of the window is kept for new turns.
+    assert 1200 < buddy.tokens["fake-1"].total(fake.requests[-1].messages) <= 3072
 
 
 @pytest.mark.parametrize(

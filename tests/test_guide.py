@@ -43,6 +43,7 @@ from tests.support.kinds import (
     Played,
     lines,
 )
+from tests.support.ollama import NO_REGISTRY
 from tests.support.scripted_server import (
     MODELS,
     Answer,
@@ -104,9 +105,7 @@ def answered(answer: Answer, kind: Played | None = None) -> Provoke:
 
     def provoke(buddy: Buddy, server: ScriptedServer) -> str:
         local(buddy).base_url = kind.on(server) if kind else server.url
-        server.script(
-            answer, path=kind.at("/chat/completions") if kind else scripted.CHAT
-        )
+        server.script(answer, path=kind.chat_path if kind else scripted.CHAT)
         return failure(buddy)
 
     return provoke
@@ -207,6 +206,12 @@ def no_model_of_ollama(buddy: Buddy, server: ScriptedServer) -> str:
     return listed(model_list())(buddy, server)
 
 
+def only_embeds(buddy: Buddy, server: ScriptedServer) -> str:
+    local(buddy).base_url = OLLAMA.on(server)
+    server.script(as_json({"capabilities": ["embedding"]}), path="/api/show")
+    return failure(buddy, Options(model="nomic-embed-text"))
+
+
 def unknown_model(*names: str) -> Provoke:
     """Ask a model that does not exist; the server has these."""
 
@@ -251,6 +256,14 @@ def note(
     return provoke
 
 
+def too_large_a_window(buddy: Buddy, server: ScriptedServer) -> str:
+    local(buddy).base_url = OLLAMA.on(server)
+    local(buddy).num_ctx = 100_000
+    loaded = {"name": "qwen3:8b", "context_length": 40_960}
+    server.script(as_json({"models": [loaded]}), path="/api/ps")
+    return buddy.ask("hello").result().notes[0]
+
+
 def turns_left_out(
     *names: str,
     kind: Played | None = None,
@@ -266,9 +279,9 @@ def turns_left_out(
             server.script(model_list(*names, max_model_len=4096), path=MODELS)
         if answer:
             server.script(answer, path=path)
-        for size in (9_000, 9_000):
+        for size in (4_000, 4_000):
             buddy.ask("x" * size).result()
-        return buddy.ask("x" * 20_000).result().notes[0]
+        return buddy.ask("x" * 10_000).result().notes[0]
 
     return provoke
 
@@ -306,6 +319,11 @@ PROVOKED: dict[str, Provoke] = {
         "/api/pull",
         lines({"error": "pull model manifest: file does not exist"}),
     ),
+    "Ollama has no connection": commanded(
+        "/pull llama3.2", OLLAMA, "/api/pull", lines({"error": NO_REGISTRY})
+    ),
+    "Ollama, a model for embeddings": only_embeds,
+    "Ollama, too large a window": too_large_a_window,
     "Ollama, turns left out": turns_left_out(kind=OLLAMA),
     "LM Studio, turns left out": turns_left_out(
         "qwen3-4b",

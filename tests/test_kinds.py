@@ -174,7 +174,7 @@ def test_once_it_is_known_a_question_is_one_request(
         await ask(provider)
         return [str(record["path"]) for record in server.requests]
 
-    assert used(provider, ask_twice) == [played.at("/chat/completions")]
+    assert used(provider, ask_twice) == [played.chat_path]
 
 
 def test_a_prompt_that_is_too_long_is_told_as_that(
@@ -203,7 +203,7 @@ def test_a_failure_makes_it_be_asked_anew_who_it_is(
 
     async def fail_between(provider: LocalProvider) -> list[str]:
         names = [(await provider.find_server()).kind.name]
-        server.script(plain("broken", status=500), path=played.at("/chat/completions"))
+        server.script(plain("broken", status=500), path=played.chat_path)
         with pytest.raises(errors.ServerError):
             await ask(provider)
         server.forget()

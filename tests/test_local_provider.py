@@ -17,13 +17,12 @@ from tests.support.kinds import (
     LM_STUDIO_03,
     LOCAL_AI,
     OLLAMA,
-    OLLAMA_PS,
     VLLM_SERVER,
     WEBUI,
     Played,
     lines,
 )
-from tests.support.local_calls import CHAT, GENERATE, PS, PULL, chosen, run, window
+from tests.support.local_calls import CHAT, GENERATE, PULL, chosen, run, window
 from tests.support.scripted_server import (
     MODELS,
     ScriptedServer,
@@ -101,9 +100,12 @@ async def question_to(provider: LocalProvider, model: str) -> str:
 def test_a_window_that_is_not_told_before_the_model_is_loaded_is_asked_again(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:
-    OLLAMA.on(server)
-    server.script(as_json({"models": []}), as_json(OLLAMA_PS), path=PS)
-    assert (window(provider, "qwen3:8b"), window(provider, "qwen3:8b")) == (None, 4096)
+    LM_STUDIO.on(server)
+    model = "qwen/qwen3-4b"
+    assert window(provider, model) is None
+    asked = len(server.requests)
+    assert window(provider, model) is None
+    assert len(server.requests) > asked
 
 
 def test_a_server_that_never_tells_is_asked_once(

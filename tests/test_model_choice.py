@@ -47,16 +47,18 @@ def test_without_a_name_llama3_else_the_first_that_can_chat(
 
 
 @pytest.mark.parametrize(
-    "names", [[], ["nomic-embed-text"]], ids=["none", "none that can chat"]
+    ("names", "has"),
+    [([], "no model yet"), (["nomic-embed-text"], "no model that can chat")],
+    ids=["none", "none that can chat"],
 )
 def test_a_server_without_a_model_says_how_to_get_one(
-    server: ScriptedServer, provider: LocalProvider, names: list[str]
+    server: ScriptedServer, provider: LocalProvider, names: list[str], has: str
 ) -> None:
     server.script(model_list(*names), path=MODELS)
     with pytest.raises(errors.ModelNotFound) as refused:
         chosen(provider)
     assert str(refused.value) == (
-        f"{server.url} has no model that can chat. Download or load one there; "
+        f"{server.url} has {has}. Download or load one there; "
         "or with Ollama: ollama pull llama3.2"
     )
 

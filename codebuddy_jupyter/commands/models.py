@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
-from ..errors import Remedy, SettingError
+from ..errors import BuddyError, Remedy, SettingError
 from ..markdown.safe import escape
 from ..messages import Model
 from ..providers.base import Provider
@@ -23,7 +24,8 @@ def show_models(invocation: Invocation, provider_name: str) -> str:
     provider = buddy.ready(name)
     models = buddy.loop.run(provider.catalogue())
     if not models:
-        return f"{escape(name)} offers no models."
+        remedies = "; or ".join(map(str, provider.without_models()))
+        return f"{escape(name)} offers no models. {escape(remedies)}".rstrip()
     header = (f"{name} model", "context window", "maximum", "size", "supports", "")
     rows = map(_model_row, models)
     return text_table(header, rows, numbers=(1, 2, 3))
@@ -63,7 +65,13 @@ def load(invocation: Invocation, name: str) -> str:
     began = time.monotonic()
     invocation.buddy.loop.run(provider.load(model))
     seconds = time.monotonic() - began
-    return f"{escape(model)} is loaded; it took {seconds:.1f} s."
+    line = f"{model} is loaded; it took {seconds:.1f} s."
+    # Not every server reports the window, and the model is loaded in any case.
+    with suppress(BuddyError):
+        window = invocation.buddy.loop.run(provider.window_now(model))
+        if window:
+            line += f" Its context window is {window:,} tokens."
+    return escape(f"{line} {provider.window_note(model)}".rstrip())
 
 
 @command("unload", "[NAME]", "free the memory that a model uses")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple, TypeAlias
 
 from ..secrets.redactor import Redacted
@@ -21,6 +22,8 @@ Redact: TypeAlias = Callable[[str], Redacted]
 ITEM_FRAME_BYTES = 52
 # The size in bytes of the text around all items, with the line about what is left out.
 UPDATE_FRAME_BYTES = 280
+# How often a text is shortened until its ends fit.
+TRIM_ATTEMPTS = 4
 # In tokens: a shorter piece of an item is of no use to the model.
 SMALLEST_PIECE = 48
 # Variables share one tag, so each costs only its line break, in tokens.
@@ -133,8 +136,11 @@ class _Frames:
         return self.item * changes.lines + self.update
 
 
-def tokens_wanted(snapshot: Snapshot, sent: SentItems, count: Count) -> int:
-    """Return how many tokens a report of everything new would take, roughly.
+def tokens_wanted(
+    snapshot: Snapshot, sent: SentItems, count: Count, most: float = inf
+) -> int:
+    """Return how many tokens a report of everything new would take, roughly; at least
+    ``most`` if it takes more.
 
     Parameters
     ----------
@@ -144,6 +150,8 @@ def tokens_wanted(snapshot: Snapshot, sent: SentItems, count: Count) -> int:
         What the model was sent so far.
     count
         Counts the tokens of a text.
+    most
+        The size, in tokens, from which the answer does not matter.
     """
     changes = _changes(snapshot, sent)
     if not changes:
@@ -151,6 +159,9 @@ def tokens_wanted(snapshot: Snapshot, sent: SentItems, count: Count) -> int:
     frames = _Frames(count)
     total = frames.besides_items(changes)
     for item in changes.items:
+        # A notebook may have 100,000 variables.
+        if total >= most:
+            break
         total += count(item.text) + frames.around(item)
     return total
 
@@ -206,8 +217,7 @@ class _Selection:
         """Take an item, or what fits of it; leave it out where too little would fit."""
         frame = self._frames.around(item)
         limit = min(self._left, self._largest_share(item)) - frame
-        smallest = min(SMALLEST_PIECE, self._count(item.text))
-        if limit < smallest:
+        if limit < SMALLEST_PIECE and not self._is_within(item.text, limit):
             self._left_out.append(item)
             return
         redacted = self._redacted(item.text)
@@ -216,6 +226,9 @@ class _Selection:
         self._left -= self._count(text) + frame
         self._taken.append(item)
         self._chosen.append(item._replace(title=title, text=text))
+
+    def _is_within(self, text: str, limit: int) -> bool:
+        return limit > 0 and self._count(text) <= limit
 
     def _largest_share(self, item: Item) -> int:
         """Return the most that one item may take of the room, in tokens."""
@@ -324,12 +337,20 @@ def trimmed(text: str, limit: int, count: Count) -> str:
     # The line about what is left out takes about as much as a frame.
     room = limit - count("x" * ITEM_FRAME_BYTES)
     kept = int(len(text) * room / tokens)
-    kept = max(kept, 0)
-    # Two thirds of it from the beginning.
-    head = text[: kept * 2 // 3]
-    tail = text[len(text) - kept // 3 :]
+    for _ in range(TRIM_ATTEMPTS):
+        head, tail = _ends(text, max(kept, 0))
+        # The ends may be denser than the rest, such as a table of numbers after prose.
+        size = count(head) + count(tail)
+        if size <= max(room, 2):
+            break
+        kept = int(kept * room / size)
     left_out = len(text) - len(head) - len(tail)
     return f"{head}\n[{left_out:,} characters left out]\n{tail}"
+
+
+def _ends(text: str, kept: int) -> tuple[str, str]:
+    """Return so many characters of a text, two thirds of them from the beginning."""
+    return text[: kept * 2 // 3], text[len(text) - kept // 3 :]
 
 
 def tally(items: Iterable[Item]) -> str:

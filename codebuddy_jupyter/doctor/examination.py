@@ -267,10 +267,7 @@ class Examination:
 
 def _try_find(models: list[Model], name: str) -> Model | None:
     """Return the model of this name, which Ollama may list with a tag."""
-    for model in models:
-        if model.name in (name, f"{name}:latest"):
-            return model
-    return None
+    return next((model for model in models if model.is_named(name)), None)
 
 
 def _power_of_two(tokens: int) -> int:

@@ -146,12 +146,22 @@ class Provider(Configured):
         """Return the context window of a model in tokens; None if it is not known."""
         return None
 
+    async def window_now(self, model: str) -> int | None:
+        """Return what `window` returns, without loading the model for that."""
+        return await self.window(model)
+
+    def window_note(self, model: str) -> str:
+        """Return a line about a context window that is not as the settings say; empty if
+        it is.
+        """
+        return ""
+
     async def abilities(self, model: str) -> tuple[str, ...]:
         """Return what a model supports, as in `Model.abilities`; empty if that is not
         known.
         """
         for offered in await self.catalogue():
-            if offered.name == model:
+            if offered.is_named(model):
                 return offered.abilities
         return ()
 
@@ -208,6 +218,10 @@ class Provider(Configured):
         empty if none is known.
         """
         return ""
+
+    def without_models(self) -> tuple[Remedy, ...]:
+        """Return what the user can do if there is no model."""
+        return ()
 
     def load_command(self, model: str) -> str:
         """Return the command that loads a model before the first question; empty if

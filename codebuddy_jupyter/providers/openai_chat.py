@@ -175,6 +175,9 @@ class OpenAIChatProvider(Provider):
         server = await self.server()
         answer = await self.get(server, "/models")
         entries = answer.get("data") if isinstance(answer, Mapping) else answer
+        # An Ollama without models sends null.
+        if entries is None and "data" in as_mapping(answer):
+            entries = []
         if not isinstance(entries, list):
             raise error_lines.no_models(server, answer)
         models = [self.read_model(as_mapping(entry)) for entry in entries]

@@ -197,7 +197,7 @@ class Drafter:
         earlier = conversation(turns, self.redact)
         known = sent_items_after(turns)
         left = free - self.tokens.total(earlier)
-        wanted = tokens_wanted(self.snapshot, known, self.tokens.count)
+        wanted = tokens_wanted(self.snapshot, known, self.tokens.count, share)
         if cut or left < min(wanted, share):
             return self._cut_past(turns, free, share)
         update = self._fit(known, min(share, left))

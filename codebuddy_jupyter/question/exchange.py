@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..chat.conversation import Turn
 from ..errors import PromptError, Remedy
-from ..messages import Request, Usage
+from ..messages import Request, Usage, bare_name
 from .draft import Draft, Drafter, Room
 from .options import Options
 from .target import ASSUMED_WINDOW, LARGEST_WINDOW, Target
@@ -19,9 +19,16 @@ from .tokens import Tokens
 ANSWER_ROOM = 1024
 # Below this share of the room for a prompt, an estimate of its length is good enough.
 ESTIMATE_SHARE = 0.5
-# Tokens. A prompt that the server cut fills a context window, so it is never small: a
-# server that reports less does not count what it had cached, or counts wrongly.
+# Tokens. A prompt that the server cut usually fills much of a context window: a server
+# that reports less may not count what it had cached, or count wrongly.
 SMALLEST_CUT_PROMPT = 500
+# A prompt that takes less than this share of the context window is not cut.
+CROWDED_SHARE = 0.4
+# Older versions of Ollama cut a prompt to half of the context window and so many tokens.
+HALF_WINDOW_EXTRA = range(9)
+# An estimate that is larger than the server's count by this factor is surely too large,
+# or the prompt was cut.
+SURELY_MORE = 1.2
 
 
 @dataclass(frozen=True)
@@ -85,23 +92,29 @@ class Exchange:
                 Remedy("Choose a model that does", "%buddy /models"),
             )
 
-    def smaller(self, draft: Draft, window: int | None) -> Draft:
+    def smaller(self, draft: Draft, counted: int | None, window: int | None) -> Draft:
         """Return a smaller draft after the server rejected one as too long.
 
         Parameters
         ----------
         draft
             The draft that was too long.
+        counted
+            Its length if the server reported it, in tokens: it corrects the estimate.
         window
-            The context window if the server reported it, in tokens; else the new draft
-            has half the size.
+            The context window if the server reported it, in tokens. If nothing tells
+            how much is too much, the new draft has half the size.
         """
+        self.tokens.learn(draft.messages, counted)
+        estimated = self.tokens.total(draft.messages)
         room = draft.room
         if window and window < (room.window or LARGEST_WINDOW):
             room = self._room(window)
-        else:
-            half = self.tokens.total(draft.messages) // 2
-            room = replace(room, prompt=min(room.prompt, half))
+        if counted and estimated < counted:
+            # The correction did not go all the way, so the room is less by this much.
+            room = replace(room, prompt=room.prompt * estimated // counted)
+        if estimated <= room.prompt:
+            room = replace(room, prompt=estimated // 2)
         return self.drafter.draft(self.earlier, room, cut=True)
 
     def request(self, draft: Draft) -> Request:
@@ -126,33 +139,51 @@ class Exchange:
             A line for the user if the server must have cut the prompt, else "".
         """
         counted = usage.prompt_tokens
+        if not counted:
+            return ""
         sent = self.tokens.total(draft.messages)
-        if counted and self._was_cut(draft, sent, counted):
-            line = (
-                f"The server seems to have cut the prompt: about {sent:,} tokens were "
-                f"sent, and it read {counted:,}."
-            )
-            return _with_remedy(line, self.try_widening())
-        self.tokens.learn(draft.messages, counted)
-        return ""
+        is_shrunk = counted < self._least_tokens(draft)
+        is_halved = self._is_halved(draft, sent, counted)
+        is_too_small = counted < self.tokens.least(draft.messages)
+        if not (is_shrunk or is_halved or is_too_small):
+            self.tokens.learn(draft.messages, counted)
+            return ""
+        # What may have been cut teaches nothing.
+        if counted < SMALLEST_CUT_PROMPT and not self._is_rest(draft, sent, counted):
+            return ""
+        line = (
+            f"The server seems to have cut the prompt: about {sent:,} tokens were "
+            f"sent, and it read {counted:,}."
+        )
+        return _with_remedy(line, self.try_widening())
 
-    def _was_cut(self, draft: Draft, sent: int, counted: int) -> bool:
-        """Return whether the server counted too little for the prompt that was sent.
-
-        No estimate is wrong by half, and a conversation that only grew cannot have
-        become shorter.
-        """
-        if counted < SMALLEST_CUT_PROMPT:
+    def _is_halved(self, draft: Draft, sent: int, counted: int) -> bool:
+        """Return whether the count is what is left if Ollama cuts a prompt."""
+        window = draft.room.window
+        if window is None or counted - window // 2 not in HALF_WINDOW_EXTRA:
             return False
-        return counted < sent / 2 or counted < self._least_tokens(draft)
+        return sent > counted * SURELY_MORE
+
+    def _is_rest(self, draft: Draft, sent: int, counted: int) -> bool:
+        """Return whether a small count may be what was left of a prompt that was too
+        long: at least the system prompt and the question, which a server keeps.
+        """
+        window = draft.room.window
+        if window is None or sent <= window * CROWDED_SHARE:
+            return False
+        kept = [message for message in draft.messages[:1] if message.role == "system"]
+        return counted >= self.tokens.least([*kept, draft.messages[-1]])
 
     def _least_tokens(self, draft: Draft) -> int:
-        """Return how many tokens the prompt has at least: those of the last turn's."""
+        """Return how many tokens the prompt has at least: those of the last turn's,
+        since a conversation that only grew cannot have become shorter.
+        """
         # The notebook in a turn that was read from disk is not sent again.
         if not self.earlier or draft.before is not None:
             return 0
         last = self.earlier[-1]
-        if last.sent is None or last.reply.model != self.target.model:
+        is_same_model = bare_name(last.reply.model) == bare_name(self.target.model)
+        if last.sent is None or not is_same_model:
             return 0
         return last.reply.usage.prompt_tokens or 0
 

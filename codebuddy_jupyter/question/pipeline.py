@@ -4,7 +4,6 @@ from the server's answer to the chunks of a reply.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from .exchange import ANSWER_ROOM, Exchange
 from .options import Options, sections_of
 from .settings import QuestionSettings
 from .target import LARGEST_WINDOW, Target, Targets
-from .tokens import Tokens
+from .tokens import TokensByModel
 
 # How often a prompt is sent, shortened each time that the server rejects it as too long.
 ATTEMPTS = 12
@@ -84,7 +83,7 @@ class Pipeline:
         targets: Targets,
         collector: Collector,
         history: History,
-        tokens: defaultdict[str, Tokens],
+        tokens: TokensByModel,
     ) -> None:
         self._settings = settings
         self._targets = targets
@@ -166,8 +165,7 @@ class Pipeline:
                     alone = replace(exchange, earlier=[])
                     enlarge = alone.try_widening(error.window)
                     raise _with_larger_window(error, enlarge) from error
-                exchange.tokens.learn(draft.messages, error.tokens)
-                draft = exchange.smaller(draft, error.window)
+                draft = exchange.smaller(draft, error.tokens, error.window)
         for note in exchange.notes(draft):
             yield Chunk(note=note)
         if question.options.remember:

@@ -114,7 +114,7 @@ class Targets:
                 Remedy(f"If you mean {other}, switch", f"%buddy /use {other}"),
                 Remedy("Name it in the options", f"%buddy -p {other} -m …"),
             ) from error
-        return any(offered.name == model for offered in models)
+        return any(offered.is_named(model) for offered in models)
 
     async def find(self, options: Options, reply: Reply | None = None) -> Target:
         """Return who answers, with the context window.
@@ -137,7 +137,9 @@ class Targets:
         model = await provider.choose(model)
         if reply is not None:
             reply.model = model
-        window = await provider.window(model)
+        # Only a question may load a model, not a preview of one.
+        asks = reply is not None
+        window = await (provider.window(model) if asks else provider.window_now(model))
         target = Target(name, provider, model, window)
         if not options.model:
             settings = _target_settings(name, provider)

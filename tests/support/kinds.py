@@ -75,6 +75,8 @@ class Played:
         What it answers, by path.
     base
         The path of its base URL.
+    chat
+        The path of its own chat API, if it has one.
     reply
         Its answer to a question.
     """
@@ -88,6 +90,7 @@ class Played:
     widen: str
     answers: Mapping[str, Answer]
     base: str = "/v1"
+    chat: str = ""
     reply: Answer = field(
         default_factory=lambda: said({"role": "assistant", "content": ""})
     )
@@ -99,13 +102,18 @@ class Played:
                 server.script(plain("not found", status=404), path=path)
         for path, answer in self.answers.items():
             server.script(answer, path=path if path == ELSE else f"{prefix}{path}")
-        server.script(self.reply, path=f"{prefix}{self.base}/chat/completions")
+        server.script(self.reply, path=f"{prefix}{self.chat_path}")
         return f"{server.root}{prefix}{self.base}"
 
     def is_too_long_for(self, server: ScriptedServer) -> str:
         """Let a server play that the prompt is too long; gives the prompt to send."""
-        server.script(self.too_long, path=self.at("/chat/completions"))
+        server.script(self.too_long, path=self.chat_path)
         return "count"
+
+    @property
+    def chat_path(self) -> str:
+        """The path to which questions are sent."""
+        return self.chat or self.at("/chat/completions")
 
     def at(self, path: str) -> str:
         """A path below the base URL."""
@@ -163,6 +171,19 @@ OLLAMA_PS = {
     ]
 }
 
+OLLAMA_REPLY = lines(
+    {"message": {"role": "assistant", "thinking": "Let me count. "}, "done": False},
+    {"message": {"role": "assistant", "content": "One two "}, "done": False},
+    {"message": {"role": "assistant", "content": "three."}, "done": False},
+    {
+        "message": {"role": "assistant", "content": ""},
+        "done": True,
+        "done_reason": "stop",
+        "prompt_eval_count": 9,
+        "eval_count": 3,
+    },
+)
+
 OLLAMA = Played(
     "Ollama",
     "0.12.3",
@@ -181,7 +202,7 @@ OLLAMA = Played(
     ),
     "qwen3:8b",
     4096,
-    _error(json.dumps({"error": OVERFLOW}), type="api_error"),
+    as_json({"error": json.dumps({"error": OVERFLOW})}, 400),
     "%config LocalProvider.num_ctx = 16384",
     {
         "/": plain("Ollama is running"),
@@ -199,14 +220,8 @@ OLLAMA = Played(
         ),
         "/v1/models": listed("nomic-embed-text:latest", "qwen3:8b", owner="library"),
     },
-    reply=stream(
-        delta("", reasoning="Let me count. "),
-        delta("One "),
-        delta("two "),
-        delta("three."),
-        delta("", finish="stop"),
-        usage(9, 3),
-    ),
+    chat="/api/chat",
+    reply=OLLAMA_REPLY,
 )
 
 UNEXPECTED = as_json({"error": "Unexpected endpoint or method. (GET /)"})

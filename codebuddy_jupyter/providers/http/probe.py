@@ -53,6 +53,9 @@ class ProbeAnswer:
         no such list.
         """
         entries = self.fields.get(field)
+        # An empty list of Go, in which Ollama is written.
+        if entries is None and field in self.fields:
+            return []
         if not isinstance(entries, list):
             return None
         return [as_mapping(entry) for entry in entries]

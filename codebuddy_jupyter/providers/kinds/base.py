@@ -63,9 +63,10 @@ class Kind:
     """Whether `load` loads a model."""
     can_unload: ClassVar[bool] = False
     """Whether `unload` unloads a model."""
-    can_set_window: ClassVar[bool] = False
-    """Whether `load` takes a context window; then `loaded_window`, `chat_url`,
-    `chat_body` and `chat_stream` are implemented as well.
+    has_own_chat: ClassVar[bool] = False
+    """Whether it is asked by a chat API of its own, which takes a context window; then
+    `load` takes one as well, and `describe`, `loaded`, `chat_url`, `chat_body` and
+    `chat_stream` are implemented.
     """
 
     async def recognise(self, probe: Probe) -> str | None:
@@ -139,7 +140,7 @@ class Kind:
         seconds
             How long that may take.
         num_ctx
-            The context window in tokens, if `can_set_window`; 0: the server's choice.
+            The context window in tokens, if `has_own_chat`; 0: the server's choice.
         """
         raise NotImplementedError
 
@@ -147,20 +148,29 @@ class Kind:
         """Free the memory that a model takes; for the errors see `pull`."""
         raise NotImplementedError
 
-    async def loaded_window(self, probe: Probe, model: str) -> int | None:
-        """Return the context window of a model as it is loaded at this moment; None if
-        it is not loaded.
+    async def describe(self, probe: Probe, model: str) -> Model:
+        """Return what the server reports about a model, whether it is loaded or not; its
+        context window is the one that it will be loaded with, if that is known.
+
+        Raises
+        ------
+        ErrorResponse
+            If the server does not have the model.
         """
+        raise NotImplementedError
+
+    async def loaded(self, probe: Probe, model: str) -> Model | None:
+        """Return a model as it is loaded at this moment; None if it is not loaded."""
         raise NotImplementedError
 
     def chat_url(self, url: str) -> str:
-        """Return where chat requests with a context window are sent; ``url`` is the base
-        URL.
-        """
+        """Return where chat requests are sent; ``url`` is the base URL."""
         raise NotImplementedError
 
     def chat_body(self, request: Request, num_ctx: int) -> dict[str, Any]:
-        """Return the JSON of a chat request with a context window of so many tokens."""
+        """Return the JSON of a chat request with a context window of so many tokens; 0:
+        the server's choice.
+        """
         raise NotImplementedError
 
     def chat_stream(self) -> ChatStream:

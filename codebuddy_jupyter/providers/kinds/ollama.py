@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from ...errors import ModelNotFound, Remedy
+from ...errors import ModelNotFound, Remedy, ServerError
 from ...messages import Model, Progress, Request
 from ..http.address import native_of
 from ..http.chat_stream import ChatStream
-from ..http.probe import Probe
+from ..http.probe import Probe, ProbeAnswer
 from ..http.server_error import ErrorResponse, as_mapping, quote
 from .base import Kind, abilities, check_done, positive
 from .ollama_chat import Lines, native_body
@@ -26,13 +27,26 @@ ABILITIES = {
 }
 # Models that are described in parallel.
 PARALLEL = 8
+# The context window in the parameters of a model file, one parameter on each line.
+NUM_CTX = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
+# What Ollama says if it does not reach the registry from which it downloads, in the
+# words of Go's network library.
+NO_CONNECTION = re.compile(
+    r"\bdial (?:tcp|udp)|\blookup \S+|no such host|network is unreachable|i/o timeout"
+    r"|connection (?:refused|reset)|proxyconnect|\btls: |\bx509: |handshake timeout"
+    r"|deadline exceeded|Client\.Timeout",
+    re.IGNORECASE,
+)
+REGISTRY = "registry.ollama.ai"
+REGISTRY_IN_ERROR = re.compile(r"https?://([\w.-]+)|lookup ([\w.-]+)")
 
 
 class Ollama(Kind):
     """Ollama. Many servers imitate its API, so it is recognised by its banner alone.
 
-    Its OpenAI-compatible API takes no context window and may load a model again with
-    the default one; its own chat API takes one.
+    Its OpenAI-compatible API cuts a prompt that is too long without a word, takes no
+    context window, and may load a model again with the default one. So it is asked by
+    its own chat API, which can refuse such a prompt instead.
     """
 
     name = "Ollama"
@@ -44,7 +58,7 @@ class Ollama(Kind):
     can_pull = True
     can_load = True
     can_unload = True
-    can_set_window = True
+    has_own_chat = True
 
     async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by its banner."""
@@ -112,14 +126,31 @@ class Ollama(Kind):
         body = {"model": model, "stream": False, "keep_alive": 0}
         await _generate(probe, body, probe.seconds)
 
-    async def loaded_window(self, probe: Probe, model: str) -> int | None:
-        """Return the context window of a model as it is loaded at this moment; None if
-        it is not loaded.
+    async def describe(self, probe: Probe, model: str) -> Model:
+        """Return what it reports about a model; the context window is that of its model
+        file, if that sets one.
         """
+        answer = await probe.post(f"{probe.native_url}/api/show", {"model": model})
+        response = ErrorResponse(answer.body, answer.status)
+        if response.is_missing_model():
+            raise response
+        described = _with_details(Model(model), answer)
+        # One that Ollama hands on to its cloud is never loaded.
+        if answer.fields.get("remote_model"):
+            return replace(described, window=described.max_window)
+        setting = NUM_CTX.search(str(answer.fields.get("parameters") or ""))
+        if setting is None:
+            return described
+        window = int(setting[1])
+        return replace(described, window=min(window, described.max_window or window))
+
+    async def loaded(self, probe: Probe, model: str) -> Model | None:
+        """Return a model as it is loaded at this moment; None if it is not loaded."""
         answer = await probe.get_uncached(f"{probe.native_url}/api/ps")
         for entry in answer.list_of("models") or []:
-            if entry.get("name") in (model, f"{model}:latest"):
-                return positive(entry.get("context_length"))
+            name = str(entry.get("name"))
+            if Model(name).is_named(model):
+                return _model(entry, {name: entry})
         return None
 
     def chat_url(self, url: str) -> str:
@@ -136,7 +167,10 @@ class Ollama(Kind):
 
 
 def _pull_failed(model: str, response: ErrorResponse) -> Exception:
-    if "does not exist" not in response.message:
+    message = response.message
+    if NO_CONNECTION.search(message):
+        return _no_registry(response)
+    if "does not exist" not in message:
         return response
     return ModelNotFound(
         f"Ollama finds no model {model} to download ({quote(response.message)}).",
@@ -144,6 +178,26 @@ def _pull_failed(model: str, response: ErrorResponse) -> Exception:
             "Look up its name at https://ollama.com/library and download it",
             "%buddy /pull NAME",
         ),
+    )
+
+
+def _no_registry(response: ErrorResponse) -> ServerError:
+    """Return the error for a registry that Ollama does not reach."""
+    message = response.message
+    named = REGISTRY_IN_ERROR.search(message)
+    host = REGISTRY
+    if named is not None:
+        host = named[1] or named[2]
+    # The last part is the reason: lookup HOST: no such host.
+    reason = message.rpartition(": ")[2]
+    return ServerError(
+        f"Ollama cannot reach {quote(host)} ({quote(reason)}).",
+        Remedy("Check the network connection of the machine on which Ollama runs"),
+        Remedy(
+            "If that needs a proxy, start Ollama with it",
+            "HTTPS_PROXY=http://HOST:PORT ollama serve",
+        ),
+        status=response.status,
     )
 
 
@@ -173,6 +227,11 @@ async def _described(probe: Probe, model: Model, limit: asyncio.Semaphore) -> Mo
     """Return the model with its abilities and its largest context window."""
     async with limit:
         answer = await probe.post(f"{probe.native_url}/api/show", {"model": model.name})
+    return _with_details(model, answer)
+
+
+def _with_details(model: Model, answer: ProbeAnswer) -> Model:
+    """Return the model with what ``/api/show`` reports about it."""
     capabilities = answer.fields.get("capabilities")
     if isinstance(capabilities, list):
         reported = abilities(capabilities, ABILITIES)

@@ -1,5 +1,6 @@
-"""Ollama's own chat API, which takes a context window: a Request as its JSON, the body
-of its reply as the events of the OpenAI-compatible API.
+"""Ollama's own chat API, which takes a context window and can refuse a prompt instead of
+cutting it: a Request as its JSON, the body of its reply as the events of the
+OpenAI-compatible API.
 """
 
 from __future__ import annotations
@@ -14,12 +15,42 @@ from ..http.chat_stream import Events
 from ..http.server_error import as_mapping, parsed
 
 # Fields that are not options of the model; https://docs.ollama.com/api/chat.
-TOP_LEVEL_FIELDS = {"tools", "format", "think", "keep_alive", "logprobs", "truncate"}
+TOP_LEVEL_FIELDS = {
+    "tools",
+    "format",
+    "think",
+    "keep_alive",
+    "logprobs",
+    "top_logprobs",
+    "truncate",
+    "shift",
+}
+# OpenAI's fields that have another name among the options.
+OPTION_NAMES = {"max_tokens": "num_predict", "max_completion_tokens": "num_predict"}
+# OpenAI's fields for which Ollama has nothing.
+IGNORED_FIELDS = {
+    "stream",
+    "stream_options",
+    "n",
+    "user",
+    "store",
+    "metadata",
+    "logit_bias",
+    "tool_choice",
+    "parallel_tool_calls",
+    "service_tier",
+}
+# OpenAI's levels of reasoning that have another name.
+THINK_LEVELS: dict[object, object] = {"none": False, "minimal": "low", "xhigh": "high"}
 
 
 def native_body(request: Request, num_ctx: int) -> dict[str, Any]:
-    """Return the JSON of a request with a context window of ``num_ctx`` tokens."""
-    options: dict[str, Any] = {"num_ctx": num_ctx}
+    """Return the JSON of a request with a context window of ``num_ctx`` tokens; 0:
+    Ollama's choice.
+    """
+    options: dict[str, Any] = {}
+    if num_ctx:
+        options["num_ctx"] = num_ctx
     if request.temperature is not None:
         options["temperature"] = request.temperature
     if request.max_tokens is not None:
@@ -29,18 +60,33 @@ def native_body(request: Request, num_ctx: int) -> dict[str, Any]:
         "model": request.model,
         "messages": messages,
         "stream": True,
+        # A prompt that is too long is refused with its length, not cut.
+        "truncate": False,
         "options": options,
     }
-    for name, value in request.extra.items():
-        if name == "response_format":
+    _add_fields(body, options, request.extra)
+    return body
+
+
+def _add_fields(
+    body: dict[str, Any], options: dict[str, Any], fields: Mapping[str, Any]
+) -> None:
+    """Put the other fields of a request where Ollama expects them."""
+    for name, value in fields.items():
+        if name == "extra_body":
+            _add_fields(body, options, as_mapping(value))
+        elif name == "options":
+            options.update(as_mapping(value))
+        elif name == "response_format":
             body["format"] = _format(as_mapping(value))
         elif name == "reasoning_effort":
-            body["think"] = value
+            body["think"] = THINK_LEVELS.get(value, value)
+        elif name == "stop":
+            options[name] = [value] if isinstance(value, str) else value
         elif name in TOP_LEVEL_FIELDS:
             body[name] = value
-        else:
-            options[name] = value
-    return body
+        elif name not in IGNORED_FIELDS:
+            options[OPTION_NAMES.get(name, name)] = value
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -43,10 +43,7 @@ def merged(listed: list[Model], reported: list[Model]) -> list[Model]:
 
 def named(models: list[Model], name: str) -> Model | None:
     """Return the model of a name, whose tag ``:latest`` may be left out."""
-    for model in models:
-        if model.name in (name, f"{name}:latest"):
-            return model
-    return None
+    return next((model for model in models if model.is_named(name)), None)
 
 
 def can_chat(model: Model) -> bool:

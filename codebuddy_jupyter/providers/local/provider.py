@@ -4,25 +4,38 @@ Studio, llama.cpp, vLLM, LocalAI, Jan and others.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, ClassVar, cast
 
-from traitlets import Bool, Int, Unicode
+from traitlets import Bool, Int, TraitError, Unicode, validate
 
 from ... import errors
 from ...errors import Remedy
-from ...messages import Message, Model, Progress, Request
+from ...messages import Chunk, Message, Model, Progress, Request, bare_name
 from ..checks import Announce, Check
 from ..http import error_lines
 from ..http.chat_stream import ChatStream
 from ..http.probe import probing
 from ..http.server_error import ErrorResponse
-from ..kinds import FoundServer, Kind, Probe
+from ..kinds import UNKNOWN, Kind, Probe
 from .connection_check import LocalConnectionCheck
-from .fixed_window import FixedWindow, FixedWindows
+from .loaded_windows import LoadedModel, LoadedWindows
 from .model_choice import best_of, can_chat, merged, model_of, named
 from .server import BASE_URL_VARIABLE, LocalServerProvider, is_wrong_path
+
+# Tokens. In a smaller context window there is no room for a question and its answer; no
+# model has a larger one.
+SMALLEST_NUM_CTX, LARGEST_NUM_CTX = 512, 1 << 20
+# What a model without a chat is refused with.
+NO_CHAT = re.compile(r"does not support (?:chat|generate|completion)", re.IGNORECASE)
+NO_OWN_CHAT = (
+    "{}'s own API does not answer here, so a prompt that is too long may be cut without "
+    "an error."
+)
+# Statuses of a server that is busy.
+BUSY = (429, 503)
 
 
 class LocalProvider(LocalServerProvider):
@@ -54,7 +67,6 @@ class LocalProvider(LocalServerProvider):
     ).tag(config=True, affects="target")
     num_ctx = Int(
         0,
-        min=0,
         help=(
             "The context window, in tokens, with which Ollama loads the model; 0: "
             "Ollama's default."
@@ -67,10 +79,24 @@ class LocalProvider(LocalServerProvider):
     def __init__(self, **kwargs: Any) -> None:
         # By base URL, and some by model as well.
         self._chosen: dict[str, str] = {}
-        self._windows: dict[tuple[str, str], int | None] = {}
+        self._facts: dict[tuple[str, str], Model] = {}
         self._max_windows: dict[tuple[str, str], int] = {}
-        self._fixed_windows = FixedWindows()
+        self._windows = LoadedWindows()
+        # The base URLs of servers behind a gateway that keeps their own chat API away.
+        self._without_own_chat: set[str] = set()
+        # The models about whose context window the user was told.
+        self._noted: set[LoadedModel] = set()
         super().__init__(**kwargs)
+
+    @validate("num_ctx")
+    def _num_ctx_is_sensible(self, proposal: Mapping[str, Any]) -> int:
+        num_ctx: int = proposal["value"]
+        if num_ctx and not SMALLEST_NUM_CTX <= num_ctx <= LARGEST_NUM_CTX:
+            raise TraitError(
+                f"it must be from {SMALLEST_NUM_CTX:,} to {LARGEST_NUM_CTX:,} tokens, or "
+                f"0 for Ollama's default, and not {num_ctx:,}"
+            )
+        return num_ctx
 
     def check(self, announce: Announce) -> AsyncIterator[Check]:
         """Examine the connection, and which servers answer; see `Provider.check`."""
@@ -89,8 +115,8 @@ class LocalProvider(LocalServerProvider):
 
     def _forget_models(self) -> None:
         self._chosen.clear()
-        self._windows.clear()
-        self._fixed_windows.forget()
+        self._facts.clear()
+        self._windows.forget()
 
     # Models
 
@@ -113,8 +139,7 @@ class LocalProvider(LocalServerProvider):
             reported = await server.kind.models(probe, closely=closely)
         models = listed if reported is None else merged(listed, reported)
         for model in models:
-            if model.max_window:
-                self._max_windows[server.url, model.name] = model.max_window
+            self._note_max_window(model)
         return models
 
     async def choose(self, model: str) -> str:
@@ -132,23 +157,54 @@ class LocalProvider(LocalServerProvider):
             listed = await self.models()
             models = [offered for offered in listed if can_chat(offered)]
             if not models:
-                raise self._no_model()
+                raise self._no_model(listed)
             for offered in models:
-                if offered.loaded is not False:
-                    self._windows[self.url, offered.name] = offered.window
+                if offered.loaded is not False and not self.kind.has_own_chat:
+                    self._windows.remember(self._key(offered.name), offered.window)
             self._chosen[self.url] = best_of(models)
         return self._chosen[self.url]
 
-    def _no_model(self) -> errors.ModelNotFound:
+    def _no_model(self, listed: list[Model]) -> errors.ModelNotFound:
         what = f"{self.url} has no model that can chat."
+        if not listed:
+            what = f"{self.url} has no model yet."
+        return errors.ModelNotFound(what, *self.without_models())
+
+    def without_models(self) -> tuple[Remedy, ...]:
+        """Return what to do if the server has no model."""
         command = self.kind.command_to_download(self.kind.example_model)
         if command:
-            return errors.ModelNotFound(what, Remedy("Download one", command))
-        return errors.ModelNotFound(
-            what,
+            return (Remedy("Download one", command),)
+        return (
             Remedy("Download or load one there"),
             Remedy("With Ollama", "ollama pull llama3.2"),
         )
+
+    async def _without_chat(self, model: str) -> errors.ModelNotFound:
+        """Return the error for a model that only makes embeddings."""
+        models: list[Model] = []
+        with suppress(errors.ProviderError):
+            models = [offered for offered in await self.models() if can_chat(offered)]
+        remedies = self.without_models()
+        if models:
+            remedies = (Remedy("Switch", f"%buddy /use {best_of(models)}"),)
+        return errors.ModelNotFound(f"{model} only makes embeddings.", *remedies)
+
+    async def _refused(
+        self, server: error_lines.Server, error: ErrorResponse, model: str
+    ) -> errors.ProviderError:
+        """Return the error for an error response; a model that is missing can be
+        downloaded.
+        """
+        if model and error.status == 400 and NO_CHAT.search(error.message):
+            return await self._without_chat(model)
+        refused = await super()._refused(server, error, model)
+        command = self.kind.command_to_download(model)
+        if not (isinstance(refused, errors.ModelNotFound) and model and command):
+            return refused
+        switches = [remedy for remedy in refused.remedies if remedy.command]
+        download = Remedy("Download it", command)
+        return errors.ModelNotFound(refused.what, *switches, download)
 
     async def count(self, model: str, text: str) -> int | None:
         """Return the number of tokens of a text, if the server offers its tokenizer."""
@@ -158,24 +214,51 @@ class LocalProvider(LocalServerProvider):
 
     # The context window
 
+    def _key(self, model: str) -> LoadedModel:
+        return LoadedModel(self.url, bare_name(model), self.num_ctx)
+
+    def _note_max_window(self, model: Model) -> None:
+        if model.max_window:
+            self._max_windows[self.url, bare_name(model.name)] = model.max_window
+
     async def window(self, model: str) -> int | None:
         """Return the context window of the model as it is loaded, in tokens; None if the
-        server does not report it.
-        """
-        if self.num_ctx:
-            server = await self.find_server()
-            if server.kind.can_set_window:
-                return await self._load_with_window(server, model)
-        if (self.url, model) not in self._windows:
-            loaded = await self._loaded_model(model)
-            # It is reported once the model is loaded.
-            if loaded.loaded is False:
-                return None
-            # Listing the models may have corrected the URL.
-            self._windows[self.url, model] = loaded.window
-        return self._windows[self.url, model]
+        server does not report it. Where it is not known otherwise, the model is loaded.
 
-    async def _loaded_model(self, model: str) -> Model:
+        Raises
+        ------
+        ModelNotFound
+            If the server does not have the model, or it only makes embeddings.
+        """
+        return await self._window(model, may_load=True)
+
+    async def window_now(self, model: str) -> int | None:
+        """Return what `window` returns, without loading the model for that."""
+        return await self._window(model, may_load=False)
+
+    async def _window(self, model: str, *, may_load: bool) -> int | None:
+        key = self._key(model)
+        # A model of another kind of server stays as it is loaded.
+        lasts = self._windows.is_fresh(key) or not self.kind.has_own_chat
+        if key in self._windows and lasts:
+            window = self._windows.get(key)
+            # A preview does not keep the model loaded.
+            return self._windows.remember(key, window) if may_load else window
+        offered = Model(model)
+        if not self.knows_server or not self.kind.has_own_chat:
+            offered = await self._listed_model(model)
+        # Listing the models may have corrected the URL.
+        key = self._key(model)
+        if self.kind.has_own_chat:
+            async with self._commanding(model) as probe:
+                return await self._own_window(probe, model, may_load=may_load)
+        await self._check_chat(offered)
+        # It is reported once the model is loaded.
+        if offered.loaded is False:
+            return None
+        return self._windows.remember(key, offered.window)
+
+    async def _listed_model(self, model: str) -> Model:
         try:
             models = await self.models()
         except (errors.NoReply, errors.ServerError) as error:
@@ -185,59 +268,148 @@ class LocalProvider(LocalServerProvider):
             models = []
         return named(models, model) or Model(model)
 
-    async def _load_with_window(self, server: FoundServer, model: str) -> int | None:
-        """Load the model with the context window of the settings, if it is not; return
-        the window that it got.
+    async def _check_chat(self, model: Model) -> None:
+        if model.abilities and "chat" not in model.abilities:
+            raise await self._without_chat(model.name)
+
+    async def _own_window(
+        self, probe: Probe, model: str, *, may_load: bool
+    ) -> int | None:
+        """Return the context window of a model of a server that has its own chat API: as
+        it is loaded, or will be with the first question.
         """
-        wanted = FixedWindow(server.url, model, self.num_ctx)
-        window = self._fixed_windows.loaded(wanted)
-        if self._fixed_windows.is_due(wanted):
-            seconds = self.first_token_timeout
-            async with self._commanding(model) as probe:
-                window = await self._fixed_windows.load(probe, server, wanted, seconds)
-        self._fixed_windows.remember(wanted, window)
-        return window
+        key = self._key(model)
+        facts = await self._described_model(probe, model)
+        wanted = self._wanted(model)
+        will_be = wanted or facts.window
+        loaded = await self.kind.loaded(probe, model)
+        if loaded is not None and wanted in (0, loaded.window):
+            return self._windows.remember(key, loaded.window or will_be)
+        if not may_load:
+            return will_be
+        # With the window of its model file, the first question loads it.
+        must_load = wanted or will_be is None
+        if must_load and await self._try_load_with(probe, model, wanted):
+            loaded = await self.kind.loaded(probe, model)
+            window = loaded.window if loaded else None
+            will_be = window or will_be
+        return self._windows.remember(key, will_be)
+
+    async def _try_load_with(self, probe: Probe, model: str, num_ctx: int) -> bool:
+        """Load a model; return False if the server is busy, which a question waits for,
+        or offers no such command.
+        """
+        seconds = self.first_token_timeout
+        try:
+            await self.kind.load(probe, model, seconds, num_ctx)
+        except ErrorResponse as response:
+            is_no_command = response.status == 404 and not response.is_missing_model()
+            if is_no_command or response.status in BUSY:
+                return False
+            raise
+        return True
+
+    async def _described_model(self, probe: Probe, model: str) -> Model:
+        """Return what the server reports about a model, which is asked once.
+
+        Raises
+        ------
+        ModelNotFound
+            If the model only makes embeddings.
+        """
+        place = self.url, bare_name(model)
+        if place not in self._facts:
+            facts = await self.kind.describe(probe, model)
+            self._facts[place] = facts
+            self._note_max_window(facts)
+        await self._check_chat(self._facts[place])
+        return self._facts[place]
+
+    def _wanted(self, model: str) -> int:
+        """Return the context window with which a model is to be loaded: that of the
+        settings, if the model supports as much; 0: the server's choice.
+        """
+        most = self._max_windows.get((self.url, bare_name(model)), self.num_ctx)
+        return min(self.num_ctx, most)
+
+    def window_note(self, model: str) -> str:
+        """Return a line about a context window that is smaller than the settings ask for;
+        empty if it is not.
+        """
+        window = self._windows.get(self._key(model))
+        if not self.kind.has_own_chat or not window or window >= self.num_ctx:
+            return ""
+        setting = Remedy(
+            "Set what it supports", f"%config LocalProvider.num_ctx = {window}"
+        )
+        return (
+            f"{model} has a context window of {window:,} tokens: it does not support the "
+            f"{self.num_ctx:,} of num_ctx. {setting}"
+        )
 
     def widen(self, model: str, tokens: int) -> str:
         """Return the command that gives a model a context window of so many tokens, or
         of the most that it supports; empty if that is not more than it has.
         """
-        most = self._max_windows.get((self.url, model), tokens)
-        now = self._known_window(model)
+        most = self._max_windows.get((self.url, bare_name(model)), tokens)
+        now = self._windows.get(self._key(model))
         if now is not None and now >= most:
             return ""
         return self.kind.command_to_widen(model, min(tokens, most))
 
-    def _known_window(self, model: str) -> int | None:
-        wanted = FixedWindow(self.url, model, self.num_ctx)
-        window = self._fixed_windows.loaded(wanted)
-        if window is None:
-            window = self._windows.get((self.url, model))
-        return window
+    # Chat requests
 
-    def _uses_own_api(self) -> bool:
-        """Return whether chat requests go through the server's own API, since its
-        OpenAI-compatible one resets the context window.
-        """
-        if not self.num_ctx or not self.kind.can_set_window:
-            return False
-        return self._fixed_windows.needs_own_api(self.url)
+    async def stream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Send a request and yield the chunks of the reply; see `Provider.stream`."""
+        if not self.knows_server and self.kind is UNKNOWN:
+            # A server without a list of models may answer prompts nevertheless.
+            with suppress(errors.NoReply, errors.ServerError):
+                await self.find_server()
+        key = self._key(request.model)
+        note = self.window_note(request.model)
+        if note and key not in self._noted:
+            self._noted.add(key)
+            yield Chunk(note=note)
+        try:
+            async with aclosing(cast(Any, super().stream(request))) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            return
+        except errors.PromptTooLong as error:
+            # The next try must not have the model loaded with another window.
+            if error.window:
+                self._windows.remember(key, error.window)
+            raise
+        except errors.ServerError as error:
+            if error.status != 404 or not self._uses_own_chat:
+                raise
+        self._without_own_chat.add(self.url)
+        yield Chunk(note=NO_OWN_CHAT.format(self.kind.name))
+        async with aclosing(cast(Any, super().stream(request))) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    @property
+    def _uses_own_chat(self) -> bool:
+        return self.kind.has_own_chat and self.url not in self._without_own_chat
 
     def path(self, model: str) -> str:
         """Return where a chat request is sent."""
-        if self._uses_own_api():
+        if self._uses_own_chat:
             return self.kind.chat_url(self.url)
         return super().path(model)
 
     def body(self, request: Request) -> dict[str, Any]:
         """Return the JSON of a chat request."""
-        if self._uses_own_api():
-            return self.kind.chat_body(request, self.num_ctx)
-        return super().body(request)
+        if not self._uses_own_chat:
+            return super().body(request)
+        # Without the window with which it is loaded, some versions load it again.
+        window = self._windows.get(self._key(request.model))
+        return self.kind.chat_body(request, window or self._wanted(request.model))
 
     def reading(self, model: str) -> ChatStream:
         """Return the parser of a reply."""
-        if self._uses_own_api():
+        if self._uses_own_chat:
             return self.kind.chat_stream()
         return super().reading(model)
 
@@ -269,10 +441,13 @@ class LocalProvider(LocalServerProvider):
             if command:
                 instead = Remedy("Load it there", command)
             raise _not_possible(kind, "load", instead)
-        num_ctx = self.num_ctx if kind.can_set_window else 0
-        async with self._commanding(model) as probe:
-            await kind.load(probe, model, self.first_token_timeout, num_ctx)
         self._forget_models()
+        async with self._commanding(model) as probe:
+            num_ctx = 0
+            if kind.has_own_chat:
+                await self._described_model(probe, model)
+                num_ctx = self._wanted(model)
+            await kind.load(probe, model, self.first_token_timeout, num_ctx)
 
     async def unload(self, model: str) -> None:
         """Free the memory that a model takes."""

@@ -57,6 +57,11 @@ class LocalServerProvider(SelfHostedProvider):
         """The kind of server at the base URL, if known; kept after a failure."""
         return self._kinds.get(self.url, UNKNOWN)
 
+    @property
+    def knows_server(self) -> bool:
+        """Whether it is known which server is at the base URL; not after a failure."""
+        return self.url in self._servers
+
     def own_host(self) -> str:
         """Return the host that the key of the environment belongs to: that of the
         environment's base URL, else the host in use.
