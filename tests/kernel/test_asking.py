@@ -65,6 +65,23 @@ PROMPTS = {
         "{ } {{ }} {0} {} {x {y} z} {'a': {1: 2}}",
     ),
     "value that looks like a field": ("a, b = '{b}', 'no'\n%buddy {a}", "{b}"),
+    "timed": ("%time %buddy why is it empty?", "why is it empty?"),
+    "timed loop": ("%timeit -n1 -r1 %buddy why is it empty?", "why is it empty?"),
+    "profiled": ("%prun -q %buddy why isn't it empty?", "why isn't it empty?"),
+    "timed, assigned": ("%time x = %buddy why?\nassert str(x)", "why?"),
+    "timed cell": ("%%time\n# the question\n%buddy why is it?", "why is it?"),
+    "captured": ("%%capture out\n%buddy why is it empty?", "why is it empty?"),
+    "without a sign": ("buddy why is it empty?", "why is it empty?"),
+    "cell magic below a comment": (
+        "# my question\n\n%%buddy\nwhy isn't it empty?",
+        "why isn't it empty?",
+    ),
+    "cell magic below an import": (
+        "import os\n%%buddy\nwhy is {os.sep} empty?",
+        "why is / empty?",
+    ),
+    "cell magic in a timed cell": ("%%time\n# c\n%%buddy\nwhy?", "why?"),
+    "cell magic without lines": ("%%buddy why is it empty?", "why is it empty?"),
     "a dash first": ("%buddy -- -t is which option?", "-t is which option?"),
 }
 
