@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from codebuddy_jupyter.ipython.cell_magic import find_cell_magic
 
 
-def transformed(cell: str, *transforms: object) -> str:
+def transformed(cell: str, *transforms: Callable[[list[str]], list[str]]) -> str:
     """Return what IPython makes of a cell, with these transforms before its own."""
     manager = TransformerManager()  # type: ignore[no-untyped-call]
     manager.line_transforms[:0] = transforms

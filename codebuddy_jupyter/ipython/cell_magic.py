@@ -42,7 +42,7 @@ def _line_of_magic(lines: list[str]) -> int | None:
         words = [token for token in tokens if token.string.strip()]
         # Within a text, the line is no token of its own.
         if words[:1] and words[0].string == "%" and words[0].start[1] == 0:
-            index = words[0].start[0] - 1
+            index = int(words[0].start[0]) - 1
             if _is_magic(lines[index]):
                 return index
     return None

@@ -161,7 +161,7 @@ def _refusal_of(first: TokenInfo, magic: TokenInfo) -> TokenTransformBase:
     return _Refusal(first, magic, is_shell=False)
 
 
-_BRACKETS = ("()", "[]", "{}")
+_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"))
 
 
 def _magic_index(tokens: Sequence[TokenInfo]) -> int | None:
