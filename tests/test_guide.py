@@ -519,5 +519,6 @@ def test_the_guide_shows_the_lines_of_the_doctor() -> None:
 def test_the_guide_quotes_the_waiting_line(buddy: Buddy) -> None:
     waiting = buddy.ask("hello")
     waiting.started = 100.0
+    waiting.loading = True
     assert "waiting for the model to load…" in waiting_markdown(waiting, now=114.0)
     assert "waiting for the model to load…" in text_of(SETUP)

@@ -24,6 +24,16 @@ BROKE_OFF = "This answer broke off. The part that was received is kept."
 SAVED_EARLY = "This answer was saved before it was complete."
 # Seconds; over a shorter time, tokens per second say nothing.
 SHORTEST_STREAM = 0.05
+OF_THIS_PROCESS = (
+    "_source",
+    "_loop",
+    "_display",
+    "_future",
+    "_changed",
+    "_done",
+    "_callbacks",
+)
+"""Attributes of a reply that are not pickled."""
 
 
 class Reply:
@@ -45,6 +55,15 @@ class Reply:
         Shows the reply when a cell ends in it.
     format
         How to show the text: one of ``prompts.FORMATS``.
+
+    Attributes
+    ----------
+    sent_tokens : int or None
+        About how many tokens were sent; None before that.
+    loading : bool or None
+        Whether the model is being loaded, as far as the server says so.
+    first, last : float or None
+        When the first and the last token came, as ``time.monotonic()``.
     """
 
     def __init__(
@@ -59,10 +78,13 @@ class Reply:
         self.format = format
         self.provider = ""
         self.model = ""
+        self.sent_tokens: int | None = None
+        self.loading: bool | None = None
         self.chunks: list[Chunk] = []
         self.error: BaseException | None = None
         self.started: float | None = None
         self.first: float | None = None
+        self.last: float | None = None
         self.ended: float | None = None
         self._source = source
         self._loop: Loop | None = loop
@@ -297,22 +319,20 @@ class Reply:
 
     def __getstate__(self) -> dict[str, Any]:
         with self._changed:
-            state = {
-                name: value
-                for name, value in vars(self).items()
-                if not name.startswith("_")
-            }
+            state = vars(self).copy()
+            for name in OF_THIS_PROCESS:
+                del state[name]
             state["chunks"] = list(self.chunks)
             state["error"] = self._lasting_error()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
         self._source = _no_chunks
         self._loop = None
         self._display = None
         self._prepare()
         self._done.set()
+        vars(self).update(state)
 
     def _lasting_error(self) -> BaseException | None:
         """Return the error that a pickled reply has."""
@@ -364,8 +384,9 @@ class Reply:
 
     def _add(self, chunk: Chunk) -> None:
         has_content = chunk.text or chunk.reasoning or chunk.tool_calls
-        if self.first is None and has_content:
-            self.first = time.monotonic()
+        if has_content:
+            self.last = time.monotonic()
+            self.first = self.first or self.last
         with self._changed:
             # A reply that has ended reads the same every time.
             if not self.done:

@@ -4,8 +4,8 @@ Studio, llama.cpp, vLLM, LocalAI, Jan and others.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, ClassVar, cast
 
 from traitlets import Bool, Int, Unicode
@@ -23,6 +23,9 @@ from .connection_check import LocalConnectionCheck
 from .fixed_window import FixedWindow, FixedWindows
 from .model_choice import best_of, can_chat, merged, model_of, named
 from .server import BASE_URL_VARIABLE, LocalServerProvider, is_wrong_path
+
+# Seconds for the look at what is loaded, beside a question that waits.
+LOADING_TIMEOUT = 2.0
 
 
 class LocalProvider(LocalServerProvider):
@@ -70,6 +73,8 @@ class LocalProvider(LocalServerProvider):
         self._windows: dict[tuple[str, str], int | None] = {}
         self._max_windows: dict[tuple[str, str], int] = {}
         self._fixed_windows = FixedWindows()
+        # The models that are being loaded on request.
+        self._loading: list[str] = []
         super().__init__(**kwargs)
 
     def check(self, announce: Announce) -> AsyncIterator[Check]:
@@ -194,7 +199,10 @@ class LocalProvider(LocalServerProvider):
         if self._fixed_windows.is_due(wanted):
             seconds = self.first_token_timeout
             async with self._commanding(model) as probe:
-                window = await self._fixed_windows.load(probe, server, wanted, seconds)
+                with self._while_loading(model):
+                    window = await self._fixed_windows.load(
+                        probe, server, wanted, seconds
+                    )
         self._fixed_windows.remember(wanted, window)
         return window
 
@@ -271,7 +279,8 @@ class LocalProvider(LocalServerProvider):
             raise _not_possible(kind, "load", instead)
         num_ctx = self.num_ctx if kind.can_set_window else 0
         async with self._commanding(model) as probe:
-            await kind.load(probe, model, self.first_token_timeout, num_ctx)
+            with self._while_loading(model):
+                await kind.load(probe, model, self.first_token_timeout, num_ctx)
         self._forget_models()
 
     async def unload(self, model: str) -> None:
@@ -294,6 +303,32 @@ class LocalProvider(LocalServerProvider):
             model = await self.choose(model)
             if not await self._try_load(model):
                 await self._ask_shortest(model)
+
+    async def is_model_loading(self, model: str) -> bool | None:
+        """Return whether the server has not loaded a model that was asked; None where it
+        does not say.
+        """
+        if model in self._loading:
+            return True
+        found = self._servers.get(self.url)
+        if found is None:
+            return None
+        server = await self.server()
+        async with probing(server.access, LOADING_TIMEOUT) as probe:
+            models = await found.kind.models(probe)
+        reported = named(models or [], model)
+        if reported is None or reported.loaded is None:
+            return None
+        return not reported.loaded
+
+    @contextmanager
+    def _while_loading(self, model: str) -> Iterator[None]:
+        """Note that a model is being loaded, on request."""
+        self._loading.append(model)
+        try:
+            yield
+        finally:
+            self._loading.remove(model)
 
     async def _try_load(self, model: str) -> bool:
         server = await self.find_server()
