@@ -406,10 +406,9 @@ def test_a_model_loads_as_long_as_the_server_does_not_list_it_as_loaded(
 
 
 def test_a_server_that_does_not_tell_what_is_loaded_leaves_it_open(
-    server: ScriptedServer,
+    provider: LocalProvider,
 ) -> None:
-    provider = LocalProvider(base_url=VLLM_SERVER.on(server))
-    assert loading(provider, VLLM_SERVER.chosen) is None
+    assert loading(provider, "llama3") is None
 
 
 def test_a_server_that_is_not_known_yet_is_not_asked_what_it_loads(
