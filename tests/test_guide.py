@@ -337,7 +337,9 @@ PROVOKED: dict[str, Provoke] = {
     # The connection
     "nothing listens": nothing_listens,
     "another server answers": advised(as_lm_studio),
-    "in a container": advised(lambda server: Discovery([], in_container=True)),
+    "in a container": advised(
+        lambda server: Discovery([], in_container=True, has_engine=False)
+    ),
     "no TLS": error_line(
         lambda there: error_lines.no_tls(there, "WRONG_VERSION_NUMBER"),
         "https://localhost:8443/v1",
