@@ -57,6 +57,7 @@ class Extension:
         }
         for event, hook in self._hooks.items():
             shell.events.register(event, hook)
+        shell.events.register("post_run_cell", self._after_cell)
         # IPython transforms all of a cell before it runs it, so this has no effect on
         # the cell that loads the extension.
         transformers = shell.input_transformer_manager
@@ -70,6 +71,7 @@ class Extension:
             panel.close()
         for event in list(self._hooks):
             self._unhook(event)
+        self.shell.events.unregister("post_run_cell", self._after_cell)
         transformers = self.shell.input_transformer_manager
         transformers.token_transformers.remove(QuestionMarkTransform)
         transformers.line_transforms.remove(find_cell_magic)
@@ -198,6 +200,15 @@ class Extension:
             daemon=True,
         )
         thread.start()
+
+    def _after_cell(self, result: Any = None) -> None:
+        """Say which settings of the cell have no effect.
+
+        A cell may set a provider first and switch to it afterwards.
+        """
+        if self._buddy_and_display is not None:
+            for line in self.buddy.settings_without_effect():
+                self.display.text(line)
 
     def _before_next_cell(self, info: Any = None) -> None:
         self._unhook("pre_run_cell")
