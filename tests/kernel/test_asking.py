@@ -299,3 +299,46 @@ def test_use_switches_the_model_in_this_kernel(
     kernel.good("%buddy /use local/phi4")
     kernel.good("%buddy hello")
     assert server.asked()[-1]["body"]["model"] == "phi4"
+
+
+SAVING = """
+import copy, pickle
+import codebuddy_jupyter as buddy
+asked = buddy.ask('hello')
+unsent = buddy.ask('never')
+panel = buddy.panel()
+str(asked), list(asked)
+try:
+    str(buddy.ask('hello', model='m', provider='xyz'))
+except buddy.BuddyError as error:
+    caught = error
+kept = [Out, _, x, asked, asked.chunks, asked.usage, unsent, panel, caught]
+for value in kept:
+    pickle.loads(pickle.dumps(value))
+    copy.deepcopy(value)
+saved = {name: value for name, value in globals().items()
+         if 'codebuddy' in type(value).__module__}
+print(len(pickle.loads(pickle.dumps(saved))), f'{x:>40}|')
+"""
+
+
+def test_a_session_with_answers_can_be_saved(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    kernel.good("x = %buddy hello")
+    kernel.good("%buddy hello")
+    printed = kernel.good(SAVING).printed
+    assert printed.endswith("         Hello from the scripted server.|\n")
+    assert len(server.asked()) == 3
+
+
+def test_logging_at_debug_leaves_the_answer_alone(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.script(reply("# One\n\n- two `three`\n\n```python\nx = 1\n```\n"))
+    kernel.good("import logging\nlogging.basicConfig(level=logging.DEBUG, force=True)")
+    try:
+        cell = kernel.good("%buddy hello")
+        assert {output["type"] for output in cell.outputs} == {"display_data"}
+    finally:
+        kernel.good("logging.basicConfig(level=logging.WARNING, force=True)")
