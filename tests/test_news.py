@@ -15,6 +15,7 @@ from codebuddy_jupyter.context.fit import ItemRecord, SentItems
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.display.screens import Display
+from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.ipython.extension import Extension
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.question.news import MAX_NAMES, news_for
@@ -200,6 +201,20 @@ def test_an_error_of_the_buddys_does_not_tell_the_last_one_again(
     run("%buddy -t hot why")
     run("%buddy why")
     assert asked[-1] == "why"
+
+
+def test_after_a_question_that_failed_the_functions_variables_are_known(
+    asked: list[str], fake: FakeProvider
+) -> None:
+    run("def f(d):\n    return d['nope']")
+    run("f(df)")
+    fake.replies.append([Unreachable("Down.")])
+    run("%buddy /fix")
+    run("%buddy /fix")
+    assert "Variables of the failing function:\nd: " in asked[-1]
+    run("n = 1 / 0")
+    run("%buddy /fix")
+    assert "Variables of the failing function" not in asked[-1]
 
 
 def test_explain_is_about_the_cell_that_ran_last(asked: list[str]) -> None:
