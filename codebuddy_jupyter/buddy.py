@@ -57,6 +57,8 @@ class Buddy(QuestionSettings):
         self.loop = Loop()
         self.tokens = TokensByModel()
         self.collector = Collector()
+        # Providers that were set while another was in use, with that other.
+        self._told_unused: set[tuple[str, str]] = set()
         self.watchers: list[Callable[[], None]] = []
         """Called, on any thread, when the conversation has a new turn, lost one, or is
         another.
@@ -118,6 +120,25 @@ class Buddy(QuestionSettings):
     def _provider_in_use(self) -> str:
         self.read_environment()
         return self.provider
+
+    def settings_without_effect(self) -> list[str]:
+        """Return a line for each provider that is not in use and that ``%config`` has
+        set since the last call; but one for each, as long as the same one is in use.
+        """
+        lines = []
+        for name, provider in self._providers.by_name().items():
+            configured, provider.configured = provider.configured, []
+            if not configured or name == self.provider:
+                continue
+            if (name, self.provider) in self._told_unused:
+                continue
+            self._told_unused.add((name, self.provider))
+            setting = f"{type(provider).__name__}.{configured[0]}"
+            lines.append(
+                f"`{setting}` has no effect now, since {self.provider} is in use. "
+                f"Switch: `%buddy /use {name.lower()}`"
+            )
+        return lines
 
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
         """Return who answers; see `Targets.resolve`."""

@@ -18,6 +18,8 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from .logs import quiet_threads, quietly
+
 T = TypeVar("T")
 
 # Seconds. A bare wait for a lock cannot be interrupted on Windows, so every wait is
@@ -94,6 +96,7 @@ class Loop:
             The future.
         """
         future = future or concurrent.futures.Future()
+        quiet_threads()
         # With the lock, so that a later `stop` cancels the coroutine.
         with self._lock:
             loop = self._running()
@@ -169,7 +172,8 @@ class Loop:
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._loop.is_closed():
-            loop = asyncio.new_event_loop()
+            with quietly():
+                loop = asyncio.new_event_loop()
             loop.set_default_executor(_DaemonExecutor())
             thread = threading.Thread(
                 target=_serve, args=[loop], name="buddy-loop", daemon=True

@@ -52,6 +52,8 @@ class Configured(Configurable):
     ) -> None:
         self.origins: dict[str, str] = {}
         self.problems: list[str] = []
+        self.configured: list[str] = []
+        """The settings that ``%config`` has set since they were last looked at."""
         self._below_environment: dict[str, tuple[Any, str]] = {}
         self._read_variables: dict[str, str] = {}
         super().__init__(**kwargs)
@@ -96,6 +98,10 @@ class Configured(Configurable):
             When a name or a value is invalid; then nothing has changed.
         """
         self.change(self._find_my_config(config))
+        # IPython gives each `%config` to all classes.
+        section = type(self).__name__
+        if section in config:
+            self.configured += config[section]
 
     def change(self, values: Mapping[str, Any]) -> None:
         """Set these settings in this kernel.

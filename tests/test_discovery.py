@@ -5,6 +5,7 @@ offers.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import socket
 
 import pytest
@@ -36,9 +37,14 @@ def search(
     inside: bool = False,
     offline: bool = False,
     seconds: float = ENOUGH,
+    engine: bool = False,
 ) -> Discovery:
     return Discovery(
-        [(server.port, "/v1") for server in servers], inside, offline, seconds
+        [(server.port, "/v1") for server in servers],
+        inside,
+        offline,
+        seconds,
+        has_engine=engine,
     )
 
 
@@ -240,8 +246,25 @@ def test_where_none_answers_the_line_stays_as_it_is() -> None:
     assert str(asyncio.run(provider.instead(error))) == str(error)
 
 
+def test_where_none_answers_the_embedded_engine_is_offered_if_it_is_installed() -> None:
+    told = advised(search(engine=True))
+    first = "Use the embedded engine instead: %buddy /use embedded; or start the server"
+    assert f". {first}" in told
+    other_machine = "http://192.168.1.5:11434/v1"
+    assert search(engine=True).engine_remedies(other_machine) == ()
+    is_installed = importlib.util.find_spec("xllamacpp") is not None
+    unasked = Discovery([]).engine_remedies("http://localhost:1/v1")
+    assert bool(unasked) is is_installed
+
+
+def test_where_a_server_answers_the_engine_is_not_offered(
+    server: ScriptedServer,
+) -> None:
+    assert "embedded" not in advised(search(server, engine=True))
+
+
 def test_inside_a_container_it_is_said_what_localhost_is() -> None:
-    told = advised(Discovery([], in_container=True))
+    told = advised(search(inside=True))
     assert (
         "; or since localhost is a container here, use its host machine: "
         "%config LocalProvider.base_url = "

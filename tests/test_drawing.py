@@ -181,3 +181,41 @@ def test_thoughts_without_an_answer_are_complete_at_the_end(reply: Reply) -> Non
     reply.close()
     drawing.draw(surface.put)
     assert (drawing.thoughts, drawing.has_text) == ("Let me think.", False)
+
+
+def test_below_a_text_that_stopped_it_says_for_how_long_nothing_has_come(
+    reply: Reply,
+) -> None:
+    surface = Surface()
+    drawing = a_drawing(reply, surface, Blocks())
+    reply._add(Chunk(text="```python\nx = 1\n"))
+    drawing.draw(surface.put)
+    assert "nothing" not in drawing.tail_markdown()
+    assert reply.last is not None
+    reply.last -= 12
+    fenced, _, line = drawing.tail_markdown().rpartition("\n\n")
+    assert fenced == "```python\nx = 1\n```"
+    assert line == "*nothing for 12 s; interrupt to stop*"
+    # Counts for the server's silence, not for what it sends besides.
+    reply._add(Chunk(note="A note."))
+    assert "nothing for 12 s" in drawing.tail_markdown()
+    reply._add(Chunk(text="y = 2\n"))
+    drawing.draw(surface.put)
+    assert "nothing" not in drawing.tail_markdown()
+
+
+def test_between_two_blocks_it_says_so_as_well(reply: Reply) -> None:
+    surface = Surface()
+    drawing = a_drawing(reply, surface, Blocks())
+    reply._add(Chunk(text="One.\n\n"))
+    drawing.draw(surface.put)
+    reply._add(Chunk(text="# Two\n\n"))
+    drawing.draw(surface.put)
+    tail = drawing.tail_markdown().strip()
+    assert reply.last is not None
+    reply.last -= 75
+    stalled = "*nothing for 75 s; interrupt to stop*"
+    assert drawing.tail_markdown() == f"{tail}\n\n{stalled}".lstrip()
+    reply.close()
+    drawing.draw(surface.put)
+    assert drawing.tail_markdown() == ""

@@ -355,7 +355,9 @@ PROVOKED: dict[str, Provoke] = {
     # The connection
     "nothing listens": nothing_listens,
     "another server answers": advised(as_lm_studio),
-    "in a container": advised(lambda server: Discovery([], in_container=True)),
+    "in a container": advised(
+        lambda server: Discovery([], in_container=True, has_engine=False)
+    ),
     "no TLS": error_line(
         lambda there: error_lines.no_tls(there, "WRONG_VERSION_NUMBER"),
         "https://localhost:8443/v1",
@@ -537,5 +539,6 @@ def test_the_guide_shows_the_lines_of_the_doctor() -> None:
 def test_the_guide_quotes_the_waiting_line(buddy: Buddy) -> None:
     waiting = buddy.ask("hello")
     waiting.started = 100.0
+    waiting.loading = True
     assert "waiting for the model to load…" in waiting_markdown(waiting, now=114.0)
     assert "waiting for the model to load…" in text_of(SETUP)

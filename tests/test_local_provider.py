@@ -27,6 +27,7 @@ from tests.support.scripted_server import (
     MODELS,
     ScriptedServer,
     as_json,
+    hang,
     model_list,
     plain,
 )
@@ -386,3 +387,54 @@ def test_what_goes_wrong_ahead_is_left_for_the_question_to_say() -> None:
     with ScriptedServer() as gone:
         provider = LocalProvider(base_url=gone.url, warm_up=True, retries=0)
     run(provider, lambda: provider.load_ahead(""))
+
+
+def loading(provider: LocalProvider, model: str) -> bool | None:
+    async def look() -> bool | None:
+        await provider.find_server()
+        return await provider.is_model_loading(model)
+
+    said: list[bool | None] = run(provider, look)
+    return said[0]
+
+
+def test_a_model_loads_as_long_as_the_server_does_not_list_it_as_loaded(
+    server: ScriptedServer,
+) -> None:
+    provider = LocalProvider(base_url=OLLAMA.on(server))
+    assert loading(provider, "qwen3:8b") is False
+    assert loading(provider, "nomic-embed-text") is True
+    assert loading(provider, "unknown") is None
+
+
+def test_a_server_that_does_not_tell_what_is_loaded_leaves_it_open(
+    provider: LocalProvider,
+) -> None:
+    assert loading(provider, "llama3") is None
+
+
+def test_a_server_that_is_not_known_yet_is_not_asked_what_it_loads(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    assert run(provider, lambda: provider.is_model_loading("llama3")) == [None]
+    assert server.requests == []
+
+
+def test_a_model_that_is_loaded_on_request_loads_until_that_is_done(
+    server: ScriptedServer,
+) -> None:
+    provider = LocalProvider(base_url=OLLAMA.on(server))
+    said: list[bool | None] = []
+
+    async def load() -> None:
+        loads = asyncio.create_task(provider.load("qwen3:8b"))
+        while not server.asked(GENERATE):
+            await asyncio.sleep(0.01)
+        said.append(await provider.is_model_loading("qwen3:8b"))
+        loads.cancel()
+        await asyncio.gather(loads, return_exceptions=True)
+        said.append(await provider.is_model_loading("qwen3:8b"))
+
+    server.script(hang(), path=GENERATE)
+    run(provider, load)
+    assert said == [True, False]

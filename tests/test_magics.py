@@ -131,3 +131,37 @@ def test_the_documentation_lists_every_option_as_it_is_declared() -> None:
         flags = ", ".join(action.option_strings)
         found = [option for option in described if f"{option} ".startswith(f"{flags} ")]
         assert [described[option] for option in found] == [action.help]
+
+
+USED = "has no effect now, since Local is in use. Switch: `%buddy /use openai`"
+
+
+def test_a_setting_of_a_provider_that_is_not_in_use_says_so_once(
+    extension: StillExtension, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ran(source: str) -> str:
+        extension.shell.run_cell(source)
+        return capsys.readouterr().out.strip()
+
+    ran("%config")
+    unused, used = "FakeCloud", "FakeProvider"
+    assert ran(f"%config {used}.model = 'a'") == ""
+    expected = f"`{unused}.model` {USED}"
+    assert (
+        ran(f"%config {unused}.model = 'b'\n%config {unused}.model = 'c'") == expected
+    )
+    assert ran(f"%config {unused}.temperature = 1") == ""
+    assert ran("%buddy /version").startswith("codebuddy")
+    extension.buddy.change({"provider": "OpenAI"})
+    assert "since OpenAI is in use" in ran(f"%config {used}.model = 'a'")
+
+
+def test_a_cell_that_sets_a_provider_and_then_uses_it_says_nothing(
+    extension: StillExtension, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extension.shell.run_cell("%config")
+    capsys.readouterr()
+    unused = "FakeCloud"
+    source = f"%config {unused}.model = 'b'\n%config Buddy.provider = 'openai'"
+    extension.shell.run_cell(source)
+    assert capsys.readouterr().out == ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping
+from copy import copy, deepcopy
 from typing import Any
 
 import pytest
@@ -112,3 +114,11 @@ def test_a_terminal_is_told_what_to_use_instead(
     run(shell, "import codebuddy_jupyter as buddy\nbuddy.panel()")
     assert "opens only in a cell of a notebook" in capsys.readouterr().out
     run(shell, "%unload_ext codebuddy_jupyter")
+
+
+def test_a_session_with_a_panel_can_be_saved_and_copied(panel: Panel) -> None:
+    assert deepcopy([panel])[0] is copy(panel) is panel
+    loaded = pickle.loads(pickle.dumps({"panel": panel}))
+    assert loaded == {
+        "panel": "The panel of an earlier session. Open a new one: %buddy /panel"
+    }

@@ -5,13 +5,22 @@ from __future__ import annotations
 import _thread
 import asyncio
 import concurrent.futures
+import json
+import pickle
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from copy import copy, deepcopy
 
 import pytest
 
 from codebuddy_jupyter.chat.reply import STOPPED, Reply, Source
-from codebuddy_jupyter.errors import CutOff, Stopped
+from codebuddy_jupyter.errors import (
+    CutOff,
+    PromptTooLong,
+    Remedy,
+    Stopped,
+    Unreachable,
+)
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
 from tests.support.fakes import FOREVER, Step, eventually
@@ -323,3 +332,108 @@ def test_its_display_shows_it(loop: Loop) -> None:
     reply = Reply("why?", source("x"), loop, shown.append)
     reply._ipython_display_()
     assert shown == [reply]
+
+
+# What tools do with every variable and every output
+
+
+SAVED = {
+    "pickle": lambda reply: pickle.loads(pickle.dumps(reply)),
+    "deepcopy": deepcopy,
+}
+
+
+@pytest.mark.parametrize("saved", SAVED.values(), ids=SAVED)
+def test_a_reply_that_has_ended_can_be_saved_and_copied(
+    ask: Ask, saved: Callable[[Reply], Reply]
+) -> None:
+    usage = Chunk(usage=Usage(5, 2), finish="stop")
+    reply = ask("Once ", Chunk(reasoning="hm"), "upon", usage).result()
+    reply.model = "llama3"
+    again = saved(reply)
+    assert str(again) == "Once upon"
+    assert list(again) == ["Once ", "upon"]
+    assert repr(again) == repr(reply)
+    assert again.chunks == reply.chunks
+    assert (again.prompt, again.usage, again.finish) == ("why?", usage.usage, "stop")
+    assert again.tokens_per_second == reply.tokens_per_second
+    again.close()
+    assert again.error is None
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_protocol_of_pickle_saves_it(ask: Ask, protocol: int) -> None:
+    saved = pickle.dumps({"answer": [ask("Hi").result()]}, protocol)
+    assert str(pickle.loads(saved)["answer"][0]) == "Hi"
+
+
+def test_a_restored_reply_can_be_awaited_and_waited_for(ask: Ask) -> None:
+    again = pickle.loads(pickle.dumps(ask("Hi").result()))
+    assert str(asyncio.run(again.aresult())) == "Hi"
+    called: list[bool] = []
+    again.when_done(lambda: called.append(True))
+    assert called == [True]
+
+
+def test_saving_neither_sends_a_question_nor_waits_for_an_answer(loop: Loop) -> None:
+    asked = threading.Event()
+
+    async def chunks(reply: Reply) -> AsyncIterator[Chunk]:
+        asked.set()
+        yield Chunk(text="Once")
+        await asyncio.sleep(FOREVER)
+
+    reply = Reply("why?", chunks, loop)
+    assert deepcopy(reply) is copy(reply) is reply
+    unsent = pickle.loads(pickle.dumps(reply))
+    assert not asked.is_set()
+    assert next(iter(reply)) == "Once"
+    partial = pickle.loads(pickle.dumps(reply))
+    for early, text in ((unsent, ""), (partial, "Once")):
+        assert early.text == text
+        with pytest.raises(CutOff, match=r"before it was complete\. Ask again"):
+            str(early)
+    reply.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (Unreachable("Down.", Remedy("Start it", "serve"), passing=True), Unreachable),
+        (PromptTooLong("Long.", tokens=5, window=4), PromptTooLong),
+        (Stopped("Stopped."), Stopped),
+        (OSError(threading.Lock()), CutOff),
+    ],
+)
+def test_the_error_of_a_saved_reply_is_raised_again(
+    ask: Ask, error: BaseException, kept: type[BaseException]
+) -> None:
+    reply = ask("Once", error)
+    assert reply.start().wait(ENOUGH)
+    again = pickle.loads(pickle.dumps(reply))
+    assert again.text == "Once"
+    assert type(again.error) is kept
+    if kept is type(error):
+        assert str(again.error) == str(error)
+        assert vars(again.error) == vars(error)
+
+
+def test_an_error_that_was_caught_can_be_saved_and_copied(ask: Ask) -> None:
+    with pytest.raises(Unreachable) as caught:
+        ask(Unreachable("Down.", Remedy("Start it", "serve"), passing=True)).result()
+    for again in (pickle.loads(pickle.dumps(caught.value)), deepcopy(caught.value)):
+        assert str(again) == str(caught.value)
+        assert again.passing
+
+
+def test_it_is_formatted_and_searched_as_its_text(ask: Ask) -> None:
+    reply = ask("Once ", "upon")
+    assert f"{reply}" == "Once upon"
+    assert f"{reply:>12}|{reply:.4}" == "   Once upon|Once"
+    assert f"{reply!s:*^11}" == "*Once upon*"
+    assert "%s" % reply == "Once upon"  # noqa: UP031 - users write it
+    assert "ce up" in reply
+    assert "on a" not in reply
+    assert json.loads(json.dumps({"answer": reply}, default=str)) == {
+        "answer": "Once upon"
+    }

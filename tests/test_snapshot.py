@@ -103,7 +103,7 @@ def test_a_changed_cell_tells_what_stands_there_and_what_was_run() -> None:
 
 def test_the_error_is_told_once() -> None:
     assert "output:c" not in by_id(taken())
-    assert "output:c" in by_id(taken(state=KernelState(STATE.notebook, {})))
+    assert "error:c" in by_id(taken(state=KernelState(STATE.notebook, {})))
 
 
 def test_the_error_tells_the_failing_functions_variables_without_their_values() -> None:

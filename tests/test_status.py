@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from codebuddy_jupyter.chat.reply import Reply
-from codebuddy_jupyter.display.status import status_line, waiting_line, waiting_markdown
+from codebuddy_jupyter.display.status import (
+    stalled_line,
+    status_line,
+    waiting_line,
+    waiting_markdown,
+)
 from codebuddy_jupyter.errors import CutOff, Stopped
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Usage
@@ -71,8 +76,49 @@ def test_the_terminal_names_the_model_as_it_is_and_markdown_escapes_it(
     )
 
 
-def test_a_long_wait_is_for_the_model_to_load(waiting: Reply) -> None:
-    assert waiting_line(waiting, 114.0) == "waiting for the model to load… 14 s"
+def test_the_model_loads_only_while_the_server_says_so(waiting: Reply) -> None:
+    waiting.sent_tokens = 4012
+    assert waiting_line(waiting, 114.0) == "waiting for qwen2.5… 14 s"
+    waiting.loading = True
+    assert waiting_line(waiting, 102.0) == "waiting for the model to load… 2 s"
+    assert waiting_markdown(waiting, 114.0) == ("*waiting for the model to load… 14 s*")
+    waiting.loading = False
+    reads = "waiting for qwen2.5, which reads the prompt of about 4,000 tokens… 14 s"
+    assert waiting_line(waiting, 114.0) == reads
+
+
+@pytest.mark.parametrize(
+    ("tokens", "says"), [(7, "7"), (61, "61"), (4999, "5,000"), (123_456, "120,000")]
+)
+def test_the_length_of_the_prompt_is_rounded(
+    waiting: Reply, tokens: int, says: str
+) -> None:
+    waiting.loading = False
+    waiting.sent_tokens = tokens
+    assert f"of about {says} tokens" in waiting_line(waiting, 114.0)
+
+
+def test_before_the_prompt_is_sent_the_model_does_not_read_it(waiting: Reply) -> None:
+    waiting.loading = False
+    assert waiting_line(waiting, 114.0) == "waiting for qwen2.5… 14 s"
+
+
+def test_a_server_that_stops_in_mid_answer_is_noticed(waiting: Reply) -> None:
+    waiting.first, waiting.last = 101.0, 105.0
+    assert stalled_line(waiting, 114.9) == ""
+    assert stalled_line(waiting, 117.0) == "nothing for 12 s; interrupt to stop"
+    assert waiting_line(waiting, 117.0) == "nothing for 12 s; interrupt to stop"
+    assert waiting_line(waiting, 114.9) == "thinking… 14 s"
+    waiting.chunks.append(Chunk(reasoning="Let me see."))
+    assert waiting_markdown(waiting, 117.0) == (
+        "*nothing for 12 s; interrupt to stop*\n\n> … Let me see&#46;"
+    )
+    waiting.close()
+    assert stalled_line(waiting, 117.0) == ""
+
+
+def test_before_the_first_token_nothing_has_stalled(waiting: Reply) -> None:
+    assert stalled_line(waiting, 200.0) == ""
 
 
 def test_the_last_words_of_the_reasoning_are_shown_while_the_model_thinks(

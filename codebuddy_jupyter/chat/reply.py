@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, Self, cast
 
-from ..errors import CutOff, Stopped
+from ..errors import BuddyError, CutOff, Remedy, Stopped
 from ..loop import SLICE, Loop
 from ..messages import Chunk, ToolCall, Usage
 
@@ -21,8 +21,19 @@ Source = Callable[["Reply"], AsyncIterator[Chunk]]
 
 STOPPED = "Stopped. The part that was received is kept."
 BROKE_OFF = "This answer broke off. The part that was received is kept."
+SAVED_EARLY = "This answer was saved before it was complete."
 # Seconds; over a shorter time, tokens per second say nothing.
 SHORTEST_STREAM = 0.05
+OF_THIS_PROCESS = (
+    "_source",
+    "_loop",
+    "_display",
+    "_future",
+    "_changed",
+    "_done",
+    "_callbacks",
+)
+"""Attributes of a reply that are not pickled."""
 
 
 class Reply:
@@ -44,6 +55,15 @@ class Reply:
         Shows the reply when a cell ends in it.
     format
         How to show the text: one of ``prompts.FORMATS``.
+
+    Attributes
+    ----------
+    sent_tokens : int or None
+        About how many tokens were sent; None before that.
+    loading : bool or None
+        Whether the model is being loaded, as far as the server says so.
+    first, last : float or None
+        When the first and the last token came, as ``time.monotonic()``.
     """
 
     def __init__(
@@ -58,14 +78,20 @@ class Reply:
         self.format = format
         self.provider = ""
         self.model = ""
+        self.sent_tokens: int | None = None
+        self.loading: bool | None = None
         self.chunks: list[Chunk] = []
         self.error: BaseException | None = None
         self.started: float | None = None
         self.first: float | None = None
+        self.last: float | None = None
         self.ended: float | None = None
         self._source = source
-        self._loop = loop
+        self._loop: Loop | None = loop
         self._display = display
+        self._prepare()
+
+    def _prepare(self) -> None:
         self._future: concurrent.futures.Future[None] | None = None
         self._changed = threading.Condition()
         self._done = threading.Event()
@@ -101,7 +127,7 @@ class Reply:
     def start(self) -> Reply:
         """Send the request, unless it has been sent already."""
         with self._changed:
-            if self._future is None and not self.done:
+            if self._future is None and self._loop is not None and not self.done:
                 self.started = time.monotonic()
                 self._future = self._loop.submit(self._receive())
                 self._future.add_done_callback(lambda _: self._end(Stopped(STOPPED)))
@@ -274,6 +300,50 @@ class Reply:
         model = self.model or "?"
         return f"<Reply from {model}: {self._state()}, {len(self.text):,} characters>"
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __contains__(self, text: str) -> bool:
+        # Otherwise ``in`` would compare the text with the pieces in which it came.
+        return text in str(self)
+
+    # Copying and pickling must not fail: tools that save a session do so with every
+    # variable and every output.
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # A reply that has ended never changes, and one that streams cannot be doubled.
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._changed:
+            state = vars(self).copy()
+            for name in OF_THIS_PROCESS:
+                del state[name]
+            state["chunks"] = list(self.chunks)
+            state["error"] = self._lasting_error()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._source = _no_chunks
+        self._loop = None
+        self._display = None
+        self._prepare()
+        self._done.set()
+        vars(self).update(state)
+
+    def _lasting_error(self) -> BaseException | None:
+        """Return the error that a pickled reply has."""
+        if not self.done:
+            ask_again = Remedy("Ask again for the complete answer")
+            return CutOff(SAVED_EARLY, ask_again)
+        if self.error is None or isinstance(self.error, (BuddyError, Stopped)):
+            return self.error
+        # Other exceptions may hold anything.
+        return CutOff(f"{type(self.error).__name__}: {self.error}")
+
     def _state(self) -> str:
         if self.done:
             return "broke off" if self.error else "complete"
@@ -314,8 +384,9 @@ class Reply:
 
     def _add(self, chunk: Chunk) -> None:
         has_content = chunk.text or chunk.reasoning or chunk.tool_calls
-        if self.first is None and has_content:
-            self.first = time.monotonic()
+        if has_content:
+            self.last = time.monotonic()
+            self.first = self.first or self.last
         with self._changed:
             # A reply that has ended reads the same every time.
             if not self.done:

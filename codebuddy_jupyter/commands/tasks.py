@@ -8,14 +8,17 @@ from ..markdown.safe import fence
 from ..question import prompts
 from .command import Command
 
-ABOUT_ERRORS = ("fix", "explain")
-"""The tasks that are about the last error when there is one."""
+OTHER_SUBJECTS = {
+    "fix": "the last error, or the last cell",
+    "explain": "the last cell or its error",
+}
+"""What a task is about, other than the code below it, where an error counts."""
 
 
 def _declare(name: str) -> Command:
-    subjects = "the code below the command, or the last cell"
-    if name in ABOUT_ERRORS:
-        subjects = "the code below the command, the last error, or the last cell"
+    other = OTHER_SUBJECTS.get(name, "the last cell")
+    joint = "," if ", or" in other else ", or"
+    subjects = f"the code below the command{joint} {other}"
     return Command(name, "[INSTRUCTIONS]", f"ask the model to {name} {subjects}")
 
 
@@ -34,8 +37,9 @@ def task_prompt(buddy: Buddy, name: str, instructions: str, code: str) -> str:
     instructions
         What the user typed after the command, appended to the prompt.
     code
-        The lines below the command. Without them, the task is about the last error, if
-        the task can be, or else about the cell that ran last.
+        The lines below the command. Without them, ``/fix`` is about the last error, and
+        all else about the cell that ran last: ``/explain`` about the error that it
+        ended in, if it did.
 
     Raises
     ------
@@ -53,10 +57,11 @@ def _subject(buddy: Buddy, name: str) -> str:
     """Return a mention of the last error, or of the cell that ran last."""
     session = buddy.collector.session
     if session is not None:
-        if name in ABOUT_ERRORS and session.failure() is not None:
+        last = session.last_number()
+        failure = session.failure()
+        has_just_failed = failure is not None and failure.cell == last
+        if failure and (name == "fix" or (name == "explain" and has_just_failed)):
             return "@error"
-        cells = session.notebook().cells
-        last = max((cell.number or 0 for cell in cells), default=0)
         if last:
             return f"the code of @In[{last}]"
     raise PromptError(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 
-_CELL_MAGIC = re.compile(r"\s*%%buddy\b")
+# Comments may precede it, and magics that run the rest of the cell, such as %%time.
+_CELL_MAGIC = re.compile(r"(?:\s*(?:#.*|%%(?!buddy\b)\w+\b.*)\n)*\s*%%buddy\b")
+# Another magic with its options, such as %timeit -n 1.
+_OUTER = r"(?:%\w+\s+(?:-\S+(?:\s+\d+)?\s+)*)?"
 _BUDDY_LINE = re.compile(
-    r"""\s*(?:
-        (?:\w+\s*=\s*)?%buddy\b
+    rf"""\s*(?:
+        {_OUTER}(?:\w+\s*=\s*)?{_OUTER}%buddy\b
+        | (?:\w+\s*=\s*)?!!?%buddy\b
+        | buddy\s+\w.*\?\s*$
+        | %%\w+\b
         | %(?:re|un)?load_ext\s+codebuddy_jupyter\b
         | %config\s+(?:Buddy|\w*Provider)\b
     )""",
@@ -17,12 +23,12 @@ _BUDDY_LINE = re.compile(
 
 def is_buddy_cell(source: str) -> bool:
     """Return whether a cell only asks the buddy, loads it, or sets it up."""
-    if "%" not in source:
+    if "%" not in source and "buddy" not in source:
         return False
     if _CELL_MAGIC.match(source):
         return True
     lines = [line for line in source.splitlines() if _is_code(line)]
-    return bool(lines) and all(map(_BUDDY_LINE.match, lines))
+    return "buddy" in source and bool(lines) and all(map(_BUDDY_LINE.match, lines))
 
 
 def _is_code(line: str) -> bool:

@@ -10,17 +10,19 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AnySet
 from dataclasses import replace
+from itertools import islice
 from typing import TypeVar
 
 from ..secrets.redactor import Redacted, Redactor, known_values
 from .describe import Describers
 from .error_message import message_of
+from .failure import Failure
 from .fit import Redact
 from .items import Cell, Notebook, Section, Snapshot
 from .mentions import Mention, resolve
 from .relevance import names_in, words_of
 from .session import Session
-from .snapshot import KernelState, snapshot
+from .snapshot import MAX_LOCALS, KernelState, snapshot
 
 EMPTY_STATE = KernelState(Notebook(), {})
 NOTEBOOK_SECTIONS: frozenset[Section] = frozenset({"outline", "cells", "outputs"})
@@ -44,6 +46,9 @@ class Collector:
         self.describers = Describers()
         self._redactor = Redactor()
         self._secrets: dict[str, str] = {}
+        # The text of the last error, and its function's variables as they were described
+        # while the shell held them: an error of the buddy's own takes their place there.
+        self._locals: tuple[str, Mapping[str, str]] = "", {}
         # Reentrant: a describer of the user's may ask the buddy, on the same thread.
         self._collecting = threading.RLock()
 
@@ -101,7 +106,7 @@ class Collector:
 
         def ranked() -> Snapshot:
             wanted = frozenset(sources.sections)
-            return snapshot(prompt, state, wanted, attached, self.describers.schema)
+            return snapshot(prompt, state, wanted, attached, str)
 
         collected = sources.read("The collected context", ranked, sections)
         if collected is None:
@@ -133,7 +138,10 @@ class Collector:
         def described() -> Mapping[str, str]:
             return self._described(names, share_values=share_values)
 
-        failure = sources.read("The last error", session.failure, ERROR_SECTION)
+        def last_failure() -> Failure | None:
+            return self._with_locals(session.failure())
+
+        failure = sources.read("The last error", last_failure, ERROR_SECTION)
         notebook = variables = None
         # A failure is ranked and described with the notebook's cells.
         if failure or NOTEBOOK_SECTIONS & sources.sections:
@@ -141,6 +149,17 @@ class Collector:
         if VARIABLES_SECTION & sources.sections:
             variables = sources.read("The variables", described, VARIABLES_SECTION)
         return KernelState(notebook or Notebook(), variables or {}, failure)
+
+    def _with_locals(self, failure: Failure | None) -> Failure | None:
+        """Return the failure with descriptions of its function's variables."""
+        if failure is None:
+            return None
+        if failure.locals:
+            first = islice(failure.locals.items(), MAX_LOCALS)
+            described = {name: self.describers.schema(value) for name, value in first}
+            self._locals = failure.text, described
+        text, described_then = self._locals
+        return replace(failure, locals=described_then if text == failure.text else {})
 
     def _described(
         self, names: Mapping[str, object], *, share_values: bool

@@ -42,7 +42,7 @@ SECTION_NOUNS: Mapping[Section, str] = {
 class ItemRecord(NamedTuple):
     """What is remembered of an item that was sent or left out.
 
-    ``digest`` is that of its text, or None where the model was sent that it is gone.
+    ``digest`` is that of its text or identity, or None where the model was sent that it is gone.
     """
 
     section: Section
@@ -52,7 +52,7 @@ class ItemRecord(NamedTuple):
     @classmethod
     def of(cls, item: Item) -> ItemRecord:
         """Return the record of an item as it is now."""
-        return cls(item.section, item.title, hash(item.text))
+        return cls(item.section, item.title, hash(item.identity or item.text))
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,9 @@ class Item(NamedTuple):
 
     ``id`` stays the same from turn to turn (``cell:3f2a``, ``variable:df``); ``title``
     is its present name (``In[3], failed``). ``rank`` (lower goes first) decides which
-    items are sent when not all fit, ``position`` orders them in the text.
+    items are sent when not all fit, ``position`` orders them in the text. ``identity``
+    tells whether it is still the same where the text can change without that: what an
+    error's variables hold now is no other error.
 
     It is a tuple since a snapshot of a large notebook creates thousands.
     """
@@ -165,6 +167,7 @@ class Item(NamedTuple):
     rank: float = 0.0
     position: tuple[int, ...] = ()
     images: tuple[Image, ...] = ()
+    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,9 +176,11 @@ class Snapshot:
 
     ``sections`` are those that were collected: an item that is missing from one of them
     is gone. ``troubles`` are lines for the user about sources that could not be read.
+    ``failing`` are the ids of the variables on the lines that the last error came from.
     """
 
     items: tuple[Item, ...] = ()
     sections: frozenset[Section] = frozenset()
     name: str = ""
     troubles: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()

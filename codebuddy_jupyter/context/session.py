@@ -256,6 +256,17 @@ class Session:
             names[name] = value
         return names
 
+    def last_number(self) -> int | None:
+        """Return the number of the user's cell that ended last, else of the running one.
+
+        The buddy's own cells do not count. None where nothing has run.
+        """
+        runs = [*self._runs.earlier(), *self._runs.recorded()]
+        own = [run for run in runs if not is_buddy_cell(run.source)]
+        ended = [run for run in own if run.state != "running"]
+        latest = ended or own
+        return latest[-1].number if latest else None
+
     def input_of(self, number: int) -> str | None:
         """Return the source that was run as ``In[number]``, if there is one."""
         return self._runs.source_of(number)

@@ -44,6 +44,11 @@ LAST_DEFINITIONS = 2
 RECENT_CELLS = 3
 # The cells with the highest weights, whose names count as well.
 BEST_CELLS = 4
+# The ids of the last error, and of the one that a prompt attaches; what begins those of
+# earlier errors.
+LAST_ERROR = "error"
+ATTACHED_ERROR = "mention:error"
+EARLIER_ERROR = "error:"
 # Characters: a shorter output costs next to nothing.
 SHORT_OUTPUT = 200
 
@@ -122,20 +127,26 @@ def snapshot(
     lines = {name: f"{name}: {schema}" for name, schema in state.variables.items()}
     words = _word_scores(prompt, cells, lines.values(), failure)
     weights = _CellWeights(cells, run_cells, topic, words, failure)
+    errors = list(_error(failure, describe))
     makers: dict[Section, Callable[[], Iterable[Item]]] = {
         "outline": partial(_outline, cells),
         "cells": partial(_cells, cells, weights),
         "outputs": partial(_outputs, cells, weights),
         "variables": partial(_variables, lines, topic, words, weights.used_names),
-        "error": partial(_error, failure, describe),
+        "error": lambda: errors,
     }
     items: list[Item] = []
     for section, make in makers.items():
         if section in sections:
             items += make()
-    items += _attached(attached)
+    items += _attached(attached, errors)
+    failing = failure.names if failure else ()
     return Snapshot(
-        tuple(items), sections, state.notebook.name, state.notebook.troubles
+        tuple(items),
+        sections,
+        state.notebook.name,
+        state.notebook.troubles,
+        tuple(f"variable:{name}" for name in failing if name in lines),
     )
 
 
@@ -194,9 +205,12 @@ def _cells(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
 def _outputs(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
     for index, cell in enumerate(cells):
         text = cell.output_text
-        if text and cell.number is not None and cell.number == weights.failing:
-            # The error is an item of its own.
-            text = joined_outputs(_without_errors(cell))
+        error = ""
+        if text and cell.number is not None:
+            # An error is an item of its own, so that an output is no other one as soon
+            # as its error is the last or no longer the last.
+            text = joined_outputs(_outputs_of(cell, errors=False))
+            error = joined_outputs(_outputs_of(cell, errors=True))
         if text:
             yield Item(
                 f"output:{cell.id}",
@@ -206,10 +220,27 @@ def _outputs(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
                 -_output_weight(cell, text, weights),
                 (1, index, 1),
             )
+        # The last error has a section of its own.
+        if error and cell.number != weights.failing:
+            yield Item(
+                f"{EARLIER_ERROR}{cell.id}",
+                "outputs",
+                error_title(cell.number),
+                error,
+                -_output_weight(cell, error, weights),
+                (1, index, 2),
+                # The run tells errors apart, however their text was found.
+                identity=error_title(cell.number),
+            )
 
 
-def _without_errors(cell: Cell) -> list[Output]:
-    return [output for output in cell.outputs if output.kind != "error"]
+def _outputs_of(cell: Cell, *, errors: bool) -> list[Output]:
+    return [output for output in cell.outputs if (output.kind == "error") is errors]
+
+
+def error_title(number: int | None) -> str:
+    """Return the title of the error that the run of this number ended in."""
+    return f"error in {cell_name(number)}"
 
 
 def _output_weight(cell: Cell, text: str, weights: _CellWeights) -> float:
@@ -344,11 +375,22 @@ def _error(
         lines.append("Variables of the failing function:")
         for name, value in list(failure.locals.items())[:MAX_LOCALS]:
             lines.append(f"{name}: {describe(value)}")
-    title = f"error in {cell_name(failure.cell)}"
-    yield Item("error", "error", title, "\n".join(lines), -ERROR, (3,))
+    yield Item(
+        LAST_ERROR,
+        "error",
+        error_title(failure.cell),
+        "\n".join(lines),
+        -ERROR,
+        (3,),
+        identity=failure.text,
+    )
 
 
-def _attached(attached: Iterable[Item]) -> Iterator[Item]:
+def _attached(attached: Iterable[Item], errors: Iterable[Item]) -> Iterator[Item]:
+    """Yield what the prompt attaches; an error with the variables of its function."""
     for index, item in enumerate(attached):
+        if item.id == ATTACHED_ERROR:
+            for error in errors:
+                item = item._replace(text=error.text)
         if item.text or item.images:
             yield item._replace(rank=-ATTACHED, position=(5, index))

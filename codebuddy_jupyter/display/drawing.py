@@ -14,8 +14,8 @@ from typing import Protocol
 
 from ..chat.reply import Reply
 from ..markdown.blocks import Blocks
-from .formats import IN_BLOCKS, growing_markdown
-from .status import waiting_markdown
+from .formats import IN_BLOCKS, closed, growing_markdown
+from .status import stalled_line, waiting_markdown
 
 # characters per second: how much of a long tail is drawn again at most
 TAIL_SPEED = 12_000
@@ -184,14 +184,21 @@ class Drawing:
     def tail_markdown(self) -> str:
         """Return safe Markdown for what is below the settled blocks.
 
-        This is the text that still grows, or what the reply waits for if it has none.
+        This is the text that still grows, or what the reply waits for if it has none;
+        below the text, for how long nothing has come.
         """
+        now = time.monotonic()
         tail = self._splitter.tail
+        stalled = "" if self.done else stalled_line(self.reply, now)
         if tail.strip():
-            return growing_markdown(tail, self.reply.format)
+            if not stalled:
+                return growing_markdown(tail, self.reply.format)
+            # The line must not become part of an open code block.
+            shown = growing_markdown(closed(tail), self.reply.format)
+            return f"{shown.rstrip()}\n\n*{stalled}*"
         if self.has_text or self.done:
-            return ""
-        return waiting_markdown(self.reply, time.monotonic())
+            return f"*{stalled}*" if stalled else ""
+        return waiting_markdown(self.reply, now)
 
     def _read(self) -> list[str]:
         """Take in the new chunks; return the blocks that they settle."""

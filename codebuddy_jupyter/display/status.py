@@ -10,8 +10,8 @@ from ..markdown.safe import escape
 
 # seconds without text before a line says what is waited for
 SILENT = 1.0
-# seconds after which the server is probably loading the model
-LOADING = 5.0
+# seconds without a token after which a line says so
+STALLED = 10.0
 # characters of the reasoning that are shown while it comes
 SHOWN_REASONING = 200
 # tokens per second from which on they are shown without decimals
@@ -32,7 +32,7 @@ def waiting_markdown(reply: Reply, now: float) -> str:
         Seconds of ``time.monotonic()``.
     """
     if reply.first is not None:
-        line = f"*{_thinking(reply, now)}*"
+        line = f"*{stalled_line(reply, now) or _thinking(reply, now)}*"
         last_words = reply.reasoning[-SHOWN_REASONING:].split()
         if not last_words:
             return line
@@ -40,8 +40,7 @@ def waiting_markdown(reply: Reply, now: float) -> str:
         return f"{line}\n\n> … {quoted}"
     if not _is_silent(reply, now):
         return ""
-    awaited, seconds = _awaited(reply, now)
-    line = f"*waiting for {escape(awaited)}… {seconds:.0f} s*"
+    line = f"*{escape(_awaited(reply))}… {_seconds_since(reply.started, now):.0f} s*"
     notes = [escape(note) for note in reply.notes]
     return "\n\n".join([*notes, line])
 
@@ -49,11 +48,23 @@ def waiting_markdown(reply: Reply, now: float) -> str:
 def waiting_line(reply: Reply, now: float) -> str:
     """Return the same as one line of plain text, without the reasoning."""
     if reply.first is not None:
-        return _thinking(reply, now)
+        return stalled_line(reply, now) or _thinking(reply, now)
     if not _is_silent(reply, now):
         return ""
-    awaited, seconds = _awaited(reply, now)
-    return " ".join([*reply.notes, f"waiting for {awaited}… {seconds:.0f} s"])
+    line = f"{_awaited(reply)}… {_seconds_since(reply.started, now):.0f} s"
+    return " ".join([*reply.notes, line])
+
+
+def stalled_line(reply: Reply, now: float) -> str:
+    """Return how long nothing has come of an answer that has begun; empty in the first
+    ten seconds, and when it has ended.
+    """
+    if reply.last is None or reply.done:
+        return ""
+    seconds = now - reply.last
+    if seconds < STALLED:
+        return ""
+    return f"nothing for {seconds:.0f} s; interrupt to stop"
 
 
 def status_line(reply: Reply) -> str:
@@ -98,12 +109,17 @@ def _is_silent(reply: Reply, now: float) -> bool:
     return _seconds_since(reply.started, now) >= SILENT
 
 
-def _awaited(reply: Reply, now: float) -> tuple[str, float]:
-    """Return what is waited for, and for how many seconds."""
-    seconds = _seconds_since(reply.started, now)
-    if seconds > LOADING:
-        return "the model to load", seconds
-    return reply.model or "the server", seconds
+def _awaited(reply: Reply) -> str:
+    """Return what is waited for."""
+    if reply.loading:
+        return "waiting for the model to load"
+    model = reply.model or "the server"
+    tokens = reply.sent_tokens
+    if reply.loading is None or not tokens:
+        return f"waiting for {model}"
+    # Two digits: it is an estimate.
+    rounded = round(tokens, 2 - len(str(tokens)))
+    return f"waiting for {model}, which reads the prompt of about {rounded:,} tokens"
 
 
 def _seconds_since(moment: float | None, now: float) -> float:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .cell_magic import find_cell_magic
 from .late_settings import placeholder
 from .magics import BuddyMagics
-from .question_mark import QuestionMarkTransform, has_question
+from .question_mark import QuestionMarkTransform, has_question, refusal
 
 if TYPE_CHECKING:
     from ..buddy import Buddy
@@ -56,9 +57,13 @@ class Extension:
         }
         for event, hook in self._hooks.items():
             shell.events.register(event, hook)
+        shell.events.register("post_run_cell", self._after_cell)
         # IPython transforms all of a cell before it runs it, so this has no effect on
         # the cell that loads the extension.
-        shell.input_transformer_manager.token_transformers.append(QuestionMarkTransform)
+        transformers = shell.input_transformer_manager
+        transformers.token_transformers.append(QuestionMarkTransform)
+        # Before IPython's own, which takes a cell magic in the first line.
+        transformers.line_transforms.insert(0, find_cell_magic)
 
     def unload(self) -> None:
         """Restore the shell as it was before."""
@@ -66,8 +71,10 @@ class Extension:
             panel.close()
         for event in list(self._hooks):
             self._unhook(event)
-        transformers = self.shell.input_transformer_manager.token_transformers
-        transformers.remove(QuestionMarkTransform)
+        self.shell.events.unregister("post_run_cell", self._after_cell)
+        transformers = self.shell.input_transformer_manager
+        transformers.token_transformers.remove(QuestionMarkTransform)
+        transformers.line_transforms.remove(find_cell_magic)
         if self._is_listening:
             self._stop_listening()
         self._restore_magics()
@@ -102,6 +109,16 @@ class Extension:
                 buddy.collector.session = Session(self.shell)
                 self._buddy_and_display = buddy, display
             return self._buddy_and_display
+
+    def refuse(self, question: str, *, is_shell: bool) -> None:
+        """Say what to type instead of ``%buddy`` where no magic can stand.
+
+        Raises
+        ------
+        SettingError
+            Always; see `refusal`.
+        """
+        raise refusal(question, is_shell=is_shell)
 
     def panel(self) -> Panel:
         """Return a new panel for the cell that runs.
@@ -183,6 +200,15 @@ class Extension:
             daemon=True,
         )
         thread.start()
+
+    def _after_cell(self, result: Any = None) -> None:
+        """Say which settings of the cell have no effect.
+
+        A cell may set a provider first and switch to it afterwards.
+        """
+        if self._buddy_and_display is not None:
+            for line in self.buddy.settings_without_effect():
+                self.display.text(line)
 
     def _before_next_cell(self, info: Any = None) -> None:
         self._unhook("pre_run_cell")

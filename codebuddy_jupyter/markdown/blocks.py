@@ -16,7 +16,7 @@ from .code_spans import (
     find_code,
     line_starts,
     mask_code,
-    parser,
+    parse,
     prefix_of_next_lines,
 )
 
@@ -47,7 +47,7 @@ def split_blocks(text: str, end: int) -> list[str]:
     starts = line_starts(text)
     code: list[Code] = []
     block_starts: list[int] = []
-    tokens = parser(inline=False).parse(text[:end])
+    tokens = parse(text[:end], inline=False)
     for token in tokens:
         if token.map is None or token.nesting < 0:
             continue
@@ -204,7 +204,7 @@ class CodeBlock:
 def code_blocks(markdown: str) -> list[CodeBlock]:
     """Return the fenced blocks of a text in order, including one that is still open."""
     blocks = []
-    for token in parser(inline=False).parse(markdown):
+    for token in parse(markdown, inline=False):
         if token.type == "fence":
             words = token.info.split()
             language = words[0] if words else ""

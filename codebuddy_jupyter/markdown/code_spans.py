@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from ..logs import quietly
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,13 @@ def parser(*, inline: bool) -> MarkdownIt:
     return parser
 
 
+def parse(text: str, *, inline: bool) -> list[Token]:
+    """Return the tokens of a Markdown text; see `parser`."""
+    # The parser logs each rule that it tries.
+    with quietly():
+        return parser(inline=inline).parse(text)
+
+
 def line_starts(text: str) -> list[int]:
     """Return the position at which each line starts, and the end of the text."""
     starts = [0]
@@ -101,7 +111,7 @@ def find_code(text: str) -> tuple[list[Code], list[str]] | None:
         Where the code is, and the content that the parser found in each piece. None
         when these two do not match.
     """
-    tokens = parser(inline=True).parse(text)
+    tokens = parse(text, inline=True)
     starts = line_starts(text)
     code: list[Code] = []
     contents: list[str] = []

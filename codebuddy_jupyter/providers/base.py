@@ -375,6 +375,12 @@ class Provider(Configured):
         """Return whether the server reports that it is still loading its model."""
         return False
 
+    async def is_model_loading(self, model: str) -> bool | None:
+        """Return whether a model that was asked is being loaded; None if that is not
+        known.
+        """
+        return None
+
     async def instead(self, error: Unreachable) -> Unreachable:
         """Return the error to show when nothing answers, with other servers to use if
         any are known; none of them is used automatically.

@@ -31,6 +31,10 @@ class Instances:
     def __iter__(self) -> Iterator[Provider]:
         return iter(list(self._made.values()))
 
+    def by_name(self) -> dict[str, Provider]:
+        """Return the providers that were made, by their names."""
+        return dict(self._made)
+
     def named(self, name: str) -> Provider:
         """Return the provider of this name, in any case.
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 
 from ..chat.conversation import Turn
 from ..context.envelope import envelope
-from ..context.fit import Redact, SentItems, Update, fit, tally, tokens_wanted
+from ..context.fit import Redact, Update, fit, tally, tokens_wanted
 from ..context.items import Item, Snapshot
 from ..messages import Image, Message
+from .news import News, news_for, sent_items_after
 from .prompts import BROKE_OFF
 from .tokens import Tokens
 
@@ -195,25 +196,27 @@ class Drafter:
         """Continue the conversation, or cut it if it does not fit any more."""
         share = min(notebook, int(free * NOTEBOOK_SHARE))
         earlier = conversation(turns, self.redact)
-        known = sent_items_after(turns)
+        news = news_for(self.snapshot, turns)
         left = free - self.tokens.total(earlier)
-        wanted = tokens_wanted(self.snapshot, known, self.tokens.count, share)
+        count = self.tokens.count
+        wanted = tokens_wanted(news.snapshot, news.known, count, share)
         if cut or left < min(wanted, share):
             return self._cut_past(turns, free, share)
-        update = self._fit(known, min(share, left))
-        return _Past(earlier, update, knows_notebook=bool(known.sent))
+        update = self._fit(news, min(share, left))
+        knows_notebook = bool(sent_items_after(turns).sent)
+        return _Past(earlier, update, knows_notebook=knows_notebook)
 
-    def _fit(self, known: SentItems, room: int) -> Update:
+    def _fit(self, news: News, room: int) -> Update:
         return fit(
-            self.snapshot,
-            known,
+            news.snapshot,
+            news.known,
             room,
             self.tokens.count,
             self.redact,
         )
 
     def _cut_past(self, turns: Sequence[Turn], free: int, share: int) -> _Past:
-        update = self._fit(SentItems(), share)
+        update = self._fit(news_for(self.snapshot, ()), share)
         for item in update.items:
             free -= self.tokens.count(item.text)
         kept = self._latest(turns, int(free * TURNS_SHARE))
@@ -277,16 +280,6 @@ def conversation(turns: Sequence[Turn], redact: Redact) -> tuple[Message, ...]:
         messages += _turn_messages(turn.messages, after_break=after_break)
         broke_off = turn.broke_off
     return _as_sent(messages, redact)
-
-
-def sent_items_after(turns: Sequence[Turn]) -> SentItems:
-    """Return what the model knows of the notebook after these turns."""
-    known = SentItems()
-    for turn in turns:
-        # A turn for which the conversation was cut describes the notebook completely.
-        is_complete = turn.before is not None
-        known = turn.sent_items if is_complete else known.after(turn.sent_items)
-    return known
 
 
 def _turn_messages(messages: Sequence[Message], *, after_break: bool) -> list[Message]:

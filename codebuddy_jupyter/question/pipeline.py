@@ -26,6 +26,7 @@ from .options import Options, sections_of
 from .settings import QuestionSettings
 from .target import LARGEST_WINDOW, Target, Targets
 from .tokens import TokensByModel
+from .waiting import watched
 
 # How often a prompt is sent, shortened each time that the server rejects it as too long.
 ATTEMPTS = 12
@@ -134,7 +135,11 @@ class Pipeline:
             If the request fails.
         """
         try:
-            async with aclosing(cast(Any, self._answer(question, reply))) as chunks:
+            answer = cast(Any, self._answer(question, reply))
+            async with (
+                watched(reply, self._targets.provider),
+                aclosing(answer) as chunks,
+            ):
                 async for chunk in chunks:
                     yield chunk
         except Unreachable as error:
@@ -152,6 +157,7 @@ class Pipeline:
             turn.sent = draft.question
             turn.sent_items = draft.update.sent_items
             turn.before = draft.before
+            reply.sent_tokens = draft.tokens
             stream = self._stream(exchange, draft)
             try:
                 async with aclosing(cast(Any, stream)) as chunks:

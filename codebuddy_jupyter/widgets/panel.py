@@ -16,6 +16,7 @@ from .page import answer_while_a_cell_runs, close, help_of
 from .settings_form import HIDDEN, SHOWN, SettingsForm
 
 NARROW = {"width": "auto"}
+CLOSED = "The panel of an earlier session. Open a new one: %buddy /panel"
 
 
 class Panel(ipywidgets.VBox):
@@ -49,6 +50,17 @@ class Panel(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return "The panel of codebuddy. Run the cell to open it."
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        # A tool that saves all variables cannot save what is on a page: what it loads
+        # again is a text that says how to open another.
+        return str, (CLOSED,)
+
+    def __copy__(self) -> Panel:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Panel:
+        return self
 
     def close(self) -> None:
         """Take the panel out of every page.

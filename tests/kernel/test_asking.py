@@ -65,6 +65,23 @@ PROMPTS = {
         "{ } {{ }} {0} {} {x {y} z} {'a': {1: 2}}",
     ),
     "value that looks like a field": ("a, b = '{b}', 'no'\n%buddy {a}", "{b}"),
+    "timed": ("%time %buddy why is it empty?", "why is it empty?"),
+    "timed loop": ("%timeit -n1 -r1 %buddy why is it empty?", "why is it empty?"),
+    "profiled": ("%prun -q %buddy why isn't it empty?", "why isn't it empty?"),
+    "timed, assigned": ("%time x = %buddy why?\nassert str(x)", "why?"),
+    "timed cell": ("%%time\n# the question\n%buddy why is it?", "why is it?"),
+    "captured": ("%%capture out\n%buddy why is it empty?", "why is it empty?"),
+    "without a sign": ("buddy why is it empty?", "why is it empty?"),
+    "cell magic below a comment": (
+        "# my question\n\n%%buddy\nwhy isn't it empty?",
+        "why isn't it empty?",
+    ),
+    "cell magic below an import": (
+        "import os\n%%buddy\nwhy is {os.sep} empty?",
+        "why is / empty?",
+    ),
+    "cell magic in a timed cell": ("%%time\n# c\n%%buddy\nwhy?", "why?"),
+    "cell magic without lines": ("%%buddy why is it empty?", "why is it empty?"),
     "a dash first": ("%buddy -- -t is which option?", "-t is which option?"),
 }
 
@@ -282,3 +299,46 @@ def test_use_switches_the_model_in_this_kernel(
     kernel.good("%buddy /use local/phi4")
     kernel.good("%buddy hello")
     assert server.asked()[-1]["body"]["model"] == "phi4"
+
+
+SAVING = """
+import copy, pickle
+import codebuddy_jupyter as buddy
+asked = buddy.ask('hello')
+unsent = buddy.ask('never')
+panel = buddy.panel()
+str(asked), list(asked)
+try:
+    str(buddy.ask('hello', model='m', provider='xyz'))
+except buddy.BuddyError as error:
+    caught = error
+kept = [Out, _, x, asked, asked.chunks, asked.usage, unsent, panel, caught]
+for value in kept:
+    pickle.loads(pickle.dumps(value))
+    copy.deepcopy(value)
+saved = {name: value for name, value in globals().items()
+         if 'codebuddy' in type(value).__module__}
+print(len(pickle.loads(pickle.dumps(saved))), f'{x:>40}|')
+"""
+
+
+def test_a_session_with_answers_can_be_saved(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    kernel.good("x = %buddy hello")
+    kernel.good("%buddy hello")
+    printed = kernel.good(SAVING).printed
+    assert printed.endswith("         Hello from the scripted server.|\n")
+    assert len(server.asked()) == 3
+
+
+def test_logging_at_debug_leaves_the_answer_alone(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.script(reply("# One\n\n- two `three`\n\n```python\nx = 1\n```\n"))
+    kernel.good("import logging\nlogging.basicConfig(level=logging.DEBUG, force=True)")
+    try:
+        cell = kernel.good("%buddy hello")
+        assert {output["type"] for output in cell.outputs} == {"display_data"}
+    finally:
+        kernel.good("logging.basicConfig(level=logging.WARNING, force=True)")

@@ -202,3 +202,16 @@ def test_an_interrupt_stops_the_cells_that_wait(
     server.wait_for("arrived", seconds=30)
     kernel.interrupt()
     assert [kernel.end(cell).status for cell in cells] == ["error", "aborted"]
+
+
+def test_a_server_that_stops_in_mid_answer_is_noticed(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.script(begun("Once ```x"))
+    cell = kernel.begin("%buddy tell me")
+    said = kernel.wait_for(cell, lambda message: "nothing for" in message.markdown)
+    assert "s; interrupt to stop" in said.markdown
+    assert "Once" in said.markdown
+    kernel.interrupt()
+    kernel.end(cell)
+    assert "nothing for" not in str(cell.outputs)

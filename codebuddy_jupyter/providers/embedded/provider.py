@@ -121,6 +121,10 @@ class EmbeddedProvider(OpenAIChatProvider):
         running = self._engine.config.name
         return running == name or self._files.get(running) == Path(name)
 
+    async def is_model_loading(self, model: str) -> bool | None:
+        """Return whether the engine does not run yet with this model."""
+        return not self._is_running(model)
+
     async def window(self, model: str) -> int | None:
         """Return the context window of the model in tokens; starts the engine."""
         engine = await self._running(model)

@@ -9,6 +9,7 @@ that is found is offered to the user, never used automatically.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from ..http.probe import probing
 from ..http.server_error import one_line
 from ..kinds import KINDS, FoundServer, recognise
 
+# The package of the embedded engine.
+ENGINE = "xllamacpp"
 # Seconds for the whole discovery.
 SECONDS = 0.5
 # Seconds after which the next address of a name is tried in parallel.
@@ -53,12 +56,15 @@ class Discovery:
         Whether only loopback may be contacted.
     seconds
         How long the whole discovery may take.
+    has_engine
+        Whether the embedded engine is installed; None: find out.
     """
 
     ports: Iterable[tuple[int, str]] | None = None
     in_container: bool | None = None
     offline: bool = False
     seconds: float = SECONDS
+    has_engine: bool | None = None
 
     def urls(self) -> list[str]:
         """Return the base URLs to probe, each once."""
@@ -77,6 +83,17 @@ class Discovery:
         if self.ports is not None:
             return self.ports
         return [(port, kind.path) for kind in KINDS for port in kind.ports]
+
+    def engine_remedies(self, silent: str) -> tuple[Remedy, ...]:
+        """Return how to use the embedded engine instead of a server of this machine, if
+        it is installed.
+        """
+        has_engine = self.has_engine
+        if has_engine is None:
+            has_engine = importlib.util.find_spec(ENGINE) is not None
+        if not has_engine or not is_loopback(silent):
+            return ()
+        return (Remedy("Use the embedded engine instead", "%buddy /use embedded"),)
 
     def inside(self) -> bool:
         """Return whether this is a container."""

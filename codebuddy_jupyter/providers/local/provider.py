@@ -5,8 +5,8 @@ Studio, llama.cpp, vLLM, LocalAI, Jan and others.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, ClassVar, cast
 
 from traitlets import Bool, Int, TraitError, Unicode, validate
@@ -36,6 +36,8 @@ NO_OWN_CHAT = (
 )
 # Statuses of a server that is busy.
 BUSY = (429, 503)
+# Seconds for the look at what is loaded, beside a question that waits.
+LOADING_TIMEOUT = 2.0
 
 
 class LocalProvider(LocalServerProvider):
@@ -86,6 +88,8 @@ class LocalProvider(LocalServerProvider):
         self._without_own_chat: set[str] = set()
         # The models about whose context window the user was told.
         self._noted: set[LoadedModel] = set()
+        # The models that are being loaded on request.
+        self._loading: list[str] = []
         super().__init__(**kwargs)
 
     @validate("num_ctx")
@@ -301,7 +305,8 @@ class LocalProvider(LocalServerProvider):
         """
         seconds = self.first_token_timeout
         try:
-            await self.kind.load(probe, model, seconds, num_ctx)
+            with self._while_loading(model):
+                await self.kind.load(probe, model, seconds, num_ctx)
         except ErrorResponse as response:
             is_no_command = response.status == 404 and not response.is_missing_model()
             if is_no_command or response.status in BUSY:
@@ -447,7 +452,8 @@ class LocalProvider(LocalServerProvider):
             if kind.has_own_chat:
                 await self._described_model(probe, model)
                 num_ctx = self._wanted(model)
-            await kind.load(probe, model, self.first_token_timeout, num_ctx)
+            with self._while_loading(model):
+                await kind.load(probe, model, self.first_token_timeout, num_ctx)
 
     async def unload(self, model: str) -> None:
         """Free the memory that a model takes."""
@@ -469,6 +475,32 @@ class LocalProvider(LocalServerProvider):
             model = await self.choose(model)
             if not await self._try_load(model):
                 await self._ask_shortest(model)
+
+    async def is_model_loading(self, model: str) -> bool | None:
+        """Return whether the server has not loaded a model that was asked; None where it
+        does not say.
+        """
+        if model in self._loading:
+            return True
+        found = self._servers.get(self.url)
+        if found is None:
+            return None
+        server = await self.server()
+        async with probing(server.access, LOADING_TIMEOUT) as probe:
+            models = await found.kind.models(probe)
+        reported = named(models or [], model)
+        if reported is None or reported.loaded is None:
+            return None
+        return not reported.loaded
+
+    @contextmanager
+    def _while_loading(self, model: str) -> Iterator[None]:
+        """Note that a model is being loaded, on request."""
+        self._loading.append(model)
+        try:
+            yield
+        finally:
+            self._loading.remove(model)
 
     async def _try_load(self, model: str) -> bool:
         server = await self.find_server()

@@ -100,9 +100,10 @@ class LocalServerProvider(SelfHostedProvider):
         search = replace(self.search, offline=self.offline)
         offers = await search.offers(self.url, BASE_URL_SETTING)
         host_machine = search.container_remedies(self.url, BASE_URL_SETTING)
+        engine = search.engine_remedies(self.url)
         return errors.Unreachable(
             error.what,
-            *(offers or error.remedies),
+            *(offers or (*engine, *error.remedies)),
             *host_machine,
             passing=error.passing,
         )
