@@ -25,8 +25,10 @@ from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
+from tests.support.notebooks_kept import Start
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import forget_outputs
+from tests.support.watched import NotebookSession
 
 # No test is timed, and none leaves anything in the source tree.
 hypothesis.settings.register_profile(
@@ -163,6 +165,32 @@ def buddy(tmp_path: Path) -> Iterator[Buddy]:
 def fake(buddy: Buddy) -> FakeProvider:
     """The provider that ``buddy`` asks; a test gives it its script."""
     return fake_of(buddy)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Gives a Buddy in a new kernel of a notebook; all of them have one home."""
+    buddies: list[Buddy] = []
+
+    def start(notebook: str = "analysis.ipynb", **traits: Any) -> Buddy:
+        buddy = buddy_with_fakes(tmp_path / "codebuddy.json")
+        buddy.context = "none"
+        for name, value in traits.items():
+            setattr(buddy, name, value)
+        path = tmp_path / notebook
+        buddy.collector.session = NotebookSession(path, {})
+        buddies.append(buddy)
+        return buddy
+
+    yield start
+    for buddy in buddies:
+        buddy.close()
+
+
+@pytest.fixture
+def file() -> Path:
+    """The file of conversations in this test's home."""
+    return Path(os.environ["JUPYTER_DATA_DIR"], "codebuddy", "chats.sqlite3")
 
 
 @pytest.fixture(scope="module")
