@@ -166,16 +166,17 @@ class Keeping:
 
     def tell(self, note: str) -> None:
         """Add a line for the user."""
-        self._notes.append(note)
+        with self._lock:
+            self._notes.append(note)
 
     def notes(self) -> list[str]:
         """Return lines for the user: each once, and the present trouble each time."""
-        notes = list(self._notes)
-        del self._notes[: len(notes)]
-        trouble = self._trouble
-        if trouble is not None and self._find_store() is not None:
-            self._is_told = True
-            notes.append(f"{trouble} {RETRIED}")
+        is_wanted = self._find_store() is not None
+        with self._lock:
+            notes, self._notes = self._notes, []
+            if self._trouble is not None and is_wanted:
+                self._is_told = True
+                notes.append(f"{self._trouble} {RETRIED}")
         return notes
 
     def after(self, job: Callable[[], None]) -> None:
@@ -252,13 +253,15 @@ class Keeping:
                 del self._waiting[id]
 
     def _note_success(self) -> None:
-        was_told, self._is_told = self._is_told, False
-        lost, self._lost = self._lost, 0
-        self._trouble = None
-        if lost:
-            self.tell(f"{KEPT_AGAIN} The {lost:,} turns before that are lost.")
-        elif was_told:
-            self.tell(KEPT_AGAIN)
+        with self._lock:
+            if self._lost:
+                lost = f"The {self._lost:,} turns before that are lost."
+                self._notes.append(f"{KEPT_AGAIN} {lost}")
+            elif self._is_told:
+                self._notes.append(KEPT_AGAIN)
+            self._trouble = None
+            self._is_told = False
+            self._lost = 0
 
     def _plan(self, seconds: float) -> None:
         """Write again after a while, if anything is left to write then."""
