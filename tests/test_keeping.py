@@ -282,13 +282,19 @@ def test_commands_about_a_locked_store_end_with_a_line(
     assert [chat.turns for chat in buddy.history.listed()] == [1]
 
 
+def hang_reads(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let the disk give no conversation until the event is set."""
+    free = threading.Event()
+    latest = Store.latest
+    monkeypatch.setattr(Store, "latest", lambda *args: free.wait(60) and latest(*args))
+    return free
+
+
 def test_a_disk_that_hangs_delays_no_first_answer(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(start(), "1?")
-    free = threading.Event()
-    latest = Store.latest
-    monkeypatch.setattr(Store, "latest", lambda *args: free.wait(60) and latest(*args))
+    free = hang_reads(monkeypatch)
     buddy = start()
     (line,) = buddy.ask("2?").result().notes
     free.set()
@@ -299,9 +305,7 @@ def test_answers_go_on_while_a_first_question_waits_for_the_disk(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(start(), "1?")
-    free = threading.Event()
-    latest = Store.latest
-    monkeypatch.setattr(Store, "latest", lambda *args: free.wait(60) and latest(*args))
+    free = hang_reads(monkeypatch)
     buddy = start()
     first = buddy.ask("2?").start()
     # the loop is free for another question, which asks for no conversation
