@@ -151,12 +151,15 @@ class History:
         return chats
 
     def list_later(self, show: Callable[[list[StoredChat]], None]) -> None:
-        """Call a function, on another thread, with what `listed` returns then.
+        """Call a function, perhaps on another thread, with what `listed` returns then.
 
         Nobody waits, not even for what is to be written first. The list is empty where
         conversations are not kept.
         """
 
+        if self._try_opened() is None:
+            show([])
+            return
         with self._store_lock:
             self._lists_queued += 1
             self._listeners.add(show)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from ..errors import NotKept, PromptTooLong
+from ..errors import NotKept, PromptTooLong, Remedy
 from ..messages import Message
 from ..worker import Worker
 from .conversation import Chat, Turn
@@ -29,7 +29,7 @@ RETRY_SECONDS = 3.0
 # Turns that wait at most; of more the oldest are lost.
 MAX_WAITING = 1_000
 
-RETRIED = "It is tried again; to switch it off: %config Buddy.keep_chats = False"
+NOT_WANTED = Remedy("Keep none", "%config Buddy.keep_chats = False")
 KEPT_AGAIN = "Conversations are kept again, and what had waited is written."
 
 
@@ -176,7 +176,7 @@ class Keeping:
             notes, self._notes = self._notes, []
             if self._trouble is not None and is_wanted:
                 self._is_told = True
-                notes.append(f"{self._trouble} {RETRIED}")
+                notes.append(_line(self._trouble))
         return notes
 
     def after(self, job: Callable[[], None]) -> None:
@@ -274,6 +274,12 @@ class Keeping:
     def _flush_planned(self, due: float) -> None:
         if self._due == due:
             self._flush()
+
+
+def _line(trouble: NotKept) -> str:
+    """Return the line about trouble that lasts."""
+    what = f"{trouble.what} This is tried again."
+    return str(NotKept(what, *trouble.remedies, NOT_WANTED))
 
 
 def _stored_turns(chat: Chat) -> list[StoredTurn]:
