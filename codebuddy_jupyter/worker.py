@@ -1,4 +1,4 @@
-"""A background thread that exists only while it has work."""
+"""A background thread that exists only while it has work, and a moment longer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from itertools import count
 
 Job = Callable[[], None]
+
+# Seconds that a thread waits for another job: in a kernel, each thread that sends gets a
+# socket of its own.
+IDLE_SECONDS = 0.3
 
 
 @dataclass(order=True)
@@ -149,10 +153,16 @@ class Worker:
 
     def _next(self) -> Job | None:
         with self._changed:
-            while self._jobs:
+            while self._jobs or self._await_job():
                 seconds = self._jobs[0].due - time.monotonic()
                 if seconds <= 0:
                     return heapq.heappop(self._jobs).job
                 self._changed.wait(seconds)
             self._thread = None
             return None
+
+    def _await_job(self) -> bool:
+        """Wait a moment for another job; return whether there is one."""
+        if not (self._cancelled or self._finished):
+            self._changed.wait(IDLE_SECONDS)
+        return bool(self._jobs)
