@@ -27,7 +27,7 @@ SLICE = 0.1
 # Seconds that cancelled tasks get to close their sockets when the kernel ends.
 CLOSING_SECONDS = 1.0
 # Seconds that a thread is kept for the next call.
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 0.3
 
 
 class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
