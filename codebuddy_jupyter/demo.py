@@ -116,9 +116,19 @@ def run_headless(tour: Path, environment: Mapping[str, str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     finally:
-        nbformat.write(notebook, executed)  # type: ignore[no-untyped-call]
+        write_notebook(notebook, executed)
         sys.stdout.write(f"\nThe executed notebook: {executed}\n")
     return 0
+
+
+def write_notebook(notebook: Any, path: Path) -> None:
+    """Write a notebook, complete or not at all: an earlier one stays until then."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        nbformat.write(notebook, part)  # type: ignore[no-untyped-call]
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class TourClient(NotebookClient):

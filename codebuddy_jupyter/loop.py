@@ -13,6 +13,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import os
+import queue
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
@@ -27,13 +28,21 @@ T = TypeVar("T")
 SLICE = 0.1
 # Seconds that cancelled tasks get to close their sockets when the kernel ends.
 CLOSING_SECONDS = 1.0
+# Seconds that a thread is kept for the next call.
+IDLE_SECONDS = 0.3
 
 
 class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
-    """Runs each call in a daemon thread.
+    """Runs each call at once in a daemon thread, an idle one where there is one.
 
-    A name look-up that hangs must not keep the interpreter from exiting.
+    A name look-up that hangs must neither keep the interpreter from exiting nor another
+    call from running.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._idle_lock = threading.Lock()
+        self._idle: list[queue.SimpleQueue[Callable[[], None]]] = []
 
     def submit(
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
@@ -50,8 +59,34 @@ class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
             else:
                 future.set_result(result)
 
-        threading.Thread(target=work, name="buddy-worker", daemon=True).start()
+        with self._idle_lock:
+            inbox = self._idle.pop() if self._idle else None
+        if inbox is None:
+            inbox = queue.SimpleQueue()
+            threading.Thread(
+                target=self._serve, args=[inbox], name="buddy-worker", daemon=True
+            ).start()
+        inbox.put(work)
         return future
+
+    def _serve(self, inbox: queue.SimpleQueue[Callable[[], None]]) -> None:
+        """Do what comes, until the thread has been idle for a while."""
+        work = inbox.get()
+        while True:
+            work()
+            # What it holds must not live on while the thread is idle.
+            del work
+            with self._idle_lock:
+                self._idle.append(inbox)
+            try:
+                work = inbox.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                with self._idle_lock:
+                    if inbox in self._idle:
+                        self._idle.remove(inbox)
+                        return
+                # Work was given to it at the last moment.
+                work = inbox.get()
 
 
 class Loop:

@@ -1,4 +1,4 @@
-"""A background thread that exists only while it has work."""
+"""A background thread that exists only while it has work, and a moment longer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from itertools import count
 
 Job = Callable[[], None]
+
+# Seconds that a thread waits for another job: in a kernel, each thread that sends gets a
+# socket of its own.
+IDLE_SECONDS = 0.3
 
 
 @dataclass(order=True)
@@ -54,7 +58,8 @@ class Worker:
     def put(self, job: Job, due: float = 0.0) -> None:
         """Run a job soon; after `close`, at once; after `cancel`, never.
 
-        A job that raises ends the thread; the jobs after it run on a new one.
+        A job that raises ends the thread; the jobs after it run on a new one. One that
+        is due later does not run after `close`.
 
         Parameters
         ----------
@@ -67,28 +72,43 @@ class Worker:
         if self._process != os.getpid():
             self._reset()
         if self._finished:
-            job()
+            if due <= time.monotonic():
+                job()
             return
         with self._changed:
-            if self._cancelled:
-                return
-            heapq.heappush(self._jobs, _Entry(due, next(self._numbers), job))
-            self._changed.notify()
-            if self._thread is None:
-                self._start()
+            if not self._cancelled:
+                self._push(job, due)
 
-    def wait(self) -> None:
-        """Wait until all jobs are done, at most ``timeout`` seconds."""
+    def _push(self, job: Job, due: float) -> None:
+        heapq.heappush(self._jobs, _Entry(due, next(self._numbers), job))
+        self._changed.notify()
+        if self._thread is None:
+            self._start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until all jobs are done that are due now.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most; by default those of the worker.
+
+        Returns
+        -------
+        bool
+            Whether they are done.
+        """
         if self._process != os.getpid():
-            return
-        # Under the lock, so that a thread that is there has also been started.
+            return True
+        done = threading.Event()
         with self._changed:
-            thread = self._thread
-        if thread is not None:
-            thread.join(self._timeout)
+            if self._thread is None:
+                return True
+            self._push(done.set, time.monotonic())
+        return done.wait(self._timeout if timeout is None else timeout)
 
     def close(self) -> None:
-        """Finish the remaining jobs."""
+        """Finish the remaining jobs that are due now, and drop the others."""
         atexit.unregister(self._finish)
         self._finish()
 
@@ -103,6 +123,13 @@ class Worker:
     def _finish(self) -> None:
         self.wait()
         self._finished = True
+        if self._process != os.getpid():
+            return
+        with self._changed:
+            now = time.monotonic()
+            self._jobs = [entry for entry in self._jobs if entry.due <= now]
+            heapq.heapify(self._jobs)
+            self._changed.notify()
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
@@ -126,10 +153,16 @@ class Worker:
 
     def _next(self) -> Job | None:
         with self._changed:
-            while self._jobs:
+            while self._jobs or self._await_job():
                 seconds = self._jobs[0].due - time.monotonic()
                 if seconds <= 0:
                     return heapq.heappop(self._jobs).job
                 self._changed.wait(seconds)
             self._thread = None
             return None
+
+    def _await_job(self) -> bool:
+        """Wait a moment for another job; return whether there is one."""
+        if not (self._cancelled or self._finished):
+            self._changed.wait(IDLE_SECONDS)
+        return bool(self._jobs)

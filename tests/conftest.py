@@ -24,10 +24,16 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from codebuddy_jupyter.providers.embedded.recital import write_recital
 from codebuddy_jupyter.providers.local.provider import LocalProvider
+from tests.support.embedded_calls import ANSWERS
 from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
+from tests.support.notebooks_kept import Start
+from tests.support.reports import SHORT
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import forget_outputs
+from tests.support.watched import NotebookSession
 
 # No test is timed, and none leaves anything in the source tree.
 hypothesis.settings.register_profile(
@@ -169,6 +175,32 @@ def fake(buddy: Buddy) -> FakeProvider:
     return fake_of(buddy)
 
 
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Gives a Buddy in a new kernel of a notebook; all of them have one home."""
+    buddies: list[Buddy] = []
+
+    def start(notebook: str = "analysis.ipynb", **traits: Any) -> Buddy:
+        buddy = buddy_with_fakes(tmp_path / "codebuddy.json")
+        buddy.context = "none"
+        for name, value in traits.items():
+            setattr(buddy, name, value)
+        path = tmp_path / notebook
+        buddy.collector.session = NotebookSession(path, {})
+        buddies.append(buddy)
+        return buddy
+
+    yield start
+    for buddy in buddies:
+        buddy.close()
+
+
+@pytest.fixture
+def file() -> Path:
+    """The file of conversations in this test's home."""
+    return Path(os.environ["JUPYTER_DATA_DIR"], "codebuddy", "chats.sqlite3")
+
+
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Loop]:
     """An event loop in a thread, shared by the tests of a module."""
@@ -182,6 +214,29 @@ def server() -> Iterator[ScriptedServer]:
     """A scripted server of this test's own."""
     with ScriptedServer() as server:
         yield server
+
+
+@pytest.fixture
+def well_server(server: ScriptedServer) -> ScriptedServer:
+    """``server``, which answers each question as one that is well."""
+    server.script(SHORT)
+    return server
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a small model for the embedded engine, which says `ANSWERS`."""
+    file = tmp_path_factory.mktemp("models") / "small.gguf"
+    write_recital(file, ANSWERS, n_ctx=4096, layers=16)
+    return file
+
+
+@pytest.fixture
+def fresh(loop: Loop) -> Iterator[EmbeddedProvider]:
+    """An embedded provider that has started no engine yet."""
+    provider = EmbeddedProvider()
+    yield provider
+    loop.run(provider.close())
 
 
 @pytest.fixture

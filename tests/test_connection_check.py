@@ -34,12 +34,7 @@ from tests.support.scripted_server import (
     plain,
 )
 
-
-@pytest.fixture
-def server(server: ScriptedServer) -> ScriptedServer:
-    """A server that is well."""
-    server.script(SHORT)
-    return server
+pytestmark = pytest.mark.usefixtures("well_server")
 
 
 def test_an_address_as_typed_is_shown_with_the_one_in_use(

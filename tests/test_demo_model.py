@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from tests.support.embedded_calls import ask
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.stop()
-
-
-@pytest.fixture
-def fresh(loop: Loop) -> Iterator[EmbeddedProvider]:
-    provider = EmbeddedProvider()
-    yield provider
-    loop.run(provider.close())
-
 
 TOUR = {
     "hello, who are you?": "coding buddy",

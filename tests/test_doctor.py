@@ -20,12 +20,7 @@ from tests.support.scripted_server import (
     as_json,
 )
 
-
-@pytest.fixture
-def server(server: ScriptedServer) -> ScriptedServer:
-    """A server that is well."""
-    server.script(SHORT)
-    return server
+pytestmark = pytest.mark.usefixtures("well_server")
 
 
 def command(buddy: Buddy, line: str) -> str:

@@ -19,37 +19,13 @@ from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers.embedded import provider as embedded
 from codebuddy_jupyter.providers.embedded.engine import Engine, EngineError
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
-from codebuddy_jupyter.providers.embedded.recital import (
-    write_recital,
-)
-from tests.support.embedded_calls import ANSWERS, LONG, ask
+from tests.support.embedded_calls import LONG, ask
 from tests.support.engines import eventually, fetch
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.stop()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("models") / "small.gguf"
-    write_recital(file, ANSWERS, n_ctx=4096, layers=16)
-    return file
 
 
 @pytest.fixture(scope="module")
 def provider(loop: Loop, model: Path) -> Iterator[EmbeddedProvider]:
     provider = EmbeddedProvider(model=str(model), threads=1)
-    yield provider
-    loop.run(provider.close())
-
-
-@pytest.fixture
-def fresh(loop: Loop) -> Iterator[EmbeddedProvider]:
-    provider = EmbeddedProvider()
     yield provider
     loop.run(provider.close())
 

@@ -21,7 +21,7 @@ from tests.support.elsewhere import Elsewhere
 from tests.support.engines import engine_with
 from tests.support.fakes import FakeProvider
 from tests.support.kinds import OLLAMA_REPLY, PLAYED, Played
-from tests.support.reports import SHORT, lines, local, report_on, trouble
+from tests.support.reports import lines, local, report_on, trouble
 from tests.support.scripted_server import (
     CHAT,
     MODELS,
@@ -32,12 +32,7 @@ from tests.support.scripted_server import (
 )
 from tests.third_party.codebuddy_echo import EchoProvider
 
-
-@pytest.fixture
-def server(server: ScriptedServer) -> ScriptedServer:
-    """A server that is well."""
-    server.script(SHORT)
-    return server
+pytestmark = pytest.mark.usefixtures("well_server")
 
 
 # Servers that are well

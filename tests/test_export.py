@@ -193,3 +193,14 @@ def test_every_attack_is_made_safe() -> None:
         assert neutralise(made) == made
         for type, source in cells(as_notebook(chat((attack, attack)), unchanged)):
             assert type == "code" or neutralise(source) == source
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no permission bits")
+def test_an_exported_file_has_the_usual_permissions(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        file = export(chat(("1?", "One.")), tmp_path / "chat.md", unchanged)
+    finally:
+        os.umask(before)
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert os.listdir(tmp_path) == ["chat.md"]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -18,69 +15,11 @@ from codebuddy_jupyter.chat.store import Store
 from codebuddy_jupyter.errors import CutOff, NotKept, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Usage
 from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.question.prompts import BROKE_OFF
 from tests.support.command_line import run_line, table
-from tests.support.fakes import FOREVER, buddy_with_fakes, eventually, fake_of, texts
+from tests.support.fakes import FOREVER, eventually, fake_of, texts
+from tests.support.notebooks_kept import Start, answers, ask, settle
 from tests.support.secrets_planted import PLANTED
-
-
-class Kernel:
-    """What the Buddy sees of a kernel that belongs to a notebook."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def path(self) -> Path:
-        return self._path
-
-    def folder(self) -> Path:
-        return self._path.parent
-
-    def names(self) -> dict[str, Any]:
-        return {}
-
-    def failure(self) -> None:
-        return None
-
-
-Start = Callable[..., Buddy]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Gives a Buddy in a new kernel of a notebook; all of them have one home."""
-    buddies: list[Buddy] = []
-
-    def start(notebook: str = "analysis.ipynb", **traits: Any) -> Buddy:
-        buddy = buddy_with_fakes(tmp_path / "codebuddy.json")
-        buddy.context = "none"
-        for name, value in traits.items():
-            setattr(buddy, name, value)
-        buddy.collector.session = cast(Any, Kernel(tmp_path / notebook))
-        buddies.append(buddy)
-        return buddy
-
-    yield start
-    for buddy in buddies:
-        buddy.close()
-
-
-@pytest.fixture
-def file() -> Path:
-    """The file of conversations in this test's home."""
-    return Path(os.environ["JUPYTER_DATA_DIR"], "codebuddy", "chats.sqlite3")
-
-
-def settle(buddy: Buddy) -> None:
-    """Wait until everything is on disk, the end of the last reply included."""
-    # The loop's thread tells the history of an end right after `result` has returned.
-    buddy.loop.run(asyncio.sleep(0))
-    buddy.history._worker.wait()
-
-
-def ask(buddy: Buddy, *questions: str, **options: Any) -> None:
-    for question in questions:
-        buddy.ask(question, Options(**options)).result()
-    settle(buddy)
 
 
 def asked(buddy: Buddy) -> list[str]:
@@ -147,18 +86,24 @@ def test_a_kept_reply_is_as_it_was(start: Start) -> None:
         half.result()
 
 
-def test_a_question_is_there_while_its_answer_comes(start: Start) -> None:
+def test_a_question_and_the_part_that_came_are_there_while_its_answer_comes(
+    start: Start,
+) -> None:
     buddy = start()
     fake_of(buddy).replies = [["one ", FOREVER]]
     reply = buddy.ask("1?").start()
     assert reply.wait(30, beyond=0)
+    assert eventually(lambda: answers(start()) == ["one "])
     other = start()
-    assert eventually(lambda: other.history.listed())
     ask(other, "2?")
-    assert texts(fake_of(other).requests[0])[1:] == [("user", "2?")]
+    assert texts(fake_of(other).requests[0])[1:] == [
+        ("user", "1?"),
+        ("assistant", "one"),
+        ("user", f"{BROKE_OFF}\n\n2?"),
+    ]
     reply.close()
     settle(buddy)
-    assert [turn.reply.text for turn in start().chat.turns] == ["one ", "An answer."]
+    assert answers(start()) == ["one ", "An answer."]
 
 
 @pytest.mark.parametrize("begin", ["/reset", "new"])
@@ -294,21 +239,29 @@ def test_a_kept_turn_does_not_make_a_shorter_prompt_look_cut(start: Start) -> No
     assert reply.notes == ()
 
 
-def test_trouble_with_the_file_is_one_line_under_an_answer(
+def test_trouble_with_the_file_is_one_line_under_each_answer_while_it_lasts(
     start: Start, file: Path
 ) -> None:
     file.parent.parent.mkdir(exist_ok=True)
     file.parent.write_text("a file where the folder should be")
     buddy = start()
-    notes: list[str] = []
-    for number in range(3):
-        notes += buddy.ask(f"{number}?").result().notes
+    ask(buddy, "0?")
+    for number in range(1, 4):
+        (line,) = buddy.ask(f"{number}?").result().notes
+        assert line.startswith(f"Conversations are not kept in {file}: ")
+        assert "%config Buddy.keep_chats = False" in line
         settle(buddy)
-    (line,) = notes
-    assert line.startswith(f"Conversations are not kept in {file}: ")
     with pytest.raises(NotKept, match="Conversations are not kept in"):
         run_line(buddy, "/chats")
-    assert asked(buddy) == ["0?", "1?", "2?"]
+    assert asked(buddy) == ["0?", "1?", "2?", "3?"]
+    file.parent.unlink()
+    ask(buddy, "4?")
+    (line,) = buddy.ask("5?").result().notes
+    assert line.startswith("Conversations are kept again")
+    assert buddy.ask("6?").result().notes == ()
+    settle(buddy)
+    questions = [turn.question for turn in start().chat.turns]
+    assert questions == [f"{number}?" for number in range(7)]
 
 
 def test_a_broken_file_costs_one_line_and_keeping_goes_on(

@@ -16,35 +16,11 @@ import pytest
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
-from codebuddy_jupyter.providers.embedded.recital import (
-    write_recital,
-)
-from tests.support.embedded_calls import ANSWERS, ask
+from tests.support.embedded_calls import ask
 from tests.support.engines import PATIENCE, eventually
 from tests.support.names import names_mean
 
 CommandOutput = list[tuple[str, int, int]]
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.stop()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("models") / "small.gguf"
-    write_recital(file, ANSWERS, n_ctx=4096, layers=16)
-    return file
-
-
-@pytest.fixture
-def fresh(loop: Loop) -> Iterator[EmbeddedProvider]:
-    provider = EmbeddedProvider()
-    yield provider
-    loop.run(provider.close())
 
 
 class Hub(ThreadingHTTPServer):

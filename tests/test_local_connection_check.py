@@ -10,18 +10,13 @@ from typing import Any
 import pytest
 
 from codebuddy_jupyter.providers.local.discovery import Discovery
-from tests.support.reports import SHORT, free_port, lines, local, trouble
+from tests.support.reports import free_port, lines, local, trouble
 from tests.support.scripted_server import (
     CHAT,
     ScriptedServer,
 )
 
-
-@pytest.fixture
-def server(server: ScriptedServer) -> ScriptedServer:
-    """A server that is well."""
-    server.script(SHORT)
-    return server
+pytestmark = pytest.mark.usefixtures("well_server")
 
 
 def test_an_address_that_had_to_be_asked_for_is_shown_as_it_is_used(

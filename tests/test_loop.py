@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -319,3 +320,32 @@ def test_what_a_thread_awaits_can_be_stopped_from_another_and_what_it_would_awai
     assert cancelled.wait(ENOUGH)
     assert loop.run(answer()) == 42
     assert began == []
+
+
+def worker_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "buddy-worker"]
+
+
+def test_calls_one_after_the_other_need_few_threads_and_these_end(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codebuddy_jupyter.loop.IDLE_SECONDS", 0.2)
+
+    async def call() -> set[int]:
+        return {await asyncio.to_thread(threading.get_ident) for _ in range(100)}
+
+    assert len(loop.run(call())) < 50
+    assert eventually(lambda: not worker_threads())
+    assert loop.run(asyncio.to_thread(len, "four")) == 4
+
+
+def test_an_idle_thread_holds_nothing_of_its_last_call(loop: Loop) -> None:
+    class Large:
+        pass
+
+    large = Large()
+    gone = weakref.ref(large)
+    loop.run(asyncio.to_thread(id, large))
+    del large
+    assert eventually(lambda: gone() is None)
+    assert worker_threads()

@@ -12,19 +12,14 @@ from codebuddy_jupyter.doctor.sample_reply import MAX_TOKENS
 from codebuddy_jupyter.errors import Remedy, ServerError
 from codebuddy_jupyter.messages import Chunk, Usage
 from tests.support.fakes import FakeProvider, Step
-from tests.support.reports import SHORT, lines, local
+from tests.support.reports import lines, local
 from tests.support.scripted_server import (
     Answer,
     ScriptedServer,
     reply,
 )
 
-
-@pytest.fixture
-def server(server: ScriptedServer) -> ScriptedServer:
-    """A server that is well."""
-    server.script(SHORT)
-    return server
+pytestmark = pytest.mark.usefixtures("well_server")
 
 
 def test_one_tiny_question_is_asked(server: ScriptedServer) -> None:

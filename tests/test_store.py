@@ -343,3 +343,33 @@ def test_processes_that_write_at_once_lose_nothing(store: Store) -> None:
         "shared": 3 * count // 2,
     }
     assert all(one.complete for one in store.turns("shared"))
+
+
+def test_turns_are_restored_in_their_order(store: Store) -> None:
+    store.begin(HERE, "a", turn(3))
+    store.restore(HERE, "a", [ended(1), ended(2), ended(3)])
+    assert store.turns("a") == [ended(1), ended(2), ended(3)]
+    assert [(chat.turns, chat.used) for chat in store.chats(HERE)] == [(3, 3.0)]
+
+
+def test_a_turn_that_is_begun_twice_is_as_it_was_last(store: Store) -> None:
+    store.begin(HERE, "a", turn(1))
+    store.begin(HERE, "a", ended(1))
+    assert store.turns("a") == [ended(1)]
+
+
+def test_a_turn_that_is_written_late_does_not_make_its_conversation_older(
+    store: Store,
+) -> None:
+    store.begin(HERE, "a", turn(9))
+    store.begin(HERE, "a", turn(2))
+    assert [chat.used for chat in store.chats(HERE)] == [9.0]
+
+
+@pytest.mark.parametrize("count", [2**63, 10**30, -(10**30)])
+def test_a_count_beyond_any_sense_is_kept_as_the_largest(
+    store: Store, count: int
+) -> None:
+    store.begin(HERE, "a", turn(usage=Usage(count, 1)))
+    (kept,) = store.turns("a")
+    assert abs(kept.usage.prompt_tokens or 0) == tables.LARGEST_NUMBER

@@ -139,3 +139,23 @@ def test_a_forked_child_runs_its_own_jobs() -> None:
         check=True,
     )
     assert done.stdout == "child\n"
+
+
+def test_wait_and_close_do_not_wait_for_what_is_due_later() -> None:
+    worker, ran = Worker(NAME, timeout=60), list[str]()
+    worker.put(lambda: ran.append("due later"), due=time.monotonic() + FOREVER)
+    worker.put(lambda: ran.append("now"))
+    assert worker.wait()
+    assert ran == ["now"]
+    worker.close()
+    assert eventually(lambda: not threads())
+    worker.put(lambda: ran.append("later still"), due=time.monotonic() + FOREVER)
+    assert ran == ["now"]
+
+
+def test_wait_tells_whether_the_jobs_were_done_in_time(worker: Worker) -> None:
+    free = threading.Event()
+    worker.put(lambda: print(free.wait(60)))
+    assert not worker.wait(0.05)
+    free.set()
+    assert worker.wait(60)

@@ -53,6 +53,8 @@ class Turn:
         When it was asked, in seconds since 1970.
     steps
         What came between question and answer: tool calls, and their results.
+    kept_question
+        The question as it is kept on disk, without secrets.
     """
 
     question: str
@@ -63,6 +65,7 @@ class Turn:
     id: str = field(default_factory=_new_id)
     asked: float = field(default_factory=time.time)
     steps: tuple[Message, ...] = ()
+    kept_question: str = ""
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -79,6 +82,12 @@ class Turn:
         return (question, *self._after_question())
 
     @property
+    def messages_so_far(self) -> tuple[Message, ...]:
+        """Its messages as typed, with the part of the answer that has come."""
+        question = Message("user", self.question)
+        return (question, *self._with_answer())
+
+    @property
     def has_answer(self) -> bool:
         """Whether the reply has ended with anything that can be sent as an answer."""
         return self.reply.done and bool(self._after_question())
@@ -89,7 +98,11 @@ class Turn:
         return self.reply.done and self.reply.error is not None
 
     def _after_question(self) -> tuple[Message, ...]:
-        """Return the steps and, if the reply has ended with some text, the answer.
+        """Return the steps and, if the reply has ended with some text, the answer."""
+        return self._with_answer() if self.reply.done else self.steps
+
+    def _with_answer(self) -> tuple[Message, ...]:
+        """Return the steps and, if any has come, the text of the answer.
 
         Reasoning is not among them.
         """
@@ -98,7 +111,7 @@ class Turn:
         for step in self.steps:
             if step.role == "assistant":
                 answer = answer.removeprefix(step.text)
-        if not (self.reply.done and answer.strip()):
+        if not answer.strip():
             return self.steps
         return (*self.steps, Message("assistant", answer))
 

@@ -1,26 +1,34 @@
 """The conversations of this kernel's notebook: the current one, and those on disk.
 
-They are written in the background, in order: no answer waits for a disk, and none fails
-because of one.
+They are written in the background: no answer waits for a disk, and none fails because of
+one. Where somebody waits for what is read, the wait has an end.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from ..errors import NotKept, PromptTooLong, Remedy, SettingError
+from ..errors import NotKept, Remedy, SettingError
 from ..loop import Loop
 from ..messages import Chunk, Message
 from ..worker import Worker
 from .conversation import Chat, Turn
+from .keeping import Keeping
 from .reply import Reply
-from .store import BUSY_SECONDS, Store
+from .store import SHORT_BUSY_SECONDS, Store
 from .tables import StoredChat, StoredTurn
+
+T = TypeVar("T")
 
 # Characters of a question that are kept.
 MAX_QUESTION = 100_000
+# Seconds to wait for the disk where somebody waits for the conversations.
+PATIENCE = SHORT_BUSY_SECONDS
 
 
 class History:
@@ -61,16 +69,26 @@ class History:
         self._changed = changed
         self._path = path
         self._lock = threading.RLock()
-        self._worker = Worker("buddy-history", 2 * BUSY_SECONDS)
+        self._store_lock = threading.Lock()
+        self._keeping = Keeping(self._try_opened)
+        self._reader = Worker("buddy-history-reader")
         self._notebook: Path | None = None
         self._store: Store | None = None
         self._current: Chat | None = None
-        self._failure = ""
-        self._notes: list[str] = []
+        self._lists_queued = 0
+        self._listeners: set[Callable[[list[StoredChat]], None]] = set()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether `current` reads nothing from disk any more."""
+        return self._current is not None
 
     @property
     def current(self) -> Chat:
-        """The current conversation; at first the notebook's last one, read from disk."""
+        """The current conversation; at first the notebook's last one, read from disk.
+
+        Where it cannot be read in time, a new one begins.
+        """
         with self._lock:
             if self._current is None:
                 self._current = self._read_latest() or Chat()
@@ -84,7 +102,7 @@ class History:
         return chat
 
     def keep(self, chat: Chat, turn: Turn, question: str) -> None:
-        """Keep a turn on disk: the question now, the answer when it has ended.
+        """Keep a turn on disk: its question, and its answer while it comes.
 
         Parameters
         ----------
@@ -93,11 +111,11 @@ class History:
         question
             The question as it is to be kept, without secrets.
         """
-        stored = _stored(turn, question)
-        self._submit(lambda store, notebook: store.begin(notebook, chat.id, stored))
-        turn.reply.when_done(
-            lambda: self._submit(lambda store, _: _end(store, turn, question))
-        )
+        if self._try_opened() is None:
+            self._keeping.forget(self._keeping.chats())
+        else:
+            turn.kept_question = question
+            self._keeping.keep(chat.id, turn)
         self._changed()
 
     def take_back(self, reply: Reply) -> bool:
@@ -108,12 +126,13 @@ class History:
         bool
             Whether it was the last.
         """
-        turns = self.current.turns
-        if not turns or turns[-1].reply is not reply:
+        chat = self.current
+        if not chat.turns or chat.turns[-1].reply is not reply:
             return False
         reply.close()
-        turn = turns.pop()
-        self._submit(lambda store, _: store.drop(turn.id))
+        turn = chat.turns.pop()
+        if self._try_opened() is not None:
+            self._keeping.drop(chat.id, turn)
         self._changed()
         return True
 
@@ -126,7 +145,42 @@ class History:
             If conversations are not kept; the error says why.
         """
         store, notebook = self._opened()
-        return store.chats(notebook)
+        chats = self._answer(lambda: store.chats(notebook))
+        if self.trouble is not None and not chats:
+            raise self.trouble
+        return chats
+
+    def list_later(self, show: Callable[[list[StoredChat]], None]) -> None:
+        """Call a function, perhaps on another thread, with what `listed` returns then.
+
+        Nobody waits, not even for what is to be written first. The list is empty where
+        conversations are not kept.
+        """
+
+        if self._try_opened() is None:
+            show([])
+            return
+        with self._store_lock:
+            self._lists_queued += 1
+            self._listeners.add(show)
+        self._keeping.after(self._list)
+
+    def _list(self) -> None:
+        with self._store_lock:
+            self._lists_queued -= 1
+            if self._lists_queued:
+                # The last one comes after all that is to be written.
+                return
+            listeners, self._listeners = self._listeners, set()
+        chats: list[StoredChat] = []
+        # Whoever asks for the list is told why there is none.
+        with suppress(NotKept):
+            opened = self._try_opened()
+            if opened is not None:
+                store, notebook = opened
+                chats = store.chats(notebook)
+        for show in listeners:
+            show(chats)
 
     def switch(self, number: int) -> Chat:
         """Continue another conversation of this notebook.
@@ -139,13 +193,14 @@ class History:
             If conversations are not kept.
         """
         store, notebook = self._opened()
-        chosen = _numbered(store.chats(notebook), number)
-        with self._lock:
-            if self._current is None or self._current.id != chosen.id:
-                self._current = self._chat(chosen.id, store.turns(chosen.id))
-            chat = self._current
+        chosen = _numbered(self._answer(lambda: store.chats(notebook)), number)
+        if self._current is None or self._current.id != chosen.id:
+            turns = self._answer(lambda: store.turns(chosen.id))
+            chat = self._chat(chosen.id, turns)
+            with self._lock:
+                self._current = chat
         self._changed()
-        return chat
+        return self.current
 
     def delete(self, number: int | None = None) -> int:
         """Delete one conversation of this notebook, or all of them, for good.
@@ -161,18 +216,28 @@ class History:
             If conversations are not kept, or the file cannot be written.
         """
         store, notebook = self._opened()
-        deleted = store.delete(notebook, number)
+        deleted = self._answer(lambda: store.delete(notebook, number))
+        gone = set(deleted)
+        if number is None:
+            gone |= self._keeping.chats()
+        self._keeping.forget(gone)
         with self._lock:
-            if self._current is not None and self._current.id in deleted:
+            if self._current is not None and self._current.id in gone:
                 self._current = Chat()
         self._changed()
         return len(deleted)
 
     def notes(self) -> list[str]:
-        """Return lines for the user about what could not be read or kept, each once."""
-        notes = list(self._notes)
-        del self._notes[: len(notes)]
-        return notes
+        """Return lines for the user about what could not be read or kept.
+
+        Each comes once, and that conversations cannot be kept as long as it lasts.
+        """
+        return self._keeping.notes()
+
+    @property
+    def trouble(self) -> NotKept | None:
+        """Why turns cannot be written; None where nothing failed last."""
+        return self._keeping.trouble
 
     def stop(self) -> None:
         """Stop the answers of the current conversation."""
@@ -182,29 +247,32 @@ class History:
 
     def close(self) -> None:
         """Write what has not been written yet."""
-        self._worker.close()
+        self._keeping.close()
+
+    def wait(self) -> None:
+        """Wait until everything is written that can be written now."""
+        self._keeping.wait()
 
     def _try_opened(self) -> tuple[Store, str] | None:
         """Return the store and this notebook's name in it; None if nothing is kept.
 
         Once the notebook's file is known, it stays the same.
         """
-        if self._failure or not self._is_wanted():
+        if not self._is_wanted():
             return None
         self._notebook = self._notebook or self._find_notebook()
         if self._notebook is None:
             return None
-        if self._store is None:
-            self._store = Store(self._path or _default_path(), self._notes.append)
-        return self._store, str(self._notebook)
+        with self._store_lock:
+            if self._store is None:
+                self._store = Store(self._path or _default_path(), self._note_set_aside)
+        return self._store, _name(self._notebook)
 
     def _opened(self) -> tuple[Store, str]:
-        self._worker.wait()
+        self._keeping.wait(PATIENCE)
         opened = self._try_opened()
         if opened is not None:
             return opened
-        if self._failure:
-            raise NotKept(self._failure)
         if not self._is_wanted():
             raise NotKept(
                 "Conversations are not kept, since that is switched off.",
@@ -215,23 +283,54 @@ class History:
             "by one."
         )
 
+    def _answer(self, question: Callable[[], T]) -> T:
+        """Return what the store answers, on another thread: a disk can hang."""
+        answer: Future[T] = Future()
+
+        def find() -> None:
+            if not answer.set_running_or_notify_cancel():
+                return
+            try:
+                answer.set_result(question())
+            except BaseException as error:  # noqa: BLE001 - the caller raises it
+                answer.set_exception(error)
+
+        self._reader.put(find)
+        try:
+            return answer.result(2 * PATIENCE)
+        except TimeoutError as error:
+            answer.cancel()
+            raise NotKept("The disk with the conversations does not answer.") from error
+
+    def _note_set_aside(self, line: str) -> None:
+        self._keeping.tell(line)
+        if self._current is not None:
+            self._keeping.restore(self._current)
+
     def _read_latest(self) -> Chat | None:
         opened = self._try_opened()
         if opened is None:
             return None
         store, notebook = opened
         try:
-            latest = store.latest(notebook)
+            latest = self._answer(lambda: store.latest(notebook))
         except NotKept as error:
-            self._give_up(error)
+            later = Remedy("Continue an earlier conversation later", "%buddy /chats")
+            self._keeping.tell(str(NotKept(error.what, later)))
             return None
         if latest is None:
             return None
         id, turns = latest
         return self._chat(id, turns)
 
-    def _chat(self, id: str, turns: list[StoredTurn]) -> Chat:
-        return Chat([self._turn(turn) for turn in turns], id)
+    def _chat(self, id: str, stored: list[StoredTurn]) -> Chat:
+        """Return a conversation that was read, with what is not written of it yet."""
+        waiting = {turn.id: turn for turn in self._keeping.turns(id)}
+        turns = []
+        for one in stored:
+            live = waiting.pop(one.id) if one.id in waiting else self._turn(one)
+            turns.append(live)
+        return Chat([*turns, *waiting.values()], id)
 
     def _turn(self, stored: StoredTurn) -> Turn:
         content = Chunk(
@@ -256,28 +355,8 @@ class History:
             id=stored.id,
             asked=stored.asked,
             steps=_steps(stored.messages),
+            kept_question=stored.question,
         )
-
-    def _submit(self, job: Callable[[Store, str], None]) -> None:
-        opened = self._try_opened()
-        if opened is None:
-            return
-        store, notebook = opened
-        self._worker.put(lambda: self._run(job, store, notebook))
-
-    def _run(
-        self, job: Callable[[Store, str], None], store: Store, notebook: str
-    ) -> None:
-        if self._failure:
-            return
-        try:
-            job(store, notebook)
-        except NotKept as error:
-            self._give_up(error)
-
-    def _give_up(self, error: NotKept) -> None:
-        self._failure = str(error)
-        self._notes.append(self._failure)
 
 
 def _numbered(chats: list[StoredChat], number: int) -> StoredChat:
@@ -289,6 +368,11 @@ def _numbered(chats: list[StoredChat], number: int) -> StoredChat:
     )
 
 
+def _name(notebook: Path) -> str:
+    """Return the path as a text that can be stored; not every name is UTF-8."""
+    return str(notebook).encode("utf-8", "backslashreplace").decode()
+
+
 def _steps(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """Return what is between the question and the final answer."""
     steps = messages[1:]
@@ -297,35 +381,6 @@ def _steps(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     last = steps[-1]
     is_answer = last.role == "assistant" and not last.tool_calls
     return steps[:-1] if is_answer else steps
-
-
-def _stored(turn: Turn, question: str) -> StoredTurn:
-    """Return a turn as it is now, with the question as it is to be kept."""
-    _, *others = turn.messages_as_typed
-    reply = turn.reply
-    return StoredTurn(
-        id=turn.id,
-        asked=turn.asked,
-        messages=(Message("user", question), *others),
-        format=reply.format,
-        reasoning=reply.reasoning,
-        provider=reply.provider,
-        model=reply.model,
-        usage=reply.usage,
-        finish=reply.finish,
-        complete=reply.done and reply.error is None,
-    )
-
-
-def _end(store: Store, turn: Turn, question: str) -> None:
-    """Write how a turn ended.
-
-    A question that did not fit the context window is no part of its conversation.
-    """
-    if isinstance(turn.reply.error, PromptTooLong):
-        store.drop(turn.id)
-    else:
-        store.end(_stored(turn, question))
 
 
 def _default_path() -> Path:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Seconds to wait for another process to finish writing.
+# Seconds to wait for another process to finish writing: in the background, and where
+# somebody waits.
 BUSY_SECONDS = 5.0
+SHORT_BUSY_SECONDS = 1.0
 # SQLITE_CORRUPT and SQLITE_NOTADB.
 BROKEN_FILE_CODES = (11, 26)
 # No write-ahead log: that needs memory which processes share, and a home on the network
@@ -51,10 +53,12 @@ class Store:
 
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         self.path = path
+        self.files = 0
+        """How many files were made, since there was none or a broken one."""
         self._report = report
 
     def begin(self, notebook: str, chat: str, turn: StoredTurn) -> None:
-        """Add a turn whose answer is to come; a new conversation may begin with it."""
+        """Add a turn, or replace it; a new conversation may begin with it."""
 
         def write(connection: Connection) -> None:
             tables.use_chat(connection, notebook, chat, turn.asked)
@@ -63,8 +67,18 @@ class Store:
         self._write(write)
 
     def end(self, turn: StoredTurn) -> None:
-        """Replace a turn by what it is at its end, unless it has been deleted."""
+        """Replace a turn by what it is by now, unless it has been deleted."""
         self._write(lambda connection: tables.update_turn(connection, turn))
+
+    def restore(self, notebook: str, chat: str, turns: Sequence[StoredTurn]) -> None:
+        """Write the turns of a conversation anew, in this order."""
+
+        def write(connection: Connection) -> None:
+            for turn in turns:
+                tables.use_chat(connection, notebook, chat, turn.asked)
+            tables.replace_turns(connection, chat, turns)
+
+        self._write(write)
 
     def drop(self, turn: str) -> None:
         """Delete a turn, and its conversation if it has no other."""
@@ -102,26 +116,31 @@ class Store:
         if not self.path.exists():
             return []
         return self._write(
-            lambda connection: tables.delete_chats(connection, notebook, number)
+            lambda connection: tables.delete_chats(connection, notebook, number),
+            is_awaited=True,
         )
 
-    def _write(self, work: Callable[[Connection], T]) -> T:
+    def _write(self, work: Callable[[Connection], T], *, is_awaited: bool = False) -> T:
+        """Write in one transaction; somebody waits for that, or it is the background's."""
+        seconds = SHORT_BUSY_SECONDS if is_awaited else BUSY_SECONDS
+
         def attempt() -> T:
             self._make_private()
-            with self._opened() as connection:
+            with self._opened(seconds) as connection:
                 connection.execute("BEGIN IMMEDIATE")
-                self._bring_up_to_date(connection)
+                is_new = self._bring_up_to_date(connection)
                 result = work(connection)
                 connection.execute("COMMIT")
-                return result
+            self.files += is_new
+            return result
 
-        return self._guarded(attempt)
+        return self._guarded(attempt, f"Conversations are not kept in {self.path}")
 
     def _read(self, work: Callable[[Connection], T], nothing: T) -> T:
         def attempt() -> T:
             if not os.path.exists(self.path):
                 return nothing
-            with self._opened() as connection:
+            with self._opened(SHORT_BUSY_SECONDS) as connection:
                 connection.execute("BEGIN")
                 version = self._version(connection)
                 if version == tables.NONE:
@@ -130,15 +149,25 @@ class Store:
                     tables.view_version_1(connection)
                 return work(connection)
 
-        return self._guarded(attempt)
+        return self._guarded(
+            attempt, f"The conversations in {self.path} cannot be read"
+        )
 
-    def _bring_up_to_date(self, connection: Connection) -> None:
-        """Make the tables, or migrate those of an earlier version."""
+    def _bring_up_to_date(self, connection: Connection) -> bool:
+        """Make the tables, or migrate those of an earlier version.
+
+        Returns
+        -------
+        bool
+            Whether they were made.
+        """
         version = self._version(connection)
         if version == tables.NONE:
             tables.create(connection)
-        elif version < tables.CURRENT:
+            return True
+        if version < tables.CURRENT:
             tables.migrate(connection)
+        return False
 
     def _version(self, connection: Connection) -> int:
         """Return the version of the tables in the file."""
@@ -153,7 +182,7 @@ class Store:
             )
         return version
 
-    def _guarded(self, attempt: Callable[[], T]) -> T:
+    def _guarded(self, attempt: Callable[[], T], failure: str) -> T:
         """Make an attempt; if the file is broken, set it aside and try once more."""
         sqlite3 = _sqlite()
         for may_retry in (True, False):
@@ -163,17 +192,14 @@ class Store:
             except (sqlite3.Error, OSError, _ForeignFile) as error:
                 if not (may_retry and _is_broken(error)):
                     reason = getattr(error, "strerror", None) or error
-                    raise NotKept(
-                        f"Conversations are not kept in {self.path}: {reason}."
-                    ) from error
+                    raise NotKept(f"{failure}: {reason}.") from error
                 self._set_aside(file, error)
         raise AssertionError("the second attempt returns or raises")
 
     @contextmanager
-    def _opened(self) -> Iterator[Connection]:
-        connection = _sqlite().connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None
-        )
+    def _opened(self, seconds: float) -> Iterator[Connection]:
+        """Open the file; each statement waits so many seconds for other processes."""
+        connection = _sqlite().connect(self.path, timeout=seconds, isolation_level=None)
         with closing(connection):
             for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")

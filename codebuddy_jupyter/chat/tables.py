@@ -7,7 +7,7 @@ Each function works within the transaction of its caller, and commits nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ MAX_CHARACTERS_READ = 4_000_000
 # Characters of one text.
 MAX_CHARACTERS_KEPT = 1_000_000
 TRUNCATED = "\n\n(The rest was too long to be kept.)"
+# SQLite's largest integer; a server can claim more tokens.
+LARGEST_NUMBER = 2**63 - 1
 # The conversations last used are kept, in one notebook and in all of them.
 MAX_CHATS_OF_NOTEBOOK = 200
 MAX_CHATS = 1_000
@@ -218,7 +220,7 @@ def _execute_all(connection: Connection, script: str) -> None:
 def use_chat(connection: Connection, notebook: str, chat: str, moment: float) -> None:
     """Note that a conversation is used, and begin it if it is not there."""
     updated = connection.execute(
-        "UPDATE chats SET used = ? WHERE id = ?", (moment, chat)
+        "UPDATE chats SET used = max(used, ?) WHERE id = ?", (moment, chat)
     )
     if updated.rowcount:
         return
@@ -243,7 +245,7 @@ def _delete_oldest_chats(connection: Connection, notebook: str) -> None:
 
 
 def insert_turn(connection: Connection, chat: str, turn: StoredTurn) -> None:
-    """Add a turn, unless it is there already."""
+    """Add a turn, or replace it if it is there already."""
     columns = ", ".join(_COLUMNS)
     marks = ", ".join("?" * len(_COLUMNS))
     added = connection.execute(
@@ -252,6 +254,8 @@ def insert_turn(connection: Connection, chat: str, turn: StoredTurn) -> None:
     )
     if added.rowcount:
         _insert_messages(connection, turn)
+    else:
+        update_turn(connection, turn)
 
 
 def update_turn(connection: Connection, turn: StoredTurn) -> None:
@@ -266,6 +270,16 @@ def update_turn(connection: Connection, turn: StoredTurn) -> None:
             (turn.id,),
         )
         _insert_messages(connection, turn)
+
+
+def replace_turns(
+    connection: Connection, chat: str, turns: Sequence[StoredTurn]
+) -> None:
+    """Write turns anew, in this order, whether or not they are there already."""
+    ids = [(turn.id,) for turn in turns]
+    connection.executemany("DELETE FROM turns WHERE id = ?", ids)
+    for turn in turns:
+        insert_turn(connection, chat, turn)
 
 
 def _insert_messages(connection: Connection, turn: StoredTurn) -> None:
@@ -403,8 +417,8 @@ def _row(turn: StoredTurn) -> Iterable[object]:
     yield turn.asked
     for text in (turn.format, turn.reasoning, turn.provider, turn.model):
         yield _storable(text)
-    yield turn.usage.prompt_tokens
-    yield turn.usage.completion_tokens
+    yield _storable_number(turn.usage.prompt_tokens)
+    yield _storable_number(turn.usage.completion_tokens)
     yield None if turn.finish is None else _storable(turn.finish)
     yield turn.complete
 
@@ -414,3 +428,9 @@ def _storable(text: str) -> str:
     if len(text) > MAX_CHARACTERS_KEPT:
         text = text[:MAX_CHARACTERS_KEPT] + TRUNCATED
     return text.encode("utf-8", "replace").decode()
+
+
+def _storable_number(number: int | None) -> int | None:
+    if number is None:
+        return None
+    return max(-LARGEST_NUMBER, min(number, LARGEST_NUMBER))

@@ -6,9 +6,12 @@ No existing file is overwritten, and no code is run.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,34 +61,52 @@ def export(chat: Chat, path: Path, redact: Redact) -> Path:
             f"/export writes .md and .ipynb files, not {path.name}.",
             Remedy("Choose a name such as", "%buddy /export notes.md"),
         )
-    text = writer(chat, redact)
+    content = writer(chat, redact).encode("utf-8", "replace")
+    try:
+        return _write_new(path, content)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingError(f"{path} cannot be written: {reason}") from error
+    except ValueError as error:
+        # No file can have such a name.
+        raise SettingError(f"{path} cannot be written: {error}") from error
+
+
+def _write_new(path: Path, content: bytes) -> Path:
+    """Write a new file, complete or not at all, and return it.
+
+    What is written first has another name: a full disk leaves no part of it.
+    """
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with open(part, "xb") as stream:
+            stream.write(content)
+        file = _claim(path)
+        try:
+            os.replace(part, file)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+    except BaseException:
+        # An interrupt, too, must leave nothing behind.
+        with suppress(OSError, ValueError):
+            part.unlink(missing_ok=True)
+        raise
+    return file
+
+
+def _claim(path: Path) -> Path:
+    """Make an empty file of this name, or with a number if that exists."""
     for number in range(1, MOST_FILES):
         file = path
         if number > 1:
             file = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        if _write_new(file, text):
+        with suppress(FileExistsError), open(file, "xb"):
             return file
     raise SettingError(
         f"There are too many files of the name {path.name}.",
         Remedy("Delete some, or choose another name"),
     )
-
-
-def _write_new(file: Path, text: str) -> bool:
-    """Write a file, and return True; return False if it exists."""
-    content = text.encode("utf-8", "replace")
-    try:
-        with open(file, "xb") as stream:
-            stream.write(content)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        reason = error.strerror or error
-        raise SettingError(f"{file} cannot be written: {reason}") from error
-    except ValueError as error:
-        # No file can have such a name.
-        raise SettingError(f"{file} cannot be written: {error}") from error
-    return True
 
 
 def as_markdown(chat: Chat, redact: Redact) -> str:

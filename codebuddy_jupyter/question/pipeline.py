@@ -4,6 +4,7 @@ from the server's answer to the chunks of a reply.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -148,6 +149,9 @@ class Pipeline:
             raise await provider.instead(error) from error.__cause__
 
     async def _answer(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
+        if question.options.remember and not self._history.is_read:
+            # Reading it from disk must not hold up the other answers.
+            await asyncio.to_thread(lambda: self._history.current)
         chat, turn = self._begin(question, reply)
         target = await self._targets.find(question.options, reply)
         _check_length(question, target)

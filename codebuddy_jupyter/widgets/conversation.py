@@ -24,9 +24,10 @@ from .. import commands
 from ..buddy import Buddy
 from ..chat.conversation import titled
 from ..chat.reply import Reply
+from ..chat.tables import StoredChat
 from ..commands import Call
 from ..commands.completion import Offers
-from ..errors import BuddyError, NotKept, Stopped
+from ..errors import BuddyError, Stopped
 from ..worker import Worker
 from .meter import Meter
 from .protocol import (
@@ -411,11 +412,14 @@ class Conversation:
             self._send(_turn_message(entry.full()))
 
     def _send_chats(self) -> None:
+        """Send the conversations that are kept, once they are read.
+
+        That is another thread's work: a disk must not hold up the answers.
+        """
+        self.buddy.history.list_later(self._send_list)
+
+    def _send_list(self, kept: list[StoredChat]) -> None:
         """Send the conversations that are kept, and which of them is the current one."""
-        try:
-            kept = self.buddy.history.listed()
-        except NotKept:
-            kept = []
         message: ChatsMessage = {"type": "chats", "chats": [], "current": None}
         for chat in kept:
             fields: ChatFields = {

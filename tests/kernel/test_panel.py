@@ -74,7 +74,7 @@ class Holdings:
     def of(cls, kernel: PageKernel) -> Holdings:
         """Count, once what is ending has ended."""
         printed = kernel.good(
-            "import gc, os, time; time.sleep(0.5); gc.collect(); "
+            "import gc, os, time; time.sleep(1.5); gc.collect(); "
             f"print({THREADS}, {COMMS}, {ALIVE}, os.getpid())"
         ).printed
         threads, comms, objects, process = map(int, printed.split())

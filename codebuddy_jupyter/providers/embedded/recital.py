@@ -130,7 +130,8 @@ def write_recital(
             file.write(content)
             file.close()
             os.replace(file.name, path)
-        except OSError:
+        except BaseException:
+            # An interrupt, too, must not leave a partial file.
             file.close()
             os.unlink(file.name)
             raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 ENDPOINTS = (
@@ -27,6 +28,8 @@ PRIVATE_SUFFIXES = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
 ANY_TO_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
+# Each question reads the base URL some thirty times.
+@lru_cache(maxsize=64)
 def normalise_base_url(text: str) -> str:
     """Return the intended base URL, with scheme and version and without an endpoint.
 
