@@ -9,6 +9,7 @@ output is left. Everything that a model wrote is made safe first.
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import time
@@ -28,11 +29,16 @@ from .status import SILENT, status_line, waiting_line
 CELL_PACE = Pace(before_text=1 / 12, between=1 / 12)
 # A terminal draws nothing again, so that the cost of a drawing does not matter.
 TERMINAL_PACE = Pace(before_text=0.02, between=0.02, per_cost=0.0)
-# The plain text of an output that grows: front ends that show Markdown ignore it.
+# The plain text of an output that grows, for front ends that show no Markdown: a sign
+# that something happens.
 GROWING = "…"
 EMPTY_ANSWER: Bundle = {"text/markdown": "*No answer.*", "text/plain": "No answer."}
+# Characters of a cell that is looked at for a single call.
+LONGEST_CALL = 10_000
 WAITING: Bundle = {"codebuddy": {"waiting": True}}
 
+# Clients in Python name their messages otherwise: SESSION_PROCESS_NUMBER.
+_UUID = re.compile(r"(?i:[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})")
 _FOLDS = re.compile(r"</?(?:details|summary)>")
 
 
@@ -112,7 +118,11 @@ class Display:
             return FinalOutput(reply, self.shell)
         if _is_alone(self.shell):
             return BlockByBlock(reply, self.shell)
-        return OneOutput(reply, self.shell)
+        if _applies_updates(self.shell):
+            return OneOutput(reply, self.shell)
+        # An output that was shown once would stay as it is for ever, and nothing but
+        # the user's own outputs could be cleared.
+        return FinalOutput(reply, self.shell)
 
 
 def _is_captured(shell: Any) -> bool:
@@ -131,16 +141,58 @@ def _is_alone(shell: Any) -> bool:
     code = str(request.get("code", "")).strip()
     if code.startswith("%%buddy"):
         return True
-    return code.startswith("%buddy") and "\n" not in code
+    if code.startswith("%buddy"):
+        return "\n" not in code
+    return len(code) <= LONGEST_CALL and _only_asks(code, shell)
+
+
+def _only_asks(code: str, shell: Any) -> bool:
+    """Return whether a cell is nothing but ``buddy.ask("…")``.
+
+    Its arguments are constants and names, so that no code of the user's runs that could
+    have an output of its own.
+    """
+    try:
+        call = ast.parse(code, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return False
+    arguments = [*call.args, *[keyword.value for keyword in call.keywords]]
+    if not all(isinstance(part, ast.Constant | ast.Name) for part in arguments):
+        return False
+    owner = call.func.value
+    if call.func.attr != "ask" or not isinstance(owner, ast.Name):
+        return False
+    package = sys.modules.get(__name__.partition(".")[0])
+    return getattr(shell, "user_ns", {}).get(owner.id) is package
+
+
+def _applies_updates(shell: Any) -> bool:
+    """Return whether the front end is known to update outputs that it has shown.
+
+    Those that show notebooks do. Consoles (``jupyter console``, qtconsole, Spyder's) do
+    not; they send neither the id of a cell nor a UUID as the id of their messages.
+    """
+    request = _message(shell)
+    if (request.get("metadata") or {}).get("cellId"):
+        return True
+    id = str((request.get("header") or {}).get("msg_id", ""))
+    return _UUID.fullmatch(id) is not None or "google.colab" in sys.modules
 
 
 def _cell_request(shell: Any) -> Mapping[str, Any]:
     """Return the content of the request that runs this cell."""
+    return _message(shell).get("content") or {}
+
+
+def _message(shell: Any) -> Mapping[str, Any]:
+    """Return the message with which the front end runs this cell."""
     if hasattr(shell, "get_parent"):
         parent = shell.get_parent()
     else:
         parent = getattr(shell, "parent_header", {})
-    return (parent or {}).get("content") or {}
+    return parent or {}
 
 
 class Screen(Protocol):
@@ -203,6 +255,7 @@ class BlockByBlock:
         self.drawing = Drawing(reply, splitter, CELL_PACE)
         self._shell = shell
         self._output = LiveOutput(shell)
+        self._is_first = True
 
     def put(self, settled: list[str]) -> None:
         """Show the blocks in place of the last tail, and the tail in a new output."""
@@ -213,9 +266,10 @@ class BlockByBlock:
         if text.strip():
             reply = self.drawing.reply
             markdown = growing_markdown(text, reply.format)
-            self._output.put(_growing(markdown), {})
+            self._output.put(_growing(markdown, self._is_first), {})
             self._output = LiveOutput(self._shell)
-        _put_tail(self._output, self.drawing)
+            self._is_first = False
+        _put_tail(self._output, self.drawing, self._is_first)
 
     def finish(self) -> None:
         """Clear the cell, and publish the answer."""
@@ -248,16 +302,18 @@ class OneOutput:
             self._output.put(EMPTY_ANSWER, {})
 
 
-def _put_tail(output: LiveOutput, drawing: Drawing) -> None:
+def _put_tail(output: LiveOutput, drawing: Drawing, is_first: bool = True) -> None:
     markdown = drawing.tail_markdown()
     if not markdown:
         return
     metadata = {} if drawing.has_text else WAITING
-    output.put(_growing(markdown), metadata)
+    output.put(_growing(markdown, is_first), metadata)
 
 
-def _growing(markdown: str) -> Bundle:
-    return {"text/markdown": markdown, "text/plain": GROWING}
+def _growing(markdown: str, is_first: bool) -> Bundle:
+    """Return an output that grows; the first one of an answer has a plain text."""
+    data = {"text/markdown": markdown}
+    return {**data, "text/plain": GROWING} if is_first else data
 
 
 def _leaves_output(reply: Reply) -> bool:
