@@ -16,15 +16,27 @@ import time
 import weakref
 from collections.abc import Mapping
 from html import unescape as unescape_html
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from ..chat.reply import STOPPED, Reply
 from ..errors import Stopped
+from ..markdown.blocks import blocks_of
 from ..markdown.safe import neutralise
 from .drawing import Drawing, EachPiece, OneBlock, Pace, splitter_for
-from .formats import Bundle, closed, final_output, growing_markdown, plain
-from .live import LiveOutput, ProgressLine, is_notebook
-from .status import SILENT, status_line, waiting_line
+from .formats import (
+    SOURCES,
+    Bundle,
+    closed,
+    final_output,
+    final_source,
+    growing_markdown,
+    plain,
+)
+from .live import LiveOutput, ProgressLine, is_live, is_notebook
+from .status import SILENT, no_text_line, status_line, waiting_line
+
+if TYPE_CHECKING:
+    from .rendered import Paper
 
 CELL_PACE = Pace(before_text=1 / 12, between=1 / 12)
 # A terminal draws nothing again, so that the cost of a drawing does not matter.
@@ -61,9 +73,6 @@ class Display:
         """Show a reply as the value of a cell, unless this cell has shown it already."""
         if self._cell_of.get(reply) != self._cell():
             self.show(reply)
-        elif not is_notebook(self.shell):
-            # IPython has written "Out[n]: " to the terminal already.
-            sys.stdout.write(f"{reply!r}\n")
 
     def show(self, reply: Reply) -> None:
         """Show a reply while it arrives.
@@ -97,23 +106,42 @@ class Display:
             self.shell.display_pub.publish(data)
             return
         without_folds = _FOLDS.sub("", markdown)
+        if _is_rendered(sys.stdout):
+            self._paper().write(blocks_of(without_folds))
+            return
         text = plain(unescape_html(without_folds))
         sys.stdout.write(f"{text}\n")
 
     def warm(self) -> None:
         """Load the Markdown parser, so that the first drawing does not wait for it."""
         neutralise(closed("`<ready>`"))
+        if not is_notebook(self.shell) and _is_rendered(sys.stdout):
+            from . import rendered  # noqa: F401
 
     def progress(self) -> ProgressLine:
         """Return a line that shows the progress of a download."""
         return ProgressLine(self.shell)
+
+    def _terminal(self, reply: Reply) -> Screen:
+        # The text of a reply that is asked for as text stays as it is.
+        if reply.format == "text" or not _is_rendered(sys.stdout):
+            return Terminal(reply, sys.stdout)
+        from .rendered import RenderedTerminal
+
+        return RenderedTerminal(reply, self._paper())
+
+    def _paper(self) -> Paper:
+        # Only a terminal needs the library that renders Markdown.
+        from .rendered import Paper
+
+        return Paper(sys.stdout, str(getattr(self.shell, "colors", "")))
 
     def _cell(self) -> object:
         return None if self.shell is None else self.shell.execution_count
 
     def _screen(self, reply: Reply) -> Screen:
         if not is_notebook(self.shell):
-            return Terminal(reply, sys.stdout)
+            return self._terminal(reply)
         if _is_captured(self.shell) or _is_unattended(self.shell):
             return FinalOutput(reply, self.shell)
         if _is_alone(self.shell):
@@ -323,6 +351,14 @@ def _leaves_output(reply: Reply) -> bool:
     return bool(reply.text or reply.reasoning)
 
 
+def _is_rendered(stream: TextIO) -> bool:
+    """Return whether a stream can show rendered Markdown: a terminal with a cursor."""
+    if not is_live(stream):
+        return False
+    encoding = getattr(stream, "encoding", None) or ""
+    return encoding.lower().replace("-", "").startswith("utf")
+
+
 class Terminal:
     """Writes the text as it arrives, without anything that could control a terminal.
 
@@ -335,22 +371,22 @@ class Terminal:
     """
 
     def __init__(self, reply: Reply, stream: TextIO) -> None:
-        self.drawing = Drawing(reply, EachPiece(), TERMINAL_PACE)
+        self._is_source = reply.format in SOURCES
+        splitter = OneBlock() if self._is_source else EachPiece()
+        self.drawing = Drawing(reply, splitter, TERMINAL_PACE)
         self._stream = stream
-        self._is_live = stream.isatty()
+        self._is_live = is_live(stream)
         self._waiting = ""
 
     def put(self, settled: list[str]) -> None:
         """Write the new text, or what is waited for."""
         drawing = self.drawing
-        if settled:
+        if settled and not self._is_source:
             self._show_waiting("")
-            text = plain("".join(settled))
-            self._stream.write(text)
-            self._stream.flush()
+            self._write("".join(settled))
             return
-        is_waiting = not (drawing.has_text or drawing.done)
-        if self._is_live and is_waiting:
+        is_waiting = self._is_source or not drawing.has_text
+        if self._is_live and is_waiting and not drawing.done:
             line = waiting_line(drawing.reply, time.monotonic())
             self._show_waiting(plain(line))
 
@@ -360,12 +396,25 @@ class Terminal:
         self._show_waiting("")
         reply = self.drawing.reply
         text = reply.text
-        if text:
+        if self._is_source and text.strip():
+            text, _ = final_source(reply)
+            self._write(text)
+        elif not text.strip() and reply.error is None:
+            text = no_text_line(reply)
+            self._write(text)
+        if self._is_source and not self._stream.isatty():
+            # The output may be a file of code.
+            self._write("" if text.endswith("\n") else "\n")
+        elif text:
             status = plain(status_line(reply))
             if self._is_live:
                 status = f"\x1b[2m{status}\x1b[0m"
             gap = "\n" if text.endswith("\n") else "\n\n"
             self._stream.write(f"{gap}{status}\n")
+        self._stream.flush()
+
+    def _write(self, text: str) -> None:
+        self._stream.write(plain(text))
         self._stream.flush()
 
     def _show_waiting(self, line: str) -> None:

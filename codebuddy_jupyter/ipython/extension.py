@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .late_settings import placeholder
 from .magics import BuddyMagics
 from .question_mark import QuestionMarkTransform, has_question
+from .reply_hook import ReplyHook
 
 if TYPE_CHECKING:
     from ..buddy import Buddy
@@ -59,6 +60,10 @@ class Extension:
         # IPython transforms all of a cell before it runs it, so this has no effect on
         # the cell that loads the extension.
         shell.input_transformer_manager.token_transformers.append(QuestionMarkTransform)
+        self._reply_hook: ReplyHook | None = None
+        if not hasattr(shell, "kernel") and hasattr(shell, "display_trap"):
+            self._reply_hook = ReplyHook(shell)
+            self._reply_hook.install()
 
     def unload(self) -> None:
         """Restore the shell as it was before."""
@@ -68,6 +73,8 @@ class Extension:
             self._unhook(event)
         transformers = self.shell.input_transformer_manager.token_transformers
         transformers.remove(QuestionMarkTransform)
+        if self._reply_hook is not None:
+            self._reply_hook.remove()
         if self._is_listening:
             self._stop_listening()
         self._restore_magics()
