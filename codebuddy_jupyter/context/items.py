@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AnySet
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -172,10 +173,13 @@ class Snapshot:
     """What could be sent about the notebook at one moment.
 
     ``sections`` are those that were collected: an item that is missing from one of them
-    is gone. ``troubles`` are lines for the user about sources that could not be read.
+    is gone. ``undescribed`` are the variables that exist and have no item, because
+    there are too many. ``troubles`` are lines for the user about sources that could not
+    be read.
     """
 
     items: tuple[Item, ...] = ()
     sections: frozenset[Section] = frozenset()
     name: str = ""
     troubles: tuple[str, ...] = ()
+    undescribed: AnySet[str] = frozenset()
