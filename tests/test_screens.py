@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -132,3 +134,13 @@ def test_texts_of_the_package_are_plain_in_a_terminal(
 ) -> None:
     Display().text("| a&#46;b |")
     assert capsys.readouterr().out == "| a.b |\n"
+
+
+def test_what_renders_in_terminals_is_imported_only_there() -> None:
+    code = (
+        "import sys\n"
+        "from codebuddy_jupyter.display.screens import Display\n"
+        "Display().text('| a |\\n|---|\\n')\n"
+        "assert not [name for name in sys.modules if name.startswith('rich')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)
