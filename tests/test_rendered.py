@@ -96,7 +96,8 @@ def answer_on(screen: Screen) -> str:
 
 
 def in_any_width(text: str) -> str:
-    """Return a text as it is however wide the columns of a table are."""
+    """Return a text as it is however a table is drawn, and however wide it is."""
+    text = text.replace("━", "─")
     return re.sub(r"([ ─])\1+", r"\1", re.sub(r"^ +", "", text, flags=re.MULTILINE))
 
 
@@ -108,7 +109,7 @@ def test_an_answer_is_rendered_however_it_comes(loop: Loop, size: int) -> None:
     screen = show(loop, *pieces)
     assert in_any_width(answer_on(screen)) == in_any_width(SHOWN)
     # Headings and code have colours or weights.
-    assert "\x1b[1;4mWhy it is empty\x1b[0m" in screen.getvalue()
+    assert re.search(r"\x1b\[1(?:;4)?mWhy it is empty\x1b", screen.getvalue())
     assert "\x1b[94mdef\x1b[0m" in screen.getvalue()
 
 
@@ -235,7 +236,7 @@ def test_no_colours_where_none_are_wanted(
     terminal.setenv("NO_COLOR", "1")
     written = show(loop, ANSWER).getvalue()
     assert "\x1b[94m" not in written
-    assert "\x1b[1;4mWhy" in written
+    assert re.search(r"\x1b\[1(?:;4)?mWhy", written)
 
 
 @pytest.mark.parametrize("colours", ["NoColor", "nocolor"])
