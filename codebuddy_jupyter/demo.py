@@ -177,7 +177,7 @@ class TourClient(NotebookClient):
         if metadata.get("waiting"):
             return
         data = content["data"]
-        shown = data["text/plain"]
+        shown = data.get("text/plain", GROWING)
         is_growing = shown == GROWING
         if is_growing:
             shown = data["text/markdown"]

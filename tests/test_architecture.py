@@ -162,6 +162,7 @@ LATE = {
     "ipython.extension": "the same: what it needs is imported when it is first used",
     "ipython.magics": "the same: loading the extension imports it",
     "cli": "the demo needs packages that are optional",
+    "display.screens": "only a terminal needs what renders Markdown there",
 }
 """Modules that may import their own package inside functions, with the reason."""
 

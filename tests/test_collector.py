@@ -9,12 +9,14 @@ from typing import Any, cast
 
 import pytest
 
-from codebuddy_jupyter.context.collector import Collector
+from codebuddy_jupyter.context.collector import MAX_DESCRIBED, Collector
 from codebuddy_jupyter.context.failure import Failure
+from codebuddy_jupyter.context.fit import ItemRecord, SentItems, fit
 from codebuddy_jupyter.context.items import SECTIONS, Cell, Notebook, Section, Snapshot
 from codebuddy_jupyter.context.mentions import find_mentions
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError
+from codebuddy_jupyter.secrets.redactor import Redacted
 
 CELLS = (
     Cell("m", "markdown", "# Sales", None),
@@ -93,6 +95,37 @@ def test_what_can_be_read_is_collected_without_a_trouble(
     assert sections_of(found) == {"outline", "cells", "variables", "error"}
     assert found.sections == frozenset(SECTIONS)
     assert found.troubles == ("It is old.",)
+
+
+class Many(Scripted):
+    """A session with a hundred thousand variables; the latest comes first."""
+
+    def names(self) -> dict[str, Any]:
+        """The user's variables."""
+        numbered = {f"v{number}": number for number in reversed(range(100_000))}
+        return {**numbered, "old_prices": [1], "rate": 0.19}
+
+
+def test_of_very_many_variables_the_likeliest_are_described() -> None:
+    collector = Collector(cast(Session, Many()))
+    found = collected(collector, "why do the prices in v17 not fit v2345?")
+    described = [item.title for item in found.items if item.section == "variables"]
+    assert len(described) == MAX_DESCRIBED
+    # They are named, used in a cell, made of a word of the question, or the latest.
+    assert {"v17", "v2345", "rate", "old_prices", "v99999"} <= set(described)
+    assert len(found.undescribed) == 100_002 - MAX_DESCRIBED
+    assert not found.undescribed & set(described)
+
+
+def test_a_variable_among_very_many_is_gone_only_when_it_is() -> None:
+    collector = Collector(cast(Session, Many()))
+    records = {
+        f"variable:{name}": ItemRecord("variables", name, 1) for name in ("v5", "w")
+    }
+    found = collected(collector, "why?")
+    assert "v5" in found.undescribed
+    update = fit(found, SentItems(records), 10_000, len, Redacted)
+    assert [record.title for record in update.gone] == ["w"]
 
 
 LOST: Mapping[str, tuple[set[Section], str]] = {

@@ -11,7 +11,7 @@ import duckdb
 import polars
 import pytest
 
-from codebuddy_jupyter.context import attached
+from codebuddy_jupyter.context import attached, tables
 from codebuddy_jupyter.context.tables import read_separated
 from tests.support.attached_files import attached_text, refusal, write
 
@@ -42,6 +42,36 @@ def test_separated_values_are_told_as_schema_and_head(tmp_path: Path) -> None:
         "  3 | 1.5 | 2024-01-04 | town 3 | ",
         "  4 | 2.0 | 2024-01-05 | town 4 | 4",
     ]
+
+
+def test_of_very_many_columns_the_first_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns_read = 0
+    type_of = tables._type_of
+
+    def counted(cells: list[str]) -> str:
+        nonlocal columns_read
+        columns_read += 1
+        return type_of(cells)
+
+    monkeypatch.setattr(tables, "_type_of", counted)
+    write(tmp_path, "wide.csv", "1," * 2_000_000)
+    lines = attached_text(tmp_path, "wide.csv").splitlines()
+    assert lines[0] == "wide.csv: 4.0 MB, 1 row, 2,000,001 columns"
+    assert lines[1] == "  column 1 int"
+    assert "  … and 1,998,001 more" in lines
+    assert "its first 1 row (20 of the columns):" in lines
+    assert columns_read <= 4_000
+
+
+def test_names_and_types_of_a_wide_table_belong_together(tmp_path: Path) -> None:
+    header = ",".join(f"c{number}" for number in range(3_000))
+    row = ",".join("x" if number % 2 else "1" for number in range(3_000))
+    write(tmp_path, "wide.csv", f"{header}\n{row}\n{row}\n")
+    lines = attached_text(tmp_path, "wide.csv").splitlines()
+    assert lines[0].endswith("2 rows, 3,000 columns")
+    assert lines[1:3] == ["  c0 int", "  c1 text"]
 
 
 @pytest.mark.parametrize(

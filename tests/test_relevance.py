@@ -8,6 +8,7 @@ from codebuddy_jupyter.context.relevance import (
     Topic,
     WordScores,
     is_about_failing,
+    likely_names,
     may_set,
     names_set,
     names_used,
@@ -33,6 +34,16 @@ from codebuddy_jupyter.context.relevance import (
 )
 def test_words_are_stems(text: str, words: set[str]) -> None:
     assert words_of(text) == words
+
+
+def test_of_many_names_the_mentioned_then_the_matching_then_the_first_are_likely() -> (
+    None
+):
+    names = [*[f"v{number}" for number in range(50)], "HousePrices", "x", "y"]
+    likely = likely_names(names, "what is wrong with the prices?", ["y", "none"], 5)
+    assert likely == ["v0", "v1", "v2", "HousePrices", "y"]
+    assert likely_names(names, "why?", [], 2) == ["v0", "v1"]
+    assert likely_names(["İ", "İprice"], "the price?", [], 1) == ["İ"]
 
 
 def test_rare_words_count_more() -> None:

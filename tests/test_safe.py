@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -165,6 +167,74 @@ def test_escaped_text_shows_exactly_as_it_is(text: str) -> None:
     shown.feed(nbconvert(escape(text)))
     assert "".join(shown.data).strip() == text
     assert strange_in(commonmark(escape(text))) == []
+
+
+READABLE = [
+    "llama3 · 1,234 tokens · first after 49.8 s · 12 tokens/s",
+    "left out of the context: 206 variables (%buddy /context)",
+    'It\'s 100 % "done"; see my_model_name in /home/jo/nb-2.ipynb!',
+    "qwen2.5-coder:7b at 127.0.0.1:8080",
+    "1 secret redacted",
+    "中文。好 «x» — y…",
+]
+
+
+@pytest.mark.parametrize("text", READABLE)
+def test_escaped_text_can_be_read_in_its_source(text: str) -> None:
+    assert escape(text) == text
+
+
+ADDRESSES = [
+    "http://h/",
+    "https://h/",
+    "www.h",
+    "//h.com",
+    "//127.0.0.1",
+    "h.com",
+    "a.py",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_in_escaped_text_is_no_link(address: str) -> None:
+    escaped = escape(f"at {address} and")
+    assert address not in escaped
+    # GitHub's and linkify-it's ways to find one
+    assert not re.search(r"//|www\.|://|\.(?:com|py)", escaped)
+
+
+AROUND = {
+    "alone": "{}",
+    "in a list": "- {}",
+    "quoted": "> {}",
+    "below a line": "Some text\n{}",
+    "small": "<small>{}</small>",
+    "bold": "- **{}**: x",
+    "in a table": "| a | b |\n|---|---|\n| {} | x |",
+}
+SNIPPETS = [
+    *["#", "-", "+", "=", "1.", "1)", "123.", ":", ":::", "%", "(a)=", ">", "|", "---"],
+    *["*", "_", "__", "a_b", "`", "~~", "$", "\\", "\\(", "<b>", "</small>", "&lt;"],
+    *["![", "[a](b)", "[^1]", "](", "]:", "{", "}", "http://h", "www.h.de", "a@b.de"],
+    *["\u202e", "\u200b", "é", "漢", "a", "B", " ", "    ", "\n", "'", '"', "!", "."],
+]
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
+@given(text=st.lists(st.sampled_from(SNIPPETS), min_size=1, max_size=8).map("".join))
+def test_any_escaped_text_is_shown_as_text_everywhere(around: str, text: str) -> None:
+    plain = " ".join(text.split()) or "x"
+    for read in READERS:
+        marked = around.format("ZQ")
+        escaped = around.format(escape(plain))
+        assert shown_by(read, escaped) == shown_by(read, marked).replace("ZQ", plain)
+        assert re.findall(r"<\w+", read(escaped)) == re.findall(r"<\w+", read(marked))
+
+
+def shown_by(read: Callable[[str], str], markdown: str) -> str:
+    """Return the text that a reader shows, with single spaces."""
+    html = re.sub(r"<[^>]*>", "", read(markdown)).replace("¶", "")
+    return " ".join(unescape(html).split())
 
 
 def test_escaped_text_is_on_one_line() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,86 @@ def test_a_broken_file_gives_the_reason(
     path = tmp_path / "a.ipynb"
     path.write_bytes(data)
     assert reason(path) == expected
+
+
+PERCENT = """\
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Sales
+
+# %%
+import os
+rate = 0.19
+
+# %%
+# %%time
+rate
+"""
+LIGHT = "# # Sales\n\nimport os\nrate = 0.19\n\n# %time rate\n"
+PLAIN = "# Sales\n\n```python\nimport os\nrate = 0.19\n```\n"
+MYST = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  name: python3
+---
+# Sales
+
+```{code-cell} ipython3
+import os
+rate = 0.19
+```
+"""
+TEXTS = {
+    "percent": ("nb.py", PERCENT),
+    "light": ("nb.py", LIGHT),
+    "Markdown": ("nb.md", PLAIN),
+    "MyST": ("nb.md", MYST),
+    "R Markdown": ("nb.Rmd", PLAIN.replace("```python", "```{python}")),
+}
+
+
+@pytest.mark.parametrize(("name", "text"), TEXTS.values(), ids=TEXTS)
+def test_a_text_is_read_as_jupytext_opens_it(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    heading, first, *others = NotebookFiles().read(tmp_path / name).cells
+    assert (heading.type, heading.source) == ("markdown", "# Sales")
+    assert (first.type, first.source) == ("code", "import os\nrate = 0.19")
+    assert {other.source for other in others} <= {"%%time\nrate", "%time rate"}
+    # A cell keeps its id until it is edited.
+    (tmp_path / name).write_text(f"{text}\n\n")
+    assert NotebookFiles().read(tmp_path / name).cells[1].id == first.id
+
+
+def test_a_text_that_jupytext_cannot_read_costs_a_line(tmp_path: Path) -> None:
+    (tmp_path / "nb.md").write_text("---\n: [\n---\nx")
+    assert reason(tmp_path / "nb.md") == "Jupytext failed with ParserError"
+    (tmp_path / "nb.py").write_bytes(b"\xff\xfe\x00")
+    assert reason(tmp_path / "nb.py") == "Jupytext failed with UnicodeDecodeError"
+
+
+def test_without_jupytext_a_text_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jupytext", None)
+    (tmp_path / "nb.py").write_text(PERCENT)
+    assert "%pip install jupytext" in reason(tmp_path / "nb.py")
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:

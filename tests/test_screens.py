@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+from typing import Any
 
 import pytest
 
+import codebuddy_jupyter
 from codebuddy_jupyter.display.screens import Display, Terminal, follow
 from codebuddy_jupyter.errors import CutOff
 from codebuddy_jupyter.loop import Loop
@@ -53,6 +57,51 @@ def test_other_output_of_the_cell_is_never_cleared(loop: Loop, code: str) -> Non
     )
 
 
+FRONT_ENDS: dict[str, tuple[dict[str, Any], bool]] = {
+    "JupyterLab": ({"cell_id": "a1b2", "message_id": "f1c0_7_1"}, True),
+    "Notebook 6": ({"message_id": "0a1B2c3d4e5f60718293a4b5c6d7e8f9"}, True),
+    "an editor": ({"message_id": "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"}, True),
+    "a console": ({"message_id": "3ea0f008-c67871a52b4b18fc8dae1712_65_0"}, False),
+    "an old console": ({"message_id": "3ea0f008-c67871a52b4b18fc8dae1712"}, False),
+    "unknown": ({}, False),
+}
+
+
+@pytest.mark.parametrize(("front_end", "grows"), FRONT_ENDS.values(), ids=FRONT_ENDS)
+def test_an_answer_grows_among_other_outputs_where_updates_are_applied(
+    loop: Loop, front_end: dict[str, Any], grows: bool
+) -> None:
+    shell = a_shell("print(1)\n%buddy why?", **front_end)
+    reply = a_reply(loop, "Hello.\n\n", 0.3, "And more.")
+    Display(shell).show(reply)
+    kinds = [kind for kind, _, _ in shell.display_pub.sent]
+    assert kinds[0] == "display"
+    assert ("update" in kinds) == grows
+    assert shell.display_pub.sent[-1][1]["text/plain"].startswith("Hello.\n\nAnd")
+
+
+CALLS = {
+    "of the package": ("buddy.ask('why?', model=model, format='code')", True),
+    "with code of the user's": ("buddy.ask(question())", False),
+    "of another function": ("buddy.aask('why?')", False),
+    "of another object": ("other.ask('why?')", False),
+    "below other code": ("1\nbuddy.ask('why?')", False),
+    "too long": (f"buddy.ask('{'why? ' * 9_000}')", False),
+    "broken": ("buddy.ask('why?", False),
+}
+
+
+@pytest.mark.parametrize(("code", "is_cleared"), CALLS.values(), ids=CALLS)
+def test_only_a_cell_that_is_a_single_call_is_cleared(
+    loop: Loop, code: str, is_cleared: bool
+) -> None:
+    shell = a_shell(code)
+    shell.user_ns["buddy"] = codebuddy_jupyter
+    Display(shell).show(a_reply(loop, "Hello."))
+    kinds = [kind for kind, _, _ in shell.display_pub.sent]
+    assert ("clear" in kinds) == is_cleared
+
+
 def test_where_nobody_watches_only_the_end_is_shown(loop: Loop) -> None:
     shell = a_shell("%%buddy\nwhy?", allow_stdin=False)
     Display(shell).show(a_reply(loop, "First.\n\n", "Second."))
@@ -85,3 +134,13 @@ def test_texts_of_the_package_are_plain_in_a_terminal(
 ) -> None:
     Display().text("| a&#46;b |")
     assert capsys.readouterr().out == "| a.b |\n"
+
+
+def test_what_renders_in_terminals_is_imported_only_there() -> None:
+    code = (
+        "import sys\n"
+        "from codebuddy_jupyter.display.screens import Display\n"
+        "Display().text('| a |\\n|---|\\n')\n"
+        "assert not [name for name in sys.modules if name.startswith('rich')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
 import types
 import weakref
@@ -141,6 +142,48 @@ def test_vs_code_tells_the_file_in_a_variable(
         save(tmp_path / "code.ipynb", code("a = 1", "a"))
     )
     assert session.notebook().name == "code.ipynb"
+
+
+def test_a_text_notebook_is_read_and_has_a_path(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sales.py", "sales.md"):
+        path = tmp_path / name
+        path.write_text("# # Sales\n\n# %%\na = 1\n\n# %%\nb = 2\n")
+        monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+        assert session.notebook().name == name
+        assert session.notebook().origin == "file"
+        assert session.path() == Path(os.path.realpath(path))
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "sales.py"))
+    run("a = 1", "id-of-the-front-end")
+    assert [(cell.source, cell.state) for cell in session.notebook().cells[-2:]] == [
+        ("a = 1", "run"),
+        ("b = 2", "not run"),
+    ]
+
+
+@pytest.mark.parametrize("told", ["RTC:{0}/nb.ipynb", "{0}/RTC:nb.ipynb", "RTC:nb.py"])
+def test_a_notebook_that_several_people_edit_has_its_path(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nb.py").write_text("a = 1")
+    save(tmp_path / "nb.ipynb", code("a = 1", "a"))
+    monkeypatch.setenv("JPY_SESSION_NAME", told.format(tmp_path))
+    assert session.notebook().origin == "file"
+    assert [cell.source for cell in session.notebook().cells] == ["a = 1"]
+    path = session.path()
+    assert path is not None
+    assert path.parent == Path(os.path.realpath(tmp_path))
+
+
+@pytest.mark.parametrize("told", ["console-1-ab12", "RTC:", "notes.txt", "nb.qmd", "x"])
+def test_other_names_are_no_notebooks(
+    session: Session, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", told)
+    assert session.path() is None
+    assert session.notebook().troubles == ()
 
 
 def test_a_renamed_notebook_is_found(session: Session, notebook_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_terminal_names_the_model_as_it_is_and_markdown_escapes_it(
         "1 secret redacted waiting for qwen2.5… 2 s"
     )
     assert waiting_markdown(waiting, 102.0) == (
-        "1 secret redacted\n\n*waiting for qwen2&#46;5… 2 s*"
+        "1 secret redacted\n\n*waiting for qwen2.5… 2 s*"
     )
 
 

@@ -21,7 +21,8 @@ if sys.platform == "win32":
 import pexpect  # type: ignore[import-untyped]
 
 from tests.support.kernels import PYTHONS, clean_environment, python_named
-from tests.support.scripted_server import ScriptedServer, begun
+from tests.support.screen import shown
+from tests.support.scripted_server import ScriptedServer, begun, reply
 
 # The most that a step may take before the test fails.
 SECONDS = 60
@@ -34,16 +35,16 @@ def spawn(server: ScriptedServer, tmp_path: Path) -> Iterator[Spawn]:
     """Starts commands in a terminal; they end with the test."""
     started: list[pexpect.spawn] = []
     environment = clean_environment(
-        tmp_path, CODEBUDDY_BASE_URL=server.url, TERM="dumb", PAGER="cat"
+        tmp_path, CODEBUDDY_BASE_URL=server.url, PAGER="cat"
     )
 
-    def start(python: Path, *words: str) -> pexpect.spawn:
+    def start(python: Path, *words: str, term: str = "dumb") -> pexpect.spawn:
         size = (40, 200)
         started.append(
             pexpect.spawn(
                 str(python),
                 list(words),
-                env=environment,
+                env={**environment, "TERM": term},
                 timeout=SECONDS,
                 encoding="utf-8",
                 dimensions=size,
@@ -81,8 +82,71 @@ def output_of(shell: pexpect.spawn, line: str) -> str:
 def test_an_answer_and_its_value_are_shown_once(terminal: pexpect.spawn) -> None:
     shown = output_of(terminal, "%buddy why is df empty?")
     assert shown.count("Hello from the scripted server.") == 1
-    assert re.search(r"Out\[\d+\]: <Reply from llama3: [^>]+>", shown)
-    assert "Hello from the scripted server." in output_of(terminal, "print(str(_))")
+    assert "Out[" not in shown
+    assert "<Reply" not in shown
+    shown = output_of(terminal, "print(str(_), _ is Out[2], Out.keys())")
+    assert "Hello from the scripted server. True dict_keys([2])" in shown
+    # Other values are shown as ever, and so is a reply on a later line.
+    assert "Out[4]: 7" in output_of(terminal, "3 + 4")
+    shown = output_of(terminal, "Out[2]")
+    assert shown.count("Hello from the scripted server.") == 1
+    assert "Out[5]" not in shown
+    assert "Hello" in output_of(terminal, "answer = %buddy and now?")
+    assert "True" in output_of(terminal, "'Hello' in str(answer)")
+
+
+def test_an_answer_of_a_function_has_no_prompt_of_an_output(
+    terminal: pexpect.spawn,
+) -> None:
+    output_of(terminal, "import codebuddy_jupyter as buddy")
+    shown = output_of(terminal, "buddy.ask('why?')")
+    assert shown.count("Hello from the scripted server.") == 1
+    assert "Out[" not in shown
+
+
+@pytest.mark.parametrize("name", PYTHONS)
+def test_an_answer_is_rendered_in_ipython(
+    spawn: Spawn, server: ScriptedServer, name: str
+) -> None:
+    server.script(reply("## Why\n\n- **one**\n\n```python\ndef f(): pass\n```\n"))
+    shell = spawn(python_named(name), "-m", "IPython", "--simple-prompt", term="xterm")
+    shell.expect(PROMPT)
+    output_of(shell, "%load_ext codebuddy_jupyter")
+    shell.sendline("%buddy why?")
+    shell.expect(PROMPT)
+    written = str(shell.before)
+    *_, answer = "\n".join(shown(written, 200)).partition("%buddy why?")
+    assert answer.split()[:7] == ["Why", "•", "one", "def", "f():", "pass", "llama3"]
+    assert re.search(r"\x1b\[[\d;]+mdef", written)
+    assert "Out[" not in answer
+
+
+def test_ctrl_c_leaves_what_was_rendered(spawn: Spawn, server: ScriptedServer) -> None:
+    server.script(begun("Once **upon** a time"))
+    codebuddy = Path(sys.executable).with_name("codebuddy")
+    process = spawn(codebuddy, "ask", "tell me", term="xterm-256color")
+    process.expect("a time")
+    written = process.before + process.after
+    process.sendintr()
+    process.expect("codebuddy: stopped")
+    written += process.before
+    process.expect(pexpect.EOF)
+    rows = shown(written.replace("^C", ""), 200)
+    assert "Once upon a time" in rows
+    assert [row for row in rows if row.endswith("stopped before its end")]
+    # The cursor was never hidden, so that it need not be shown again.
+    assert "\x1b[?" not in written
+
+
+def test_an_answer_in_a_file_has_no_colours(
+    spawn: Spawn, server: ScriptedServer, tmp_path: Path
+) -> None:
+    server.script(reply("So:\n\n```python\nx = 1\n```\n"))
+    codebuddy = Path(sys.executable).with_name("codebuddy")
+    line = f"{codebuddy} ask -f code make x > {tmp_path / 'x.py'}"
+    process = spawn(Path("/bin/sh"), "-c", line, term="xterm")
+    process.expect(pexpect.EOF)
+    assert (tmp_path / "x.py").read_text() == "x = 1\n"
 
 
 def test_an_answer_streams_and_ctrl_c_stops_it(

@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from email import message_from_string
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
@@ -53,17 +54,22 @@ def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(environment, symlinks=os.name != "nt")
     places = {"base": str(environment), "platbase": str(environment)}
     site = Path(sysconfig.get_path("purelib", "venv", places))
-    for package in needed("codebuddy-jupyter").values():
+    for package in needed(wheel).values():
         copy(package, site)
     scripts = Path(sysconfig.get_path("scripts", "venv", places))
     pip(scripts, "install", "--quiet", "--no-deps", "--no-index", str(wheel))
     return scripts
 
 
-def needed(name: str) -> dict[str, Distribution]:
-    """All packages that a package needs, and those that they need, without itself."""
+def needed(wheel: Path) -> dict[str, Distribution]:
+    """All packages that a wheel asks for, and those that they need."""
     found: dict[str, Distribution] = {}
-    waiting = list(distribution(name).requires or [])
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (
+            name for name in archive.namelist() if name.endswith(".dist-info/METADATA")
+        )
+        text = archive.read(metadata).decode()
+    waiting = message_from_string(text).get_all("Requires-Dist") or []
     while waiting:
         requirement = Requirement(waiting.pop())
         if requirement.name not in found and (

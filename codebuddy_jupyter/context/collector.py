@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AnySet
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from ..secrets.redactor import Redacted, Redactor, known_values
@@ -20,9 +20,12 @@ from .failure import Failure
 from .fit import Redact
 from .items import Cell, Notebook, Section, Snapshot
 from .mentions import Mention, resolve
-from .relevance import names_in, words_of
+from .relevance import likely_names, names_in, words_of
 from .session import Session
 from .snapshot import MAX_LOCALS, KernelState, snapshot
+
+# Variables that are described for a question; no context window has room for more.
+MAX_DESCRIBED = 1_000
 
 EMPTY_STATE = KernelState(Notebook(), {})
 NOTEBOOK_SECTIONS: frozenset[Section] = frozenset({"outline", "cells", "outputs"})
@@ -102,7 +105,9 @@ class Collector:
         names = sources.read("The variables", session.names, VARIABLES_SECTION)
         self._know_secrets(names)
         attached = resolve(mentions, session, self.describers) if mentions else []
-        state = self._state(session, sources, names or {}, share_values=share_values)
+        state = self._state(
+            session, sources, names or {}, prompt, share_values=share_values
+        )
 
         def ranked() -> Snapshot:
             wanted = frozenset(sources.sections)
@@ -111,8 +116,11 @@ class Collector:
         collected = sources.read("The collected context", ranked, sections)
         if collected is None:
             collected = snapshot(prompt, EMPTY_STATE, frozenset(), attached)
-        troubles = (*collected.troubles, *sources.troubles)
-        return replace(collected, troubles=troubles)
+        return replace(
+            collected,
+            troubles=(*collected.troubles, *sources.troubles),
+            undescribed=(names or {}).keys() - state.variables.keys(),
+        )
 
     def _know_secrets(self, names: Mapping[str, object] | None) -> None:
         """Redact the secrets among the variables and in the environment from now on.
@@ -128,6 +136,7 @@ class Collector:
         session: Session,
         sources: _Sources,
         names: Mapping[str, object],
+        prompt: str,
         *,
         share_values: bool,
     ) -> KernelState:
@@ -136,7 +145,8 @@ class Collector:
             return EMPTY_STATE
 
         def described() -> Mapping[str, str]:
-            return self._described(names, share_values=share_values)
+            likely = _likeliest(names, prompt, failure, notebook)
+            return self._described(likely, share_values=share_values)
 
         def last_failure() -> Failure | None:
             return self._with_locals(session.failure())
@@ -190,6 +200,27 @@ class Collector:
     def redaction(self, *, enabled: bool) -> Redact:
         """Return `redact`, or where the user turned it off, what leaves a text alone."""
         return self.redact if enabled else Redacted
+
+
+def _likeliest(
+    names: Mapping[str, object],
+    prompt: str,
+    failure: Failure | None,
+    notebook: Notebook | None,
+) -> Mapping[str, object]:
+    """Return the variables that are described; of very many, the likeliest."""
+    if len(names) <= MAX_DESCRIBED:
+        return names
+    cells = notebook.cells if notebook is not None else ()
+    run_cells = [cell for cell in cells if cell.number is not None]
+    run_cells.sort(key=lambda cell: cell.number or 0, reverse=True)
+    mentioned = chain(
+        names_in(prompt),
+        failure.names if failure is not None else (),
+        chain.from_iterable(names_in(cell.source) for cell in run_cells),
+    )
+    likely = likely_names(names, prompt, mentioned, MAX_DESCRIBED)
+    return {name: names[name] for name in likely}
 
 
 def _fill_caches(cell: Cell) -> None:

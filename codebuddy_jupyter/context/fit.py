@@ -310,6 +310,8 @@ def _can_be_gone(record: ItemRecord, snapshot: Snapshot) -> bool:
     A section that was not collected says nothing about its items, and what a prompt
     attached belongs to that prompt.
     """
+    if record.section == "variables" and record.title in snapshot.undescribed:
+        return False
     return record.section in snapshot.sections and record.section != "mentions"
 
 

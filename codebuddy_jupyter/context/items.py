@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AnySet
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -175,8 +176,10 @@ class Snapshot:
     """What could be sent about the notebook at one moment.
 
     ``sections`` are those that were collected: an item that is missing from one of them
-    is gone. ``troubles`` are lines for the user about sources that could not be read.
-    ``failing`` are the ids of the variables on the lines that the last error came from.
+    is gone. ``undescribed`` are the variables that exist and have no item, because
+    there are too many. ``troubles`` are lines for the user about sources that could not
+    be read. ``failing`` are the ids of the variables on the lines that the last error
+    came from.
     """
 
     items: tuple[Item, ...] = ()
@@ -184,3 +187,4 @@ class Snapshot:
     name: str = ""
     troubles: tuple[str, ...] = ()
     failing: tuple[str, ...] = ()
+    undescribed: AnySet[str] = frozenset()

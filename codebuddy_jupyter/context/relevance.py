@@ -6,10 +6,10 @@ import ast
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 # Characters of a text whose words count.
 WORDS_CHARACTERS = 1_000
@@ -160,6 +160,53 @@ def _parsed(source: str) -> ast.Module | None:
 
 def _is_magic(line: str) -> bool:
     return line.lstrip().startswith(("%", "!"))
+
+
+def likely_names(
+    names: Iterable[str], prompt: str, mentioned: Iterable[str], limit: int
+) -> list[str]:
+    """Return those of very many variables that a question is most likely about.
+
+    These are the ones that are mentioned, then those whose names have words of the
+    question, then the first. No name is split into words, which would take too long.
+
+    Parameters
+    ----------
+    names
+        All names; the first are likelier than the last.
+    prompt
+        The question.
+    mentioned
+        Names in the question, the error and the notebook, the likeliest first.
+    limit
+        How many to return at most, in the order of ``names``.
+    """
+    ordered = list(names)
+    existing = frozenset(ordered)
+    candidates = chain(
+        filter(existing.__contains__, mentioned),
+        islice(_names_with_words(ordered, prompt), limit // 2),
+        ordered,
+    )
+    chosen = frozenset(islice(dict.fromkeys(candidates), limit))
+    return [name for name in ordered if name in chosen]
+
+
+def _names_with_words(names: Sequence[str], prompt: str) -> Iterator[str]:
+    """Yield the names that contain a word of the question, the longest words first."""
+    joined = "\n".join(names)
+    lower = joined.lower()
+    if len(lower) != len(joined):
+        # A letter that is longer in lower case would move all that follow.
+        return
+    for word in sorted(words_in(prompt), key=len, reverse=True):
+        end = 0
+        while (found := lower.find(word, end)) >= 0:
+            start = joined.rfind("\n", 0, found) + 1
+            end = joined.find("\n", found)
+            if end < 0:
+                end = len(joined)
+            yield joined[start:end]
 
 
 @dataclass(frozen=True)

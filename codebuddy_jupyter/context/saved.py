@@ -1,11 +1,13 @@
 """The notebook as its file holds it.
 
 The file is read as JSON, with its outputs shortened, and read again only when it has
-changed.
+changed. A text that Jupytext opens as a notebook is read by Jupytext, if the user has
+it; such a file holds no outputs.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import stat
@@ -27,6 +29,10 @@ MAX_FILES = 2
 # Notebooks that are searched for one that was renamed.
 MAX_SIBLINGS = 20
 LARGEST_SIBLING_BYTES = 5_000_000
+
+# Texts that Jupytext opens as notebooks; not .qmd, for which it starts a program.
+TEXT_SUFFIXES = (".py", ".md", ".markdown", ".rmd", ".myst")
+NOTEBOOK_SUFFIXES = (".ipynb", *TEXT_SUFFIXES)
 
 # How Jupyter and VS Code lay out a file: each cell begins with this line, as they sort
 # its fields.
@@ -213,7 +219,11 @@ class NotebookFiles:
             self._notebooks.move_to_end(key)
             return self._notebooks[key]
         _check(status)
-        notebook = self._parsed(path.read_bytes(), status.st_mtime)
+        data = path.read_bytes()
+        if path.suffix.lower() in TEXT_SUFFIXES:
+            notebook = _parse_text(data, path, status.st_mtime)
+        else:
+            notebook = self._parsed(data, status.st_mtime)
         for old_key in list(self._notebooks):
             if old_key[0] == key[0]:
                 del self._notebooks[old_key]
@@ -275,6 +285,27 @@ class NotebookFiles:
                 most = held
         self._searched = None if best else state
         return best
+
+
+def _parse_text(data: bytes, path: Path, saved_at: float) -> SavedNotebook:
+    """Return the notebook in a text, as Jupytext reads it; no code is run."""
+    try:
+        jupytext = importlib.import_module("jupytext")
+    except ImportError as error:
+        raise Unreadable(
+            f"{path.name} is read by Jupytext, which this kernel's environment does "
+            "not have; %pip install jupytext"
+        ) from error
+    try:
+        notebook = jupytext.reads(data.decode(), fmt=path.suffix.removeprefix("."))
+    except Exception as error:
+        # It raises errors of its own, of YAML's parser and of the JSON schema's.
+        raise Unreadable(f"Jupytext failed with {type(error).__name__}") from error
+    cells = []
+    for cell in notebook.cells:
+        # The ids are others at each reading.
+        cells.append({"cell_type": cell.cell_type, "source": cell.source})
+    return parse_notebook({"cells": cells}, saved_at)
 
 
 def _check(status: os.stat_result) -> None:

@@ -24,11 +24,19 @@ from .items import Cell, Notebook, cell_name
 from .matching import matched_cells
 from .outputs import error_output
 from .runs import Run, Runs
-from .saved import NotebookFiles, SavedNotebook, Unreadable, parse_notebook
+from .saved import (
+    NOTEBOOK_SUFFIXES,
+    NotebookFiles,
+    SavedNotebook,
+    Unreadable,
+    parse_notebook,
+)
 from .traceback_frames import IN_CELL, Source
 
 # Seconds.
 COLAB_TIMEOUT = 5
+# JupyterLab's name for the contents that several people edit at the same time.
+SHARED_DRIVE = "RTC:"
 
 _SHELL_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
 
@@ -370,8 +378,8 @@ class Session:
         """
         in_variable = self.namespace().get("__vsc_ipynb_file__")
         for name in (in_variable, os.environ.get("JPY_SESSION_NAME")):
-            if isinstance(name, str) and name.endswith(".ipynb"):
-                path = Path(name)
+            path = _try_notebook_path(name)
+            if path is not None:
                 # A relative path may be of another folder than the kernel's.
                 return path if _is_certain(path) else Path(path.name)
         return None
@@ -402,6 +410,19 @@ class Session:
     def _results(self) -> Mapping[int, Any]:
         results = self.namespace().get("_oh")
         return results if isinstance(results, dict) else {}
+
+
+def _try_notebook_path(name: object) -> Path | None:
+    """Return the path of a notebook by the name that a front end gives it.
+
+    Consoles have names, too, which are no paths of notebooks.
+    """
+    if not isinstance(name, str):
+        return None
+    path = Path(name.removeprefix(SHARED_DRIVE))
+    if path.suffix.lower() not in NOTEBOOK_SUFFIXES:
+        return None
+    return path.with_name(path.name.removeprefix(SHARED_DRIVE) or path.name)
 
 
 def _is_certain(path: Path) -> bool:

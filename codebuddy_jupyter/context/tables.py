@@ -26,6 +26,8 @@ COLUMNAR_SUFFIXES = (".parquet", ".feather", ".arrow")
 
 # Columns of the first rows that are shown.
 _MAX_COLUMNS = 20
+# Columns whose names and types are read; a prompt has no room for more.
+_MAX_TYPED_COLUMNS = 2_000
 _NAME_CHARACTERS = 80
 _ERROR_CHARACTERS = 200
 # Characters in which the first line is looked for.
@@ -50,24 +52,31 @@ class Table:
     """What is known of the table in a file.
 
     ``columns`` are names with types, ``rows`` says how many there are, and ``head``
-    holds the first of them.
+    holds the first of them. ``other_columns`` is the number of those that are not in
+    ``columns``.
     """
 
     columns: Sequence[tuple[str, str]]
     rows: str
     head: Sequence[Sequence[Any]]
+    other_columns: int = 0
 
     def text(self, title: str) -> str:
         """Return the schema, a line for each column, and the first rows."""
-        names = [name for name, _ in self.columns]
-        types = [type_name for _, type_name in self.columns]
+        typed = self.columns[:_MAX_TYPED_COLUMNS]
+        width = len(self.columns) + self.other_columns
+        names = [name for name, _ in typed]
+        types = [type_name for _, type_name in typed]
         shown = names[:_MAX_COLUMNS]
         first_rows = f"its first {count(len(self.head), 'row')}"
-        if len(shown) < len(names):
+        if len(shown) < width:
             first_rows = f"{first_rows} ({len(shown)} of the columns)"
+        described = fields(names, types)
+        if len(names) < width:
+            described.append(f"  … and {width - len(names):,} more")
         lines = [
-            f"{title}, {self.rows}, {count(len(names), 'column')}",
-            *fields(names, types),
+            f"{title}, {self.rows}, {count(width, 'column')}",
+            *described,
             f"{first_rows}:",
             *table(shown, self._first_columns(len(shown))),
         ]
@@ -107,19 +116,22 @@ def read_separated(
         return None
     if not sample:
         return None
-    names, sample = _split_header(sample)
+    width = max(map(len, sample))
+    names, sample = _split_header(sample, min(width, _MAX_TYPED_COLUMNS))
     columns = []
     for index, name in enumerate(names):
         cells = [row[index] for row in sample if index < len(row)]
         columns.append((name, _type_of(cells)))
     rows = len(sample) + other_rows
+    other_columns = width - len(columns)
     if file_bytes is None:
-        return Table(columns, count(rows, "row"), sample[:HEAD])
+        return Table(columns, count(rows, "row"), sample[:HEAD], other_columns)
     text_bytes = len(text.encode("utf-8", "replace"))
     estimate = rows * file_bytes / max(text_bytes, 1)
     # To hundreds.
     rounded = int(round(estimate, -2))
-    return Table(columns, f"about {count(rounded, 'row')}", sample[:HEAD])
+    about = f"about {count(rounded, 'row')}"
+    return Table(columns, about, sample[:HEAD], other_columns)
 
 
 def _guessed_separator(text: str) -> str:
@@ -129,13 +141,14 @@ def _guessed_separator(text: str) -> str:
     return _SEPARATORS[0]
 
 
-def _split_header(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Return the names of the columns, and the rows below them.
+def _split_header(
+    rows: list[list[str]], width: int
+) -> tuple[list[str], list[list[str]]]:
+    """Return the names of so many columns, and the rows below them.
 
     A first row with a number or a date in it does not hold names.
     """
-    first = rows[0]
-    width = max(map(len, rows))
+    first = rows[0][:width]
     types = {_type_of([cell]) for cell in first}
     if not types <= {"text", "empty"}:
         return _numbered_columns(1, width), rows

@@ -21,6 +21,8 @@ Bundle = dict[str, Any]
 
 # the formats whose text is Markdown and can be shown block by block
 IN_BLOCKS = ("markdown", "code", "math")
+# the formats of which a terminal shows only the code, once it is complete
+SOURCES = ("code", "json", "html")
 
 
 def growing_markdown(text: str, format: str) -> str:
@@ -70,15 +72,27 @@ def _final_text(text: str, status: str) -> Bundle:
     return {"text/plain": f"{text}\n\n{status}"}
 
 
-def _final_code(text: str, status: str) -> Bundle:
+def final_source(reply: Reply) -> tuple[str, str]:
+    """Return the code of an answer in one of the formats `SOURCES`, and its language."""
+    text = closed(reply.text)
+    if reply.format == "code":
+        return _code(text)
+    return _content(text), reply.format
+
+
+def _code(text: str) -> tuple[str, str]:
+    """Return the code of all blocks of an answer, and the language of the first.
+
+    An answer without blocks is code as a whole.
+    """
     blocks = code_blocks(text)
-    if blocks:
-        code = "\n\n".join(block.code.strip("\n") for block in blocks)
-        language = blocks[0].language
-    else:
-        code = ""
-        language = "python"
-    code = code or text
+    code = "\n\n".join(block.code.strip("\n") for block in blocks)
+    language = blocks[0].language if blocks else "python"
+    return code or text, language
+
+
+def _final_code(text: str, status: str) -> Bundle:
+    code, language = _code(text)
     shown = fence(code, language)
     return {
         "text/markdown": f"{shown}\n\n{_small(status)}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import uuid
-from typing import Any
+from typing import Any, TextIO
 
 from ..markdown.safe import escape
 from .formats import Bundle, plain
@@ -20,6 +21,11 @@ BAR = 20
 def is_notebook(shell: Any) -> bool:
     """Return whether a shell belongs to a kernel, and not to a terminal."""
     return getattr(shell, "kernel", None) is not None
+
+
+def is_live(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal in which lines can be drawn again."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
 class LiveOutput:

@@ -9,30 +9,48 @@ output is left. Everything that a model wrote is made safe first.
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import time
 import weakref
 from collections.abc import Mapping
 from html import unescape as unescape_html
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from ..chat.reply import STOPPED, Reply
 from ..errors import Stopped
+from ..markdown.blocks import blocks_of
 from ..markdown.safe import neutralise
 from .drawing import Drawing, EachPiece, OneBlock, Pace, splitter_for
-from .formats import Bundle, closed, final_output, growing_markdown, plain
-from .live import LiveOutput, ProgressLine, is_notebook
-from .status import SILENT, status_line, waiting_line
+from .formats import (
+    SOURCES,
+    Bundle,
+    closed,
+    final_output,
+    final_source,
+    growing_markdown,
+    plain,
+)
+from .live import LiveOutput, ProgressLine, is_live, is_notebook
+from .status import SILENT, no_text_line, status_line, waiting_line
+
+if TYPE_CHECKING:
+    from .rendered import Paper
 
 CELL_PACE = Pace(before_text=1 / 12, between=1 / 12)
 # A terminal draws nothing again, so that the cost of a drawing does not matter.
 TERMINAL_PACE = Pace(before_text=0.02, between=0.02, per_cost=0.0)
-# The plain text of an output that grows: front ends that show Markdown ignore it.
+# The plain text of an output that grows, for front ends that show no Markdown: a sign
+# that something happens.
 GROWING = "…"
 EMPTY_ANSWER: Bundle = {"text/markdown": "*No answer.*", "text/plain": "No answer."}
+# Characters of a cell that is looked at for a single call.
+LONGEST_CALL = 10_000
 WAITING: Bundle = {"codebuddy": {"waiting": True}}
 
+# Clients in Python name their messages otherwise: SESSION_PROCESS_NUMBER.
+_UUID = re.compile(r"(?i:[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})")
 _FOLDS = re.compile(r"</?(?:details|summary)>")
 
 
@@ -55,9 +73,6 @@ class Display:
         """Show a reply as the value of a cell, unless this cell has shown it already."""
         if self._cell_of.get(reply) != self._cell():
             self.show(reply)
-        elif not is_notebook(self.shell):
-            # IPython has written "Out[n]: " to the terminal already.
-            sys.stdout.write(f"{reply!r}\n")
 
     def show(self, reply: Reply) -> None:
         """Show a reply while it arrives.
@@ -91,28 +106,51 @@ class Display:
             self.shell.display_pub.publish(data)
             return
         without_folds = _FOLDS.sub("", markdown)
+        if _is_rendered(sys.stdout):
+            self._paper().write(blocks_of(without_folds))
+            return
         text = plain(unescape_html(without_folds))
         sys.stdout.write(f"{text}\n")
 
     def warm(self) -> None:
         """Load the Markdown parser, so that the first drawing does not wait for it."""
         neutralise(closed("`<ready>`"))
+        if not is_notebook(self.shell) and _is_rendered(sys.stdout):
+            from . import rendered  # noqa: F401
 
     def progress(self) -> ProgressLine:
         """Return a line that shows the progress of a download."""
         return ProgressLine(self.shell)
+
+    def _terminal(self, reply: Reply) -> Screen:
+        # The text of a reply that is asked for as text stays as it is.
+        if reply.format == "text" or not _is_rendered(sys.stdout):
+            return Terminal(reply, sys.stdout)
+        from .rendered import RenderedTerminal
+
+        return RenderedTerminal(reply, self._paper())
+
+    def _paper(self) -> Paper:
+        # Only a terminal needs the library that renders Markdown.
+        from .rendered import Paper
+
+        return Paper(sys.stdout, str(getattr(self.shell, "colors", "")))
 
     def _cell(self) -> object:
         return None if self.shell is None else self.shell.execution_count
 
     def _screen(self, reply: Reply) -> Screen:
         if not is_notebook(self.shell):
-            return Terminal(reply, sys.stdout)
+            return self._terminal(reply)
         if _is_captured(self.shell) or _is_unattended(self.shell):
             return FinalOutput(reply, self.shell)
         if _is_alone(self.shell):
             return BlockByBlock(reply, self.shell)
-        return OneOutput(reply, self.shell)
+        if _applies_updates(self.shell):
+            return OneOutput(reply, self.shell)
+        # An output that was shown once would stay as it is for ever, and nothing but
+        # the user's own outputs could be cleared.
+        return FinalOutput(reply, self.shell)
 
 
 def _is_captured(shell: Any) -> bool:
@@ -131,16 +169,58 @@ def _is_alone(shell: Any) -> bool:
     code = str(request.get("code", "")).strip()
     if code.startswith("%%buddy"):
         return True
-    return code.startswith("%buddy") and "\n" not in code
+    if code.startswith("%buddy"):
+        return "\n" not in code
+    return len(code) <= LONGEST_CALL and _only_asks(code, shell)
+
+
+def _only_asks(code: str, shell: Any) -> bool:
+    """Return whether a cell is nothing but ``buddy.ask("…")``.
+
+    Its arguments are constants and names, so that no code of the user's runs that could
+    have an output of its own.
+    """
+    try:
+        call = ast.parse(code, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return False
+    arguments = [*call.args, *[keyword.value for keyword in call.keywords]]
+    if not all(isinstance(part, ast.Constant | ast.Name) for part in arguments):
+        return False
+    owner = call.func.value
+    if call.func.attr != "ask" or not isinstance(owner, ast.Name):
+        return False
+    package = sys.modules.get(__name__.partition(".")[0])
+    return getattr(shell, "user_ns", {}).get(owner.id) is package
+
+
+def _applies_updates(shell: Any) -> bool:
+    """Return whether the front end is known to update outputs that it has shown.
+
+    Those that show notebooks do. Consoles (``jupyter console``, qtconsole, Spyder's) do
+    not; they send neither the id of a cell nor a UUID as the id of their messages.
+    """
+    request = _message(shell)
+    if (request.get("metadata") or {}).get("cellId"):
+        return True
+    id = str((request.get("header") or {}).get("msg_id", ""))
+    return _UUID.fullmatch(id) is not None or "google.colab" in sys.modules
 
 
 def _cell_request(shell: Any) -> Mapping[str, Any]:
     """Return the content of the request that runs this cell."""
+    return _message(shell).get("content") or {}
+
+
+def _message(shell: Any) -> Mapping[str, Any]:
+    """Return the message with which the front end runs this cell."""
     if hasattr(shell, "get_parent"):
         parent = shell.get_parent()
     else:
         parent = getattr(shell, "parent_header", {})
-    return (parent or {}).get("content") or {}
+    return parent or {}
 
 
 class Screen(Protocol):
@@ -203,6 +283,7 @@ class BlockByBlock:
         self.drawing = Drawing(reply, splitter, CELL_PACE)
         self._shell = shell
         self._output = LiveOutput(shell)
+        self._is_first = True
 
     def put(self, settled: list[str]) -> None:
         """Show the blocks in place of the last tail, and the tail in a new output."""
@@ -213,9 +294,10 @@ class BlockByBlock:
         if text.strip():
             reply = self.drawing.reply
             markdown = growing_markdown(text, reply.format)
-            self._output.put(_growing(markdown), {})
+            self._output.put(_growing(markdown, self._is_first), {})
             self._output = LiveOutput(self._shell)
-        _put_tail(self._output, self.drawing)
+            self._is_first = False
+        _put_tail(self._output, self.drawing, self._is_first)
 
     def finish(self) -> None:
         """Clear the cell, and publish the answer."""
@@ -248,16 +330,18 @@ class OneOutput:
             self._output.put(EMPTY_ANSWER, {})
 
 
-def _put_tail(output: LiveOutput, drawing: Drawing) -> None:
+def _put_tail(output: LiveOutput, drawing: Drawing, is_first: bool = True) -> None:
     markdown = drawing.tail_markdown()
     if not markdown:
         return
     metadata = {} if drawing.has_text else WAITING
-    output.put(_growing(markdown), metadata)
+    output.put(_growing(markdown, is_first), metadata)
 
 
-def _growing(markdown: str) -> Bundle:
-    return {"text/markdown": markdown, "text/plain": GROWING}
+def _growing(markdown: str, is_first: bool) -> Bundle:
+    """Return an output that grows; the first one of an answer has a plain text."""
+    data = {"text/markdown": markdown}
+    return {**data, "text/plain": GROWING} if is_first else data
 
 
 def _leaves_output(reply: Reply) -> bool:
@@ -265,6 +349,14 @@ def _leaves_output(reply: Reply) -> bool:
     if reply.error is None:
         return True
     return bool(reply.text or reply.reasoning)
+
+
+def _is_rendered(stream: TextIO) -> bool:
+    """Return whether a stream can show rendered Markdown: a terminal with a cursor."""
+    if not is_live(stream):
+        return False
+    encoding = getattr(stream, "encoding", None) or ""
+    return encoding.lower().replace("-", "").startswith("utf")
 
 
 class Terminal:
@@ -279,22 +371,22 @@ class Terminal:
     """
 
     def __init__(self, reply: Reply, stream: TextIO) -> None:
-        self.drawing = Drawing(reply, EachPiece(), TERMINAL_PACE)
+        self._is_source = reply.format in SOURCES
+        splitter = OneBlock() if self._is_source else EachPiece()
+        self.drawing = Drawing(reply, splitter, TERMINAL_PACE)
         self._stream = stream
-        self._is_live = stream.isatty()
+        self._is_live = is_live(stream)
         self._waiting = ""
 
     def put(self, settled: list[str]) -> None:
         """Write the new text, or what is waited for."""
         drawing = self.drawing
-        if settled:
+        if settled and not self._is_source:
             self._show_waiting("")
-            text = plain("".join(settled))
-            self._stream.write(text)
-            self._stream.flush()
+            self._write("".join(settled))
             return
-        is_waiting = not (drawing.has_text or drawing.done)
-        if self._is_live and is_waiting:
+        is_waiting = self._is_source or not drawing.has_text
+        if self._is_live and is_waiting and not drawing.done:
             line = waiting_line(drawing.reply, time.monotonic())
             self._show_waiting(plain(line))
 
@@ -304,12 +396,25 @@ class Terminal:
         self._show_waiting("")
         reply = self.drawing.reply
         text = reply.text
-        if text:
+        if self._is_source and text.strip():
+            text, _ = final_source(reply)
+            self._write(text)
+        elif not text.strip() and reply.error is None:
+            text = no_text_line(reply)
+            self._write(text)
+        if self._is_source and not self._stream.isatty():
+            # The output may be a file of code.
+            self._write("" if text.endswith("\n") else "\n")
+        elif text:
             status = plain(status_line(reply))
             if self._is_live:
                 status = f"\x1b[2m{status}\x1b[0m"
             gap = "\n" if text.endswith("\n") else "\n\n"
             self._stream.write(f"{gap}{status}\n")
+        self._stream.flush()
+
+    def _write(self, text: str) -> None:
+        self._stream.write(plain(text))
         self._stream.flush()
 
     def _show_waiting(self, line: str) -> None:

@@ -14,6 +14,7 @@ from .cell_magic import find_cell_magic
 from .late_settings import placeholder
 from .magics import BuddyMagics
 from .question_mark import QuestionMarkTransform, has_question, refusal
+from .reply_hook import ReplyHook
 
 if TYPE_CHECKING:
     from ..buddy import Buddy
@@ -64,6 +65,10 @@ class Extension:
         transformers.token_transformers.append(QuestionMarkTransform)
         # Before IPython's own, which takes a cell magic in the first line.
         transformers.line_transforms.insert(0, find_cell_magic)
+        self._reply_hook: ReplyHook | None = None
+        if not hasattr(shell, "kernel") and hasattr(shell, "display_trap"):
+            self._reply_hook = ReplyHook(shell)
+            self._reply_hook.install()
 
     def unload(self) -> None:
         """Restore the shell as it was before."""
@@ -75,6 +80,8 @@ class Extension:
         transformers = self.shell.input_transformer_manager
         transformers.token_transformers.remove(QuestionMarkTransform)
         transformers.line_transforms.remove(find_cell_magic)
+        if self._reply_hook is not None:
+            self._reply_hook.remove()
         if self._is_listening:
             self._stop_listening()
         self._restore_magics()

@@ -74,9 +74,14 @@ def neutralise(markdown: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return Markdown that shows exactly this plain text, on one line."""
+    """Return Markdown that shows exactly this plain text, on one line.
+
+    Only what a reader could take for Markdown becomes an entity, so that the text can
+    be read in its source as well.
+    """
     words = _clean(text).split()
-    return _entities(" ".join(words))
+    line = " ".join(words)
+    return _SPECIAL.sub(_as_entities, line)
 
 
 def fence(code: str, language: str = "") -> str:
@@ -104,7 +109,33 @@ def _clean(text: str) -> str:
 
 def _entities(text: str) -> str:
     """Replace every character that could mean something to a parser by its entity."""
-    return re.sub(r"[^\w ]|_", lambda character: f"&#{ord(character[0])};", text)
+    return re.sub(r"[^\w ]|_", _as_entities, text)
+
+
+def _as_entities(match: re.Match[str]) -> str:
+    return "".join([f"&#{ord(character)};" for character in match[0]])
+
+
+# The ends of names that a reader can take for a host, as linkify-it does.
+_TOP_DOMAIN = (
+    r"(?:[^\W\d_]{2}|biz|com|edu|gov|net|org|pro|web|xxx|aero|asia|coop|info|museum|name"
+    r"|shop|xn--[\w-]+)(?![^\W_])"
+)
+_SPECIAL = re.compile(
+    rf"""
+      [\\`*{{}}\[\]<>&|~^$@]
+    # At the start: a heading, a list, a rule, and what dialects add, as a comment
+    | ^ [!-/:-@\[-`{{-~]
+    | (?<=^\d)[.)] | (?<=^\d\d)[.)] | ^\d{{3,9}}[.)]
+    # Beside a letter or digit on one side only
+    | (?<![^\W_])_ | _(?![^\W_])
+    # An address, with or without its scheme
+    | :(?=/) | /(?=/) | (?<=www)[.] | [.](?={_TOP_DOMAIN})
+    # Invisible
+    | [^\w\s!-~](?<![^\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 # What can be dangerous

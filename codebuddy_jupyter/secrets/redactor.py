@@ -28,6 +28,8 @@ from .words import is_distinctive, strength_of
 _CACHE_SIZE = 50_000
 _FORMATS = (*VENDOR_FORMATS, *SYNTAX_FORMATS)
 
+# In a name; no word that makes a name that of a secret, or of none, has one.
+_LONG_NUMBER = re.compile(r"\d{4,}")
 # Values of more characters or bytes are not considered as known values.
 _MAX_KNOWN_VALUE = 20_000
 # A known value of at least so many characters is redacted even inside a longer word.
@@ -177,7 +179,8 @@ def _try_text(variable: object) -> str | None:
 def _is_known_secret(name: str, value: str) -> bool:
     if len(value) > _MAX_KNOWN_VALUE:
         return False
-    strength = strength_of(name)
+    # A loop can make many names that differ in their number alone.
+    strength = strength_of(_LONG_NUMBER.sub("0000", name))
     return strength is not None and is_distinctive(strength, value.strip())
 
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.kernels import Kernel
+from tests.support.notebook_kernel import NotebookKernel
 from tests.support.scripted_server import (
     Answer,
     ScriptedServer,
@@ -163,6 +165,12 @@ OTHERS: dict[str, tuple[str, list[str]]] = {
         ["stream", "answer"],
     ),
     "a later value": ("%buddy hello\n'value'", ["answer", "execute_result"]),
+    "assigned": ("x = %buddy hello", ["answer"]),
+    "a list of them": ("for i in range(2):\n    x = %buddy hello {i}", ["answer"] * 2),
+    "asked from Python": (
+        "import codebuddy_jupyter as buddy\nprint('before')\nbuddy.ask('hello')",
+        ["stream", "answer"],
+    ),
 }
 
 
@@ -173,6 +181,63 @@ def test_an_answer_takes_away_no_other_output(
     cell = kernel.good(code)
     assert "clear_output" not in [message.type for message in cell.messages]
     assert [_kind(output) for output in cell.outputs] == kinds
+    # Consoles, which do not apply display updates, show the same.
+    assert [_kind(output) for output in cell.outputs_without_updates] == kinds
+
+
+ALONE = {
+    "line": "%buddy hello",
+    "cell": "%%buddy\nhello",
+    "call": "buddy.ask('hello')",
+}
+
+
+@pytest.mark.parametrize("code", ALONE.values(), ids=ALONE)
+def test_a_client_without_display_updates_shows_the_answer(
+    kernel: Kernel, server: ScriptedServer, code: str
+) -> None:
+    kernel.good("import codebuddy_jupyter as buddy")
+    server.script(reply("# One\n\nTwo.\n\n```python\nx = 3\n```\n\nFour."))
+    cell = kernel.good(code)
+    for outputs in (cell.outputs, cell.outputs_without_updates):
+        (output,) = outputs
+        assert "Four." in output["data"]["text/plain"]
+    # Until then a console shows one sign of life, and not one for each block.
+    growing = [
+        message.content["data"].get("text/plain")
+        for message in cell.messages
+        if message.type == "display_data"
+    ]
+    assert growing[:-1].count("…") <= 1
+
+
+def test_a_part_of_an_answer_is_shown_without_display_updates(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.script(stream(delta("Half of it"), done=False))
+    cell = kernel.run("print('before')\nx = %buddy hello")
+    assert cell.status == "error"
+    kinds = [output["type"] for output in cell.outputs_without_updates]
+    assert kinds == ["stream", "display_data", "error"]
+    assert "Half of it" in cell.outputs_without_updates[1]["data"]["text/plain"]
+
+
+def test_a_notebook_sees_the_answer_grow_among_other_outputs(
+    python: Path, server: ScriptedServer, tmp_path: Path
+) -> None:
+    notebook = tmp_path / "nb.ipynb"
+    notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5}')
+    with NotebookKernel(notebook, CODEBUDDY_BASE_URL=server.url) as kernel:
+        kernel.good("%load_ext codebuddy_jupyter")
+        server.script(Answer(tokens=TOKENS, per_second=80))
+        cell = kernel.run_cell("a", "print('before')\nx = %buddy hello", stdin=True)
+        assert [m.type for m in cell.messages].count("update_display_data") > 5
+        assert [_kind_of_any(output) for output in cell.outputs] == ["stream", "answer"]
+
+
+def _kind_of_any(output: dict[str, Any]) -> str:
+    answered = "codebuddy" in output.get("metadata", {})
+    return "answer" if answered else str(output["type"])
 
 
 def _kind(output: dict[str, Any]) -> str:

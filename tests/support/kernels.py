@@ -124,6 +124,11 @@ class Cell:
         return outputs(self.messages)
 
     @property
+    def outputs_without_updates(self) -> list[dict[str, Any]]:
+        """What a front end shows in the end that does not apply display updates."""
+        return outputs([m for m in self.messages if m.type != "update_display_data"])
+
+    @property
     def printed(self) -> str:
         """What the cell wrote to its standard output."""
         return "".join(

@@ -43,14 +43,14 @@ class NotebookKernel(Kernel):
         )
         self.notebook = notebook
 
-    def begin_cell(self, id: str, code: str) -> Cell:
+    def begin_cell(self, id: str, code: str, *, stdin: bool = False) -> Cell:
         """Send a cell under its id."""
         content = {
             "code": code,
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": stdin,
             "stop_on_error": False,
         }
         message = self.client.session.msg(
@@ -60,9 +60,9 @@ class NotebookKernel(Kernel):
         key = str(message["header"]["msg_id"])
         return self._cells.setdefault(key, Cell(key))
 
-    def run_cell(self, id: str, code: str) -> Cell:
+    def run_cell(self, id: str, code: str, *, stdin: bool = False) -> Cell:
         """Run a cell under its id to its end, however it ends."""
-        return self.end(self.begin_cell(id, code))
+        return self.end(self.begin_cell(id, code, stdin=stdin))
 
     def ask(self, question: str) -> Cell:
         """Ask in a cell of its own, without earlier turns."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk
 
-Step = str | Chunk | BaseException
-"""A text, a chunk, or an error to raise."""
+Step = str | Chunk | BaseException | float
+"""A text, a chunk, an error to raise, or seconds to wait."""
 
 
 def a_reply(loop: Loop, *steps: Step, format: str = "markdown") -> Reply:
@@ -20,6 +21,9 @@ def a_reply(loop: Loop, *steps: Step, format: str = "markdown") -> Reply:
         for step in steps:
             if isinstance(step, BaseException):
                 raise step
+            if isinstance(step, float):
+                await asyncio.sleep(step)
+                continue
             yield Chunk(text=step) if isinstance(step, str) else step
 
     return Reply("why?", source, loop, format=format)

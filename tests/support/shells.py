@@ -23,12 +23,19 @@ class Publisher:
         self.sent.append(("clear", {}, {"wait": wait}))
 
 
-def a_shell(code: str, allow_stdin: bool = True) -> Any:
+def a_shell(
+    code: str, allow_stdin: bool = True, message_id: str = "", cell_id: str = ""
+) -> Any:
     """Return the parts of a kernel's shell that a display uses."""
-    parent = {"content": {"code": code, "allow_stdin": allow_stdin}}
+    parent = {
+        "header": {"msg_id": message_id},
+        "metadata": {"cellId": cell_id} if cell_id else {},
+        "content": {"code": code, "allow_stdin": allow_stdin},
+    }
     return SimpleNamespace(
         kernel=object(),
         display_pub=Publisher(),
         execution_count=1,
+        user_ns={},
         get_parent=lambda: parent,
     )
