@@ -27,7 +27,13 @@ from .question.pipeline import Pipeline
 from .question.settings import QuestionSettings
 from .question.target import Targets
 from .question.tokens import Tokens
-from .settings import SavedSettings, default_settings_path
+from .settings import (
+    DEFAULT,
+    KERNEL,
+    Configured,
+    SavedSettings,
+    default_settings_path,
+)
 
 
 class Buddy(QuestionSettings):
@@ -65,7 +71,7 @@ class Buddy(QuestionSettings):
         self.history = History(
             self.loop,
             self._notebook,
-            lambda: self.keep_chats,
+            self._keeps_chats,
             display,
             self._notify_watchers,
         )
@@ -73,7 +79,7 @@ class Buddy(QuestionSettings):
         self.display = display
         self._providers = Instances(
             self.registry,
-            lambda name: self.registry.make(name, self, self._state),
+            lambda name: self.registry.make(name, self, self.saved.state),
         )
         self._targets = Targets(self.registry, self.ready, self._provider_in_use)
         self._pipeline = Pipeline(
@@ -83,11 +89,15 @@ class Buddy(QuestionSettings):
             self.history,
             self.tokens,
         )
-        self.saved = SavedSettings(settings_path or default_settings_path())
-        self._state, problem = self.saved.load()
-        super().__init__(parent=parent, config=config, saved=self._state.get("Buddy"))
-        if problem:
-            self.problems.append(problem)
+        path = settings_path or default_settings_path()
+        sections = {"Buddy", *(f"{name}Provider" for name in self.registry.known())}
+        self.saved = SavedSettings(path, sections)
+        super().__init__(
+            parent=parent,
+            config=config,
+            saved=self.saved.state.get("Buddy"),
+            saved_problem=self.saved.problem,
+        )
 
     @validate("provider")
     def _validate_provider(self, proposal: Mapping[str, Any]) -> str:
@@ -110,15 +120,42 @@ class Buddy(QuestionSettings):
 
     def ready(self, name: str) -> Provider:
         """Return a provider with the present settings and environment."""
+        self.saved.read_mended(self._owners())
         provider = self.provider_named(name)
         provider.read_environment()
-        provider.offline = self.offline
+        doubts: list[str] = []
+        # As long as no file says clearly whether anything may leave the machine, nothing
+        # does.
+        if self.origin("offline") != KERNEL:
+            doubts = self.doubts + provider.doubts
+        provider.offline = self.offline or bool(doubts)
+        provider.offline_reason = "" if self.offline else "".join(doubts[:1])
         provider.allowed_hosts = tuple(self.allowed_hosts)
         return provider
 
     def _provider_in_use(self) -> str:
         self.read_environment()
         return self.provider
+
+    def notes_of_doubt(self) -> tuple[str, ...]:
+        """Return lines about settings of files that cannot be read, or are refused."""
+        self.saved.read_mended(self._owners())
+        lines = list(self.doubts)
+        with suppress(BuddyError):
+            lines += self.provider_named(self.provider).doubts
+        if lines and self.origin("offline") != KERNEL:
+            lines.append("Until that is mended, nothing is sent to other machines.")
+        return tuple(lines)
+
+    def _owners(self) -> tuple[Configured, ...]:
+        return (self, *self._providers)
+
+    def _keeps_chats(self) -> bool:
+        """Return whether to keep conversations: not while it is not known whether the
+        user wants that.
+        """
+        is_unknown = bool(self.doubts) and self.origin("keep_chats") == DEFAULT
+        return self.keep_chats and not is_unknown
 
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
         """Return who answers; see `Targets.resolve`."""
@@ -217,13 +254,11 @@ class Buddy(QuestionSettings):
             watcher()
 
     def save(self) -> Path:
-        """Save the present settings as the user's defaults; return the file."""
-        state = dict(self._state)
-        for owner in (self, *self._providers):
-            section = type(owner).__name__
-            state[section] = owner.saved_state()
-        self.saved.save(state)
-        self._state = state
+        """Save the present settings as the user's defaults; return the file.
+
+        One that could not be used is set aside, and is then ``saved.aside``.
+        """
+        self.saved.replace(self._owners())
         return self.saved.path
 
     def warm(self) -> None:

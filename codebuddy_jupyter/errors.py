@@ -20,6 +20,10 @@
     KeyboardInterrupt
     └── Stopped               the user stopped the request; not an ``Exception``, so
                               that no ``except Exception`` swallows it
+
+    BaseException
+    └── SettingRefused        ``%config`` names an invalid setting or value; IPython
+                              would only log an ``Exception``, and the cell go on
 """
 
 from __future__ import annotations
@@ -231,6 +235,10 @@ class NoReply(ProviderError):
 
 class CutOff(ProviderError):
     """The reply ended early; the part that was received is kept."""
+
+
+class SettingRefused(_OneLine, BaseException):
+    """A setting that ``%config`` names has no such name, or does not take its value."""
 
 
 class Stopped(_OneLine, KeyboardInterrupt):

@@ -64,6 +64,7 @@ class SelfHostedProvider(OpenAIChatProvider):
             certificate_key=self.client_key,
             offline=self.offline,
             allowed=self.allowed_hosts,
+            offline_reason=self.offline_reason,
         )
 
     def secrets(self) -> dict[str, Key]:
