@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any, cast
 
-from ..errors import CutOff, Stopped
+from ..errors import CutOff, Stopped, printable
 from ..loop import SLICE, Loop
 from ..messages import Chunk, ToolCall, Usage
 
@@ -271,7 +271,7 @@ class Reply:
         return self.result().text
 
     def __repr__(self) -> str:
-        model = self.model or "?"
+        model = printable(self.model or "?")
         return f"<Reply from {model}: {self._state()}, {len(self.text):,} characters>"
 
     def _state(self) -> str:

@@ -57,7 +57,7 @@ class Display:
             self.show(reply)
         elif not is_notebook(self.shell):
             # IPython has written "Out[n]: " to the terminal already.
-            sys.stdout.write(f"{reply!r}\n")
+            sys.stdout.write(f"{plain(repr(reply))}\n")
 
     def show(self, reply: Reply) -> None:
         """Show a reply while it arrives.
@@ -86,7 +86,7 @@ class Display:
         if is_notebook(self.shell):
             data = {
                 "text/markdown": markdown,
-                "text/plain": unescape_html(markdown),
+                "text/plain": plain(unescape_html(markdown)),
             }
             self.shell.display_pub.publish(data)
             return

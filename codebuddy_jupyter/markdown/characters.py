@@ -47,6 +47,11 @@ _HIDING = re.compile("[\u202d\u202e\U000e0000-\U000e0fff]|[\ufe00-\ufe0f]{2}")
 _MOST_NAMES = 4
 
 
+def has_invisible(text: str) -> bool:
+    """Return whether a text has any invisible character."""
+    return not text.isascii() and _RUN.search(text) is not None
+
+
 def name_invisible(code: str) -> str:
     """Return code with every invisible character named in its place, such as
     ``⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩``; emoji and the joiners of scripts stay.
