@@ -98,6 +98,7 @@ class Buddy(QuestionSettings):
             saved=self.saved.state.get("Buddy"),
             saved_problem=self.saved.problem,
         )
+        self.doubt_sections(sections)
 
     @validate("provider")
     def _validate_provider(self, proposal: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ MAX_FILE = 1_000_000
 # A device or a pipe that takes the place of a file must not block the kernel.
 _NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 # How similar a section must be to another to be a slip, from 0 to 1.
-SURELY_MEANT = 0.75
+SURELY_MEANT = 0.85
 # Characters of a refused value in a message.
 MOST_SHOWN = 60
 # Files that were set aside beside each other.
@@ -97,6 +97,15 @@ class Configured(Configurable):
     def has_saved_doubts(self) -> bool:
         """Whether some of these are about saved settings."""
         return bool(self._saved_problems)
+
+    def doubt_sections(self, sections: Collection[str]) -> None:
+        """Note which sections of ``ipython_config.py`` are misspelt ones of these."""
+        for section in self.config:
+            meant = meant_section(section, sections)
+            if meant:
+                problem = f"The section {section!r} in {FILE} must be {meant!r}"
+                self.problems.append(problem)
+                self._file_problems.append(problem)
 
     def take_saved(self, saved: Mapping[str, Any], problem: str = "") -> None:
         """Use saved settings where nothing that wins over them has set a value.
@@ -357,8 +366,14 @@ class SavedSettings:
         """
         try:
             content = read_sections(self.path)
-        except FileNotFoundError:
-            return {}, ""
+        except FileNotFoundError as error:
+            # A link whose target is away, such as that on a drive, is not no file.
+            if not os.path.lexists(self.path):
+                return {}, ""
+            return (
+                {},
+                f"The saved settings in {self.path} cannot be read ({error.strerror})",
+            )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             return {}, f"The saved settings in {self.path} cannot be read ({reason})"
@@ -366,7 +381,7 @@ class SavedSettings:
         problem = ""
         for section, values in content.items():
             state[section] = _renamed(section, values)
-            meant = _meant(section, self._sections)
+            meant = meant_section(section, self._sections)
             if meant:
                 problem = f"The section {section!r} in {self.path} must be {meant!r}"
         return state, problem
@@ -426,7 +441,8 @@ def read_sections(path: Path) -> dict[str, dict[str, Any]]:
     if len(data) > MAX_FILE:
         raise ValueError(f"it has more than {MAX_FILE:,} bytes")
     try:
-        content = json.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
+        content = json.loads(text, object_pairs_hook=_without_repeats)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(content, dict):
@@ -439,7 +455,15 @@ def read_sections(path: Path) -> dict[str, dict[str, Any]]:
     return content
 
 
-def _meant(section: str, sections: Collection[str]) -> str:
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, in which each name stands once."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a name stands in it twice")
+    return content
+
+
+def meant_section(section: str, sections: Collection[str]) -> str:
     """Return the section that a misspelt one stands for; "" if it is not misspelt."""
     by_lower = {name.lower(): name for name in sections}
     if section in sections or not sections:

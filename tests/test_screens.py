@@ -9,6 +9,7 @@ import pytest
 from codebuddy_jupyter.display.screens import Display, Terminal, follow
 from codebuddy_jupyter.errors import CutOff
 from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.markdown.safe import escape
 from tests.support.replies import a_reply
 from tests.support.shells import a_shell
 
@@ -85,3 +86,19 @@ def test_texts_of_the_package_are_plain_in_a_terminal(
 ) -> None:
     Display().text("| a&#46;b |")
     assert capsys.readouterr().out == "| a.b |\n"
+
+
+def test_no_escape_sequence_of_a_name_reaches_plain_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A model's name stands in tables of the package, as entities."""
+    markdown = f"| {escape('llama' + chr(0x1B) + '[2J' + chr(0x9B) + '1m')} &#27;[31m |"
+    shell = a_shell("%buddy /models")
+    Display(shell).text(markdown)
+    progress = Display(shell).progress()
+    progress("loading \x1b[2Jllama\r", 0, 0)
+    Display().text(markdown)
+    shown = [data["text/plain"] for _, data, _ in shell.display_pub.sent if data]
+    assert len(shown) == 2
+    written = "".join(shown) + capsys.readouterr().out
+    assert not set(written) & set("\x1b\x9b\r")

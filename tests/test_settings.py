@@ -520,6 +520,7 @@ DOUBTFUL = {
     "a list": "[]",
     "nothing": "",
     "null": "null",
+    "a name twice": '{"Buddy": {"offline": true, "offline": false}}',
     "a huge file": " " * 2_000_000 + "{}",
 }
 
@@ -581,6 +582,38 @@ def test_a_misspelt_setting_in_ipython_config_fails_closed_too(tmp_path: Path) -
     buddy.change({"offline": False})
     assert not buddy.ready("OpenAI").offline
     assert "ofline" in buddy.notes_of_doubt()[0]
+    buddy.close()
+
+
+@pytest.mark.parametrize("section", ["Budy", "OpenAiProvider"])
+def test_a_misspelt_section_of_ipython_config_fails_closed_too(
+    section: str, tmp_path: Path
+) -> None:
+    config = Config({section: {"offline": True}, "InteractiveShell": {"autocall": 0}})
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=config)
+    assert buddy.ready("OpenAI").offline
+    assert f"The section '{section}'" in buddy.notes_of_doubt()[0]
+    buddy.close()
+
+
+def test_sections_of_other_packages_are_not_in_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "codebuddy.json"
+    others = ("OpenRouterProvider", "EchoProvider", "XAIProvider", "MyLocalModel")
+    sections: dict[str, dict[str, Any]] = {name: {} for name in others}
+    path.write_text(json.dumps(sections))
+    buddy = Buddy(settings_path=path, config=Config(sections))
+    assert buddy.notes_of_doubt() == ()
+    assert not buddy.ready("OpenAI").offline
+    buddy.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_to_a_file_that_is_away_is_not_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "codebuddy.json"
+    path.symlink_to(tmp_path / "drive" / "codebuddy.json")
+    buddy = Buddy(settings_path=path)
+    assert "cannot be read (No such file" in buddy.notes_of_doubt()[0]
+    assert buddy.ready("OpenAI").offline
     buddy.close()
 
 
