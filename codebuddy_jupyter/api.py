@@ -6,6 +6,7 @@ In IPython they use the Buddy of the magics, elsewhere a Buddy of their own.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -141,8 +142,19 @@ def describe(cls: type) -> Callable[[T], T]:
 
 
 def save() -> Path:
-    """Save the present settings as your defaults, without keys; return the file."""
-    return _buddy().save()
+    """Save the present settings as your defaults, without keys; return the file.
+
+    Warns
+    -----
+    UserWarning
+        When the file that was there could not be read, and was renamed.
+    """
+    buddy = _buddy()
+    path = buddy.save()
+    if buddy.saved.aside is not None:
+        aside = f"The settings that could not be used are now in {buddy.saved.aside}."
+        warnings.warn(aside, stacklevel=2)
+    return path
 
 
 def _buddy() -> Buddy:

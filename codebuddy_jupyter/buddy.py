@@ -26,7 +26,13 @@ from .question.pipeline import Pipeline
 from .question.settings import QuestionSettings
 from .question.target import Targets
 from .question.tokens import TokensByModel
-from .settings import SavedSettings, default_settings_path
+from .settings import (
+    DEFAULT,
+    KERNEL,
+    Configured,
+    SavedSettings,
+    default_settings_path,
+)
 
 
 class Buddy(QuestionSettings):
@@ -57,8 +63,6 @@ class Buddy(QuestionSettings):
         self.loop = Loop()
         self.tokens = TokensByModel()
         self.collector = Collector()
-        # Providers that were set while another was in use, with that other.
-        self._told_unused: set[tuple[str, str]] = set()
         self.watchers: list[Callable[[], None]] = []
         """Called, on any thread, when the conversation has a new turn, lost one, or is
         another.
@@ -66,7 +70,7 @@ class Buddy(QuestionSettings):
         self.history = History(
             self.loop,
             self._notebook,
-            lambda: self.keep_chats,
+            self._keeps_chats,
             display,
             self._notify_watchers,
         )
@@ -74,7 +78,7 @@ class Buddy(QuestionSettings):
         self.display = display
         self._providers = Instances(
             self.registry,
-            lambda name: self.registry.make(name, self, self._state),
+            lambda name: self.registry.make(name, self, self.saved.state),
         )
         self._targets = Targets(self.registry, self.ready, self._provider_in_use)
         self._pipeline = Pipeline(
@@ -84,11 +88,16 @@ class Buddy(QuestionSettings):
             self.history,
             self.tokens,
         )
-        self.saved = SavedSettings(settings_path or default_settings_path())
-        self._state, problem = self.saved.load()
-        super().__init__(parent=parent, config=config, saved=self._state.get("Buddy"))
-        if problem:
-            self.problems.append(problem)
+        path = settings_path or default_settings_path()
+        sections = {"Buddy", *(f"{name}Provider" for name in self.registry.known())}
+        self.saved = SavedSettings(path, sections)
+        super().__init__(
+            parent=parent,
+            config=config,
+            saved=self.saved.state.get("Buddy"),
+            saved_problem=self.saved.problem,
+        )
+        self.doubt_sections(sections)
 
     @validate("provider")
     def _validate_provider(self, proposal: Mapping[str, Any]) -> str:
@@ -111,9 +120,16 @@ class Buddy(QuestionSettings):
 
     def ready(self, name: str) -> Provider:
         """Return a provider with the present settings and environment."""
+        self.saved.read_mended(self._owners())
         provider = self.provider_named(name)
         provider.read_environment()
-        provider.offline = self.offline
+        doubts: list[str] = []
+        # As long as no file says clearly whether anything may leave the machine, nothing
+        # does.
+        if self.origin("offline") != KERNEL:
+            doubts = self.doubts + provider.doubts
+        provider.offline = self.offline or bool(doubts)
+        provider.offline_reason = "" if self.offline else "".join(doubts[:1])
         provider.allowed_hosts = tuple(self.allowed_hosts)
         return provider
 
@@ -122,23 +138,28 @@ class Buddy(QuestionSettings):
         return self.provider
 
     def settings_without_effect(self) -> list[str]:
-        """Return a line for each provider that is not in use and that ``%config`` has
-        set since the last call; but one for each, as long as the same one is in use.
+        """Return lines about providers not in use; see `Instances.without_effect`."""
+        return self._providers.without_effect(self.provider)
+
+    def notes_of_doubt(self) -> tuple[str, ...]:
+        """Return lines about settings of files that cannot be read, or are refused."""
+        self.saved.read_mended(self._owners())
+        lines = list(self.doubts)
+        with suppress(BuddyError):
+            lines += self.provider_named(self.provider).doubts
+        if lines and self.origin("offline") != KERNEL:
+            lines.append("Until that is mended, nothing is sent to other machines.")
+        return tuple(lines)
+
+    def _owners(self) -> tuple[Configured, ...]:
+        return (self, *self._providers)
+
+    def _keeps_chats(self) -> bool:
+        """Return whether to keep conversations: not while it is not known whether the
+        user wants that.
         """
-        lines = []
-        for name, provider in self._providers.by_name().items():
-            configured, provider.configured = provider.configured, []
-            if not configured or name == self.provider:
-                continue
-            if (name, self.provider) in self._told_unused:
-                continue
-            self._told_unused.add((name, self.provider))
-            setting = f"{type(provider).__name__}.{configured[0]}"
-            lines.append(
-                f"`{setting}` has no effect now, since {self.provider} is in use. "
-                f"Switch: `%buddy /use {name.lower()}`"
-            )
-        return lines
+        is_unknown = bool(self.doubts) and self.origin("keep_chats") == DEFAULT
+        return self.keep_chats and not is_unknown
 
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
         """Return who answers; see `Targets.resolve`."""
@@ -237,13 +258,11 @@ class Buddy(QuestionSettings):
             watcher()
 
     def save(self) -> Path:
-        """Save the present settings as the user's defaults; return the file."""
-        state = dict(self._state)
-        for owner in (self, *self._providers):
-            section = type(owner).__name__
-            state[section] = owner.saved_state()
-        self.saved.save(state)
-        self._state = state
+        """Save the present settings as the user's defaults; return the file.
+
+        One that could not be used is set aside, and is then ``saved.aside``.
+        """
+        self.saved.replace(self._owners())
         return self.saved.path
 
     def warm(self) -> None:

@@ -133,13 +133,13 @@ def _doctor(options: argparse.Namespace) -> int:
         report = doctor_report(buddy, options.provider, progress=_show_progress)
     finally:
         buddy.close()
-    text = report.json() if options.json else plain(report.text())
-    sys.stdout.write(f"{text}\n")
+    text = report.json() if options.json else report.text()
+    sys.stdout.write(f"{plain(text)}\n")
     return 0 if report.ok else 1
 
 
 def _show_progress(text: str, done: int, total: int) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{plain(text)}\n")
 
 
 def _key(options: argparse.Namespace) -> None:

@@ -20,11 +20,16 @@
     KeyboardInterrupt
     └── Stopped               the user stopped the request; not an ``Exception``, so
                               that no ``except Exception`` swallows it
+
+    BaseException
+    └── SettingRefused        ``%config`` names an invalid setting or value; IPython
+                              would only log an ``Exception``, and the cell go on
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import traceback
 from collections.abc import Iterable
@@ -33,6 +38,18 @@ from itertools import pairwise
 
 SIMILAR = 0.5
 """How similar a name must be to what was typed to be suggested, from 0 to 1."""
+
+
+# All that can control a terminal; a line break may stand in a traceback.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that could control a terminal.
+
+    What a server or a model wrote can contain them, and errors quote it.
+    """
+    return _CONTROL.sub("", text)
 
 
 class _OneLine(BaseException):
@@ -45,8 +62,9 @@ class _OneLine(BaseException):
         handled, later (``%tb``) all.
         """
         if sys.exc_info()[1] is self:
-            return [f"\x1b[31mbuddy:\x1b[0m {self}"]
-        return "".join(traceback.format_exception(self)).splitlines()
+            return [f"\x1b[31mbuddy:\x1b[0m {printable(str(self))}"]
+        lines = "".join(traceback.format_exception(self)).split("\n")
+        return [printable(line) for line in lines]
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,11 @@ class Remedy:
     def is_question(self) -> bool:
         """Whether the text is a question, which is shown without the command."""
         return self.text.endswith("?")
+
+    def __post_init__(self) -> None:
+        # A model's name can stand in either.
+        object.__setattr__(self, "text", printable(self.text))
+        object.__setattr__(self, "command", printable(self.command))
 
     def __str__(self) -> str:
         if self.is_question or not self.command:
@@ -116,6 +139,7 @@ class BuddyError(_OneLine, Exception):
     """
 
     def __init__(self, what: str, *remedies: Remedy) -> None:
+        what = printable(what)
         super().__init__(what, *remedies)
         self.what = what
         self.remedies = remedies
@@ -231,6 +255,10 @@ class NoReply(ProviderError):
 
 class CutOff(ProviderError):
     """The reply ended early; the part that was received is kept."""
+
+
+class SettingRefused(_OneLine, BaseException):
+    """A setting that ``%config`` names has no such name, or does not take its value."""
 
 
 class Stopped(_OneLine, KeyboardInterrupt):

@@ -16,9 +16,13 @@ from types import ModuleType
 from typing import Any
 
 from .errors import Remedy, SettingError
-from .settings import write_private
+from .settings import read_sections, write_private
 
 SERVICE = "codebuddy_jupyter"
+
+
+class KeysUnreadable(SettingError):
+    """The file of stored keys cannot be read, so it is not known whether there is one."""
 
 
 class Key(str):
@@ -131,16 +135,12 @@ class Keys:
 
     def _load(self) -> dict[str, dict[str, str | None]]:
         try:
-            text = self.path.read_text(encoding="utf-8")
-            state = {}
-            for provider, hosts in json.loads(text).items():
-                state[provider] = dict(hosts)
-            return state
+            return read_sections(self.path)
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError):
             # Without the cause: the text of a JSON error can quote a part of the file.
-            raise SettingError(
+            raise KeysUnreadable(
                 f"The stored keys in {self.path} cannot be read.",
                 Remedy("Repair or delete the file"),
             ) from None

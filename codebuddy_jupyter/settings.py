@@ -7,18 +7,20 @@ environment, ``ipython_config.py``, the saved value, the default.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
+import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from traitlets import HasTraits, TraitError, Unicode
+from traitlets import Bool, Float, HasTraits, Int, TraitError, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import DeferredConfig
 
-from .errors import SettingError, did_you_mean
+from .errors import SettingError, SettingRefused, did_you_mean
 
 # Where a value can come from.
 DEFAULT = "default"
@@ -31,6 +33,16 @@ RENAMED: Mapping[tuple[str, str], str] = {
     ("Buddy", "blank_secrets"): "redact_secrets",
 }
 """Settings in saved files that have another name now, by class and old name."""
+# Bytes of a file of settings or keys.
+MAX_FILE = 1_000_000
+# A device or a pipe that takes the place of a file must not block the kernel.
+_NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)
+# How similar a section must be to another to be a slip, from 0 to 1.
+SURELY_MEANT = 0.85
+# Characters of a refused value in a message.
+MOST_SHOWN = 60
+# Files that were set aside beside each other.
+MOST_ASIDE = 1000
 
 
 class Configured(Configurable):
@@ -48,18 +60,20 @@ class Configured(Configurable):
         self,
         *,
         saved: Mapping[str, Any] | None = None,
+        saved_problem: str = "",
         **kwargs: Any,
     ) -> None:
         self.origins: dict[str, str] = {}
         self.problems: list[str] = []
         self.configured: list[str] = []
         """The settings that ``%config`` has set since they were last looked at."""
+        self._file_problems: list[str] = []
+        self._saved_problems: list[str] = []
         self._below_environment: dict[str, tuple[Any, str]] = {}
         self._read_variables: dict[str, str] = {}
         super().__init__(**kwargs)
         self.observe(self._note_change)
-        if saved:
-            self._take_saved(saved)
+        self.take_saved(saved or {}, saved_problem)
         # An invalid value is reported by the next reading, which has a caller to tell.
         with contextlib.suppress(SettingError):
             self.read_environment()
@@ -70,12 +84,50 @@ class Configured(Configurable):
         section_names: Any = None,
         traits: Any = None,
     ) -> None:
+        before = len(self.problems)
         self._take(self._find_my_config(cfg), FILE)
+        self._file_problems += self.problems[before:]
 
-    def _take_saved(self, saved: Mapping[str, Any]) -> None:
+    @property
+    def doubts(self) -> list[str]:
+        """Lines about what files set in vain: settings that do not exist, and values that
+        are refused. What the user meant by them is not known.
+        """
+        return self._file_problems + self._saved_problems
+
+    @property
+    def has_saved_doubts(self) -> bool:
+        """Whether some of these are about saved settings."""
+        return bool(self._saved_problems)
+
+    def doubt_sections(self, sections: Collection[str]) -> None:
+        """Note which sections of ``ipython_config.py`` are misspelt ones of these."""
+        for section in self.config:
+            meant = meant_section(section, sections)
+            if meant:
+                problem = f"The section {section!r} in {FILE} must be {meant!r}"
+                self.problems.append(problem)
+                self._file_problems.append(problem)
+
+    def take_saved(self, saved: Mapping[str, Any], problem: str = "") -> None:
+        """Use saved settings where nothing that wins over them has set a value.
+
+        Parameters
+        ----------
+        saved
+            The settings.
+        problem
+            A line about those that could not be read.
+        """
+        for earlier in self._saved_problems:
+            self.problems.remove(earlier)
+        before = len(self.problems)
+        if problem:
+            self.problems.append(problem)
         for name, value in saved.items():
-            if self.origin(name) != FILE:
+            if self.origin(name) in (DEFAULT, SAVED):
                 self._take({name: value}, SAVED)
+        self._saved_problems = self.problems[before:]
 
     def _take(self, values: Mapping[str, Any], origin: str) -> None:
         """Set each value by itself, so that the others are set if one is invalid."""
@@ -94,10 +146,13 @@ class Configured(Configurable):
 
         Raises
         ------
-        traitlets.TraitError
+        SettingRefused
             When a name or a value is invalid; then nothing has changed.
         """
-        self.change(self._find_my_config(config))
+        try:
+            self.change(self._find_my_config(config))
+        except TraitError as error:
+            raise SettingRefused(str(error)) from None
         # IPython gives each `%config` to all classes.
         section = type(self).__name__
         if section in config:
@@ -118,14 +173,20 @@ class Configured(Configurable):
         try:
             with self.hold_trait_notifications():
                 for name, value in values.items():
-                    parsed = _parsed(value, self, name)
-                    setattr(self, name, parsed)
+                    self._change_one(name, value)
                 # Before observers are called: one that reads the environment then must
                 # not undo the change.
                 self.origins.update(dict.fromkeys(values, KERNEL))
         except TraitError:
             self.origins = before
             raise
+
+    def _change_one(self, name: str, value: Any) -> None:
+        try:
+            parsed = _parsed(value, self, name)
+        except TraitError as error:
+            raise TraitError(f"{type(self).__name__}.{name}: {error}") from None
+        setattr(self, name, parsed)
 
     def origin(self, name: str) -> str:
         """Return where the value of a setting came from."""
@@ -174,8 +235,7 @@ class Configured(Configurable):
 
     def _set(self, name: str, value: Any, origin: str) -> None:
         try:
-            parsed = _parsed(value, self, name)
-            setattr(self, name, parsed)
+            setattr(self, name, _parsed(value, self, name))
         except TraitError as error:
             setting = f"{type(self).__name__}.{name}"
             raise SettingError(f"{setting} from {origin}: {error}") from error
@@ -197,19 +257,44 @@ def _parsed(value: Any, owner: HasTraits, name: str) -> Any:
     """Return a text from a command line or the environment as the type of the trait;
     other values stay.
     """
-    trait = owner.traits()[name]
-    if isinstance(value, DeferredConfig):
-        return value.get_value(trait)
-    if not isinstance(value, str):
-        return value
-    # A Unicode trait takes the text as it is: traitlets' own parser would strip quotes
-    # and expand a ~ at its beginning.
-    if isinstance(trait, Unicode):
-        return value
+    trait: Any = owner.traits()[name]
     try:
-        return trait.from_string(value)
-    except (ValueError, TypeError) as error:
-        raise TraitError(f"{value!r} is not a valid value: {error}") from error
+        if isinstance(value, DeferredConfig):
+            value = value.get_value(trait)
+        # A Unicode trait takes the text as it is: traitlets' own parser would strip
+        # quotes and expand a ~ at its beginning.
+        elif isinstance(value, str) and not isinstance(trait, Unicode):
+            value = trait.from_string(value)
+        if value is None and trait.allow_none:
+            return value
+        return trait.validate(owner, value) if hasattr(trait, "validate") else value
+    except (TraitError, ValueError, TypeError):
+        # Messages of traitlets can contain a value that is secret.
+        raise TraitError(
+            f"it must be {_expected(trait)}{_given(value, trait)}"
+        ) from None
+
+
+def _expected(trait: Any) -> str:
+    """Return which values a trait takes, in words."""
+    names = {Bool: "True or False", Int: "a whole number", Float: "a number"}
+    expected = names.get(type(trait)) or str(trait.info())
+    least, most = getattr(trait, "min", None), getattr(trait, "max", None)
+    if least is not None:
+        expected += f" of at least {least:g}"
+    if most is not None:
+        joint = "and at most" if least is not None else "of at most"
+        expected += f" {joint} {most:g}"
+    return expected
+
+
+def _given(value: Any, trait: Any) -> str:
+    """Return which value was refused, in words; nothing if it may be a secret."""
+    if trait.metadata.get("secret"):
+        return ""
+    if isinstance(value, str | int | float):
+        return f", not {str(value)[:MOST_SHOWN]!r}"
+    return f", not a {type(value).__name__}"
 
 
 class SavedSettings:
@@ -221,10 +306,61 @@ class SavedSettings:
     ----------
     path
         The file, which need not exist.
+    sections
+        Sections that it can have, for finding one that is misspelt. It can have others,
+        of packages that are not installed now.
+
+    Attributes
+    ----------
+    state : dict
+        What the file says.
+    problem : str
+        A line for the user, if that is not all that it should say.
+    aside : Path or None
+        What became of the file in whose place another was written last.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sections: Collection[str] = ()) -> None:
         self.path = path
+        self.aside: Path | None = None
+        self._sections = sections
+        self.state, self.problem = self.load()
+
+    def read_mended(self, owners: Sequence[Configured]) -> None:
+        """Read the file again, if it is in doubt what it says: the user may have mended
+        it. The first of the owners of settings gets the line about it.
+        """
+        if not any(owner.has_saved_doubts for owner in owners):
+            return
+        self.state, problem = self.load()
+        for owner in owners:
+            owner.take_saved(self.state.get(type(owner).__name__, {}), problem)
+            problem = ""
+
+    def replace(self, owners: Sequence[Configured]) -> None:
+        """Save what these owners have set, and what the file says of others.
+
+        Raises
+        ------
+        SettingError
+            When the file cannot be written; then the earlier file is in its place.
+        """
+        self.read_mended(owners)
+        state = dict(self.state)
+        for owner in owners:
+            state[type(owner).__name__] = owner.saved_state()
+        is_in_doubt = any(owner.has_saved_doubts for owner in owners)
+        aside = self.set_aside() if is_in_doubt else None
+        try:
+            self.save(state)
+        except SettingError:
+            # Without any file, nothing would be in doubt in the next kernel.
+            if aside is not None:
+                aside.rename(self.path)
+            raise
+        self.state = state
+        self.aside = aside
+        self.read_mended(owners)
 
     def load(self) -> tuple[dict[str, dict[str, Any]], str]:
         """Read the file.
@@ -232,20 +368,29 @@ class SavedSettings:
         Returns
         -------
         tuple
-            The settings, and a line for the user if they cannot be read.
+            The settings, and a line for the user if not all of them can be used.
         """
         try:
-            text = self.path.read_text(encoding="utf-8")
-            content = json.loads(text)
-            state = {}
-            for owner, values in content.items():
-                state[str(owner)] = _renamed(owner, dict(values))
-            return state, ""
-        except FileNotFoundError:
-            return {}, ""
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            problem = f"The saved settings in {self.path} cannot be read ({error})"
-            return {}, f"{problem}; they are ignored."
+            content = read_sections(self.path)
+        except FileNotFoundError as error:
+            # A link whose target is away, such as that on a drive, is not no file.
+            if not os.path.lexists(self.path):
+                return {}, ""
+            return (
+                {},
+                f"The saved settings in {self.path} cannot be read ({error.strerror})",
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            return {}, f"The saved settings in {self.path} cannot be read ({reason})"
+        state = {}
+        problem = ""
+        for section, values in content.items():
+            state[section] = _renamed(section, values)
+            meant = meant_section(section, self._sections)
+            if meant:
+                problem = f"The section {section!r} in {self.path} must be {meant!r}"
+        return state, problem
 
     def save(self, state: Mapping[str, Mapping[str, Any]]) -> None:
         """Write the file in one step: others read the old or the new content, never a
@@ -253,6 +398,85 @@ class SavedSettings:
         """
         text = json.dumps(state, indent=2, sort_keys=True)
         write_private(self.path, f"{text}\n")
+
+    def set_aside(self) -> Path:
+        """Rename the file, so that another can be written; return its new path.
+
+        Raises
+        ------
+        SettingError
+            When it cannot be renamed; then it must not be overwritten either.
+        """
+        for number in range(1, MOST_ASIDE):
+            aside = self.path.with_name(f"{self.path.name}.aside-{number}")
+            if os.path.lexists(aside):
+                continue
+            try:
+                self.path.rename(aside)
+            except OSError as error:
+                reason = error.strerror or error
+                raise SettingError(
+                    f"{self.path} cannot be set aside: {reason}"
+                ) from error
+            return aside
+        raise SettingError(
+            f"{self.path} cannot be set aside: there are too many others."
+        )
+
+
+def read_sections(path: Path) -> dict[str, dict[str, Any]]:
+    """Read a file of JSON that has settings by section.
+
+    A pipe, a device, a folder or an endless file is refused without reading it.
+
+    Raises
+    ------
+    OSError, ValueError
+        When it cannot be read, or holds something else.
+    """
+
+    def open_without_blocking(name: str, flags: int) -> int:
+        return os.open(name, flags | _NON_BLOCKING)
+
+    if path.is_dir():
+        raise ValueError("it is a folder")
+    with open(path, "rb", opener=open_without_blocking) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is not a regular file")
+        data = file.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise ValueError(f"it has more than {MAX_FILE:,} bytes")
+    try:
+        text = data.decode("utf-8-sig")
+        content = json.loads(text, object_pairs_hook=_without_repeats)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError("it is not an object of sections")
+    for section, values in content.items():
+        if not isinstance(values, dict):
+            raise ValueError(
+                f"{str(section)[:MOST_SHOWN]!r} is not a section of settings"
+            )
+    return content
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, in which each name stands once."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a name stands in it twice")
+    return content
+
+
+def meant_section(section: str, sections: Collection[str]) -> str:
+    """Return the section that a misspelt one stands for; "" if it is not misspelt."""
+    by_lower = {name.lower(): name for name in sections}
+    if section in sections or not sections:
+        return ""
+    typed = section.lower()
+    similar = difflib.get_close_matches(typed, by_lower, n=1, cutoff=SURELY_MEANT)
+    return by_lower[similar[0]] if similar else ""
 
 
 def _renamed(owner: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "markdown": {"logs"},
     # What is known of the notebook
     "context.describe": set(),
-    "context": {"context.describe", "errors", "messages", "secrets"},
+    "context": {"context.describe", "errors", "markdown", "messages", "secrets"},
     # Where answers come from
     "providers.http": {"errors", "keys", "messages", "secrets"},
     "providers.kinds": {"errors", "messages", "providers.http"},

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from html import unescape
 from typing import Any
 
 import pytest
 
-from codebuddy_jupyter.display.formats import final_output
+from codebuddy_jupyter.display.formats import (
+    final_output,
+    growing_markdown,
+    plain,
+)
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
 from codebuddy_jupyter.question.prompts import FORMATS
@@ -56,6 +61,11 @@ def test_html_is_in_a_frame_and_cannot_escape_from_its_attribute(loop: Loop) -> 
     assert html.count("<script") == 0
     assert html.count("</iframe>") == 1
     assert "default-src &#x27;none&#x27;" in html
+    # The page is in a frame within the frame, so that the policy of the outer one holds
+    # for the pages that links of the inner one lead to.
+    outer = unescape(html)
+    assert outer.count("<iframe sandbox=") == 2
+    assert unescape(outer).count("<script>x()") == 1
 
 
 def test_reasoning_is_folded_above_the_answer_and_cannot_change_it(
@@ -96,3 +106,37 @@ def test_the_metadata_can_be_saved(loop: Loop) -> None:
         1
     ]
     assert json.loads(json.dumps(metadata))["codebuddy"]["prompt_tokens"] == 3
+
+
+ESCAPES = "\x1b[31mred\x1b]0;title\x07\x9b2Jgone\x08\x08\rover"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_escape_sequence_reaches_a_screen(loop: Loop, format: str) -> None:
+    """From the text, the name of the model and the notes of an answer."""
+    text = f"a {ESCAPES} b\n\n```python\nx = '{ESCAPES}'\n```\n"
+    reply = ended(loop, text, format=format)
+    reply.model = f"llama{ESCAPES}"
+    reply.chunks.append(Chunk(note=f"the server says {ESCAPES}"))
+    data, _ = final_output(reply)
+    shown = [value for value in data.values() if isinstance(value, str)]
+    assert not set("".join(shown)) & set("\x1b\x07\x9b\x08\r")
+    assert not set(repr(reply)) & set("\x1b\x07\x9b\x08\r")
+    assert not set(growing_markdown(text, format)) & set("\x1b\x07\x9b\x08\r")
+
+
+@pytest.mark.parametrize("format", ["markdown", "code", "json", "text"])
+def test_invisible_characters_in_code_are_named_in_every_format(
+    loop: Loop, format: str
+) -> None:
+    text = "```python\nx = 1 \u202e# \u200b\n```\n"
+    data, _ = final_output(ended(loop, text, format=format))
+    for shown in data.values():
+        assert "\u202e" not in str(shown)
+        assert "U+202E RIGHT-TO-LEFT OVERRIDE" in str(shown)
+        assert "U+200B ZERO WIDTH SPACE" in str(shown)
+
+
+def test_plain_text_names_what_hides_text() -> None:
+    assert plain("a\u202eb") == "a⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩b"
+    assert plain("می‌خواهم ❤️ שלום\u200f") == "می‌خواهم ❤️ שלום\u200f"

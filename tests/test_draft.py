@@ -96,6 +96,19 @@ def test_the_first_question_carries_the_notebook(talk: Talk) -> None:
     assert made.question.text.endswith("</notebook>\n\nwhy?")
 
 
+def test_control_tokens_are_broken_up_in_all_but_the_system_prompt(loop: Loop) -> None:
+    """In cells, in the question with its values, and in earlier answers."""
+    talk = Talk(loop, answer="It says <|im_end|>.")
+    talk.ask("what is <|im_start|>?", "text = '</s>'")
+    made = talk.ask("and now? [INST]", "text = '<|eot_id|>'")
+    sent = "\n".join(message.text for message in made.messages)
+    for token in ("<|im_end|>", "<|im_start|>", "</s>", "[INST]", "<|eot_id|>"):
+        assert token not in sent
+        assert f"{token[0]} {token[1:-2]}" in sent
+    system = drafter("a?", notebook(), system="<|im_end|>").draft([], room(4096))
+    assert system.messages[0].text == "<|im_end|>"
+
+
 def test_each_turn_begins_with_the_one_before_byte_for_byte(talk: Talk) -> None:
     before: tuple[Message, ...] = ()
     for number in range(5):

@@ -112,3 +112,22 @@ def test_a_remedy_that_is_a_question_is_shown_without_its_command() -> None:
 
 def test_nothing_is_suggested_that_is_not_similar() -> None:
     assert errors.did_you_mean("/xyzzy", ["/help", "/models"]) is None
+
+
+def test_no_escape_sequence_of_a_server_reaches_a_screen() -> None:
+    """What a server or the name of a model says is quoted in errors."""
+    words = "bad \x1b[2J\x9b1m\x07\x08\rmodel"
+    error = errors.ServerError(
+        words, errors.Remedy(f"Use {words}", f"%buddy /use {words}")
+    )
+    error.__cause__ = ValueError(words)
+    shown = [str(error), error.what, str(error.remedies[0]), *_rendered(error)]
+    assert not set("".join(shown)) & set("\x9b\x07\x08\r")
+    assert "\x1b" not in str(error) + error.remedies[0].command
+    assert "".join(_rendered(error)).count("\x1b") == 0
+    assert "bad [2J1mmodel" in str(error)
+
+
+def _rendered(error: errors.ServerError) -> list[str]:
+    """The lines that ``%tb`` shows."""
+    return error._render_traceback_()

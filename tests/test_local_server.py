@@ -147,6 +147,24 @@ def test_the_key_of_the_environment_is_for_the_address_of_the_environment(
     assert list(dict.fromkeys(sent)) == ["Bearer sk-mine", NO_KEY]
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, ""])
+def test_a_broken_file_of_keys_does_not_stop_a_keyless_server(
+    server: ScriptedServer, provider: LocalProvider, content: str
+) -> None:
+    provider.keys.path.parent.mkdir(parents=True, exist_ok=True)
+    provider.keys.path.write_text(content)
+    run(provider, provider.models)
+    assert server.requests[0]["headers"]["authorization"] == NO_KEY
+    server.script(plain("no", status=401))
+
+    async def ask() -> None:
+        async for _ in provider.stream(Request((Message("user", "hello"),), "llama3")):
+            pass
+
+    with pytest.raises(errors.KeyRefused, match=r"stored keys in .* cannot be read"):
+        run(provider, ask)
+
+
 def test_a_stored_key_goes_to_its_host(
     server: ScriptedServer, provider: LocalProvider
 ) -> None:

@@ -16,7 +16,7 @@ from codebuddy_jupyter.markdown.blocks import (
     code_blocks,
 )
 from codebuddy_jupyter.markdown.safe import escape, fence, neutralise
-from tests.support.attacks import ATTACKS, INNOCENTS, attack
+from tests.support.attacks import ATTACKS, DEFINITIONS, INNOCENTS, attack
 from tests.support.markdown_readers import (
     READERS,
     commonmark,
@@ -51,6 +51,39 @@ def test_an_attack_is_harmless_at_every_moment_of_its_stream(name: str) -> None:
         assert [strange_in(reader(safe)) for reader in READERS] == [[], [], []], text[
             :end
         ]
+
+
+DEFINES = re.compile(
+    r"\\(?:[gex]?def|let|futurelet|global|(?:re)?new(?:command|environment)|providecommand"
+    r"|Declare\w+"
+    r"|Newextarrow|definecolor|require|csname|catcode|label)(?![A-Za-z])|\^\^[0-9a-f]"
+)
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_maths_of_an_answer_defines_nothing(name: str) -> None:
+    """``$\\def\\beta{X}$`` would hold for the whole page, and get around the filter."""
+    text = DEFINITIONS[name]
+    assert DEFINES.search(unescape(text))
+    for end in range(len(text) + 1):
+        safe = neutralise(text[:end])
+        for reader in READERS:
+            assert not DEFINES.search(unescape(reader(safe))), safe
+        assert neutralise(safe) == safe
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["```python\nCODE\n```\n", "a `CODE` b", "    CODE\n", "- x\n\n  ~~~\n  CODE"],
+)
+def test_invisible_characters_in_code_are_shown_and_named(code: str) -> None:
+    """U+202E, U+2066 and zero-width characters, which would be copied unseen."""
+    hidden = "x = 1 \u202e \u2066if\u2069 a\u200bb \ufeffc"
+    safe = neutralise(code.replace("CODE", hidden))
+    for character in "\u202e\u2066\u2069\u200b\ufeff":
+        assert character not in safe
+        assert f"⟨U+{ord(character):04X} " in safe
+    assert neutralise(safe) == safe
 
 
 @pytest.mark.parametrize("name", INNOCENTS)

@@ -13,6 +13,7 @@ import codebuddy_jupyter
 from codebuddy_jupyter.display.screens import Display, Terminal, follow
 from codebuddy_jupyter.errors import CutOff
 from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.markdown.safe import escape
 from tests.support.replies import a_reply
 from tests.support.shells import a_shell
 
@@ -144,3 +145,19 @@ def test_what_renders_in_terminals_is_imported_only_there() -> None:
         "assert not [name for name in sys.modules if name.startswith('rich')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE)
+
+
+def test_no_escape_sequence_of_a_name_reaches_plain_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A model's name stands in tables of the package, as entities."""
+    markdown = f"| {escape('llama' + chr(0x1B) + '[2J' + chr(0x9B) + '1m')} &#27;[31m |"
+    shell = a_shell("%buddy /models")
+    Display(shell).text(markdown)
+    progress = Display(shell).progress()
+    progress("loading \x1b[2Jllama\r", 0, 0)
+    Display().text(markdown)
+    shown = [data["text/plain"] for _, data, _ in shell.display_pub.sent if data]
+    assert len(shown) == 2
+    written = "".join(shown) + capsys.readouterr().out
+    assert not set(written) & set("\x1b\x9b\r")

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from traitlets import Float, Int, TraitError, Unicode, validate
+from traitlets import Float, Int, Unicode, validate
 from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.errors import SettingError
+from codebuddy_jupyter.errors import Offline, SettingError, SettingRefused
 from codebuddy_jupyter.providers.registry import Registry
 from codebuddy_jupyter.settings import Configured, SavedSettings, write_private
 from tests.support.fakes import buddy_with_fakes
@@ -185,7 +185,11 @@ def test_a_text_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     ("change", "told"),
     [
         pytest.param({"watts": 0}, "watts", id="out of bounds"),
-        pytest.param({"watts": "many"}, "'many' is not a valid value", id="no number"),
+        pytest.param(
+            {"watts": "many"},
+            "Lamp.watts: it must be a whole number of at least 1 and at most 100, not 'many'",
+            id="no number",
+        ),
         pytest.param({"colour": 7}, "colour", id="of another type"),
         pytest.param(
             {"collor": "red"},
@@ -204,7 +208,7 @@ def test_a_bad_change_is_refused_and_all_stays_as_it_was(
     change: dict[str, Any], told: str
 ) -> None:
     one = lamp({"colour": "green"}, {"watts": 7})
-    with pytest.raises(TraitError, match=told.replace("?", r"\?")):
+    with pytest.raises(SettingRefused, match=told.replace("?", r"\?")):
         one.update_config(Config({"Lamp": change}))
     assert (one.colour, one.origin("colour")) == ("green", "ipython_config.py")
     assert (one.watts, one.origin("watts")) == (7, "saved")
@@ -446,6 +450,16 @@ def config(shell: Any, line: str, *, load: str = "") -> None:
     assert shell.run_cell(f"{load}\n%config {line}").success
 
 
+def refused(shell: Any, line: str) -> str:
+    """The one line with which a cell fails."""
+    result = shell.run_cell(f"%config {line}")
+    assert isinstance(result.error_in_exec, SettingRefused)
+    told = str(result.error_in_exec)
+    assert "\n" not in told
+    assert "%r" not in told
+    return told
+
+
 LOAD = "%load_ext codebuddy_jupyter"
 
 
@@ -462,14 +476,12 @@ def test_config_in_ipython_config_counts(loaded: Any) -> None:
     assert base_url(loaded) == "http://localhost:1234/v1"
 
 
-def test_config_refuses_a_bad_value_and_goes_on_working(
-    loaded: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_config_refuses_a_bad_value_and_goes_on_working(loaded: Any) -> None:
     config(loaded, "LocalProvider.base_url = 'http://localhost:1234/v1'", load=LOAD)
-    config(loaded, "LocalProvider.base_url = 'ftp://nowhere'")
-    assert "it must begin with http:// or https://" in caplog.text
+    told = refused(loaded, "LocalProvider.base_url = 'ftp://nowhere'")
+    assert "it must begin with http:// or https://" in told
     assert base_url(loaded) == "http://localhost:1234/v1"
-    config(loaded, "LocalProvider.first_token_timeout = -1")
+    refused(loaded, "LocalProvider.first_token_timeout = -1")
     config(loaded, "LocalProvider.temperature = 0.5")
     config(loaded, "Buddy.offline = True")
     local = loaded.codebuddy.buddy.provider_named("Local")
@@ -489,3 +501,239 @@ def test_config_of_one_provider_leaves_the_others_alone(loaded: Any) -> None:
         buddy.provider_named("Local").model,
         buddy.provider_named("OpenAI").model,
     ) == ("mine", "theirs")
+
+
+# What is in doubt
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+DOUBTFUL = {
+    "a trailing comma": '{"Buddy": {"offline": true},}',
+    "a wrong name": '{"Buddy": {"ofline": true}}',
+    "a wrong value": '{"Buddy": {"offline": "yes"}}',
+    "a wrong section": '{"buddy": {"offline": true}}',
+    "no section": '{"offline": true}',
+    "a wrong name of a provider": '{"OpenAIProvider": {"base_ulr": "https://gw/v1"}}',
+    "a slip in a provider": '{"OpenAiProvider": {"base_url": "https://gw/v1"}}',
+    "deep nesting": f'{{"Buddy": {DEEP}}}',
+    "a list": "[]",
+    "nothing": "",
+    "null": "null",
+    "a name twice": '{"Buddy": {"offline": true, "offline": false}}',
+    "a huge file": " " * 2_000_000 + "{}",
+}
+
+
+def cloud_buddy(path: Path) -> Buddy:
+    buddy = Buddy(settings_path=path)
+    buddy.provider = "OpenAI"
+    return buddy
+
+
+def send(buddy: Buddy) -> None:
+    buddy.provider_named("OpenAI").keys.find = lambda *_: "key"  # type: ignore[assignment]
+    str(buddy.ask("hello"))
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_settings_in_doubt_are_told_and_nothing_leaves_the_machine(
+    name: str, tmp_path: Path
+) -> None:
+    """A misspelt or unreadable file fails closed, as with ``"ofline": true``."""
+    path = tmp_path / "codebuddy.json"
+    path.write_text(DOUBTFUL[name])
+    buddy = cloud_buddy(path)
+    for _ in range(2):
+        with pytest.raises(Offline) as caught:
+            send(buddy)
+        told = str(caught.value)
+        assert "Until that is mended, the buddy does not send to api.openai.com" in told
+        assert "\n" not in told
+        assert len(told) < 600
+    notes = buddy.preview("hello")[0].notes
+    assert notes[-1] == "Until that is mended, nothing is sent to other machines."
+    path.write_text("{}")
+    assert buddy.ready("OpenAI").offline is False
+    assert buddy.preview("hello")[0].notes == ()
+    assert buddy.problems == []
+    buddy.close()
+
+
+@pytest.mark.parametrize("name", ["a trailing comma", "a wrong name"])
+def test_a_local_server_goes_on_working_and_each_answer_tells_of_the_doubt(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "codebuddy.json"
+    path.write_text(DOUBTFUL[name])
+    buddy = buddy_with_fakes(path)
+    for _ in range(2):
+        reply = buddy.ask("hello")
+        assert str(reply) == "An answer."
+        assert any("Until that is mended" in note for note in reply.notes)
+        assert any(str(path) in note or "ofline" in note for note in reply.notes)
+    buddy.close()
+
+
+def test_a_misspelt_setting_in_ipython_config_fails_closed_too(tmp_path: Path) -> None:
+    config = Config({"Buddy": {"ofline": True}})
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=config)
+    assert buddy.ready("OpenAI").offline
+    buddy.change({"offline": False})
+    assert not buddy.ready("OpenAI").offline
+    assert "ofline" in buddy.notes_of_doubt()[0]
+    buddy.close()
+
+
+@pytest.mark.parametrize("section", ["Budy", "OpenAiProvider"])
+def test_a_misspelt_section_of_ipython_config_fails_closed_too(
+    section: str, tmp_path: Path
+) -> None:
+    config = Config({section: {"offline": True}, "InteractiveShell": {"autocall": 0}})
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=config)
+    assert buddy.ready("OpenAI").offline
+    assert f"The section '{section}'" in buddy.notes_of_doubt()[0]
+    buddy.close()
+
+
+def test_sections_of_other_packages_are_not_in_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "codebuddy.json"
+    others = ("OpenRouterProvider", "EchoProvider", "XAIProvider", "MyLocalModel")
+    sections: dict[str, dict[str, Any]] = {name: {} for name in others}
+    path.write_text(json.dumps(sections))
+    buddy = Buddy(settings_path=path, config=Config(sections))
+    assert buddy.notes_of_doubt() == ()
+    assert not buddy.ready("OpenAI").offline
+    buddy.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_to_a_file_that_is_away_is_not_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "codebuddy.json"
+    path.symlink_to(tmp_path / "drive" / "codebuddy.json")
+    buddy = Buddy(settings_path=path)
+    assert "cannot be read (No such file" in buddy.notes_of_doubt()[0]
+    assert buddy.ready("OpenAI").offline
+    buddy.close()
+
+
+def test_what_the_mended_file_says_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "codebuddy.json"
+    path.write_text('{"Buddy": {"context": "none"},}')
+    buddy = Buddy(settings_path=path)
+    assert buddy.context == "auto"
+    assert not buddy._keeps_chats()
+    saved = {"Buddy": {"context": "none", "offline": True}}
+    path.write_text(json.dumps(saved))
+    assert buddy.ready("OpenAI").offline_reason == ""
+    assert (buddy.context, buddy.origin("context"), buddy.offline) == (
+        "none",
+        "saved",
+        True,
+    )
+    assert buddy._keeps_chats()
+    buddy.close()
+
+
+@pytest.mark.parametrize("name", ["a trailing comma", "a wrong name", "deep nesting"])
+def test_a_doubtful_file_is_set_aside_before_anything_is_written(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "codebuddy.json"
+    path.write_text(DOUBTFUL[name])
+    buddy = buddy_with_fakes(path)
+    buddy.context_tokens = 4096
+    assert buddy.save() == path
+    assert buddy.saved.aside == tmp_path / "codebuddy.json.aside-1"
+    assert buddy.saved.aside.read_text() == DOUBTFUL[name]
+    assert buddy.doubts == []
+    buddy.save()
+    assert buddy.saved.aside is None
+    path.write_text("{")
+    second = buddy_with_fakes(path)
+    second.save()
+    assert second.saved.aside == tmp_path / "codebuddy.json.aside-2"
+    buddy.close()
+    second.close()
+
+
+def test_what_cannot_be_set_aside_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "codebuddy.json"
+    path.write_text("{")
+    buddy = buddy_with_fakes(path)
+
+    def fails(*arguments: object) -> None:
+        raise SettingError("The disk is full.")
+
+    monkeypatch.setattr(SavedSettings, "save", fails)
+    with pytest.raises(SettingError, match="full"):
+        buddy.save()
+    assert path.read_text() == "{"
+    assert list(tmp_path.iterdir()) == [path]
+    buddy.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_in_the_place_of_the_settings_does_not_hang(tmp_path: Path) -> None:
+    path = tmp_path / "codebuddy.json"
+    os.mkfifo(path)
+    state, told = SavedSettings(path).load()
+    assert (state, told) == (
+        {},
+        f"The saved settings in {path} cannot be read (it is not a regular file)",
+    )
+    buddy = buddy_with_fakes(path)
+    buddy.save()
+    assert json.loads(path.read_text())
+    buddy.close()
+
+
+def test_config_takes_a_list_of_sections(loaded: Any) -> None:
+    """``%config Buddy.context = ["variables"]``, as its help says."""
+    config(loaded, 'Buddy.context = ["variables"]', load=LOAD)
+    buddy = loaded.codebuddy.buddy
+    assert buddy.context == "variables"
+    config(loaded, "Buddy.context = ('cells', 'error')")
+    assert buddy.context == "cells, error"
+    config(loaded, "Buddy.context = []")
+    assert buddy.context == "none"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('Buddy.offline = "yes"', "Buddy.offline: it must be True or False, not 'yes'"),
+        ("Buddy.offline = None", "Buddy.offline: it must be True or False"),
+        ("Buddy.ofline = True", "Buddy has no setting 'ofline'. Did you mean offline?"),
+        ("Buddy.context = ['valeurs']", "The context is auto, none, or a list of"),
+        (
+            "Buddy.context = [1]",
+            "Buddy.context: it must be a unicode string, not a list",
+        ),
+        ("Buddy.allowed_hosts = 'gpu.lan'", "Buddy.allowed_hosts: it must be a list"),
+        ("Buddy.allowed_hosts = [1]", "Buddy.allowed_hosts: it must be a list"),
+        ("Buddy.redact_secrets = 'on'", "it must be True or False, not 'on'"),
+        ("Buddy.share_values = 2", "it must be True or False, not '2'"),
+        ("Buddy.keep_chats = 'no'", "it must be True or False, not 'no'"),
+        ("Buddy.provider = 'opnai'", "There is no provider 'opnai'"),
+        (
+            "LocalProvider.headers = 'Bearer SECRET'",
+            "LocalProvider.headers: it must be",
+        ),
+        (
+            "LocalProvider.headers = {'A': 1, 'B': 'SECRET'}",
+            "LocalProvider.headers: it",
+        ),
+        ("LocalProvider.headers = {'Host': 'SECRET'}", "'Host' is not a header"),
+    ],
+)
+def test_a_refused_value_fails_the_cell_with_one_line(
+    loaded: Any, line: str, told: str
+) -> None:
+    loaded.run_cell(LOAD)
+    line_told = refused(loaded, line)
+    assert told in line_told
+    assert "SECRET" not in line_told
+    assert not loaded.codebuddy.buddy.offline

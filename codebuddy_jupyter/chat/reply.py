@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any, Self, cast
 
-from ..errors import BuddyError, CutOff, Remedy, Stopped
+from ..errors import BuddyError, CutOff, Remedy, Stopped, printable
 from ..loop import SLICE, Loop
 from ..messages import Chunk, ToolCall, Usage
 
@@ -297,7 +297,7 @@ class Reply:
         return self.result().text
 
     def __repr__(self) -> str:
-        model = self.model or "?"
+        model = printable(self.model or "?")
         return f"<Reply from {model}: {self._state()}, {len(self.text):,} characters>"
 
     def __format__(self, spec: str) -> str:

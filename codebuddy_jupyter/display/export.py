@@ -18,6 +18,7 @@ from typing import Any, Literal
 from ..chat.conversation import Chat, Turn
 from ..errors import Remedy, SettingError
 from ..markdown.blocks import blocks_of
+from ..markdown.characters import name_invisible
 from ..markdown.code_spans import parser
 from ..markdown.safe import fence, neutralise
 
@@ -127,14 +128,14 @@ def as_markdown(chat: Chat, redact: Redact) -> str:
 def as_notebook(chat: Chat, redact: Redact) -> str:
     """Return the conversation as the JSON of a notebook.
 
-    Prose is in Markdown cells and made safe; Python is unchanged in code cells, which
-    are not run.
+    Prose is in Markdown cells and made safe; Python is in code cells, which are not run,
+    and unchanged except that invisible characters are named.
     """
     cells: list[dict[str, Any]] = []
     for turn in chat.turns:
         cells.append(_cell("markdown", _question(turn, redact)))
         for type, text in _parts(_answer(turn)):
-            safe = text if type == "code" else neutralise(text)
+            safe = name_invisible(text) if type == "code" else neutralise(text)
             cells.append(_cell(type, safe))
         cells.append(_cell("markdown", _source(turn)))
     for number, cell in enumerate(cells):

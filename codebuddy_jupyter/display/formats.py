@@ -12,8 +12,10 @@ from html import escape as escape_html
 from typing import Any
 
 from ..chat.reply import Reply
+from ..errors import printable
 from ..markdown.blocks import blocks_of, code_blocks
-from ..markdown.safe import escape, fence, neutralise
+from ..markdown.characters import name_hiding, name_invisible
+from ..markdown.safe import escape, fence, neutralise, show_invisible
 from .status import no_text_line, status_line
 
 Bundle = dict[str, Any]
@@ -29,21 +31,24 @@ def growing_markdown(text: str, format: str) -> str:
     """Return safe Markdown for a part of an answer that is still arriving."""
     if format in IN_BLOCKS:
         return neutralise(text)
-    return fence(text, format)
+    return fence(plain(name_invisible(text)), format)
 
 
-def closed(text: str) -> str:
-    """Return a text with an open code fence closed and control characters removed."""
-    return plain("".join(blocks_of(text)))
+def closed(text: str, format: str = "markdown") -> str:
+    """Return a text with an open code fence closed, control characters removed, and
+    invisible ones in code named; a page of HTML may have its own in sentences.
+    """
+    complete = "".join(blocks_of(text))
+    return plain(complete if format == "html" else show_invisible(complete))
 
 
 def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
     """Return the data and the metadata of the one output that stays."""
-    text = closed(reply.text)
+    text = closed(reply.text, reply.format)
     if not text.strip() and reply.error is None:
-        text = no_text_line(reply)
+        text = plain(no_text_line(reply))
     make_output = _FINAL_OUTPUTS.get(reply.format, _final_markdown)
-    data = make_output(text, status_line(reply))
+    data = make_output(text, plain(status_line(reply)))
     if reply.reasoning and "text/markdown" in data:
         data["text/markdown"] = _folded_reasoning(reply) + data["text/markdown"]
     return data, {"codebuddy": _metadata(reply)}
@@ -88,7 +93,7 @@ def _code(text: str) -> tuple[str, str]:
     blocks = code_blocks(text)
     code = "\n\n".join(block.code.strip("\n") for block in blocks)
     language = blocks[0].language if blocks else "python"
-    return code or text, language
+    return code or name_invisible(text), language
 
 
 def _final_code(text: str, status: str) -> Bundle:
@@ -114,21 +119,29 @@ def _final_json(text: str, status: str) -> Bundle:
 
 
 # The empty sandbox allows no script, no form and no way out of the frame; the policy
-# allows no request.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+# allows no request. Neither keeps a click on a link from loading a page in the frame
+# itself, so that the page is in a frame within a frame: the policy of the outer one holds
+# for what the inner one loads. With `base`, most clicks ask for a new window, which a
+# sandbox does not open.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 _PAGE_HEAD = (
     '<meta charset="utf-8">'
     f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    '<base target="_blank">'
 )
+_FRAME = 'sandbox="" width="100%" style="border:0"'
+_INNER_STYLE = "<style>html,body{margin:0;height:100%}iframe{display:block}</style>"
 
 
 def _final_html(text: str, status: str) -> Bundle:
     source = _content(text)
     page = escape_html(_PAGE_HEAD + source)
-    frame = (
-        '<iframe sandbox="" width="100%" height="400" style="border:0" '
-        f'srcdoc="{page}"></iframe>'
-    )
+    inner = f'<iframe {_FRAME} height="100%" srcdoc="{page}"></iframe>'
+    outer = escape_html(_PAGE_HEAD + _INNER_STYLE + inner)
+    frame = f'<iframe {_FRAME} height="400" srcdoc="{outer}"></iframe>'
     return {
         "text/html": f"{frame}<div><small>{escape_html(status)}</small></div>",
         "text/plain": source,
@@ -174,15 +187,15 @@ def _folded_reasoning(reply: Reply) -> str:
     return f"<details><summary>{title}</summary>\n\n{lines}\n\n</details>\n\n"
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
-    """Remove control characters, which could control a terminal.
+    """Remove control characters, which could control a terminal, and name characters
+    that hide text.
 
     Lone surrogates become U+FFFD.
     """
-    text = text.replace("\r\n", "\n")
-    text = _CONTROL.sub("", text)
+    text = printable(text.replace("\r\n", "\n"))
+    text = name_hiding(text)
     return _SURROGATE.sub("\ufffd", text)

@@ -78,7 +78,8 @@ class ProgressLine:
         self._last = now
         if is_notebook(self._shell):
             line = f"{escape(what)}{_progress_bar(done, total)}"
-            self._output.put({"text/markdown": line, "text/plain": line}, {})
+            text = f"{plain(what)}{_progress_bar(done, total)}"
+            self._output.put({"text/markdown": line, "text/plain": text}, {})
             return
         line = f"\r\x1b[K{plain(what)}{_progress_bar(done, total)}"
         if done >= total:

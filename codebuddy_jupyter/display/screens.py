@@ -101,7 +101,7 @@ class Display:
         if is_notebook(self.shell):
             data = {
                 "text/markdown": markdown,
-                "text/plain": unescape_html(markdown),
+                "text/plain": plain(unescape_html(markdown)),
             }
             self.shell.display_pub.publish(data)
             return

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from textwrap import dedent
 
 from .blocks import blocks_of, missing_fence
+from .characters import has_invisible, name_hiding, name_invisible
 from .code_spans import (
     Code,
     find_code,
@@ -47,9 +48,11 @@ def neutralise(markdown: str) -> str:
     """Make Markdown that a model wrote safe to show as ``text/markdown``.
 
     Raw HTML becomes visible text. Links keep only http, https, mailto and `#`. Images
-    become links, except small raster images whose data is in the text. Code, maths and
-    everything else that is harmless stay unchanged. The text may be a complete answer, one
-    of its blocks, or its growing tail; an open fence is closed where that matters.
+    become links, except small raster images whose data is in the text. Formulas define
+    nothing, since a definition holds for the whole page. Invisible characters in code are
+    named. Code, maths and everything else that is harmless stay unchanged. The text may
+    be a complete answer, one of its blocks, or its growing tail; an open fence is closed
+    where that matters.
 
     Parameters
     ----------
@@ -63,7 +66,7 @@ def neutralise(markdown: str) -> str:
         `markdown` itself if no reader can find anything dangerous in it, else the
         rewritten text.
     """
-    text = _clean(markdown)
+    text = _clean(show_invisible(markdown))
     if len(text) > _MAX_TEXT:
         return fence(text)
     if not _is_dangerous(text):
@@ -71,6 +74,26 @@ def neutralise(markdown: str) -> str:
     if _is_excessive(text):
         return fence(text)
     return _rewritten(text) or _rewritten_by_blocks(text) or fence(text)
+
+
+def show_invisible(markdown: str) -> str:
+    """Return Markdown in which invisible characters of code are named, and in prose those
+    that no script needs.
+    """
+    if not has_invisible(markdown):
+        return markdown
+    found = find_code(markdown) if len(markdown) <= _MAX_LENGTH else None
+    if found is None:
+        return name_invisible(markdown)
+    code, _ = found
+    parts: list[str] = []
+    position = 0
+    for piece in code:
+        before = markdown[position : piece.start]
+        parts += [name_hiding(before), name_invisible(piece.source(markdown))]
+        position = piece.end
+    parts.append(name_hiding(markdown[position:]))
+    return "".join(parts)
 
 
 def escape(text: str) -> str:
@@ -150,6 +173,21 @@ _TEX = (
     r"href|url|style|class|cssId|data|require|mmlToken|unicode|includegraphics|csname"
     r"|html(?:Data|Style|Class|Id)"
 )
+# Commands that change what a later formula means, or make a command of another; all
+# formulas of a page share them. MathJax and KaTeX know these.
+_DEFINE = (
+    r"(?:[gex]?def|let|futurelet|global|long|outer|protected"
+    r"|(?:(?:re)?new|provide)(?:command|environment|tagform|columntype|theorem|if|count)"
+    r"|Declare[A-Za-z]+|Newextarrow|definecolor|require|usetagform|mathtoolsset|setOptions"
+    r"|(?:end)?csname|(?:cat|lc|uc|math)code|(?:begin|end)group(?:Sandbox|Reset)?"
+    r"|expandafter|noexpand|makeat(?:letter|other)|label)(?![A-Za-z])"
+    r"|bbox(?=\s*\[[^\]]{0,400}[:(\\])"
+)
+# Entities of a letter, a dollar or a backslash, of which a command or formula can consist.
+_LETTER_ENTITY = (
+    r"&(?:\#0*(?:36|6[5-9]|[78][0-9]|9[02789]|10[0-9]|11[0-9]|12[0-2])"
+    r"|\#[xX]0*(?:24|4[1-9a-fA-F]|5[0-9aAcC]|6[1-9a-fA-F]|7[0-9aA])|bsol|dollar);"
+)
 _DANGER = re.compile(
     rf"""
     (?P<fine>
@@ -165,6 +203,10 @@ _DANGER = re.compile(
         (?![ \t]*{_URL}(?:[ \t]+{_TITLE})?[ \t]*(?:\Z|\n(?![ \t>]*["'(])))
         (?![ \t]*[^ \t\n<$\\@][^ \t\n$\\@]*[ \t]+[^ \t\n"'($\\@]) )
   | (?P<tex> (?<!\\)\\+(?!href\{{{_URL}\}})(?=(?:{_TEX})\s*[%\[{{]) )
+  | (?P<label> (?<!\\)\\label\s*\{{[^{{}}$\n]*\}} )
+  | (?P<macro> (?<!\\)\\+(?={_DEFINE}) )
+  | (?P<caret> \^\^(?=[^\s^]) )
+  | (?P<entity> {_LETTER_ENTITY} )
   | (?P<address> (?i:https?://|ftp://|www\.) )
   | (?P<mark> (?<!\\)(?:\\\\)*\\@ )
     """,
@@ -172,7 +214,10 @@ _DANGER = re.compile(
 )
 _MAY_BE_DANGEROUS = re.compile(
     rf"<[A-Za-z/!?]|!\[|\]\(|\]:|\\(?:{_TEX})\s*[%\[{{]|\\@|(?i:p://|ps://|www\.)"
+    rf"|\\(?:{_DEFINE})|\^\^|{_LETTER_ENTITY}"
 )
+_MAY_HAVE_MATHS = re.compile(r"\$|\\[(\[]|\\begin|&")
+_ONLY_IN_MATHS = ("macro", "label", "caret")
 _LEAD = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t>]+)*"
 _LEADING = re.compile(_LEAD)
 _LINE_START_BRACKET = re.compile(rf"^{_LEAD}\[", re.MULTILINE)
@@ -203,6 +248,7 @@ def _dangers(text: str) -> Iterator[_Danger]:
     if not _MAY_BE_DANGEROUS.search(text):
         return
     can_define = "]:" in text and _LINE_START_BRACKET.search(text) is not None
+    can_have_maths = _MAY_HAVE_MATHS.search(text) is not None
     can_link = can_define or "](" in text
     lookahead = _Lookahead(text)
     for match in _DANGER.finditer(text):
@@ -210,6 +256,8 @@ def _dangers(text: str) -> Iterator[_Danger]:
         if type == "fine":
             continue
         if type == "definition" and not can_define:
+            continue
+        if type in _ONLY_IN_MATHS and not can_have_maths:
             continue
         if type == "image" and not can_link:
             continue
@@ -451,8 +499,15 @@ def _edit_info(text: str, fenced: Code) -> _Edit:
 def _replacement(text: str, danger: _Danger, in_formula: bool) -> str:
     """Return a text that looks the same as something dangerous and does nothing."""
     source = text[danger.start : danger.end]
-    if danger.type == "tex":
+    if danger.type in ("tex", "macro"):
         return source + " "
+    if danger.type == "label":
+        # A formula shows nothing of its label, and a page can have each only once.
+        return ""
+    if danger.type == "caret":
+        return "^ ^"
+    if danger.type == "entity":
+        return f"&amp;{source[1:]}"
     if danger.type == "address":
         return source.replace(":", "&#58;").replace(".", "&#46;")
     if danger.type == "mark":

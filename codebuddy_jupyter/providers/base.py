@@ -80,6 +80,8 @@ class Provider(Configured):
     """Whether requests must stay on this machine; the Buddy sets it before each
     request.
     """
+    offline_reason = ""
+    """Why they must, if it is not a setting of the user; the Buddy sets it, too."""
     allowed_hosts: tuple[str, ...] = ()
     """The hosts that may be contacted in offline mode, too; the Buddy sets them before
     each request.

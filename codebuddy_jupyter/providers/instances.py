@@ -27,13 +27,11 @@ class Instances:
         self._make = make
         self._made: dict[str, Provider] = {}
         self._lock = threading.RLock()
+        # Providers that were set while another was in use, with that other.
+        self._reported: set[tuple[str, str]] = set()
 
     def __iter__(self) -> Iterator[Provider]:
         return iter(list(self._made.values()))
-
-    def by_name(self) -> dict[str, Provider]:
-        """Return the providers that were made, by their names."""
-        return dict(self._made)
 
     def named(self, name: str) -> Provider:
         """Return the provider of this name, in any case.
@@ -67,6 +65,23 @@ class Instances:
                 if str(error) not in problems:
                     problems.append(str(error))
         return providers
+
+    def without_effect(self, in_use: str) -> list[str]:
+        """Return a line for each provider that ``%config`` has set since the last call
+        and that is not in use: one for each, as long as the same provider is in use.
+        """
+        lines = []
+        for name, provider in list(self._made.items()):
+            configured, provider.configured = provider.configured, []
+            if not configured or name == in_use or (name, in_use) in self._reported:
+                continue
+            self._reported.add((name, in_use))
+            setting = f"{type(provider).__name__}.{configured[0]}"
+            lines.append(
+                f"`{setting}` has no effect now, since {in_use} is in use. "
+                f"Switch: `%buddy /use {name.lower()}`"
+            )
+        return lines
 
     async def close(self) -> None:
         """Close all providers; one that fails does not keep the others open."""

@@ -137,7 +137,13 @@ class OpenAIChatProvider(Provider):
 
     def access(self, url: str, key: Key) -> Access:
         """Return how to reach the server."""
-        return Access(url, key, offline=self.offline, allowed=self.allowed_hosts)
+        return Access(
+            url,
+            key,
+            offline=self.offline,
+            allowed=self.allowed_hosts,
+            offline_reason=self.offline_reason,
+        )
 
     def read_model(self, entry: Mapping[str, Any]) -> Model:
         """Return a model from an entry of the server's list."""

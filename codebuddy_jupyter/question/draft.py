@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from ..chat.conversation import Turn
 from ..context.envelope import envelope
 from ..context.fit import Redact, Update, fit, tally, tokens_wanted
+from ..context.inert import without_control_tokens
 from ..context.items import Item, Snapshot
 from ..messages import Image, Message
 from .news import News, news_for, sent_items_after
@@ -250,6 +251,8 @@ class Drafter:
         name = self.redact(self.snapshot.name).text
         notebook = envelope(past.update, name, first=not past.knows_notebook)
         text = f"{notebook}\n\n{question}" if notebook else question
+        # All of it: pasted text and the values of fields are in the question, too.
+        text = without_control_tokens(text)
         images: list[Image] = []
         for item in past.update.items:
             images += item.images
@@ -299,13 +302,15 @@ def _after_break(question: Message) -> Message:
 
 
 def _as_sent(messages: Iterable[Message], redact: Redact) -> tuple[Message, ...]:
-    """Return the messages without secrets, and answers without surrounding blanks.
+    """Return the messages without secrets and control tokens, and answers without
+    surrounding blanks.
 
-    A message that was sent before is redacted again: more secrets may be known now.
+    A message that was sent before is redacted again: more secrets may be known now. An
+    answer can repeat control tokens as well, of a file or of its own template.
     """
     sent: list[Message] = []
     for message in messages:
-        text = redact(message.text).text
+        text = without_control_tokens(redact(message.text).text)
         if message.role == "assistant":
             text = text.strip()
         sent.append(replace(message, text=text))

@@ -124,6 +124,8 @@ class Pipeline:
             mentions,
             share_values=self._settings.share_values,
         )
+        troubles = (*self._settings.notes_of_doubt(), *snapshot.troubles)
+        snapshot = replace(snapshot, troubles=troubles)
         text = prompts.with_format(prompt, options.format)
         return Question(prompt, text, options, snapshot)
 

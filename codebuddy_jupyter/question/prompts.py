@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..context.inert import inert
 from ..errors import PromptError, Remedy
 
 SYSTEM = (
@@ -101,7 +102,8 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
 
     That is done in one pass: nothing is called, and values are not searched for further
     fields. ``{{name}}`` becomes ``{name}``; every other brace stays as it is, so that
-    JSON, code and LaTeX come through unharmed.
+    JSON, code and LaTeX come through unharmed. A value cannot end the message, nor
+    imitate what the model is told of the notebook.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
         value = names[match["name"]]
         for step in _STEP.finditer(match["path"]):
             value = _follow(value, step, field)
-        return _text_of(value, field)
+        return inert(_text_of(value, field))
 
     return _FIELD.sub(replacement, text)
 

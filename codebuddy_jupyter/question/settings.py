@@ -13,6 +13,18 @@ from . import prompts
 from .options import sections_of
 
 
+class Sections(Unicode[str, str]):
+    """A list of sections, as a text or as a list in Python."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return the list as a text; an empty one leaves everything out."""
+        if isinstance(value, list | tuple | set | frozenset):
+            words = sorted(value) if isinstance(value, set | frozenset) else value
+            if all(isinstance(word, str) for word in words):
+                return ", ".join(words) or "none"
+        return super().validate(obj, value)
+
+
 class QuestionSettings(Configured):
     """The settings of the `Buddy`.
 
@@ -36,7 +48,7 @@ class QuestionSettings(Configured):
             'such as ["gpu.lan:8000"].'
         ),
     ).tag(config=True, order=1)
-    context = Unicode(
+    context = Sections(
         "auto",
         help=(
             "Which parts of the notebook are sent: auto, none, or a list of outline, "
@@ -65,6 +77,10 @@ class QuestionSettings(Configured):
     system_prompt = Unicode(
         prompts.SYSTEM, help="Instructions that the model gets before every question."
     ).tag(config=True, order=-1, affects="prompt")
+
+    def notes_of_doubt(self) -> tuple[str, ...]:
+        """Return lines for the user about settings whose meaning is in doubt."""
+        return ()
 
     @validate("context")
     def _validate_context(self, proposal: Mapping[str, Any]) -> str:

@@ -219,7 +219,10 @@ class SettingsForm(ipywidgets.VBox):
 
     def _save(self) -> None:
         try:
-            self._note(f"Saved to {self.buddy.save()}.")
+            line = f"Saved to {self.buddy.save()}."
+            if self.buddy.saved.aside is not None:
+                line += f" The file that was there is now {self.buddy.saved.aside}."
+            self._note(line)
         except BuddyError as error:
             self._note(problem_of(error))
 

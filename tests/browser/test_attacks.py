@@ -9,10 +9,13 @@ import re
 import time
 from collections.abc import Callable
 
+from codebuddy_jupyter.display.formats import final_output
+from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.markdown.safe import neutralise
 from tests.browser.recorder import Recorder
-from tests.support.attacks import ATTACKS, INNOCENTS, attack
+from tests.support.attacks import ATTACKS, DEFINITIONS, INNOCENTS, attack
 from tests.support.lab import IDLE, READY, Lab, Notebook
+from tests.support.replies import ended
 
 # JupyterLab folds the outputs of a cell away after 50
 # What runs script in a page, or blocks requests of one, must not reach other tests.
@@ -188,3 +191,99 @@ def test_innocent_maths_and_code_are_shown_as_such(
     html = notebook.output_html(0)
     assert html.count("<mjx-container") == 3
     assert "onclick" in re.sub(r"<[^>]*>", "", html)
+
+
+# Definitions
+
+FORMULA = "$\\beta$ and $$y \\label{beta}$$ and $\\begin{cases}a\\end{cases}$"
+BETA = "1D6FD"
+
+
+def formula_after(
+    opened: Callable[[str], Notebook], lab: Lab, name: str, shown: list[str]
+) -> str:
+    """The HTML of a formula of the user's, shown after these texts in the same page."""
+    text = json.dumps([*shown, FORMULA])
+    (lab.root / f"{name}.json").write_text(text, encoding="utf-8")
+    size = len(shown)
+    cells = [
+        SHOW.format(name=f"{name}.json", start=start, end=end)
+        for start, end in ((0, size), (size, size + 1))
+    ]
+    notebook = opened(lab.write(f"{name}.ipynb", cells))
+    page = notebook.page
+    count = "() => document.querySelectorAll('mjx-container').length"
+    for index in range(len(cells)):
+        notebook.run(index)
+        page.evaluate(SCROLL)
+        settle(lambda: page.evaluate(count))
+    return notebook.output_html(1)
+
+
+def test_maths_shown_as_it_is_defines_something_for_the_page(
+    opened: Callable[[str], Notebook], lab: Lab
+) -> None:
+    html = formula_after(opened, lab, "defining", list(DEFINITIONS.values()))
+    assert "mjx-container" in html
+    assert BETA not in html
+
+
+def test_maths_of_an_answer_defines_nothing_outside_it(
+    opened: Callable[[str], Notebook], lab: Lab
+) -> None:
+    shown = [neutralise(text) for text in DEFINITIONS.values()]
+    html = formula_after(opened, lab, "defined", shown)
+    assert html.count("<mjx-container") == 3
+    assert BETA in html
+    assert "merror" not in html
+
+
+# Pages in a frame
+
+LINKS = {
+    "a link": '<a href="URL">x</a>',
+    "a link to itself": '<a href="URL" target="_self">x</a>',
+    "a link to the parent": '<a href="URL" target="_parent">x</a>',
+    "a link to the top": '<a href="URL" target="_top">x</a>',
+    "a link after a base": '<base target="_self" href="URL/"><a href="y">x</a>',
+    "a link in a drawing": (
+        '<svg width="99" height="99"><a href="URL" target="_self">'
+        '<rect width="99" height="99"/></a></svg>'
+    ),
+    "a frame": '<iframe src="URL"></iframe><a href="URL" target="_self">x</a>',
+}
+FRAMED = """
+import json
+display(json.load(open({name!r}, encoding="utf-8"))[{index}], raw=True)
+"""
+
+
+def test_a_click_in_an_html_answer_loads_no_page(
+    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+) -> None:
+    loop = Loop()
+    bundles = []
+    for number, link in enumerate(LINKS.values()):
+        page = link.replace("URL", f"http://127.0.0.1:{recorder.port}/{number}")
+        data, _ = final_output(ended(loop, page, format="html"))
+        bundles.append(data)
+    loop.stop()
+    # The same link in a frame alone, which shows that the click would be seen.
+    alone = f'<a href="http://127.0.0.1:{recorder.port}/alone">x</a>'
+    html = f"<iframe sandbox='' srcdoc='{alone}'></iframe>"
+    bundles.append({"text/html": html, "text/plain": ""})
+    (lab.root / "frames.json").write_text(json.dumps(bundles), encoding="utf-8")
+    cells = [
+        FRAMED.format(name="frames.json", index=index) for index in range(len(bundles))
+    ]
+    notebook = opened(lab.write("frames.ipynb", cells))
+    for index in range(len(bundles)):
+        notebook.run(index)
+        cell = notebook.page.locator(".jp-CodeCell").nth(index)
+        cell.scroll_into_view_if_needed()
+        frame = cell.frame_locator(".jp-OutputArea iframe")
+        if index < len(LINKS):
+            frame = frame.frame_locator("iframe")
+        frame.locator("a").click()
+        settle(lambda: len(recorder.paths))
+    assert recorder.paths == ["/alone"]

@@ -65,6 +65,14 @@ TYPED = {
         "{n.size} cannot be filled: a int has no .size.",
     ),
     "no key": ("%buddy -p openai hello", "OPENAI_API_KEY"),
+    "refused setting": (
+        '%config Buddy.offline = "yes"',
+        "Buddy.offline: it must be True or False, not 'yes'",
+    ),
+    "misspelt setting": (
+        "%config Buddy.ofline = True",
+        "Buddy has no setting 'ofline'. Did you mean offline?",
+    ),
 }
 
 

@@ -116,6 +116,16 @@ ATTACKS: dict[str, str] = {
     "link of TeX": "$\\href{javascript:RUN}{x}$",
     "link of TeX in another way": "$\\mmlToken{mi}[href='javascript:RUN']{x}$",
     "style of TeX": "$\\style{background:url(URL)}{x}$",
+    "link of TeX by another name": "$\\let\\h\\href \\h{javascript:RUN}{x}$",
+    "link of TeX by a macro": "$\\def\\h#1{\\href{#1}{x}} \\h{javascript:RUN}$",
+    "link of TeX by a command": (
+        "$\\newcommand{\\h}[1]{\\href{#1}{x}} \\h{javascript:RUN}$"
+    ),
+    "link of TeX by an environment": (
+        "$\\newenvironment{h}[1]{\\href{#1}{x}}{} \\begin{h}{javascript:RUN}\\end{h}$"
+    ),
+    "link of TeX by its entities": "&#36;\\h&#114;ef{javascript:RUN}{x}&#36;",
+    "style of TeX in a box": "$\\bbox[background:url(URL)]{x}$",
     # Links and images
     "link with script": "[x](javascript:RUN)",
     "link with script in capitals": "[x](JaVaScRiPt:RUN)",
@@ -221,6 +231,15 @@ INNOCENTS: dict[str, str] = {
     "maths over lines": "$$\n\\begin{aligned}\na &= b \\\\\n\nc &= d\n\\end{aligned}\n$$\n",
     "environment": "\\begin{equation}\nx = y\n\\end{equation}\n",
     "maths in brackets": "\\\\(x\\\\) and \\\\[y\\\\] and \\(x\\) and \\[y\\]",
+    "fence of TeX that defines": (
+        f"{TICKS}latex\n\\newcommand{{\\R}}{{\\mathbb{{R}}}}\n"
+        f"\\def\\x{{1}} \\label{{a}}\n{TICKS}\n"
+    ),
+    "maths with similar names": (
+        "$\\left( \\longrightarrow \\newline \\deg \\det x^{2^2} \\letter$ &amp; $\\bbox[red]{x}$"
+    ),
+    "words with backslashes": "Use \\def, \\let or \\newcommand; C:\\let\\global ^^ see above",
+    "scripts with joiners": "می‌خواهم שלום\u200f 👨‍👩‍👧 ❤️ `👍🏽` `می‌خواهم`",
     "link in maths": "$\\href{https://example.com}{x}$",
     "prices": "from $5 to $6, or `$7`",
     "links": "[a](https://example.com/a_(b)?c=d&e=f#g), [b](#part) and [c](mailto:a@example.com)",
@@ -247,6 +266,48 @@ INNOCENTS: dict[str, str] = {
     "unfinished emphasis": "**bold and `code",
     "unfinished fence": f"{TICKS}python\nx = 1",
 }
+
+
+DEFINITIONS: dict[str, str] = {
+    "def": "$\\def\\beta{\\text{X}}$",
+    "gdef": "$\\gdef\\beta{\\text{X}}$",
+    "let": "$\\let\\beta\\aleph$",
+    "let with a sign": "$\\let\\beta=X$",
+    "futurelet": "$\\futurelet\\beta\\relax X$",
+    "global": "$\\global\\def\\beta{\\text{X}}$",
+    "a command": "$\\newcommand{\\beta}{\\text{X}}$",
+    "a command without braces": "$\\newcommand\\beta{\\text{X}}$",
+    "a command again": "$\\renewcommand{\\beta}{\\text{X}}$",
+    "a command with a star": "$\\newcommand*{\\beta}{\\text{X}}$",
+    "a provided command": "$\\providecommand{\\beta}{\\text{X}}$",
+    "an operator": "$\\DeclareMathOperator{\\beta}{X}$",
+    "a delimiter": "$\\DeclarePairedDelimiter{\\beta}{\\lvert}{\\rvert}$",
+    "an arrow": "$\\Newextarrow{\\beta}{5,5}{0x2192}$",
+    "an environment": "$\\newenvironment{cases}{X}{Y}$",
+    "an environment again": "$\\renewenvironment{cases}{X}{Y}$",
+    "a package": "$\\require{physics}$",
+    "a colour": "$\\definecolor{red}{rgb}{0,1,0}$",
+    "a category": "$\\catcode`\\@=11 \\def\\beta{X}$",
+    "a name": "$\\csname def\\endcsname\\beta{X}$",
+    "in display maths": "$$\n\\def\\beta{\\text{X}}\n$$",
+    "in brackets": "\\\\[\\def\\beta{\\text{X}}\\\\]",
+    "in parentheses": "\\\\(\\def\\beta{\\text{X}}\\\\)",
+    "in an environment": "\\begin{align}\\def\\beta{\\text{X}}\\end{align}",
+    "in text": "$\\text{a $\\def\\beta{X}$}$",
+    "over lines": "$\\def\n\\beta\n{\\text{X}}$",
+    "with a comment": "$\\def%\n\\beta{\\text{X}}$",
+    "with entities for dollars": "&#36;\\def\\beta{\\text{X}}&#36;",
+    "with entities for letters": "&#36;\\d&#101;f\\beta{\\text{X}}&#36;",
+    "with entities in hexadecimal": "&#x24;\\d&#x65;f\\beta{\\text{X}}&#x24;",
+    "with an entity for a backslash": "&dollar;&bsol;def&bsol;beta{X}&dollar;",
+    "with carets": "$^^5cdef\\beta{X}$",
+    "in a table": "| a |\n|---|\n| $\\def\\beta{X}$ |",
+    "in a list": "- $\\def\\beta{X}$",
+    "in a heading": "# $\\def\\beta{X}$",
+    "in a quote": "> $\\def\\beta{X}$",
+    "a label": "$$x \\label{beta}$$",
+}
+"""Formulas that define something for later formulas of the page."""
 
 
 def attack(name: str, run: str, url: str) -> str:

@@ -30,12 +30,13 @@ def engine_with(
     n_ctx: int = 8192,
     window: int = 0,
     layers: int = 1,
+    control: Sequence[str] = (),
 ) -> Iterator[Engine]:
     """An engine that recites the answers, for as long as the block runs; ``window`` 0:
-    all of ``n_ctx``.
+    all of ``n_ctx``; ``control`` are further control tokens.
     """
     file = folder / "recital.gguf"
-    write_recital(file, answers, n_ctx=n_ctx, layers=layers)
+    write_recital(file, answers, n_ctx=n_ctx, layers=layers, control=control)
     engine = asyncio.run(start_engine(EngineConfig(file, "recital", window, threads=1)))
     try:
         yield engine

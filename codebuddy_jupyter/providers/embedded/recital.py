@@ -97,6 +97,7 @@ def write_recital(
     n_ctx: int = 8192,
     layers: int = 1,
     name: str = "recital",
+    control: Sequence[str] = (),
 ) -> None:
     """Write a model that recites one of the answers, completely or not at all.
 
@@ -114,6 +115,8 @@ def write_recital(
         second on one core.
     name
         The name of the model inside the file.
+    control
+        Further control tokens, which the answers cannot contain.
 
     Raises
     ------
@@ -122,7 +125,8 @@ def write_recital(
     OSError
         If the file cannot be written.
     """
-    content = _model(answers, n_ctx, layers, name)
+    vocabulary = _vocabulary(answers, control)
+    content = _model(answers, vocabulary, n_ctx, layers, name)
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=path.name, delete=False
     ) as file:
@@ -138,9 +142,12 @@ def write_recital(
 
 
 def _model(
-    answers: Sequence[RecitedAnswer], n_ctx: int, layers: int, name: str
+    answers: Sequence[RecitedAnswer],
+    vocabulary: _Vocabulary,
+    n_ctx: int,
+    layers: int,
+    name: str,
 ) -> bytes:
-    vocabulary = _vocabulary(answers)
     weights = _Weights(vocabulary)
     metadata = {
         **_architecture(n_ctx, layers, weights.width, name),
@@ -226,12 +233,17 @@ class _Vocabulary:
         return [self.next.get(token, default) for token in range(len(self.texts))]
 
 
-def _vocabulary(answers: Sequence[RecitedAnswer]) -> _Vocabulary:
+def _vocabulary(
+    answers: Sequence[RecitedAnswer], control: Sequence[str]
+) -> _Vocabulary:
     vocabulary = _Vocabulary()
     for text in SPECIAL:
         is_unknown = text == SPECIAL[UNKNOWN_TOKEN]
         kind = _Vocabulary.UNKNOWN if is_unknown else _Vocabulary.CONTROL
         vocabulary.add(text, kind)
+    for text in dict.fromkeys(control):
+        if text not in SPECIAL:
+            vocabulary.add(text, _Vocabulary.CONTROL)
     for byte in range(256):
         vocabulary.add(f"<0x{byte:02X}>", _Vocabulary.BYTE)
     taken = set(vocabulary.texts)

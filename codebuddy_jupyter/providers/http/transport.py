@@ -61,6 +61,8 @@ class Access:
         The files of a client certificate and of its key, unless that is in the first.
     offline, allowed
         Whether only this machine may be reached, and the hosts that are exempt.
+    offline_reason
+        Why, if the user did not set that; a sentence.
     """
 
     url: str
@@ -71,6 +73,7 @@ class Access:
     certificate_key: str = ""
     offline: bool = False
     allowed: tuple[str, ...] = ()
+    offline_reason: str = ""
 
     @property
     def secrets_by_name(self) -> dict[str, str]:
@@ -111,11 +114,21 @@ class Access:
         hosts = [*self.allowed, host_of(url)]
         names = ", ".join(f'"{host}"' for host in hosts)
         allow = f"%config Buddy.allowed_hosts = [{names}]"
+        local = Remedy("Ask a model on this machine", "%buddy /use Local")
+        online = "%config Buddy.offline = False"
+        if self.offline_reason:
+            reason = self.offline_reason.rstrip(".")
+            return errors.Offline(
+                f"{reason}. Until that is mended, the buddy {refusal}.",
+                Remedy("Mend the settings"),
+                local,
+                Remedy("Send it anyway, in this kernel", online),
+            )
         return errors.Offline(
             f"The buddy is offline and {refusal}.",
-            Remedy("Ask a model on this machine", "%buddy /use Local"),
+            local,
             Remedy("Allow this host", allow),
-            Remedy("Leave offline mode", "%config Buddy.offline = False"),
+            Remedy("Leave offline mode", online),
         )
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 from ... import errors
 from ...errors import Remedy
-from ...keys import NO_KEY, Key
+from ...keys import NO_KEY, Key, KeysUnreadable
 from ...messages import Model
 from ..http.address import host_of, normalise_base_url, other_base_urls, port_of
 from ..http.probe import probing
@@ -44,6 +44,7 @@ class LocalServerProvider(SelfHostedProvider):
         # By base URL in use.
         self._servers: dict[str, FoundServer] = {}
         self._kinds: dict[str, Kind] = {}
+        self._unreadable_keys: KeysUnreadable | None = None
         super().__init__(**kwargs)
 
     @property
@@ -73,7 +74,20 @@ class LocalServerProvider(SelfHostedProvider):
         """Return the key for the host in use, or the placeholder that servers without
         keys expect.
         """
-        return self.try_key() or NO_KEY
+        self._unreadable_keys = None
+        try:
+            return self.try_key() or NO_KEY
+        except KeysUnreadable as error:
+            # Most servers need none; one that does refuses, and `key_remedies` says why.
+            self._unreadable_keys = error
+            return NO_KEY
+
+    def key_remedies(self) -> tuple[Remedy, ...]:
+        """Return how the user can provide a key for the host in use."""
+        error = self._unreadable_keys
+        if error is None:
+            return super().key_remedies()
+        return (Remedy(error.what.rstrip(".")), *error.remedies)
 
     def remedies(self) -> tuple[Remedy, ...]:
         """Return what to do when nothing answers: start the server that was here or is
