@@ -323,3 +323,10 @@ def test_its_display_shows_it(loop: Loop) -> None:
     reply = Reply("why?", source("x"), loop, shown.append)
     reply._ipython_display_()
     assert shown == [reply]
+
+
+def test_text_before_the_beginning_of_the_answer_is_reasoning(ask: Ask) -> None:
+    chunks = [Chunk(reasoning="Hm. "), Chunk("Okay."), Chunk(answer_begins=True)]
+    reply = ask(*chunks, Chunk("Yes."), Chunk(reasoning=" Or no."))
+    assert str(reply) == "Yes."
+    assert reply.reasoning == "Hm. Okay. Or no."

@@ -6,9 +6,16 @@ import io
 
 import pytest
 
-from codebuddy_jupyter.display.screens import Display, Terminal, follow
+from codebuddy_jupyter.display.screens import (
+    THOUGHTS_ABOVE,
+    BlockByBlock,
+    Display,
+    Terminal,
+    follow,
+)
 from codebuddy_jupyter.errors import CutOff
 from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.messages import Chunk
 from tests.support.replies import a_reply
 from tests.support.shells import a_shell
 
@@ -85,3 +92,42 @@ def test_texts_of_the_package_are_plain_in_a_terminal(
 ) -> None:
     Display().text("| a&#46;b |")
     assert capsys.readouterr().out == "| a.b |\n"
+
+
+THOUGHTS = [Chunk("Okay.\n\nSo\nbe it."), Chunk(answer_begins=True), Chunk("Yes.")]
+
+
+@pytest.mark.parametrize(
+    "code", ["%%buddy\nwhy?", "print(1)\n%buddy why?"], ids=["alone", "with others"]
+)
+def test_shown_text_that_was_reasoning_is_folded(loop: Loop, code: str) -> None:
+    shell = a_shell(code)
+    Display(shell).show(a_reply(loop, *THOUGHTS))
+    data = shell.display_pub.sent[-1][1]
+    assert data["text/plain"].startswith("Yes.\n\nllama3")
+    assert data["text/markdown"].startswith("<details><summary>Thoughts before")
+
+
+def test_a_cell_takes_back_blocks_that_were_reasoning(
+    loop: Loop,
+) -> None:
+    shell = a_shell("%%buddy\nwhy?")
+    screen = BlockByBlock(a_reply(loop), shell)
+    for chunk in THOUGHTS:
+        screen.drawing.reply._add(chunk)
+        screen.drawing.draw(screen.put)
+    kinds = [kind for kind, _, _ in shell.display_pub.sent]
+    shown = [data.get("text/markdown") for _, data, _ in shell.display_pub.sent]
+    cleared = kinds.index("clear")
+    assert "Okay.\n\n" in shown[:cleared]
+    assert shown[-1] == "Yes."
+    assert "Okay.\n\n" not in shown[cleared:]
+
+
+def test_a_terminal_says_which_text_was_reasoning(loop: Loop) -> None:
+    stream = io.StringIO()
+    screen = Terminal(a_reply(loop), stream)
+    for chunk in THOUGHTS:
+        screen.drawing.reply._add(chunk)
+        screen.drawing.draw(screen.put)
+    assert stream.getvalue() == f"Okay.\n\nSo\nbe it.{THOUGHTS_ABOVE}Yes."

@@ -31,6 +31,8 @@ TERMINAL_PACE = Pace(before_text=0.02, between=0.02, per_cost=0.0)
 # The plain text of an output that grows: front ends that show Markdown ignore it.
 GROWING = "…"
 EMPTY_ANSWER: Bundle = {"text/markdown": "*No answer.*", "text/plain": "No answer."}
+# What stands in a terminal, where nothing can be taken back.
+THOUGHTS_ABOVE = "\n\n(Those were thoughts; this is the answer:)\n\n"
 WAITING: Bundle = {"codebuddy": {"waiting": True}}
 
 _FOLDS = re.compile(r"</?(?:details|summary)>")
@@ -209,6 +211,9 @@ class BlockByBlock:
         if self.drawing.done:
             # The answer as it stays comes next.
             return
+        if self.drawing.takes_back:
+            self._shell.display_pub.clear_output(wait=True)
+            self._output = LiveOutput(self._shell)
         text = "".join(settled)
         if text.strip():
             reply = self.drawing.reply
@@ -287,6 +292,8 @@ class Terminal:
     def put(self, settled: list[str]) -> None:
         """Write the new text, or what is waited for."""
         drawing = self.drawing
+        if drawing.takes_back:
+            self._stream.write(THOUGHTS_ABOVE)
         if settled:
             self._show_waiting("")
             text = plain("".join(settled))
