@@ -572,8 +572,7 @@ def test_an_answer_that_turns_out_to_be_reasoning_is_shown_anew(
     chat: Watched, fake: FakeProvider
 ) -> None:
     thoughts = "Okay.\n\nSo be it."
-    answer = [Chunk(answer_begins=True), "The answer."]
-    fake.replies = [[thoughts, 0.5, *answer]]
+    fake.replies = [[thoughts, 0.5, Chunk(answer_begins=True), "The answer."]]
     chat.ask("why?")
     assert chat.answered()
     gone = chat.sent.index({"type": "gone", "turns": [1]})

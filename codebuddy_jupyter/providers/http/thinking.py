@@ -132,7 +132,12 @@ class Thinking:
     def _at_start(self, is_end: bool) -> Iterator[Chunk]:
         seen = self._held.lstrip()
         lower = seen.lower()
-        if not is_end and (_may_become(lower, _AT_START) or lower == _BARE_START):
+        # At the end, a mark without anything after it is text.
+        is_mark_alone = lower == _BARE_START or lower in _PAIRS
+        if is_mark_alone and is_end:
+            self._read = self._in_answer
+            return
+        if not is_end and (is_mark_alone or _may_become(lower, _AT_START)):
             return
         if lower.startswith(_MESSAGES):
             self._held = seen

@@ -8,6 +8,7 @@ because that takes seconds.
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib
 import os
 import socket
@@ -18,12 +19,19 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ... import errors
 from ...errors import Remedy
 from ...keys import NO_KEY, Key
-from .address import host_of, is_ip_address, is_loopback, is_loopback_address
+from .address import (
+    host_of,
+    is_ip_address,
+    is_loopback,
+    is_loopback_address,
+    secrets_in_query,
+)
+from .client_errors import cannot_import, cannot_make_client
 
 HEADERS = frozenset(
     {
@@ -44,6 +52,9 @@ MAX_ERROR_BODY = 1 << 20
 MAX_ANSWER_BODY = 8 << 20
 
 
+NO_LOGIN = Key("")
+
+
 @dataclass(frozen=True)
 class Access:
     """How to reach a server, and what to send to it and to no other host.
@@ -61,6 +72,10 @@ class Access:
         The files of a client certificate and of its key, unless that is in the first.
     offline, allowed
         Whether only this machine may be reached, and the hosts that are exempt.
+    login
+        ``NAME:PASSWORD`` for the host, which is sent in place of the key; empty: none.
+    query
+        What stands after ``?`` in each request; empty: nothing.
     """
 
     url: str
@@ -71,16 +86,35 @@ class Access:
     certificate_key: str = ""
     offline: bool = False
     allowed: tuple[str, ...] = ()
+    login: Key = NO_LOGIN
+    query: str = ""
 
     @property
     def secrets_by_name(self) -> dict[str, str]:
         """What no error may repeat: the key and the values of the headers, by name."""
-        values = {"API key": self.key, **dict(self.headers)}
+        password = self.login.partition(":")[2]
+        values = {
+            "API key": self.key,
+            "password": password,
+            "login": self._basic,
+            **secrets_in_query(self.query),
+            **dict(self.headers),
+        }
         return {
             name: str(value)
             for name, value in values.items()
             if value and value != NO_KEY
         }
+
+    @property
+    def _basic(self) -> str:
+        """The login as a header carries it."""
+        return base64.b64encode(self.login.encode()).decode()
+
+    @property
+    def authorization(self) -> str:
+        """The header that carries the login, else the key."""
+        return f"Basic {self._basic}" if self.login else f"Bearer {self.key}"
 
     @property
     def secrets(self) -> list[str]:
@@ -185,22 +219,45 @@ def proxy_login(url: str) -> str:
 
 
 def load_openai() -> Any:
-    """Import the package ``openai`` and return it."""
-    return importlib.import_module("openai")
+    """Import the package ``openai`` and return it.
+
+    Raises
+    ------
+    ExtraMissing
+        If it cannot be imported.
+    """
+    with _importing("openai"):
+        openai = importlib.import_module("openai")
+        # Another module of this name, or a version without it, fails here.
+        _ = openai.AsyncOpenAI, openai.DefaultAsyncHttpxClient
+    return openai
 
 
 def http_library() -> Any:
     """Import the HTTP library that this ``openai`` uses, httpx or httpx2, and return it."""
     client = load_openai().DefaultAsyncHttpxClient.__base__
-    return importlib.import_module(client.__module__)
+    with _importing(client.__module__):
+        return importlib.import_module(client.__module__)
 
 
 def connection_errors() -> tuple[type[Exception], ...]:
     """Return the errors that a broken connection can raise; the HTTP library does not
     translate all of them into its own.
     """
-    end_of_stream = importlib.import_module("anyio").EndOfStream
-    return (http_library().HTTPError, OSError, end_of_stream)
+    http = http_library()
+    with _importing("anyio"):
+        end_of_stream = importlib.import_module("anyio").EndOfStream
+    return (http.HTTPError, http.InvalidURL, OSError, end_of_stream)
+
+
+@contextmanager
+def _importing(name: str) -> Iterator[None]:
+    """Turn an error about a package into one that says which file is in its place."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        # A file of the user that has the name of a package may raise anything.
+        raise cannot_import(name, error) from error
 
 
 def new_http(access: Access) -> Any:
@@ -209,7 +266,10 @@ def new_http(access: Access) -> Any:
     Raises
     ------
     SettingError
-        If a certificate in the settings cannot be used.
+        If a certificate in the settings, or what the environment says of proxies and
+        certificates, cannot be used.
+    ExtraMissing
+        If a package cannot be imported.
     """
     hooks = {"request": [_only_our_headers(access)], "response": [_read_limited]}
     # A key must not follow a redirect.
@@ -222,7 +282,12 @@ def new_http(access: Access) -> Any:
     if access.offline or is_local:
         # The proxies of the environment would take requests to 127.0.0.1 as well.
         options["trust_env"] = False
-    return load_openai().DefaultAsyncHttpxClient(**options)
+    make_client = load_openai().DefaultAsyncHttpxClient
+    try:
+        return make_client(**options)
+    except Exception as error:
+        # The libraries raise all kinds of errors for what the environment says.
+        raise cannot_make_client(error, http_library()) from error
 
 
 def _verification(access: Access) -> ssl.SSLContext | bool:
@@ -242,8 +307,11 @@ def _only_our_headers(access: Access) -> Callable[[Any], Awaitable[None]]:
             if name.lower() not in kept:
                 del request.headers[name]
         if host_of(str(request.url)) == host:
-            request.headers["Authorization"] = f"Bearer {access.key}"
+            request.headers["Authorization"] = access.authorization
             request.headers.update(dict(access.headers))
+            if access.query:
+                query = dict(parse_qsl(access.query, keep_blank_values=True))
+                request.url = request.url.copy_merge_params(query)
 
     return set_headers
 
