@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from traitlets import Float, Int, TraitError, Unicode, validate
@@ -195,6 +197,16 @@ class OpenAIChatProvider(Provider):
             raise error_lines.no_models(server, answer)
         models = [self.read_model(as_mapping(entry)) for entry in entries]
         return [model for model in models if model.name]
+
+    async def is_offered(self, model: str) -> bool | None:
+        """Return whether the server lists a model; None if it lists none in time."""
+        names: list[str] = []
+        # An engine without an address has no list.
+        if self.address() is not None:
+            with suppress(errors.BuddyError, TimeoutError):
+                async with asyncio.timeout(NAMES_TIMEOUT):
+                    names = [offered.name for offered in await self.models()]
+        return any(_is_name_of(model, name) for name in names) if names else None
 
     def check(self, announce: Announce) -> AsyncIterator[Check]:
         """Examine the connection from the address to the key; see `Provider.check`."""
@@ -484,6 +496,19 @@ class OpenAIChatProvider(Provider):
         connection.
         """
         return load_openai().Timeout(None, connect=self.connect_timeout)
+
+
+def _is_name_of(typed: str, listed: str) -> bool:
+    """Return whether a name that was typed means a model as a server lists it: in any
+    case, without the tag ``:latest`` or the date of a version, with a variant that only
+    a gateway knows, or by a pattern.
+    """
+    typed = typed.lower().removeprefix("models/")
+    listed = listed.lower().removeprefix("models/")
+    stem = re.escape(typed.removesuffix("-latest"))
+    is_variant = typed.rpartition(":")[0] == listed
+    is_version = re.fullmatch(rf"{stem}(?::latest|-\d{{4}}[-\d]*)?", listed) is not None
+    return is_variant or is_version or (typed == listed) or fnmatchcase(typed, listed)
 
 
 async def _read_end(body: AsyncIterator[bytes]) -> None:
