@@ -70,10 +70,11 @@ REFUSAL = re.compile(
 )
 # The words with which they refuse a value, and would take another.
 OUT_OF_RANGE = re.compile(
-    r"between|\brange|less than|greater than|at most|at least|too (?:large|small|big"
-    r"|high|low|long|many)|maximum|minimum|exceed|[<>≤≥]|must be (?:an?\b|of type"
-    r"|positive|non-negative|\w+ or)|invalid (?:value|type)|wrong type|valid "
-    r"(?:number|integer|string|list|dict)|expected|not of type",
+    r"between|\brange|below|above|under|\bover\b|up to|more than|less than"
+    r"|greater than|at most|at least|too (?:large|small|big|high|low|long|many)"
+    r"|maximum|minimum|exceed|[<>≤≥]|must be (?:an?\b|of type|positive|non-negative"
+    r"|\w+ or)|invalid (?:value|type)|wrong type|expected|not of type"
+    r"|valid (?:number|integer|string|list|dict)",
     re.IGNORECASE,
 )
 # Fields of every request that may be left out though the server does not say why.
