@@ -233,6 +233,10 @@ GOOD = {
         {"choices": [{"text": "Hi "}]},
         {"choices": [{"text": "there", "finish_reason": "stop"}]},
     ),
+    "text beside delta": stream(
+        {"choices": [{"text": "Hi there", "delta": {"role": "assistant"}}]},
+        {"choices": [{"text": "", "delta": {}, "finish_reason": "stop"}]},
+    ),
     "a delta that is text": stream(
         {"choices": [{"delta": "Hi there", "finish_reason": "stop"}]}
     ),

@@ -448,7 +448,8 @@ def _delta_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     for name in ("delta", "message"):
         delta = choice.get(name)
         if delta and isinstance(delta, Mapping):
-            return delta
+            # Some put the text beside a delta that has the role alone.
+            return {**choice, **delta}
         if delta and isinstance(delta, str):
             return {"content": delta}
     return choice
