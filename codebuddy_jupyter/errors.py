@@ -147,7 +147,9 @@ class BuddyError(_OneLine, Exception):
     def __str__(self) -> str:
         if not self.remedies:
             return self.what
-        line = f"{self.what.rstrip('.')}. {self.remedies[0]}"
+        what = self.what.rstrip(".")
+        end = "" if what.endswith(("!", "?", "…", "。")) else "."
+        line = f"{what}{end} {self.remedies[0]}"
         for previous, remedy in pairwise(self.remedies):
             joint = " Or " if previous.is_question else "; or "
             line += joint + _uncapitalised(str(remedy))

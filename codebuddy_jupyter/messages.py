@@ -82,10 +82,12 @@ class Chunk:
     usage
         What the request cost.
     finish
-        The server's ``finish_reason``.
+        The server's ``finish_reason``; ``length`` for a limit of any name.
     note
         A line for the user about how the request was made, such as a field that the
         server refused.
+    answer_begins
+        Whether the text of the chunks before this one was reasoning, too.
     """
 
     text: str = ""
@@ -94,6 +96,7 @@ class Chunk:
     usage: Usage | None = None
     finish: str | None = None
     note: str = ""
+    answer_begins: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from codebuddy_jupyter.providers.http.address import (
     host_of,
     is_loopback,
+    login_of,
     native_of,
     normalise_base_url,
     other_base_urls,
+    query_of,
     root_of,
+    secrets_in_query,
+    without_login,
 )
 
 
@@ -78,8 +82,7 @@ def test_a_base_url_is_put_right(typed: str, used: str) -> None:
         ("http://host:99999", "Port out of range"),
         ("http://host:0", "'host:0' is not a host"),
         ("http://[::1", "is not a URL"),
-        ("http://user:password@host", "a base URL contains no user name or password"),
-        ("http://host/v1?key=x", "remove the part from ? or #"),
+        ("http://host/v1#top", "remove the part from #"),
     ],
 )
 def test_what_is_no_base_url_is_refused_with_the_reason(
@@ -91,10 +94,62 @@ def test_what_is_no_base_url_is_refused_with_the_reason(
         normalise_base_url(typed)
 
 
-def test_a_password_in_a_base_url_is_not_repeated() -> None:
-    with pytest.raises(ValueError, match="no user name or password") as refused:
-        normalise_base_url("http://user:hush-hush@host")
-    assert "hush-hush" not in str(refused.value)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "http://jo:hush-hush@ho st",
+        "http://jo:hush-hush@",
+        "ftp://jo:hush-hush@host",
+        "http://jo:hush-hush@host:99999",
+        "jo:hush-hush@..",
+        "http://jo:hush-hush/7@ho st",
+    ],
+)
+def test_a_password_in_a_base_url_is_not_repeated(typed: str) -> None:
+    with pytest.raises(ValueError, match="is not a") as refused:
+        normalise_base_url(typed)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "login", "rest", "used"),
+    [
+        ("http://host:1/v1", "", "http://host:1/v1", "http://host:1/v1"),
+        ("http://jo:a@host:1/v1", "jo:a", "http://host:1/v1", "http://host:1/v1"),
+        ("jo:a%40b@host:1", "jo:a@b", "host:1", "http://host:1/v1"),
+        ("https://jo:a@b@host", "jo:a@b", "https://host", "https://host/v1"),
+        ("http://jo@host:1", "jo:", "http://host:1", "http://host:1/v1"),
+        ("http://jo:a/b@host:1/v1", "jo:a/b", "http://host:1/v1", "http://host:1/v1"),
+        ("http://jo:a?b#c@host:1", "jo:a?b#c", "http://host:1", "http://host:1/v1"),
+        ("http://host:1/v1/@x", "", "http://host:1/v1/@x", "http://host:1/v1/@x"),
+    ],
+)
+def test_a_login_in_a_base_url_is_taken_out_of_it(
+    typed: str, login: str, rest: str, used: str
+) -> None:
+    assert login_of(typed) == login
+    assert without_login(typed) == rest
+    assert normalise_base_url(typed) == used
+
+
+@pytest.mark.parametrize(
+    ("typed", "query"),
+    [
+        ("https://host/v1?api-version=2024-10-21", "api-version=2024-10-21"),
+        ("https://host/v1/chat/completions?a=1&b=2", "a=1&b=2"),
+        ("https://host/v1", ""),
+    ],
+)
+def test_a_query_in_a_base_url_is_kept_apart(typed: str, query: str) -> None:
+    assert query_of(typed) == query
+    assert normalise_base_url(typed) == "https://host/v1"
+
+
+def test_secrets_in_a_query_are_known_by_their_names() -> None:
+    assert secrets_in_query("api-version=1&subscription-key=a&sig=b") == {
+        "subscription-key": "a",
+        "sig": "b",
+    }
 
 
 @given(st.text())

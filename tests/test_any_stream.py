@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Chunk, Message, Request
-from codebuddy_jupyter.providers.http.chat_stream import ChatStream, Thinking
+from codebuddy_jupyter.providers.http.chat_stream import ChatStream
 from codebuddy_jupyter.providers.http.server_error import ErrorResponse
+from codebuddy_jupyter.providers.http.thinking import Thinking
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.faults import FAULTS, conversations
 from tests.support.scripted_server import (
@@ -124,14 +125,21 @@ def test_reasoning_is_the_same_wherever_its_tags_are_split(
     text = "".join(parts)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(text)))))
     places = [0, *cuts, len(text)]
-    whole, cut = Thinking(), Thinking()
-    assert _joined([whole.feed(text), whole.flush()]) == _joined(
-        [*(cut.feed(text[start:end]) for start, end in pairwise(places)), cut.flush()]
-    )
+    pieces = [text[start:end] for start, end in pairwise(places)]
+    assert _read(pieces) == _read([text])
 
 
-def _joined(parts: list[tuple[str, str]]) -> tuple[str, str]:
-    return "".join(part[0] for part in parts), "".join(part[1] for part in parts)
+def _read(pieces: list[str]) -> tuple[str, str]:
+    thinking = Thinking()
+    chunks = [chunk for piece in pieces for chunk in thinking.feed(piece)]
+    chunks += thinking.flush()
+    reasoning = text = ""
+    for chunk in chunks:
+        if chunk.answer_begins:
+            reasoning, text = reasoning + text, ""
+        reasoning += chunk.reasoning
+        text += chunk.text
+    return reasoning, text
 
 
 @pytest.fixture(scope="module")

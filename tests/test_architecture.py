@@ -69,7 +69,7 @@ ROOMS: dict[str, set[str]] = {
         "settings",
     },
     # What is shown, and what is examined
-    "display": {"chat", "context", "errors", "markdown", "question"},
+    "display": {"chat", "context", "errors", "markdown", "messages", "question"},
     "doctor": {
         "errors",
         "keys",

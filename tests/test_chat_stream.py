@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import ToolCall, Usage
-from codebuddy_jupyter.providers.http.chat_stream import ChatStream, Events, Thinking
+from codebuddy_jupyter.providers.http.chat_stream import ChatStream, Events
 from codebuddy_jupyter.providers.http.server_error import (
     ErrorResponse,
     message_in,
@@ -33,48 +33,6 @@ from tests.support.scripted_server import (
     stream,
     usage,
 )
-
-
-def thought(*pieces: str) -> tuple[str, str]:
-    thinking = Thinking()
-    parts = [thinking.feed(piece) for piece in pieces] + [thinking.flush()]
-    return "".join(part[0] for part in parts), "".join(part[1] for part in parts)
-
-
-@pytest.mark.parametrize(
-    ("text", "reasoning", "answer"),
-    [
-        ("<think>why</think>because", "why", "because"),
-        ("\n <think>\nwhy\n</think>\n\nbecause", "why\n", "because"),
-        ("<think>\n\n</think>\n\nbecause", "", "because"),
-        ("<think>never closed", "never closed", ""),
-        ("<think>almost</thin", "almost</thin", ""),
-        ("<think>a < b</think>    code", "a < b", "    code"),
-        ("<thinker>is a word", "", "<thinker>is a word"),
-        ("<thin", "", "<thin"),
-        ("  indented", "", "  indented"),
-        ("the tag <think>x</think> is text", "", "the tag <think>x</think> is text"),
-        ("<think>a</think>b<think>c</think>", "a", "b<think>c</think>"),
-        ("", "", ""),
-    ],
-)
-def test_only_a_think_tag_at_the_very_start_is_reasoning_however_it_is_cut(
-    text: str, reasoning: str, answer: str
-) -> None:
-    assert thought(text) == (reasoning, answer)
-    assert thought(*text) == (reasoning, answer)
-    for cut in range(len(text)):
-        assert thought(text[:cut], text[cut:]) == (reasoning, answer)
-
-
-@given(st.lists(st.text(alphabet="<>/think ax\n", max_size=9)))
-def test_thinking_reads_the_same_whatever_the_pieces(pieces: list[str]) -> None:
-    assert thought(*pieces) == thought("".join(pieces))
-
-
-def test_answers_are_not_held_back() -> None:
-    thinking = Thinking()
-    assert thinking.feed("Hello <") == ("", "Hello <")
 
 
 @given(st.lists(st.integers(min_value=0, max_value=400), max_size=8))
@@ -166,6 +124,15 @@ def test_deeply_nested_errors_do_not_exhaust_the_stack() -> None:
 # Streams
 
 
+def numbered(
+    index: int | str, text: str | None, finish: str | None = None
+) -> dict[str, Any]:
+    choice = {"index": index, "delta": {"content": text}, "finish_reason": finish}
+    return {"choices": [choice]}
+
+
+REST = [(0.0, event(delta("there"))), (0.0, event(delta(finish="stop")))]
+
 GOOD = {
     "role with null content first, as llama.cpp": stream(
         delta(role="assistant", content=None),
@@ -235,6 +202,50 @@ GOOD = {
     ),
     "a drop after the end was told": stream(
         delta("Hi there"), delta(finish="stop"), done=False, end="drop"
+    ),
+    "a byte order mark first": Answer(
+        pieces=[(0.0, b"\xef"), (0.0, b"\xbb\xbf" + event(delta("Hi "))), *REST]
+    ),
+    "lines ended by CR alone": Answer(
+        pieces=[
+            (0.0, data.replace(b"\n", b"\r"))
+            for data in (event(delta("Hi there")), event(delta(finish="stop")))
+        ]
+    ),
+    "lines ended by CRLF, cut inside": Answer(
+        pieces=[
+            (0.0, event(delta("Hi "))[:-2] + b"\r"),
+            (0.0, b"\n\r\n" + event(delta("there"))),
+            (0.0, event(delta(finish="stop"))),
+        ]
+    ),
+    "pieces numbered from 0": stream(
+        numbered(0, "Hi"), numbered(1, " the"), numbered(2, "re"), delta(finish="stop")
+    ),
+    "pieces numbered from 1": stream(
+        numbered(1, "Hi"), numbered(2, " the"), numbered(3, "re", "stop")
+    ),
+    "two pieces, numbered": stream(numbered(0, "Hi "), numbered(1, "there", "stop")),
+    "a number as text": stream(
+        numbered("0", "Hi "), numbered("0", "there"), numbered("0", None, "stop")
+    ),
+    "text in place of delta": stream(
+        {"choices": [{"text": "Hi "}]},
+        {"choices": [{"text": "there", "finish_reason": "stop"}]},
+    ),
+    "text beside delta": stream(
+        {"choices": [{"text": "Hi there", "delta": {"role": "assistant"}}]},
+        {"choices": [{"text": "", "delta": {}, "finish_reason": "stop"}]},
+    ),
+    "a delta that is text": stream(
+        {"choices": [{"delta": "Hi there", "finish_reason": "stop"}]}
+    ),
+    "an object as content": stream(
+        {"choices": [{"delta": {"content": {"text": "Hi there"}}}]},
+        delta(finish="stop"),
+    ),
+    "an end that is none in each chunk": stream(
+        delta("Hi ", finish="null"), delta("there", finish=""), delta(finish="stop")
     ),
     "a second choice, which is left out": stream(
         delta("Hi there"),
@@ -520,3 +531,59 @@ def test_a_reply_that_breaks_off_keeps_the_text_and_says_so(
             outcome.line == f"The reply was cut off by {server.url}{why}. "
             "The part that was received is kept. Ask again to continue"
         )
+
+
+def test_of_several_requested_answers_the_first_is_read() -> None:
+    reading = ChatStream(has_several=True)
+    payloads = [numbered(0, "A"), numbered(1, "B"), numbered(2, "C"), numbered(0, "!")]
+    chunks = [chunk for one in payloads for chunk in reading.feed(event(one))]
+    assert "".join(chunk.text for chunk in chunks) == "A!"
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        ("stop", "stop"),
+        ("STOP", "stop"),
+        ("end_turn", "stop"),
+        ("eos", "stop"),
+        ("FINISH_REASON_STOP", "stop"),
+        ({"type": "stop"}, "stop"),
+        ("length", "length"),
+        ("max_tokens", "length"),
+        ("MAX_TOKENS", "length"),
+        ("model_length", "length"),
+        ("content_filter", "content_filter"),
+        ("abort", "abort"),
+        ("tool_calls", "tool_calls"),
+        ("x\x1b[2J" * 20, ("x [2j" * 20)[:40]),
+    ],
+)
+def test_the_end_of_an_answer_has_one_name(reason: Any, finish: str) -> None:
+    reading = ChatStream()
+    chunks = list(reading.feed(event(delta("Hi", finish=reason))))
+    assert chunks[-1].finish == finish
+    assert reading.is_complete
+
+
+PARTS = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "why"}]},
+    {"type": "text", "text": "because"},
+]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content": PARTS},
+        {"content": "because", "thinking": "why"},
+        {"content": "because", "reasoning": {"content": "why"}},
+        {"content": "because", "reasoning_content": "why"},
+    ],
+    ids=["parts, as Mistral", "thinking", "an object", "a field"],
+)
+def test_reasoning_is_read_wherever_the_server_puts_it(fields: dict[str, Any]) -> None:
+    reading = ChatStream()
+    chunks = list(reading.feed(event(delta(**fields, finish="stop"))))
+    assert "".join(chunk.reasoning for chunk in chunks) == "why"
+    assert "".join(chunk.text for chunk in chunks) == "because"

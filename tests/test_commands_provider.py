@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ from traitlets.config import Config
 
 from codebuddy_jupyter import __version__
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.errors import SettingError, Unreachable
+from codebuddy_jupyter.errors import ModelNotFound, SettingError, Unreachable
 from codebuddy_jupyter.messages import Model
 from tests.support.command_line import Steps, record, run_line, table
 from tests.support.fakes import FakeProvider, eventually, fake_of, local
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scripted_server import MODELS, ScriptedServer, model_list, plain
 
 
 def test_version_shows_what_a_bug_report_needs(buddy: Buddy) -> None:
@@ -113,3 +114,70 @@ def test_use_shows_the_corrected_address(
 def test_use_loads_the_model_ahead(buddy: Buddy, fake: FakeProvider) -> None:
     run_line(buddy, "/use local/phi4")
     assert eventually(lambda: fake.told == [("load ahead", "phi4")])
+
+
+@pytest.fixture
+def asking(server: ScriptedServer, tmp_path: Path) -> Iterator[Buddy]:
+    """A Buddy that asks the scripted server, which has a model with a path as name."""
+    server.script(model_list("/models/Qwen2.5-7B", "llama3:latest"), path=MODELS)
+    settings = Config(LocalProvider={"base_url": server.url})
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=settings)
+    yield buddy
+    buddy.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "model"),
+    [
+        ("/use /models/Qwen2.5-7B", "/models/Qwen2.5-7B"),
+        ("/use local//models/Qwen2.5-7B", "/models/Qwen2.5-7B"),
+        ("/use local/llama3", "llama3"),
+        ("/use /llama3", "llama3"),
+        ("/use LLAMA3:latest", "LLAMA3:latest"),
+    ],
+)
+def test_use_takes_a_model_that_the_server_lists_as_it_is_typed(
+    asking: Buddy, line: str, model: str
+) -> None:
+    assert table(run_line(asking, line))[3] == ["model", model, "this kernel"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (
+            "/use local/llama9",
+            "no model 'llama9' at {url}. It has llama3:latest, /models/Qwen2.5-7B. "
+            "Switch: %buddy /use llama3:latest",
+        ),
+        ("/use /models/Other", "There is no model '/models/Other' at "),
+        ("/use opnai", "Did you mean the provider OpenAI? Or switch: "),
+        ("/use OpnAI/gpt-4o", "Did you mean the provider OpenAI? "),
+    ],
+)
+def test_use_refuses_what_the_server_does_not_list(
+    asking: Buddy, server: ScriptedServer, line: str, says: str
+) -> None:
+    with pytest.raises(ModelNotFound) as caught:
+        run_line(asking, line)
+    assert says.format(url=server.url) in str(caught.value)
+    assert asking.origin("provider") == "default"
+    assert asking.current().model == ""
+
+
+def test_use_takes_any_model_where_no_server_lists_them(
+    asking: Buddy, server: ScriptedServer
+) -> None:
+    server.script(plain("no", status=500), path=MODELS)
+    assert table(run_line(asking, "/use llama9"))[3][1] == "llama9"
+    with pytest.raises(SettingError, match="Did you mean the provider OpenAI"):
+        run_line(asking, "/use opnai")
+
+
+def test_a_model_that_an_error_names_can_be_used_by_its_command(
+    asking: Buddy,
+) -> None:
+    with pytest.raises(ModelNotFound) as caught:
+        run_line(asking, "/use /models/Qwen2.5")
+    command = caught.value.remedies[-1].command.removeprefix("%buddy ")
+    assert table(run_line(asking, command))[3][1] == "/models/Qwen2.5-7B"

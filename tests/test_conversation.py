@@ -15,7 +15,7 @@ import pytest
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import ProviderError
-from codebuddy_jupyter.messages import Model
+from codebuddy_jupyter.messages import Chunk, Model
 from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL, diff_rows
 from tests.support.fakes import (
     FOREVER,
@@ -566,3 +566,19 @@ def test_many_questions_leave_no_thread_and_one_watcher(
             chat.page("reset")
     assert eventually(lambda: not panel_threads())
     assert len(buddy.watchers) == 1
+
+
+def test_an_answer_that_turns_out_to_be_reasoning_is_shown_anew(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    thoughts = "Okay.\n\nSo be it."
+    fake.replies = [[thoughts, 0.5, Chunk(answer_begins=True), "The answer."]]
+    chat.ask("why?")
+    assert chat.answered()
+    gone = chat.sent.index({"type": "gone", "turns": [1]})
+    assert chat.sent[gone + 1]["type"] == "turn"
+    assert chat.sent[gone + 1]["question"] == "why?"
+    parts = [message for message in chat.sent[gone:] if message["type"] == "answer"]
+    assert parts[0]["from"] == 0
+    assert "".join(block for part in parts for block in part["blocks"]) == "The answer."
+    assert [part["thoughts"] for part in parts if "thoughts" in part] == [thoughts]

@@ -219,3 +219,32 @@ def test_between_two_blocks_it_says_so_as_well(reply: Reply) -> None:
     reply.close()
     drawing.draw(surface.put)
     assert drawing.tail_markdown() == ""
+
+
+def test_text_that_turns_out_to_be_reasoning_is_taken_back(reply: Reply) -> None:
+    drawing = a_drawing(reply, Surface(), Blocks())
+    settled: list[str] = []
+    taken_back = []
+    for chunks in (
+        [Chunk(reasoning="Hm. "), Chunk("Okay.\n\nSo\n")],
+        [Chunk(" be it."), Chunk(answer_begins=True), Chunk("The ")],
+        [Chunk("answer.")],
+    ):
+        for chunk in chunks:
+            reply._add(chunk)
+        drawing.draw(settled.extend)
+        taken_back.append(drawing.takes_back)
+    assert settled == ["Okay.\n\n"]
+    assert taken_back == [False, True, False]
+    assert drawing.tail_markdown() == "The answer."
+    assert drawing.thoughts == "Hm. Okay.\n\nSo\n be it."
+
+
+def test_nothing_is_taken_back_that_was_not_drawn(reply: Reply) -> None:
+    drawing = a_drawing(reply, Surface(), Blocks())
+    for chunk in (Chunk("Okay."), Chunk(answer_begins=True), Chunk("Yes.")):
+        reply._add(chunk)
+    drawing.draw(lambda settled: None)
+    assert not drawing.takes_back
+    assert drawing.tail_markdown() == "Yes."
+    assert drawing.thoughts == "Okay."

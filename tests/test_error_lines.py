@@ -280,3 +280,150 @@ def test_the_log_of_a_runner_that_died_is_no_prompt_that_is_too_long(
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.ServerError)
     assert "unable to load runner" in outcome.line
+
+
+# Refusals that are about the user, not the request
+
+GOOGLE_KEY = [
+    {"error": {"code": 400, "message": "API key not valid. Please pass one."}}
+]
+KEYS = {
+    "Google, in a list": as_json(GOOGLE_KEY, 400),
+    "OpenAI": as_json({"error": {"message": "Incorrect API key provided: x."}}, 400),
+    "Anthropic": as_json({"error": {"message": "invalid x-api-key"}}, 403),
+    "none": as_json({"error": "No API key provided"}, 400),
+    "in the stream": stream({"error": {"message": "Invalid API key"}}, done=False),
+}
+
+
+@pytest.mark.parametrize("answer", KEYS.values(), ids=KEYS)
+def test_a_refused_key_is_told_as_one_whatever_the_status(
+    server: ScriptedServer, provider: LocalProvider, answer: Answer
+) -> None:
+    server.script(answer)
+    outcome = ask(provider)
+    assert isinstance(outcome.error, errors.KeyRefused)
+    assert "codebuddy key Local" in outcome.line
+
+
+CREDIT = {
+    "OpenAI": ("You exceeded your current quota.", 429, "insufficient_quota"),
+    "DeepSeek": ("Insufficient Balance", 402, None),
+    "Anthropic": ("Your credit balance is too low to access the API.", 400, None),
+    "LiteLLM": ("Budget has been exceeded! Current cost: 1, Max budget: 0", 400, None),
+    "Google": ("The free quota has been exhausted", 403, None),
+}
+
+
+@pytest.mark.parametrize(("words", "status", "code"), CREDIT.values(), ids=CREDIT)
+def test_an_account_without_credit_is_not_told_to_wait(
+    server: ScriptedServer,
+    provider: LocalProvider,
+    words: str,
+    status: int,
+    code: str | None,
+) -> None:
+    server.script(as_json({"error": {"message": words, "code": code}}, status))
+    outcome = ask(provider)
+    assert "has no credit or quota left for this account" in outcome.line
+    assert "Retry" not in outcome.line
+    assert "%buddy /use PROVIDER" in outcome.line
+    assert len(server.asked()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Rate limit reached on tokens per day (TPD). Please try again in 3m.",
+        "Quota exceeded for metric 'requests' and limit 'requests per minute'",
+        "Too many requests",
+    ],
+)
+def test_a_limit_that_passes_is_told_to_wait_for(
+    server: ScriptedServer, provider: LocalProvider, words: str
+) -> None:
+    server.script(as_json({"error": {"message": words}}, 429))
+    assert "is rate-limiting (429)" in ask(provider).line
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        ("Country, region, or territory not supported", 403, "where you are"),
+        ("User location is not supported for the API use.", 400, "where you are"),
+        ("This model is not available in your region", 403, "where you are"),
+        ("Your organization must be verified to use the model `o3`.", 404, "verified"),
+    ],
+)
+def test_a_service_that_is_closed_to_the_user_names_other_ways(
+    server: ScriptedServer,
+    provider: LocalProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    status: int,
+    says: str,
+) -> None:
+    server.script(as_json({"error": {"message": words}}, status))
+    lines = [ask(provider).line]
+    monkeypatch.setenv("CODEBUDDY_API_KEY", SECRET)
+    lines.append(ask(provider).line)
+    for line in lines:
+        assert says in line
+        assert "%buddy /models" in line
+        assert "%buddy /use PROVIDER" in line
+
+
+@pytest.mark.parametrize("end", ["", ".", "...", " ."])
+def test_a_message_ends_in_one_full_stop(
+    server: ScriptedServer, provider: LocalProvider, end: str
+) -> None:
+    server.script(as_json({"error": {"message": f"too many requests{end}"}}, 400))
+    assert "(400): too many requests. Correct" in ask(provider).line
+
+
+@pytest.mark.parametrize("end", ["!", "?", "。"])
+def test_a_message_that_ends_otherwise_gets_no_full_stop(
+    server: ScriptedServer, provider: LocalProvider, end: str
+) -> None:
+    server.script(as_json({"error": {"message": f"bad{end}"}}, 400))
+    assert f"(400): bad{end} Correct" in ask(provider).line
+
+
+# User names and passwords
+
+WANTS_LOGIN = plain(
+    "401 Authorization Required",
+    "text/html",
+    401,
+    **{"WWW-Authenticate": 'Basic realm="models"'},
+)
+
+
+def test_a_server_that_wants_a_password_says_how_to_give_it(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    server.script(WANTS_LOGIN)
+    outcome = ask(provider)
+    assert isinstance(outcome.error, errors.KeyRefused)
+    assert "requires a user name and a password" in outcome.line
+    url = server.url.replace("http://", "http://NAME:PASSWORD@")
+    assert f'%config LocalProvider.base_url = "{url}"' in outcome.line
+    assert "%config LocalProvider.headers = " in outcome.line
+    assert "codebuddy key" not in outcome.line
+
+
+def test_a_password_that_is_refused_is_not_repeated(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    provider.base_url = server.url.replace("http://", "http://jo:hush-hush@")
+    basic = "Basic am86aHVzaC1odXNo"
+    server.script(
+        plain(
+            f"bad {basic} for jo:hush-hush", status=401, **{"WWW-Authenticate": "Basic"}
+        )
+    )
+    outcome = ask(provider)
+    assert server.asked()[-1]["headers"]["authorization"] == basic
+    assert "rejects the user name or the password" in outcome.line
+    assert "hush" not in outcome.line
+    assert "am86" not in outcome.line

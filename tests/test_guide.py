@@ -231,6 +231,20 @@ def key_refused(buddy: Buddy, server: ScriptedServer) -> str:
         )
 
 
+def wants_login(login: str) -> Provoke:
+    """Ask a server for its models that wants another user name and password."""
+
+    def provoke(buddy: Buddy, server: ScriptedServer) -> str:
+        challenge = {"WWW-Authenticate": "Basic"}
+        server.script(plain("Unauthorized", status=401, **challenge), path=MODELS)
+        with_login = server.url.replace("://", f"://{login}@")
+        local(buddy).base_url = with_login if login else server.url
+        line = failure(buddy)
+        return line.replace(f"@127.0.0.1:{server.port}", "@gpu.lan:8000")
+
+    return provoke
+
+
 def no_engine(buddy: Buddy, server: ScriptedServer) -> str:
     with pytest.MonkeyPatch.context() as without:
         without.setitem(sys.modules, "xllamacpp", None)
@@ -391,6 +405,15 @@ PROVOKED: dict[str, Provoke] = {
     "web page": listed(SIGN_IN),
     "key required": listed(as_json({"error": {"message": "Missing API key"}}, 401)),
     "key required, no message": listed(plain("", status=401)),
+    "password required": wants_login(""),
+    "password refused": wants_login("jo:secret"),
+    "no credit": answered(as_json({"error": {"message": "Insufficient Balance"}}, 402)),
+    "region": answered(
+        as_json({"error": {"message": "Country or region not supported"}}, 403)
+    ),
+    "verification": answered(
+        as_json({"error": {"message": "Your account must be verified"}}, 403)
+    ),
     "rate limit": answered(plain("too many requests", status=429)),
     "invalid option": answered(
         as_json({"error": {"message": "temperature must be below 1"}}, 400)

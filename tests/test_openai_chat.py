@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -191,6 +192,57 @@ def test_an_end_that_is_followed_by_nothing_does_not_keep_the_user_waiting(
     assert ask(provider).error is None
 
 
+# Logins and queries in the base URL
+
+
+def test_a_login_in_the_base_url_is_sent_to_its_host_and_never_shown(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    provider.base_url = server.url.replace("http://", "http://jo:hush%20hush@")
+    assert provider.base_url == server.url
+    assert provider.url == server.url
+    assert ask(provider).error is None
+    sent = [asked["headers"].get("authorization") for asked in server.requests]
+    assert set(sent) == {"Basic am86aHVzaCBodXNo"}
+    assert "hush" not in str(provider.saved_state())
+    assert "hush hush" in provider.secrets().values()
+    assert "hush" not in repr(asyncio.run(provider.server()))
+
+
+def test_a_login_is_not_sent_to_another_host(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    provider.base_url = "http://jo:hush@gpu.lan:1"
+    provider.base_url = server.url
+    ask(provider)
+    sent = [asked["headers"].get("authorization") for asked in server.requests]
+    assert set(sent) == {"Bearer not-needed"}
+
+
+def test_a_login_comes_from_the_environment_as_well(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.url.replace("http://", "http://jo:hush@")
+    monkeypatch.setenv("CODEBUDDY_BASE_URL", url)
+    provider = LocalProvider()
+    assert provider.base_url == server.url
+    assert ask(provider).error is None
+    assert server.asked()[-1]["headers"]["authorization"].startswith("Basic ")
+
+
+def test_a_query_of_the_base_url_is_sent_with_each_request(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    query = "?api-version=2024-10-21&subscription-key=hush"
+    provider.base_url = f"{server.url}/chat/completions{query}"
+    server.script(reply("Hi"), path=f"/v1/chat/completions{query}")
+    server.script(as_json({"data": [{"id": "llama3"}]}), path=f"/v1/models{query}")
+    assert ask(provider).text == "Hi"
+    assert [model.name for model in asyncio.run(provider.models())] == ["llama3"]
+    assert all(asked["path"].endswith(query) for asked in server.requests)
+    assert "hush" in provider.secrets().values()
+
+
 # Settings
 
 
@@ -200,7 +252,7 @@ def test_an_end_that_is_followed_by_nothing_does_not_keep_the_user_waiting(
         ("base_url", "not a url"),
         ("base_url", ""),
         ("base_url", "ftp://host"),
-        ("base_url", "http://user:password@host"),
+        ("base_url", "http://user:password@"),
         ("connect_timeout", -1.0),
         ("first_token_timeout", -1.0),
         ("temperature", -0.1),

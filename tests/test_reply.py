@@ -437,3 +437,10 @@ def test_it_is_formatted_and_searched_as_its_text(ask: Ask) -> None:
     assert json.loads(json.dumps({"answer": reply}, default=str)) == {
         "answer": "Once upon"
     }
+
+
+def test_text_before_the_beginning_of_the_answer_is_reasoning(ask: Ask) -> None:
+    chunks = [Chunk(reasoning="Hm. "), Chunk("Okay."), Chunk(answer_begins=True)]
+    reply = ask(*chunks, Chunk("Yes."), Chunk(reasoning=" Or no."))
+    assert str(reply) == "Yes."
+    assert reply.reasoning == "Hm. Okay. Or no."

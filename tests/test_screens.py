@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 
 import codebuddy_jupyter
-from codebuddy_jupyter.display.screens import Display, Terminal, follow
+from codebuddy_jupyter.display.screens import (
+    BlockByBlock,
+    Display,
+    Terminal,
+    follow,
+)
+from codebuddy_jupyter.display.status import THOUGHTS_ABOVE
 from codebuddy_jupyter.errors import CutOff
 from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.markdown.safe import escape
+from codebuddy_jupyter.messages import Chunk
 from tests.support.replies import a_reply
 from tests.support.shells import a_shell
 
@@ -161,3 +168,42 @@ def test_no_escape_sequence_of_a_name_reaches_plain_text(
     assert len(shown) == 2
     written = "".join(shown) + capsys.readouterr().out
     assert not set(written) & set("\x1b\x9b\r")
+
+
+THOUGHTS = [Chunk("Okay.\n\nSo\nbe it."), Chunk(answer_begins=True), Chunk("Yes.")]
+
+
+@pytest.mark.parametrize(
+    "code", ["%%buddy\nwhy?", "print(1)\n%buddy why?"], ids=["alone", "with others"]
+)
+def test_shown_text_that_was_reasoning_is_folded(loop: Loop, code: str) -> None:
+    shell = a_shell(code)
+    Display(shell).show(a_reply(loop, *THOUGHTS))
+    data = shell.display_pub.sent[-1][1]
+    assert data["text/plain"].startswith("Yes.\n\nllama3")
+    assert data["text/markdown"].startswith("<details><summary>Thoughts before")
+
+
+def test_a_cell_takes_back_blocks_that_were_reasoning(
+    loop: Loop,
+) -> None:
+    shell = a_shell("%%buddy\nwhy?")
+    screen = BlockByBlock(a_reply(loop), shell)
+    for chunk in THOUGHTS:
+        screen.drawing.reply._add(chunk)
+        screen.drawing.draw(screen.put)
+    kinds = [kind for kind, _, _ in shell.display_pub.sent]
+    shown = [data.get("text/markdown") for _, data, _ in shell.display_pub.sent]
+    cleared = kinds.index("clear")
+    assert "Okay.\n\n" in shown[:cleared]
+    assert shown[-1] == "Yes."
+    assert "Okay.\n\n" not in shown[cleared:]
+
+
+def test_a_terminal_says_which_text_was_reasoning(loop: Loop) -> None:
+    stream = io.StringIO()
+    screen = Terminal(a_reply(loop), stream)
+    for chunk in THOUGHTS:
+        screen.drawing.reply._add(chunk)
+        screen.drawing.draw(screen.put)
+    assert stream.getvalue() == f"Okay.\n\nSo\nbe it.\n\n{THOUGHTS_ABOVE}\n\nYes."

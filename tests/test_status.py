@@ -13,7 +13,7 @@ from codebuddy_jupyter.display.status import (
 )
 from codebuddy_jupyter.errors import CutOff, Stopped
 from codebuddy_jupyter.loop import Loop
-from codebuddy_jupyter.messages import Chunk, Usage
+from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
 from tests.support.replies import a_reply, ended
 
 
@@ -131,3 +131,26 @@ def test_the_last_words_of_the_reasoning_are_shown_while_the_model_thinks(
     assert thinking == "*thinking… 7 s*"
     assert quote.endswith("&#42;last&#42;")
     assert len(quote) < 300
+
+
+@pytest.mark.parametrize(
+    ("finish", "says"),
+    [
+        ("content_filter", "cut by the server's content filter"),
+        ("safety", "cut by the server's content filter"),
+        ("refusal", "cut by the server's content filter"),
+        ("abort", 'ended early: the server says "abort"'),
+        ("tool_calls", "ended in a call for tools: weather"),
+    ],
+)
+def test_the_status_line_says_how_an_answer_ended(
+    loop: Loop, finish: str, says: str
+) -> None:
+    calls = (ToolCall("1", "weather", "{}"),)
+    reply = ended(loop, "Once", Chunk(tool_calls=calls, finish=finish))
+    assert status_line(reply).endswith(f" · {says}")
+
+
+def test_a_plain_end_is_not_told(loop: Loop) -> None:
+    assert status_line(ended(loop, "Hi", Chunk(finish="stop"))).startswith("llama3")
+    assert "end" not in status_line(ended(loop, "Hi", Chunk(finish="stop")))

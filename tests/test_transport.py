@@ -317,9 +317,11 @@ def test_another_host_is_asked_through_the_proxy_of_the_environment(
     server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy
 ) -> None:
     assert ask(elsewhere("http")) == TEXT
-    assert proxied.asked() == [
+    assert proxied.asked()[-1] == (
         f"POST http://models.test:{server.port}/v1/chat/completions"
-    ]
+    )
+    # with what it takes to know which server that is
+    assert len(proxied.asked()) == len(server.requests)
     there = server.asked()[0]["headers"]
     assert there["host"] == f"models.test:{server.port}"
     assert not [name for name in there if name.startswith("proxy-")]
@@ -329,7 +331,7 @@ def test_over_tls_the_proxy_sees_a_tunnel_and_nothing_in_it(
     tls: int, server: ScriptedServer, elsewhere: Far, proxied: ForwardProxy
 ) -> None:
     assert ask(elsewhere("https")) == TEXT
-    assert proxied.asked() == [f"CONNECT models.test:{tls}"]
+    assert set(proxied.asked()) == {f"CONNECT models.test:{tls}"}
     assert SECRET not in str(proxied.seen)
     assert server.asked()[0]["headers"]["authorization"] == f"Bearer {SECRET}"
 
@@ -348,7 +350,7 @@ def test_an_answer_streams_through_the_proxy(
         return str(text)
 
     assert asyncio.run(first_text()) == "One "
-    assert proxied.taken == 1
+    assert proxied.taken >= 1
 
 
 def test_the_models_of_another_host_are_told_through_the_proxy(
@@ -460,12 +462,13 @@ def test_what_the_line_says_lets_the_next_question_go_past_the_proxy(
             await anext(aiter(provider.stream(HELLO)))
         setting = str(caught.value).rpartition("%env ")[2]
         monkeypatch.setenv(*setting.split("=", 1))
+        taken = proxied.taken
         text = "".join([chunk.text async for chunk in provider.stream(HELLO)])
         await provider.close()
+        assert proxied.taken == taken > 0
         return f"{setting}: {text}"
 
     assert asyncio.run(fail_then_ask()) == f"NO_PROXY=other.test,models.test: {TEXT}"
-    assert proxied.taken == 1
 
 
 def test_offline_no_proxy_is_used_even_for_a_host_that_is_allowed(

@@ -96,6 +96,8 @@ class Reply:
         self._changed = threading.Condition()
         self._done = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
+        # The number of chunks whose text was reasoning.
+        self._answer_start = 0
 
     @classmethod
     def ended_with(
@@ -147,12 +149,15 @@ class Reply:
     @property
     def text(self) -> str:
         """The text received so far; reading it neither starts nor awaits the request."""
-        return "".join([chunk.text for chunk in self.chunks])
+        return "".join([chunk.text for chunk in self.chunks[self._answer_start :]])
 
     @property
     def reasoning(self) -> str:
         """The reasoning received so far, which precedes the answer."""
-        return "".join([chunk.reasoning for chunk in self.chunks])
+        start = self._answer_start
+        thoughts = [chunk.reasoning + chunk.text for chunk in self.chunks[:start]]
+        thoughts += [chunk.reasoning for chunk in self.chunks[start:]]
+        return "".join(thoughts)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -390,6 +395,8 @@ class Reply:
         with self._changed:
             # A reply that has ended reads the same every time.
             if not self.done:
+                if chunk.answer_begins:
+                    self._answer_start = len(self.chunks)
                 self.chunks.append(chunk)
                 self._changed.notify_all()
 

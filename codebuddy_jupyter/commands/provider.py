@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+
 from ..buddy import Buddy
 from ..doctor.examination import examine
 from ..doctor.report import Report, versions
-from ..errors import Remedy, SettingError
+from ..errors import SIMILAR, ModelNotFound, Remedy, SettingError
 from ..markdown.safe import escape, fence
 from ..messages import Progress
 from ..providers.base import Provider
 from ..question.options import Options
 from .command import Invocation, command
 from .text_table import Row, text_table
+
+# Names of models in an error.
+MOST_NAMES = 8
+# How similar the misspelt name of a provider is to the right one, from 0 to 1.
+MISSPELT = 0.8
 
 
 @command(
@@ -36,18 +43,73 @@ def use(invocation: Invocation, target: str) -> str:
 
 def _switch(buddy: Buddy, target: str, progress: Progress) -> None:
     """Use this provider, model or both in this kernel; an error changes nothing."""
-    options = Options(model=target.removeprefix("/"))
     provider_name = buddy.registry.try_name(target.strip("/"))
     if provider_name:
         options = Options(provider=provider_name)
+    else:
+        options = Options(model=_model_of(buddy, target))
     resolution = buddy.resolve(options)
     name, provider, model = buddy.loop.run(resolution)
+    if model:
+        _check_offered(buddy, target, provider, model)
     preparation = provider.prepare(model or provider.model, progress)
     buddy.loop.run(preparation)
     buddy.change({"provider": name})
     if model:
         provider.change({"model": model})
     buddy.loop.submit(provider.load_ahead(model))
+
+
+def _model_of(buddy: Buddy, target: str) -> str:
+    """Return the model in ``/MODEL``; a path, which some servers have as the name of a
+    model, stays as it was typed.
+    """
+    name = target.removeprefix("/")
+    head, slash, _ = name.partition("/")
+    if name == target or not slash:
+        return name
+    offered = buddy.loop.run(buddy.current().is_offered(target))
+    is_path = not buddy.registry.try_name(head)
+    return target if offered or is_path else name
+
+
+def _check_offered(buddy: Buddy, target: str, provider: Provider, model: str) -> None:
+    """Refuse a model that the server does not list, and what is probably the misspelt
+    name of a provider.
+    """
+    is_offered = buddy.loop.run(provider.is_offered(model))
+    if is_offered:
+        return
+    suggestion = _provider_meant(buddy, target)
+    where = provider.where()
+    if is_offered is None:
+        if suggestion is not None and not any(map(str.isdigit, target)):
+            raise SettingError(f"There is no provider {target!r}.", suggestion)
+        return
+    names = [offered.name for offered in buddy.loop.run(provider.models())]
+    similar = difflib.get_close_matches(model, names, n=MOST_NAMES, cutoff=SIMILAR)
+    names = list(dict.fromkeys([*similar, *names]))
+    more = len(names) - MOST_NAMES
+    listed = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    remedies = [Remedy("Switch", f"%buddy /use {names[0]}")]
+    if suggestion is not None:
+        remedies.insert(0, suggestion)
+    what = f"There is no model {model!r} at {where}. It has {listed}."
+    raise ModelNotFound(what, *remedies)
+
+
+def _provider_meant(buddy: Buddy, target: str) -> Remedy | None:
+    """Return how to use the provider whose name is nearly what was typed."""
+    head, mark, model = target.strip("/").partition("/")
+    if buddy.registry.try_name(head):
+        return None
+    by_lower = {name.lower(): name for name in buddy.registry.names()}
+    near = difflib.get_close_matches(head.lower(), by_lower, n=1, cutoff=MISSPELT)
+    if not near:
+        return None
+    name = by_lower[near[0]]
+    command = f"%buddy /use {name}{mark}{model}"
+    return Remedy(f"Did you mean the provider {name}?", command)
 
 
 def _target_rows(buddy: Buddy, provider: Provider) -> list[Row]:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ..chat.reply import Reply
 from ..markdown.blocks import Blocks
+from ..messages import Chunk
 from .formats import IN_BLOCKS, closed, growing_markdown
 from .status import stalled_line, waiting_markdown
 
@@ -138,6 +139,8 @@ class Drawing:
         Their reasoning, once there is text or the reply has ended.
     done : bool
         Whether the reply has ended and all of it has been drawn.
+    takes_back : bool
+        Whether this drawing begins anew, since what was drawn before was reasoning.
     """
 
     def __init__(
@@ -152,6 +155,7 @@ class Drawing:
         self.has_text = False
         self.thoughts = ""
         self.done = False
+        self.takes_back = False
         self._splitter = splitter
         self._pace = pace
         self._timer = timer
@@ -204,8 +208,7 @@ class Drawing:
         """Take in the new chunks; return the blocks that they settle."""
         # This is read before the chunks: when it is true, all of them are there.
         has_ended = self.reply.done
-        chunks = self.reply.chunks[self.seen :]
-        self.seen += len(chunks)
+        chunks = self._answer_in(self.reply.chunks[self.seen :])
         text = "".join([chunk.text for chunk in chunks])
         settled = self._splitter.feed(text) if text else []
         if has_ended and not self.done:
@@ -217,3 +220,20 @@ class Drawing:
             self.thoughts += "".join(self._reasoning)
             self._reasoning = []
         return settled
+
+    def _answer_in(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Return those of the new chunks whose text is not reasoning; take back what was
+        drawn if it was.
+        """
+        starts = [at for at, chunk in enumerate(chunks) if chunk.answer_begins]
+        earlier = self.seen
+        self.seen += len(chunks)
+        self.takes_back = bool(starts) and self.has_text
+        if not starts:
+            return chunks
+        before = self.reply.chunks[: earlier + starts[-1]]
+        self._splitter.flush()
+        self.has_text = False
+        self.thoughts = ""
+        self._reasoning = [chunk.reasoning + chunk.text for chunk in before]
+        return chunks[starts[-1] :]

@@ -22,7 +22,7 @@ from ..chat.reply import Reply
 from ..markdown.safe import escape, fence
 from .drawing import Drawing, OneBlock, Pace, splitter_for
 from .formats import SOURCES, final_source, growing_markdown, plain
-from .status import no_text_line, status_line
+from .status import THOUGHTS_ABOVE, no_text_line, status_line
 
 PACE = Pace(before_text=1 / 8, between=1 / 12)
 # Columns: in a narrower terminal the lines of lists and tables are wrapped by it.
@@ -272,6 +272,7 @@ class RenderedTerminal:
         splitter = OneBlock() if self._is_source else splitter_for(reply.format)
         self.drawing = Drawing(reply, splitter, PACE)
         self._paper = paper
+        self._has_blocks = False
 
     def put(self, settled: list[str]) -> None:
         """Write the blocks, and what still grows below them."""
@@ -279,6 +280,10 @@ class RenderedTerminal:
         blocks = []
         if not self._is_source:
             blocks = [growing_markdown(text, drawing.reply.format) for text in settled]
+        if drawing.takes_back and self._has_blocks:
+            # What was drawn as the end is drawn again; the blocks stay.
+            blocks.insert(0, escape(THOUGHTS_ABOVE))
+        self._has_blocks = self._has_blocks or bool(blocks)
         end = "" if drawing.done else drawing.tail_markdown()
         self._paper.write(blocks, end)
 

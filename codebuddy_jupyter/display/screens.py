@@ -33,7 +33,13 @@ from .formats import (
     plain,
 )
 from .live import LiveOutput, ProgressLine, is_live, is_notebook
-from .status import SILENT, no_text_line, status_line, waiting_line
+from .status import (
+    SILENT,
+    THOUGHTS_ABOVE,
+    no_text_line,
+    status_line,
+    waiting_line,
+)
 
 if TYPE_CHECKING:
     from .rendered import Paper
@@ -290,6 +296,9 @@ class BlockByBlock:
         if self.drawing.done:
             # The answer as it stays comes next.
             return
+        if self.drawing.takes_back:
+            self._shell.display_pub.clear_output(wait=True)
+            self._output = LiveOutput(self._shell)
         text = "".join(settled)
         if text.strip():
             reply = self.drawing.reply
@@ -381,7 +390,11 @@ class Terminal:
     def put(self, settled: list[str]) -> None:
         """Write the new text, or what is waited for."""
         drawing = self.drawing
-        if settled and not self._is_source:
+        if self._is_source:
+            settled = []
+        elif drawing.takes_back:
+            self._stream.write(f"\n\n{THOUGHTS_ABOVE}\n\n")
+        if settled:
             self._show_waiting("")
             self._write("".join(settled))
             return

@@ -8,6 +8,8 @@ from __future__ import annotations
 from ..chat.reply import Reply
 from ..markdown.safe import escape
 
+# What stands in a terminal, where what was written cannot be taken back.
+THOUGHTS_ABOVE = "(Those were thoughts; this is the answer:)"
 # seconds without text before a line says what is waited for
 SILENT = 1.0
 # seconds without a token after which a line says so
@@ -16,6 +18,23 @@ STALLED = 10.0
 SHOWN_REASONING = 200
 # tokens per second from which on they are shown without decimals
 FAST = 10
+# what servers say of an answer that a filter has cut
+FILTERS = (
+    "filter",
+    "safety",
+    "sensitive",
+    "refus",
+    "prohibited",
+    "blocklist",
+    "blocked",
+    "moderation",
+    "guardrail",
+    "recitation",
+    "spii",
+    "policy",
+)
+# what they say of one that ended in a call for tools
+TOOL_CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")
 
 
 def waiting_markdown(reply: Reply, now: float) -> str:
@@ -133,9 +152,25 @@ def _incomplete(reply: Reply) -> str:
         return "stopped before its end"
     if reply.error is not None:
         return "broke off"
-    if reply.finish == "length":
+    return _ending(reply)
+
+
+def _ending(reply: Reply) -> str:
+    """Return how an answer ended that did not simply end."""
+    finish = reply.finish or "stop"
+    if finish == "stop":
+        return ""
+    if finish == "length":
         return "cut at its length limit"
-    return ""
+    if any(word in finish for word in FILTERS):
+        return "cut by the server's content filter"
+    if finish in TOOL_CALLS:
+        if not reply.text.strip():
+            # The line in place of the text says so.
+            return ""
+        names = ", ".join(call.name for call in reply.tool_calls)
+        return f"ended in a call for tools{names and ': '}{names}"
+    return f'ended early: the server says "{finish}"'
 
 
 def progress_share(done: int, total: int) -> str:

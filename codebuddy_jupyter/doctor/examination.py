@@ -56,9 +56,13 @@ async def examine(
         Called with what is waited for, once for each step that takes long, and at the
         end if it was called before; the numbers are 0.
     """
-    # Imports take seconds that are not the server's.
-    await asyncio.to_thread(provider.warm)
     examination = Examination(provider, needed)
+    try:
+        # Imports take seconds that are not the server's.
+        await asyncio.to_thread(provider.warm)
+    except errors.BuddyError as error:
+        examination.checks.append(failed_check("packages", error))
+        return Report(provider.name, tuple(examination.checks), versions(), {})
     began = time.monotonic()
     announcing = asyncio.create_task(examination.announce_slow_steps(progress))
     try:

@@ -8,6 +8,7 @@ that is why this module imports its own package inside functions.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .cell_magic import find_cell_magic
@@ -202,7 +203,7 @@ class Extension:
         if has_question(result):
             self.display.text(QUESTION_LOST)
         thread = threading.Thread(
-            target=self._warm,
+            target=self._try_warm,
             name="buddy-warm",
             daemon=True,
         )
@@ -226,6 +227,11 @@ class Extension:
         hook = self._hooks.pop(event, None)
         if hook is not None:
             self.shell.events.unregister(event, hook)
+
+    def _try_warm(self) -> None:
+        # What cannot be imported is told by the question that needs it.
+        with suppress(Exception):
+            self._warm()
 
     def _warm(self) -> None:
         # What the magic imports when it runs.

@@ -144,6 +144,13 @@ class Provider(Configured):
         setting = f'%config {type(self).__name__}.model = "NAME"'
         raise SettingError("No model is set.", Remedy("Set one", setting))
 
+    async def is_offered(self, model: str) -> bool | None:
+        """Return whether there is a model of this name now; None if that is not known.
+
+        ``/use`` refuses a model that is not offered.
+        """
+        return None
+
     async def window(self, model: str) -> int | None:
         """Return the context window of a model in tokens; None if it is not known."""
         return None

@@ -237,7 +237,10 @@ class ConnectionCheck:
     def _examine_answer(self, server: error_lines.Server, answer: ProbeAnswer) -> None:
         """Note whether the answer is a list of models, and else what it is."""
         location = answer.headers.get("location", "")
-        response = ErrorResponse(answer.body, answer.status, location)
+        challenge = answer.headers.get("www-authenticate", "")
+        response = ErrorResponse(
+            answer.body, answer.status, location, challenge=challenge
+        )
         has_list = isinstance(answer.body, list) or answer.list_of("data") is not None
         if server.url.startswith("https"):
             finding = "the connection is encrypted, and the certificate is trusted"

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from traitlets import Float, Int, TraitError, Unicode, validate
@@ -19,17 +22,31 @@ from .. import errors
 from ..errors import Remedy
 from ..keys import Key
 from ..messages import Chunk, Model, Request
+from .adaptation import Adaptations
 from .base import Address, Provider
 from .chat_request import chat_request, encodable
 from .checks import Announce, Check
 from .connection_check import ConnectionCheck
 from .http import error_lines
-from .http.address import normalise_base_url
+from .http.address import (
+    host_of,
+    login_of,
+    normalise_base_url,
+    query_of,
+    secrets_in_query,
+    without_login,
+)
 from .http.chat_stream import ChatStream
 from .http.probe import probing
 from .http.server_error import ErrorResponse, as_mapping, parsed
 from .http.timeouts import Deadline, Retries, TimedOut
-from .http.transport import Access, connection_errors, http_library, load_openai
+from .http.transport import (
+    NO_LOGIN,
+    Access,
+    connection_errors,
+    http_library,
+    load_openai,
+)
 from .openai_client import ClientPool, new_client, reason_of, translated
 
 # Seconds to wait for the names of the models, which an error then lists.
@@ -40,11 +57,6 @@ END_TIMEOUT = 0.1
 LOADING_TIMEOUT = 5.0
 # Bytes of one reply. A reply of 128,000 tokens, each in an event of its own, has half.
 MOST_BODY = 64 << 20
-# The fields of a request that are never left out.
-REQUIRED_FIELDS = frozenset({"model", "messages", "stream"})
-NO_USAGE = (
-    "This server does not count tokens while streaming: it refused stream_options."
-)
 
 
 class OpenAIChatProvider(Provider):
@@ -82,17 +94,24 @@ class OpenAIChatProvider(Provider):
 
     def __init__(self, **kwargs: Any) -> None:
         self._clients = ClientPool()
-        self._refused_fields: dict[tuple[str, str], set[str]] = {}
+        self._adaptations = Adaptations()
+        # User names and passwords of base URLs, by host.
+        self._logins: dict[str, Key] = {}
         super().__init__(**kwargs)
 
     @validate("base_url")
     def _base_url_is_right(self, proposal: Mapping[str, Any]) -> str:
         text: str = proposal["value"]
         try:
-            normalise_base_url(text)
+            url = normalise_base_url(text)
         except ValueError as error:
             raise TraitError(str(error)) from error
-        return text
+        login = login_of(text)
+        if not login:
+            return text
+        # It is neither shown nor saved, and sent to this host only.
+        self._logins[host_of(url)] = Key(login)
+        return without_login(text)
 
     # What a subclass may override
 
@@ -170,8 +189,7 @@ class OpenAIChatProvider(Provider):
         """Send a request and yield the chunks of the reply; see `Provider.stream`."""
         server = await self.server()
         body = encodable(self.body(request))
-        for field in self._refused_fields.get((server.url, request.model), ()):
-            body.pop(field, None)
+        self._adaptations.apply(server.url, body)
         async with aclosing(self._stream(server, body)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -189,9 +207,28 @@ class OpenAIChatProvider(Provider):
         models = [self.read_model(as_mapping(entry)) for entry in entries]
         return [model for model in models if model.name]
 
+    async def is_offered(self, model: str) -> bool | None:
+        """Return whether the server lists a model; None if it lists none in time."""
+        names: list[str] = []
+        # An engine without an address has no list.
+        if self.address() is not None:
+            with suppress(errors.BuddyError, TimeoutError):
+                async with asyncio.timeout(NAMES_TIMEOUT):
+                    names = [offered.name for offered in await self.models()]
+        return any(_is_name_of(model, name) for name in names) if names else None
+
     def check(self, announce: Announce) -> AsyncIterator[Check]:
         """Examine the connection from the address to the key; see `Provider.check`."""
         return ConnectionCheck(self, announce).run()
+
+    def secrets(self) -> dict[str, Key]:
+        """Return the key, the passwords of base URLs, and secrets in their query."""
+        secrets = super().secrets()
+        for host, login in self._logins.items():
+            secrets[f"password for {host}"] = Key(login.partition(":")[2])
+        for name, value in secrets_in_query(query_of(self.base_url)).items():
+            secrets[name] = Key(value)
+        return secrets
 
     async def is_loading(self) -> bool:
         """Return whether the server reports that it is still loading its model."""
@@ -224,7 +261,11 @@ class OpenAIChatProvider(Provider):
             When requests may not leave this machine, or the key is missing.
         """
         url, key = await self.endpoint()
-        access = self.access(url, key)
+        access = replace(
+            self.access(url, key),
+            login=self._logins.get(host_of(url), NO_LOGIN),
+            query=query_of(self.base_url),
+        )
         access.check(url)
         return error_lines.Server(
             provider=self.name,
@@ -235,6 +276,7 @@ class OpenAIChatProvider(Provider):
             key_remedies=self.key_remedies(),
             access=access,
             trust=self.trust(),
+            has_headers=self.has_trait("headers"),
         )
 
     async def get(self, server: error_lines.Server, path: str) -> Any:
@@ -272,24 +314,68 @@ class OpenAIChatProvider(Provider):
     async def _stream(
         self, server: error_lines.Server, body: dict[str, Any]
     ) -> AsyncGenerator[Chunk, None]:
-        model = str(body["model"])
         deadline = self._deadline()
-        async with (
-            self._clients.client(server.access) as client,
-            aclosing(self._post(client, server, body, deadline)) as answers,
-        ):
+        async with self._clients.client(server.access) as client:
             try:
-                async for answer in answers:
-                    if isinstance(answer, Chunk):
-                        yield answer
-                        continue
-                    reply = self._read(server, answer, model, deadline)
-                    async with aclosing(reply) as chunks:
-                        async for chunk in chunks:
-                            yield chunk
+                # Each round leaves something out that the one before had.
+                while True:
+                    attempt = self._attempt(client, server, body, deadline)
+                    try:
+                        async with aclosing(attempt) as chunks:
+                            async for chunk in chunks:
+                                yield chunk
+                        return
+                    except ErrorResponse as error:
+                        yield Chunk(note=await self._adapt(server, body, error))
             except errors.ProviderError as error:
                 self.forget(error)
                 raise
+
+    async def _adapt(
+        self, server: error_lines.Server, body: dict[str, Any], error: ErrorResponse
+    ) -> str:
+        """Change a request that was refused so that the server takes it, and return a
+        line for the user.
+
+        Raises
+        ------
+        codebuddy_jupyter.errors.ProviderError
+            If the request cannot be made otherwise.
+        """
+        note = self._adaptations.learn(server.url, body, error)
+        if note:
+            return note
+        failure = await self._refused(server, error, str(body["model"]))
+        raise failure from error.__cause__
+
+    async def _attempt(
+        self,
+        client: Any,
+        server: error_lines.Server,
+        body: dict[str, Any],
+        deadline: Deadline,
+    ) -> AsyncGenerator[Chunk, None]:
+        """Send a request once as it is, and yield the chunks of the reply.
+
+        Raises
+        ------
+        ErrorResponse
+            If the server refuses it before any part of a reply.
+        codebuddy_jupyter.errors.ProviderError
+            For all other failures.
+        """
+        model = str(body["model"])
+        async with aclosing(self._post(client, server, body, deadline)) as answers:
+            async for answer in answers:
+                if isinstance(answer, Chunk):
+                    yield answer
+                    continue
+                reading = self.reading(model)
+                reading.has_several = body.get("n", 1) not in (None, 1)
+                reply = self._read(server, answer, reading, model, deadline)
+                async with aclosing(reply) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
 
     async def _post(
         self,
@@ -310,14 +396,9 @@ class OpenAIChatProvider(Provider):
                 response = await self._post_once(client, server, body, deadline)
                 break
             except (ErrorResponse, errors.NoReply, errors.Unreachable) as error:
-                note = self._leave_out(server, body, error)
-                if note:
-                    yield Chunk(note=note)
-                    continue
                 retry = retries.try_again(error)
                 if retry is None:
-                    failure = await self._failure(server, error, str(body["model"]))
-                    raise failure from error.__cause__
+                    raise
                 if retry.note:
                     yield Chunk(note=retry.note)
                 await asyncio.sleep(retry.seconds)
@@ -343,37 +424,23 @@ class OpenAIChatProvider(Provider):
         )
         return await translated(server, request, deadline)
 
-    def _leave_out(
-        self, server: error_lines.Server, body: dict[str, Any], error: Exception
-    ) -> str:
-        """Remove from the body the field that the server refuses, if that is the error,
-        and return a note for the user.
-        """
-        if not isinstance(error, ErrorResponse):
-            return ""
-        optional = [field for field in body if field not in REQUIRED_FIELDS]
-        field = error.refused_field(optional)
-        if field is None:
-            return ""
-        del body[field]
-        url_and_model = (server.url, str(body["model"]))
-        refused = self._refused_fields.setdefault(url_and_model, set())
-        refused.add(field)
-        if field == "stream_options":
-            return NO_USAGE
-        return f"This server does not support {field}, so it was left out."
-
     async def _read(
-        self, server: error_lines.Server, response: Any, model: str, deadline: Deadline
+        self,
+        server: error_lines.Server,
+        response: Any,
+        reading: ChatStream,
+        model: str,
+        deadline: Deadline,
     ) -> AsyncGenerator[Chunk, None]:
         """Read the body of a response, and raise an error if it is not a complete reply."""
-        reading = self.reading(model)
         try:
             pieces = self._pieces(server, response, reading, deadline)
             async with aclosing(pieces) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except ErrorResponse as error:
+            if not reading.began:
+                raise
             raise await self._refused(server, error, model) from error
         except TimedOut as late:
             if reading.began:
@@ -387,7 +454,7 @@ class OpenAIChatProvider(Provider):
             response_error = ErrorResponse(reading.other)
             is_object = isinstance(response_error.body, Mapping)
             if is_object and response_error.is_overflow():
-                raise error_lines.refused(server, response_error, model)
+                raise response_error
             raise error_lines.no_reply(server, response.status_code, reading.other)
         if not reading.is_complete:
             raise error_lines.cut_off(server, reading.other)
@@ -414,16 +481,6 @@ class OpenAIChatProvider(Provider):
         for chunk in reading.flush():
             yield chunk
 
-    async def _failure(
-        self,
-        server: error_lines.Server,
-        error: ErrorResponse | errors.ProviderError,
-        model: str,
-    ) -> errors.ProviderError:
-        if isinstance(error, ErrorResponse):
-            return await self._refused(server, error, model)
-        return error
-
     async def _refused(
         self, server: error_lines.Server, error: ErrorResponse, model: str
     ) -> errors.ProviderError:
@@ -448,6 +505,19 @@ class OpenAIChatProvider(Provider):
         connection.
         """
         return load_openai().Timeout(None, connect=self.connect_timeout)
+
+
+def _is_name_of(typed: str, listed: str) -> bool:
+    """Return whether a name that was typed means a model as a server lists it: in any
+    case, without the tag ``:latest`` or the date of a version, with a variant that only
+    a gateway knows, or by a pattern.
+    """
+    typed = typed.lower().removeprefix("models/")
+    listed = listed.lower().removeprefix("models/")
+    stem = re.escape(typed.removesuffix("-latest"))
+    is_variant = typed.rpartition(":")[0] == listed
+    is_version = re.fullmatch(rf"{stem}(?::latest|-\d{{4}}[-\d]*)?", listed) is not None
+    return is_variant or is_version or (typed == listed) or fnmatchcase(typed, listed)
 
 
 async def _read_end(body: AsyncIterator[bytes]) -> None:

@@ -168,6 +168,7 @@ def _error_response(error: openai.APIStatusError) -> ErrorResponse:
         error.status_code,
         headers.get("location", "") if is_redirect else "",
         headers.get("retry-after", ""),
+        headers.get("www-authenticate", ""),
     )
 
 

@@ -13,7 +13,8 @@ from . import prompts
 from .options import sections_of
 
 
-class Sections(Unicode[str, str]):
+# Before traitlets 5.10, the class has no parameters.
+class Sections(Unicode):  # type: ignore[type-arg]
     """A list of sections, as a text or as a list in Python."""
 
     def validate(self, obj: Any, value: Any) -> Any:

@@ -322,6 +322,9 @@ class Conversation:
         changes = entry.changes()
         if changes is None:
             return
+        if isinstance(entry, AnswerEntry) and entry.begins_anew:
+            self._send({"type": "gone", "turns": [entry.number]})
+            self._send(_turn_message(entry.head(), ""))
         message = {"type": "answer", **changes}
         self._send(cast(AnswerMessage, message))
         if "done" not in changes or not isinstance(entry, AnswerEntry):

@@ -42,6 +42,12 @@ class AnswerEntry:
         The reply.
     question
         What the user typed; by default the prompt that was sent.
+
+    Attributes
+    ----------
+    begins_anew : bool
+        Whether what the page has of the answer was reasoning, so that the last changes
+        are all that there is of it.
     """
 
     def __init__(self, number: int, reply: Reply, question: str = "") -> None:
@@ -51,6 +57,7 @@ class AnswerEntry:
         # An old answer is sent when the page asks for it.
         is_old = reply.done and not question
         self.due = math.inf if is_old else 0.0
+        self.begins_anew = False
         self._drawing = Drawing(reply, splitter_for(reply.format), PAGE_PACE)
         self._blocks: list[str] = []
         self._rest: Message = {"tail": ""}
@@ -81,6 +88,9 @@ class AnswerEntry:
         start = len(self._blocks)
         rest_before = self._rest
         pause = self._drawing.draw(self._put)
+        self.begins_anew = self._drawing.takes_back
+        if self.begins_anew:
+            start = 0
         self.due = time.monotonic() + pause
         blocks = self._blocks[start:]
         thoughts = self._new_thoughts()
@@ -95,6 +105,9 @@ class AnswerEntry:
         }
 
     def _put(self, settled: list[str]) -> None:
+        if self._drawing.takes_back:
+            self._blocks = []
+            self._sent_thoughts = False
         for block in settled:
             if block.strip():
                 self._blocks.append(growing_markdown(block, self.reply.format))

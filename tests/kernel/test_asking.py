@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from tests.support.kernels import Kernel
-from tests.support.scripted_server import ScriptedServer, begun, question_in, reply
+from tests.support.scripted_server import (
+    MODELS,
+    ScriptedServer,
+    begun,
+    model_list,
+    question_in,
+    reply,
+)
 
 
 def asked(server: ScriptedServer) -> str:
@@ -296,6 +303,7 @@ def test_commands_show_what_they_find(kernel: Kernel, server: ScriptedServer) ->
 def test_use_switches_the_model_in_this_kernel(
     kernel: Kernel, server: ScriptedServer
 ) -> None:
+    server.script(model_list("llama3", "phi4"), path=MODELS)
     kernel.good("%buddy /use local/phi4")
     kernel.good("%buddy hello")
     assert server.asked()[-1]["body"]["model"] == "phi4"

@@ -16,10 +16,12 @@ from tests.support.scripted_server import (
     CHAT,
     Answer,
     ScriptedServer,
+    as_json,
     delta,
     event,
     hang,
     plain,
+    stream,
 )
 
 # seconds, by far: a bound for what hangs on a busy machine
@@ -84,6 +86,70 @@ def test_a_fault_is_told_in_one_line_and_leaves_nothing_behind(
     again = desk.ask("and now?")
     assert again.status == "ok", again.outputs
     assert again.answer["data"]["text/plain"].startswith("Well again.")
+
+
+THOUGHTS = (delta("Okay, the user"), delta("…\n</thi"), delta("nk>\n\n"))
+PYTHON = "```python\nx = 1\n```\n"
+ODD: dict[str, tuple[str, list[Answer], str, str]] = {
+    "thoughts that the template opened, as text": (
+        "",
+        [stream(*THOUGHTS, delta("So it is."), delta(finish="stop"))],
+        "So it is.",
+        "",
+    ),
+    "thoughts that the template opened, as json": (
+        "-f json ",
+        [stream(*THOUGHTS, delta('{"a": 1}'), delta(finish="stop"))],
+        '{"a": 1}',
+        "",
+    ),
+    "thoughts that the template opened, as code": (
+        "-f code ",
+        [stream(*THOUGHTS, delta(PYTHON), delta(finish="stop"))],
+        "x = 1",
+        "",
+    ),
+    "a content filter": (
+        "",
+        [stream(delta("Half"), delta(finish="content_filter"))],
+        "Half",
+        "cut by the server's content filter",
+    ),
+    "a limit of another name": (
+        "",
+        [stream(delta("Half"), delta(finish="model_length"))],
+        "Half",
+        "cut at its length limit",
+    ),
+    "an abort": (
+        "",
+        [stream(delta("Half"), delta(finish="abort"))],
+        "Half",
+        'ended early: the server says "abort"',
+    ),
+    "no system role": (
+        "-s brief ",
+        [as_json({"error": {"message": "System role not supported"}}, 400), GOOD],
+        "Well again.",
+        "This model takes no system message",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "answers", "text", "line"), ODD.values(), ids=ODD.keys()
+)
+def test_an_odd_answer_is_read_and_its_end_told(
+    desk: Desk, options: str, answers: list[Answer], text: str, line: str
+) -> None:
+    desk.server.script(*answers)
+    code = f"%%buddy -n -m odd {options}\nhello"
+    cell = desk.kernel.end(desk.kernel.begin(code), MOST)
+    assert cell.status == "ok", cell.outputs
+    shown = cell.answer["data"]["text/plain"]
+    assert shown.startswith(text)
+    assert "Okay" not in shown
+    assert line in shown
 
 
 ENDLESS = {

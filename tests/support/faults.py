@@ -142,6 +142,36 @@ def errors_by_status() -> Iterator[tuple[str, Fault]]:
     yield "loading for ever", fault(loading, "(503)", "Loading model")
 
 
+def closed_doors() -> Iterator[tuple[str, Fault]]:
+    """Refusals that are about the user or the model, each by its own wording."""
+    key = [{"error": {"code": 400, "message": "API key not valid."}}]
+    stored = "codebuddy key Local"
+    yield "a key, in a list", fault(as_json(key, 400), "requires a key", stored)
+    wrong = as_json({"error": {"message": "Incorrect API key provided: x."}}, 400)
+    yield "a wrong key", fault(wrong, "requires a key", stored)
+    quota = {
+        "message": "You exceeded your current quota.",
+        "type": "insufficient_quota",
+    }
+    credit = "has no credit or quota left"
+    yield "no quota", fault(as_json({"error": quota}, 429), credit, "/use PROVIDER")
+    balance = as_json({"error": {"message": "Insufficient Balance"}}, 402)
+    yield "no balance", fault(balance, credit, "Insufficient Balance")
+    region = as_json({"error": {"message": "Country, region not supported"}}, 403)
+    yield "a region", fault(region, "where you are", "%buddy /models")
+    verify = "Your organization must be verified to stream this model."
+    yield (
+        "verification",
+        fault(as_json({"error": {"message": verify}}, 400), "be verified", "/models"),
+    )
+    basic = plain("no", status=401, **{"WWW-Authenticate": "Basic"})
+    yield "a password", fault(basic, "LocalProvider.headers", "NAME:PASSWORD@")
+    stop = as_json({"error": {"message": "too many requests."}}, 400)
+    yield "one full stop", fault(stop, "(400): too many requests. Correct")
+    system = as_json({"error": {"message": "System role not supported"}}, 400)
+    yield "a system role, always", fault(system, "(400): System role not supported.")
+
+
 def redirects() -> Iterator[tuple[str, Fault]]:
     """Answers that point elsewhere: nothing is sent there."""
     for status in (301, 302, 307, 308):
@@ -325,6 +355,16 @@ def conversations() -> dict[str, list[bytes]]:
                 last,
             )
         ],
+        "an end of thoughts": [
+            event(one)
+            for one in (
+                delta("so"),
+                delta("\n</thi"),
+                delta("nk>\n\n"),
+                delta("Grüße 日本 🙂"),
+                last,
+            )
+        ],
         "CRLF": [
             b": ping\r\n\r\n",
             *(
@@ -378,7 +418,8 @@ def _settled(events: list[bytes], place: int) -> str:
             continue
         choice = json.loads(data.removeprefix(b"data:"))["choices"]
         text += (choice and choice[0]["delta"].get("content")) or ""
-    return text.rpartition("</think>")[2].removeprefix("<thi").strip()
+    text = text.rpartition("</think>")[2].removeprefix("<thi")
+    return text.removesuffix("\n</thi").strip()
 
 
 def not_http() -> Iterator[tuple[str, Fault]]:
@@ -468,6 +509,7 @@ def floods() -> Iterator[tuple[str, Fault]]:
 
 GROUPS = {
     "status": errors_by_status,
+    "closed": closed_doors,
     "redirect": redirects,
     "window": overflows,
     "in the stream": in_the_stream,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 ENDPOINTS = (
     "/chat/completions",
@@ -23,6 +23,14 @@ OLLAMA_ENDPOINTS = ("/api/chat", "/api/generate", "/api/tags")
 SURROUNDINGS = " \t\r\n\"'“”<>,;"
 # A scheme as people type it: with a slash or a colon too few, or twice.
 SCHEMES = re.compile(r"^(?:(https?)(?::/+|//+|:(?!\d)))+", re.IGNORECASE)
+GIVEN_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+# A password with a slash: what is before that is no port.
+LOGIN_WITH_SLASH = re.compile(r"[^/@:\[]+:(?!\d*/)[^/@]*/.*@")
+# Names of values in a query that nobody else may read.
+SECRET_NAMES = re.compile(
+    r"key|token|secret|password|passwd|\bpwd|auth|credential|\bcode\b|\bsig",
+    re.IGNORECASE,
+)
 # Suffixes of names that no public host has.
 PRIVATE_SUFFIXES = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
 ANY_TO_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -31,7 +39,8 @@ ANY_TO_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 # Each question reads the base URL some thirty times.
 @lru_cache(maxsize=64)
 def normalise_base_url(text: str) -> str:
-    """Return the intended base URL, with scheme and version and without an endpoint.
+    """Return the intended base URL, with scheme and version, and without an endpoint, a
+    login and a query.
 
     Parameters
     ----------
@@ -44,13 +53,41 @@ def normalise_base_url(text: str) -> str:
     ValueError
         If it is not a URL, or one that cannot be used; the text says why.
     """
-    parts = _split(SCHEMES.sub(r"\1://", text.strip(SURROUNDINGS), count=1))
+    typed = without_login(text)
+    parts = _split(SCHEMES.sub(r"\1://", typed, count=1))
     host = parts.hostname or ""
     host = ANY_TO_LOOPBACK.get(host, host)
     netloc = _bracketed(host)
     if parts.port is not None:
         netloc += f":{parts.port}"
     return f"{parts.scheme.lower()}://{netloc}{_normalised_path(parts.path)}"
+
+
+def login_of(text: str) -> str:
+    """Return the ``NAME:PASSWORD`` in a base URL as it was typed; empty if it has none."""
+    login = _parts_of_typed(text)[1]
+    name, _, password = login.partition(":")
+    return f"{unquote(name)}:{unquote(password)}" if login else ""
+
+
+def without_login(text: str) -> str:
+    """Return a base URL as it was typed, without user name and password."""
+    scheme, _, rest = _parts_of_typed(text)
+    return f"{scheme}{rest}"
+
+
+def query_of(text: str) -> str:
+    """Return what stands after ``?`` in a base URL as it was typed."""
+    return text.strip(SURROUNDINGS).partition("#")[0].partition("?")[2]
+
+
+def secrets_in_query(query: str) -> dict[str, str]:
+    """Return the values in a query whose names say that they are secret, by name."""
+    secrets = {}
+    for name, value in parse_qsl(query):
+        if SECRET_NAMES.search(name):
+            secrets[name] = value
+    return secrets
 
 
 def other_base_urls(url: str) -> list[str]:
@@ -120,6 +157,22 @@ def native_of(url: str) -> str:
     return re.sub(r"(?:/engines(?:/[^/]+)?)?/v\d+$", "", url)
 
 
+def _parts_of_typed(text: str) -> tuple[str, str, str]:
+    """Return the scheme, the login and the rest of a base URL as it was typed.
+
+    A password may have an @, and no host has.
+    """
+    text = text.strip(SURROUNDINGS)
+    match = SCHEMES.match(text) or GIVEN_SCHEME.match(text)
+    scheme = match[0] if match else ""
+    rest = text[len(scheme) :]
+    place, slash, path = rest.partition("/")
+    if LOGIN_WITH_SLASH.match(rest):
+        place, slash, path = rest, "", ""
+    login, _, host = place.rpartition("@")
+    return scheme, login, f"{host}{slash}{path}"
+
+
 def _bracketed(host: str) -> str:
     """Return the host as URLs write it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
@@ -144,15 +197,10 @@ def _split(text: str) -> SplitResult:
         raise ValueError(
             f"{text!r} is not a URL: it must begin with http:// or https://"
         )
-    if "@" in parts.netloc:
-        raise ValueError(
-            "a base URL contains no user name or password; store the key with the "
-            "shell command `codebuddy key`"
-        )
     if not is_usable_port or not _is_host(parts.hostname or ""):
         raise ValueError(f"{text!r} is not a URL: {parts.netloc!r} is not a host")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{text!r} is not a base URL: remove the part from ? or #")
+    if parts.fragment:
+        raise ValueError(f"{text!r} is not a base URL: remove the part from #")
     return parts
 
 

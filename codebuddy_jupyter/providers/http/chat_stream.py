@@ -11,14 +11,61 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...messages import Chunk, ToolCall, Usage
-from .server_error import ErrorResponse, as_mapping, parsed
+from .server_error import ErrorResponse, as_mapping, one_line, parsed
+from .thinking import Thinking
 
-THINK_START = "<think>"
-THINK_END = "</think>"
 # Bytes that are kept of a body that is not a stream: enough to say what it was.
 MAX_OTHER = 1 << 20
 # Bytes of one event; a complete reply that is not a stream fits.
 MAX_EVENT = 8 << 20
+# Characters of a reason to finish.
+MAX_FINISH = 40
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# What servers call the end of an answer at a limit of its length.
+LIMITS = frozenset(
+    {
+        "length",
+        "max_tokens",
+        "max_token",
+        "model_length",
+        "max_length",
+        "max_output_tokens",
+        "max_completion_tokens",
+        "max_new_tokens",
+        "length_limit",
+        "token_limit",
+        "limit",
+        "context_length",
+        "context_length_exceeded",
+        "context_window_exceeded",
+        "model_context_window_exceeded",
+    }
+)
+# What they call its plain end.
+PLAIN_ENDS = frozenset(
+    {
+        "stop",
+        "stopped",
+        "eos",
+        "eos_token",
+        "stop_sequence",
+        "stop_token",
+        "end",
+        "end_turn",
+        "end_of_turn",
+        "complete",
+        "completed",
+        "done",
+        "finished",
+        "success",
+    }
+)
+# What they write where there is none yet.
+NO_END = frozenset({"", "null", "none", "unspecified", "finish_reason_unspecified"})
+# The fields in which servers put reasoning.
+REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+# The fields in which they put the text of an answer.
+TEXT_FIELDS = ("content", "text", "refusal")
 
 
 class Events:
@@ -32,6 +79,8 @@ class Events:
 
     def __init__(self) -> None:
         self.other = bytearray()
+        self._head: bytes | None = b""
+        self._ends_in_cr = False
         self._rest = bytearray()
         self._name = ""
         self._data: list[bytes] = []
@@ -45,6 +94,7 @@ class Events:
         ErrorResponse
             If an event is larger than `MAX_EVENT`.
         """
+        data = self._with_newlines(self._after_mark(data))
         head, newline, tail = data.rpartition(b"\n")
         if not newline:
             self._rest += data
@@ -57,12 +107,36 @@ class Events:
         self._rest = bytearray(tail)
         events: list[tuple[str, bytes]] = []
         for line in lines:
-            self._read_line(line.removesuffix(b"\r"), events)
+            self._read_line(line, events)
         return events
 
     def flush(self) -> list[tuple[str, bytes]]:
         """Return the event that the end of the body completes, if any."""
-        return self.feed(b"\n\n")
+        # What may have been the start of a byte order mark.
+        head, self._head = self._head or b"", None
+        return self.feed(head + b"\n\n")
+
+    def _after_mark(self, data: bytes) -> bytes:
+        """Return the data without a byte order mark at the start of the body."""
+        if self._head is None:
+            return data
+        data = self._head + data
+        if len(data) < len(BYTE_ORDER_MARK) and BYTE_ORDER_MARK.startswith(data):
+            self._head = data
+            return b""
+        self._head = None
+        return data.removeprefix(BYTE_ORDER_MARK)
+
+    def _with_newlines(self, data: bytes) -> bytes:
+        """Return the data with LF at the end of each line, where CR and CRLF can be."""
+        if self._ends_in_cr and data:
+            # The LF of a CRLF, whose CR has ended the line.
+            data = data.removeprefix(b"\n")
+            self._ends_in_cr = False
+        if b"\r" not in data:
+            return data
+        self._ends_in_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _read_line(self, line: bytes, events: list[tuple[str, bytes]]) -> None:
         if line.startswith(b"data:"):
@@ -96,80 +170,6 @@ class Events:
         self._rest.clear()
         self._data.clear()
         raise ErrorResponse(f"it sent one event of more than {MAX_EVENT >> 20} MiB")
-
-
-class Thinking:
-    """Splits the text of a reply into reasoning and answer.
-
-    Reasoning is the text in ``<think>…</think>`` at the very start; a tag anywhere else
-    is ordinary text.
-    """
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._read = self._at_start
-
-    def feed(self, text: str) -> tuple[str, str]:
-        """Return the reasoning and the answer that are certain now; what may be part of
-        a tag is held back.
-        """
-        return self._read(text)
-
-    def flush(self) -> tuple[str, str]:
-        """Return what was held back, at the end of the text."""
-        held = self._held
-        self._held = ""
-        if self._read == self._at_start:
-            return "", held
-        return held, ""
-
-    def _at_start(self, text: str) -> tuple[str, str]:
-        self._held += text
-        seen = self._held.lstrip()
-        if THINK_START.startswith(seen):
-            return "", ""
-        held = self._held
-        self._held = ""
-        if not seen.startswith(THINK_START):
-            self._read = self._in_answer
-            return "", held
-        self._read = self._before_reasoning
-        return self._read(seen.removeprefix(THINK_START))
-
-    def _before_reasoning(self, text: str) -> tuple[str, str]:
-        text = text.lstrip()
-        if not text:
-            return "", ""
-        self._read = self._in_reasoning
-        return self._read(text)
-
-    def _in_reasoning(self, text: str) -> tuple[str, str]:
-        text = self._held + text
-        self._held = ""
-        reasoning, tag, rest = text.partition(THINK_END)
-        if not tag:
-            self._held = _partial_tag(THINK_END, reasoning)
-            return reasoning.removesuffix(self._held), ""
-        self._read = self._before_answer
-        _, answer = self._read(rest)
-        return reasoning, answer
-
-    def _before_answer(self, text: str) -> tuple[str, str]:
-        text = text.lstrip("\r\n")
-        if text:
-            self._read = self._in_answer
-        return "", text
-
-    def _in_answer(self, text: str) -> tuple[str, str]:
-        return "", text
-
-
-def _partial_tag(tag: str, text: str) -> str:
-    """Return the longest end of ``text`` with which ``tag`` begins."""
-    part = tag[:-1]
-    while not text.endswith(part):
-        part = part[:-1]
-    return part
 
 
 @dataclass
@@ -238,6 +238,10 @@ class ToolCalls:
         return None
 
 
+_Piece = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""A choice, and the payload that it came in."""
+
+
 class ChatStream:
     """Parses the body of a reply.
 
@@ -245,25 +249,34 @@ class ChatStream:
     ----------
     events
         Splits the body into events; by default server-sent events.
+    has_several
+        Whether several answers were requested; the first is shown.
 
     Attributes
     ----------
     began
         Whether any part of a reply came.
     finish
-        The ``finish_reason`` of the reply; empty until it came.
+        The ``finish_reason`` of the reply, ``length`` for a limit of any name and
+        ``stop`` for a plain end; empty until it came.
     done
         Whether ``[DONE]`` came.
     """
 
-    def __init__(self, events: Events | None = None) -> None:
+    def __init__(
+        self, events: Events | None = None, *, has_several: bool = False
+    ) -> None:
         self.began = False
+        self.has_several = has_several
         self.finish = ""
         self.done = False
         self._events = events or Events()
         self._thinking = Thinking()
         self._calls = ToolCalls()
         self._usage: Usage | None = None
+        self._index: str | None = None
+        self._is_numbered = False
+        self._aside: dict[str, list[_Piece]] = {}
 
     @property
     def is_complete(self) -> bool:
@@ -307,6 +320,8 @@ class ChatStream:
             other = as_mapping(self.other)
             if "choices" in other:
                 yield from self._read_payload(other)
+        if not self.finish:
+            yield from self._read_aside()
         yield from self._release(is_complete=self.is_complete)
         if self._usage:
             yield Chunk(usage=self._usage)
@@ -314,6 +329,8 @@ class ChatStream:
     def _read_event(self, name: str, event: bytes) -> Iterator[Chunk]:
         if event.startswith(b"[DONE]"):
             self.done = True
+            if not self.finish:
+                yield from self._read_aside()
             yield from self._release(is_complete=True)
             return
         payload = parsed(event)
@@ -328,33 +345,55 @@ class ChatStream:
         if _is_error(payload):
             raise ErrorResponse(payload)
         self._count(as_mapping(payload.get("usage")))
-        choices = payload.get("choices")
-        if not isinstance(choices, list) or not choices:
+        choice = _first_choice(payload.get("choices"))
+        if not choice:
             return
-        choice = as_mapping(choices[0])
-        # If several answers were requested, the first is shown.
-        if not choice or choice.get("index"):
+        index = str(choice.get("index") or 0)
+        if self._index is None:
+            self._index = index
+        if index == self._index:
+            # The choices that came between belong to other answers.
+            self.has_several = self.has_several or bool(self._aside)
+            self._aside = {}
+            yield from self._read_choice(choice, payload)
+        elif self._is_numbered:
+            yield from self._read_choice(choice, payload)
+        elif not self.has_several:
+            # Another answer, or a server that numbers the pieces of the one.
+            self._aside.setdefault(index, []).append((choice, payload))
+            if len(self._aside) > 1:
+                yield from self._read_aside()
+
+    def _read_aside(self) -> Iterator[Chunk]:
+        """Read what turned out to be pieces of the one answer."""
+        if not self._aside:
             return
-        delta = choice.get("delta") or choice.get("message")
-        yield from self._read_delta(as_mapping(delta))
-        finish = choice.get("finish_reason")
+        self._is_numbered = True
+        pieces = [piece for group in self._aside.values() for piece in group]
+        self._aside = {}
+        for choice, payload in pieces:
+            yield from self._read_choice(choice, payload)
+
+    def _read_choice(
+        self, choice: Mapping[str, Any], payload: Mapping[str, Any]
+    ) -> Iterator[Chunk]:
+        yield from self._read_delta(_delta_of(choice))
+        finish = _finish_of(choice.get("finish_reason"))
         if finish:
-            yield from self._end(str(finish), payload)
+            yield from self._end(finish, payload)
 
     def _read_delta(self, delta: Mapping[str, Any]) -> Iterator[Chunk]:
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-        if not isinstance(reasoning, str):
-            reasoning = ""
-        text = _text_of(delta.get("content") or delta.get("refusal"))
+        content = next(filter(None, map(delta.get, TEXT_FIELDS)), None)
+        thoughts = next(filter(None, map(delta.get, REASONING_FIELDS)), None)
+        reasoning = _text_of(thoughts) or _reasoning_of(content)
+        text = _text_of(content)
         calls = delta.get("tool_calls")
         if reasoning or text or calls:
             self.began = True
         if reasoning:
             yield Chunk(reasoning=reasoning)
         if text:
-            thought, answer = self._thinking.feed(text)
-            if thought or answer:
-                yield Chunk(answer, thought)
+            yield from self._thinking.feed(text)
         self._calls.feed(calls)
 
     def _end(self, finish: str, payload: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -370,12 +409,10 @@ class ChatStream:
 
     def _release(self, *, is_complete: bool) -> Iterator[Chunk]:
         """Yield the text that was held back; the tool calls only if they are complete."""
-        thought, answer = self._thinking.flush()
+        yield from self._thinking.flush()
         calls = self._calls.flush()
-        if not is_complete:
-            calls = ()
-        if thought or answer or calls:
-            yield Chunk(answer, thought, calls)
+        if calls and is_complete:
+            yield Chunk(tool_calls=calls)
 
     def _count(self, usage: Mapping[str, Any]) -> None:
         prompt = usage.get("prompt_tokens")
@@ -395,15 +432,74 @@ def _is_error(payload: Mapping[str, Any]) -> bool:
     return bool(payload.get("detail"))
 
 
+def _first_choice(choices: object) -> Mapping[str, Any]:
+    """Return the first of the choices in a payload; empty if there is none."""
+    if not isinstance(choices, list) or not choices:
+        return {}
+    objects = [as_mapping(choice) for choice in choices]
+    for choice in objects:
+        if str(choice.get("index") or 0) == "0":
+            return choice
+    return objects[0]
+
+
+def _delta_of(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the new part of the answer, under any of the names that it has."""
+    for name in ("delta", "message"):
+        delta = choice.get(name)
+        if delta and isinstance(delta, Mapping):
+            # Some put the text beside a delta that has the role alone.
+            return {**choice, **delta}
+        if delta and isinstance(delta, str):
+            return {"content": delta}
+    return choice
+
+
+def _finish_of(reason: object) -> str:
+    """Return why an answer ended, by the name that is used here; empty if it did not."""
+    if isinstance(reason, Mapping):
+        reason = reason.get("type") or reason.get("reason")
+    if not reason:
+        return ""
+    name = one_line(str(reason))[:MAX_FINISH]
+    lower = name.lower().removeprefix("finish_reason_")
+    if lower in NO_END:
+        return ""
+    if lower in LIMITS:
+        return "length"
+    return "stop" if lower in PLAIN_ENDS else lower
+
+
 def _text_of(content: object) -> str:
-    """Return the text of a ``content``: a string, or a list of parts."""
+    """Return the text of a ``content``: a string, an object that has it, or a list of
+    such parts, without those that hold reasoning.
+    """
     if isinstance(content, str):
         return content
+    if isinstance(content, Mapping):
+        text = content.get("text") or content.get("content")
+        return text if isinstance(text, str) else ""
     if not isinstance(content, list):
         return ""
     texts = []
     for part in content:
-        text = as_mapping(part).get("text")
-        if isinstance(text, str):
-            texts.append(text)
+        if not _holds_reasoning(part):
+            texts.append(_text_of(part))
     return "".join(texts)
+
+
+def _reasoning_of(content: object) -> str:
+    """Return the reasoning among the parts of a ``content``, as Mistral sends it."""
+    if not isinstance(content, list):
+        return ""
+    texts = []
+    for part in content:
+        if _holds_reasoning(part):
+            inner = part.get("thinking") or part.get("reasoning") or part.get("text")
+            texts.append(_text_of(inner))
+    return "".join(texts)
+
+
+def _holds_reasoning(part: object) -> bool:
+    kind = as_mapping(part).get("type")
+    return isinstance(kind, str) and kind.startswith(("thinking", "reasoning"))

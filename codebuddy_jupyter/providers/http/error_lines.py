@@ -40,6 +40,8 @@ class Server:
         How the server is reached; its secrets are not repeated in errors.
     trust
         How to trust its certificate.
+    has_headers
+        Whether a setting of the provider adds headers to each request.
     """
 
     provider: str
@@ -50,6 +52,7 @@ class Server:
     key_remedies: tuple[Remedy, ...]
     access: Access
     trust: Remedy
+    has_headers: bool = False
 
     def setting(self, name: str, value: str) -> str:
         """Return the command that changes a setting of the provider."""
@@ -154,7 +157,8 @@ def cut_off(server: Server, body: object) -> errors.CutOff:
     message = server.quote(message_in(body))
     why = f": {message}" if message else ""
     return errors.CutOff(
-        f"The reply was cut off by {server.url}{why}. The part that was received is kept.",
+        f"{_sentence(f'The reply was cut off by {server.url}{why}')} "
+        "The part that was received is kept.",
         Remedy("Ask again to continue"),
     )
 
@@ -209,7 +213,9 @@ def refused(
         return _too_long(server, response, model)
     if status == 407 and server.access.proxy:
         return proxy_failed(server, "407 Proxy Authentication Required")
-    if status == 401 or (status == 403 and server.key != NO_KEY):
+    if response.lacks_credit() or _is_closed_to_user(response):
+        return _not_for_user(server, response)
+    if response.refuses_key() or (status == 403 and server.key != NO_KEY):
         return _key_refused(server, response)
     if model and response.is_missing_model():
         return _no_model(server, model, list(models))
@@ -219,7 +225,7 @@ def refused(
     problem = "is rate-limiting" if status == 429 else "answered with an error"
     message = server.quote(response.message) or "no message"
     return errors.ServerError(
-        f"{server.url} {problem}{number}: {message}.",
+        f"{server.url} {problem}{number}: {_sentence(message)}",
         *_error_remedies(server, response),
         status=status,
     )
@@ -248,8 +254,56 @@ def _too_long(
     )
 
 
+def _is_closed_to_user(response: ErrorResponse) -> bool:
+    return response.is_for_other_regions() or response.needs_verification()
+
+
+def _not_for_user(server: Server, response: ErrorResponse) -> errors.ServerError:
+    """Return the error for a request that the service does not let this user make."""
+    status = response.status
+    number = f"{status}: " if status else ""
+    message = server.quote(response.message) or "no message"
+    other = Remedy("Choose another model", "%buddy /models")
+    switch = Remedy("Switch", "%buddy /use PROVIDER")
+    if response.lacks_credit():
+        what = "has no credit or quota left for this account"
+        remedies = [Remedy("Add some at the provider"), switch]
+    elif response.needs_verification():
+        what = "wants you to be verified first"
+        remedies = [Remedy("Verify the account at the provider"), other, switch]
+    else:
+        what = "does not serve this model where you are"
+        remedies = [switch, other]
+    return errors.ServerError(
+        f"{server.url} {what} ({number}{message}).", *remedies, status=status
+    )
+
+
+def _login_refused(server: Server, message: str) -> errors.KeyRefused:
+    """Return the error for a server that wants a user name and a password."""
+    what = f"{server.url} requires a user name and a password ({message})."
+    if server.access.login:
+        what = f"{server.url} rejects the user name or the password ({message})."
+    scheme, _, place = server.url.partition("://")
+    url = server.setting_url(f"{scheme}://NAME:PASSWORD@{place}")
+    remedies = [Remedy("Give them in the base URL, which never shows them", url)]
+    if server.has_headers:
+        value = '{"Authorization": "Basic …"}'
+        header = Remedy("Send a header", server.setting("headers", value))
+        remedies.append(header)
+    return errors.KeyRefused(what, *remedies)
+
+
+def _sentence(text: str) -> str:
+    """Return a text that ends as a sentence does, once."""
+    text = text.rstrip(" .")
+    return text if text.endswith(("!", "?", "…", "。")) else f"{text}."
+
+
 def _key_refused(server: Server, response: ErrorResponse) -> errors.KeyRefused:
     message = server.quote(response.message) or "no message"
+    if response.challenge.lower().startswith("basic"):
+        return _login_refused(server, message)
     if server.key == NO_KEY:
         what = f"{server.url} requires a key ({message})."
     else:

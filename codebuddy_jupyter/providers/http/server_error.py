@@ -54,11 +54,96 @@ NO_MODEL = re.compile(
     r"|(?:no such|unknown|invalid) model|no models? loaded|^model: ",
     re.IGNORECASE | re.DOTALL,
 )
-FIELD_REFUSED = re.compile(
-    r"unrecogni[sz]ed|unsupported|not supported|n't support|not "
-    r"support\b|unknown|unexpected|not permitted|not allowed"
-    r"|no longer accept|additional propert|extra_forbidden|extra "
-    r"inputs|invalid (?:argument|parameter|field)",
+# The words with which servers refuse a part of a request whatever its value.
+REFUSAL = re.compile(
+    r"unrecogni[sz]ed|not recogni[sz]ed|unsupported|(?:not|never|cannot|n't) (?:be )?"
+    r"(?:currently |yet )?(?:support|accept|allow|permit|used|us[ei]|set\b|specified"
+    r"|enabled|available|implemented|applicable|compatible|expected|a valid)\w*"
+    r"|no support|unknown|unexpected|no longer|deprecated|removed|obsolete|ignored"
+    r"|additional propert|extra_forbidden|extra (?:inputs|fields)|unavailable|disabled"
+    r"|disallowed|forbidden|incompatible|immutable|conflict"
+    r"|(?:may|can) only be|only (?:the )?default|only supports|mutually exclusive"
+    r"|(?:must|should) be (?:omitted|removed|unset|absent|left|null|none|empty)"
+    r"|\bremove\b|without (?:it|this)"
+    r"|invalid (?:argument|parameter|field|property|option|request argument)",
+    re.IGNORECASE,
+)
+# The words with which they refuse a value, and would take another.
+OUT_OF_RANGE = re.compile(
+    r"between|\brange|below|above|under|\bover\b|up to|more than|less than"
+    r"|greater than|at most|at least|too (?:large|small|big|high|low|long|many)"
+    r"|maximum|minimum|exceed|[<>≤≥]|must be (?:an?\b|of type|positive|non-negative"
+    r"|\w+ or)|invalid (?:value|type)|wrong type|expected|not of type"
+    r"|valid (?:number|integer|string|list|dict)",
+    re.IGNORECASE,
+)
+# Fields of every request that may be left out though the server does not say why.
+SAMPLING_FIELDS = frozenset({"temperature", "max_tokens", "max_completion_tokens"})
+# Names of fields that are words of ordinary sentences, too.
+ORDINARY_WORDS = frozenset({"n", "stop", "user", "store", "tools", "functions"})
+SYSTEM_ROLE = re.compile(
+    r"\b(?:system|developer)[\W_]{0,3}(?:role|message|prompt|instruction)s?\b"
+    r"|\broles?\b[^.\n]{0,80}\b(?:system|developer)\b",
+    re.IGNORECASE,
+)
+# What is said of roles that a model does not take, in no other words than these.
+ROLES_REFUSED = re.compile(
+    r"alternat\w*[^.\n]{0,40}\b(?:user|assistant)\b|\broles?\b[^.\n]{0,30}\balternat"
+    r"|\bonly\b[^.\n]{0,40}\buser\b[^.\n]{0,30}\bassistant\b"
+    r"|input should be '(?:user|assistant)'"
+    r"|(?:must|should|has to|needs to) (?:start|begin) with[^.\n]{0,40}\buser\b"
+    r"|first message[^.\n]{0,60}\buser\b"
+    r"|invalid[^.\n]{0,20}\brole\b[^.\n]{0,20}\bsystem\b",
+    re.IGNORECASE,
+)
+STREAM = re.compile(r"\bstream(?:ing|ed)?\b", re.IGNORECASE)
+# Where no key is accepted, though the status says something else.
+KEY_REFUSED = re.compile(
+    r"(?:api|access|auth\w*|secret|x-api)[ _-]?(?:key|token)s?\b[^.\n]{0,40}?\b(?:not "
+    r"valid|invalid|incorrect|expired|missing|not found|not provided|revoked|disabled"
+    r"|wrong|required|unknown|malformed)"
+    r"|(?:invalid|incorrect|wrong|missing|no|expired|malformed|bad|unknown|revoked)"
+    r"[\s_:]+(?:or (?:missing|expired|invalid) )?(?:\w+[ _-])?(?:api[ _-]?key|x-api-key"
+    r"|(?:access|bearer|auth\w*|api)[ _-](?:token|key|header|credential)s?)"
+    r"|valid api[ _-]?key|api_key_invalid|authentication_error|\bunauthenticated\b",
+    re.IGNORECASE,
+)
+# Where nothing is left to pay with, so that waiting does not help.
+NO_CREDIT = re.compile(
+    r"insufficient[ _](?:\w+[ _])?(?:quota|balance|credit|fund)"
+    r"|(?:credit|balance|fund)s?\b[^.\n]{0,40}?(?:too low|exhausted|insufficient|deplet"
+    r"|run out|ran out|used up|exceeded|not enough|not sufficient|is zero|negative)"
+    r"|(?:not enough|out of|no|run out of|ran out of)"
+    r"(?: \w+)?(?: remaining)? (?:credit|balance|fund)s?\b"
+    r"|(?:budget|spend\w*(?: limit)?)\b[^.\n]{0,30}exceeded|payment[ _]required"
+    r"|billing[ _](?:hard[ _])?(?:limit|not[ _]active)|billing is not|overdue"
+    r"|arrear|欠费|余额不足",
+    re.IGNORECASE,
+)
+# A quota: of money, unless a time or a wait is named after which it is there again.
+QUOTA = re.compile(
+    r"exceeded your current quota|quota[^.\n]{0,30}(?:exhausted|exceeded|used up)"
+    r"|(?:exhausted|exceeded|used up)[^.\n]{0,30}\bquota",
+    re.IGNORECASE,
+)
+FOR_A_WHILE = re.compile(
+    r"per[ _-]?(?:second|minute|hour|day)|\b[RT]P[MSD]\b|retry|try again",
+    re.IGNORECASE,
+)
+REGION = re.compile(
+    r"(?:countr(?:y|ies)|region|territor|location|geograph)\w*\b[^\n]{0,80}?(?:not "
+    r"(?:\w+ )?(?:supported|available|allowed|permitted|served)|unsupported|unavailable"
+    r"|restricted|blocked|prohibited|denied)"
+    r"|(?:unsupported|restricted|blocked)[ _](?:country|region|location)"
+    r"|(?:not |un)(?:supported|available|allowed) in (?:your|this) "
+    r"(?:country|region|location|area)",
+    re.IGNORECASE,
+)
+VERIFICATION = re.compile(
+    r"must (?:first )?(?:be verified|verify)|(?:is|are) not (?:yet )?verified"
+    r"|(?:complete|needs?|requires?)\b[^.\n]{0,40}\bverif\w+"
+    r"|verif(?:y|ication)\b[^.\n]{0,40}\b(?:organi[sz]ation|account|identity|phone"
+    r"|e-?mail)\b[^.\n]{0,40}",
     re.IGNORECASE,
 )
 WEB_PAGE = re.compile(
@@ -85,6 +170,8 @@ class ErrorResponse(Exception):
         The target of a redirect.
     retry_after
         The header ``Retry-After``.
+    challenge
+        The header ``WWW-Authenticate``.
     """
 
     def __init__(
@@ -93,12 +180,14 @@ class ErrorResponse(Exception):
         status: int | None = None,
         location: str = "",
         retry_after: str = "",
+        challenge: str = "",
     ) -> None:
         super().__init__(status)
         self.body = parsed(body)
         self.status = status
         self.location = location
         self.retry_after = _seconds_of(retry_after)
+        self.challenge = challenge
 
     @property
     def message(self) -> str:
@@ -142,14 +231,87 @@ class ErrorResponse(Exception):
         fields
             The names of the fields that were sent.
         """
-        if self.status not in (400, 422) or self.is_overflow():
+        if self.is_overflow() or not self._may_refuse_a_part():
             return None
+        is_sure = self.status in (400, 422)
         named = set(re.findall(r"(?<!\\)\b\w+", self.text))
-        if named & USAGE_FIELDS and "stream_options" in fields:
+        if is_sure and named & USAGE_FIELDS and "stream_options" in fields:
             return "stream_options"
-        if not FIELD_REFUSED.search(self.text):
-            return None
-        return next((field for field in fields if field in named), None)
+        if REFUSAL.search(self.text):
+            return self._field_named(fields)
+        if is_sure and not OUT_OF_RANGE.search(self.text):
+            for field in SAMPLING_FIELDS.intersection(fields):
+                if re.match(rf"[`'\"]?{field}\b", self.message):
+                    return field
+        return None
+
+    def _field_named(self, fields: Collection[str]) -> str | None:
+        """Return the field that the error is about, the surest first: by its own entry
+        in the error, in quotes, or in the text.
+        """
+        entries = set(_values_named(self.body, ("param", "loc", "parameter", "field")))
+        for field in fields:
+            if field in entries:
+                return field
+        for text in (self.message, self.text):
+            places: dict[str, int] = {}
+            for field in fields:
+                place = _place_of(field, text)
+                if place >= 0:
+                    places[field] = place
+            if places:
+                return min(places, key=places.__getitem__)
+        return None
+
+    def refuses_roles(self) -> bool:
+        """Return whether the server refuses a system message, or the order of roles."""
+        if not self._may_refuse_a_part():
+            return False
+        if ROLES_REFUSED.search(self.text):
+            return True
+        is_about_system = SYSTEM_ROLE.search(self.text) is not None
+        return is_about_system and REFUSAL.search(self.text) is not None
+
+    def refuses_stream(self) -> bool:
+        """Return whether the server refuses to send an answer piece by piece."""
+        if not (self._may_refuse_a_part() or self.status == 403):
+            return False
+        if not STREAM.search(self.text):
+            return False
+        return bool(REFUSAL.search(self.text) or self.needs_verification())
+
+    def _may_refuse_a_part(self) -> bool:
+        # With the other statuses, a request that is sent otherwise is refused as well.
+        return self.status in (None, 400, 404, 405, 422, 500, 501)
+
+    def refuses_key(self) -> bool:
+        """Return whether the key is missing or was rejected."""
+        if self.status == 401:
+            return True
+        if self.status not in (None, 400, 403, 407, 422, 500):
+            return False
+        return KEY_REFUSED.search(self.text) is not None
+
+    def lacks_credit(self) -> bool:
+        """Return whether the account has nothing left to pay with."""
+        if self.status == 402:
+            return True
+        if self.status not in (None, 400, 403, 429):
+            return False
+        if NO_CREDIT.search(self.text):
+            return True
+        is_passing = self.retry_after is not None or FOR_A_WHILE.search(self.text)
+        return QUOTA.search(self.text) is not None and not is_passing
+
+    def is_for_other_regions(self) -> bool:
+        """Return whether the service is not offered where the user is."""
+        is_refusal = self.status in (None, 400, 403, 404, 451)
+        return is_refusal and REGION.search(self.text) is not None
+
+    def needs_verification(self) -> bool:
+        """Return whether the user must prove who they are before using the model."""
+        is_refusal = self.status in (None, 400, 403, 404)
+        return is_refusal and VERIFICATION.search(self.text) is not None
 
     def is_loading(self) -> bool:
         """Return whether the server is loading the model and will answer after that."""
@@ -159,7 +321,7 @@ class ErrorResponse(Exception):
 def parsed(body: object) -> object:
     """Return JSON as its value, other text and bytes as text, anything else as it is."""
     if isinstance(body, bytes | bytearray):
-        body = body.decode("utf-8", "replace")
+        body = body.decode("utf-8-sig", "replace")
     if not isinstance(body, str):
         return body
     try:
@@ -224,6 +386,35 @@ def _message_in(value: object, depth: int) -> str:
     if isinstance(value, str):
         return _message_in_text(value, depth)
     return ""
+
+
+def _place_of(field: str, text: str) -> int:
+    """Return where a text names a field, or -1; in quotes if it is an ordinary word."""
+    name = re.escape(field)
+    pattern = rf"(?<![\w\\]){name}\b"
+    if field in ORDINARY_WORDS:
+        pattern = rf"[`'\"]{name}[`'\"]|\b{name}:|(?:: |field |argument |eter ){name}\b"
+    match = re.search(pattern, text)
+    return match.start() if match else -1
+
+
+def _values_named(
+    value: object, names: Collection[str], depth: int = 0
+) -> Iterator[str]:
+    """Yield the texts under these names anywhere in a JSON value, or in lists there."""
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(value, list):
+        for inner in value:
+            yield from _values_named(inner, names, depth + 1)
+    if not isinstance(value, Mapping):
+        return
+    for name, inner in value.items():
+        if name in names:
+            texts = inner if isinstance(inner, list) else [inner]
+            yield from [text for text in texts if isinstance(text, str)]
+        else:
+            yield from _values_named(inner, names, depth + 1)
 
 
 def _first_message(values: Iterable[object], depth: int) -> str:

@@ -138,7 +138,7 @@ class Retries:
         if response.is_loading():
             note = "The server is still loading the model; waiting for it."
             return Retry(self._backoff(), "" if self._tries else note)
-        if not _is_busy(response) or not self._take():
+        if response.lacks_credit() or not _is_busy(response) or not self._take():
             return None
         seconds = self._backoff()
         if response.retry_after is not None:

@@ -8,6 +8,7 @@ because that takes seconds.
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib
 import os
 import socket
@@ -18,12 +19,19 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ... import errors
 from ...errors import Remedy
 from ...keys import NO_KEY, Key
-from .address import host_of, is_ip_address, is_loopback, is_loopback_address
+from .address import (
+    host_of,
+    is_ip_address,
+    is_loopback,
+    is_loopback_address,
+    secrets_in_query,
+)
+from .client_errors import cannot_import, cannot_make_client
 
 HEADERS = frozenset(
     {
@@ -42,6 +50,9 @@ OPENAI_HEADERS = frozenset({"openai-organization", "openai-project"})
 MAX_ERROR_BODY = 1 << 20
 # Bytes that are read of any other answer that is not a stream, such as a model list.
 MAX_ANSWER_BODY = 8 << 20
+
+
+NO_LOGIN = Key("")
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,10 @@ class Access:
         Whether only this machine may be reached, and the hosts that are exempt.
     offline_reason
         Why, if the user did not set that; a sentence.
+    login
+        ``NAME:PASSWORD`` for the host, which is sent in place of the key; empty: none.
+    query
+        What stands after ``?`` in each request; empty: nothing.
     """
 
     url: str
@@ -74,16 +89,35 @@ class Access:
     offline: bool = False
     allowed: tuple[str, ...] = ()
     offline_reason: str = ""
+    login: Key = NO_LOGIN
+    query: str = ""
 
     @property
     def secrets_by_name(self) -> dict[str, str]:
         """What no error may repeat: the key and the values of the headers, by name."""
-        values = {"API key": self.key, **dict(self.headers)}
+        password = self.login.partition(":")[2]
+        values = {
+            "API key": self.key,
+            "password": password,
+            "login": self._basic,
+            **secrets_in_query(self.query),
+            **dict(self.headers),
+        }
         return {
             name: str(value)
             for name, value in values.items()
             if value and value != NO_KEY
         }
+
+    @property
+    def _basic(self) -> str:
+        """The login as a header carries it."""
+        return base64.b64encode(self.login.encode()).decode()
+
+    @property
+    def authorization(self) -> str:
+        """The header that carries the login, else the key."""
+        return f"Basic {self._basic}" if self.login else f"Bearer {self.key}"
 
     @property
     def secrets(self) -> list[str]:
@@ -198,22 +232,45 @@ def proxy_login(url: str) -> str:
 
 
 def load_openai() -> Any:
-    """Import the package ``openai`` and return it."""
-    return importlib.import_module("openai")
+    """Import the package ``openai`` and return it.
+
+    Raises
+    ------
+    ExtraMissing
+        If it cannot be imported.
+    """
+    with _importing("openai"):
+        openai = importlib.import_module("openai")
+        # Another module of this name, or a version without it, fails here.
+        _ = openai.AsyncOpenAI, openai.DefaultAsyncHttpxClient
+    return openai
 
 
 def http_library() -> Any:
     """Import the HTTP library that this ``openai`` uses, httpx or httpx2, and return it."""
     client = load_openai().DefaultAsyncHttpxClient.__base__
-    return importlib.import_module(client.__module__)
+    with _importing(client.__module__):
+        return importlib.import_module(client.__module__)
 
 
 def connection_errors() -> tuple[type[Exception], ...]:
     """Return the errors that a broken connection can raise; the HTTP library does not
     translate all of them into its own.
     """
-    end_of_stream = importlib.import_module("anyio").EndOfStream
-    return (http_library().HTTPError, OSError, end_of_stream)
+    http = http_library()
+    with _importing("anyio"):
+        end_of_stream = importlib.import_module("anyio").EndOfStream
+    return (http.HTTPError, http.InvalidURL, OSError, end_of_stream)
+
+
+@contextmanager
+def _importing(name: str) -> Iterator[None]:
+    """Turn an error about a package into one that says which file is in its place."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        # A file of the user that has the name of a package may raise anything.
+        raise cannot_import(name, error) from error
 
 
 def new_http(access: Access) -> Any:
@@ -222,7 +279,10 @@ def new_http(access: Access) -> Any:
     Raises
     ------
     SettingError
-        If a certificate in the settings cannot be used.
+        If a certificate in the settings, or what the environment says of proxies and
+        certificates, cannot be used.
+    ExtraMissing
+        If a package cannot be imported.
     """
     hooks = {"request": [_only_our_headers(access)], "response": [_read_limited]}
     # A key must not follow a redirect.
@@ -235,7 +295,12 @@ def new_http(access: Access) -> Any:
     if access.offline or is_local:
         # The proxies of the environment would take requests to 127.0.0.1 as well.
         options["trust_env"] = False
-    return load_openai().DefaultAsyncHttpxClient(**options)
+    make_client = load_openai().DefaultAsyncHttpxClient
+    try:
+        return make_client(**options)
+    except Exception as error:
+        # The libraries raise all kinds of errors for what the environment says.
+        raise cannot_make_client(error, http_library()) from error
 
 
 def _verification(access: Access) -> ssl.SSLContext | bool:
@@ -255,8 +320,11 @@ def _only_our_headers(access: Access) -> Callable[[Any], Awaitable[None]]:
             if name.lower() not in kept:
                 del request.headers[name]
         if host_of(str(request.url)) == host:
-            request.headers["Authorization"] = f"Bearer {access.key}"
+            request.headers["Authorization"] = access.authorization
             request.headers.update(dict(access.headers))
+            if access.query:
+                query = dict(parse_qsl(access.query, keep_blank_values=True))
+                request.url = request.url.copy_merge_params(query)
 
     return set_headers
 
