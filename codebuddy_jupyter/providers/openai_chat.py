@@ -215,7 +215,9 @@ class OpenAIChatProvider(Provider):
             with suppress(errors.BuddyError, TimeoutError):
                 async with asyncio.timeout(NAMES_TIMEOUT):
                     names = [offered.name for offered in await self.models()]
-        return any(_is_name_of(model, name) for name in names) if names else None
+        if not names:
+            return None
+        return any(_is_name_of(model, name) for name in names)
 
     def check(self, announce: Announce) -> AsyncIterator[Check]:
         """Examine the connection from the address to the key; see `Provider.check`."""
