@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,18 @@ LIMIT = 100
 """Bytes of which a file can have no more."""
 
 
-@pytest.fixture
-def full() -> Iterator[None]:
-    """No file grows beyond `LIMIT`: the system itself refuses to write more."""
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file grows beyond `LIMIT` meanwhile: the system itself refuses to write more.
+
+    That holds for the report of the tests, too, so it ends before a test does.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def write_export(path: Path) -> None:
@@ -59,40 +65,39 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize(("name", "write"), WRITERS.items(), ids=WRITERS)
-@pytest.mark.usefixtures("full")
 def test_a_full_disk_leaves_no_pieces(
     tmp_path: Path, name: str, write: Callable[[Path], None]
 ) -> None:
-    with pytest.raises(SettingError, match="cannot be written: ") as caught:
+    with (
+        pytest.raises(SettingError, match="cannot be written: ") as caught,
+        full_disk(),
+    ):
         write(tmp_path / name)
     assert os.strerror(errno.EFBIG) in str(caught.value)
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["codebuddy.json", "codebuddy-keys.json"])
-@pytest.mark.usefixtures("full")
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("{}")
-    with pytest.raises(SettingError, match="cannot be written: "):
+    with pytest.raises(SettingError, match="cannot be written: "), full_disk():
         WRITERS[name](tmp_path / name)
     assert (tmp_path / name).read_text() == "{}"
     assert os.listdir(tmp_path) == [name]
 
 
-@pytest.mark.usefixtures("full")
 def test_a_full_disk_leaves_the_earlier_run_of_the_tour(tmp_path: Path) -> None:
     path = tmp_path / "tour-executed.ipynb"
     path.write_text("{}")
     cell = new_markdown_cell("long " * 1_000)  # type: ignore[no-untyped-call]
     notebook = new_notebook(cells=[cell])  # type: ignore[no-untyped-call]
-    with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+    with pytest.raises(OSError, match=os.strerror(errno.EFBIG)), full_disk():
         write_notebook(notebook, path)
     assert path.read_text() == "{}"
     assert os.listdir(tmp_path) == [path.name]
 
 
-@pytest.mark.usefixtures("full")
 def test_a_full_disk_leaves_no_part_of_the_demo_model(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+    with pytest.raises(OSError, match=os.strerror(errno.EFBIG)), full_disk():
         write_recital(tmp_path / "demo.gguf", ANSWERS)
     assert os.listdir(tmp_path) == []
