@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from unicodedata import normalize
 
 import pytest
@@ -34,7 +35,7 @@ def written(phrase: str) -> list[str]:
 @pytest.mark.parametrize(("language", "phrase"), PHRASES)
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_value_is_redacted_by_its_name_in_any_language(
-    language: str, phrase: str, form: str
+    language: str, phrase: str, form: Literal["NFC", "NFD"]
 ) -> None:
     for text in written(phrase):
         assert VALUE not in redact(normalize(form, text)), text

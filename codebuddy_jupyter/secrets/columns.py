@@ -33,6 +33,10 @@ _LEFT_OUT = re.compile(r"\s*(?:\[[^\[\]\n]{1,40} left out\]|[.…⋮·\s|│]+)\
 _NAME = re.compile(
     rf"[ \"'*`(]*{NAME_CHARACTER}(?:{NAME_CHARACTER}|[ .\-/'\u2019:#)*`\"])*"
 )
+# The name of a column may be one of several levels: `(a, password)`.
+_NAME_BETWEEN_BARS = re.compile(
+    rf"[ \"'*`(]*{NAME_CHARACTER}(?:{NAME_CHARACTER}|[ ,.\-/'\u2019:#)*`\"])*"
+)
 # Names of types, under or beside the names of columns.
 _TYPE = re.compile(
     r"object|u?int\d*|float\d*|string|str|bool(?:ean)?|varchar|category|datetime64.*"
@@ -197,11 +201,13 @@ def _secrets_of(cells: Sequence[_Cell], name: str, strength: Strength) -> list[S
     return [Span(cell.start, cell.end, label) for cell, is_secret in pairs if is_secret]
 
 
-def _secret_columns(cells: Sequence[str]) -> list[tuple[int, str, Strength]]:
+def _secret_columns(
+    cells: Sequence[str], pattern: re.Pattern[str] = _NAME
+) -> list[tuple[int, str, Strength]]:
     columns = []
     for index, cell in enumerate(cells):
         name = cell.strip(" \t\"'`*")
-        if len(name) > 80 or not _NAME.fullmatch(cell.strip()):
+        if len(name) > 80 or not pattern.fullmatch(cell.strip()):
             continue
         strength = strength_of(name)
         if strength is not None:
@@ -255,7 +261,7 @@ def _try_bars(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
     bars = [bar.start() for bar in _BAR.finditer(line.text)]
     if not bars:
         return None
-    columns = _secret_columns(_BAR.split(line.text))
+    columns = _secret_columns(_BAR.split(line.text), _NAME_BETWEEN_BARS)
     if not columns:
         return None
     header = _Bars(columns, len(bars))

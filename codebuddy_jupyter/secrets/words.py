@@ -311,6 +311,13 @@ _HARMLESS_CELL = re.compile(
 )
 
 
+_LONG_CELL = 12
+_ABOUT_PASSWORDS = re.compile(
+    r"\b(?:password|passwort|contraseña|senha|mot de passe|enter|must|requires?d?|reset)\b",
+    re.IGNORECASE,
+)
+
+
 def are_secrets_of_column(strength: Strength, values: Sequence[str]) -> list[bool]:
     """Return which values of a column are secrets, judged together.
 
@@ -329,9 +336,12 @@ def are_secrets_of_column(strength: Strength, values: Sequence[str]) -> list[boo
 
 
 def _can_be_secret_cell(value: str) -> bool:
+    # A long value may have been cut; a short one with dots was masked.
+    uncut = value.rstrip("….")
+    value = uncut if len(uncut) >= _LONG_CELL else value
     if len(value) < 3 or is_placeholder(value) or _HARMLESS_CELL.fullmatch(value):
         return False
-    return not (" " in value and _LABEL_WORD.search(value))
+    return not (" " in value and _ABOUT_PASSWORDS.search(value))
 
 
 def _is_random_cell(value: str) -> bool:
