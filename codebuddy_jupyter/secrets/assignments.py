@@ -106,7 +106,7 @@ _SHELL_BEFORE = re.compile(
 )
 # The flag of a header, and the words before the name and the value of one.
 _HEADER_BEFORE = re.compile(r"\s(?:-H|--header)[ =]?[\"']?\Z")
-_CONFIGURE_BEFORE = re.compile(r"\b(?:configure|config)[ ]+set[ ]+\Z")
+_CONFIGURE_BEFORE = re.compile(r"\b(?:(?:configure|config)[ ]+set|setx)[ ]+\Z")
 _SHELL_COMMANDS = ("%env ", "%set_env ", "ENV ")
 # `Server=db;User=me;` of a connection string.
 _CONNECTION_BEFORE = re.compile(r"\w=[^;=\n()]{1,50}+;[ ]?\Z")
@@ -401,7 +401,7 @@ def _is_between_quotes(assignment: _Assignment, quoted: re.Match[str]) -> bool:
     In ``ask("Password: ") + ask("User: ")``, the quote behind the sign closes the text
     that holds the name, and what looks like a value is ``) + ask(``.
     """
-    if assignment.sign["closing"] or not _CODE_CONTINUES.match(quoted["value"]):
+    if assignment.sign["closing"].strip() or not _CODE_CONTINUES.match(quoted["value"]):
         return False
     open_quote = _OPEN_QUOTE.get(quoted["quote"])
     return open_quote is not None and bool(open_quote.search(assignment.before(80)))
@@ -446,7 +446,10 @@ def _unquoted_value(assignment: _Assignment) -> Span | None:
         return None
     if not is_line_start:
         return _value_in_line(assignment)
-    return _line_value(assignment)
+    span = _line_value(assignment)
+    if span is None and assignment.is_tight and _SHELL_BEFORE.search(before):
+        return assignment.match_value(_WORD_VALUE, is_setting)
+    return span
 
 
 def _is_header(assignment: _Assignment, before: str) -> bool:
@@ -479,10 +482,13 @@ def _value_before_command(assignment: _Assignment, before: str) -> Span | None:
     """Return the value of ``NAME=value`` in the middle of a command line."""
     if _SHELL_BEFORE.search(before):
         return assignment.match_value(_WORD_VALUE, is_setting)
-    is_variable = assignment.name.isupper() and before.endswith((" ", "\t"))
-    if is_variable and not _is_in_call(before):
+    if not before.endswith((" ", "\t")) or _is_in_call(before):
+        return None
+    if assignment.name.isupper():
         return assignment.match_value(_WORD_VALUE, is_not_code)
-    return None
+    if assignment.strength == "token":
+        return None
+    return assignment.match_value(_WORD_VALUE, is_random_word)
 
 
 def _is_in_call(before: str) -> bool:

@@ -24,6 +24,9 @@ _MAX_SAMPLE = 3
 # Characters of a table that is looked at once more, where it had no secrets, for a header
 # further down.
 _SHORT_TABLE = 400
+# Bars of a header, and bars that are in the cells of a row.
+_MAX_BARS = 200
+_MAX_EXTRA_BARS = 3
 # Lines with another number of cells, after which a table has ended.
 _MAX_MISFITS = 3
 
@@ -41,9 +44,7 @@ _NAME_BETWEEN_BARS = re.compile(
 _TYPE = re.compile(
     r"object|u?int\d*|float\d*|string|str|bool(?:ean)?|varchar|category|datetime64.*"
 )
-# An opening quote of a text whose first line is the header.
-_OPENING_QUOTE = re.compile(r"[^\"'`\n]{0,200}(?:\"{3}|'{3}|[\"'`])(?=[^\"'`\n]*\Z)")
-# At the end of such a text.
+# At the end of a text in code.
 _CLOSING_QUOTE = re.compile(r"(?:\"{3}|'{3}|[\"'`])[\s)\],;}]*\Z")
 _SEPARATORS = "\t;,"
 # What follows a name in code, but not the name of a column.
@@ -76,10 +77,14 @@ class _Cell(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A line: its position in the whole text, and its text without the line end."""
+    """A line: its position in the whole text, and its text without the line end.
+
+    Where a quoted text begins in a line of code, it may be what follows the quote.
+    """
 
     start: int
     text: str
+    is_behind_quote: bool = False
 
     def cell(self, start: int, end: int) -> _Cell:
         return _Cell(self.start + start, self.start + end, self.text[start:end])
@@ -101,7 +106,9 @@ class _Lines:
 
     def before(self, line: _Line) -> _Line | None:
         """Return the line before another; None for the first one."""
-        return self.at(line.start - 1)[0] if line.start else None
+        if line.is_behind_quote or not line.start:
+            return None
+        return self.at(line.start - 1)[0]
 
     def after(self, position: int) -> Iterator[tuple[_Line, int]]:
         """Return each line from the start of one on, with where the next one starts."""
@@ -141,13 +148,22 @@ def find_secrets_in_columns(
 
 def _table_at(lines: _Lines, line: _Line, next_start: int) -> tuple[list[Span], int]:
     """Return the secrets of the table of which a line is the header, and its end."""
+    quoted = _behind_quote(line)
     makers = (_try_bars, _try_separated, _try_aligned)
-    for make in makers:
-        header = make(lines, line, next_start)
-        if header is None:
-            continue
-        return _read_rows(header, lines, next_start)
+    for candidate in (line, quoted) if quoted else (line,):
+        for make in makers:
+            header = make(lines, candidate, next_start)
+            if header is not None:
+                return _read_rows(header, lines, next_start)
     return [], next_start
+
+
+def _behind_quote(line: _Line) -> _Line | None:
+    """Return what follows a quote that is open at the end of a line of code."""
+    last = max(line.text.rfind(quote) for quote in "\"'`")
+    if last < 0 or line.text.count(line.text[last]) % 2 == 0:
+        return None
+    return _Line(line.start + last + 1, line.text[last + 1 :], is_behind_quote=True)
 
 
 class _Header:
@@ -227,7 +243,7 @@ class _Bars(_Header):
         borders = [-1, *(bar.start() for bar in _BAR.finditer(line.text))]
         # A cell with a bar in it makes the line longer; what it holds is not known.
         extra = len(borders) - 1 - self._bars
-        if not 0 <= extra <= self._bars or _RULE.fullmatch(line.text):
+        if not 0 <= extra <= _MAX_EXTRA_BARS or _RULE.fullmatch(line.text):
             return None
         borders.append(len(line.text))
         return [
@@ -259,7 +275,7 @@ def _part_of(line: _Line, borders: Sequence[int], header: _Bars) -> list[_Cell]:
 
 def _try_bars(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
     bars = [bar.start() for bar in _BAR.finditer(line.text)]
-    if not bars:
+    if not bars or len(bars) > _MAX_BARS:
         return None
     columns = _secret_columns(_BAR.split(line.text), _NAME_BETWEEN_BARS)
     if not columns:
@@ -325,8 +341,7 @@ def _separators_in(line: str, separator: str) -> list[int]:
 
 
 def _try_separated(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
-    opening = _OPENING_QUOTE.match(line.text)
-    text = line.text[opening.end() :] if opening else line.text
+    text = line.text
     separator = next((char for char in _SEPARATORS if char in text), "")
     if not separator:
         return None
@@ -343,13 +358,11 @@ def _try_separated(lines: _Lines, line: _Line, next_start: int) -> _Header | Non
     found = header.try_cells(first[0])
     if found is None:
         return None
-    if separator == "\t" or (opening and separator != ","):
+    if separator == "\t":
         return header
     before = lines.before(line)
-    is_first = (
-        before is None
-        or bool(opening)
-        or len(_separators_in(before.text, separator)) != len(borders)
+    is_first = before is None or len(_separators_in(before.text, separator)) != len(
+        borders
     )
     if is_first and f"{separator} " not in text:
         return header
@@ -427,7 +440,8 @@ def _is_edge(line: str, border: tuple[int, int], *, is_right: bool) -> bool:
     start, end = border
     if is_right:
         has_end = end <= len(line) and not line[end - 1].isspace()
-        return has_end and (end == len(line) or line[end].isspace())
+        # A quote ends a table that is a text in code.
+        return has_end and (end == len(line) or line[end] in " \t\"'")
     has_start = start < len(line) and not line[start].isspace()
     return has_start and (not start or line[start - 1].isspace())
 

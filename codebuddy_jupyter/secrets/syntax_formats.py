@@ -200,9 +200,10 @@ _COMMANDS = (
         (
             *("set_password(", "make_password(", "check_password(", "hashpw("),
             *("verify_password(", "AzureKeyCredential(", "Auth.Token("),
+            *("SecretStr(", "SecretBytes("),
         ),
         r"(?:(?:set|make|check|verify)_password|hashpw|AzureKeyCredential"
-        r"|Auth\.Token)\(\s{0,20}"
+        r"|Auth\.Token|Secret(?:Str|Bytes))\(\s{0,20}"
         r"(?:(?:[\w.]{1,40}|[\"'][^\"'\n]{0,80}[\"'])\s{0,4},\s{0,4}){0,2}"
         r"[bfru]?[\"'](?P<secret>[^\"'\n]{3,200})[\"']\s{0,4}\)",
         "https://docs.djangoproject.com/en/stable/topics/auth/passwords/",

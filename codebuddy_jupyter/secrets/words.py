@@ -303,7 +303,7 @@ _HARMLESS_CELL = re.compile(
     r"""
       [+-]?\d{1,3} | [+-]?[\d,]*\.\d+(?:e[+-]?\d+)? %? | nat | <na>
     | yes | no | ja | nein | oui | non | sí | si | да | нет | 是 | 否 | [✓✔✗✘xy]
-    | [\W_]+
+    | [\W_]+ | (?:\\+(?:u[0-9a-f]{4}|x[0-9a-f]{2})){1,3}
     | u?int\d+ | float\d+ | object | category | varchar.* | datetime.* | string.*
     | large_string | binary | timestamp.* | list\[.*
     """,

@@ -10,7 +10,7 @@ from .words import is_placeholder
 
 _KIND = re.compile(r"^[ \t]*kind:[ \t]*[\"']?Secret\b", re.MULTILINE)
 _KIND_IN_JSON = re.compile(r"\"kind\":\s{0,4}\"Secret\"")
-_DOCUMENT_BORDER = re.compile(r"^---", re.MULTILINE)
+_DOCUMENT_BORDER = re.compile(r"^(?:---|[ \t]*kind:)", re.MULTILINE)
 _DATA = re.compile(
     r"^(?P<indent>[ \t]*)(?:data|stringData):[ \t]*\n"
     r"(?P<lines>(?:(?P=indent)[ \t]+\S[^\n]*(?:\n|\Z)|[ \t]*\n)+)",
