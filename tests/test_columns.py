@@ -94,6 +94,20 @@ def test_each_value_of_a_printed_series_is_found() -> None:
     assert found(text) == list(SECRETS)
 
 
+def test_the_value_in_a_row_that_is_a_series_is_found() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(ROWS, columns=["user", "password", "city"])
+    assert found(str(frame.iloc[2])) == ["swordfish"]
+
+
+def test_the_values_of_a_frame_on_its_side_are_redacted() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(ROWS[:2], columns=["user", "password", "city"]).T
+    redacted = Redactor().redact(frame.to_string())
+    assert "hunter2" not in redacted.text
+    assert SECRETS[0] not in redacted.text
+
+
 def test_rows_behind_a_gap_are_found() -> None:
     rows = "\n".join(f"| {user} | {secret} |" for user, secret, _ in ROWS)
     text = f"| user | password |\n|---|---|\n{rows}\n[1,204 lines left out]\n{rows}"

@@ -36,7 +36,7 @@ from .words import (
 # type annotation may follow it.
 _SIGN = re.compile(
     r"""
-    (?P<closing> ["'`]? \s{0,4} [\])]? )
+    (?P<closing> ["'`]? (?: \s{0,4} [\])] )? )
     (?:
         \s{0,8} (?: : \s{0,4} [A-Za-z_][\w.\[\], |]{0,40}+ (?==) )?
         (?P<operator> ={1,3} | := | != | => | : | \uff1a | \uff1d ) [ \t]{0,8}
@@ -82,6 +82,10 @@ _REST_OF_LINE = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
+
+# Several values in a row of a table.
+_CELL_BORDER = re.compile(r"[ ]{2,}|[ ]*[|│┃║┆][ ]*")
+_ROW = re.compile(r"(?P<value>\S[^\n]{2,500}?)[ \t|│┃║]*+$", re.MULTILINE)
 
 # The text before a name; each pattern ends at the start of the name.
 # A line that is a setting may start with a traceback's line number or a shell command.
@@ -431,9 +435,10 @@ def _unquoted_value(assignment: _Assignment) -> Span | None:
         return None
     is_line_start = _LINE_START.search(before) is not None
     if sign["column"]:
-        if is_line_start:
-            return assignment.match_value(_REST_OF_LINE, is_cell)
-        return None
+        if not is_line_start:
+            return None
+        span = assignment.match_value(_REST_OF_LINE, is_cell)
+        return span or _row_of_cells(assignment)
     if sign["operator"] == ":" and _is_header(assignment, before):
         return assignment.match_value(_WORD_VALUE, is_flag_value)
     if assignment.is_tight:
@@ -450,6 +455,18 @@ def _unquoted_value(assignment: _Assignment) -> Span | None:
     if span is None and assignment.is_tight and _SHELL_BEFORE.search(before):
         return assignment.match_value(_WORD_VALUE, is_setting)
     return span
+
+
+def _row_of_cells(assignment: _Assignment) -> Span | None:
+    """Return all values behind the name of a row, as a frame on its side has them."""
+    row = _ROW.match(assignment.text, assignment.sign.end())
+    if row is None or assignment.strength == "token":
+        return None
+    values = _CELL_BORDER.split(row["value"])
+    secret = [value for value in values if is_cell(value, assignment.strength)]
+    if 2 * len(secret) < len(values) or any(" " in value for value in values):
+        return None
+    return assignment.span_of(row)
 
 
 def _is_header(assignment: _Assignment, before: str) -> bool:

@@ -55,7 +55,9 @@ _CODE_ROW = re.compile(
 )
 _TOKEN = re.compile(r"\S+")
 _WIDE_TOKEN = re.compile(r"\S+(?: \S+)*")
-_SERIES_END = re.compile(r"^Name: (?P<name>[^\n]{1,80}?), (?:Length: \d+, )?dtype: \S+")
+_SERIES_END = re.compile(
+    r"(?:Name: (?P<name>[^\n]{1,80}?), )?(?:Length: \d+, )?dtype: (?:object|str|category)\b"
+)
 _SERIES_ROW = re.compile(r"(?P<index>\S+(?: \S+)*?)?(?:[ ]{2,})(?P<value>\S.*?)[ ]*\Z")
 
 
@@ -69,8 +71,8 @@ class _Cell(NamedTuple):
     def inner(self) -> _Cell:
         """Return the cell without white space and quotes around its text."""
         text = self.text
-        left = len(text) - len(text.lstrip(" \t\"'`*"))
-        right = len(text.rstrip(" \t\"'`*\\"))
+        left = len(text) - len(text.lstrip(" \t\r\"'`*"))
+        right = len(text.rstrip(" \t\r\"'`*\\"))
         if right <= left:
             return _Cell(self.start, self.start, "")
         return _Cell(self.start + left, self.start + right, text[left:right])
@@ -419,6 +421,13 @@ class _Aligned(_Header):
         gap = text.find("  ", start, high)
         return line.cell(min(start, len(text)), gap if gap >= 0 else high)
 
+    def is_row(self, line: _Line) -> bool:
+        """Return whether a line has a cell in each column."""
+        sides = zip(self._borders, self.is_right, strict=True)
+        return not _RULE.fullmatch(line.text) and all(
+            _is_edge(line.text, border, is_right=is_right) for border, is_right in sides
+        )
+
     def fit(self, rows: Sequence[str]) -> bool:
         """Learn on which side columns are aligned; False where they are not."""
         fitting = 0
@@ -452,9 +461,11 @@ def _try_aligned(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
     sample = _sample(lines, line, next_start)
     if not sample:
         return None
+    before = lines.before(line)
     for pattern in (_TOKEN, _WIDE_TOKEN):
         header = _try_aligned_by(pattern, line, sample)
-        if header is not None:
+        # In a row further down, the line before is a row, too.
+        if header is not None and (before is None or not header.is_row(before)):
             return header
     return None
 
@@ -477,7 +488,7 @@ def _sample(lines: _Lines, line: _Line, next_start: int) -> list[str]:
 
 def _try_aligned_by(
     pattern: re.Pattern[str], line: _Line, rows: Sequence[str]
-) -> _Header | None:
+) -> _Aligned | None:
     tokens = list(pattern.finditer(line.text.removesuffix("\\")))
     names = [token[0] for token in tokens]
     columns = _secret_columns(names)
@@ -513,31 +524,42 @@ def _is_table(
     return all(header.is_right) and any(any(map(str.isdigit, row)) for row in rows)
 
 
-# A pandas series, whose name stands under its values
+# A pandas series, whose name stands under its values; or a row of a frame, as a series
 
 
 def _find_secrets_in_series(text: str, lines: _Lines) -> Iterator[Span]:
-    position = text.find("Name: ")
+    position = text.find("dtype: ")
     end = 0
     while position >= 0:
         line, next_start = lines.at(position)
         match = _SERIES_END.match(line.text)
-        strength = strength_of(match["name"]) if match else None
-        if match and strength is not None:
-            cells = _values_above(lines, line, end)
-            yield from _secrets_of(cells, match["name"], strength)
+        if match:
+            rows = _rows_above(lines, line, end)
+            yield from _secrets_of_series(match["name"] or "", rows)
             end = next_start
-        position = text.find("Name: ", max(next_start, position + 1))
+        position = text.find("dtype: ", max(next_start, position + 1))
 
 
-def _values_above(lines: _Lines, line: _Line, end: int) -> list[_Cell]:
-    cells = []
+def _secrets_of_series(name: str, rows: Sequence[tuple[str, _Cell]]) -> Iterator[Span]:
+    strength = strength_of(name)
+    if strength is not None:
+        yield from _secrets_of([cell for _, cell in rows], name, strength)
+        return
+    for index, cell in rows:
+        strength = strength_of(index)
+        if strength is not None:
+            yield from _secrets_of([cell], index, strength)
+
+
+def _rows_above(lines: _Lines, line: _Line, end: int) -> list[tuple[str, _Cell]]:
+    """Return the index and the value of each row above the end of a series."""
+    rows = []
     above = lines.before(line)
     while above is not None and above.start >= end:
         row = _SERIES_ROW.fullmatch(above.text)
         if row is not None:
-            cells.append(above.cell(*row.span("value")))
+            rows.append((row["index"] or "", above.cell(*row.span("value"))))
         elif not _LEFT_OUT.fullmatch(above.text) or not above.text.strip():
             break
         above = lines.before(above)
-    return cells[::-1]
+    return rows[::-1]
