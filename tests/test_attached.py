@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from codebuddy_jupyter.context import attached
 from codebuddy_jupyter.context.attached import attach_file, find_file, mention_of
 from codebuddy_jupyter.errors import PromptError
+from codebuddy_jupyter.secrets.redactor import redact
 from tests.support.attached_files import attached_text, refusal, write
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
@@ -325,3 +326,24 @@ def test_a_notebook_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_found_file_is_given_as_it_is(tmp_path: Path) -> None:
     path = write(tmp_path, "a.txt", "")
     assert find_file("a.txt", tmp_path) == Path(os.path.realpath(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("users.csv", "user,password\njo,swordfish\nann,correct|horse\n"),
+        ("users.tsv", "user\tpassword\njo\tswordfish\nann\tcorrect|horse\n"),
+        ("users.csv", "password\nswordfish\ncorrect|horse\n"),
+        ("users.md", "| user | password |\n|---|---|\n| jo | swordfish |\n"),
+    ],
+)
+def test_a_column_for_passwords_of_a_file_is_redacted(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    attached = attach_file(name, tmp_path).text
+    assert "swordfish" in attached
+    redacted = redact(attached)
+    assert "swordfish" not in redacted
+    assert "horse" not in redacted
+    assert "password" in redacted

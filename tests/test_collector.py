@@ -44,6 +44,10 @@ class Scripted:
             self._given("names", {"rate": 0.19, "billing_password": SECRET}),
         )
 
+    def code_names(self) -> frozenset[str]:
+        """The names in the cells."""
+        return cast("frozenset[str]", self._given("code_names", frozenset({"rate"})))
+
     def notebook(self) -> Notebook:
         """The notebook."""
         return cast(

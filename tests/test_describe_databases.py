@@ -257,3 +257,22 @@ def test_a_file_that_is_gone_costs_one_line(tmp_path: Path) -> None:
         "\n  gone.db cannot be looked into: unable to open database file"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_values_of_an_enumeration_are_counted() -> None:
+    connection = duckdb.connect()
+    connection.execute("CREATE TYPE name AS ENUM ('Anna', 'O''Neil, (x)')")
+    connection.execute(
+        "CREATE TABLE people (n name, many name[], deep STRUCT(a name, b INTEGER), "
+        "grouped MAP(VARCHAR, name))"
+    )
+    for value in (connection, connection.table("people")):
+        text = text_of(value)
+        assert "n ENUM of 2 values" in text
+        assert "Anna" not in text
+        assert "Neil" not in text
+    metadata = sqlalchemy.MetaData()
+    table = sqlalchemy.Table(
+        "people", metadata, sqlalchemy.Column("n", sqlalchemy.Enum("Anna", "Bob"))
+    )
+    assert text_of(table) == "sqlalchemy.Table people, 1 column\n  n Enum"

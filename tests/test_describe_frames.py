@@ -5,6 +5,7 @@ Spark is too large to install for a test: small classes replace it.
 
 from __future__ import annotations
 
+import collections
 import sys
 import types
 from pathlib import Path
@@ -21,6 +22,7 @@ import pyarrow.dataset
 import pytest
 
 from codebuddy_jupyter.context.describe import Describers
+from codebuddy_jupyter.secrets.redactor import redact
 
 SECRET = "hunter2"
 
@@ -203,7 +205,7 @@ HEADS: dict[str, tuple[Any, list[str]]] = {
     ),
     "a frame of many rows": (
         lambda: pd.DataFrame({"a": range(10)}),
-        ["first 5 rows:", "a", "0", "1", "2", "3", "4"],
+        ["first 5 rows:", "| a", "| 0", "| 1", "| 2", "| 3", "| 4"],
     ),
     "a series with its index": (
         lambda: pd.Series([1, 2], index=["x", "y"]),
@@ -213,10 +215,10 @@ HEADS: dict[str, tuple[Any, list[str]]] = {
         lambda: polars_frame()[["n", "level"]],
         ["first 2 rows:", "n | level", "1 | hunter2", "2 | y"],
     ),
-    "arrow": (lambda: pa.table({"n": [1, 2]}), ["first 2 rows:", "n", "1", "2"]),
+    "arrow": (lambda: pa.table({"n": [1, 2]}), ["first 2 rows:", "| n", "| 1", "| 2"]),
     "a long text": (
         lambda: pd.Series(["x" * 100]),
-        ["first 1 row:", "value", "x" * 39 + "…"],
+        ["first 1 row:", "| value", "| " + "x" * 39 + "…"],
     ),
 }
 
@@ -301,3 +303,56 @@ def test_a_remote_spark_frame_is_not_queried(monkeypatch: pytest.MonkeyPatch) ->
     value = spark(monkeypatch, "pyspark.sql.connect.dataframe")
     del vars(value)["_schema"]
     assert Describers().schema(value) == "pyspark.sql.DataFrame, not computed"
+
+
+Login = collections.namedtuple("Login", "user password")
+USERS = ["jo", "an|n"]
+WORDS = ["swordfish", "correct|horse and a long battery and a staple"]
+LOGINS: dict[str, Any] = {
+    "pandas": lambda: pd.DataFrame({"user": USERS, "password": WORDS}),
+    "one column": lambda: pd.DataFrame({"password": WORDS}),
+    "a series": lambda: pd.Series(WORDS, name="password"),
+    "an index": lambda: pd.DataFrame(
+        {"a": [1, 2]}, index=pd.Index(WORDS, name="password")
+    ),
+    "an index alone": lambda: pd.Index(WORDS, name="password"),
+    "levels": lambda: pd.DataFrame(
+        {"a": [1, 2]},
+        index=pd.MultiIndex.from_arrays([WORDS, USERS], names=["password", "u"]),
+    ),
+    "levels of columns": lambda: pd.DataFrame(
+        {("a", "password"): WORDS, ("a", "user"): USERS}
+    ),
+    "categories": lambda: pd.DataFrame({"u": USERS, "password": pd.Categorical(WORDS)}),
+    "polars": lambda: pl.DataFrame({"user": USERS, "password": WORDS}),
+    "a polars series": lambda: pl.Series("password", WORDS),
+    "arrow": lambda: pa.table({"user": USERS, "password": WORDS}),
+    "records": lambda: np.array(
+        list(zip(USERS, WORDS, strict=True)),
+        dtype=[("user", "U9"), ("password", "U30")],
+    ),
+    "a named tuple": lambda: Login("jo", "correct|horse"),
+    "another language": lambda: pd.DataFrame({"user": USERS, "mot_de_passe": WORDS}),
+}
+
+
+@pytest.mark.parametrize("make", LOGINS.values(), ids=LOGINS)
+def test_a_column_for_passwords_is_redacted_where_values_are_sent(make: Any) -> None:
+    text = Describers().values(make())
+    assert "horse" in text
+    redacted = redact(f"logins: {text}")
+    assert "horse" not in redacted
+    assert "swordfish" not in redacted
+
+
+def test_types_do_not_hold_categories() -> None:
+    for make in (
+        lambda: pd.Series(["hunter2"], dtype="category").dtype,
+        lambda: pd.DataFrame({"a": pd.Series(["hunter2"], dtype="category")}),
+        lambda: pd.Series([1], index=pd.CategoricalIndex(["hunter2"])),
+        lambda: pl.DataFrame({"a": ["hunter2"]}, schema={"a": pl.Categorical}),
+        lambda: pl.DataFrame({"a": ["hunter2"]}, schema={"a": pl.Enum(["hunter2"])}),
+        lambda: pl.Enum(["hunter2"]),
+        lambda: pa.table({"a": pa.array(["hunter2"]).dictionary_encode()}),
+    ):
+        assert "hunter2" not in Describers().schema(make())

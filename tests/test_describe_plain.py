@@ -40,6 +40,9 @@ class Color(enum.Enum):
     RED = SECRET
 
 
+# The names that stand in the cells.
+CODE_NAMES = frozenset({"id", "rate", "sizes", "k1"})
+
 SCHEMAS: dict[str, tuple[Any, str]] = {
     "nothing": (None, "None"),
     "a number": (3, "int"),
@@ -56,7 +59,7 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     ),
     "records": (
         [{"id": 1, "name": SECRET}] * 2,
-        "list of 2: all dict\n  the first: dict of 2 keys: id int, name str",
+        "list of 2: all dict\n  the first: dict of 2 keys: id int, … 1 more",
     ),
     "a tuple": ((1, SECRET), "tuple of 2: 1 int, 1 str"),
     "a named tuple": (
@@ -69,9 +72,17 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
         "dict of 2 keys\n  rate: float\n  sizes: list of 2: all int",
     ),
     "keys that are data": ({"Bob Smith": 3}, "dict of 1 key\n  keys: str; values: int"),
+    "names of people": (
+        {"smith": 52000, "rate": 0.1, "jones": 48000},
+        "dict of 3 keys\n  rate: float\n  … 2 other keys: all str; values: all int",
+    ),
+    "only names of people": (
+        {"smith": 52000},
+        "dict of 1 key\n  keys: str; values: int",
+    ),
     "many keys": (
         {f"k{i}": i for i in range(31)},
-        "dict of 31 keys\n  keys: all str; values: all int",
+        "dict of 31 keys\n  k1: int\n  … 30 other keys: all str; values: all int",
     ),
     "a counter": (
         collections.Counter("aab"),
@@ -97,7 +108,9 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("value", "text"), SCHEMAS.values(), ids=SCHEMAS)
 def test_a_schema_has_types_and_sizes_and_no_value(value: Any, text: str) -> None:
-    assert Describers().schema(value) == text
+    describers = Describers()
+    describers.begin(CODE_NAMES)
+    assert describers.schema(value) == text
     assert SECRET not in text
 
 

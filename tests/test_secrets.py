@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.secrets.redactor import Redactor
+from tests.support.corpus import DEVELOPMENT, HELD_BACK, Case
 from tests.support.innocent import CAREFUL, innocent_text
 from tests.support.secrets_planted import PLANTED, SINGLE_LINES, WRITTEN, Planted
 
@@ -69,10 +70,23 @@ def test_a_line_that_only_looks_like_a_secret_stays(line: str) -> None:
     assert Redactor().redact(line).text == line
 
 
-def test_nothing_of_a_megabyte_of_ordinary_text_is_redacted() -> None:
+def test_nothing_of_two_megabytes_of_ordinary_text_is_redacted() -> None:
     text = innocent_text()
-    assert len(text) >= 1_000_000
+    assert len(text.encode()) >= 2_000_000
     assert Redactor().redact(text).labels == ()
+
+
+@pytest.mark.parametrize("cases", [DEVELOPMENT, HELD_BACK], ids=["known", "held back"])
+def test_of_what_is_promised_97_of_100_secrets_are_redacted(
+    cases: Sequence[Case],
+) -> None:
+    secrets = missed = 0
+    for case in cases:
+        redacted = Redactor().redact(case.text).text
+        secrets += len(case.secrets)
+        missed += sum(secret in redacted for secret in case.secrets)
+    assert len(cases) >= 300
+    assert missed <= 0.03 * secrets
 
 
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
@@ -121,6 +135,35 @@ def test_text_around_a_key_survives(before: str, name: str, after: str) -> None:
             "\\",
             "\\n",
             'x\ny = "\\n"\n',
+        ),
+        *(
+            "password,token\n",
+            "| password | a |\n",
+            "  user  password\n",
+            "password\n0  a\n",
+            "0  a\n",
+            "Name: password, dtype: object\n",
+            "<table><td>password",
+            "<tr><td>password</td>",
+            "password: |\n",
+            "password:\n  a\n",
+            "kind: Secret\n",
+            "data:\n a: bcdef\nkind: Secret\n",
+            "'a' + ",
+            "x\\\n",
+            "password = ['a', ",
+            "('password', ",
+            "setattr(a, 'password', ",
+            "name: password\n  value: ",
+            "mot de ",
+            "\u5bc6\u7801\uff1a",
+            "a password: 1a ",
+            "export PASSWORD=",
+            "LS0tLS1CRUdJTi",
+            "az login -p ",
+            "?code=",
+            "AAAAAAAAAAAAAAAAAAAAAA",
+            "| password\n[1 lines left out]\n",
         ),
     ],
 )

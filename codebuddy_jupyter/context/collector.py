@@ -100,8 +100,9 @@ class Collector:
         *,
         share_values: bool,
     ) -> Snapshot:
-        self.describers.begin()
         sources = _Sources(sections)
+        code_names = sources.read("The cells", session.code_names, frozenset())
+        self.describers.begin(code_names or frozenset())
         names = sources.read("The variables", session.names, VARIABLES_SECTION)
         self._know_secrets(names)
         attached = resolve(mentions, session, self.describers) if mentions else []

@@ -23,6 +23,7 @@ from .failure import Failure, failure_of, locals_of
 from .items import Cell, Notebook, cell_name
 from .matching import matched_cells
 from .outputs import error_output
+from .relevance import names_in
 from .runs import Run, Runs
 from .saved import (
     NOTEBOOK_SUFFIXES,
@@ -364,6 +365,10 @@ class Session:
             )
         self._renamed[path] = renamed
         return renamed
+
+    def code_names(self) -> frozenset[str]:
+        """Return the names that stand in the cells that were run."""
+        return frozenset().union(*map(names_in, self._sources_run()))
 
     def _sources_run(self) -> list[str]:
         """Return the sources of the notebook's own cells that were run."""

@@ -60,6 +60,10 @@ class SecretFormat:
 def find_formats(text: str, formats: Iterable[SecretFormat]) -> Iterator[Span]:
     """Find secrets in any of the formats."""
     for secret_format in formats:
+        anchors = secret_format.anchors
+        # Of most formats, no anchor is in the text.
+        if anchors and not any(anchor in text for anchor in anchors):
+            continue
         for match in _matches(secret_format, text):
             group = "secret" if match.groupdict().get("secret") else 0
             secret = match[group]

@@ -16,17 +16,22 @@ from html import escape
 from urllib.parse import quote, quote_plus
 
 from .assignments import find_assigned_secrets
+from .columns import find_secrets_in_columns
 from .escapes import unescaped_views
 from .formats import find_formats
+from .markup_tables import find_secrets_in_markup
+from .names import find_names
 from .private_keys import find_private_keys
 from .spans import Span, merge_spans
 from .syntax_formats import SYNTAX_FORMATS
+from .token_formats import TOKEN_FORMATS
 from .vendor_formats import VENDOR_FORMATS
 from .words import is_distinctive, strength_of
+from .yaml_data import find_secrets_of_kubernetes
 
 # Texts whose spans are cached, about 200 bytes each: a digest, and mostly no spans.
 _CACHE_SIZE = 50_000
-_FORMATS = (*VENDOR_FORMATS, *SYNTAX_FORMATS)
+_FORMATS = (*VENDOR_FORMATS, *TOKEN_FORMATS, *SYNTAX_FORMATS)
 
 # In a name; no word that makes a name that of a secret, or of none, has one.
 _LONG_NUMBER = re.compile(r"\d{4,}")
@@ -161,7 +166,11 @@ def _find_in_views(text: str) -> Iterator[Span]:
 def _find_in_text(text: str) -> Iterator[Span]:
     yield from find_private_keys(text)
     yield from find_formats(text, _FORMATS)
-    yield from find_assigned_secrets(text)
+    names = list(find_names(text))
+    yield from find_assigned_secrets(text, names)
+    yield from find_secrets_in_columns(text, names)
+    yield from find_secrets_in_markup(text)
+    yield from find_secrets_of_kubernetes(text)
 
 
 def _try_text(variable: object) -> str | None:

@@ -76,6 +76,39 @@ _WEB = (
         anchor_offset=1,
     ),
     SecretFormat(
+        # `user/password@//host` in the URLs and commands of Oracle.
+        "password in URL",
+        (":thin:", ":oci:", ":oci8:", "sqlplus ", ".connect("),
+        r"(?::(?:thin|oci8?):|sqlplus[ ]{1,4}(?:-\w[ ]{1,4}){0,3}|\.connect\(\s{0,4})[\"']?"
+        r"[\w$#]{1,40}/(?P<secret>[^\s/@\"'<>{}]{2,128})@(?=[\w/(])",
+        "https://docs.oracle.com/database/121/JJDBC/urls.htm",
+    ),
+    SecretFormat(
+        # Parameters of URLs that hold keys, though their names are common words.
+        "key in URL",
+        (
+            "?key=",
+            "&key=",
+            "?code=",
+            "&code=",
+            "appid=",
+            "app_id=",
+            "?apikey=",
+            "sign=",
+        ),
+        r"[?&]?(?:key|code|appid|app_id|apikey|sign)="
+        r"(?P<secret>(?:[0-9a-f]{32,}+|[A-Za-z0-9_-]{40,}+={0,2})(?![\w.-]))",
+        "https://openweathermap.org/appid",
+        is_mixed,
+    ),
+    SecretFormat(
+        "webhook address",
+        ("hooks.zapier.com/hooks/catch/", "maker.ifttt.com/trigger/"),
+        r"(?:hooks\.zapier\.com/hooks/catch/\d+|maker\.ifttt\.com/trigger/[\w-]{1,80}"
+        r"(?:/json)?/with/key)/(?P<secret>[A-Za-z0-9_-]{5,80})",
+        "https://help.zapier.com/hc/en-us/articles/8496288690317",
+    ),
+    SecretFormat(
         "cookie",
         ("ookie:", 'ookie":', "ookie':", "OOKIE:"),
         r"(?i:cookie)\\?[\"']?:[ \t]{0,4}\\?[\"']?"
@@ -110,6 +143,42 @@ _COMMANDS = (
         "https://docs.docker.com/reference/cli/docker/login/",
     ),
     SecretFormat(
+        # Passwords of OpenSSL: `-passin pass:…`.
+        "password in command",
+        (" pass:",),
+        r"(?<=in|ut|ss|-k)[ ]pass:(?P<secret>[^\s'\"$][^\s'\"]{2,200})",
+        "https://docs.openssl.org/master/man1/openssl-passphrase-options/",
+    ),
+    SecretFormat(
+        # Commands with a password behind a flag of one letter.
+        "password in command",
+        (
+            *("az login ", "twine upload ", "podman login ", "helm registry login "),
+            *("buildah login ", "skopeo login ", "oc login ", "mongosh ", "mongo "),
+            *("cqlsh ", "7z "),
+        ),
+        r"[a-z0-9 ]{2,22}?[ ][^\n]{0,200}?(?<=[ ])-p[ ]?[\"']?"
+        r"(?P<secret>[^\s'\"$-][^\s'\"]{3,200})",
+        "https://learn.microsoft.com/cli/azure/authenticate-azure-cli",
+        _is_not_prose,
+    ),
+    SecretFormat(
+        "password in command",
+        ("unzip ", "sqlcmd ", "bcp "),
+        r"[a-z]+[^\n]{0,200}?\s-P[ ]?[\"']?(?P<secret>[^\s'\"$-][^\s'\"]{3,200})",
+        "https://learn.microsoft.com/sql/tools/sqlcmd/sqlcmd-utility",
+        _is_not_prose,
+    ),
+    SecretFormat(
+        "password in command",
+        ("ldapsearch ", "ldapmodify ", "smbclient ", "openssl enc "),
+        r"(?:ldap(?:search|modify)[^\n]{0,200}?\s-w[ ]?"
+        r"|smbclient[^\n]{0,200}?\s-U[ ]?[\w.\\-]{1,60}%"
+        r"|openssl enc[^\n]{0,200}?\s-k[ ])"
+        r"[\"']?(?P<secret>[^\s'\"$-][^\s'\"]{2,200})",
+        "https://www.openldap.org/software/man.cgi?query=ldapsearch",
+    ),
+    SecretFormat(
         # A line of a netrc file.
         "password",
         ("login ",),
@@ -124,6 +193,20 @@ _COMMANDS = (
         r"(?i:identified\s{1,4}by|(?:with\s{1,4})?password)\s{1,4}"
         r"|(?:PASSWORD|SECRET|TOKEN) )'(?P<secret>[^'\n]{3,200})'",
         "https://www.postgresql.org/docs/current/sql-createrole.html",
+    ),
+    SecretFormat(
+        # Calls that get nothing but a password, or a password at the end.
+        "password",
+        (
+            *("set_password(", "make_password(", "check_password(", "hashpw("),
+            *("verify_password(", "AzureKeyCredential(", "Auth.Token("),
+            *("SecretStr(", "SecretBytes("),
+        ),
+        r"(?:(?:set|make|check|verify)_password|hashpw|AzureKeyCredential"
+        r"|Auth\.Token|Secret(?:Str|Bytes))\(\s{0,20}"
+        r"(?:(?:[\w.]{1,40}|[\"'][^\"'\n]{0,80}[\"'])\s{0,4},\s{0,4}){0,2}"
+        r"[bfru]?[\"'](?P<secret>[^\"'\n]{3,200})[\"']\s{0,4}\)",
+        "https://docs.djangoproject.com/en/stable/topics/auth/passwords/",
     ),
     SecretFormat(
         # Calls with a user's name and a password.

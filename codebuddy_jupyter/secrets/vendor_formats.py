@@ -1,8 +1,8 @@
 """The key formats of vendors: a table, each row with its source.
 
-To add one: where keys are a fixed prefix and random characters, add a line to
-`_MODEL_KEYS` or `_SERVICE_TOKENS`, otherwise a `SecretFormat` to one of the groups
-below. Then add a made-up key to `tests/secrets_planted.py`.
+To add one: where keys are a fixed prefix and random characters, add a row to
+`token_formats`, otherwise a `SecretFormat` to one of the groups below. Then add what is
+known of the key to `tests/support/vendor_facts.py`.
 """
 
 from __future__ import annotations
@@ -287,13 +287,13 @@ _MESSAGES = (
         "webhook address",
         ("hooks.slack.com/",),
         r"hooks\.slack\.com/(?:services|workflows|triggers)/"
-        r"(?P<secret>[A-Za-z0-9_/@-]{16,}+)",
+        r"(?P<secret>[A-Za-z0-9_/+@-]{16,}+)",
         "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks",
     ),
     SecretFormat(
         "webhook address",
-        ("/api/webhooks/",),
-        r"/api/webhooks/\d{10,25}/(?P<secret>[A-Za-z0-9_/@-]{16,}+)",
+        ("/webhooks/",),
+        r"(?<=[i\d])/webhooks/\d{10,25}/(?P<secret>[A-Za-z0-9_/@-]{16,}+)",
         "https://discord.com/developers/docs/resources/webhook",
     ),
     SecretFormat(

@@ -6,8 +6,17 @@ Judges single names and values; other modules search texts for them.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
+
+from .languages import (
+    PASSWORD_PHRASES,
+    QUALIFIERS,
+    SECRET_PHRASES,
+    TOKEN_PHRASES,
+    folded,
+)
 
 # How much the name says about its value, the most certain first. A value named
 # `password` is a secret even when it is short; one named `token` may be any word.
@@ -25,8 +34,7 @@ _PASSWORD_ENDINGS = (
     "passcode",
     "passwort",
     "kennwort",
-    "contraseña",
-    "senha",
+    "contrasena",
     "pwd",
 )
 _CREDENTIALS = _word_set(
@@ -69,7 +77,9 @@ _EMPTY_SUFFIXES = _word_set(
     value
     """
 )
-_WORD = re.compile(r"[A-Z]+(?![a-zß-ÿ])|[A-Z]?[a-zß-ÿ]+|\d+")
+_WORD = re.compile(r"[A-Z]+(?![a-zß-ÿ])|[A-Z]?[a-zß-ÿ]+|\d+|[^\W\d_A-Za-zß-ÿ]+")
+# Words of a name that a phrase of `languages` can have.
+_MAX_PHRASE = 5
 
 _PLACEHOLDER = re.compile(
     r"""
@@ -174,6 +184,9 @@ def strength_of(name: str) -> Strength | None:
     words = _meaningful_words(name)
     if not words:
         return None
+    in_other_language = _strength_of_phrase(words)
+    if in_other_language:
+        return in_other_language
     last = words[-1]
     owner = words[-2] if len(words) > 1 else ""
     if owner in _HARMLESS_OWNERS:
@@ -191,10 +204,50 @@ def strength_of(name: str) -> Strength | None:
 
 
 def _meaningful_words(name: str) -> list[str]:
-    words = [word.lower() for word in _WORD.findall(name)]
-    while len(words) > 1 and (words[-1] in _EMPTY_SUFFIXES or words[-1].isdecimal()):
+    words = [word.lower() for word in _WORD.findall(folded(name))]
+    while len(words) > 1 and _says_nothing(words):
         words.pop()
     return words
+
+
+def _says_nothing(words: list[str]) -> bool:
+    """Return whether the last word of a name says nothing about the value."""
+    last = words[-1]
+    if last in _EMPTY_SUFFIXES or last.isdecimal():
+        return True
+    if last == "data":
+        # `client-key-data` of a configuration of Kubernetes.
+        return words[-2] == "key"
+    # `password_db` and `senha_banco`, but not `db`.
+    return last in QUALIFIERS and _is_password_name("", words[-2])
+
+
+def _strength_of_phrase(words: list[str]) -> Strength | None:
+    """Return how strongly a name of another language than English suggests a secret."""
+    if len(words) > 1 and words[-2] in _HARMLESS_OWNERS:
+        return None
+    phrases: tuple[tuple[Strength, frozenset[str]], ...] = (
+        ("password", PASSWORD_PHRASES),
+        ("secret", SECRET_PHRASES),
+        ("token", TOKEN_PHRASES),
+    )
+    for end in range(len(words), 0, -1):
+        if end < len(words) and words[end] not in QUALIFIERS:
+            break
+        endings = [
+            "".join(words[start:end]) for start in range(max(0, end - _MAX_PHRASE), end)
+        ]
+        for strength, known in phrases:
+            if not known.isdisjoint(endings) or _ends_with_any(words[end - 1], known):
+                return strength
+    return None
+
+
+def _ends_with_any(word: str, phrases: frozenset[str]) -> bool:
+    """Return whether a word of a script without word borders ends with a phrase."""
+    if word.isascii():
+        return False
+    return word.endswith(tuple(phrase for phrase in phrases if not phrase.isascii()))
 
 
 def _is_password_name(owner: str, last: str) -> bool:
@@ -243,6 +296,72 @@ def _is_harmless(value: str) -> bool:
     if _WORDS_ONLY.fullmatch(value) and _SECRET_STEM.search(value):
         return True
     return bool(_PATH.fullmatch(value) and not _AWS_SECRET.fullmatch(value))
+
+
+# What stands in the column of a password in a table about passwords, not of them.
+_HARMLESS_CELL = re.compile(
+    r"""
+      [+-]?\d{1,3} | [+-]?[\d,]*\.\d+(?:e[+-]?\d+)? %? | nat | <na>
+    | yes | no | ja | nein | oui | non | sí | si | да | нет | 是 | 否 | [✓✔✗✘xy]
+    | [\W_]+ | (?:\\+(?:u[0-9a-f]{4}|x[0-9a-f]{2})){1,3}
+    | u?int\d+ | float\d+ | object | category | varchar.* | datetime.* | string.*
+    | large_string | binary | timestamp.* | list\[.*
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+_LONG_CELL = 12
+_ABOUT_PASSWORDS = re.compile(
+    r"\b(?:password|passwort|contraseña|senha|mot de passe|enter|must|requires?d?|reset)\b",
+    re.IGNORECASE,
+)
+
+
+def are_secrets_of_column(strength: Strength, values: Sequence[str]) -> list[bool]:
+    """Return which values of a column are secrets, judged together.
+
+    In a column for passwords, all are that can be one. In a column ``token``, which may
+    hold words as well, either most look random, and then all count, or none do.
+    """
+    can_be_secret = []
+    for value in values:
+        can_be_secret.append(_can_be_secret_cell(value))
+    if strength == "token":
+        candidates = [value for value in values if _can_be_secret_cell(value)]
+        random = [value for value in candidates if _is_random_cell(value)]
+        if 2 * len(random) < len(candidates):
+            return [len(value) >= 16 and value in random for value in values]
+    return can_be_secret
+
+
+def _can_be_secret_cell(value: str) -> bool:
+    # A long value may have been cut; a short one with dots was masked.
+    uncut = value.rstrip("….")
+    value = uncut if len(uncut) >= _LONG_CELL else value
+    if len(value) < 3 or is_placeholder(value) or _HARMLESS_CELL.fullmatch(value):
+        return False
+    return not (" " in value and _ABOUT_PASSWORDS.search(value))
+
+
+def _is_random_cell(value: str) -> bool:
+    """Return whether a value, which may have been cut, has letters and digits mixed."""
+    return len(value) >= 8 and " " not in value and is_mixed(value)
+
+
+# The label to show, by what the name contains.
+_LABELS = {"token": "token", "secret": "secret", "api": "api key", "key": "key"}
+
+
+def label_of(name: str, strength: Strength) -> str:
+    """Return the label to show in place of the value of a name."""
+    if strength == "password":
+        return "password"
+    lowered = name.lower()
+    for part, label in _LABELS.items():
+        if part in lowered:
+            return label
+    return "credential"
 
 
 def is_distinctive(strength: Strength, value: str) -> bool:

@@ -1,4 +1,4 @@
-"""About a megabyte of ordinary notebook text without secrets, the same on every run.
+"""About two megabytes of ordinary notebook text without secrets, the same on every run.
 
 The lines in `CAREFUL` are written by hand: each one a careless rule would redact. The
 rest is made from templates by a seeded random generator.
@@ -14,7 +14,7 @@ from hashlib import md5, sha1, sha256
 from uuid import UUID
 
 # Characters
-SIZE = 1_000_000
+SIZE = 2_000_000
 
 CAREFUL = r"""
 password = getpass()
@@ -161,6 +161,74 @@ valueFrom: {secretKeyRef: {name: db, key: password}}
 authentication: required
 auth = "basic"
 auth: oauth2
+user        object
+password    object
+dtype: object
+user        0
+password    2
+token       1
+dtype: int64
+from conf import (
+    user, password,
+    host, port,
+)
+user, password
+host, port
+for user, password in rows:
+("password", "VARCHAR(255)"), ("token", "Token"), ("secret", "JJ")
+rules = {"password": ["required", "min:8", "max:255"], "token": ["nullable"]}
+secrets = ["database-url", "api-token"]
+parser.add_argument("--password", default=None, help="the password of the database")
+form.get("password", "")
+setattr(self, "password", password)
+field,description,required
+password,The password of the user,yes
+token,An API token,no
+| parameter | password | token |
+|---|---|---|
+| required | yes | no |
+| length | 12 | 64 |
+| site | password | 2 factors |
+|---|:---:|:---:|
+| a | ✓ | ✗ |
+fold  password  token
+1     0.52      0.41
+2     0.48      0.44
+token,count,document
+the,1204,3
+##ing,318,12
+unbelievable,2,1
+token      count  idf
+transformer   12  3.1
+<table><tr><th>token</th><th>count</th></tr><tr><td>the</td><td>12</td></tr></table>
+<tr><td>password</td><td>required</td></tr>
+password: |
+password: >-
+token: word_piece_12_of_the_text
+git checkout 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b
+commit_key: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b
+name: PASSWORD_FILE
+value: /run/secrets/db
+kind: Secret
+kind: ConfigMap
+Name: price, Length: 1204, dtype: float64
+0    token
+1    password
+Name: word, dtype: object
+x = "a" + "b"; print("password" + " is " + "wrong"); y = "key" "word"
+message = ("The password must have at least "
+           "8 letters and a digit")
+!tool build \
+    --target password
+sk_learn_2024_features pa-lindrome-detector-for-the-notebook-of-1204-lines test_
+pattern.sub(pat.match, text); re_compiled_pattern_2024; API-REFERENCE-DOCUMENTATION-2024
+?key=name&code=404&appid=demo https://example.com/search?key=price&code=1204
+jdbc:oracle:thin:@//host:1521/x and connect("data/orders.parquet")
+http GET example.com X-Request-Id:1204 Content-Type:text/plain
+clave_primaria = "id_2024"; clave = "ES"; chave = "id"; ключ = "id"; 鍵 = "id"; キー = "値"
+resenha = "Um bom livro de 2024"; parolaccia = "no"; 密码学 = "2024年的课程"
+mot_de_passe = input("Mot de passe : ")
+Contraseña nueva: debe tener 8 letras. Пароль: обязательное поле. 密码长度为8。
 Passwort: bitte eingeben. Kennwort vergessen? Contraseña: obligatoria. 密码:必填。 パスワード: 必須
 """
 
@@ -425,6 +493,43 @@ def _settings(rng: random.Random) -> str:
     )
 
 
+def _printed(rng: random.Random) -> str:
+    """Return a frame as pandas, psql, Markdown or HTML shows it, with harmless columns."""
+    columns = rng.sample((*_COLUMNS, "token", "key", "sort_key", "pad_token"), 4)
+    words = ("the", "##ing", "price", "region", "Ulm", "a_b", "[PAD]", "v2", "x1y2")
+    rows = [[rng.choice(words) for _ in columns] for _ in range(rng.randint(3, 9))]
+    kind = rng.choice(["pandas", "markdown", "psql", "html", "csv"])
+    if kind == "pandas":
+        lines = ["   " + "".join(f"{name:>22}" for name in columns)]
+        for number, row in enumerate(rows):
+            lines.append(f"{number:<3}" + "".join(f"{cell:>22}" for cell in row))
+        return "\n".join(lines)
+    if kind == "html":
+        head = "".join(f"<th>{name}</th>" for name in columns)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows
+        )
+        return f"<table><tr>{head}</tr>{body}</table>"
+    mark = "," if kind == "csv" else " | "
+    lines = [mark.join(row) for row in (columns, *rows)]
+    if kind == "psql":
+        lines.insert(1, "-+-".join("-" * len(name) for name in columns))
+    if kind == "markdown":
+        lines = [f"| {line} |" for line in lines]
+        lines.insert(1, "|---" * len(columns) + "|")
+    return "\n".join(lines)
+
+
+def _configuration(rng: random.Random) -> str:
+    n, name = rng.randint(1, 999), rng.choice(_NAMES)
+    return (
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app-{n}\ndata:\n"
+        f"  {name}: value-{n}\n  password: ${{DB_PASSWORD}}\n---\n"
+        f"env:\n  - name: {name.upper()}\n    value: {name}-{n}\n"
+        f"  - name: DB_PASSWORD\n    valueFrom:\n      secretKeyRef: {{name: db-{n}}}"
+    )
+
+
 MAKERS: tuple[Callable[[random.Random], str], ...] = (
     *(
         _prose,
@@ -438,12 +543,14 @@ MAKERS: tuple[Callable[[random.Random], str], ...] = (
         _markup,
         _letters,
         _settings,
+        _printed,
+        _configuration,
     ),
 )
 
 
 def innocent_text() -> str:
-    """Return the megabyte."""
+    """Return the two megabytes."""
     rng = random.Random(2024)
     pieces, size = [CAREFUL], len(CAREFUL)
     while size < SIZE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .text import HEAD, count, fields, format_value, label, listed, size
+from .text import HEAD, count, fields, format_value, label, listed, size, table
 from .types import (
     Describer,
     class_body,
@@ -47,7 +47,9 @@ def describe_ndarray(array: Any, with_values: bool) -> str:
     lines = [f"{title} {shape} {_numpy_type(dtype)} ({size(nbytes)})"]
     lines += _record_fields(dtype)
     is_readable = cls is ndarray and is_of_library(type(dtype), "numpy")
-    if with_values and is_readable and nbytes:
+    if with_values and is_readable and nbytes and dtype.names:
+        lines += _first_records(array)
+    elif with_values and is_readable and nbytes:
         lines.append(f"  first values: {_first_values(array)}")
     return "\n".join(lines)
 
@@ -92,6 +94,15 @@ def _record_fields(dtype: Any) -> list[str]:
     names = [label(name) for name in dtype.names]
     types = [_numpy_type(dtype.fields[name][0]) for name in dtype.names]
     return fields(names, types)
+
+
+def _first_records(array: Any) -> list[str]:
+    """Return the first records as a table, with a column for each field."""
+    names = array.dtype.names
+    head = array.reshape(-1)[:HEAD]
+    return table(
+        [label(name) for name in names], [head[name].tolist() for name in names]
+    )
 
 
 def _first_values(array: Any) -> str:

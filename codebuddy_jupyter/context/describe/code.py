@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 import types
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
+from .plain import dataclass_fields
 from .text import count, listed
 from .types import (
+    CODE_NAMES,
     Describer,
     class_body,
     first_line,
@@ -30,8 +34,15 @@ _MAX_SIGNATURE = 400
 _MAX_WRAPPERS = 10
 # Attributes of an unknown object that are listed.
 _MAX_ATTRIBUTES = 20
+_MAX_ATTRIBUTES_READ = 1000
 _SITE_FOLDERS = frozenset({"site-packages", "dist-packages"})
-_SIMPLE_DEFAULTS = (type(None), bool, int, float)
+_SIMPLE_DEFAULTS = (type(None), bool)
+# An annotation that is a text, as one of a module with `from __future__ import
+# annotations` is: what is in quotes or in `Literal` is a value.
+_LITERAL = re.compile(r"\bLiteral\s*\[[^\[\]]*(?:\]|\Z)")
+_QUOTED = re.compile(r"'[^']*(?:'|\Z)|\"[^\"]*(?:\"|\Z)")
+_TYPE = r"[\w.…]+(?:\[[\w., |…\[\]()]*\]?)?"
+_TYPE_EXPRESSION = re.compile(rf"{_TYPE}(?:\s?\|\s?{_TYPE})*")
 _METHOD_TYPES = (types.FunctionType, staticmethod, classmethod)
 
 
@@ -41,7 +52,7 @@ _METHOD_TYPES = (types.FunctionType, staticmethod, classmethod)
 def signature(function: types.FunctionType) -> str:
     """Return a function's parameters, in at most 400 characters.
 
-    A default other than None, True, False or a number is shown as ``…``.
+    A default other than None, True or False is shown as ``…``.
     """
     for _ in range(_MAX_WRAPPERS):
         wrapped = instance_dict(function).get("__wrapped__")
@@ -63,7 +74,7 @@ def annotation(note: Any, depth: int = 3) -> str:
     if note is ...:
         return "..."
     if type(note) is str:
-        return note[:80]
+        return _text_annotation(note)
     if is_instance(note, type) and type(note) is not types.GenericAlias:
         return name_of(note)
     if not depth:
@@ -73,7 +84,16 @@ def annotation(note: Any, depth: int = 3) -> str:
     return _generic_annotation(note, depth)
 
 
+def _text_annotation(note: str) -> str:
+    """Return an annotation that is a text, without the values in it."""
+    text = _LITERAL.sub("Literal[…]", note[:400])
+    text = _QUOTED.sub("…", text)
+    return text[:80] if _TYPE_EXPRESSION.fullmatch(text) else "…"
+
+
 def _generic_annotation(note: Any, depth: int) -> str:
+    if _is_literal(note):
+        return f"Literal[{count(len(note.__args__), 'value')}]"
     origin: Any
     args: Any
     if type(note) is types.GenericAlias:
@@ -91,6 +111,11 @@ def _generic_annotation(note: Any, depth: int) -> str:
     if type(args) is not tuple or not args:
         return name
     return f"{name or 'Union'}[{', '.join(_annotations_in(args, depth))}]"
+
+
+def _is_literal(note: Any) -> bool:
+    cls = type(note)
+    return cls.__name__ == "_LiteralGenericAlias" and is_of_library(cls, "typing")
 
 
 def _annotations_in(args: tuple[Any, ...], depth: int) -> list[str]:
@@ -211,7 +236,7 @@ def describe_class(cls: Any, with_values: bool) -> str:
     bases = [name_of(base) for base in mro(cls)[1:] if base is not object]
     if bases:
         heading = f"{heading}({listed(bases, limit=4)})"
-    lines = [_add_doc(heading, class_body(cls).get("__doc__"))]
+    lines = [_add_doc(heading, _doc_of(cls))]
     init = try_class_attribute(cls, "__init__")
     if type(init) is types.FunctionType:
         lines.append(f"  __init__{signature(init)}")
@@ -244,24 +269,47 @@ def describe_module(module: Any, with_values: bool) -> str:
 def describe_unknown(value: Any, with_values: bool) -> str:
     """Describe any object by its class, and the names and types of its attributes."""
     cls = type(value)
-    lines = [_add_doc(name_of(cls), class_body(cls).get("__doc__"))]
+    lines = [_add_doc(name_of(cls), _doc_of(cls))]
     attributes = instance_dict(value)
     public = _public_attributes(attributes)
-    for name, attribute in public:
-        lines.append(f"  .{name} {name_of(type(attribute))}")
-    if len(attributes) > len(public) == _MAX_ATTRIBUTES:
+    if _takes_any_attribute(cls):
+        code_names = CODE_NAMES.get()
+        public = [pair for pair in public if pair[0] in code_names]
+    shown = public[:_MAX_ATTRIBUTES]
+    for name, attribute in shown:
+        lines.append(f"  .{name[:60]} {name_of(type(attribute))}")
+    if len(attributes) > len(shown) and (
+        len(shown) == _MAX_ATTRIBUTES or _takes_any_attribute(cls)
+    ):
         lines.append(f"  of {count(len(attributes), 'attribute')}")
     return "\n".join(lines)
 
 
+def _takes_any_attribute(cls: type) -> bool:
+    """Return whether attributes can be data, as the keys of a dict can."""
+    if cls is types.SimpleNamespace or module_of(cls) == "__main__":
+        return True
+    return name_of(cls) == "argparse.Namespace"
+
+
 def _public_attributes(attributes: Mapping[Any, Any]) -> list[tuple[str, Any]]:
     public: list[tuple[str, Any]] = []
-    for name, value in attributes.items():
-        if len(public) == _MAX_ATTRIBUTES:
-            break
+    for name, value in islice(attributes.items(), _MAX_ATTRIBUTES_READ):
         if type(name) is str and not name.startswith("_"):
-            public.append((name[:60], value))
+            public.append((name, value))
     return public
+
+
+def _doc_of(cls: type) -> Any:
+    """Return a class's docstring; not that of a dataclass, which has its defaults."""
+    doc = class_body(cls).get("__doc__")
+    if type(doc) is not str or not dataclass_fields(cls):
+        return doc
+    return None if doc.startswith(f"{_short_name(cls)}(") else doc
+
+
+def _short_name(cls: type) -> str:
+    return name_of(cls).rpartition(".")[2]
 
 
 DESCRIBERS = (

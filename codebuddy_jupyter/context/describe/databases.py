@@ -7,6 +7,7 @@ and no lock is waited for.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -34,6 +35,10 @@ _MAX_TABLES_LENGTH = 1300
 # Characters of a type and of an error message.
 _MAX_TYPE = 60
 _MAX_ERROR = 120
+# The values of an enumeration, and any other text in a type: these are data. Names of
+# fields are in double quotes.
+_ENUM = re.compile(r"\bENUM\s*\((?:\s*'(?:[^']|'')*'\s*,?)*\)?", re.IGNORECASE)
+_TEXT_IN_TYPE = re.compile(r"'(?:[^']|'')*(?:'|\Z)")
 # Seconds to wait for a lock of another connection.
 _LOCK_TIMEOUT = 0.05
 # A text factory other than these is code of the user's.
@@ -71,6 +76,16 @@ def _table_line(name: str, columns: _Columns, limit: int) -> str:
     for column, type_name in columns:
         words.append(f"{label(column)} {type_name}".rstrip())
     return f"  {label(name)}({listed(words, limit)})"
+
+
+def _type_name(declared: str) -> str:
+    """Return a type of SQL without the values of its enumerations."""
+
+    def counted(enum: re.Match[str]) -> str:
+        values = _TEXT_IN_TYPE.findall(enum[0])
+        return f"ENUM of {count(len(values), 'value')}"
+
+    return _TEXT_IN_TYPE.sub("…", _ENUM.sub(counted, declared))[:_MAX_TYPE]
 
 
 def _unreadable(title: str, error: Exception) -> str:
@@ -147,7 +162,7 @@ def _sqlite_tables(cursor: sqlite3.Cursor, title: str) -> list[str]:
 def _sqlite_columns(cursor: sqlite3.Cursor, table: str) -> _Columns:
     quoted = table.replace('"', '""')
     rows = _fetch(cursor, f'PRAGMA table_info("{quoted}")')
-    return [(_decode(row[1]), _decode(row[2])) for row in rows]
+    return [(_decode(row[1]), _type_name(_decode(row[2]))) for row in rows]
 
 
 def _decode(text: Any) -> str:
@@ -210,7 +225,7 @@ def _duckdb_columns(cursor: Any, tables: Sequence[Sequence[str]]) -> list[_Colum
     rows = cursor.execute(" UNION ALL ".join(parts)).fetchall()
     columns: list[list[tuple[str, str]]] = [[] for _ in tables]
     for index, _, name, type_name in sorted(rows):
-        columns[index].append((name, type_name[:_MAX_TYPE]))
+        columns[index].append((name, _type_name(type_name)))
     return list(columns)
 
 
@@ -227,8 +242,7 @@ def describe_relation(relation: Any, with_values: bool) -> str:
     lines = [f"duckdb.DuckDBPyRelation of {total}, not computed"]
     pairs = list(zip(relation.columns, relation.types, strict=True))
     for name, duckdb_type in pairs[:_MAX_COLUMNS]:
-        type_name = str(duckdb_type)[:_MAX_TYPE]
-        lines.append(f"  {label(name)} {type_name}")
+        lines.append(f"  {label(name)} {_type_name(str(duckdb_type))}")
     return "\n".join(lines)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from . import arrays, code, databases, frames, models, plain
 from .text import MAX_LENGTH, MAX_LENGTH_WITH_VALUES, trim
 from .types import (
+    CODE_NAMES,
     Describer,
     class_body,
     is_instance,
@@ -49,6 +51,7 @@ class Describers:
         self._not_loaded = list(BUILT_IN)
         self._module_count = 0
         self._user_code = UserCode()
+        self._code_names: AbstractSet[str] = frozenset()
 
     def register(self, cls: type, function: DescribeFunction) -> None:
         """Describe the instances of a class, and of its subclasses, by a function.
@@ -79,9 +82,16 @@ class Describers:
             if any(base is cls for base in mro(slow)):
                 del self._too_slow[key]
 
-    def begin(self) -> None:
-        """Start a snapshot: the user's describers get a new time limit."""
+    def begin(self, code_names: AbstractSet[str] = frozenset()) -> None:
+        """Start a snapshot: the user's describers get a new time limit.
+
+        Parameters
+        ----------
+        code_names
+            The names in the notebook's code; of dicts only such keys are told.
+        """
         self._user_code.begin()
+        self._code_names = code_names
         self._module_count = 0
 
     def schema(self, value: object) -> str:
@@ -98,6 +108,7 @@ class Describers:
 
     def _describe(self, value: object, *, with_values: bool) -> str:
         self._find_loaded_types()
+        CODE_NAMES.set(self._code_names)
         function = self._try_own_function(value)
         try:
             if function:

@@ -43,8 +43,10 @@ def _head(
     return [f"  first {count(rows, 'row')}:", *table(names, columns)]
 
 
-def _one_column(values: Sequence[Any]) -> list[str]:
-    return table(["value"], [values])
+def _one_column(values: Sequence[Any], name: Any = None) -> list[str]:
+    """Return the values under their name, by which secrets are redacted."""
+    title = "value" if name is None or name == "" else label(name)
+    return table([title], [values])
 
 
 # pandas and geopandas
@@ -95,7 +97,8 @@ def describe_series(series: Any, with_values: bool) -> str:
     lines = [f"{title} {_pandas_type(plain.dtype)}, {extent}"]
     lines.append(f"  index: {_index(plain.index)}")
     if with_values and rows:
-        lines += _pandas_head(plain.to_frame(), ["value"], dtypes)
+        name = "value" if plain.name is None else label(plain.name)
+        lines += _pandas_head(plain.to_frame(), [name], dtypes)
     return "\n".join(lines)
 
 
@@ -104,8 +107,23 @@ def describe_index(index: Any, with_values: bool) -> str:
     text = f"pandas.{_index(index)}, {count(len(index), 'element')}"
     if not with_values or not _is_readable(index.dtype) or not len(index):
         return text
-    values = list(index[:HEAD])
-    return "\n".join([text, *_one_column(values)])
+    titles, columns = _index_columns(index[:HEAD])
+    return "\n".join([text, *table(titles, columns)])
+
+
+def _index_columns(index: Any) -> tuple[list[str], list[list[Any]]]:
+    """Return the values of an index as columns, one for each level."""
+    if type(index).__name__ == "MultiIndex":
+        levels = [index.get_level_values(number) for number in range(index.nlevels)]
+    else:
+        levels = [index]
+    titles = []
+    columns = []
+    for level in levels:
+        if _is_readable(level.dtype):
+            titles.append("(index)" if level.name is None else label(level.name))
+            columns.append(level.tolist())
+    return titles, columns
 
 
 def _as_pandas(value: Any, name: str) -> tuple[Any, str]:
@@ -246,9 +264,10 @@ def _pandas_head(plain: Any, names: Sequence[str], dtypes: Sequence[Any]) -> lis
         column = head.iloc[:, position]
         columns.append(column.tolist())
     is_range = type(head.index).__name__ == "RangeIndex"
-    if not is_range and _is_readable(head.index.dtype):
-        titles.insert(0, "(index)")
-        columns.insert(0, head.index.tolist())
+    if not is_range and is_of_library(type(head.index), "pandas"):
+        index_titles, index_columns = _index_columns(head.index)
+        titles = index_titles + titles
+        columns = index_columns + columns
     return _head(len(head), titles, columns)
 
 
@@ -284,7 +303,7 @@ def describe_polars_series(series: Any, with_values: bool) -> str:
     if not with_values or not len(series) or _holds_objects(series.dtype):
         return text
     values = series.head(HEAD).to_list()
-    return "\n".join([text, *_one_column(values)])
+    return "\n".join([text, *_one_column(values, series.name)])
 
 
 def describe_polars_lazily(frame: Any, with_values: bool) -> str:

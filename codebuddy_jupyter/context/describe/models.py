@@ -71,8 +71,9 @@ def _steps(steps: Mapping[str, Any]) -> list[str]:
 
 
 def _step_type(step: Any) -> str:
-    # "passthrough" and "drop" are steps, too.
-    return f"'{step}'" if type(step) is str else name_of(type(step))
+    if type(step) is str and step in ("passthrough", "drop"):
+        return f"'{step}'"
+    return name_of(type(step))
 
 
 def _fitted_attribute(name: str, value: Any) -> str:

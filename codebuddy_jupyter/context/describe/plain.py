@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import collections
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from .text import count, format_value, listed, size
 from .types import (
+    CODE_NAMES,
     Describer,
     class_body,
     instance_dict,
@@ -90,26 +91,62 @@ def describe_deque(value: Any, with_values: bool) -> str:
 
 
 def describe_dict(value: Any, with_values: bool) -> str:
-    """Describe a dict by its keys where they look like names, else by their types."""
+    """Describe a dict by its keys where these are names in code, others by their types.
+
+    With values, keys are told that look like names.
+    """
     length = dict.__len__(value)
     lines = [f"{_heading(value, dict)} of {count(length, 'key')}"]
-    if length and _keys_with_types(value):
-        for key, element in dict.items(value):
-            lines.append(f"  {key}: {brief(element)}")
-    elif length:
+    known = _known_items(value, with_values)
+    for key, element in known.items():
+        lines.append(f"  {key}: {brief(element)}")
+    if length > len(known):
+        lines.append(_other_items(value, known))
+    return _add_value("\n".join(lines), value, with_values)
+
+
+def _known_items(value: Any, with_values: bool = False) -> dict[str, Any]:
+    """Return the items whose keys are names rather than data."""
+    if is_instance(value, collections.Counter):
+        return {}
+    code_names = CODE_NAMES.get()
+    known: dict[str, Any] = {}
+    for key, element in islice(dict.items(value), _MAX_ELEMENTS_READ):
+        if type(key) is not str or not _NAME_KEY.fullmatch(key):
+            if with_values:
+                return {}
+        elif with_values or key in code_names:
+            known[key] = element
+    return known if len(known) <= _MAX_KEYS else {}
+
+
+def _other_items(value: Any, known: Mapping[str, Any]) -> str:
+    """Return a line with the types of the keys and the values that are not told."""
+    if not known:
+        length = dict.__len__(value)
         keys = element_types(dict.keys(value), length)
         elements = element_types(dict.values(value), length)
         first = _shape_of_first(next(iter(dict.values(value))))
-        lines.append(f"  keys: {keys}; values: {elements}{first}")
-    return _add_value("\n".join(lines), value, with_values)
+        return f"  keys: {keys}; values: {elements}{first}"
+    others = []
+    for key, element in islice(dict.items(value), _MAX_ELEMENTS_READ):
+        if type(key) is not str or key not in known:
+            others.append((key, element))
+    number = dict.__len__(value) - len(known)
+    keys = element_types([key for key, _ in others], number)
+    elements = element_types([element for _, element in others], number)
+    return f"  … {count(number, 'other key')}: {keys}; values: {elements}"
 
 
 def brief(value: Any) -> str:
     """Return one line about a container that is an element of another."""
     if type(value) is dict:
-        keys = _keys_with_types(value)
         text = f"dict of {count(len(value), 'key')}"
-        return f"{text}: {keys}" if keys else text
+        known = _known_items(value)
+        words = [f"{key} {name_of(type(element))}" for key, element in known.items()]
+        if words and len(value) > len(words):
+            words.append(f"… {len(value) - len(words):,} more")
+        return f"{text}: {', '.join(words)}" if words else text
     if is_exactly(value, list, tuple, set):
         text = f"{type(value).__name__} of {len(value):,}"
         if not value:
@@ -147,20 +184,6 @@ def _shape_of_first(first: Any) -> str:
     if is_exactly(first, list, tuple, dict, set):
         return f"\n  the first: {brief(first)}"
     return ""
-
-
-def _keys_with_types(value: Any) -> str:
-    """Return the keys with the types of their values; empty where keys may be data."""
-    if is_instance(value, collections.Counter):
-        return ""
-    if not 0 < dict.__len__(value) <= _MAX_KEYS:
-        return ""
-    words = []
-    for key, element in dict.items(value):
-        if type(key) is not str or not _NAME_KEY.fullmatch(key):
-            return ""
-        words.append(f"{key} {name_of(type(element))}")
-    return ", ".join(words)
 
 
 def _are_names(names: Any) -> bool:

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from .types import instance_dict, is_instance, is_of_library, mro, name_of
+from .types import (
+    instance_dict,
+    is_instance,
+    is_of_library,
+    mro,
+    name_of,
+    try_class_attribute,
+)
 
 # Characters of a description.
 MAX_LENGTH = 1500
@@ -100,11 +107,21 @@ def fields(
 
 
 def table(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[str]:
-    """Return a line with the names of columns, and one for each row."""
-    lines = [f"  {' | '.join(names)}"]
+    """Return a line with the names of columns, and one for each row.
+
+    There is a bar even in a table of one column, and none inside a cell: secrets are
+    redacted by the name of their column.
+    """
+    bar = "| " if len(names) == 1 else ""
+    lines = [f"  {bar}{' | '.join(map(_without_bars, names))}"]
     for row in zip(*columns, strict=True):
-        lines.append(f"  {' | '.join(map(cell, row))}")
+        cells = [_without_bars(cell(value)) for value in row]
+        lines.append(f"  {bar}{' | '.join(cells)}")
     return lines
+
+
+def _without_bars(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def trim(text: str, max_length: int = MAX_LENGTH) -> str:
@@ -201,6 +218,13 @@ def _format_container(value: Any, base: Any, max_length: int, depth: int) -> str
 def _format_elements(
     value: Any, base: Any, max_length: int, depth: int
 ) -> Iterator[str]:
+    fields = _field_names(value) if base is tuple else ()
+    if fields:
+        # By name, since secrets are redacted by their names.
+        pairs = zip(fields, tuple.__iter__(value), strict=False)
+        for name, element in islice(pairs, _MAX_ELEMENTS):
+            yield f"{name}={format_value(element, max_length, depth)}"
+        return
     if base is dict:
         for key, element in islice(dict.items(value), _MAX_ELEMENTS):
             formatted = format_value(element, max_length, depth)
@@ -208,6 +232,16 @@ def _format_elements(
         return
     for element in islice(base.__iter__(value), _MAX_ELEMENTS):
         yield format_value(element, max_length, depth)
+
+
+def _field_names(value: Any) -> tuple[str, ...]:
+    """Return the names of the fields of a named tuple; empty for any other tuple."""
+    if type(value) is tuple:
+        return ()
+    names = try_class_attribute(type(value), "_fields")
+    if type(names) is not tuple or not all(type(name) is str for name in names):
+        return ()
+    return names if len(names) == tuple.__len__(value) else ()
 
 
 def _format_library_value(value: Any, max_length: int) -> str:

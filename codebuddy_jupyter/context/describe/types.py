@@ -11,6 +11,8 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +28,10 @@ _DICT_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _NO_ATTRIBUTES: dict[str, Any] = {}
 # Characters
 _MAX_NAME = 80
+
+# The names that stand in the notebook's code. A key of a dict can be data, such as the
+# name of a person, so one that is not among these is only counted.
+CODE_NAMES: ContextVar[AbstractSet[str]] = ContextVar("CODE_NAMES", default=frozenset())
 
 
 @dataclass(frozen=True)
