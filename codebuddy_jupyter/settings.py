@@ -36,7 +36,7 @@ RENAMED: Mapping[tuple[str, str], str] = {
 # Bytes of a file of settings or keys.
 MAX_FILE = 1_000_000
 # A device or a pipe that takes the place of a file must not block the kernel.
-_NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 # How similar a section must be to another to be a slip, from 0 to 1.
 SURELY_MEANT = 0.85
 # Characters of a refused value in a message.
@@ -434,13 +434,10 @@ def read_sections(path: Path) -> dict[str, dict[str, Any]]:
     OSError, ValueError
         When it cannot be read, or holds something else.
     """
-
-    def open_without_blocking(name: str, flags: int) -> int:
-        return os.open(name, flags | _NON_BLOCKING)
-
     if path.is_dir():
         raise ValueError("it is a folder")
-    with open(path, "rb", opener=open_without_blocking) as file:
+    # Also where a user's code has replaced the built-in open.
+    with os.fdopen(os.open(path, _READ_FLAGS), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("it is not a regular file")
         data = file.read(MAX_FILE + 1)

@@ -11,6 +11,7 @@ import pytest
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.doctor.examination import examine
+from codebuddy_jupyter.providers.http.client_errors import cannot_import
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.outcome import ask, asking
 
@@ -128,3 +129,19 @@ def test_a_file_in_place_of_a_package_is_named(tmp_path: Path, name: str) -> Non
     assert "Rename it, then restart the kernel" in first
     assert second == first
     assert str(path) in report
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="a folder in use cannot be deleted there"
+)
+def test_a_working_directory_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert str(cannot_import("openai", FileNotFoundError())) == (
+        "The package openai cannot be imported, since the kernel's working directory "
+        "no longer exists. Change to another one: %cd ~"
+    )

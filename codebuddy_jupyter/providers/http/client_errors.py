@@ -57,6 +57,12 @@ def cannot_import(name: str, error: BaseException) -> ExtraMissing:
             "can be asked.",
             Remedy("Rename it, then restart the kernel"),
         )
+    if _resolved("") is None:
+        return ExtraMissing(
+            f"The package {name} cannot be imported, since the kernel's working "
+            "directory no longer exists.",
+            Remedy("Change to another one", "%cd ~"),
+        )
     return ExtraMissing(
         f"The package {name} cannot be imported ({_reason(error)}).",
         Remedy(
@@ -89,16 +95,26 @@ def stand_in(error: BaseException) -> Path | None:
     """Return the file or folder beside the notebook that was imported in place of a
     package, if that can explain an error.
     """
-    folders = {Path.cwd().resolve()}
-    if sys.path and sys.path[0]:
-        folders.add(Path(sys.path[0]).resolve())
+    folders = {_resolved(""), *map(_resolved, sys.path[:1])}
     for name in [*_files_of(error), *_files_of_packages()]:
-        path = Path(name).resolve()
+        path = _resolved(name)
         for folder in folders:
+            if path is None or folder is None:
+                continue
             found = _module_in(folder, path)
             if found is not None:
                 return found
     return None
+
+
+def _resolved(name: str) -> Path | None:
+    """Return an absolute path; None for a relative one if the working directory was
+    deleted.
+    """
+    try:
+        return Path(name).resolve()
+    except OSError:
+        return None
 
 
 def _module_in(folder: Path, path: Path) -> Path | None:
