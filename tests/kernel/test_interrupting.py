@@ -117,7 +117,7 @@ def test_an_interrupt_while_connecting_ends_the_cell(
 def stopped_mid_stream(kernel: Kernel, server: ScriptedServer, code: str) -> Cell:
     """A cell that was interrupted after it had shown the first words."""
     server.script(begun("Once upon a time"))
-    cell = kernel.begin(code)
+    cell = kernel.begin_cell("asking", code, stdin=True)
     kernel.wait_for(cell, lambda message: "Once upon a time" in message.markdown)
     kernel.interrupt()
     return kernel.end(cell)

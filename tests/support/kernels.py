@@ -256,6 +256,27 @@ class Kernel:
             cell = self.end(self.begin(code, stdin=stdin))
         return cell
 
+    def begin_cell(self, id: str, code: str, *, stdin: bool = False) -> Cell:
+        """Send a cell under its id, as a front end for notebooks does."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": stdin,
+            "stop_on_error": False,
+        }
+        message = self.client.session.msg(
+            "execute_request", content, metadata={"cellId": id}
+        )
+        self.client.shell_channel.send(message)
+        key = str(message["header"]["msg_id"])
+        return self._cells.setdefault(key, Cell(key))
+
+    def run_cell(self, id: str, code: str, *, stdin: bool = False) -> Cell:
+        """Run a cell under its id to its end, however it ends."""
+        return self.end(self.begin_cell(id, code, stdin=stdin))
+
     def good(self, code: str, *, stdin: bool = True) -> Cell:
         """Run a cell that must not fail."""
         cell = self.run(code, stdin=stdin)

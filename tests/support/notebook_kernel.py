@@ -43,27 +43,6 @@ class NotebookKernel(Kernel):
         )
         self.notebook = notebook
 
-    def begin_cell(self, id: str, code: str, *, stdin: bool = False) -> Cell:
-        """Send a cell under its id."""
-        content = {
-            "code": code,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": stdin,
-            "stop_on_error": False,
-        }
-        message = self.client.session.msg(
-            "execute_request", content, metadata={"cellId": id}
-        )
-        self.client.shell_channel.send(message)
-        key = str(message["header"]["msg_id"])
-        return self._cells.setdefault(key, Cell(key))
-
-    def run_cell(self, id: str, code: str, *, stdin: bool = False) -> Cell:
-        """Run a cell under its id to its end, however it ends."""
-        return self.end(self.begin_cell(id, code, stdin=stdin))
-
     def ask(self, question: str) -> Cell:
         """Ask in a cell of its own, without earlier turns."""
         cell = self.run_cell("asking", f"%%buddy --new\n{question}")
