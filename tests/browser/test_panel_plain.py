@@ -178,7 +178,7 @@ def test_without_a_renderer_attacks_are_shown_and_do_nothing(
         )
         if (
             missing := set(words(unescape(FIRST_LINE.sub("", text))))
-            - set(words(shown))
+            - set(words(unescape(shown)))
         )
         or "<code>" in shown
     }

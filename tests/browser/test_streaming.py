@@ -128,7 +128,8 @@ def test_html_is_shown_in_a_frame_that_can_do_nothing(
     server.script(reply(page))
     notebook = asked("framed", "%%buddy -f html\na report")
     notebook.run(1)
-    frame = notebook.page.frame_locator(".jp-OutputArea iframe")
+    outer = notebook.page.frame_locator(".jp-OutputArea iframe")
+    frame = outer.frame_locator("iframe")
     frame.locator("h1").wait_for()
     notebook.page.wait_for_timeout(1000)
     assert frame.locator("h1").inner_text() == "Report"

@@ -115,7 +115,7 @@ def _generic_annotation(note: Any, depth: int) -> str:
 
 def _is_literal(note: Any) -> bool:
     cls = type(note)
-    return cls.__name__ == "_LiteralGenericAlias" and is_of_library(cls, "typing")
+    return is_of_library(cls, "typing") and name_of(cls) == "_LiteralGenericAlias"
 
 
 def _annotations_in(args: tuple[Any, ...], depth: int) -> list[str]:
