@@ -15,6 +15,7 @@ import pytest
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.providers.local.provider import LocalProvider
+from codebuddy_jupyter.providers.self_hosted import SelfHostedProvider
 from tests.support.outcome import HELLO, Outcome, ask, asking
 from tests.support.scripted_server import (
     CHAT,
@@ -83,6 +84,13 @@ def test_https_to_a_server_that_speaks_http_is_told(
     )
 
 
+def straight(listener: socket.socket) -> SelfHostedProvider:
+    """A provider that sends its question first, and nothing to know the server."""
+    return SelfHostedProvider(
+        base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    )
+
+
 def hang_up(listener: socket.socket, times: int) -> threading.Thread:
     """Take this many connections, read what is asked, and close them without a word."""
 
@@ -98,10 +106,10 @@ def hang_up(listener: socket.socket, times: int) -> threading.Thread:
 
 
 def test_a_connection_that_is_closed_without_a_word_is_told(
-    mute: socket.socket, provider: LocalProvider
+    mute: socket.socket,
 ) -> None:
     thread = hang_up(mute, times=2)
-    provider.base_url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+    provider = straight(mute)
     outcome = ask(provider)
     thread.join(5)
     assert isinstance(outcome.error, errors.NoReply)
@@ -111,7 +119,7 @@ def test_a_connection_that_is_closed_without_a_word_is_told(
 
 
 def test_a_question_is_put_again_once_when_its_connection_was_given_up(
-    mute: socket.socket, provider: LocalProvider
+    mute: socket.socket,
 ) -> None:
     thread = hang_up(mute, times=1)
 
@@ -128,8 +136,7 @@ def test_a_question_is_put_again_once_when_its_connection_was_given_up(
 
     second = threading.Thread(target=answer)
     second.start()
-    provider.base_url = f"http://127.0.0.1:{mute.getsockname()[1]}"
-    outcome = ask(provider)
+    outcome = ask(straight(mute))
     second.join(5)
     assert (outcome.text, outcome.error) == ("again", None)
 

@@ -20,6 +20,7 @@ from codebuddy_jupyter.context.outputs import (
     plain_text,
     saved_outputs,
     shorten,
+    text_output,
 )
 from tests.support.saved_notebooks import ANYTHING, PNG, text64
 
@@ -222,3 +223,33 @@ def test_any_json_for_outputs_gives_outputs(saved: Any) -> None:
 def test_any_output_gives_at_most_one(saved: dict[str, Any]) -> None:
     for kind in ("stream", "error", "display_data", "execute_result"):
         assert len(saved_outputs([saved | {"output_type": kind}])) <= 1
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/tmp/ipykernel_4242/69621986.py",
+        r"C:\Users\J Doe\AppData\Local\Temp\ipykernel_8\7.py",
+        "<ipython-input-3-1f0c>",
+    ],
+)
+def test_a_warning_is_told_by_its_line_without_repeating_it(place: str) -> None:
+    printed = (
+        f"before\n{place}:3: FutureWarning: x is deprecated: use y.\n"
+        "  season = days.x\n"
+        f"{place}:12: UserWarning: odd\n"
+        "  after\nkept\n"
+    )
+    output = text_output(printed)
+    assert output is not None
+    assert output.text == (
+        "before\nline 3: FutureWarning: x is deprecated: use y.\n"
+        "line 12: UserWarning: odd\nkept"
+    )
+
+
+def test_a_warning_of_a_module_keeps_its_file() -> None:
+    text = "/home/jo/lib.py:3: UserWarning: odd\n  x = 1"
+    output = text_output(text)
+    assert output is not None
+    assert output.text == text

@@ -44,6 +44,12 @@ _SCRIPT_OR_STYLE = re.compile(r"<(?=/?(?:style|script)\b)", re.IGNORECASE)
 _CELL_BORDER = re.compile(r"</t[dh]>(?=\s*<t[dh])", re.IGNORECASE)
 _LINE_END = re.compile(r"<br\s*/?>|</(?:tr|p|div|li|h\d)>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
+# A warning about a line of a cell, below which that line stands again.
+_WARNING = re.compile(
+    r"^(?:.*ipykernel_\d+[/\\]\d+\.py|<ipython-input-.*>):(\d+): (\w*Warning: .*\n)"
+    r"(?:  \S.*\n?)?",
+    re.MULTILINE,
+)
 
 
 def plain_text(text: str) -> str:
@@ -188,7 +194,13 @@ def is_answer(metadata: Any) -> bool:
 
 
 def text_output(text: str) -> Output | None:
-    """Return what a cell printed, shortened; None where that is blank."""
+    """Return what a cell printed, shortened; None where that is blank.
+
+    Warnings have the number of their line in the cell, and not the line itself, which
+    is sent as code, and the name of a temporary file.
+    """
+    if "Warning: " in text:
+        text = _WARNING.sub(r"line \1: \2", text)
     text = shorten(text)
     if not text.strip():
         return None

@@ -23,8 +23,9 @@ from .news import News, news_for, sent_items_after
 from .prompts import BROKE_OFF
 from .tokens import Tokens
 
-# The notebook takes at most this share of the free context window.
-NOTEBOOK_SHARE = 0.8
+# The notebook takes at most this share of the free context window: the rest is for the
+# next turn.
+NOTEBOOK_SHARE = 0.85
 # Earlier turns take at most this share of what is then free, if the conversation is cut.
 TURNS_SHARE = 0.5
 SECTION_NAMES = {"error": "last error", "mentions": "attached"}

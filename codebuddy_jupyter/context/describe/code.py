@@ -115,7 +115,8 @@ def _generic_annotation(note: Any, depth: int) -> str:
 
 def _is_literal(note: Any) -> bool:
     cls = type(note)
-    return is_of_library(cls, "typing") and name_of(cls) == "_LiteralGenericAlias"
+    # Only then is its name safe to read.
+    return is_of_library(cls, "typing") and cls.__name__ == "_LiteralGenericAlias"
 
 
 def _annotations_in(args: tuple[Any, ...], depth: int) -> list[str]:

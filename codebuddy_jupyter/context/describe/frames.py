@@ -181,7 +181,7 @@ def _has_fixed_size(dtype: Any) -> bool:
     cls = type(dtype)
     if is_of_library(cls, "numpy"):
         return bool(dtype.kind != "O")
-    return cls.__name__ == "DatetimeTZDtype" and is_of_library(cls, "pandas")
+    return is_of_library(cls, "pandas") and cls.__name__ == "DatetimeTZDtype"
 
 
 def _pandas_types(dtypes: Iterable[Any]) -> list[str]:
