@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from codebuddy_jupyter import errors
+from codebuddy_jupyter.keys import NO_KEY, Key
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.self_hosted import SelfHostedProvider
 from tests.support.outcome import HELLO, Outcome, ask, asking
@@ -84,11 +85,15 @@ def test_https_to_a_server_that_speaks_http_is_told(
     )
 
 
-def straight(listener: socket.socket) -> SelfHostedProvider:
+class Straight(SelfHostedProvider):
     """A provider that sends its question first, and nothing to know the server."""
-    return SelfHostedProvider(
-        base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    )
+
+    def find_key(self) -> Key:
+        return NO_KEY
+
+
+def straight(listener: socket.socket) -> Straight:
+    return Straight(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
 
 
 def hang_up(listener: socket.socket, times: int) -> threading.Thread:

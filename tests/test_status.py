@@ -111,7 +111,7 @@ def test_a_server_that_stops_in_mid_answer_is_noticed(waiting: Reply) -> None:
     assert waiting_line(waiting, 114.9) == "thinking… 14 s"
     waiting.chunks.append(Chunk(reasoning="Let me see."))
     assert waiting_markdown(waiting, 117.0) == (
-        "*nothing for 12 s; interrupt to stop*\n\n> … Let me see&#46;"
+        "*nothing for 12 s; interrupt to stop*\n\n> … Let me see."
     )
     waiting.close()
     assert stalled_line(waiting, 117.0) == ""

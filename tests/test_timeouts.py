@@ -95,13 +95,22 @@ def test_anything_else_is_asked_once(
     assert len(server.asked()) == 1
 
 
+async def known(provider: LocalProvider) -> None:
+    await provider.find_server()
+    await provider.close()
+
+
 @contextmanager
 def being_started(provider: LocalProvider) -> Iterator[None]:
-    """Have the provider ask a server that listens a little later."""
+    """Have the provider ask a server that it knows, and that listens again a little
+    later.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     provider.base_url, provider.retries = f"http://127.0.0.1:{port}", 5
+    with ScriptedServer(port=port):
+        asyncio.run(known(provider))
     late = ScriptedServer(port=port)
     timer = threading.Timer(0.4, late.__enter__)
     timer.start()
