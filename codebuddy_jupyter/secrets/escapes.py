@@ -8,7 +8,7 @@ positions back to the original.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -51,6 +51,8 @@ class View:
         For each of these, how many characters were left out up to there.
     parent
         The view that these lines were taken from; None for the original text.
+    is_joined
+        Whether what was left out stands between two characters, and not in one.
     """
 
     text: str
@@ -58,14 +60,20 @@ class View:
     cuts: tuple[int, ...] = ()
     removed: tuple[int, ...] = ()
     parent: View | None = None
+    is_joined: bool = False
 
-    def original_index(self, index: int) -> int:
-        """Return where in the original text the character at ``index`` starts."""
-        cuts = bisect_left(self.cuts, index)
+    def original_index(self, index: int, *, is_start: bool = False) -> int:
+        """Return where in the original text the character at ``index`` starts.
+
+        Between two strings that were joined, that is where the first one ends, or where
+        the second one begins if ``is_start``.
+        """
+        bisect = bisect_right if is_start and self.is_joined else bisect_left
+        cuts = bisect(self.cuts, index)
         in_parent = self.start + index + (self.removed[cuts - 1] if cuts else 0)
         if self.parent is None:
             return in_parent
-        return self.parent.original_index(in_parent)
+        return self.parent.original_index(in_parent, is_start=is_start)
 
 
 def unescaped_views(text: str) -> Iterator[View]:
@@ -144,7 +152,8 @@ def _join(parent: View, joints: Sequence[re.Match[str]], end: int) -> View:
         removed.append(left_out)
         position = joint.end()
     parts.append(parent.text[position:end])
-    return View("".join(parts), start, tuple(cuts), tuple(removed), parent)
+    text = "".join(parts)
+    return View(text, start, tuple(cuts), tuple(removed), parent, is_joined=True)
 
 
 def _escaped_line_runs(text: str) -> Iterator[tuple[int, int]]:

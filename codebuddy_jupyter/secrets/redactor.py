@@ -158,7 +158,7 @@ def known_values(
 def _find_in_views(text: str) -> Iterator[Span]:
     for view in unescaped_views(text):
         for span in _find_in_text(view.text):
-            start = view.original_index(span.start)
+            start = view.original_index(span.start, is_start=True)
             end = view.original_index(span.end)
             yield Span(start, end, span.label)
 
