@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Chunk, Message, Request, ToolCall
+from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 
 HELLO = Request((Message("user", "hello"),), "llama3")
@@ -41,7 +42,7 @@ class Outcome:
         return line
 
 
-async def asking(provider: LocalProvider, request: Request = HELLO) -> Outcome:
+async def asking(provider: Provider, request: Request = HELLO) -> Outcome:
     outcome = Outcome()
     try:
         async for chunk in provider.stream(request):
@@ -51,7 +52,7 @@ async def asking(provider: LocalProvider, request: Request = HELLO) -> Outcome:
     return outcome
 
 
-def ask(provider: LocalProvider, request: Request = HELLO) -> Outcome:
+def ask(provider: Provider, request: Request = HELLO) -> Outcome:
     async def once() -> Outcome:
         outcome = await asking(provider, request)
         await provider.close()
