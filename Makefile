@@ -84,7 +84,7 @@ clean:
 
 .venv-colab/.done: pyproject.toml
 	$(PYTHON) -m venv --upgrade-deps .venv-colab
-	$(COLAB)/python -m pip install --quiet --no-compile --editable . $(PINS) hypothesis pytest pytest-timeout trustme
+	$(COLAB)/python -m pip install --quiet --no-compile --editable . $(PINS) hypothesis jupytext pytest pytest-timeout trustme
 	@touch $@
 
 # One package, which a kernel of .venv finds before its own.
