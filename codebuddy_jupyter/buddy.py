@@ -11,12 +11,12 @@ from typing import Any
 from traitlets import TraitError, validate
 from traitlets.config import Config
 
+from .background.loop import Loop
 from .chat.conversation import Chat
 from .chat.history import History
 from .chat.reply import Reply
 from .context.collector import Collector
 from .errors import BuddyError, SettingError
-from .loop import Loop
 from .providers.base import Provider
 from .providers.instances import Instances
 from .providers.registry import Registry

@@ -18,6 +18,7 @@ from .buddy import Buddy
 from .display.formats import plain
 from .display.screens import GROWING
 from .errors import BuddyError, ProviderError
+from .files import replacing
 
 CELL_TIMEOUT = 600
 """Seconds that one cell of the tour may take."""
@@ -123,12 +124,9 @@ def run_headless(tour: Path, environment: Mapping[str, str]) -> int:
 
 def write_notebook(notebook: Any, path: Path) -> None:
     """Write a notebook, complete or not at all: an earlier one stays until then."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        nbformat.write(notebook, part)  # type: ignore[no-untyped-call]
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 class TourClient(NotebookClient):

@@ -11,7 +11,6 @@ import difflib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from traitlets.config import Config, Configurable
 from traitlets.config.loader import DeferredConfig
 
 from .errors import SettingError, SettingRefused, did_you_mean
+from .files import replacing
 
 # Where a value can come from.
 DEFAULT = "default"
@@ -495,16 +495,8 @@ def write_private(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # mkstemp creates it with mode 0600.
-        handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(name, path)
-        except BaseException:
-            # An interrupt, too, must not leave a partial file.
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(path, private=True) as file:
+            file.write(text.encode())
     except OSError as error:
         reason = error.strerror or error
         raise SettingError(f"{path} cannot be written: {reason}") from error

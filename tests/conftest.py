@@ -20,10 +20,10 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.keys import Keys
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.embedded.recital import write_recital
 from codebuddy_jupyter.providers.local.provider import LocalProvider

@@ -22,17 +22,16 @@ TESTS = Path(__file__).parent
 # Each room with the rooms that it may import, from the bottom up. A room is a module or
 # a folder of modules; the modules of a folder may import each other, never in a circle.
 ROOMS: dict[str, set[str]] = {
-    # The ground: plain values, errors, the background loop, settings, keys
+    # The ground: plain values, errors, background threads, files, settings, keys
     "errors": set(),
     "messages": set(),
-    "logs": set(),
-    "loop": {"logs"},
-    "worker": set(),
-    "settings": {"errors"},
+    "background": set(),
+    "files": set(),
+    "settings": {"errors", "files"},
     "keys": {"errors", "settings"},
     # Pure text
     "secrets": set(),
-    "markdown": {"logs"},
+    "markdown": {"background"},
     # What is known of the notebook
     "context.describe": set(),
     "context": {"context.describe", "errors", "markdown", "messages", "secrets"},
@@ -50,6 +49,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "providers.embedded": {
         "errors",
+        "files",
         "keys",
         "messages",
         "providers",
@@ -57,19 +57,27 @@ ROOMS: dict[str, set[str]] = {
         "providers.kinds",
     },
     # The conversation, and a question on its way to a model
-    "chat": {"context", "errors", "loop", "messages", "worker"},
+    "chat": {"background", "context", "errors", "messages"},
     "question": {"chat", "context", "errors", "messages", "providers", "settings"},
     "buddy": {
+        "background",
         "chat",
         "context",
         "errors",
-        "loop",
         "providers",
         "question",
         "settings",
     },
     # What is shown, and what is examined
-    "display": {"chat", "context", "errors", "markdown", "messages", "question"},
+    "display": {
+        "chat",
+        "context",
+        "errors",
+        "files",
+        "markdown",
+        "messages",
+        "question",
+    },
     "doctor": {
         "errors",
         "keys",
@@ -92,6 +100,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # The faces: none imports another, except that each may open the panel
     "widgets": {
+        "background",
         "buddy",
         "chat",
         "commands",
@@ -105,7 +114,6 @@ ROOMS: dict[str, set[str]] = {
         "providers.http",
         "question",
         "settings",
-        "worker",
     },
     "api": {"buddy", "chat", "commands", "display", "question", "widgets"},
     "ipython": {
@@ -118,7 +126,7 @@ ROOMS: dict[str, set[str]] = {
         "question",
         "widgets",
     },
-    "demo": {"buddy", "display", "errors"},
+    "demo": {"buddy", "display", "errors", "files"},
     "cli": {
         "__init__",
         "buddy",

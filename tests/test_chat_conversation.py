@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.conversation import Chat, Turn, titled
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.errors import CutOff, PromptTooLong
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Message
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from tests.support.embedded_calls import ask
 

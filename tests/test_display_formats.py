@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.display.formats import (
     final_output,
     growing_markdown,
     plain,
 )
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
 from codebuddy_jupyter.question.prompts import FORMATS
 from tests.support.replies import Step, ended

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.conversation import Chat, Turn
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.context.items import SECTIONS, Item, Snapshot
 from codebuddy_jupyter.errors import CutOff, Stopped
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Message, ToolCall
 from codebuddy_jupyter.question.draft import Draft, Drafter, Room, conversation
 from codebuddy_jupyter.question.prompts import BROKE_OFF

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.display.drawing import (
     TAIL_SPEED,
@@ -18,7 +19,6 @@ from codebuddy_jupyter.display.drawing import (
     Splitter,
     splitter_for,
 )
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.markdown.blocks import Blocks
 from codebuddy_jupyter.messages import Chunk
 

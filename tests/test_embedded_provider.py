@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers.embedded import provider as embedded
 from codebuddy_jupyter.providers.embedded.engine import Engine, EngineError

@@ -11,12 +11,12 @@ from typing import Any
 import nbformat
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.conversation import Chat, Turn
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.display.export import as_markdown, as_notebook, export
 from codebuddy_jupyter.errors import SettingError
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.markdown.safe import neutralise
 from codebuddy_jupyter.messages import Chunk
 from tests.support.attacks import ATTACKS

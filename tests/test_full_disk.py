@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.conversation import Chat, Turn
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.demo import write_notebook
 from codebuddy_jupyter.display.export import export
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.keys import Keys
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk
 from codebuddy_jupyter.providers.embedded.demo_model import ANSWERS
 from codebuddy_jupyter.providers.embedded.recital import write_recital

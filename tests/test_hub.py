@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from tests.support.embedded_calls import ask
 from tests.support.engines import PATIENCE, eventually

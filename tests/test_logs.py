@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from codebuddy_jupyter.background.logs import quiet_threads, quietly
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.display.formats import closed, growing_markdown
-from codebuddy_jupyter.logs import quiet_threads, quietly
-from codebuddy_jupyter.loop import Loop
 
 
 class Kept(logging.Handler):

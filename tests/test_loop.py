@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.background.loop import Loop
 from tests.support.fakes import FOREVER, eventually
 
 # seconds that a subprocess gets
@@ -48,7 +48,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     """
     code = (
         "import asyncio, os, socket, sys, threading, time\n"
-        "from codebuddy_jupyter.loop import Loop\nloop = Loop()\n"
+        "from codebuddy_jupyter.background.loop import Loop\nloop = Loop()\n"
     ) + code
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -329,7 +329,7 @@ def worker_threads() -> list[threading.Thread]:
 def test_calls_one_after_the_other_need_few_threads_and_these_end(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("codebuddy_jupyter.loop.IDLE_SECONDS", 0.2)
+    monkeypatch.setattr("codebuddy_jupyter.background.loop.IDLE_SECONDS", 0.2)
 
     async def call() -> set[int]:
         return {await asyncio.to_thread(threading.get_ident) for _ in range(100)}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.conversation import Turn
 from codebuddy_jupyter.chat.reply import Reply
@@ -17,7 +18,6 @@ from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.display.screens import Display
 from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.ipython.extension import Extension
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.question.news import MAX_NAMES, news_for
 from tests.support.fakes import FakeProvider
 from tests.support.sessions import forget_outputs, run

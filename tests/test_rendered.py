@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.display.rendered import Markdown, Paper, RenderedTerminal
 from codebuddy_jupyter.display.screens import follow
 from codebuddy_jupyter.errors import CutOff
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk
 from tests.support.attacks import ATTACKS
 from tests.support.replies import Step, a_reply

@@ -13,6 +13,7 @@ from copy import copy, deepcopy
 
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.reply import STOPPED, Reply, Source
 from codebuddy_jupyter.errors import (
     CutOff,
@@ -21,7 +22,6 @@ from codebuddy_jupyter.errors import (
     Stopped,
     Unreachable,
 )
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
 from tests.support.fakes import FOREVER, Step, eventually
 

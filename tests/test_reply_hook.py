@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.ipython.reply_hook import ReplyHook
-from codebuddy_jupyter.loop import Loop
 from tests.support.replies import a_reply
 
 

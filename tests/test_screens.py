@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import codebuddy_jupyter
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.display.screens import (
     BlockByBlock,
     Display,
@@ -18,7 +19,6 @@ from codebuddy_jupyter.display.screens import (
 )
 from codebuddy_jupyter.display.status import THOUGHTS_ABOVE
 from codebuddy_jupyter.errors import CutOff
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.markdown.safe import escape
 from codebuddy_jupyter.messages import Chunk
 from tests.support.replies import a_reply

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.display.status import (
     stalled_line,
@@ -12,7 +13,6 @@ from codebuddy_jupyter.display.status import (
     waiting_markdown,
 )
 from codebuddy_jupyter.errors import CutOff, Stopped
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
 from tests.support.replies import a_reply, ended
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.errors import Unreachable
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.question.waiting import FIRST_LOOK, NEXT_LOOK, watched

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from codebuddy_jupyter.worker import Worker
+from codebuddy_jupyter.background.worker import Worker
 from tests.support.fakes import FOREVER, eventually
 
 NAME = "buddy-test"
@@ -102,7 +102,7 @@ def test_jobs_run_in_their_order_and_leave_no_thread() -> None:
 def test_what_is_left_is_done_before_python_ends() -> None:
     code = (
         "import time\n"
-        "from codebuddy_jupyter.worker import Worker\n"
+        "from codebuddy_jupyter.background.worker import Worker\n"
         "worker = Worker('test', 20)\n"
         "worker.put(lambda: time.sleep(0.3))\n"
         "worker.put(lambda: print('done', flush=True))\n"
@@ -121,7 +121,7 @@ def test_what_is_left_is_done_before_python_ends() -> None:
 def test_a_forked_child_runs_its_own_jobs() -> None:
     code = (
         "import os, time\n"
-        "from codebuddy_jupyter.worker import Worker\n"
+        "from codebuddy_jupyter.background.worker import Worker\n"
         "worker = Worker('test', 20)\n"
         "worker.put(lambda: time.sleep(0.5))\n"
         "child = os.fork()\n"

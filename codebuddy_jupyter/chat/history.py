@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from ..background.loop import Loop
+from ..background.worker import Worker, settle
 from ..errors import NotKept, Remedy, SettingError
-from ..loop import Loop
 from ..messages import Chunk, Message
-from ..worker import Worker
 from .conversation import Chat, Turn
 from .keeping import Keeping
 from .reply import Reply
@@ -286,16 +286,7 @@ class History:
     def _answer(self, question: Callable[[], T]) -> T:
         """Return what the store answers, on another thread: a disk can hang."""
         answer: Future[T] = Future()
-
-        def find() -> None:
-            if not answer.set_running_or_notify_cancel():
-                return
-            try:
-                answer.set_result(question())
-            except BaseException as error:  # noqa: BLE001 - the caller raises it
-                answer.set_exception(error)
-
-        self._reader.put(find)
+        self._reader.put(lambda: settle(answer, question))
         try:
             return answer.result(2 * PATIENCE)
         except TimeoutError as error:

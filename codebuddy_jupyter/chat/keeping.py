@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from ..background.worker import Worker
 from ..errors import NotKept, PromptTooLong, Remedy
 from ..messages import Message
-from ..worker import Worker
 from .conversation import Chat, Turn
 from .store import BUSY_SECONDS, Store
 from .tables import StoredTurn

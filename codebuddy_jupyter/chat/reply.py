@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any, Self, cast
 
+from ..background.loop import SLICE, Loop
 from ..errors import BuddyError, CutOff, Remedy, Stopped, printable
-from ..loop import SLICE, Loop
 from ..messages import Chunk, ToolCall, Usage
 
 Source = Callable[["Reply"], AsyncIterator[Chunk]]

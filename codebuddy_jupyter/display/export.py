@@ -6,10 +6,8 @@ No existing file is overwritten, and no code is run.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Literal
 
 from ..chat.conversation import Chat, Turn
 from ..errors import Remedy, SettingError
+from ..files import replacing
 from ..markdown.blocks import blocks_of
 from ..markdown.characters import name_invisible
 from ..markdown.code_spans import parser
@@ -74,24 +73,14 @@ def export(chat: Chat, path: Path, redact: Redact) -> Path:
 
 
 def _write_new(path: Path, content: bytes) -> Path:
-    """Write a new file, complete or not at all, and return it.
-
-    What is written first has another name: a full disk leaves no part of it.
-    """
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    """Write a new file, complete or not at all, and return it."""
+    file = _claim(path)
     try:
-        with open(part, "xb") as stream:
+        with replacing(file) as stream:
             stream.write(content)
-        file = _claim(path)
-        try:
-            os.replace(part, file)
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
     except BaseException:
         # An interrupt, too, must leave nothing behind.
-        with suppress(OSError, ValueError):
-            part.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
         raise
     return file
 

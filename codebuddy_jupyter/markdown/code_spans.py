@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from ..logs import quietly
+from ..background.logs import quietly
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -21,6 +21,7 @@ from itertools import count
 from typing import Any, cast
 
 from .. import commands
+from ..background.worker import Worker
 from ..buddy import Buddy
 from ..chat.conversation import titled
 from ..chat.reply import Reply
@@ -28,7 +29,6 @@ from ..chat.tables import StoredChat
 from ..commands import Call
 from ..commands.completion import Offers
 from ..errors import BuddyError, Stopped
-from ..worker import Worker
 from .meter import Meter
 from .protocol import (
     AllMessage,

@@ -9,8 +9,8 @@ import re
 import time
 from collections.abc import Callable
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.display.formats import final_output
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.markdown.safe import neutralise
 from tests.browser.recorder import Recorder
 from tests.support.attacks import ATTACKS, DEFINITIONS, INNOCENTS, attack

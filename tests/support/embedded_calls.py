@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.loop import Loop
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Message, Request
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.embedded.recital import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.reply import Reply
-from codebuddy_jupyter.loop import Loop
 from codebuddy_jupyter.messages import Chunk
 
 Step = str | Chunk | BaseException | float

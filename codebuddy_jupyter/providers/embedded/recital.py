@@ -11,17 +11,17 @@ that is followed by the first piece of one answer; its Jinja code selects which.
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import struct
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from math import prod
 from pathlib import Path
 from string import ascii_lowercase
+
+from ...files import replacing
 
 # Weight of the output norm: the logit of the right token is SCALE times the width.
 SCALE = 8.0
@@ -127,18 +127,8 @@ def write_recital(
     """
     vocabulary = _vocabulary(answers, control)
     content = _model(answers, vocabulary, n_ctx, layers, name)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=path.name, delete=False
-    ) as file:
-        try:
-            file.write(content)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            # An interrupt, too, must not leave a partial file.
-            file.close()
-            os.unlink(file.name)
-            raise
+    with replacing(path) as file:
+        file.write(content)
 
 
 def _model(

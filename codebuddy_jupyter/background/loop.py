@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import functools
 import os
 import queue
 import threading
@@ -20,6 +21,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from .logs import quiet_threads, quietly
+from .worker import settle
 
 T = TypeVar("T")
 
@@ -48,17 +50,7 @@ class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
         self, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> concurrent.futures.Future[T]:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - the future raises it
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
+        call = functools.partial(fn, *args, **kwargs)
         with self._idle_lock:
             inbox = self._idle.pop() if self._idle else None
         if inbox is None:
@@ -66,7 +58,7 @@ class _DaemonExecutor(concurrent.futures.ThreadPoolExecutor):
             threading.Thread(
                 target=self._serve, args=[inbox], name="buddy-worker", daemon=True
             ).start()
-        inbox.put(work)
+        inbox.put(functools.partial(settle, future, call))
         return future
 
     def _serve(self, inbox: queue.SimpleQueue[Callable[[], None]]) -> None:

@@ -8,14 +8,29 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TypeVar
 
 Job = Callable[[], None]
+T = TypeVar("T")
 
 # Seconds that a thread waits for another job: in a kernel, each thread that sends gets a
 # socket of its own.
 IDLE_SECONDS = 0.3
+
+
+def settle(future: Future[T], call: Callable[[], T]) -> None:
+    """Make a call, and give its outcome to a future, unless that was cancelled."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - the future raises it
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 @dataclass(order=True)

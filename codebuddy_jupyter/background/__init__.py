@@ -1,0 +1,1 @@
+"""Threads and the event loop that run beside the user's cells."""

@@ -1,0 +1,44 @@
+"""Files that are complete or not there: a full disk or an interrupt leaves no part."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+@contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of another once all of it is written.
+
+    If the block raises, the earlier file stays.
+
+    Parameters
+    ----------
+    path
+        The file to replace, which need not exist; its folder must.
+    private
+        Whether only its owner can read it (mode 0600).
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    # In the same folder, since a file is replaced in one step only within a disk.
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    handle = os.open(part, _WRITE_FLAGS, 0o600 if private else 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.replace(part, path)
+    except BaseException:
+        # An interrupt, too, must not leave a partial file.
+        with suppress(OSError):
+            os.unlink(part)
+        raise
