@@ -148,7 +148,7 @@ class Buddy(QuestionSettings):
         with suppress(BuddyError):
             lines += self.provider_named(self.provider).doubts
         if lines and self.origin("offline") != KERNEL:
-            lines.append("Until that is mended, nothing is sent to other machines.")
+            lines.append("Until this is corrected, nothing is sent to other machines.")
         return tuple(lines)
 
     def _owners(self) -> tuple[Configured, ...]:

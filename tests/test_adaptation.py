@@ -264,7 +264,7 @@ def test_who_must_be_verified_is_told_so(
     server.script(refusal(VERIFY, param="stream"))
     outcome = ask(provider)
     assert isinstance(outcome.error, errors.ServerError)
-    assert "wants you to be verified first (400: " in outcome.line
+    assert "requires a verified account (400: " in outcome.line
     assert "Verify the account" in outcome.line
     assert "%buddy /models" in outcome.line
 

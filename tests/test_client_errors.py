@@ -48,9 +48,6 @@ def test_a_variable_that_cannot_be_used_is_named(
         assert "hush" not in line
 
 
-@pytest.mark.skipif(
-    "socksio" in sys.modules, reason="the package that SOCKS needs is there"
-)
 def test_a_package_that_a_proxy_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv("ALL_PROXY", "socks5h://h:1")
@@ -125,7 +122,7 @@ def test_a_file_in_place_of_a_package_is_named(tmp_path: Path, name: str) -> Non
     first, second, report = result.stdout.strip().splitlines()
     path = tmp_path / name.split("/")[0]
     package = path.stem
-    assert f"{path} stands in place of the package {package}" in first
+    assert f"{path} is imported instead of the package {package}" in first
     assert "Rename it, then restart the kernel" in first
     assert second == first
     assert str(path) in report

@@ -349,9 +349,9 @@ def test_a_limit_that_passes_is_told_to_wait_for(
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        ("Country, region, or territory not supported", 403, "where you are"),
-        ("User location is not supported for the API use.", 400, "where you are"),
-        ("This model is not available in your region", 403, "where you are"),
+        ("Country, region, or territory not supported", 403, "in your region"),
+        ("User location is not supported for the API use.", 400, "in your region"),
+        ("This model is not available in your region", 403, "in your region"),
         ("Your organization must be verified to use the model `o3`.", 404, "verified"),
     ],
 )

@@ -298,7 +298,7 @@ def test_a_disk_that_hangs_delays_no_first_answer(
     buddy = start()
     (line,) = buddy.ask("2?").result().notes
     free.set()
-    assert "does not answer" in line
+    assert "does not respond" in line
 
 
 def test_answers_go_on_while_a_first_question_waits_for_the_disk(
@@ -354,7 +354,7 @@ def test_only_so_many_turns_wait(
     ask(buddy, "7?")
     assert questions(start()) == ["0?", "5?", "6?", "7?"]
     (line,) = buddy.history.notes()
-    assert line.endswith("The 4 turns before that are lost.")
+    assert line.endswith("The 4 turns before that were lost.")
 
 
 def test_the_present_conversation_keeps_what_waits_when_it_is_chosen_again(

@@ -85,8 +85,8 @@ def test_headers_are_not_sent_to_another_host(
     assert sent(server) is None
     host = server.url.split("/")[2]
     assert reply[0].note == (
-        f"Not sent to {host}: X-Gateway, set for gateway.example:80. To send that, set "
-        "it again: %config LocalProvider.headers = {…}."
+        f"Not sent to {host}: X-Gateway, which belongs to gateway.example:80. To send it "
+        "here, set it again: %config LocalProvider.headers = {…}."
     )
     assert SECRET not in reply[0].note
     # The same value, set again, is for the host in use.
@@ -125,7 +125,7 @@ def test_a_refusal_says_that_headers_were_held_back(
     provider.headers = {"X-Gateway": SECRET}
     provider.base_url = server.url.replace("127.0.0.1", "localhost")
     server.script(as_json({"error": {"message": "no"}}, 401))
-    with pytest.raises(errors.KeyRefused, match="X-Gateway, set for 127") as caught:
+    with pytest.raises(errors.KeyRefused, match="X-Gateway, which belongs to 127") as caught:
         ask(provider)
     assert SECRET not in str(caught.value)
 

@@ -548,11 +548,13 @@ def test_settings_in_doubt_are_told_and_nothing_leaves_the_machine(
         with pytest.raises(Offline) as caught:
             send(buddy)
         told = str(caught.value)
-        assert "Until that is mended, the buddy does not send to api.openai.com" in told
+        assert (
+            "Until this is corrected, the buddy does not send to api.openai.com" in told
+        )
         assert "\n" not in told
         assert len(told) < 600
     notes = buddy.preview("hello")[0].notes
-    assert notes[-1] == "Until that is mended, nothing is sent to other machines."
+    assert notes[-1] == "Until this is corrected, nothing is sent to other machines."
     path.write_text("{}")
     assert buddy.ready("OpenAI").offline is False
     assert buddy.preview("hello")[0].notes == ()
@@ -570,7 +572,7 @@ def test_a_local_server_goes_on_working_and_each_answer_tells_of_the_doubt(
     for _ in range(2):
         reply = buddy.ask("hello")
         assert str(reply) == "An answer."
-        assert any("Until that is mended" in note for note in reply.notes)
+        assert any("Until this is corrected" in note for note in reply.notes)
         assert any(str(path) in note or "ofline" in note for note in reply.notes)
     buddy.close()
 

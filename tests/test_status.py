@@ -140,7 +140,7 @@ def test_the_last_words_of_the_reasoning_are_shown_while_the_model_thinks(
         ("safety", "cut by the server's content filter"),
         ("refusal", "cut by the server's content filter"),
         ("abort", 'ended early: the server says "abort"'),
-        ("tool_calls", "ended in a call for tools: weather"),
+        ("tool_calls", "ended with a tool call: weather"),
     ],
 )
 def test_the_status_line_says_how_an_answer_ended(

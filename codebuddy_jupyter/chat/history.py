@@ -291,7 +291,9 @@ class History:
             return answer.result(2 * PATIENCE)
         except TimeoutError as error:
             answer.cancel()
-            raise NotKept("The disk with the conversations does not answer.") from error
+            raise NotKept(
+                "The disk with the conversations does not respond."
+            ) from error
 
     def _note_set_aside(self, line: str) -> None:
         self._keeping.tell(line)

@@ -30,7 +30,7 @@ RETRY_SECONDS = 3.0
 MAX_WAITING = 1_000
 
 NOT_WANTED = Remedy("Keep none", "%config Buddy.keep_chats = False")
-KEPT_AGAIN = "Conversations are kept again, and what had waited is written."
+KEPT_AGAIN = "Conversations are kept again, and the waiting turns are written."
 
 
 @dataclass(eq=False)
@@ -255,7 +255,7 @@ class Keeping:
     def _note_success(self) -> None:
         with self._lock:
             if self._lost:
-                lost = f"The {self._lost:,} turns before that are lost."
+                lost = f"The {self._lost:,} turns before that were lost."
                 self._notes.append(f"{KEPT_AGAIN} {lost}")
             elif self._is_told:
                 self._notes.append(KEPT_AGAIN)
@@ -278,7 +278,7 @@ class Keeping:
 
 def _line(trouble: NotKept) -> str:
     """Return the line about trouble that lasts."""
-    what = f"{trouble.what} This is tried again."
+    what = f"{trouble.what} This will be tried again."
     return str(NotKept(what, *trouble.remedies, NOT_WANTED))
 
 

@@ -9,7 +9,7 @@ from ..chat.reply import Reply
 from ..markdown.safe import escape
 
 # What stands in a terminal, where what was written cannot be taken back.
-THOUGHTS_ABOVE = "(Those were thoughts; this is the answer:)"
+THOUGHTS_ABOVE = "(The text above was the model's reasoning. The answer:)"
 # seconds without text before a line says what is waited for
 SILENT = 1.0
 # seconds without a token after which a line says so
@@ -33,7 +33,7 @@ FILTERS = (
     "spii",
     "policy",
 )
-# what they say of one that ended in a call for tools
+# what they say of one that ended with a tool call
 TOOL_CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")
 
 
@@ -169,7 +169,7 @@ def _ending(reply: Reply) -> str:
             # The line in place of the text says so.
             return ""
         names = ", ".join(call.name for call in reply.tool_calls)
-        return f"ended in a call for tools{names and ': '}{names}"
+        return f"ended with a tool call{names and ': '}{names}"
     return f'ended early: the server says "{finish}"'
 
 

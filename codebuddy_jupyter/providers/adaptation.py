@@ -25,12 +25,12 @@ UNKNOWN_FIELD = re.compile(r"unknown|unrecogni[sz]ed|unexpected|extra", re.IGNOR
 NO_USAGE = (
     "This server does not count tokens while streaming: it refused stream_options."
 )
-NO_STREAM = "This server does not stream this model's answers; they come as a whole."
+NO_STREAM = "This server does not stream this model's answers; each is shown when it is complete."
 NO_SYSTEM = (
-    "This model takes no system message, so the system prompt goes with the first "
+    "This model accepts no system message, so the system prompt is sent with the first "
     "question."
 )
-MERGED = "This model takes questions and answers in turn only, so some were joined."
+MERGED = "This model requires alternating questions and answers, so some were joined."
 
 
 @dataclass

@@ -88,8 +88,8 @@ class SelfHostedProvider(OpenAIChatProvider):
         names = ", ".join(self.headers)
         owner = type(self).__name__
         return Remedy(
-            f"Not sent to {host}: {names}, set for {self._headers_host or 'no host'}. To "
-            "send that, set it again",
+            f"Not sent to {host}: {names}, which belongs to "
+            f"{self._headers_host or 'no host'}. To send it here, set it again",
             f"%config {owner}.headers = {{…}}",
         )
 

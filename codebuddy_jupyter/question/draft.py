@@ -19,9 +19,9 @@ from ..context.fit import Redact, Update, fit, tally, tokens_wanted
 from ..context.inert import without_control_tokens
 from ..context.items import Item, Snapshot
 from ..messages import Image, Message
-from .news import News, news_for, sent_items_after
 from .prompts import BROKE_OFF
 from .tokens import Tokens
+from .unsent import Unsent, sent_items_after, unsent_after
 
 # The notebook takes at most this share of the free context window: the rest is for the
 # next turn.
@@ -198,27 +198,27 @@ class Drafter:
         """Continue the conversation, or cut it if it does not fit any more."""
         share = min(notebook, int(free * NOTEBOOK_SHARE))
         earlier = conversation(turns, self.redact)
-        news = news_for(self.snapshot, turns)
+        unsent = unsent_after(self.snapshot, turns)
         left = free - self.tokens.total(earlier)
         count = self.tokens.count
-        wanted = tokens_wanted(news.snapshot, news.known, count, share)
+        wanted = tokens_wanted(unsent.snapshot, unsent.known, count, share)
         if cut or left < min(wanted, share):
             return self._cut_past(turns, free, share)
-        update = self._fit(news, min(share, left))
+        update = self._fit(unsent, min(share, left))
         knows_notebook = bool(sent_items_after(turns).sent)
         return _Past(earlier, update, knows_notebook=knows_notebook)
 
-    def _fit(self, news: News, room: int) -> Update:
+    def _fit(self, unsent: Unsent, room: int) -> Update:
         return fit(
-            news.snapshot,
-            news.known,
+            unsent.snapshot,
+            unsent.known,
             room,
             self.tokens.count,
             self.redact,
         )
 
     def _cut_past(self, turns: Sequence[Turn], free: int, share: int) -> _Past:
-        update = self._fit(news_for(self.snapshot, ()), share)
+        update = self._fit(unsent_after(self.snapshot, ()), share)
         for item in update.items:
             free -= self.tokens.count(item.text)
         kept = self._latest(turns, int(free * TURNS_SHARE))

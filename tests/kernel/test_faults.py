@@ -131,7 +131,7 @@ ODD: dict[str, tuple[str, list[Answer], str, str]] = {
         "-s brief ",
         [as_json({"error": {"message": "System role not supported"}}, 400), GOOD],
         "Well again.",
-        "This model takes no system message",
+        "This model accepts no system message",
     ),
 }
 

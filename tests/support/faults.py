@@ -158,7 +158,7 @@ def closed_doors() -> Iterator[tuple[str, Fault]]:
     balance = as_json({"error": {"message": "Insufficient Balance"}}, 402)
     yield "no balance", fault(balance, credit, "Insufficient Balance")
     region = as_json({"error": {"message": "Country, region not supported"}}, 403)
-    yield "a region", fault(region, "where you are", "%buddy /models")
+    yield "a region", fault(region, "in your region", "%buddy /models")
     verify = "Your organization must be verified to stream this model."
     yield (
         "verification",

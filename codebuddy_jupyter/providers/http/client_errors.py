@@ -1,4 +1,4 @@
-"""Why no HTTP client can be made: a file that stands in place of a package, a proxy or a
+"""Why no HTTP client can be made: a file that is imported instead of a package, a proxy or a
 certificate file of the environment that cannot be used.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BuddyError, ExtraMissing, Remedy, SettingError
+from .address import without_login
 
 PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -53,8 +54,8 @@ def cannot_import(name: str, error: BaseException) -> ExtraMissing:
     path = stand_in(error)
     if path is not None:
         return ExtraMissing(
-            f"{path} stands in place of the package {path.stem}, without which no model "
-            "can be asked.",
+            f"{path} is imported instead of the package {path.stem}, which is needed to "
+            "ask a model.",
             Remedy("Rename it, then restart the kernel"),
         )
     if _resolved("") is None:
@@ -160,15 +161,15 @@ def _proxy_error(library: Any) -> SettingError | None:
         except Exception as error:  # noqa: BLE001 - of the library, or one it imports
             return SettingError(
                 f"The environment variable {name} holds a proxy that cannot be used: "
-                f"{_without_login(value)} ({_reason(error)}).",
+                f"{without_login(value)} ({_reason(error)}).",
                 _remedy_for_proxy(name, value, error),
-                Remedy("Do without it", f"%env {name}="),
+                Remedy("Unset it", f"%env {name}="),
             )
     return None
 
 
 def _remedy_for_proxy(name: str, value: str, error: BaseException) -> Remedy:
-    scheme, _, address = _without_login(value).rpartition("://")
+    scheme, _, address = without_login(value).rpartition("://")
     if isinstance(error, ImportError):
         return Remedy(
             "Install what it needs, then restart the kernel", "%pip install socksio"
@@ -193,7 +194,7 @@ def _certificate_error() -> SettingError | None:
                 f"The environment variable {name} names {value}, which cannot be used "
                 f"({why or error}).",
                 Remedy("Correct it", f"%env {name}=/path/to/ca.pem"),
-                Remedy("Do without it", f"%env {name}="),
+                Remedy("Unset it", f"%env {name}="),
             )
     return None
 
@@ -203,11 +204,6 @@ def _variables(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for name, value in os.environ.items():
         if name.upper() in names and value:
             yield name, value
-
-
-def _without_login(url: str) -> str:
-    scheme, mark, rest = url.rpartition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def _reason(error: BaseException) -> str:

@@ -269,10 +269,10 @@ def _not_for_user(server: Server, response: ErrorResponse) -> errors.ServerError
         what = "has no credit or quota left for this account"
         remedies = [Remedy("Add some at the provider"), switch]
     elif response.needs_verification():
-        what = "wants you to be verified first"
+        what = "requires a verified account"
         remedies = [Remedy("Verify the account at the provider"), other, switch]
     else:
-        what = "does not serve this model where you are"
+        what = "does not offer this model in your region"
         remedies = [switch, other]
     return errors.ServerError(
         f"{server.url} {what} ({number}{message}).", *remedies, status=status

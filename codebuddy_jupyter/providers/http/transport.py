@@ -30,6 +30,7 @@ from .address import (
     is_loopback,
     is_loopback_address,
     secrets_in_query,
+    without_login,
 )
 from .client_errors import cannot_import, cannot_make_client
 
@@ -153,7 +154,7 @@ class Access:
         if self.offline_reason:
             reason = self.offline_reason.rstrip(".")
             return errors.Offline(
-                f"{reason}. Until that is mended, the buddy {refusal}.",
+                f"{reason}. Until this is corrected, the buddy {refusal}.",
                 Remedy("Mend the settings"),
                 local,
                 Remedy("Send it anyway, in this kernel", online),
@@ -203,9 +204,8 @@ def proxy_of(url: str) -> str:
     proxy = by_scheme.get(parts.scheme) or by_scheme.get("all", "")
     if not proxy:
         return ""
-    scheme, _, rest = proxy.rpartition("://")
-    address = rest.rpartition("@")[2]
-    return f"{scheme or 'http'}://{address}"
+    proxy = without_login(proxy)
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def past_proxy(url: str) -> str:

@@ -18,7 +18,7 @@ from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.display.screens import Display
 from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.ipython.extension import Extension
-from codebuddy_jupyter.question.news import MAX_NAMES, news_for
+from codebuddy_jupyter.question.unsent import MAX_NAMES, unsent_after
 from tests.support.fakes import FakeProvider
 from tests.support.sessions import forget_outputs, run
 
@@ -46,53 +46,55 @@ def ids(snapshot: Snapshot) -> list[str]:
 
 
 def test_an_attached_error_is_told_once() -> None:
-    news = news_for(taken(FRAME, ERROR, ATTACHED), [])
-    assert ids(news.snapshot) == ["variable:df", "error"]
+    unsent = unsent_after(taken(FRAME, ERROR, ATTACHED), [])
+    assert ids(unsent.snapshot) == ["variable:df", "error"]
 
 
 def test_an_error_that_was_told_before_is_told_where_it_is_attached(told: Turn) -> None:
-    news = news_for(taken(FRAME, OTHER, ERROR, ATTACHED), [told])
-    assert ids(news.snapshot) == [
+    unsent = unsent_after(taken(FRAME, OTHER, ERROR, ATTACHED), [told])
+    assert ids(unsent.snapshot) == [
         "variable:df",
         "variable:n",
         "error",
         "mention:error",
     ]
-    assert set(news.known.sent) == {"error", "variable:n"}
+    assert set(unsent.known.sent) == {"error", "variable:n"}
 
 
 def test_nothing_is_told_again_without_a_reason(told: Turn) -> None:
-    news = news_for(taken(FRAME, OTHER, ERROR), [told])
-    assert set(news.known.sent) == {"error", "variable:df", "variable:n"}
+    unsent = unsent_after(taken(FRAME, OTHER, ERROR), [told])
+    assert set(unsent.known.sent) == {"error", "variable:df", "variable:n"}
     # Its variables may have changed since: it is the same error.
-    changed = news_for(taken(FRAME, ERROR._replace(text="KeyError, d: 3 rows")), [told])
+    changed = unsent_after(
+        taken(FRAME, ERROR._replace(text="KeyError, d: 3 rows")), [told]
+    )
     assert "variable:df" in changed.known.sent
 
 
 def test_a_new_error_tells_what_is_on_its_lines_again(told: Turn) -> None:
     new = Item("error", "error", "error in In[5]", "TypeError", identity="five")
-    news = news_for(taken(FRAME, OTHER, new), [told])
-    assert "variable:df" not in news.known.sent
-    assert "variable:n" in news.known.sent
-    ranks = {item.id: item.rank for item in news.snapshot.items}
+    unsent = unsent_after(taken(FRAME, OTHER, new), [told])
+    assert "variable:df" not in unsent.known.sent
+    assert "variable:n" in unsent.known.sent
+    ranks = {item.id: item.rank for item in unsent.snapshot.items}
     assert ranks["variable:df"] < ranks["variable:n"]
 
 
 def test_an_earlier_error_is_told_unless_it_was_the_last_one(told: Turn) -> None:
-    assert "error:a" in ids(news_for(taken(EARLIER, ERROR), []).snapshot)
-    assert "error:a" in ids(news_for(taken(EARLIER, ERROR), [told]).snapshot)
+    assert "error:a" in ids(unsent_after(taken(EARLIER, ERROR), []).snapshot)
+    assert "error:a" in ids(unsent_after(taken(EARLIER, ERROR), [told]).snapshot)
     past = Item("error:b", "outputs", "error in In[2]", "KeyError")
-    assert "error:b" not in ids(news_for(taken(past, ERROR), [told]).snapshot)
+    assert "error:b" not in ids(unsent_after(taken(past, ERROR), [told]).snapshot)
     told.before = ()
     told.sent_items = SentItems()
-    assert "error:b" in ids(news_for(taken(past, ERROR), [told]).snapshot)
+    assert "error:b" in ids(unsent_after(taken(past, ERROR), [told]).snapshot)
 
 
 def test_only_so_many_names_are_told_again() -> None:
     names = [FRAME._replace(id=f"variable:{n}") for n in range(2 * MAX_NAMES)]
     failing = tuple(item.id for item in names)
     snapshot = Snapshot((*names, ERROR), frozenset(SECTIONS), failing=failing)
-    raised = [item for item in news_for(snapshot, []).snapshot.items if item.rank]
+    raised = [item for item in unsent_after(snapshot, []).snapshot.items if item.rank]
     assert [item.id for item in raised] == list(failing[:MAX_NAMES])
 
 

@@ -1,8 +1,8 @@
-"""What a question tells of the notebook beside what has changed: about errors.
+"""What of the notebook can be sent with a question, and what was sent before.
 
-An error is told once, and an earlier one never again. What is on its failing lines is
-described with it, and with each question that attaches it, even if that was described
-before.
+An error is sent once, and an earlier one never again. The variables on its failing lines
+are described with it, and with each question that attaches it, even if they were
+described before.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ NAMES_RANK = -499.0
 
 
 @dataclass(frozen=True)
-class News:
-    """What can be told, and what of it the model knows."""
+class Unsent:
+    """What can be sent, and what of it the model knows."""
 
     snapshot: Snapshot
     known: SentItems
 
 
-def news_for(snapshot: Snapshot, turns: Sequence[Turn]) -> News:
-    """Return what can be told after these turns.
+def unsent_after(snapshot: Snapshot, turns: Sequence[Turn]) -> Unsent:
+    """Return what can be sent after these turns, and what they sent.
 
     Parameters
     ----------
@@ -40,38 +40,38 @@ def news_for(snapshot: Snapshot, turns: Sequence[Turn]) -> News:
         The earlier turns, the oldest first; none for a complete description.
     """
     known = sent_items_after(turns)
-    told = _titles_of_errors(turns)
+    sent_errors = _titles_of_errors(turns)
     items = {item.id: item for item in snapshot.items}
-    is_told = LAST_ERROR in items and _is_news(items[LAST_ERROR], known)
+    is_sent_now = LAST_ERROR in items and _is_other(items[LAST_ERROR], known)
     is_attached = ATTACHED_ERROR in items
-    if is_told:
+    if is_sent_now:
         items.pop(ATTACHED_ERROR, None)
     for id, item in list(items.items()):
-        if id.startswith(EARLIER_ERROR) and item.title in told:
+        if id.startswith(EARLIER_ERROR) and item.title in sent_errors:
             del items[id]
-    if is_told or is_attached:
+    if is_sent_now or is_attached:
         failing = [id for id in snapshot.failing if id in items][:MAX_NAMES]
         for id in failing:
             items[id] = items[id]._replace(rank=NAMES_RANK)
         known = _without(known, failing)
-    return News(replace(snapshot, items=tuple(items.values())), known)
+    return Unsent(replace(snapshot, items=tuple(items.values())), known)
 
 
-def _is_news(error: Item, known: SentItems) -> bool:
-    """Return whether the error is not the one that was told last."""
+def _is_other(error: Item, known: SentItems) -> bool:
+    """Return whether the error is not the one that was sent last."""
     record = known.sent.get(error.id)
     return record is None or record.digest != ItemRecord.of(error).digest
 
 
 def _without(known: SentItems, ids: Sequence[str]) -> SentItems:
-    """Return what is known without these items, so that they are told again."""
+    """Return what is known without these items, so that they are sent again."""
     sent = {id: record for id, record in known.sent.items() if id not in ids}
     left_out = {id: record for id, record in known.left_out.items() if id not in ids}
     return SentItems(sent, left_out)
 
 
 def _titles_of_errors(turns: Sequence[Turn]) -> set[str]:
-    """Return the titles of the errors that these turns told as the last one."""
+    """Return the titles of the errors that these turns sent as the last one."""
     titles: set[str] = set()
     for turn in turns:
         if turn.before is not None:
