@@ -125,7 +125,9 @@ def test_a_refusal_says_that_headers_were_held_back(
     provider.headers = {"X-Gateway": SECRET}
     provider.base_url = server.url.replace("127.0.0.1", "localhost")
     server.script(as_json({"error": {"message": "no"}}, 401))
-    with pytest.raises(errors.KeyRefused, match="X-Gateway, which belongs to 127") as caught:
+    with pytest.raises(
+        errors.KeyRefused, match="X-Gateway, which belongs to 127"
+    ) as caught:
         ask(provider)
     assert SECRET not in str(caught.value)
 

@@ -192,7 +192,12 @@ def test_the_whole_traceback_is_there_for_who_wants_it(
 
 
 def test_run_all_stops_at_a_failure(kernel: Kernel) -> None:
-    cells = [kernel.begin("%buddy --nope"), kernel.begin("print('ran')")]
+    sent = kernel.home / "both cells are sent"
+    waits = (
+        f"import os, time\nwhile not os.path.exists({str(sent)!r}): time.sleep(0.1)\n"
+    )
+    cells = [kernel.begin(f"{waits}%buddy --nope"), kernel.begin("print('ran')")]
+    sent.touch()
     assert [kernel.end(cell).status for cell in cells] == ["error", "aborted"]
 
 
