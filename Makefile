@@ -15,8 +15,8 @@ TSC := .venv-node/node_modules/.bin/tsc
 
 # What Colab pins, and the oldest of what we depend on.
 PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
-# The rooms whose tests need nothing beyond that.
-ROOMS := address any_stream api blocks buddy buddy_cells chat_conversation chat_request chat_stream chat_view cloud code_spans collector command commands_conversation commands_models commands_panel commands_provider commands_table completion context conversation display_formats draft envelope error_lines error_message errors escapes exchange export extension failure field fit formats history late_settings live loaded_windows local_provider local_server loop matching maths meter model_choice modules ollama ollama_chat openai_chat openai_client options outputs page panel pictures pipeline preview private_keys prompts protocol provider_view redactor relevance reply runs safe saved screens secrets self_hosted server_error session settings settings_form snapshot status store tables target tasks text_table timeouts tokens transcript transport words worker
+# The rooms that use what is pinned, and whose tests need nothing beyond it.
+ROOMS := any_stream api buddy chat_request chat_stream chat_view cloud command commands_conversation commands_models commands_panel commands_provider commands_table completion context conversation error_lines exchange export extension field history late_settings local_provider local_server loop matching meter model_choice ollama openai_chat openai_client options page panel pipeline provider_view reply runs self_hosted server_error session settings settings_form target tasks text_table timeouts transcript transport worker
 
 .PHONY: demo test environments test-checks test-kernel test-browser test-rest test-colab bench docs system clean
 
