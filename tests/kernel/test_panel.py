@@ -225,7 +225,7 @@ def test_panels_that_are_closed_leave_nothing_behind(page: PageKernel) -> None:
     )
     early = Holdings.of(page)
     page.good(
-        "for _ in range(30):\n    one = buddy.panel()\n"
+        "for _ in range(10):\n    one = buddy.panel()\n"
         "    one.form.more.value = True\n    one.close()"
     )
     late = Holdings.of(page)
