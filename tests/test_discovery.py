@@ -77,7 +77,7 @@ def test_a_server_of_every_kind_is_found(
     server: ScriptedServer, played: Played
 ) -> None:
     played.on(server)
-    looked = Discovery([(server.port, played.base)], in_container=False)
+    looked = Discovery([(server.port, played.base)], False, seconds=ENOUGH)
     name = f"{played.name} {played.version}".strip()
     assert found(looked) == [(name, f"http://localhost:{server.port}{played.base}")]
 
