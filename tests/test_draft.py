@@ -235,6 +235,19 @@ def test_a_turn_that_still_runs_is_not_sent(loop: Loop) -> None:
     assert len(Chat([Turn("1?", reply)]).before(None)) == 1
 
 
+def test_the_beginning_does_not_depend_on_the_question(talk: Talk) -> None:
+    talk.ask("why?", "df = 1")
+    snapshot = notebook("df = 1", "y = 2")
+    one = drafter("", snapshot).draft(talk.turns, talk.room)
+    other = drafter("plot y by month", snapshot).draft(talk.turns, talk.room)
+    assert one.stable == other.stable
+    assert [message.role for message in one.stable][:3] == [
+        "system",
+        "user",
+        "assistant",
+    ]
+
+
 def test_question_and_system_prompt_are_redacted_too(loop: Loop) -> None:
     def redact(text: str) -> Redacted:
         labels = ("password",) * text.count("hunter2")

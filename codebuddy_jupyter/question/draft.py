@@ -68,6 +68,10 @@ class Draft:
         The room that there was.
     tokens
         The estimated tokens of all messages.
+    stable
+        The beginning of the messages that does not depend on the question, as long as
+        all of it fits: a server can read that before a question is asked. The last may
+        be a message of the user's without its end.
     parts
         For a person: what the messages consist of, with tokens.
     update
@@ -86,6 +90,7 @@ class Draft:
     question: Message
     room: Room
     tokens: int
+    stable: tuple[Message, ...] = ()
     parts: tuple[tuple[str, int], ...] = ()
     update: Update = field(default_factory=Update)
     redacted: tuple[str, ...] = ()
@@ -180,6 +185,7 @@ class Drafter:
             question=message,
             room=room,
             tokens=self.tokens.total(messages),
+            stable=messages[:-1],
             parts=self._parts(first, past, question.text),
             update=past.update,
             redacted=(
