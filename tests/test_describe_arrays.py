@@ -34,7 +34,7 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "no axis": (lambda: np.array(1.0), "numpy.ndarray () float64 (8 B)"),
     "records": (
         lambda: np.zeros(2, dtype=[("a", "i4"), ("b", "f8")]),
-        "numpy.ndarray (2,) records of 2 fields (24 B)\n  a int32\n  b float64",
+        "numpy.ndarray (2,) records of 2 fields (24 B)\n  fields: 'a' int32, 'b' float64",
     ),
     "masked": (
         lambda: np.ma.masked_array([1], dtype="i8"),
@@ -69,7 +69,7 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
         dataset,
         (
             "xarray.Dataset of 1 variable, dimensions: x 3, y 4\n"
-            "  t (x 3, y 4) float64\n  coordinate x (x 3) int64"
+            "  variables: 't' (x 3, y 4) float64\n  coordinate x (x 3) int64"
         ),
     ),
 }

@@ -68,53 +68,53 @@ def polars_frame() -> pl.DataFrame:
 
 
 COLUMNS = (
-    "  price float64\n  city category, 2 categories\n  when datetime64[ns, UTC]\n"
-    "  what object"
+    "  columns: 'price' float64, 'city' category (2 categories), "
+    "'when' datetime64[ns, UTC], 'what' object"
 )
 SCHEMAS: dict[str, tuple[Any, str]] = {
     "a frame": (
         frame,
-        f"pandas.DataFrame 3 rows x 4 columns (over 48 B)\n  index: RangeIndex\n{COLUMNS}",
+        f"pandas.DataFrame 3 rows x 4 columns\n{COLUMNS}",
     ),
     "no rows": (
         lambda: frame()[:0],
-        f"pandas.DataFrame 0 rows x 4 columns\n  index: RangeIndex\n{COLUMNS}",
+        f"pandas.DataFrame 0 rows x 4 columns\n{COLUMNS}",
     ),
     "nothing at all": (
         pd.DataFrame,
-        "pandas.DataFrame 0 rows x 0 columns\n  index: RangeIndex",
+        "pandas.DataFrame 0 rows x 0 columns",
     ),
     "a frame of the user's class": (
         lambda: Sales({"a": [1]}),
         (
             "tests.test_describe_frames.Sales (a pandas.DataFrame) 1 row x 1 "
-            "column (8 B)\n  index: RangeIndex\n  a int64"
+            "column\n  columns: 'a' int64"
         ),
     ),
     "an index of dates": (
         lambda: frame()[["price", "when"]].set_index("when"),
         (
-            "pandas.DataFrame 3 rows x 1 column (24 B)\n"
-            "  index: DatetimeIndex when datetime64[ns, UTC]\n  price float64"
+            "pandas.DataFrame 3 rows x 1 column\n"
+            "  index when datetime64[ns, UTC]\n  columns: 'price' float64"
         ),
     ),
     "an index with a frequency": (
         lambda: pd.Series(
             [1.0], index=pd.date_range("2026", periods=1, freq="D", unit="ns")
         ),
-        "pandas.Series float64, 1 row (8 B)\n  index: DatetimeIndex datetime64[ns], freq D",
+        "pandas.Series float64, 1 row\n  index datetime64[ns], freq D",
     ),
     "levels": (
         lambda: pd.DataFrame(
             {("a", "x"): [1.0], ("a", "y"): [2.0]},
             index=pd.MultiIndex.from_arrays([[1], [SECRET]]),
         ),
-        "pandas.DataFrame 1 row x 2 columns (16 B)\n  index: MultiIndex of 2 levels: None, None\n"
-        "  columns: MultiIndex of 2 levels: None, None\n  (a, x) float64\n  (a, y) float64",
+        "pandas.DataFrame 1 row x 2 columns\n  index of 2 levels: None, None\n"
+        "  columns: ('a', 'x') float64, ('a', 'y') float64",
     ),
     "a series": (
         lambda: frame()["city"],
-        "pandas.Series city category, 2 categories, 3 rows\n  index: RangeIndex",
+        "pandas.Series city category (2 categories), 3 rows",
     ),
     "an index": (
         lambda: pd.Index([1, 2], name="id"),
@@ -122,8 +122,8 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     ),
     "a polars frame": (
         polars_frame,
-        "polars.DataFrame 2 rows x 4 columns\n  n Int64\n  level Enum, 2 categories\n"
-        "  levels List(Enum, 2 categories)\n  record Struct(a String)",
+        "polars.DataFrame 2 rows x 4 columns\n  columns: 'n' Int64, 'level' Enum (2 categories), "
+        "'levels' List(Enum (2 categories)), 'record' Struct(a String)",
     ),
     "a polars series": (
         lambda: pl.Series("n", [1, 2]),
@@ -135,8 +135,8 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
             {"n": pa.array([1, 2]), "s": pa.array([SECRET, "y"]).dictionary_encode()}
         ),
         (
-            "pyarrow.Table 2 rows x 2 columns (40 B)\n  n int64\n"
-            "  s dictionary<values=string, indices=int32, ordered=0>"
+            "pyarrow.Table 2 rows x 2 columns\n  columns: 'n' int64, "
+            "'s' dictionary<values=string, indices=int32, ordered=0>"
         ),
     ),
     "an arrow array": (
@@ -149,11 +149,11 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     ),
     "an arrow schema": (
         lambda: pa.schema([("n", pa.int64())]),
-        "pyarrow.Schema, 1 field\n  n int64",
+        "pyarrow.Schema, 1 field\n  columns: 'n' int64",
     ),
     "a dask frame": (
         lambda: dask_of(frame()[["price"]]),
-        "dask.dataframe.DataFrame of 1 column, not computed\n  price float64",
+        "dask.dataframe.DataFrame of 1 column, not computed\n  columns: 'price' float64",
     ),
     "a dask series": (
         lambda: dask_of(frame()["price"]),
@@ -163,8 +163,8 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
         lambda: gpd.GeoDataFrame(
             {"n": [1]}, geometry=gpd.points_from_xy([1], [2]), crs="EPSG:4326"
         ),
-        "geopandas.GeoDataFrame 1 row x 2 columns (over 8 B)\n"
-        "  index: RangeIndex\n  n int64\n  geometry geometry\n"
+        "geopandas.GeoDataFrame 1 row x 2 columns\n"
+        "  columns: 'n' int64, 'geometry' geometry\n"
         "  geometry: geometry, EPSG:4326",
     ),
 }
@@ -181,15 +181,19 @@ def test_of_many_columns_the_first_are_named_and_the_rest_counted() -> None:
         f"i{i}": np.zeros(1, dtype=np.int64) for i in range(60)
     }
     text = Describers().schema(pd.DataFrame(columns))
-    assert text.startswith("pandas.DataFrame 1 row x 200 columns (1.6 kB)\n")
-    assert text.endswith("\n  f39 float64\n  … 160 more: 100 float64, 60 int64")
+    assert text.startswith(
+        "pandas.DataFrame 1 row x 200 columns\n  columns: float64 ('f0', 'f1', "
+    )
+    assert text.endswith("'f39'), … 160 more: 100 float64, 60 int64")
     assert len(text) <= 1500
 
 
 def test_of_very_many_columns_not_even_the_types_are_read() -> None:
     text = Describers().schema(pd.DataFrame(np.zeros((1, 100_000))))
-    assert text.startswith("pandas.DataFrame 1 row x 100,000 columns\n  0 float64\n")
-    assert text.endswith("\n  39 float64\n  … 99,960 more")
+    assert text.startswith(
+        "pandas.DataFrame 1 row x 100,000 columns\n  columns: float64 (0, 1, "
+    )
+    assert text.endswith(", 39)\n  … 99,960 more")
 
 
 HEADS: dict[str, tuple[Any, list[str]]] = {
@@ -254,7 +258,7 @@ def test_an_arrow_dataset_is_not_read(tmp_path: Path) -> None:
     file.unlink()
     assert (
         Describers().values(dataset)
-        == "pyarrow.dataset.FileSystemDataset of 1 column, not read\n  n int64"
+        == "pyarrow.dataset.FileSystemDataset of 1 column, not read\n  columns: 'n' int64"
     )
 
 
@@ -295,7 +299,7 @@ def test_a_spark_frame_has_its_columns(
     value = spark(monkeypatch, module, _jdf=object())
     assert (
         Describers().values(value)
-        == "pyspark.sql.DataFrame of 1 column, not computed\n  id bigint"
+        == "pyspark.sql.DataFrame of 1 column, not computed\n  columns: 'id' bigint"
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PromptError, Remedy
-from .describe.text import HEAD, count, fields, table
+from .describe.text import HEAD, MAX_COLUMNS, count, table, tally
 from .describe.types import first_line
 
 # Rows from which the type of a column is guessed.
@@ -71,7 +71,7 @@ class Table:
         first_rows = f"its first {count(len(self.head), 'row')}"
         if len(shown) < width:
             first_rows = f"{first_rows} ({len(shown)} of the columns)"
-        described = fields(names, types)
+        described = _field_lines(names, types)
         if len(names) < width:
             described.append(f"  … and {width - len(names):,} more")
         lines = [
@@ -89,6 +89,17 @@ class Table:
             for index, column in enumerate(columns):
                 column.append(row[index] if index < len(row) else "")
         return columns
+
+
+def _field_lines(names: Sequence[str], types: Sequence[str]) -> list[str]:
+    """Return a line for each column; those beyond a limit are counted by type."""
+    lines = []
+    for name, type_name in zip(names[:MAX_COLUMNS], types[:MAX_COLUMNS], strict=True):
+        lines.append(f"  {name} {type_name}".rstrip())
+    if len(names) > MAX_COLUMNS:
+        more = f"{len(names) - MAX_COLUMNS:,} more: {tally(types[MAX_COLUMNS:])}"
+        lines.append(f"  … {more}")
+    return lines
 
 
 def read_separated(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .text import HEAD, count, fields, format_value, label, listed, size, table
+from .text import HEAD, column, count, fields, format_value, label, listed, size, table
 from .types import (
     Describer,
     class_body,
@@ -91,9 +91,9 @@ def _record_fields(dtype: Any) -> list[str]:
     """Return the fields of a structured array."""
     if not is_of_library(type(dtype), "numpy") or not dtype.names:
         return []
-    names = [label(name) for name in dtype.names]
+    names = [column(name) for name in dtype.names]
     types = [_numpy_type(dtype.fields[name][0]) for name in dtype.names]
-    return fields(names, types)
+    return fields(names, types, "fields")
 
 
 def _first_records(array: Any) -> list[str]:
@@ -170,7 +170,7 @@ def describe_dataset(dataset: Any, with_values: bool) -> str:
     return "\n".join(
         [
             f"{title}, dimensions: {dimensions}",
-            *fields([label(name) for name in names], types),
+            *fields([column(name) for name in names], types, "variables"),
             *_coordinates(dataset.coords),
         ]
     )

@@ -5,12 +5,11 @@ Reads what these objects know about themselves; computes nothing over their data
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .text import HEAD, MAX_COLUMNS, count, fields, label, listed, size, table
+from .text import HEAD, MAX_COLUMNS, column, count, fields, label, listed, size, table
 from .types import (
     Describer,
     instance_dict,
@@ -60,16 +59,13 @@ def describe_frame(frame: Any, with_values: bool) -> str:
     rows, width = plain.shape
     if width > _MAX_WIDTH:
         return _describe_wide_frame(plain, title)
-    names = [label(name) for name in plain.columns.tolist()]
+    columns = plain.columns.tolist()
     dtypes = list(plain.dtypes)
-    extent = f"{_extent(rows, width)}{_known_size(dtypes, rows)}"
-    lines = [f"{title} {extent}"]
-    lines.append(f"  index: {_index(plain.index)}")
-    if type(plain.columns).__name__ == "MultiIndex":
-        lines.append(f"  columns: {_index(plain.columns)}")
-    lines += fields(names, _pandas_types(dtypes))
+    lines = [f"{title} {_extent(rows, width)}", *_index_line(plain.index)]
+    lines += fields([column(name) for name in columns], _pandas_types(dtypes))
     lines += _geometry(frame)
     if with_values and rows:
+        names = [label(name) for name in columns]
         lines += _pandas_head(plain, names, dtypes)
     return "\n".join(lines)
 
@@ -77,7 +73,7 @@ def describe_frame(frame: Any, with_values: bool) -> str:
 def _describe_wide_frame(plain: Any, title: str) -> str:
     rows, width = plain.shape
     first = plain.iloc[:0, :MAX_COLUMNS]
-    names = [label(name) for name in first.columns]
+    names = [column(name) for name in first.columns]
     lines = [f"{title} {_extent(rows, width)}"]
     lines += fields(names, _pandas_types(first.dtypes))
     lines.append(f"  … {width - MAX_COLUMNS:,} more")
@@ -93,9 +89,8 @@ def describe_series(series: Any, with_values: bool) -> str:
         title = f"{title} {label(plain.name)}"
     rows = len(plain)
     dtypes = [plain.dtype]
-    extent = f"{count(rows, 'row')}{_known_size(dtypes, rows)}"
-    lines = [f"{title} {_pandas_type(plain.dtype)}, {extent}"]
-    lines.append(f"  index: {_index(plain.index)}")
+    lines = [f"{title} {_pandas_type(plain.dtype)}, {count(rows, 'row')}"]
+    lines += _index_line(plain.index)
     if with_values and rows:
         name = "value" if plain.name is None else label(plain.name)
         lines += _pandas_head(plain.to_frame(), [name], dtypes)
@@ -104,7 +99,11 @@ def describe_series(series: Any, with_values: bool) -> str:
 
 def describe_index(index: Any, with_values: bool) -> str:
     """Describe a pandas index that is a variable."""
-    text = f"pandas.{_index(index)}, {count(len(index), 'element')}"
+    cls = type(index)
+    if not is_of_library(cls, "pandas"):
+        return name_of(cls)
+    title = f"pandas.{cls.__name__} {_index(index)}"
+    text = f"{title}, {count(len(index), 'element')}"
     if not with_values or not _is_readable(index.dtype) or not len(index):
         return text
     titles, columns = _index_columns(index[:HEAD])
@@ -155,35 +154,6 @@ def _as_pandas(value: Any, name: str) -> tuple[Any, str]:
     return plain, title
 
 
-def _known_size(dtypes: Sequence[Any], rows: int) -> str:
-    """Return the size in memory of the columns whose types have a fixed size.
-
-    Where there are others, such as texts, the size is given as "over" that number.
-    """
-    if not rows:
-        return ""
-    # Columns that are stored together share their dtype.
-    shared = Counter(map(id, dtypes))
-    by_id = {id(dtype): dtype for dtype in dtypes}
-    fixed = [dtype for dtype in by_id.values() if _has_fixed_size(dtype)]
-    if not fixed:
-        return ""
-    row_size = 0
-    for dtype in fixed:
-        row_size += dtype.itemsize * shared[id(dtype)]
-    total = size(row_size * rows)
-    if len(fixed) < len(shared):
-        return f" (over {total})"
-    return f" ({total})"
-
-
-def _has_fixed_size(dtype: Any) -> bool:
-    cls = type(dtype)
-    if is_of_library(cls, "numpy"):
-        return bool(dtype.kind != "O")
-    return is_of_library(cls, "pandas") and cls.__name__ == "DatetimeTZDtype"
-
-
 def _pandas_types(dtypes: Iterable[Any]) -> list[str]:
     """Return the columns' types; each dtype that columns share is formatted once."""
     dtypes = list(dtypes)
@@ -204,7 +174,7 @@ def _pandas_type(dtype: Any) -> str:
     if cls.__name__ == "CategoricalDtype":
         if dtype.categories is None:
             return "category"
-        return f"category, {_categories(dtype)}"
+        return f"category ({_categories(dtype)})"
     if cls.__name__ == "SparseDtype":
         return f"Sparse[{_pandas_type(dtype.subtype)}]"
     return str(dtype)[:_MAX_TYPE]
@@ -220,18 +190,25 @@ def _numpy_type(dtype: Any) -> str:
     return str(dtype)[:_MAX_TYPE]
 
 
-def _index(index: Any) -> str:
+def _index_line(index: Any) -> list[str]:
+    """Return a line about the index of a frame; none where it only counts the rows."""
     cls = type(index)
     if not is_of_library(cls, "pandas"):
-        return name_of(cls)
+        return [f"  index {name_of(cls)}"]
+    if cls.__name__ == "RangeIndex" and index.name is None:
+        return []
+    return [f"  index {_index(index)}"]
+
+
+def _index(index: Any) -> str:
+    """Return the name and the type of an index of pandas', or of each level."""
+    cls = type(index)
     if cls.__name__ == "MultiIndex":
         names = listed([label(name) for name in index.names])
-        return f"MultiIndex of {count(len(index.names), 'level')}: {names}"
-    text = cls.__name__
+        return f"of {count(len(index.names), 'level')}: {names}"
+    text = _pandas_type(index.dtype)
     if index.name is not None:
-        text = f"{text} {label(index.name)}"
-    if cls.__name__ != "RangeIndex":
-        text = f"{text} {_pandas_type(index.dtype)}"
+        text = f"{label(index.name)} {text}"
     has_frequency = cls.__name__ in ("DatetimeIndex", "TimedeltaIndex")
     if has_frequency and index.freq is not None:
         text = f"{text}, freq {index.freq.freqstr}"
@@ -278,7 +255,7 @@ def describe_polars(frame: Any, with_values: bool) -> str:
     """Describe a polars frame."""
     schema = frame.schema
     types = [polars_type(dtype) for dtype in schema.values()]
-    names = [label(name) for name in schema]
+    names = [column(name) for name in schema]
     lines = [f"polars.DataFrame {_extent(*frame.shape)}"]
     lines += fields(names, types)
     if with_values and frame.height:
@@ -315,7 +292,7 @@ def polars_type(dtype: Any) -> str:
     """Return a column's type; of an enumeration only how many categories it has."""
     name = type(dtype).__name__
     if name == "Enum":
-        return f"Enum, {_categories(dtype)}"
+        return f"Enum ({_categories(dtype)})"
     if name in ("List", "Array"):
         return f"{name}({polars_type(dtype.inner)})"
     if name == "Struct":
@@ -340,7 +317,7 @@ def describe_arrow(arrow_table: Any, with_values: bool) -> str:
     schema = arrow_table.schema
     rows = arrow_table.num_rows
     title = f"{_arrow_name(arrow_table)} {_extent(rows, len(schema))}"
-    lines = [f"{title} ({size(arrow_table.nbytes)})", *_arrow_fields(schema)]
+    lines = [title, *_arrow_fields(schema)]
     if with_values and rows:
         lines += _arrow_head(arrow_table)
     return "\n".join(lines)
@@ -386,7 +363,7 @@ def _arrow_name(value: Any) -> str:
 
 
 def _arrow_fields(schema: Any) -> list[str]:
-    names = [label(field.name) for field in schema]
+    names = [column(field.name) for field in schema]
     types = [_arrow_type(field.type) for field in schema]
     return fields(names, types)
 
@@ -416,7 +393,7 @@ def describe_dask(frame: Any, with_values: bool) -> str:
     if type(meta) is try_loaded("pandas", "DataFrame"):
         types = _pandas_types(meta.dtypes)
         lines = [f"{title} of {count(len(types), 'column')}, {_NOT_COMPUTED}"]
-        names = [label(name) for name in meta.columns]
+        names = [column(name) for name in meta.columns]
         lines += fields(names, types)
         return "\n".join(lines)
     text = f"{title}, {_NOT_COMPUTED}"
@@ -433,7 +410,7 @@ def describe_spark(frame: Any, with_values: bool) -> str:
     title = "pyspark.sql.DataFrame"
     if schema is None or not is_of_library(type(schema), "pyspark"):
         return f"{title}, {_NOT_COMPUTED}"
-    names = [label(field.name) for field in schema.fields]
+    names = [column(field.name) for field in schema.fields]
     types = [field.dataType.simpleString()[:_MAX_TYPE] for field in schema.fields]
     lines = [f"{title} of {count(len(types), 'column')}, {_NOT_COMPUTED}"]
     return "\n".join([*lines, *fields(names, types)])

@@ -25,6 +25,8 @@ MAX_LENGTH = 1500
 MAX_LENGTH_WITH_VALUES = 4000
 # Columns that are listed by name.
 MAX_COLUMNS = 40
+# Columns that are listed each with its type; of more, each type is written once.
+MAX_PAIRS = 12
 # Rows or elements that are shown with values.
 HEAD = 5
 # Characters of a value in a table.
@@ -95,15 +97,41 @@ def tally(words: Iterable[str]) -> str:
 
 
 def fields(
-    names: Sequence[str], types: Sequence[str], limit: int = MAX_COLUMNS
+    names: Sequence[str], types: Sequence[str], noun: str = "columns"
 ) -> list[str]:
-    """Return a line for each column; those beyond the limit are counted by type."""
-    lines = []
-    for name, type_name in zip(names[:limit], types[:limit], strict=True):
-        lines.append(f"  {name} {type_name}".rstrip())
-    if len(names) > limit:
-        lines.append(f"  … {len(names) - limit:,} more: {tally(types[limit:])}")
-    return lines
+    """Return a line with the columns and their types; none where there are no columns.
+
+    Those of a wide table are grouped by type, those beyond a limit are only counted.
+    """
+    if not names:
+        return []
+    shown = list(zip(names[:MAX_COLUMNS], types[:MAX_COLUMNS], strict=True))
+    if len(shown) > MAX_PAIRS:
+        words = _by_type(shown)
+    else:
+        words = [f"{name} {type_name}" for name, type_name in shown]
+    text = f"  {noun}: {', '.join(words)}"
+    if len(names) > MAX_COLUMNS:
+        more = f"{len(names) - MAX_COLUMNS:,} more: {tally(types[MAX_COLUMNS:])}"
+        text = f"{text}, … {more}"
+    return [text]
+
+
+def _by_type(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Return each type with the columns that have it: ``float64 ('a', 'b')``."""
+    names_by_type: dict[str, list[str]] = {}
+    for name, type_name in pairs:
+        names_by_type.setdefault(type_name, []).append(name)
+    words = []
+    for type_name, names in names_by_type.items():
+        words.append(f"{type_name} ({', '.join(names)})")
+    return words
+
+
+def on_one_line(text: str) -> str:
+    """Return a description of several lines as a single one."""
+    lines = [line.strip() for line in text.splitlines()]
+    return "; ".join(filter(None, lines))
 
 
 def table(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[str]:
@@ -146,6 +174,18 @@ def label(name: Any) -> str:
     if type(name) is tuple:
         return f"({', '.join(map(label, name[:4]))})"
     return format_value(name, _MAX_LABEL)
+
+
+def column(name: Any) -> str:
+    """Return the name of a column as code writes it: ``'Growth Rate'``, ``2020``.
+
+    A name that is cut is not one that could be used, so it has no quotes.
+    """
+    if type(name) is tuple:
+        return f"({', '.join(map(column, name[:4]))})"
+    text = label(name)
+    is_whole = is_instance(name, str) and str.__str__(name) == text
+    return repr(text) if is_whole else text
 
 
 def cell(value: Any) -> str:
