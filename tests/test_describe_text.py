@@ -39,8 +39,34 @@ def test_words_beyond_a_limit_are_counted() -> None:
 
 
 def test_columns_beyond_a_limit_are_counted_by_type() -> None:
-    lines = text.fields(["a", "b", "c"], ["int", "", "float"], limit=2)
-    assert lines == ["  a int", "  b", "  … 1 more: 1 float"]
+    types = ["int"] * text.MAX_COLUMNS + ["float"]
+    (line,) = text.fields([f"c{number}" for number in range(len(types))], types)
+    assert line.startswith("  columns: int (c0, c1, ")
+    assert line.endswith(", c39), … 1 more: 1 float")
+    assert text.fields(["a", "b"], ["int", "str"], "fields") == [
+        "  fields: a int, b str"
+    ]
+    assert text.fields([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param("Growth Rate", "'Growth Rate'", id="text"),
+        pytest.param("it's", '"it\'s"', id="quote"),
+        pytest.param(2020, "2020", id="number"),
+        pytest.param(("a", 1), "('a', 1)", id="levels"),
+        pytest.param("x" * 90, "x" * 80 + "…", id="too long to be used"),
+    ],
+)
+def test_a_column_is_named_as_code_writes_it(name: object, shown: str) -> None:
+    assert text.column(name) == shown
+
+
+def test_a_description_can_be_on_one_line() -> None:
+    assert text.on_one_line("Table\n  index id\n\n  columns: 'a'") == (
+        "Table; index id; columns: 'a'"
+    )
 
 
 def test_a_text_is_trimmed_at_the_end_of_a_line() -> None:

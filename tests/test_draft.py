@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -38,7 +39,7 @@ async def _no_chunks(reply: Reply) -> AsyncIterator[Chunk]:
 
 def notebook(*cells: str) -> Snapshot:
     items = (
-        Item(f"cell:{n}", "cells", f"In[{n}]", text, -n, (n,))
+        Item(f"cell:{n}", "cells", f"In[{n}]", text, -n, (n,), base_rank=-n)
         for n, text in enumerate(cells, 1)
     )
     return Snapshot(tuple(items), frozenset(SECTIONS), "sales.ipynb")
@@ -93,7 +94,7 @@ def test_the_first_question_carries_the_notebook(talk: Talk) -> None:
     made = talk.ask("why?", "df = 1")
     assert [message.role for message in made.messages] == ["system", "user"]
     assert "df = 1" in made.question.text
-    assert made.question.text.endswith("</notebook>\n\nwhy?")
+    assert made.question.text.endswith("```\n\nwhy?")
 
 
 def test_control_tokens_are_broken_up_in_all_but_the_system_prompt(loop: Loop) -> None:
@@ -128,7 +129,7 @@ def test_a_later_turn_tells_only_what_is_new(talk: Talk) -> None:
     text = talk.ask("and now?", "df = 1", "y = 3").question.text
     assert "y = 3" in text
     assert "df = 1" not in text
-    assert "What changed in the notebook" in text
+    assert text.startswith("Cells that ran since then:")
 
 
 def test_near_the_windows_end_it_goes_on_from_a_fresh_look_and_the_latest_turns(
@@ -142,7 +143,7 @@ def test_near_the_windows_end_it_goes_on_from_a_fresh_look_and_the_latest_turns(
         if made.before is not None:
             cuts.append(number)
             assert "df = 1" in made.question.text
-            assert "The notebook as it is now" in made.question.text
+            assert "The cells of the notebook before" in made.question.text
             assert "df = 1" not in str(made.before)
             assert made.turns_left_out + len(made.before) // 2 == number
     assert len(cuts) >= 2
@@ -239,13 +240,55 @@ def test_the_beginning_does_not_depend_on_the_question(talk: Talk) -> None:
     talk.ask("why?", "df = 1")
     snapshot = notebook("df = 1", "y = 2")
     one = drafter("", snapshot).draft(talk.turns, talk.room)
-    other = drafter("plot y by month", snapshot).draft(talk.turns, talk.room)
+    output = Item("output:2", "outputs", "output of In[2]", "2", -50.0, (3,))
+    attached = Item("mention:y", "mentions", "@y", "int", -1000.0, (5,))
+    asked = replace(snapshot, items=(output, attached, *snapshot.items))
+    other = drafter("plot @y by month", asked).draft(talk.turns, talk.room)
     assert one.stable == other.stable
-    assert [message.role for message in one.stable][:3] == [
-        "system",
-        "user",
-        "assistant",
-    ]
+    roles = [message.role for message in one.stable]
+    assert roles == ["system", "user", "assistant", "user"]
+    assert one.stable[:-1] == one.messages[:-1]
+    for made in (one, other):
+        assert made.messages[-1].text.startswith(one.stable[-1].text)
+    assert "y = 2" in one.stable[-1].text
+    rest = other.messages[-1].text.removeprefix(one.stable[-1].text)
+    assert rest.startswith("\n\nOutput of In[2]:")
+    assert rest.endswith("\n\nplot y by month")
+
+
+def test_without_news_the_beginning_ends_before_the_question(talk: Talk) -> None:
+    talk.ask("why?", "df = 1")
+    made = drafter("and now?", notebook("df = 1")).draft(talk.turns, talk.room)
+    assert made.stable == made.messages[:-1]
+
+
+def test_the_beginning_says_that_the_last_answer_broke_off(loop: Loop) -> None:
+    half = ended(loop, "1?", Chunk("Half an "), error=CutOff("cut off"))
+    made = drafter("2?", notebook("df = 1")).draft([half], room(4096))
+    assert made.stable[-1].text.startswith(f"{BROKE_OFF}\n\nThe cells")
+    assert made.messages[-1].text.startswith(made.stable[-1].text)
+
+
+@given(st.lists(st.integers(0, 400), max_size=12), st.integers(0, 60))
+def test_where_not_all_fits_the_beginning_stays_the_same(
+    sizes: list[int], length: int
+) -> None:
+    snapshot = notebook(*["word " * size for size in sizes])
+    quiet = drafter("", snapshot).draft([], room(2000))
+    other = drafter("word " * length, snapshot).draft([], room(2000))
+    assert other.stable == quiet.stable
+
+
+def test_attachments_are_named_in_words(loop: Loop) -> None:
+    items = (
+        Item("error", "error", "error in In[2]", "KeyError"),
+        Item("mention:error", "mentions", "@error", "KeyError"),
+        Item("mention:df", "mentions", "@df", "a frame"),
+    )
+    snapshot = Snapshot(items, frozenset(SECTIONS))
+    made = drafter("why @error in @df.a, not @df2 or @property?", snapshot)
+    sent = made.draft([], room(4096)).question.text
+    assert sent.endswith("why the error in In[2] in df.a, not @df2 or @property?")
 
 
 def test_question_and_system_prompt_are_redacted_too(loop: Loop) -> None:
@@ -265,7 +308,7 @@ def test_question_and_system_prompt_are_redacted_too(loop: Loop) -> None:
 def test_what_is_left_out_is_noted(loop: Loop) -> None:
     made = drafter("why?", notebook(*["word " * 200] * 30)).draft([], room(2000))
     assert made.notes[0].startswith("left out of the context: ")
-    assert "<omitted>" in made.question.text
+    assert "(Left out, as there was no room: " in made.question.text
 
 
 def test_the_parts_tell_where_the_tokens_go(talk: Talk) -> None:

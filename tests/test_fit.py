@@ -47,7 +47,7 @@ def cell(
     place: int = 0,
     title: str = "In[1]",
 ) -> Item:
-    return Item(f"cell:{name}", "cells", title, text, rank, (1, place))
+    return Item(f"cell:{name}", "cells", title, text, rank, (1, place), base_rank=rank)
 
 
 def test_the_first_time_everything_is_sent_in_the_order_of_the_notebook() -> None:
@@ -71,12 +71,17 @@ def test_only_what_changed_is_sent_again() -> None:
     assert [item.text for item in update.items] == ["x = 2"]
 
 
-def test_a_cell_that_ran_again_unchanged_costs_a_line() -> None:
+def test_a_cell_that_ran_again_unchanged_costs_nothing() -> None:
     sent = fitted(seen(cell("a", title="In[1]"))).sent_items
+    assert not fitted(seen(cell("a", title="In[7]")), sent)
+
+
+def test_a_cell_that_is_in_another_state_costs_a_line() -> None:
+    sent = fitted(seen(cell("a", title="In[1], failed"))).sent_items
     update = fitted(seen(cell("a", title="In[7]")), sent)
     assert not update.items
     assert [(one.old_title, one.item.title) for one in update.renamed] == [
-        ("In[1]", "In[7]")
+        ("In[1], failed", "In[7]")
     ]
     sent = sent.after(update.sent_items)
     assert not fitted(seen(cell("a", title="In[7]")), sent)
@@ -103,9 +108,72 @@ def test_an_attachment_is_never_gone() -> None:
     assert not fitted(seen(), sent)
 
 
+def asked(name: str, text: str = "shown", rank: float = -20.0) -> Item:
+    """What only a question brings in."""
+    return Item(f"output:{name}", "outputs", "output of In[1]", text, rank, (3, 1))
+
+
+def told(update: Update) -> list[tuple[str, str]]:
+    return [(item.id, item.text) for item in update.stable]
+
+
+def test_what_no_question_changes_comes_first_and_stays_the_same() -> None:
+    cells = [cell(str(n), "word " * 60, rank=-float(n), place=n) for n in range(20)]
+    quiet = fitted(seen(*cells), NOTHING_SENT, 1000)
+    # Another question gives the cells other ranks, and brings things in.
+    ranked = [one._replace(rank=-5.0) for one in reversed(cells)]
+    other = fitted(seen(asked("a"), asked("b"), *ranked), NOTHING_SENT, 1000)
+    assert 3 < len(quiet.stable) < 20
+    assert told(other) == told(quiet)
+    assert [item.id for item in other.asked] == ["output:a", "output:b"]
+    assert other.items == other.stable + other.asked
+
+
+def test_a_cell_without_room_comes_with_what_the_question_brings_in() -> None:
+    cells = [cell(str(n), "word " * 60, rank=-float(n), place=n) for n in range(20)]
+    quiet = fitted(seen(*cells), NOTHING_SENT, 1000)
+    cells[0] = cells[0]._replace(rank=-40.0)
+    update = fitted(seen(*cells), NOTHING_SENT, 1000)
+    assert told(update) == told(quiet)
+    assert [item.id for item in update.asked] == ["cell:0"]
+    assert "cell:0" in update.sent_items.sent
+
+
+def test_what_is_not_wanted_is_sent_only_where_an_earlier_state_of_it_was() -> None:
+    unwanted = asked("a")._replace(wanted=False)
+    update = fitted(seen(unwanted))
+    assert not update
+    assert not update.left_out
+    sent = fitted(seen(asked("a"))).sent_items
+    assert not fitted(seen(unwanted), sent)
+    (item,) = fitted(seen(unwanted._replace(text="shown later")), sent).items
+    assert item.text == "shown later"
+    assert not fitted(seen(), sent).items
+
+
+def test_another_error_is_not_a_later_state_of_the_first() -> None:
+    error = Item("error", "error", "error in In[1]", "KeyError", position=(4,))
+    sent = fitted(seen(error)).sent_items
+    later = error._replace(title="error in In[3]", text="ValueError", wanted=False)
+    assert not fitted(seen(later), sent)
+
+
+def test_a_function_is_not_described_beside_its_code() -> None:
+    code = cell("a", "def f(): ...")
+    line = Item("variable:f", "variables", "f", "f: def f()", base_rank=-50.0)
+    line = line._replace(told_by="cell:a")
+    assert [item.id for item in fitted(seen(line, code)).items] == ["cell:a"]
+    sent = fitted(seen(code)).sent_items
+    assert not fitted(seen(line, code), sent)
+    long = cell("a", "def f(): ..." + "word " * 5000)
+    update = fitted(seen(line, long), NOTHING_SENT, 1000)
+    assert "variable:f" in {item.id for item in update.items}
+    assert [item.id for item in fitted(seen(line)).items] == ["variable:f"]
+
+
 def test_the_most_important_goes_first_and_the_rest_is_left_out() -> None:
     items = [cell(str(n), "word " * 60, rank=-float(n), place=n) for n in range(10)]
-    update = fitted(seen(*items), NOTHING_SENT, 600)
+    update = fitted(seen(*items), NOTHING_SENT, 700)
     ids = {item.id for item in update.items}
     assert 3 <= len(ids) < 10
     assert ids == {f"cell:{n}" for n in range(10 - len(ids), 10)}

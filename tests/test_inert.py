@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codebuddy_jupyter.context.inert import TAGS, inert, without_control_tokens
+from codebuddy_jupyter.context.inert import inert, without_control_tokens
 from codebuddy_jupyter.providers.embedded.engine import Engine
 from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from tests.support.control_tokens import CONTROL_TOKENS, ORDINARY
@@ -77,50 +77,6 @@ def test_no_token_remains_in_any_mixture(parts: list[str]) -> None:
     safe = inert("".join(parts))
     assert not [token for token in TOKENS if token in safe]
     assert inert(safe) == safe
-
-
-@pytest.mark.parametrize(
-    "forged",
-    [
-        "</NAME>",
-        "<NAME>",
-        '<NAME title="x">',
-        "</ NAME >",
-        "< / NAME>",
-        "<\n/NAME>",
-        "<\u2003/\u00a0NAME>",
-        "<\u200b/NAME>",
-        "</\u200bNAME>",
-        "<\u2060/\u00ad\ufeffNAME\u200d>",
-        "</NAME/>",
-        "<\\/NAME>",
-        "</NAME x=1>",
-        "</NAME\t>",
-        "</\U000e0041NAME>",
-        "\uff1c/NAME\uff1e",
-        "\u2039/NAME\u203a",
-        "<\u2044NAME>",
-        "<\u2215NAME>",
-    ],
-)
-@pytest.mark.parametrize("name", sorted(TAGS))
-def test_the_envelope_cannot_be_closed_opened_or_imitated(
-    forged: str, name: str
-) -> None:
-    middle = len(name) // 2
-    for spelt in (
-        name,
-        name.upper(),
-        name.title(),
-        f"{name[:middle]}\u200b{name[middle:]}",
-        name.replace("o", "\u043e").replace("a", "\u0430").replace("e", "\u0435"),
-        name.replace("o", "0"),
-        "".join(chr(ord(letter) + 0xFEE0) for letter in name),
-        f"{name[:1]}\u0332{name[1:]}",
-    ):
-        text = f"x {forged.replace('NAME', spelt)} y"
-        assert inert(text).startswith("x &lt;"), text
-        assert not set(inert(text)) & set("<\uff1c\u2039")
 
 
 def test_invisible_characters_are_told_as_escapes() -> None:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from ..secrets.redactor import Redacted, Redactor, known_values
 from .describe import Describers
+from .describe.text import on_one_line
 from .error_message import message_of
 from .failure import Failure
 from .fit import Redact
@@ -167,7 +168,10 @@ class Collector:
             return None
         if failure.locals:
             first = islice(failure.locals.items(), MAX_LOCALS)
-            described = {name: self.describers.schema(value) for name, value in first}
+            described = {
+                name: on_one_line(self.describers.schema(value))
+                for name, value in first
+            }
             self._locals = failure.text, described
         text, described_then = self._locals
         return replace(failure, locals=described_then if text == failure.text else {})
@@ -175,9 +179,10 @@ class Collector:
     def _described(
         self, names: Mapping[str, object], *, share_values: bool
     ) -> Mapping[str, str]:
-        describers = self.describers
-        describe = describers.values if share_values else describers.schema
-        return {name: describe(value) for name, value in names.items()}
+        if share_values:
+            return {name: self.describers.values(names[name]) for name in names}
+        schema = self.describers.schema
+        return {name: on_one_line(schema(value)) for name, value in names.items()}
 
     def warm(self) -> None:
         """Do in advance what a first question would wait for.

@@ -7,7 +7,8 @@ the context window.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AnySet
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple, TypeAlias
@@ -18,16 +19,23 @@ from .items import URGENT_RANK, Item, Section, Snapshot
 Count: TypeAlias = Callable[[str], int]
 Redact: TypeAlias = Callable[[str], Redacted]
 
-# The size in bytes of the tag and title around one item, roughly.
-ITEM_FRAME_BYTES = 52
+# The size in bytes of the fence and the title around one item, roughly.
+ITEM_FRAME_BYTES = 40
 # The size in bytes of the text around all items, with the line about what is left out.
-UPDATE_FRAME_BYTES = 280
+UPDATE_FRAME_BYTES = 220
 # How often a text is shortened until its ends fit.
 TRIM_ATTEMPTS = 4
 # In tokens: a shorter piece of an item is of no use to the model.
 SMALLEST_PIECE = 48
-# Variables share one tag, so each costs only its line break, in tokens.
-VARIABLE_FRAME = 1
+# Variables share one heading, so each costs only what makes it a line, in tokens.
+VARIABLE_FRAME = 3
+# The share of the room that is kept for what the question brings in.
+ASKED_SHARE = 0.25
+# What is sent whatever the question is and did not fit is offered once more where the
+# question gives it this rank or a lower one.
+ASKED_RANK = -12.0
+# Where an item stands that the question brought in: behind all that it did not.
+ASKED_POSITION = 3
 
 SECTION_NOUNS: Mapping[Section, str] = {
     "outline": "outline",
@@ -42,17 +50,20 @@ SECTION_NOUNS: Mapping[Section, str] = {
 class ItemRecord(NamedTuple):
     """What is remembered of an item that was sent or left out.
 
-    ``digest`` is that of its text or identity, or None where the model was sent that it is gone.
+    ``digest`` is that of its text or identity, or None where the model was sent that it
+    is gone; ``name`` is what a cell begins with.
     """
 
     section: Section
     title: str
     digest: int | None
+    name: str = ""
 
     @classmethod
     def of(cls, item: Item) -> ItemRecord:
         """Return the record of an item as it is now."""
-        return cls(item.section, item.title, hash(item.identity or item.text))
+        digest = hash(item.identity or item.text)
+        return cls(item.section, item.title, digest, item.name)
 
 
 @dataclass(frozen=True)
@@ -86,21 +97,29 @@ class Renamed:
 
 @dataclass(frozen=True)
 class Update:
-    """What one message reports about the notebook, in the order of the notebook.
+    """What one message reports about the notebook.
 
-    ``redacted`` holds the label of each secret that was redacted.
+    ``stable`` are the items that do not depend on the question, ``asked`` those that it
+    brought in, each in the order of the notebook. ``redacted`` holds the label of each
+    secret that was redacted.
     """
 
-    items: tuple[Item, ...] = ()
+    stable: tuple[Item, ...] = ()
+    asked: tuple[Item, ...] = ()
     renamed: tuple[Renamed, ...] = ()
     gone: tuple[ItemRecord, ...] = ()
     left_out: tuple[Item, ...] = ()
     sent_items: SentItems = field(default_factory=SentItems)
     redacted: tuple[str, ...] = ()
 
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All items, in the order in which they are sent."""
+        return self.stable + self.asked
+
     def __bool__(self) -> bool:
         """Return whether there is anything to report."""
-        return bool(self.items or self.renamed or self.gone)
+        return bool(self.stable or self.asked or self.renamed or self.gone)
 
 
 @dataclass
@@ -171,6 +190,9 @@ def fit(
 ) -> Update:
     """Choose what to report: the most important items first, long ones trimmed.
 
+    What is sent whatever the question is comes first and gets most of the room, so that
+    another question about the same notebook is sent the same.
+
     Parameters
     ----------
     snapshot
@@ -192,8 +214,8 @@ def fit(
             sent_items=SentItems(left_out=_records(changes.items)),
         )
     selection = _Selection(room, room_for_items, count, redact)
-    for item in sorted(changes.items, key=lambda item: item.rank):
-        selection.offer(item)
+    unchanged = sent.sent.keys() - {item.id for item in changes.items}
+    selection.choose(changes.items, unchanged)
     return selection.update(changes)
 
 
@@ -213,26 +235,73 @@ class _Selection:
         self._taken: list[Item] = []
         self._left_out: list[Item] = []
 
-    def offer(self, item: Item) -> None:
-        """Take an item, or what fits of it; leave it out where too little would fit."""
+    def choose(self, items: Sequence[Item], known: AnySet[str]) -> None:
+        """Take what is sent whatever the question is, then what it brings in.
+
+        Parameters
+        ----------
+        items
+            What can be sent.
+        known
+            The ids of items that the model was sent as they are now.
+        """
+        kept = int(self._left * ASKED_SHARE)
+        self._left -= kept
+        ranked: list[tuple[float, Item]] = []
+        asked: list[Item] = []
+        for item in items:
+            if item.base_rank is None:
+                asked.append(item)
+            else:
+                ranked.append((item.base_rank, item))
+        ranked.sort(key=_by_rank)
+        told = set(known)
+        for rank, item in ranked:
+            # What tells the same has been offered before.
+            if item.told_by not in told and self._offer(item, rank):
+                told.add(item.id)
+        self._left += kept
+        self._choose_asked(asked)
+
+    def _choose_asked(self, asked: Sequence[Item]) -> None:
+        left_out: list[Item] = []
+        again: list[Item] = []
+        for item in self._left_out:
+            (again if item.rank <= ASKED_RANK else left_out).append(item)
+        self._left_out = left_out
+        for item in sorted((*asked, *again), key=lambda item: item.rank):
+            position = item.position
+            if item.base_rank is not None:
+                position = (ASKED_POSITION, *position)
+            self._offer(item._replace(base_rank=None, position=position), item.rank)
+
+    def _offer(self, item: Item, rank: float) -> bool:
+        """Take an item, or what fits of it; leave it out where too little would fit.
+
+        Returns
+        -------
+        bool
+            Whether all of it was taken.
+        """
         frame = self._frames.around(item)
-        limit = min(self._left, self._largest_share(item)) - frame
+        limit = min(self._left, self._largest_share(rank)) - frame
         if limit < SMALLEST_PIECE and not self._is_within(item.text, limit):
             self._left_out.append(item)
-            return
+            return False
         redacted = self._redacted(item.text)
         text = trimmed(redacted, limit, self._count)
         title = self._redacted(item.title)
         self._left -= self._count(text) + frame
         self._taken.append(item)
         self._chosen.append(item._replace(title=title, text=text))
+        return text == redacted
 
     def _is_within(self, text: str, limit: int) -> bool:
         return limit > 0 and self._count(text) <= limit
 
-    def _largest_share(self, item: Item) -> int:
+    def _largest_share(self, rank: float) -> int:
         """Return the most that one item may take of the room, in tokens."""
-        if item.rank <= URGENT_RANK:
+        if rank <= URGENT_RANK:
             return self._room // 2
         return max(self._room // 5, SMALLEST_PIECE)
 
@@ -247,7 +316,8 @@ class _Selection:
         renamed = [self._redacted_renaming(renaming) for renaming in changes.renamed]
         gone = [self._redacted_record(record) for record in changes.gone.values()]
         return Update(
-            items=tuple(in_order),
+            stable=tuple(item for item in in_order if item.base_rank is not None),
+            asked=tuple(item for item in in_order if item.base_rank is None),
             renamed=tuple(renamed),
             gone=tuple(gone),
             left_out=tuple(self._left_out),
@@ -265,12 +335,21 @@ class _Selection:
         return sent
 
     def _redacted_renaming(self, renamed: Renamed) -> Renamed:
-        title = self._redacted(renamed.item.title)
+        item = renamed.item
+        title = self._redacted(item.title)
         old_title = self._redacted(renamed.old_title)
-        return Renamed(renamed.item._replace(title=title), old_title)
+        name = self._redacted(item.name)
+        return Renamed(item._replace(title=title, name=name), old_title)
 
     def _redacted_record(self, record: ItemRecord) -> ItemRecord:
-        return record._replace(title=self._redacted(record.title))
+        title = self._redacted(record.title)
+        return record._replace(title=title, name=self._redacted(record.name))
+
+
+def _by_rank(ranked: tuple[float, Item]) -> tuple[bool, float]:
+    """Order items by their rank, those that another one may tell last."""
+    rank, item = ranked
+    return bool(item.told_by), rank
 
 
 def _records(items: Iterable[Item]) -> dict[str, ItemRecord]:
@@ -285,8 +364,9 @@ def _changes(snapshot: Snapshot, sent: SentItems) -> _Changes:
         if last_sent == record:
             continue
         if last_sent is not None and last_sent.digest == record.digest:
-            changes.renamed.append(Renamed(item, last_sent.title))
-        elif last_sent is not None or _is_worth_sending(item, record, sent):
+            if is_told_state(last_sent.title) or is_told_state(item.title):
+                changes.renamed.append(Renamed(item, last_sent.title))
+        elif _is_worth_sending(item, record, sent):
             changes.items.append(item)
     present = {item.id for item in snapshot.items}
     for id, record in sent.sent.items():
@@ -295,13 +375,23 @@ def _changes(snapshot: Snapshot, sent: SentItems) -> _Changes:
     return changes
 
 
+def is_told_state(title: str) -> bool:
+    """Return whether a cell's title says more than its number.
+
+    The numbers of cells are not sent, and change with each run.
+    """
+    return ", " in title
+
+
 def _is_worth_sending(item: Item, record: ItemRecord, sent: SentItems) -> bool:
-    """Return whether an item that was never sent is offered.
+    """Return whether an item that is new or has changed is offered.
 
     One that was left out before and has not changed is not, unless it is urgent now.
     """
+    if item.id in sent.sent and item.section != "error":
+        return True
     was_left_out = sent.left_out.get(item.id) == record
-    return not was_left_out or item.rank <= URGENT_RANK
+    return item.wanted and (not was_left_out or item.rank <= URGENT_RANK)
 
 
 def _can_be_gone(record: ItemRecord, snapshot: Snapshot) -> bool:

@@ -29,6 +29,8 @@ SECTIONS: tuple[Section, ...] = (
 URGENT_RANK = -30.0
 # Of one text: more would fill a usual context window by itself.
 MAX_CHARACTERS = 12_000
+# Characters of a cell by which it is recognised.
+NAME_CHARACTERS = 60
 
 _FENCES = ("```", "~~~")
 _OBJECT_ADDRESS = re.compile(r"<[^<>\n]{1,200} at 0x[0-9a-f]{6,16}>", re.IGNORECASE)
@@ -90,6 +92,19 @@ class Cell:
             return text
         note = "# That is the present source. The source that was run:"
         return f"{text}\n{note}\n{run_source[:MAX_CHARACTERS]}"
+
+    @cached_property
+    def beginning(self) -> str:
+        """The beginning of its first line, by which it is recognised."""
+        return self.source.strip().partition("\n")[0][:NAME_CHARACTERS]
+
+    @cached_property
+    def is_magic(self) -> bool:
+        """Whether it has nothing but magics, shell commands and comments."""
+        lines = self.source.strip().splitlines()
+        if not lines or lines[0].startswith("%%"):
+            return False
+        return all(line.startswith(("%", "!", "#")) for line in filter(None, lines))
 
     @cached_property
     def headings(self) -> tuple[str, ...]:
@@ -158,6 +173,11 @@ class Item(NamedTuple):
     tells whether it is still the same where the text can change without that: what an
     error's variables hold now is no other error.
 
+    ``base_rank`` is the rank of an item that is sent whatever the question is, and None
+    for one that only a question brings in. An item that is not ``wanted`` is sent only
+    if an earlier state of it was; one with ``told_by`` is not sent where the item of
+    that id tells the same.
+
     It is a tuple since a snapshot of a large notebook creates thousands.
     """
 
@@ -169,6 +189,10 @@ class Item(NamedTuple):
     position: tuple[int, ...] = ()
     images: tuple[Image, ...] = ()
     identity: str = ""
+    base_rank: float | None = None
+    wanted: bool = True
+    told_by: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _NAME = re.compile(r"[^\W\d]\w*")
 _SETTING = re.compile(
     r"(?<![=!<>])=(?!=)|\b(?:def|class|import|as|for|with|del|global)\b"
 )
+_DEFINITION = re.compile(r"^(?:async +def|def|class) +(\w+)", re.MULTILINE)
 _ENDINGS = ("ing", "est", "ed", "er", "ly", "e")
 # The rest of a word without its ending has at least so many letters.
 _SHORTEST_STEM = 3
@@ -92,6 +93,23 @@ def is_about_failing(prompt: str) -> bool:
     return not words or not words.isdisjoint(_FAILURE_WORDS)
 
 
+_SHOWN_WORDS = words_in(
+    "output result show shown print printed display plot figure chart table value values "
+    "number warning message large high low many much often long"
+)
+_HEADING_WORDS = words_in("heading section chapter outline structure notebook summary")
+
+
+def is_about_shown(prompt: str) -> bool:
+    """Return whether a question seems to be about what a cell has shown."""
+    return not words_in(prompt).isdisjoint(_SHOWN_WORDS)
+
+
+def is_about_headings(prompt: str) -> bool:
+    """Return whether a question seems to be about the parts of the notebook."""
+    return not words_in(prompt).isdisjoint(_HEADING_WORDS)
+
+
 @lru_cache(maxsize=8192)
 def names_in(text: str) -> frozenset[str]:
     """Return everything in a text that could be a name of Python."""
@@ -147,6 +165,12 @@ def may_set(source: str, name: str) -> bool:
     It is faster than `names_set`, and says yes too often.
     """
     return any(_SETTING.search(line) for line in source.splitlines() if name in line)
+
+
+@lru_cache(maxsize=8192)
+def definitions_in(source: str) -> frozenset[str]:
+    """Return the functions and classes that a cell's code defines at its top."""
+    return frozenset(_DEFINITION.findall(source))
 
 
 def _parsed(source: str) -> ast.Module | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ from .items import (
 from .relevance import (
     Topic,
     WordScores,
+    definitions_in,
     is_about_failing,
+    is_about_headings,
+    is_about_shown,
     may_set,
     names_in,
     names_set,
@@ -79,7 +83,21 @@ NAMED_VARIABLE = 50.0
 USED_BY_FAILING = 32.0
 USED_BY_RECENT = 12.0
 LATEST_VARIABLE = 3.0
-IMPORTED_VARIABLE = -12.0
+# What has columns is what code is written for, and a name alone does not tell them.
+WITH_COLUMNS = 10.0
+
+# From which score of its words on something is sent that only a question brings in: a
+# short text, a long one, and both where the question is about what was shown.
+SHORT_SCORE = 0.3
+LONG_SCORE = 0.5
+SHOWN_SHORT_SCORE = 0.15
+SHOWN_LONG_SCORE = 0.3
+# The cells that ran last, whose error is news.
+NEWS_CELLS = 2
+
+
+# How a question names a cell by its number.
+_NUMBERED = re.compile(r"\b(?:In|Out) ?\[(\d{1,9})\]")
 
 
 @dataclass(frozen=True)
@@ -127,12 +145,17 @@ def snapshot(
     lines = {name: f"{name}: {schema}" for name, schema in state.variables.items()}
     words = _word_scores(prompt, cells, lines.values(), failure)
     weights = _CellWeights(cells, run_cells, topic, words, failure)
-    errors = list(_error(failure, describe))
+    attached = list(attached)
+    wishes = _Wishes(prompt, run_cells, words, attached)
+    errors = list(_error(failure, describe, wishes))
+    defining = _defining_cells(run_cells, state.variables)
     makers: dict[Section, Callable[[], Iterable[Item]]] = {
-        "outline": partial(_outline, cells),
-        "cells": partial(_cells, cells, weights),
-        "outputs": partial(_outputs, cells, weights),
-        "variables": partial(_variables, lines, topic, words, weights.used_names),
+        "outline": partial(_outline, cells, wishes),
+        "cells": partial(_cells, cells, weights, wishes),
+        "outputs": partial(_outputs, cells, weights, wishes),
+        "variables": partial(
+            _variables, lines, topic, words, weights.used_names, defining
+        ),
         "error": lambda: errors,
     }
     items: list[Item] = []
@@ -179,30 +202,129 @@ def _word_scores(
     return WordScores(prompt, texts, message, output_texts)
 
 
-def _outline(cells: Sequence[Cell]) -> Iterator[Item]:
+class _Wishes:
+    """What a question brings in: what it names, what its words are about."""
+
+    def __init__(
+        self,
+        prompt: str,
+        run_cells: Sequence[Cell],
+        words: WordScores,
+        attached: Sequence[Item],
+    ) -> None:
+        self.score = words.score
+        self.is_about_failing = is_about_failing(prompt)
+        self.is_about_headings = is_about_headings(prompt)
+        self._is_about_shown = is_about_shown(prompt)
+        self._named = frozenset(map(int, _NUMBERED.findall(prompt)))
+        self._attaches_error = any(item.id == ATTACHED_ERROR for item in attached)
+        self._news = frozenset(cell.number for cell in run_cells[-NEWS_CELLS:])
+
+    def names(self, cell: Cell) -> bool:
+        """Return whether the question names a cell, as ``In[3]`` or ``Out[3]``."""
+        return cell.number in self._named
+
+    def wants_text(self, text: str) -> bool:
+        """Return whether a cell that has not run, or a text, is sent."""
+        return self.score(text) >= SHORT_SCORE
+
+    def wants_output(self, cell: Cell, text: str) -> bool:
+        """Return whether an output is sent: it costs more than it helps, unless the
+        question is about it.
+        """
+        if self.names(cell):
+            return True
+        score = max(self.score(text), self.score(cell.source))
+        is_short = len(text) <= SHORT_OUTPUT
+        if self._is_about_shown:
+            least = SHOWN_SHORT_SCORE if is_short else SHOWN_LONG_SCORE
+        else:
+            least = SHORT_SCORE if is_short else LONG_SCORE
+        return score >= least
+
+    def wants_earlier_error(self, cell: Cell) -> bool:
+        """Return whether an error before the last one is sent."""
+        if self._attaches_error:
+            return self.names(cell)
+        return self.is_about_failing or self.names(cell)
+
+    def wants_error(self, failure: Failure) -> bool:
+        """Return whether the last error is sent: it is news, or asked about."""
+        is_asked = self.is_about_failing or self._attaches_error
+        return is_asked or failure.cell is None or failure.cell in self._news
+
+
+def _defining_cells(
+    run_cells: Sequence[Cell], variables: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the cell's item that tells how a function or a class is defined."""
+    names = set()
+    for name, text in variables.items():
+        if text.startswith(("def ", "async def ", "class ")):
+            names.add(name)
+    defining: dict[str, str] = {}
+    if not names:
+        return defining
+    for cell in run_cells:
+        for name in names & definitions_in(cell.source):
+            defining[name] = f"cell:{cell.id}"
+    return defining
+
+
+def _outline(cells: Sequence[Cell], wishes: _Wishes) -> Iterator[Item]:
     headings = [line.strip() for cell in cells for line in cell.headings]
     if not headings:
         return
     text = "\n".join(headings[:MAX_HEADINGS])
     if len(headings) > MAX_HEADINGS:
         text += f"\n… {len(headings) - MAX_HEADINGS} more headings"
-    yield Item("outline", "outline", "outline", text, -OUTLINE, (0,))
+    yield Item(
+        "outline",
+        "outline",
+        "outline",
+        text,
+        -OUTLINE,
+        (3, 0),
+        wanted=wishes.is_about_headings,
+    )
 
 
-def _cells(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
+def _cells(
+    cells: Sequence[Cell], weights: _CellWeights, wishes: _Wishes
+) -> Iterator[Item]:
     for index, cell in enumerate(cells):
-        if cell.text:
+        if not cell.text:
+            continue
+        id = f"cell:{cell.id}"
+        rank = -weights.of[cell.id]
+        if has_run(cell):
             yield Item(
-                f"cell:{cell.id}",
+                id,
                 "cells",
                 cell.title,
                 cell.text,
-                -weights.of[cell.id],
+                rank,
                 (1, index, 0),
+                base_rank=-weights.base[cell.id],
+                wanted=not cell.is_magic,
+                name=cell.beginning,
+            )
+        else:
+            wanted = wishes.wants_text(cell.source)
+            position = (3, 1, index, 0)
+            yield Item(
+                id, "cells", cell.title, cell.text, rank, position, wanted=wanted
             )
 
 
-def _outputs(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
+def has_run(cell: Cell) -> bool:
+    """Return whether a cell is code that ran, so that its names exist."""
+    return cell.number is not None and cell.type == "code"
+
+
+def _outputs(
+    cells: Sequence[Cell], weights: _CellWeights, wishes: _Wishes
+) -> Iterator[Item]:
     for index, cell in enumerate(cells):
         text = cell.output_text
         error = ""
@@ -218,7 +340,8 @@ def _outputs(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
                 f"output of {cell.name}",
                 text,
                 -_output_weight(cell, text, weights),
-                (1, index, 1),
+                (3, 1, index, 1),
+                wanted=wishes.wants_output(cell, text),
             )
         # The last error has a section of its own.
         if error and cell.number != weights.failing:
@@ -228,9 +351,10 @@ def _outputs(cells: Sequence[Cell], weights: _CellWeights) -> Iterator[Item]:
                 error_title(cell.number),
                 error,
                 -_output_weight(cell, error, weights),
-                (1, index, 2),
+                (3, 1, index, 2),
                 # The run tells errors apart, however their text was found.
                 identity=error_title(cell.number),
+                wanted=wishes.wants_earlier_error(cell),
             )
 
 
@@ -256,6 +380,7 @@ def _output_weight(cell: Cell, text: str, weights: _CellWeights) -> float:
 class _CellWeights:
     """The weight of each cell for a question, by the cell's id: ``of``.
 
+    ``base`` are the weights that they have whatever the question is.
     ``used_names`` are the names that the cells with the highest weights use.
     """
 
@@ -270,11 +395,15 @@ class _CellWeights:
         self.words = words
         self.failing = failure.cell if failure else None
         self.of = {cell.id: WORD_MATCH * words.score(cell.source) for cell in cells}
+        self.base = dict.fromkeys(self.of, 0.0)
         self._latest_first = [
             (cell, names_in(cell.source)) for cell in reversed(run_cells)
         ]
         self._weigh_by_names(cells, topic)
-        self._weigh_by_runs(run_cells)
+        self._weigh_by_runs(run_cells, self.of)
+        self._weigh_by_runs(run_cells, self.base)
+        for id in self._last_definitions(topic.recent):
+            self.base[id] += SETS_USED_BY_BEST
         self.used_names = self._weigh_what_the_best_use(run_cells)
 
     def _weigh_by_names(self, cells: Sequence[Cell], topic: Topic) -> None:
@@ -288,15 +417,17 @@ class _CellWeights:
             elif topic.named and not topic.named.isdisjoint(names_in(cell.source)):
                 self.of[cell.id] += USES_NAMED
 
-    def _weigh_by_runs(self, run_cells: Sequence[Cell]) -> None:
+    def _weigh_by_runs(
+        self, run_cells: Sequence[Cell], weights: dict[str, float]
+    ) -> None:
         """Prefer cells that ran late, and the one that failed."""
         step = LATEST_RUN / (len(run_cells) + 1)
         for order, cell in enumerate(run_cells, 1):
-            self.of[cell.id] += step * order
+            weights[cell.id] += step * order
             if cell.number == self.failing:
-                self.of[cell.id] += FAILING_CELL
+                weights[cell.id] += FAILING_CELL
         if run_cells:
-            self.of[run_cells[-1].id] += LAST_CELL
+            weights[run_cells[-1].id] += LAST_CELL
 
     def _weigh_what_the_best_use(self, run_cells: Sequence[Cell]) -> frozenset[str]:
         """Prefer cells that set what the best cells use; return the names in use."""
@@ -342,31 +473,41 @@ def _variables(
     topic: Topic,
     words: WordScores,
     used_names: frozenset[str],
+    defining: Mapping[str, str],
 ) -> Iterator[Item]:
     for index, (name, text) in enumerate(lines.items()):
-        weight = WORD_MATCH * words.score(text)
-        weight += LATEST_VARIABLE * (1 - index / (len(lines) + 1))
-        weight += _weight_by_use(name, topic)
+        base = LATEST_VARIABLE * (1 - index / (len(lines) + 1))
+        if name in topic.recent:
+            base += USED_BY_RECENT
+        if "columns: " in text:
+            base += WITH_COLUMNS
+        weight = base + WORD_MATCH * words.score(text) + _weight_by_use(name, topic)
         if name in used_names:
             weight += SETS_USED_BY_BEST
         description_start = len(name) + len(": ")
-        if text.startswith(("module ", "imported "), description_start):
-            weight += IMPORTED_VARIABLE
-        position = (2, len(lines) - index)
-        yield Item(f"variable:{name}", "variables", name, text, -weight, position)
+        yield Item(
+            f"variable:{name}",
+            "variables",
+            name,
+            text,
+            -weight,
+            (2, len(lines) - index),
+            base_rank=-base,
+            # The code of the cells has them.
+            wanted=not text.startswith(("module ", "imported "), description_start),
+            told_by=defining.get(name, ""),
+        )
 
 
 def _weight_by_use(name: str, topic: Topic) -> float:
     weight = NAMED_VARIABLE if name in topic.named else 0.0
     if name in topic.failing:
         return weight + USED_BY_FAILING
-    if name in topic.recent:
-        return weight + USED_BY_RECENT
     return weight
 
 
 def _error(
-    failure: Failure | None, describe: Callable[[object], str]
+    failure: Failure | None, describe: Callable[[object], str], wishes: _Wishes
 ) -> Iterator[Item]:
     if failure is None or not failure.text:
         return
@@ -381,8 +522,9 @@ def _error(
         error_title(failure.cell),
         "\n".join(lines),
         -ERROR,
-        (3,),
+        (4,),
         identity=failure.text,
+        wanted=wishes.wants_error(failure),
     )
 
 

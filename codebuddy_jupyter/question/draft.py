@@ -9,15 +9,17 @@ of the notebook and the latest turns.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..chat.conversation import Turn
-from ..context.envelope import envelope
+from ..context.envelope import envelope, mention_name
 from ..context.fit import Redact, Update, fit, tally, tokens_wanted
 from ..context.inert import without_control_tokens
 from ..context.items import Item, Snapshot
+from ..context.snapshot import ATTACHED_ERROR, LAST_ERROR
 from ..messages import Image, Message
 from .prompts import BROKE_OFF
 from .tokens import Tokens
@@ -26,6 +28,8 @@ from .unsent import Unsent, sent_items_after, unsent_after
 # The notebook takes at most this share of the free context window: the rest is for the
 # next turn.
 NOTEBOOK_SHARE = 0.85
+# A question takes at least this share of the room for a prompt.
+QUESTION_SHARE = 1 / 16
 # Earlier turns take at most this share of what is then free, if the conversation is cut.
 TURNS_SHARE = 0.5
 SECTION_NAMES = {"error": "last error", "mentions": "attached"}
@@ -167,25 +171,25 @@ class Drafter:
             Begin with a complete description of the notebook, even if the conversation
             could grow.
         """
-        question = self.redact(self.question)
+        question = self.redact(self._in_words(self.question))
         system = self.redact(self.system)
         first: tuple[Message, ...] = ()
         if system.text.strip():
             first = (Message("system", system.text),)
-        fixed = [*first, Message("user", question.text)]
-        free = room.prompt - self.tokens.total(fixed)
+        free = room.prompt - self._fixed_tokens(first, question.text, room)
         past = self._past(turns, free, room.notebook, cut=cut)
-        message = self._message(question.text, past)
+        begun, message = self._message(question.text, past)
         last = message
         if past.messages and turns[-1].broke_off:
-            last = _after_break(message)
-        messages = (*first, *past.messages, last)
+            last, begun = _after_break(message), _after_break(begun)
+        before = (*first, *past.messages)
+        messages = (*before, last)
         return Draft(
             messages=messages,
             question=message,
             room=room,
             tokens=self.tokens.total(messages),
-            stable=messages[:-1],
+            stable=(*before, begun) if past.update.stable else before,
             parts=self._parts(first, past, question.text),
             update=past.update,
             redacted=(
@@ -253,17 +257,44 @@ class Drafter:
         kept.reverse()
         return kept
 
-    def _message(self, question: str, past: _Past) -> Message:
-        """Return the question with what is new in the notebook."""
-        name = self.redact(self.snapshot.name).text
-        notebook = envelope(past.update, name, first=not past.knows_notebook)
-        text = f"{notebook}\n\n{question}" if notebook else question
+    def _message(self, question: str, past: _Past) -> tuple[Message, Message]:
+        """Return the question with what is new in the notebook: its beginning, which
+        does not depend on the question, and all of it.
+        """
+        notebook = envelope(past.update, first=not past.knows_notebook)
+        parts = filter(None, (notebook.stable, notebook.asked, question))
         # All of it: pasted text and the values of fields are in the question, too.
-        text = without_control_tokens(text)
+        text = without_control_tokens("\n\n".join(parts))
         images: list[Image] = []
         for item in past.update.items:
             images += item.images
-        return Message("user", text, tuple(images))
+        begun = Message("user", without_control_tokens(notebook.stable))
+        return begun, Message("user", text, tuple(images))
+
+    def _in_words(self, question: str) -> str:
+        """Return the question with the names of attachments in words: small models
+        repeat ``@error`` in their code.
+        """
+        items = {item.id: item for item in self.snapshot.items}
+        for item in items.values():
+            if item.section != "mentions":
+                continue
+            words = mention_name(item.title)
+            if item.id == ATTACHED_ERROR and LAST_ERROR in items:
+                words = f"the {items[LAST_ERROR].title}"
+            mention = re.search(rf"{re.escape(item.title)}(?!\w)", question)
+            if mention is not None:
+                before, after = question[: mention.start()], question[mention.end() :]
+                question = f"{before}{words}{after}"
+        return question
+
+    def _fixed_tokens(self, first: Sequence[Message], question: str, room: Room) -> int:
+        """Return the tokens that are not the notebook's, the same for most questions:
+        what fits of the notebook must not depend on the question's length.
+        """
+        asked = self.tokens.total([Message("user", question)])
+        usual = int(room.prompt * QUESTION_SHARE)
+        return self.tokens.total(first) + max(asked, usual)
 
     def _parts(
         self, first: Sequence[Message], past: _Past, question: str

@@ -102,8 +102,7 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
 
     That is done in one pass: nothing is called, and values are not searched for further
     fields. ``{{name}}`` becomes ``{name}``; every other brace stays as it is, so that
-    JSON, code and LaTeX come through unharmed. A value cannot end the message, nor
-    imitate what the model is told of the notebook.
+    JSON, code and LaTeX come through unharmed. A value cannot end the message.
 
     Raises
     ------

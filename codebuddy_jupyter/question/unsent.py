@@ -19,6 +19,8 @@ from ..context.snapshot import ATTACHED_ERROR, EARLIER_ERROR, LAST_ERROR
 MAX_NAMES = 12
 # Before all but the error itself and what is attached.
 NAMES_RANK = -499.0
+# Behind the error, before what is attached.
+NAMES_POSITION = (4, 1)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def unsent_after(snapshot: Snapshot, turns: Sequence[Turn]) -> Unsent:
     known = sent_items_after(turns)
     sent_errors = _titles_of_errors(turns)
     items = {item.id: item for item in snapshot.items}
-    is_sent_now = LAST_ERROR in items and _is_other(items[LAST_ERROR], known)
+    error = items.get(LAST_ERROR)
+    is_sent_now = error is not None and error.wanted and _is_other(error, known)
     is_attached = ATTACHED_ERROR in items
     if is_sent_now:
         items.pop(ATTACHED_ERROR, None)
@@ -52,7 +55,12 @@ def unsent_after(snapshot: Snapshot, turns: Sequence[Turn]) -> Unsent:
     if is_sent_now or is_attached:
         failing = [id for id in snapshot.failing if id in items][:MAX_NAMES]
         for id in failing:
-            items[id] = items[id]._replace(rank=NAMES_RANK)
+            # Of what the model knows, only the question makes it be told again.
+            base_rank = None if id in known.sent else NAMES_RANK
+            item = items[id]._replace(rank=NAMES_RANK, base_rank=base_rank)
+            items[id] = item._replace(wanted=True, told_by="")
+            if base_rank is None:
+                items[id] = items[id]._replace(position=NAMES_POSITION)
         known = _without(known, failing)
     return Unsent(replace(snapshot, items=tuple(items.values())), known)
 

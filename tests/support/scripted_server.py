@@ -20,6 +20,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import re
 import ssl
 import threading
 import time
@@ -418,9 +419,19 @@ def _frame(data: bytes, answer: Answer) -> bytes:
     )
 
 
+# What ends a cell, an output or an attachment, and how other parts about the notebook
+# begin.
+FENCE_END = re.compile(r"\n`{3,}\n\n")
+TOLD = ("Variables", "The cell `", "No longer there: ", "(Left out, ")
+
+
 def question_in(message: Mapping[str, Any]) -> str:
     """What a message asks, without what it tells of the notebook."""
-    return str(message["content"]).rpartition("</notebook>\n\n")[2]
+    text = FENCE_END.split(str(message["content"]))[-1]
+    paragraphs = text.split("\n\n")
+    while paragraphs[0].startswith(TOLD):
+        del paragraphs[0]
+    return "\n\n".join(paragraphs)
 
 
 class ScriptedServer:

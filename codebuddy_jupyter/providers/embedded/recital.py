@@ -57,7 +57,8 @@ TEMPLATE = r"""
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}
   {%- set asked = namespace(text='') %}
   {%- for message in messages %}{% if message.role == 'user' and message.content is string %}
-    {%- set asked.text = (message.content | lower).split('</notebook>')[-1] %}
+    {%- set asked.text = (message.content | lower).split('\n```\n\n')[-1] %}
+    {%- set asked.text = asked.text.split('\n- ')[-1] %}
   {%- endif %}{% endfor %}
   {%- set said = asked.text %}
   {%- CHOICE %}
