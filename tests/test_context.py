@@ -267,7 +267,10 @@ def test_a_conversation_that_grew_and_reads_shorter_was_cut(
             "/explain", ["x = 1"], "Explain the code of @In[1]", id="the last cell"
         ),
         pytest.param(
-            "/fix use polars", ["x = 1"], "@In[1], say it", id="no error: the last cell"
+            "/fix use polars",
+            ["x = 1"],
+            "what is wrong with the code of @In[1]",
+            id="no error: the last cell",
         ),
         pytest.param(
             "/review\nfor x in y:\n    pass",
@@ -275,7 +278,12 @@ def test_a_conversation_that_grew_and_reads_shorter_was_cut(
             "```python\nfor x in y:\n    pass\n```",
             id="code below",
         ),
-        pytest.param("/TEST", ["x = 1"], "@In[1], with pytest", id="in any case"),
+        pytest.param(
+            "/TEST",
+            ["x = 1"],
+            "Write pytest tests for the code of @In[1]",
+            id="in any case",
+        ),
     ],
 )
 def test_a_task_asks_about_the_error_the_code_or_the_last_cell(
@@ -290,7 +298,7 @@ def test_a_task_asks_about_the_error_the_code_or_the_last_cell(
 
 def test_the_wish_of_a_task_is_sent(seeing: Buddy, shell: Any) -> None:
     execute(shell, "x = 1")
-    assert str(prompt_of(seeing, "/refactor use polars")).endswith(" use polars")
+    assert str(prompt_of(seeing, "/refactor use polars")).endswith("block. use polars")
 
 
 def test_a_task_without_code_says_where_to_put_it(seeing: Buddy) -> None:

@@ -31,9 +31,6 @@ SMALLEST_PIECE = 48
 VARIABLE_FRAME = 3
 # The share of the room that is kept for what the question brings in.
 ASKED_SHARE = 0.25
-# What is sent whatever the question is and did not fit is offered once more where the
-# question gives it this rank or a lower one.
-ASKED_RANK = -12.0
 # Where an item stands that the question brought in: behind all that it did not.
 ASKED_POSITION = 3
 
@@ -264,11 +261,9 @@ class _Selection:
         self._choose_asked(asked)
 
     def _choose_asked(self, asked: Sequence[Item]) -> None:
-        left_out: list[Item] = []
-        again: list[Item] = []
-        for item in self._left_out:
-            (again if item.rank <= ASKED_RANK else left_out).append(item)
-        self._left_out = left_out
+        """Take what the question brings in, and by its rank what had no room before."""
+        again = self._left_out
+        self._left_out = []
         for item in sorted((*asked, *again), key=lambda item: item.rank):
             position = item.position
             if item.base_rank is not None:

@@ -44,6 +44,30 @@ class Address:
         return host_of(self.url)
 
 
+def temperature_setting(default: float | None, empty: str) -> Any:
+    """Return the setting for the randomness of a provider's answers.
+
+    Parameters
+    ----------
+    default
+        The temperature, from 0 to 2, or None for the server's own.
+    empty
+        What its help says of an empty setting.
+    """
+    setting = Float(
+        default,
+        allow_none=True,
+        min=0.0,
+        max=2.0,
+        help=f"Randomness of the answers, from 0 to 2. Empty: {empty}.",
+    )
+    return setting.tag(config=True)
+
+
+# llama.cpp's own default of 0.8 lets small models write code that is often wrong.
+LOCAL_TEMPERATURE = 0.1
+
+
 class Provider(Configured):
     """A source of answers.
 
@@ -63,13 +87,7 @@ class Provider(Configured):
     model = Unicode("", help="The model to ask. Empty: chosen automatically.").tag(
         config=True, affects="target"
     )
-    temperature = Float(
-        None,
-        allow_none=True,
-        min=0.0,
-        max=2.0,
-        help="Randomness of the answers, from 0 to 2. Empty: the server's default.",
-    ).tag(config=True)
+    temperature = temperature_setting(None, "the server's default")
     max_tokens = Int(
         None,
         allow_none=True,

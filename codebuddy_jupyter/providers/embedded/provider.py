@@ -18,6 +18,7 @@ from ... import errors
 from ...errors import Remedy
 from ...keys import NO_KEY, Key
 from ...messages import Chunk, Model, Progress, Request
+from ..base import LOCAL_TEMPERATURE, temperature_setting
 from ..http.probe import probing
 from ..http.server_error import as_mapping
 from ..kinds.llama_cpp import LlamaCpp
@@ -61,6 +62,8 @@ class EmbeddedProvider(OpenAIChatProvider):
     threads = Int(0, min=0, help="The number of threads; 0: the engine's default.").tag(
         config=True, affects="target"
     )
+
+    temperature = temperature_setting(LOCAL_TEMPERATURE, "the engine's default")
 
     def __init__(self, **kwargs: Any) -> None:
         self._engine: Engine | None = None

@@ -14,6 +14,7 @@ from traitlets import Bool, Int, TraitError, Unicode, validate
 from ... import errors
 from ...errors import Remedy
 from ...messages import Chunk, Message, Model, Progress, Request, bare_name
+from ..base import LOCAL_TEMPERATURE, temperature_setting
 from ..checks import Announce, Check
 from ..http import error_lines
 from ..http.chat_stream import ChatStream
@@ -74,6 +75,7 @@ class LocalProvider(LocalServerProvider):
             "Ollama's default."
         ),
     ).tag(config=True, label="Context window", affects="target")
+    temperature = temperature_setting(LOCAL_TEMPERATURE, "the server's default")
     warm_up = Bool(
         False, help="Load the model in the background when switching to it with /use."
     ).tag(config=True)
