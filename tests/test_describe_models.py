@@ -39,8 +39,7 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
         lambda: make_pipeline(StandardScaler(), LogisticRegression()),
         "sklearn.pipeline.Pipeline (an estimator), not fitted\n"
         "  step standardscaler: sklearn.preprocessing.StandardScaler\n"
-        "  step logisticregression: sklearn.linear_model.LogisticRegression\n"
-        "  parameters: transform_input, memory, verbose",
+        "  step logisticregression: sklearn.linear_model.LogisticRegression",
     ),
 }
 
@@ -58,7 +57,7 @@ def test_the_values_of_a_figure_are_its_labels() -> None:
 def test_an_estimator_has_fitted_attributes_and_with_values_its_parameters() -> None:
     schema, values = Describers().schema(fitted()), Describers().values(fitted())
     assert schema.startswith(
-        "sklearn.linear_model.LogisticRegression (an estimator), fitted\n  parameters: "
+        "sklearn.linear_model.LogisticRegression (an estimator), fitted\n  "
     )
     assert "  n_features_in_ 2\n" in schema
     assert "  coef_ ndarray 1x2 float64\n" in schema

@@ -28,7 +28,7 @@ def item(section: Section, title: str, text: str, place: int) -> Item:
         text,
         position=(place,),
         base_rank=0.0 if is_stable else None,
-        name=text,
+        name="" if section == "outputs" else text,
     )
 
 
@@ -114,6 +114,34 @@ def test_of_many_things_that_are_gone_some_are_named() -> None:
     sent = update(*names).sent_items
     made = envelope(update(sent=sent), first=False)
     assert made.stable.endswith("x18, x19 and 10 more.")
+
+
+def test_what_is_the_same_of_several_variables_is_told_once() -> None:
+    columns = "columns: 'a' int64, 'b' int64, 'c' str, 'd' str"
+    lines = [
+        ("train", f"pandas.DataFrame 80 rows x 4 columns; index int64; {columns}"),
+        ("n", "int"),
+        ("test", f"pandas.DataFrame 20 rows x 4 columns; index int64; {columns}"),
+        ("m", "int"),
+        ("few", "pandas.DataFrame 2 rows x 1 column; columns: 'a' int64"),
+        ("fewer", "pandas.DataFrame 1 row x 1 column; columns: 'a' int64"),
+    ]
+    items = []
+    for place, (name, text) in enumerate(lines):
+        items.append(item("variables", name, f"{name}: {text}", place))
+    assert envelope(update(*items), first=True).stable.splitlines()[1:] == [
+        f"- train: {lines[0][1]}",
+        "- n, m: int",
+        "- test: pandas.DataFrame 20 rows x 4 columns; index int64; columns as in train",
+        f"- few: {lines[4][1]}",
+        f"- fewer: {lines[5][1]}",
+    ]
+
+
+def test_an_output_is_told_with_the_code_that_showed_it() -> None:
+    output = item("outputs", "output of In[4]", "0.25", 1)._replace(name="x.`mean`()")
+    made = envelope(update(output), first=True)
+    assert made.asked == "Output of In[4], `x.'mean'()`:\n```\n0.25\n```"
 
 
 def test_values_stay_behind_their_variables_name() -> None:

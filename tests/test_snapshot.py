@@ -17,7 +17,7 @@ from codebuddy_jupyter.context.items import (
     Section,
     Snapshot,
 )
-from codebuddy_jupyter.context.snapshot import KernelState, snapshot
+from codebuddy_jupyter.context.snapshot import NEWS_CELLS, KernelState, snapshot
 
 ALL = frozenset(SECTIONS)
 
@@ -124,6 +124,86 @@ def test_a_section_alone(section: Section) -> None:
     found = taken(sections=frozenset([section]))
     assert {item.section for item in found.items} == {section}
     assert found.sections == {section}
+
+
+def wanted(prompt: str, state: KernelState = STATE) -> set[str]:
+    return {item.id for item in taken(prompt, state).items if item.wanted}
+
+
+def test_code_and_variables_are_sent_whatever_the_question_is() -> None:
+    lasting = []
+    for prompt in ("", "why is rate so low?", "plot df"):
+        items = taken(prompt).items
+        ranked = [(item.id, item.base_rank, item.position) for item in items]
+        lasting.append([one for one in ranked if one[1] is not None])
+    assert lasting[0] == lasting[1] == lasting[2]
+    assert {id for id, _, _ in lasting[0]} == {
+        "cell:a",
+        "cell:b",
+        "cell:c",
+        "cell:d",
+        "variable:rate",
+        "variable:np",
+        "variable:df",
+    }
+
+
+@pytest.mark.parametrize(
+    ("prompt", "id"),
+    [
+        pytest.param("how many rows were loaded?", "output:a", id="an output"),
+        pytest.param("explain Out[1]", "output:a", id="an output by its number"),
+        pytest.param("where is unused set?", "cell:e", id="a cell that has not run"),
+        pytest.param("which sales do we look at?", "cell:m", id="a text"),
+        pytest.param("in which section is that?", "outline", id="the headings"),
+    ],
+)
+def test_the_rest_is_sent_where_the_question_is_about_it(prompt: str, id: str) -> None:
+    state = KernelState(STATE.notebook, STATE.variables)
+    assert id in wanted(prompt, state)
+    assert id not in wanted("plot the price by month", state)
+
+
+def test_imports_and_magics_are_not_sent() -> None:
+    cells = (
+        Cell("a", "code", "%matplotlib inline\n!pip install x", 1, "run"),
+        Cell("b", "code", "%%time\nx = 1", 2, "run"),
+    )
+    state = KernelState(Notebook(cells), {"np": "module numpy 2", "x": "int"})
+    assert wanted("hm?", state) == {"cell:b", "variable:x"}
+
+
+def test_an_old_error_is_no_news() -> None:
+    later = [
+        Cell(f"later{n}", "code", f"ok{n} = 1", 10 + n, "run")
+        for n in range(NEWS_CELLS)
+    ]
+    state = replace(STATE, notebook=Notebook((*CELLS[:5], *later)))
+    assert "error" not in wanted("plot the price by month", state)
+    assert "error" in wanted("why did it fail?", state)
+    attached = [Item("mention:error", "mentions", "@error", "KeyError")]
+    found = taken("look at @error", state, attached=attached)
+    assert by_id(found)["error"].wanted
+    assert "error" in wanted(
+        "plot the price by month", replace(STATE, failure=replace(FAILED, cell=4))
+    )
+
+
+def test_earlier_errors_are_sent_where_the_question_is_about_failing() -> None:
+    state = KernelState(STATE.notebook, STATE.variables)
+    assert "error:c" in wanted("what failed?", state)
+    assert "error:c" not in wanted("plot the price", state)
+
+
+def test_a_functions_line_says_which_cell_tells_it() -> None:
+    cells = (
+        Cell("a", "code", "def f():\n    pass", 1, "run"),
+        Cell("b", "code", "def f(x):\n    pass\n\nclass A:\n    pass", 2, "run"),
+    )
+    lines = {"f": "def f(x)", "A": "class A", "g": "def g()", "n": "int"}
+    found = by_id(taken(state=KernelState(Notebook(cells), lines)))
+    told = {id: item.told_by for id, item in found.items() if item.told_by}
+    assert told == {"variable:f": "cell:b", "variable:A": "cell:b"}
 
 
 def test_attached_things_come_first_whatever_the_sections() -> None:

@@ -21,6 +21,10 @@ _LATER_CELLS = "Cells that ran since then:"
 _FIRST_VARIABLES = "Variables that exist now (use them; do not load files again):"
 _LATER_VARIABLES = "Variables that are new or changed:"
 _ASKED_VARIABLES = "Variables:"
+# How the columns of a frame begin, and how many commas are in those that are not
+# repeated for a second frame.
+_COLUMNS = "; columns: "
+_MANY_COLUMNS = 3
 # Cells or variables that are gone and named.
 _MAX_GONE = 20
 
@@ -115,6 +119,8 @@ def _labelled(item: Item) -> str:
 def _label(item: Item) -> str:
     """Return what stands above an item, in one line."""
     title = " ".join(inert(item.title).split())
+    if item.section == "outputs" and item.name:
+        return f"{title[:1].upper()}{title[1:]}, {_quoted(item.name)}"
     if item.section == "mentions":
         return mention_name(title)
     if item.section == "outline":
@@ -130,12 +136,33 @@ def _omitted(left_out: tuple[Item, ...]) -> Iterator[str]:
 
 
 def _list(heading: str, variables: Iterable[Item]) -> str:
-    lines = [heading]
+    """Return a line for each variable, or for several of which the same is told."""
+    names: dict[str, list[str]] = {}
     for item in variables:
+        text = inert(item.text).strip()
+        name, colon, description = text.partition(": ")
+        if not colon:
+            name, description = text, ""
+        names.setdefault(description, []).append(name)
+    lines = [heading]
+    first_with: dict[str, str] = {}
+    for description, same in names.items():
+        described = _with_reference(description, same[0], first_with)
         # The lines of a value stay behind its name.
-        text = inert(item.text).strip().replace("\n", "\n    ")
-        lines.append(f"- {text}")
+        text = f"{', '.join(same)}: {described}".replace("\n", "\n    ")
+        lines.append(f"- {text}".removesuffix(": "))
     return "\n".join(lines)
+
+
+def _with_reference(description: str, name: str, first_with: dict[str, str]) -> str:
+    """Return a frame's description, without long columns that another frame has, too."""
+    title, mark, columns = description.partition(_COLUMNS)
+    if not mark or columns.count(", ") < _MANY_COLUMNS or "\n" in columns:
+        return description
+    first = first_with.setdefault(columns, name)
+    if first == name:
+        return description
+    return f"{title}; columns as in {first}"
 
 
 def _fenced(text: str, language: str) -> str:

@@ -30,7 +30,7 @@ SMALLEST_PIECE = 48
 # Variables share one heading, so each costs only what makes it a line, in tokens.
 VARIABLE_FRAME = 3
 # The share of the room that is kept for what the question brings in.
-ASKED_SHARE = 0.25
+ASKED_SHARE = 0.2
 # Where an item stands that the question brought in: behind all that it did not.
 ASKED_POSITION = 3
 
@@ -285,10 +285,10 @@ class _Selection:
             return False
         redacted = self._redacted(item.text)
         text = trimmed(redacted, limit, self._count)
-        title = self._redacted(item.title)
+        title, name = self._redacted(item.title), self._redacted(item.name)
         self._left -= self._count(text) + frame
         self._taken.append(item)
-        self._chosen.append(item._replace(title=title, text=text))
+        self._chosen.append(item._replace(title=title, text=text, name=name))
         return text == redacted
 
     def _is_within(self, text: str, limit: int) -> bool:

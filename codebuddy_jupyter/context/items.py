@@ -99,6 +99,11 @@ class Cell:
         return self.source.strip().partition("\n")[0][:NAME_CHARACTERS]
 
     @cached_property
+    def end(self) -> str:
+        """Its last line, whose value is its output."""
+        return self.source.strip().rpartition("\n")[2][:NAME_CHARACTERS]
+
+    @cached_property
     def is_magic(self) -> bool:
         """Whether it has nothing but magics, shell commands and comments."""
         lines = self.source.strip().splitlines()

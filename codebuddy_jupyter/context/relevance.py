@@ -93,16 +93,21 @@ def is_about_failing(prompt: str) -> bool:
     return not words or not words.isdisjoint(_FAILURE_WORDS)
 
 
-_SHOWN_WORDS = words_in(
-    "output result show shown print printed display plot figure chart table value values "
-    "number warning message large high low many much often long"
+_SHOWN_WORDS = words_in("output result shown printed displayed warning message")
+# What begins a question that the outputs may answer; "how do I" asks for code.
+_QUESTION_WORDS = re.compile(
+    r"(?:(?:on|in|at|for|to|of|by|with|from) )?(?:which|when|where|what|why|who|whose"
+    r"|how (?!do |can |could |would |should |to )|did |does |do |is |are |was |were |has )",
+    re.IGNORECASE,
 )
 _HEADING_WORDS = words_in("heading section chapter outline structure notebook summary")
 
 
 def is_about_shown(prompt: str) -> bool:
     """Return whether a question seems to be about what a cell has shown."""
-    return not words_in(prompt).isdisjoint(_SHOWN_WORDS)
+    if not words_in(prompt).isdisjoint(_SHOWN_WORDS):
+        return True
+    return _QUESTION_WORDS.match(prompt.strip()) is not None
 
 
 def is_about_headings(prompt: str) -> bool:

@@ -76,7 +76,7 @@ MARKDOWN_CELL = -2.0
 # For outputs, in addition to the weight of their cell; all that can be said of an image
 # is its size:
 SMALL_OUTPUT = 4.0
-LARGE_OUTPUT = -3.0
+LARGE_OUTPUT = -20.0
 ONLY_IMAGES = -25.0
 # For variables:
 NAMED_VARIABLE = 50.0
@@ -86,12 +86,14 @@ LATEST_VARIABLE = 3.0
 # What has columns is what code is written for, and a name alone does not tell them.
 WITH_COLUMNS = 10.0
 
-# From which score of its words on something is sent that only a question brings in: a
-# short text, a long one, and both where the question is about what was shown.
-SHORT_SCORE = 0.3
-LONG_SCORE = 0.5
-SHOWN_SHORT_SCORE = 0.15
-SHOWN_LONG_SCORE = 0.3
+# From which score of its words on a text or a cell that has not run is sent.
+TEXT_SCORE = 0.3
+# Outputs that are sent where the question is about what was shown: how many short ones
+# and how many others, and from which score of their words and their cell's on.
+SHORT_OUTPUTS = 8
+LONG_OUTPUTS = 1
+SHORT_OUTPUT_SCORE = 0.05
+LONG_OUTPUT_SCORE = 0.6
 # The cells that ran last, whose error is news.
 NEWS_CELLS = 2
 
@@ -226,21 +228,26 @@ class _Wishes:
 
     def wants_text(self, text: str) -> bool:
         """Return whether a cell that has not run, or a text, is sent."""
-        return self.score(text) >= SHORT_SCORE
+        return self.score(text) >= TEXT_SCORE
 
-    def wants_output(self, cell: Cell, text: str) -> bool:
-        """Return whether an output is sent: it costs more than it helps, unless the
-        question is about it.
+    def outputs(self, outputs: Sequence[tuple[Cell, str]]) -> frozenset[str]:
+        """Return the ids of the cells whose output is sent.
+
+        An output costs more than it helps, unless the question names it or is about
+        what was shown: then it is the few that have most of its words.
         """
-        if self.names(cell):
-            return True
-        score = max(self.score(text), self.score(cell.source))
-        is_short = len(text) <= SHORT_OUTPUT
-        if self._is_about_shown:
-            least = SHOWN_SHORT_SCORE if is_short else SHOWN_LONG_SCORE
-        else:
-            least = SHORT_SCORE if is_short else LONG_SCORE
-        return score >= least
+        named = [cell.id for cell, _ in outputs if self.names(cell)]
+        if not self._is_about_shown:
+            return frozenset(named)
+        short: list[tuple[float, int, str]] = []
+        long: list[tuple[float, int, str]] = []
+        for cell, text in outputs:
+            score = self.score(text) + self.score(cell.source)
+            is_short = len(text) <= SHORT_OUTPUT
+            if score >= (SHORT_OUTPUT_SCORE if is_short else LONG_OUTPUT_SCORE):
+                (short if is_short else long).append((score, -len(text), cell.id))
+        best = heapq.nlargest(SHORT_OUTPUTS, short) + heapq.nlargest(LONG_OUTPUTS, long)
+        return frozenset((*named, *(id for _, _, id in best)))
 
     def wants_earlier_error(self, cell: Cell) -> bool:
         """Return whether an error before the last one is sent."""
@@ -325,13 +332,12 @@ def has_run(cell: Cell) -> bool:
 def _outputs(
     cells: Sequence[Cell], weights: _CellWeights, wishes: _Wishes
 ) -> Iterator[Item]:
+    shown = {cell.id: _shown_text(cell) for cell in cells}
+    wanted = wishes.outputs([(cell, shown[cell.id]) for cell in cells])
     for index, cell in enumerate(cells):
-        text = cell.output_text
+        text = shown[cell.id]
         error = ""
-        if text and cell.number is not None:
-            # An error is an item of its own, so that an output is no other one as soon
-            # as its error is the last or no longer the last.
-            text = joined_outputs(_outputs_of(cell, errors=False))
+        if cell.output_text and cell.number is not None:
             error = joined_outputs(_outputs_of(cell, errors=True))
         if text:
             yield Item(
@@ -341,7 +347,8 @@ def _outputs(
                 text,
                 -_output_weight(cell, text, weights),
                 (3, 1, index, 1),
-                wanted=wishes.wants_output(cell, text),
+                wanted=cell.id in wanted,
+                name=cell.end,
             )
         # The last error has a section of its own.
         if error and cell.number != weights.failing:
@@ -356,6 +363,15 @@ def _outputs(
                 identity=error_title(cell.number),
                 wanted=wishes.wants_earlier_error(cell),
             )
+
+
+def _shown_text(cell: Cell) -> str:
+    """Return what a cell has shown but for its error, which is an item of its own: an
+    output is no other one as soon as its error is the last or no longer the last.
+    """
+    if cell.output_text and cell.number is not None:
+        return joined_outputs(_outputs_of(cell, errors=False))
+    return cell.output_text
 
 
 def _outputs_of(cell: Cell, *, errors: bool) -> list[Output]:

@@ -23,6 +23,8 @@ _NOT_COMPUTED = "not computed"
 # Values of an array that are shown, and the characters for them.
 _MAX_SHOWN = 20
 _MAX_SHOWN_LENGTH = 600
+# The size of a smaller array, in bytes, is not worth saying.
+_LARGE = 1_000_000
 # Sparse formats of which the number of stored values is known without counting.
 _COUNTED_FORMATS = ("csr", "csc", "bsr", "coo")
 
@@ -44,7 +46,8 @@ def describe_ndarray(array: Any, with_values: bool) -> str:
     title = name_of(cls)
     if not is_of_library(cls, "numpy"):
         title = f"{title} (a numpy.ndarray)"
-    lines = [f"{title} {shape} {_numpy_type(dtype)} ({size(nbytes)})"]
+    text = f"{title} {shape} {_numpy_type(dtype)}"
+    lines = [f"{text} ({size(nbytes)})" if nbytes >= _LARGE else text]
     lines += _record_fields(dtype)
     is_readable = cls is ndarray and is_of_library(type(dtype), "numpy")
     if with_values and is_readable and nbytes and dtype.names:

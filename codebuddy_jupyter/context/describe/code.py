@@ -270,7 +270,9 @@ def describe_module(module: Any, with_values: bool) -> str:
 def describe_unknown(value: Any, with_values: bool) -> str:
     """Describe any object by its class, and the names and types of its attributes."""
     cls = type(value)
-    lines = [_add_doc(name_of(cls), _doc_of(cls))]
+    # What a library's class is, its name tells the model.
+    doc = "" if is_installed(module_of(cls)) else _doc_of(cls)
+    lines = [_add_doc(name_of(cls), doc)]
     attributes = instance_dict(value)
     public = _public_attributes(attributes)
     if _takes_any_attribute(cls):

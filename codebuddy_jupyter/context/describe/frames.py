@@ -300,6 +300,8 @@ def polars_type(dtype: Any) -> str:
         for field in dtype.fields:
             words.append(f"{label(field.name)} {polars_type(field.dtype)}")
         return f"Struct({listed(words, limit=10)})"
+    if name == "Datetime" and dtype.time_zone is None:
+        return name
     if is_of_library(type(dtype), "polars"):
         return str(dtype)[:_MAX_TYPE]
     return name_of(type(dtype))

@@ -25,7 +25,8 @@ _SIZES = ("n_features_in_", "n_features_", "n_outputs_")
 
 
 def describe_estimator(estimator: Any, with_values: bool) -> str:
-    """Describe an estimator: its parameters, its steps and its fitted attributes.
+    """Describe an estimator: its steps and its fitted attributes, with values its
+    parameters.
 
     Everything is read from ``__dict__``, as parameters may be properties of the user's.
     """
@@ -41,16 +42,14 @@ def describe_estimator(estimator: Any, with_values: bool) -> str:
             parameters[name] = value
     state = "fitted" if fitted else "not fitted"
     lines = [f"{name_of(type(estimator))} (an estimator), {state}", *_steps(steps)]
-    if parameters:
-        lines.append(f"  parameters: {_parameters(parameters, with_values)}")
+    if parameters and with_values:
+        lines.append(f"  parameters: {_parameters(parameters)}")
     for name, value in list(fitted.items())[:_MAX_FITTED]:
         lines.append(f"  {name} {_fitted_attribute(name, value)}")
     return "\n".join(lines)
 
 
-def _parameters(parameters: Mapping[str, Any], with_values: bool) -> str:
-    if not with_values:
-        return listed(list(parameters))
+def _parameters(parameters: Mapping[str, Any]) -> str:
     return listed(
         [f"{name}={format_value(value, 80)}" for name, value in parameters.items()]
     )

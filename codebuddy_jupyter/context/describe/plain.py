@@ -29,6 +29,8 @@ _MAX_FIELDS = 40
 # Characters of a value that is shown, and of the end of a long text.
 _MAX_SHOWN = 1200
 _TEXT_END = 200
+# Of a text of so many characters or fewer the length says nothing.
+_SHORT_TEXT = 100
 # A text of more characters counts as one line: to count them would take too long.
 _MAX_COUNTED = 1_000_000
 # A key that looks like a name in a program; others can be data.
@@ -199,7 +201,9 @@ def describe_str(value: Any, with_values: bool) -> str:
     """Describe a text: how long it is."""
     length = str.__len__(value)
     line_count = str.count(value, "\n") + 1 if length < _MAX_COUNTED else 1
-    text = f"{_heading(value, str)}, {count(length, 'character')}"
+    text = _heading(value, str)
+    if with_values or length > _SHORT_TEXT:
+        text = f"{text}, {count(length, 'character')}"
     if line_count > 1:
         text = f"{text}, {line_count:,} lines"
     if not with_values or type(value) is not str:
