@@ -183,7 +183,7 @@ def test_what_cannot_be_ranked_costs_all_but_what_is_attached(
     def fails(source: str) -> frozenset[str]:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr("codebuddy_jupyter.context.snapshot.names_used", fails)
+    monkeypatch.setattr("codebuddy_jupyter.context.weights.names_used", fails)
     found = collected(collector, "what is @rate?")
     assert sections_of(found) == {"mentions"}
     assert found.sections == frozenset()

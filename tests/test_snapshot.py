@@ -17,7 +17,8 @@ from codebuddy_jupyter.context.items import (
     Section,
     Snapshot,
 )
-from codebuddy_jupyter.context.snapshot import NEWS_CELLS, KernelState, snapshot
+from codebuddy_jupyter.context.snapshot import KernelState, snapshot
+from codebuddy_jupyter.context.wishes import NEWS_CELLS
 
 ALL = frozenset(SECTIONS)
 
@@ -62,7 +63,8 @@ def by_id(found: Snapshot) -> dict[str, Item]:
 
 
 def order(found: Snapshot) -> list[str]:
-    return [item.id for item in sorted(found.items, key=lambda item: item.rank)]
+    wanted = [item for item in found.items if item.wanted]
+    return [item.id for item in sorted(wanted, key=lambda item: item.rank)]
 
 
 def test_everything_becomes_an_item_with_its_title() -> None:
@@ -92,7 +94,7 @@ def test_a_text_that_is_all_headings_is_told_by_the_outline_alone() -> None:
     found = taken(
         state=KernelState(Notebook((Cell("m", "markdown", "# One\n## Two"),)), {})
     )
-    assert order(found) == ["outline"]
+    assert list(by_id(found)) == ["outline"]
 
 
 def test_a_changed_cell_tells_what_stands_there_and_what_was_run() -> None:

@@ -196,7 +196,8 @@ class Collector:
             "The notebook", self.session.notebook, NOTEBOOK_SECTIONS
         )
         if notebook is not None:
-            for cell in notebook.cells:
+            for index, cell in enumerate(notebook.cells):
+                cell.items(index)
                 _fill_caches(cell)
 
     def redact(self, text: str) -> Redacted:
@@ -232,7 +233,8 @@ def _likeliest(
 def _fill_caches(cell: Cell) -> None:
     words_of(cell.source)
     words_of(cell.output_text)
-    names_in(cell.source)
+    # Worked out where they are first read.
+    _ = cell.names, cell.shown_text, cell.error_text
 
 
 class _Sources:

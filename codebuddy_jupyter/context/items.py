@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..messages import Image
+from .relevance import names_in
 
 State = Literal["run", "not run", "changed", "failed", "running"]
 Section = Literal["outline", "cells", "outputs", "variables", "error", "mentions"]
@@ -29,6 +30,11 @@ SECTIONS: tuple[Section, ...] = (
 URGENT_RANK = -30.0
 # Of one text: more would fill a usual context window by itself.
 MAX_CHARACTERS = 12_000
+# The id of the error that a prompt attaches.
+ATTACHED_ERROR = "mention:error"
+# The weight of the latest of very many runs, and the number of the run that has half.
+LATEST_RUN = 8.0
+HALF_RUN = 100
 # Characters of a cell by which it is recognised.
 NAME_CHARACTERS = 60
 
@@ -64,6 +70,18 @@ class Cell:
     state: State = "not run"
     outputs: tuple[Output, ...] = ()
     run_source: str | None = None
+
+    def items(self, index: int) -> tuple[Item | None, Item | None]:
+        """Return what is sent of it at this place of the notebook, and of what it has
+        shown, as nothing but the time of its run makes them weigh.
+        """
+        made: tuple[int, tuple[Item | None, Item | None]] | None
+        made = self.__dict__.get("_made")
+        if made is None or made[0] != index:
+            made = index, _items_of(self, index)
+            # As a cached property does it.
+            self.__dict__["_made"] = made
+        return made[1]
 
     @cached_property
     def name(self) -> str:
@@ -112,6 +130,37 @@ class Cell:
         return all(line.startswith(("%", "!", "#")) for line in filter(None, lines))
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """Everything in its source that could be a name of Python."""
+        return names_in(self.source)
+
+    @cached_property
+    def weight(self) -> float:
+        """What it weighs by the time of its run: the later, the more."""
+        number = self.number or 0
+        return LATEST_RUN * number / (number + HALF_RUN)
+
+    @cached_property
+    def shown_text(self) -> str:
+        """All outputs but the error, which is no part of them: an output is no other
+        one as soon as its error is the last or no longer the last.
+        """
+        if not self.output_text or self.number is None:
+            return self.output_text
+        return joined_outputs(self._outputs(errors=False))
+
+    @cached_property
+    def error_text(self) -> str:
+        """The error that its run ended in."""
+        if not self.output_text or self.number is None:
+            return ""
+        return joined_outputs(self._outputs(errors=True))
+
+    def _outputs(self, *, errors: bool) -> list[Output]:
+        kinds = [(output, output.kind == "error") for output in self.outputs]
+        return [output for output, is_error in kinds if is_error is errors]
+
+    @cached_property
     def headings(self) -> tuple[str, ...]:
         """The lines of a text that are headings."""
         if self.type != "markdown":
@@ -122,6 +171,38 @@ class Cell:
     def output_text(self) -> str:
         """All outputs as one text; empty where they hold no information."""
         return joined_outputs(self.outputs)
+
+
+def _items_of(cell: Cell, index: int) -> tuple[Item | None, Item | None]:
+    """Return what is sent of a cell at this place, and of what it has shown, before
+    anything but the time of its run is known to matter.
+    """
+    code = output = None
+    ran = cell.number is not None and cell.type == "code"
+    if cell.text:
+        code = Item(
+            f"cell:{cell.id}",
+            "cells",
+            cell.title,
+            cell.text,
+            -cell.weight,
+            (1, index, 0) if ran else (3, 1, index, 0),
+            base_rank=-cell.weight if ran else None,
+            wanted=ran and not cell.is_magic,
+            name=cell.beginning if ran else "",
+        )
+    if cell.shown_text:
+        output = Item(
+            f"output:{cell.id}",
+            "outputs",
+            f"output of {cell.name}",
+            cell.shown_text,
+            -cell.weight,
+            (3, 1, index, 1),
+            wanted=False,
+            name=cell.end,
+        )
+    return code, output
 
 
 def cell_name(number: int | None) -> str:
@@ -198,6 +279,23 @@ class Item(NamedTuple):
     wanted: bool = True
     told_by: str = ""
     name: str = ""
+
+    def ranked(self, rank: float, base_rank: float | None) -> Item:
+        """Return the item with other ranks; faster than ``_replace``."""
+        return Item(
+            self.id,
+            self.section,
+            self.title,
+            self.text,
+            rank,
+            self.position,
+            self.images,
+            self.identity,
+            base_rank,
+            self.wanted,
+            self.told_by,
+            self.name,
+        )
 
 
 @dataclass(frozen=True)

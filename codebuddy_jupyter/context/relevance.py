@@ -14,6 +14,10 @@ from itertools import chain, islice, pairwise
 # Characters of a text whose words count.
 WORDS_CHARACTERS = 1_000
 
+# A word that is in more than this share of so many texts says nothing.
+MANY_TEXTS = 100
+COMMON_SHARE = 0.5
+
 _WORD = re.compile(r"[^\W_]{2,}")
 _CAMEL_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -295,11 +299,15 @@ class WordScores:
         weights.update(dict.fromkeys(main_words, _FULL_WEIGHT))
         matches = _matches(texts, frozenset(weights))
         counts = _counts(texts, matches)
-        # A word that is in no text cannot tell one text from another.
+        # A word that is in no text, or in most of many, cannot tell one from another.
         word_scores = {}
         for word, number in counts.items():
+            if len(texts) >= MANY_TEXTS and number > len(texts) * COMMON_SHARE:
+                continue
             word_scores[word] = weights[word] * math.log(1 + len(texts) / number)
-        matches.update(_matches(uncounted, frozenset(word_scores)))
+        scored = frozenset(word_scores)
+        matches = {text: words & scored for text, words in matches.items()}
+        matches.update(_matches(uncounted, scored))
         best = sum(word_scores.values()) or 1.0
         # Few sets of words are matched by many texts, so each is added up once.
         totals = {
@@ -317,9 +325,9 @@ def _matches(texts: Iterable[str], wanted: frozenset[str]) -> dict[str, frozense
     """Return the texts that have wanted words, each with these words."""
     matches = {}
     for text in texts:
-        words = words_of(text) & wanted
-        if words:
-            matches[text] = words
+        words = words_of(text)
+        if not wanted.isdisjoint(words):
+            matches[text] = words & wanted
     return matches
 
 

@@ -83,6 +83,9 @@ class Session:
         self._last_error: _LastError | None = None
         # Whether an error from before the hooks were registered was looked for.
         self._adopted = False
+        # The names in the code that was run, and the runs that were looked at.
+        self._code_names: frozenset[str] = frozenset()
+        self._named_runs: Mapping[int, Run] = {}
         # The cells of the last notebook, by their ids.
         self._cells: Mapping[str, Cell] = {}
 
@@ -113,6 +116,8 @@ class Session:
         was_reset = self._runs.on_start(info)
         if was_reset:
             self._last_error = None
+            self._code_names = frozenset()
+            self._named_runs = {}
 
     def on_end(self, result: Any) -> None:
         """Record that a cell has ended, and its error: a hook for ``post_run_cell``.
@@ -368,7 +373,14 @@ class Session:
 
     def code_names(self) -> frozenset[str]:
         """Return the names that stand in the cells that were run."""
-        return frozenset().union(*map(names_in, self._sources_run()))
+        runs = (*self._runs.earlier(), *self._runs.recorded())
+        new = [run for run in runs if id(run) not in self._named_runs]
+        if new:
+            sources = [run.source for run in new if not is_buddy_cell(run.source)]
+            self._code_names = self._code_names.union(*map(names_in, sources))
+        # Runs are kept, so that no other one comes to the same address.
+        self._named_runs = {id(run): run for run in runs}
+        return self._code_names
 
     def _sources_run(self) -> list[str]:
         """Return the sources of the notebook's own cells that were run."""

@@ -18,8 +18,8 @@ from ..chat.conversation import Turn
 from ..context.envelope import envelope, mention_name
 from ..context.fit import Redact, Update, fit, tally, tokens_wanted
 from ..context.inert import without_control_tokens
-from ..context.items import Item, Snapshot
-from ..context.snapshot import ATTACHED_ERROR, LAST_ERROR
+from ..context.items import ATTACHED_ERROR, Item, Snapshot
+from ..context.snapshot import LAST_ERROR
 from ..messages import Image, Message
 from .prompts import BROKE_OFF
 from .tokens import Tokens

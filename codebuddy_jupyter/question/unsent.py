@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from ..chat.conversation import Turn
 from ..context.fit import ItemRecord, SentItems
-from ..context.items import Item, Snapshot
-from ..context.snapshot import ATTACHED_ERROR, EARLIER_ERROR, LAST_ERROR
+from ..context.items import ATTACHED_ERROR, Item, Snapshot
+from ..context.snapshot import EARLIER_ERROR, LAST_ERROR
 
 # Variables on failing lines that are described again, those of the innermost line first.
 MAX_NAMES = 12

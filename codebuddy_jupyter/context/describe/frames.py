@@ -62,12 +62,26 @@ def describe_frame(frame: Any, with_values: bool) -> str:
     columns = plain.columns.tolist()
     dtypes = list(plain.dtypes)
     lines = [f"{title} {_extent(rows, width)}", *_index_line(plain.index)]
-    lines += fields([column(name) for name in columns], _pandas_types(dtypes))
+    lines += fields(_column_names(columns), _pandas_types(dtypes))
     lines += _geometry(frame)
     if with_values and rows:
         names = [label(name) for name in columns]
         lines += _pandas_head(plain, names, dtypes)
     return "\n".join(lines)
+
+
+def _column_names(names: Sequence[Any]) -> list[str]:
+    """Return the names of columns as code writes them; of texts these are remembered."""
+    named = []
+    for name in names:
+        # Not a subclass, whose hash may be the user's code.
+        named.append(_text_column(name) if type(name) is str else column(name))
+    return named
+
+
+@lru_cache(maxsize=4096)
+def _text_column(name: str) -> str:
+    return column(name)
 
 
 def _describe_wide_frame(plain: Any, title: str) -> str:

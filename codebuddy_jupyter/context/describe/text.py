@@ -130,6 +130,8 @@ def _by_type(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 def on_one_line(text: str) -> str:
     """Return a description of several lines as a single one."""
+    if "\n" not in text:
+        return text
     lines = [line.strip() for line in text.splitlines()]
     return "; ".join(filter(None, lines))
 
