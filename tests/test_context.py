@@ -63,7 +63,7 @@ def test_a_question_carries_cells_variables_and_the_error(
         assert part in told
     assert "0.38" not in told
     seeing.ask("what did Out[2] show?").result()
-    assert "Output of In[2]:\n```\n0.38\n```" in last_question(fake)
+    assert "Output of In[2], `rate * 2`:\n```\n0.38\n```" in last_question(fake)
     assert "rate: float 0.19" not in told
 
 

@@ -26,7 +26,7 @@ WINDOW = 4096
 # Questions that must have all their facts. Those of the others are in outputs that have
 # few words of the question, or in code for which this window has no room: sending all
 # outputs cost a small model more right answers than it gave.
-ENOUGH = 34
+ENOUGH = 32
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 

@@ -16,7 +16,7 @@ from .relevance import (
 )
 
 # Characters: a shorter output costs next to nothing.
-SHORT_OUTPUT = 200
+SHORT_OUTPUT = 80
 # From which score of its words on a text or a cell that has not run is sent.
 TEXT_SCORE = 0.3
 # Outputs that are sent where the question is about what was shown: how many short ones
@@ -24,7 +24,7 @@ TEXT_SCORE = 0.3
 SHORT_OUTPUTS = 8
 LONG_OUTPUTS = 1
 SHORT_OUTPUT_SCORE = 0.05
-LONG_OUTPUT_SCORE = 0.6
+LONG_OUTPUT_SCORE = 0.9
 # The cells that ran last, whose error is news.
 NEWS_CELLS = 2
 

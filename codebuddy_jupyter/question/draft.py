@@ -176,8 +176,10 @@ class Drafter:
         first: tuple[Message, ...] = ()
         if system.text.strip():
             first = (Message("system", system.text),)
-        free = room.prompt - self._fixed_tokens(first, question.text, room)
-        past = self._past(turns, free, room.notebook, cut=cut)
+        asked = self.tokens.total([Message("user", question.text)])
+        free = room.prompt - self.tokens.total(first) - asked
+        kept = max(int(room.prompt * QUESTION_SHARE) - asked, 0)
+        past = self._past(turns, free, kept, room.notebook, cut=cut)
         begun, message = self._message(question.text, past)
         last = message
         if past.messages and turns[-1].broke_off:
@@ -203,10 +205,14 @@ class Drafter:
         )
 
     def _past(
-        self, turns: Sequence[Turn], free: int, notebook: int, *, cut: bool
+        self, turns: Sequence[Turn], free: int, kept: int, notebook: int, *, cut: bool
     ) -> _Past:
-        """Continue the conversation, or cut it if it does not fit any more."""
-        share = min(notebook, int(free * NOTEBOOK_SHARE))
+        """Continue the conversation, or cut it if it does not fit any more.
+
+        Where possible, so many of the free tokens are ``kept`` as a longer question
+        takes: what fits of the notebook must not depend on the question's length.
+        """
+        share = min(notebook, int((free - kept) * NOTEBOOK_SHARE))
         earlier = conversation(turns, self.redact)
         unsent = unsent_after(self.snapshot, turns)
         left = free - self.tokens.total(earlier)
@@ -214,6 +220,8 @@ class Drafter:
         wanted = tokens_wanted(unsent.snapshot, unsent.known, count, share)
         if cut or left < min(wanted, share):
             return self._cut_past(turns, free, share)
+        if left - kept >= min(wanted, share):
+            left -= kept
         update = self._fit(unsent, min(share, left))
         knows_notebook = bool(sent_items_after(turns).sent)
         return _Past(earlier, update, knows_notebook=knows_notebook)
@@ -287,14 +295,6 @@ class Drafter:
                 before, after = question[: mention.start()], question[mention.end() :]
                 question = f"{before}{words}{after}"
         return question
-
-    def _fixed_tokens(self, first: Sequence[Message], question: str, room: Room) -> int:
-        """Return the tokens that are not the notebook's, the same for most questions:
-        what fits of the notebook must not depend on the question's length.
-        """
-        asked = self.tokens.total([Message("user", question)])
-        usual = int(room.prompt * QUESTION_SHARE)
-        return self.tokens.total(first) + max(asked, usual)
 
     def _parts(
         self, first: Sequence[Message], past: _Past, question: str
