@@ -28,7 +28,7 @@ def item(section: Section, title: str, text: str, place: int) -> Item:
         text,
         position=(place,),
         base_rank=0.0 if is_stable else None,
-        name="" if section == "outputs" else text,
+        source=text if section == "cells" else "",
     )
 
 
@@ -139,7 +139,8 @@ def test_what_is_the_same_of_several_variables_is_told_once() -> None:
 
 
 def test_an_output_is_told_with_the_code_that_showed_it() -> None:
-    output = item("outputs", "output of In[4]", "0.25", 1)._replace(name="x.`mean`()")
+    output = item("outputs", "output of In[4]", "0.25", 1)
+    output = output._replace(source="x = load()\nx.`mean`()\n")
     made = envelope(update(output), first=True)
     assert made.asked == "Output of In[4], `x.'mean'()`:\n```\n0.25\n```"
 

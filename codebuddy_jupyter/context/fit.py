@@ -23,6 +23,8 @@ Redact: TypeAlias = Callable[[str], Redacted]
 ITEM_FRAME_BYTES = 40
 # The size in bytes of the text around all items, with the line about what is left out.
 UPDATE_FRAME_BYTES = 220
+# Characters of a line by which a cell is recognised.
+NAME_CHARACTERS = 60
 # How often a text is shortened until its ends fit.
 TRIM_ATTEMPTS = 4
 # In tokens: a shorter piece of an item is of no use to the model.
@@ -48,19 +50,21 @@ class ItemRecord(NamedTuple):
     """What is remembered of an item that was sent or left out.
 
     ``digest`` is that of its text or identity, or None where the model was sent that it
-    is gone; ``name`` is what a cell begins with.
+    is gone. ``source`` is that of the cell, and ``name`` the line by which it is
+    recognised, once it is redacted.
     """
 
     section: Section
     title: str
     digest: int | None
+    source: str = ""
     name: str = ""
 
     @classmethod
     def of(cls, item: Item) -> ItemRecord:
         """Return the record of an item as it is now."""
         digest = hash(item.identity or item.text)
-        return cls(item.section, item.title, digest, item.name)
+        return cls(item.section, item.title, digest, item.source)
 
 
 @dataclass(frozen=True)
@@ -285,7 +289,10 @@ class _Selection:
             return False
         redacted = self._redacted(item.text)
         text = trimmed(redacted, limit, self._count)
-        title, name = self._redacted(item.title), self._redacted(item.name)
+        title = self._redacted(item.title)
+        name = ""
+        if item.section == "outputs":
+            name = self._line(item.source, last=True)
         self._left -= self._count(text) + frame
         self._taken.append(item)
         self._chosen.append(item._replace(title=title, text=text, name=name))
@@ -333,12 +340,20 @@ class _Selection:
         item = renamed.item
         title = self._redacted(item.title)
         old_title = self._redacted(renamed.old_title)
-        name = self._redacted(item.name)
+        name = self._line(item.source)
         return Renamed(item._replace(title=title, name=name), old_title)
 
     def _redacted_record(self, record: ItemRecord) -> ItemRecord:
         title = self._redacted(record.title)
-        return record._replace(title=title, name=self._redacted(record.name))
+        return record._replace(title=title, name=self._line(record.source))
+
+    def _line(self, source: str, *, last: bool = False) -> str:
+        """Return the first or the last line of a cell, by which it is recognised.
+
+        All of it is redacted first: a part of a secret may not look like one.
+        """
+        lines = self._redact(source).text.strip().splitlines() or [""]
+        return lines[-1 if last else 0].strip()[:NAME_CHARACTERS]
 
 
 def _by_rank(ranked: tuple[float, Item]) -> tuple[bool, float]:

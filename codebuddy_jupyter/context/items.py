@@ -35,8 +35,6 @@ ATTACHED_ERROR = "mention:error"
 # The weight of the latest of very many runs, and the number of the run that has half.
 LATEST_RUN = 8.0
 HALF_RUN = 100
-# Characters of a cell by which it is recognised.
-NAME_CHARACTERS = 60
 
 _FENCES = ("```", "~~~")
 _OBJECT_ADDRESS = re.compile(r"<[^<>\n]{1,200} at 0x[0-9a-f]{6,16}>", re.IGNORECASE)
@@ -112,16 +110,6 @@ class Cell:
         return f"{text}\n{note}\n{run_source[:MAX_CHARACTERS]}"
 
     @cached_property
-    def beginning(self) -> str:
-        """The beginning of its first line, by which it is recognised."""
-        return self.source.strip().partition("\n")[0][:NAME_CHARACTERS]
-
-    @cached_property
-    def end(self) -> str:
-        """Its last line, whose value is its output."""
-        return self.source.strip().rpartition("\n")[2][:NAME_CHARACTERS]
-
-    @cached_property
     def is_magic(self) -> bool:
         """Whether it has nothing but magics, shell commands and comments."""
         lines = self.source.strip().splitlines()
@@ -189,7 +177,7 @@ def _items_of(cell: Cell, index: int) -> tuple[Item | None, Item | None]:
             (1, index, 0) if ran else (3, 1, index, 0),
             base_rank=-cell.weight if ran else None,
             wanted=ran and not cell.is_magic,
-            name=cell.beginning if ran else "",
+            source=cell.source if ran else "",
         )
     if cell.shown_text:
         output = Item(
@@ -200,7 +188,7 @@ def _items_of(cell: Cell, index: int) -> tuple[Item | None, Item | None]:
             -cell.weight,
             (3, 1, index, 1),
             wanted=False,
-            name=cell.end,
+            source=cell.source,
         )
     return code, output
 
@@ -262,7 +250,8 @@ class Item(NamedTuple):
     ``base_rank`` is the rank of an item that is sent whatever the question is, and None
     for one that only a question brings in. An item that is not ``wanted`` is sent only
     if an earlier state of it was; one with ``told_by`` is not sent where the item of
-    that id tells the same.
+    that id tells the same. ``source`` is that of the cell, and ``name`` the line by
+    which the cell is recognised, once it is redacted.
 
     It is a tuple since a snapshot of a large notebook creates thousands.
     """
@@ -278,6 +267,7 @@ class Item(NamedTuple):
     base_rank: float | None = None
     wanted: bool = True
     told_by: str = ""
+    source: str = ""
     name: str = ""
 
     def ranked(self, rank: float, base_rank: float | None) -> Item:
@@ -294,6 +284,7 @@ class Item(NamedTuple):
             base_rank,
             self.wanted,
             self.told_by,
+            self.source,
             self.name,
         )
 
