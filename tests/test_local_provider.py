@@ -8,9 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from traitlets import TraitError
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.messages import Message, Request
+from codebuddy_jupyter.providers.base import LOCAL_TEMPERATURE, Provider
+from codebuddy_jupyter.providers.cloud import OpenAIProvider
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.kinds import (
     LM_STUDIO,
@@ -37,6 +41,17 @@ def test_it_is_called_as_people_know_it() -> None:
     provider = LocalProvider()
     assert provider.label == "Local LLM (Ollama/LM Studio)"
     assert provider.where() == "http://localhost:11434/v1"
+
+
+@pytest.mark.parametrize("provider", [LocalProvider, EmbeddedProvider, OpenAIProvider])
+def test_only_models_of_the_users_own_have_a_low_temperature(
+    provider: type[Provider],
+) -> None:
+    own = provider is not OpenAIProvider
+    assert provider().temperature == (LOCAL_TEMPERATURE if own else None)
+    assert provider(temperature=None).temperature is None
+    with pytest.raises(TraitError):
+        provider(temperature=2.5)
 
 
 def test_choice_and_window_are_remembered_and_forgotten_after_a_failure(

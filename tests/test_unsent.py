@@ -155,6 +155,28 @@ def test_in_a_follow_up_the_failing_frame_is_described_again(asked: list[str]) -
     assert asked[-1] == "thanks"
 
 
+QUESTIONS = ("plot df by city", "why did it fail?", "what is wrong with @error?", "")
+
+
+@pytest.mark.parametrize("cells", [[], ["n = 1", "m = 2"]], ids=["news", "no news"])
+def test_what_comes_first_is_the_same_for_any_question(
+    asked: list[str], shell: InteractiveShell, buddy: Buddy, cells: list[str]
+) -> None:
+    """Also in a follow-up, where the error tells the failing frame again."""
+    run("def pick(frame):\n    return frame['nope']")
+    for _ in range(2):
+        run("pick(df)")
+        for cell in cells:
+            run(cell)
+        drafts = [buddy.preview(one, names=shell.user_ns)[0] for one in QUESTIONS]
+        (stable,) = {made.stable for made in drafts}
+        assert all(
+            made.messages[-1].text.startswith(stable[-1].text) for made in drafts
+        )
+        run("%buddy plot df by city")
+        run("df['new'] = 1")
+
+
 def test_in_a_follow_up_without_a_command_a_new_error_comes_with_its_frame(
     asked: list[str],
 ) -> None:

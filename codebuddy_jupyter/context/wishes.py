@@ -55,7 +55,8 @@ class Wishes:
         attached: Sequence[Item],
     ) -> None:
         self.score = words.score
-        self.is_about_failing = is_about_failing(prompt)
+        # Without a question, only what is always sent matters.
+        self.is_about_failing = bool(prompt.strip()) and is_about_failing(prompt)
         self.is_about_headings = is_about_headings(prompt)
         self._is_about_shown = is_about_shown(prompt)
         self._named = frozenset(map(int, _NUMBERED.findall(prompt)))

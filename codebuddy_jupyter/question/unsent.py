@@ -55,12 +55,13 @@ def unsent_after(snapshot: Snapshot, turns: Sequence[Turn]) -> Unsent:
     if is_sent_now or is_attached:
         failing = [id for id in snapshot.failing if id in items][:MAX_NAMES]
         for id in failing:
-            # Of what the model knows, only the question makes it be told again.
-            base_rank = None if id in known.sent else NAMES_RANK
-            item = items[id]._replace(rank=NAMES_RANK, base_rank=base_rank)
-            items[id] = item._replace(wanted=True, told_by="")
-            if base_rank is None:
-                items[id] = items[id]._replace(position=NAMES_POSITION)
+            is_known = known.sent.get(id) == ItemRecord.of(items[id])
+            items[id] = items[id]._replace(rank=NAMES_RANK)
+            if is_known:
+                # Only the error makes it be told again, behind what is always sent.
+                items[id] = items[id]._replace(
+                    base_rank=None, position=NAMES_POSITION, wanted=True, told_by=""
+                )
         known = _without(known, failing)
     return Unsent(replace(snapshot, items=tuple(items.values())), known)
 

@@ -41,7 +41,7 @@ OUTPUT_BYTES = 5_000
 WINDOW = 4096
 # bytes: what fills a window of 32,768 tokens
 REDACTED_SIZE = 128 * 1024
-GOAL_OF_FACTS = 38
+GOAL_OF_FACTS = 32
 
 LARGE = f"""
 import numpy as np, pandas as pd
