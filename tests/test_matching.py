@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codebuddy_jupyter.context.items import Cell, Output
+from IPython.core.interactiveshell import InteractiveShell
+
+from codebuddy_jupyter.context.items import Cell, Notebook, Output
 from codebuddy_jupyter.context.session import Session
 from tests.support.saved_notebooks import code, printed, save
 from tests.support.sessions import FUTURE, PAST, at, run, states
@@ -116,3 +118,26 @@ def test_a_cell_that_has_not_changed_is_the_same_object_at_the_next_look(
         True,
         True,
     ]
+
+
+def test_a_cell_is_looked_at_again_when_its_run_has_ended(
+    session: Session, notebook_path: Path, shell: InteractiveShell
+) -> None:
+    save(notebook_path, code("look()", "a"))
+    seen: list[Notebook] = []
+    shell.user_ns["look"] = lambda: seen.append(session.notebook())
+    run("look()", "a")
+    assert states(seen[0]) == [("a", 1, "running")]
+    assert states(session.notebook()) == [("a", 1, "run")]
+
+
+def test_a_cell_is_looked_at_again_when_its_file_is_newer(
+    session: Session, notebook_path: Path
+) -> None:
+    save(notebook_path, code("a = 2\na", "a", 1, printed("old")))
+    at(notebook_path, PAST)
+    run("a = 2\na", "a")
+    assert session.notebook().cells[0].outputs == (Output("result", "2"),)
+    save(notebook_path, code("a = 2\na", "a", 1, printed("newer")))
+    at(notebook_path, FUTURE)
+    assert session.notebook().cells[0].outputs == (Output("text", "newer"),)

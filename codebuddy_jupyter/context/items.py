@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..messages import Image
+from .buddy_cells import is_buddy_cell
 from .relevance import names_in
 
 State = Literal["run", "not run", "changed", "failed", "running"]
@@ -116,6 +117,11 @@ class Cell:
         if not lines or lines[0].startswith("%%"):
             return False
         return all(line.startswith(("%", "!", "#")) for line in filter(None, lines))
+
+    @cached_property
+    def is_users(self) -> bool:
+        """Whether it has code or text of the user's, and does not only ask the buddy."""
+        return bool(self.source.strip()) and not is_buddy_cell(self.source)
 
     @cached_property
     def names(self) -> frozenset[str]:

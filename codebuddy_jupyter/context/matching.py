@@ -27,8 +27,20 @@ class _Content(NamedTuple):
     run_source: str | None = None
 
 
+class Origin(NamedTuple):
+    """What a cell was made from."""
+
+    saved: SavedCell
+    run: Run
+    saved_at: float
+    ended: float | None
+
+
 def matched_cells(
-    notebook: SavedNotebook, runs: Runs, previous: Mapping[str, Cell]
+    notebook: SavedNotebook,
+    runs: Runs,
+    previous: Mapping[str, Cell],
+    origins: dict[str, Origin] | None = None,
 ) -> Iterator[Cell]:
     """Yield the cells of the notebook, then those that were run and are not in it.
 
@@ -44,7 +56,11 @@ def matched_cells(
     previous
         The cells of the last call by their ids; those that have not changed are yielded
         again as the same objects.
+    origins
+        What those cells were made from, by their ids, if that is known; what these ones
+        are made from is added.
     """
+    origins = {} if origins is None else origins
     by_id, loose = _split(runs, {cell.id for cell in notebook.cells})
     run_of = _matched_by_source(notebook.cells, loose, by_id)
     run_of.update(by_id)
@@ -58,7 +74,12 @@ def matched_cells(
                 outputs=saved.outputs,
             )
         else:
+            origin = Origin(saved, run, notebook.saved_at, run.ended)
+            if saved.id in previous and _is_same(origin, origins.get(saved.id)):
+                yield previous[saved.id]
+                continue
             content = _content_after(saved, run, notebook.saved_at, runs)
+            origins[saved.id] = origin
         yield _cell(saved.id, saved.type, content, previous)
     unsaved = _unsaved(loose, run_of.values())
     for run in unsaved[-MAX_UNSAVED:]:
@@ -69,6 +90,17 @@ def matched_cells(
             outputs=runs.outputs_of(run),
         )
         yield _cell(run.key, "code", content, previous)
+
+
+def _is_same(origin: Origin, earlier: Origin | None) -> bool:
+    """Return whether a cell is made from what it was made from before, and its run had
+    ended then, after which nothing about it changes.
+    """
+    if earlier is None or earlier.ended is None:
+        return False
+    if origin.run is not earlier.run or origin.saved is not earlier.saved:
+        return False
+    return origin[2:] == earlier[2:]
 
 
 def _split(runs: Runs, cell_ids: set[str]) -> tuple[dict[str, Run], list[Run]]:

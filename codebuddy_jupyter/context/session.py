@@ -21,7 +21,7 @@ from .buddy_cells import is_buddy_cell, is_buddy_error
 from .error_message import rendered_message
 from .failure import Failure, failure_of, locals_of
 from .items import Cell, Notebook, cell_name
-from .matching import matched_cells
+from .matching import Origin, matched_cells
 from .outputs import error_output
 from .relevance import names_in
 from .runs import Run, Runs
@@ -88,6 +88,7 @@ class Session:
         self._named_runs: Mapping[int, Run] = {}
         # The cells of the last notebook, by their ids.
         self._cells: Mapping[str, Cell] = {}
+        self._origins: dict[str, Origin] = {}
 
     def listen(self) -> None:
         """Register the hooks with which the shell reports what it runs and displays."""
@@ -317,10 +318,15 @@ class Session:
         origin = self._find(troubles)
         path = origin.path
         folder = path.parent if path else _working_folder(troubles)
-        all_cells = list(matched_cells(origin.notebook, self._runs, self._cells))
+        all_cells = list(
+            matched_cells(origin.notebook, self._runs, self._cells, self._origins)
+        )
         self._cells = {cell.id: cell for cell in all_cells}
+        if len(self._origins) > 2 * len(self._cells):
+            # Most are of cells that are no longer there.
+            self._origins.clear()
         return Notebook(
-            cells=tuple(filter(_is_users, all_cells)),
+            cells=tuple(cell for cell in all_cells if cell.is_users),
             name=path.name if path else "",
             folder=folder,
             origin=origin.name,
@@ -444,10 +450,6 @@ def _try_notebook_path(name: object) -> Path | None:
 
 def _is_certain(path: Path) -> bool:
     return path.is_absolute() or os.path.lexists(path)
-
-
-def _is_users(cell: Cell) -> bool:
-    return bool(cell.source.strip()) and not is_buddy_cell(cell.source)
 
 
 def _line_of(source: str, number: int | None) -> str | None:
