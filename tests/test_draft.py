@@ -42,7 +42,7 @@ def notebook(*cells: str) -> Snapshot:
         Item(f"cell:{n}", "cells", f"In[{n}]", text, -n, (n,), base_rank=-n)
         for n, text in enumerate(cells, 1)
     )
-    return Snapshot(tuple(items), frozenset(SECTIONS), "sales.ipynb")
+    return Snapshot(tuple(items), frozenset(SECTIONS))
 
 
 def drafter(question: str, snapshot: Snapshot, system: str = SYSTEM) -> Drafter:

@@ -21,7 +21,7 @@ def shown(
         Item(f"cell:{n}", "cells", f"In[{n}]", text, -n, (n,))
         for n, text in enumerate(texts, 1)
     )
-    seen = Snapshot(items, frozenset(SECTIONS), "sales.ipynb", troubles)
+    seen = Snapshot(items, frozenset(SECTIONS), troubles)
     tokens = Tokens()
 
     def redact(text: str) -> Redacted:

@@ -308,7 +308,6 @@ class Snapshot:
 
     items: tuple[Item, ...] = ()
     sections: frozenset[Section] = frozenset()
-    name: str = ""
     troubles: tuple[str, ...] = ()
     failing: tuple[str, ...] = ()
     undescribed: AnySet[str] = frozenset()

@@ -119,7 +119,6 @@ def snapshot(
     return Snapshot(
         tuple(items),
         sections,
-        state.notebook.name,
         state.notebook.troubles,
         tuple(f"variable:{name}" for name in failing if name in lines),
     )
