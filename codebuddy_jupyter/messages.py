@@ -59,13 +59,44 @@ class Message:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a request cost, in tokens, as the server counted it.
+    """What a request cost, as the server counted it; None where it did not.
 
-    None where the server did not report it.
+    Parameters
+    ----------
+    prompt_tokens, completion_tokens
+        The tokens of the prompt and of the answer.
+    read_tokens
+        The tokens of the prompt that were read for this request; the others were in the
+        server's prompt cache.
+    read_seconds
+        The seconds that reading the prompt took.
     """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    read_tokens: int | None = None
+    read_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How far a server has read a prompt.
+
+    Parameters
+    ----------
+    done, total
+        The tokens that are read, with those in the prompt cache, and those of the whole
+        prompt.
+    cached
+        Those of them that were in the prompt cache.
+    seconds
+        The seconds that reading the others took so far; 0 if that is not reported.
+    """
+
+    done: int
+    total: int
+    cached: int = 0
+    seconds: float = 0.0
 
 
 # With slots, since one reply can have a million of them.
@@ -88,6 +119,8 @@ class Chunk:
         server refused.
     answer_begins
         Whether the text of the chunks before this one was reasoning, too.
+    reading
+        How far the server has read the prompt; it comes before the answer.
     """
 
     text: str = ""
@@ -97,6 +130,7 @@ class Chunk:
     finish: str | None = None
     note: str = ""
     answer_begins: bool = False
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)

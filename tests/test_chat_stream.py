@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.messages import ToolCall, Usage
+from codebuddy_jupyter.messages import Reading, ToolCall, Usage
 from codebuddy_jupyter.providers.http.chat_stream import ChatStream, Events
 from codebuddy_jupyter.providers.http.server_error import (
     ErrorResponse,
@@ -398,6 +398,59 @@ def test_usage_is_asked_for_and_told(
     outcome = ask(provider)
     assert server.asked()[-1]["body"]["stream_options"] == {"include_usage": True}
     assert [chunk.usage for chunk in outcome.chunks if chunk.usage] == [Usage(7, 3)]
+
+
+@pytest.mark.parametrize(
+    ("timings", "expected"),
+    [
+        ({"prompt_n": 5, "prompt_ms": 250.0}, (5, 0.25)),
+        ({"prompt_n": 0, "prompt_ms": 0}, (0, 0.0)),
+        ({"prompt_n": -1, "prompt_ms": "long"}, (None, None)),
+        ({"prompt_n": True, "prompt_ms": float("inf")}, (None, None)),
+        ("none", (None, None)),
+    ],
+    ids=str,
+)
+def test_what_the_server_tells_of_its_reading_is_told(
+    timings: object, expected: tuple[int | None, float | None]
+) -> None:
+    reading = ChatStream()
+    body = event({**delta("Hi", finish="stop"), "timings": timings})
+    chunks = [*reading.feed(body + event(usage(7, 1))), *reading.flush()]
+    assert chunks[-1].usage == Usage(7, 1, *expected)
+
+
+def test_the_tokens_that_were_in_the_cache_were_not_read() -> None:
+    counted = usage(700, 1)
+    counted["usage"]["prompt_tokens_details"] = {"cached_tokens": 690}
+    reading = ChatStream()
+    body = event(delta("Hi", finish="stop")) + event(counted)
+    chunks = [*reading.feed(body), *reading.flush()]
+    assert chunks[-1].usage == Usage(700, 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [
+        (
+            {"processed": 1240, "total": 4124, "cache": 200, "time_ms": 1500},
+            Reading(1240, 4124, 200, 1.5),
+        ),
+        ({"processed": 9, "total": 4, "cache": 40}, Reading(4, 4, 4)),
+        ({"processed": 9, "total": 0}, None),
+        ({"processed": "9", "total": 10}, None),
+        ({"processed": float("nan"), "total": 10}, None),
+        ("half", None),
+    ],
+    ids=str,
+)
+def test_how_far_the_prompt_is_read_is_told(
+    progress: object, expected: Reading | None
+) -> None:
+    reading = ChatStream()
+    chunks = list(reading.feed(event({**delta(), "prompt_progress": progress})))
+    assert [chunk.reading for chunk in chunks] == ([expected] if expected else [])
+    assert not reading.began
 
 
 def test_a_usage_of_zeros_in_every_chunk_is_left_out(

@@ -103,13 +103,14 @@ def test_a_reply_is_its_text_reasoning_counts_and_end(size: int, reason: str) ->
             "done_reason": reason,
             "prompt_eval_count": 9,
             "eval_count": 3,
+            "prompt_eval_duration": 500_000_000,
         },
         size=size,
     )
     assert "".join(chunk.reasoning for chunk in chunks) == "Let me see. "
     assert "".join(chunk.text for chunk in chunks) == "Ünö two"
     assert [chunk.finish for chunk in chunks if chunk.finish] == [reason]
-    assert chunks[-1].usage == Usage(9, 3)
+    assert chunks[-1].usage == Usage(9, 3, read_seconds=0.5)
 
 
 def test_an_error_between_the_lines_is_raised_with_its_numbers() -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
-from ...messages import Chunk, ToolCall, Usage
+from ...messages import Chunk, Reading, ToolCall, Usage
 from .server_error import ErrorResponse, as_mapping, one_line, parsed
 from .thinking import Thinking
 
@@ -18,6 +18,8 @@ from .thinking import Thinking
 MAX_OTHER = 1 << 20
 # Bytes of one event; a complete reply that is not a stream fits.
 MAX_EVENT = 8 << 20
+# A count or a time that is larger is wrong.
+LARGEST_NUMBER = 1e12
 # Characters of a reason to finish.
 MAX_FINISH = 40
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -274,6 +276,8 @@ class ChatStream:
         self._thinking = Thinking()
         self._calls = ToolCalls()
         self._usage: Usage | None = None
+        # What the server reports about reading the prompt, with its answer.
+        self._timings: Mapping[str, Any] = {}
         self._index: str | None = None
         self._is_numbered = False
         self._aside: dict[str, list[_Piece]] = {}
@@ -324,7 +328,7 @@ class ChatStream:
             yield from self._read_aside()
         yield from self._release(is_complete=self.is_complete)
         if self._usage:
-            yield Chunk(usage=self._usage)
+            yield Chunk(usage=self._with_timings(self._usage))
 
     def _read_event(self, name: str, event: bytes) -> Iterator[Chunk]:
         if event.startswith(b"[DONE]"):
@@ -344,6 +348,10 @@ class ChatStream:
     def _read_payload(self, payload: Mapping[str, Any]) -> Iterator[Chunk]:
         if _is_error(payload):
             raise ErrorResponse(payload)
+        reading = _reading_of(as_mapping(payload.get("prompt_progress")))
+        if reading is not None:
+            yield Chunk(reading=reading)
+        self._timings = as_mapping(payload.get("timings")) or self._timings
         self._count(as_mapping(payload.get("usage")))
         choice = _first_choice(payload.get("choices"))
         if not choice:
@@ -419,7 +427,47 @@ class ChatStream:
         completion = usage.get("completion_tokens")
         # Some servers put a usage of zeros into every chunk.
         if prompt or completion:
-            self._usage = Usage(prompt, completion)
+            details = as_mapping(usage.get("prompt_tokens_details"))
+            cached = _number(details.get("cached_tokens"))
+            read = None
+            if cached is not None and isinstance(prompt, int):
+                read = max(prompt - int(cached), 0)
+            self._usage = Usage(prompt, completion, read)
+
+    def _with_timings(self, usage: Usage) -> Usage:
+        """Return what the request cost, with how fast the prompt was read.
+
+        llama.cpp reports that: https://github.com/ggml-org/llama.cpp/tree/master/tools/server.
+        """
+        read = _number(self._timings.get("prompt_n"))
+        milliseconds = _number(self._timings.get("prompt_ms"))
+        if read is not None:
+            usage = replace(usage, read_tokens=int(read))
+        if milliseconds is not None:
+            usage = replace(usage, read_seconds=milliseconds / 1000)
+        return usage
+
+
+def _number(value: object) -> float | None:
+    """Return a number that is not negative; None for anything else."""
+    # True is an int, too; NaN is not equal to itself.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= cast(float, value) < LARGEST_NUMBER:
+        return None
+    return cast(float, value)
+
+
+def _reading_of(progress: Mapping[str, Any]) -> Reading | None:
+    """Return how far the prompt is read; None if that is not reported."""
+    done, total = _number(progress.get("processed")), _number(progress.get("total"))
+    if done is None or not total:
+        return None
+    cached = _number(progress.get("cache")) or 0
+    milliseconds = _number(progress.get("time_ms")) or 0.0
+    done = min(done, total)
+    return Reading(
+        int(done), int(total), min(int(cached), int(done)), milliseconds / 1000
+    )
 
 
 def _is_error(payload: Mapping[str, Any]) -> bool:

@@ -158,6 +158,10 @@ def _chunk(line: Mapping[str, Any]) -> Mapping[str, Any]:
             "prompt_tokens": line.get("prompt_eval_count"),
             "completion_tokens": line.get("eval_count"),
         }
+        # Its count of tokens includes those in the prompt cache, its duration not.
+        duration = line.get("prompt_eval_duration")
+        if isinstance(duration, int):
+            chunk["timings"] = {"prompt_ms": duration / 1e6}
     return chunk
 
 
