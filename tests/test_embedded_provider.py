@@ -46,6 +46,44 @@ def test_an_answer_streams_in_many_chunks_with_its_reasoning_apart(
     assert [chunk.finish for chunk in answer if chunk.finish] == ["stop"]
 
 
+def test_the_engine_tells_how_far_and_how_fast_it_has_read(
+    loop: Loop, provider: EmbeddedProvider
+) -> None:
+    answer = ask(loop, provider, "How many words? " * 100)
+    readings = [chunk.reading for chunk in answer if chunk.reading]
+    usages = [chunk.usage for chunk in answer if chunk.usage]
+    assert readings[-1].done == readings[-1].total > 1000
+    assert usages[-1].prompt_tokens == readings[-1].total
+    assert 1000 < (usages[-1].read_tokens or 0) <= readings[-1].total
+    assert (usages[-1].read_seconds or 0) > 0
+
+
+def test_a_model_reads_ahead_once_the_engine_runs_with_it(
+    loop: Loop, provider: EmbeddedProvider, model: Path
+) -> None:
+    waiting = EmbeddedProvider(model=str(model))
+    assert not loop.run(waiting.can_read_ahead("small"))
+    loop.run(provider.window("small"))
+    assert loop.run(provider.can_read_ahead("small"))
+    assert not loop.run(provider.can_read_ahead("other"))
+
+
+def test_a_larger_model_is_expected_to_read_more_slowly(
+    loop: Loop, tmp_path: Path
+) -> None:
+    provider = EmbeddedProvider(threads=2)
+    for name, size in {"small": 100_000_000, "large": 1_000_000_000}.items():
+        file = tmp_path / f"{name}.gguf"
+        file.write_bytes(b"GGUF")
+        os.truncate(file, size)
+        assert loop.run(provider.choose(str(file))) == name
+    assert provider.expected_speed("large") == 60
+    assert provider.expected_speed("small") == 600
+    assert provider.expected_speed("unknown") is None
+    (tmp_path / "large.gguf").unlink()
+    assert provider.expected_speed("large") is None
+
+
 def test_the_model_is_named_by_the_stem_of_its_file(
     loop: Loop, provider: EmbeddedProvider
 ) -> None:

@@ -21,12 +21,21 @@ from tests.support.kinds import (
     LM_STUDIO_03,
     LOCAL_AI,
     OLLAMA,
+    PLAYED,
     VLLM_SERVER,
     WEBUI,
     Played,
     lines,
 )
-from tests.support.local_calls import CHAT, GENERATE, PULL, chosen, run, window
+from tests.support.local_calls import (
+    CHAT,
+    GENERATE,
+    NATIVE,
+    PULL,
+    chosen,
+    run,
+    window,
+)
 from tests.support.scripted_server import (
     MODELS,
     ScriptedServer,
@@ -453,3 +462,58 @@ def test_a_model_that_is_loaded_on_request_loads_until_that_is_done(
     server.script(hang(), path=GENERATE)
     run(provider, load)
     assert said == [True, False]
+
+
+def can_read_ahead(provider: LocalProvider, model: str) -> bool:
+    async def look() -> bool:
+        await provider.find_server()
+        return await provider.can_read_ahead(model)
+
+    (answer,) = run(provider, look)
+    return bool(answer)
+
+
+def test_only_a_loaded_model_reads_ahead(server: ScriptedServer) -> None:
+    provider = LocalProvider(base_url=OLLAMA.on(server))
+    assert can_read_ahead(provider, "qwen3:8b")
+    assert not can_read_ahead(provider, "nomic-embed-text")
+    assert not can_read_ahead(provider, "unknown")
+    assert not server.asked(GENERATE)
+    assert not server.asked(NATIVE)
+
+
+def test_a_server_on_another_machine_reads_nothing_ahead(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = LocalProvider(base_url=OLLAMA.on(server))
+    monkeypatch.setattr(provider, "stays_here", lambda: False)
+    assert not can_read_ahead(provider, "qwen3:8b")
+
+
+def test_a_server_that_is_not_known_to_keep_prompts_reads_nothing_ahead(
+    provider: LocalProvider,
+) -> None:
+    assert not can_read_ahead(provider, "llama3")
+
+
+def test_a_server_that_is_not_known_yet_is_not_asked_to_read_ahead(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    assert run(provider, lambda: provider.can_read_ahead("llama3")) == [False]
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_only_llama_cpp_is_asked_how_far_it_has_read(
+    server: ScriptedServer, name: str
+) -> None:
+    kind = PLAYED[name]
+    provider = LocalProvider(base_url=kind.on(server))
+    request = Request((Message("user", "hello"),), "m")
+
+    async def body() -> object:
+        await provider.find_server()
+        return provider.body(request).get("return_progress")
+
+    expected = True if name.startswith("llama.cpp") else None
+    assert run(provider, body) == [expected]

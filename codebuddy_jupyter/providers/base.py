@@ -240,6 +240,24 @@ class Provider(Configured):
         Errors are left to the first question.
         """
 
+    def keeps_prompts(self) -> bool:
+        """Return whether the server is known to keep what it has read of a prompt, so
+        that a later one with the same beginning is read from there on.
+        """
+        return False
+
+    async def can_read_ahead(self, model: str) -> bool:
+        """Return whether a model may read a prompt before it is asked: on this machine,
+        at a server that keeps what was read, and loaded already. It loads nothing.
+        """
+        return False
+
+    def expected_speed(self, model: str) -> float | None:
+        """Return about how many tokens of a prompt a model reads in a second, where
+        nothing was measured yet; None if that is not known.
+        """
+        return None
+
     def widen(self, model: str, tokens: int) -> str:
         """Return the command that gives a model a context window of this many tokens;
         empty if none is known.

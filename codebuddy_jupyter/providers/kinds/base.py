@@ -69,6 +69,11 @@ class Kind:
     `chat_stream` are implemented.
     """
 
+    keeps_prompts: ClassVar[bool] = False
+    """Whether it keeps what it has read of a prompt for the next one that begins so."""
+    chat_fields: ClassVar[Mapping[str, Any]] = {}
+    """Fields that each chat request has, unless the user sets them."""
+
     async def recognise(self, probe: Probe) -> str | None:
         """Return the version of the server (empty if it reports none), or None if it is
         of another kind.

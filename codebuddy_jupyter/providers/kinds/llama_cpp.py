@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from ...messages import Model
@@ -25,6 +25,9 @@ class LlamaCpp(Kind):
     start_command = "llama-server -m MODEL.gguf --jinja"
     load_command = start_command
     widen_command = "llama-server -m MODEL.gguf --jinja -c {tokens}"
+    keeps_prompts = True
+    # Chunks that say how far the prompt is read.
+    chat_fields: ClassVar[Mapping[str, Any]] = {"return_progress": True}
 
     async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by its ``Server`` header, which it sends while it loads as well,

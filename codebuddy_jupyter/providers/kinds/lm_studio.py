@@ -45,6 +45,7 @@ class LMStudio(Kind):
     widen_command = "lms unload {model} && lms load {model} --context-length {tokens}"
     can_load = True
     can_unload = True
+    keeps_prompts = True
 
     async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by the list of models in either version of its own API."""

@@ -59,6 +59,7 @@ class Ollama(Kind):
     can_load = True
     can_unload = True
     has_own_chat = True
+    keeps_prompts = True
 
     async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by its banner."""

@@ -16,6 +16,7 @@ class VLLM(Kind):
     start_command = "vllm serve MODEL"
     load_command = "vllm serve {model}"
     widen_command = "vllm serve {model} --max-model-len {tokens}"
+    keeps_prompts = True
 
     async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by the owner of its models."""

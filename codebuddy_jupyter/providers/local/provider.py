@@ -409,7 +409,7 @@ class LocalProvider(LocalServerProvider):
     def body(self, request: Request) -> dict[str, Any]:
         """Return the JSON of a chat request."""
         if not self._uses_own_chat:
-            return super().body(request)
+            return {**self.kind.chat_fields, **super().body(request)}
         # Without the window with which it is loaded, some versions load it again.
         window = self._windows.get(self._key(request.model))
         return self.kind.chat_body(request, window or self._wanted(request.model))
@@ -494,6 +494,18 @@ class LocalProvider(LocalServerProvider):
         if reported is None or reported.loaded is None:
             return None
         return not reported.loaded
+
+    def keeps_prompts(self) -> bool:
+        """Return whether this kind of server has a prompt cache."""
+        return self.kind.keeps_prompts
+
+    async def can_read_ahead(self, model: str) -> bool:
+        """Return whether the server is on this machine, known to have a prompt cache, and
+        reports that the model is loaded.
+        """
+        if not (self.knows_server and self.keeps_prompts() and self.stays_here()):
+            return False
+        return await self.is_model_loading(model) is False
 
     @contextmanager
     def _while_loading(self, model: str) -> Iterator[None]:
