@@ -58,7 +58,16 @@ ROOMS: dict[str, set[str]] = {
     },
     # The conversation, and a question on its way to a model
     "chat": {"background", "context", "errors", "messages"},
-    "question": {"chat", "context", "errors", "messages", "providers", "settings"},
+    "question": {
+        "background",
+        "chat",
+        "context",
+        "errors",
+        "files",
+        "messages",
+        "providers",
+        "settings",
+    },
     "buddy": {
         "background",
         "chat",

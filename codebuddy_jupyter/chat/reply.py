@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 from ..background.loop import SLICE, Loop
 from ..errors import BuddyError, CutOff, Remedy, Stopped, printable
-from ..messages import Chunk, ToolCall, Usage
+from ..messages import Chunk, Reading, ToolCall, Usage
 
 Source = Callable[["Reply"], AsyncIterator[Chunk]]
 
@@ -34,6 +34,24 @@ OF_THIS_PROCESS = (
     "_callbacks",
 )
 """Attributes of a reply that are not pickled."""
+
+
+class ExpectedReading(NamedTuple):
+    """How long a model is expected to read a prompt.
+
+    Parameters
+    ----------
+    unread
+        The tokens that it has to read.
+    speed
+        The tokens that it reads in a second.
+    since
+        When it began, as ``time.monotonic()``.
+    """
+
+    unread: int
+    speed: float
+    since: float
 
 
 class Reply:
@@ -62,6 +80,10 @@ class Reply:
         About how many tokens were sent; None before that.
     loading : bool or None
         Whether the model is being loaded, as far as the server says so.
+    reading : Reading or None
+        How far the server has read the prompt, if it reports that.
+    expected_reading : ExpectedReading or None
+        How long it is expected to read, if the speed of the model is known.
     first, last : float or None
         When the first and the last token came, as ``time.monotonic()``.
     """
@@ -80,6 +102,8 @@ class Reply:
         self.model = ""
         self.sent_tokens: int | None = None
         self.loading: bool | None = None
+        self.reading: Reading | None = None
+        self.expected_reading: ExpectedReading | None = None
         self.chunks: list[Chunk] = []
         self.error: BaseException | None = None
         self.started: float | None = None

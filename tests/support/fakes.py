@@ -55,6 +55,9 @@ class FakeProvider(Provider):
         self.prepared: list[str] = []
         self.told: list[tuple[str, str]] = []
         self.command = ""
+        self.keeps = False
+        self.is_loaded = True
+        self.speed: float | None = None
         super().__init__(**kwargs)
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
@@ -85,6 +88,18 @@ class FakeProvider(Provider):
     async def window(self, model: str) -> int | None:
         """The window that the script says."""
         return self.size
+
+    def keeps_prompts(self) -> bool:
+        """What the script says."""
+        return self.keeps
+
+    async def can_read_ahead(self, model: str) -> bool:
+        """What the script says."""
+        return self.keeps and self.is_loaded
+
+    def expected_speed(self, model: str) -> float | None:
+        """What the script says."""
+        return self.speed
 
     async def prepare(
         self, model: str, progress: Callable[[str, int, int], None]
