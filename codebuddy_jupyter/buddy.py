@@ -82,12 +82,10 @@ class Buddy(QuestionSettings):
         )
         self._targets = Targets(self.registry, self.ready, self._provider_in_use)
         self._pipeline = Pipeline(
-            self,
-            self._targets,
-            self.collector,
-            self.history,
-            self.tokens,
+            self, self._targets, self.collector, self.history, self.tokens, self.loop
         )
+        self.ahead = self._pipeline.ahead
+        self.quiet = self._pipeline.quiet
         path = settings_path or default_settings_path()
         sections = {"Buddy", *(f"{name}Provider" for name in self.registry.known())}
         self.saved = SavedSettings(path, sections)
@@ -193,6 +191,8 @@ class Buddy(QuestionSettings):
         SettingError
             If an option is invalid.
         """
+        # What is read ahead must not slow down the collecting.
+        self.quiet.note_change()
         options = options or Options()
         question = self._pipeline.question(prompt, options, names)
         return Reply(
@@ -254,6 +254,7 @@ class Buddy(QuestionSettings):
         return session.path()
 
     def _notify_watchers(self) -> None:
+        self.quiet.note_change()
         for watcher in list(self.watchers):
             watcher()
 
@@ -275,6 +276,7 @@ class Buddy(QuestionSettings):
 
     def close(self) -> None:
         """Stop all replies, close connections, and end processes and background loop."""
+        self.quiet.close()
         self.history.stop()
         try:
             self.loop.run(self._providers.close())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..context.fit import SentItems
+from ..context.fit import ItemRecord, SentItems
 from ..errors import PromptTooLong
 from ..messages import Message
 from .reply import Reply
@@ -55,6 +56,8 @@ class Turn:
         What came between question and answer: tool calls, and their results.
     kept_question
         The question as it is kept on disk, without secrets.
+    postponed
+        What was left out of ``sent`` since reading it would have taken too long, by id.
     """
 
     question: str
@@ -66,6 +69,7 @@ class Turn:
     asked: float = field(default_factory=time.time)
     steps: tuple[Message, ...] = ()
     kept_question: str = ""
+    postponed: Mapping[str, ItemRecord] = field(default_factory=dict)
 
     @property
     def messages(self) -> tuple[Message, ...]:

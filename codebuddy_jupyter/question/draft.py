@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..chat.conversation import Turn
 from ..context.envelope import envelope, mention_name
-from ..context.fit import Redact, Update, fit, tally, tokens_wanted
+from ..context.fit import ItemRecord, Redact, Update, fit, tally, tokens_wanted
 from ..context.inert import without_control_tokens
 from ..context.items import ATTACHED_ERROR, Item, Snapshot
 from ..context.snapshot import LAST_ERROR
@@ -88,6 +88,8 @@ class Draft:
         How many earlier turns are left out.
     troubles
         Lines for the user about sources that could not be read.
+    postponed
+        What is left out since reading it would take too long, by id.
     """
 
     messages: tuple[Message, ...]
@@ -101,6 +103,7 @@ class Draft:
     before: tuple[Message, ...] | None = None
     turns_left_out: int = 0
     troubles: tuple[str, ...] = ()
+    postponed: Mapping[str, ItemRecord] = field(default_factory=dict)
 
     @property
     def can_shrink(self) -> bool:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from ..chat.conversation import Turn
 from ..errors import PromptError, Remedy
-from ..messages import Request, Usage, bare_name
+from ..messages import Message, Request, Usage, bare_name
+from .budget import Budget
 from .draft import Draft, Drafter, Room
 from .options import Options
 from .target import ASSUMED_WINDOW, LARGEST_WINDOW, Target
@@ -29,6 +30,10 @@ HALF_WINDOW_EXTRA = range(9)
 # An estimate that is larger than the server's count by this factor is surely too large,
 # or the prompt was cut.
 SURELY_MORE = 1.2
+READ_LONGER = Remedy(
+    "It is left out so that the answer begins soon; to wait for all of it",
+    "%config Buddy.reading_seconds = 0",
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Exchange:
         The most tokens of the notebook in the question.
     earlier
         The earlier turns, the oldest first.
+    budget
+        How long the model may read; None: as long as it takes.
     """
 
     target: Target
@@ -54,6 +61,7 @@ class Exchange:
     options: Options
     context_tokens: int
     earlier: list[Turn]
+    budget: Budget | None = None
 
     @property
     def tokens(self) -> Tokens:
@@ -62,7 +70,16 @@ class Exchange:
 
     def draft(self) -> Draft:
         """Return the messages for the context window, or the assumed one."""
-        return self.drafter.draft(self.earlier, self._room(self.target.window))
+        room = self._room(self.target.window)
+        draft = self.drafter.draft(self.earlier, room)
+        if self.budget is None:
+            return draft
+        return self.budget.limited(draft, self.drafter, self.earlier, room)
+
+    def stable(self) -> tuple[Message, ...]:
+        """Return the beginning of the messages that no question changes."""
+        room = self._room(self.target.window)
+        return self.drafter.draft(self.earlier, room).stable
 
     async def counted(self) -> Draft:
         """Return a draft as `draft`; one that may not fit is counted by the server.
@@ -197,6 +214,8 @@ class Exchange:
         remedy = None
         if draft.before is not None or needs_room:
             remedy = self.try_widening(draft.room.window)
+        elif draft.update.left_out and draft.postponed:
+            remedy = READ_LONGER
         for line in lines:
             yield _with_remedy(line, remedy)
             remedy = None

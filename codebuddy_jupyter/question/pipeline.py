@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from ..background.loop import Loop
 from ..chat.conversation import Chat, Turn
 from ..chat.history import MAX_QUESTION, History
 from ..chat.reply import Reply
@@ -18,13 +19,18 @@ from ..context.fit import Redact
 from ..context.items import Snapshot
 from ..context.mentions import find_mentions, unescaped
 from ..errors import PromptError, PromptTooLong, Remedy, Unreachable
-from ..messages import Chunk, Message
+from ..messages import Chunk, Message, Request
 from ..providers.base import Provider
 from . import prompts
+from .ahead import ReadAhead
+from .budget import Budget
 from .draft import Draft, Drafter, conversation
 from .exchange import ANSWER_ROOM, Exchange
 from .options import Options, sections_of
+from .quiet import WhileQuiet
+from .reading import PromptWatch, Readers
 from .settings import QuestionSettings
+from .speeds import ReadingSpeeds, default_speeds_path
 from .target import LARGEST_WINDOW, Target, Targets
 from .tokens import TokensByModel
 from .waiting import watched
@@ -77,6 +83,15 @@ class Pipeline:
         The notebook's conversations.
     tokens
         The estimates of tokens, by the name of the model.
+    loop
+        The background loop.
+
+    Attributes
+    ----------
+    ahead
+        Reads the next prompt ahead.
+    quiet
+        Decides when; it must be told of each cell that begins or ends.
     """
 
     def __init__(
@@ -86,12 +101,22 @@ class Pipeline:
         collector: Collector,
         history: History,
         tokens: TokensByModel,
+        loop: Loop,
     ) -> None:
         self._settings = settings
         self._targets = targets
         self._collector = collector
         self._history = history
         self._tokens = tokens
+        self._readers = Readers(ReadingSpeeds(default_speeds_path()), tokens)
+        self.ahead = ReadAhead(self._next_exchange, self._readers)
+        self.quiet = WhileQuiet(loop, self.ahead.read)
+        for effect in ("prompt", "target"):
+            decisive = settings.traits(affects=effect)
+            settings.observe(self._on_change, list(decisive))
+
+    def _on_change(self, change: object) -> None:
+        self.quiet.note_change()
 
     def question(
         self,
@@ -130,13 +155,29 @@ class Pipeline:
         return Question(prompt, text, options, snapshot)
 
     async def chunks(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
-        """Ask, and yield the chunks of the reply.
+        """Ask, and yield the chunks of the reply; nothing is read ahead meanwhile.
 
         Raises
         ------
         BuddyError
             If the request fails.
         """
+        with self.quiet.asking():
+            await self.quiet.stopped()
+            self.ahead.note_question()
+            answer = self._try_answer(question, reply)
+            async with aclosing(cast(Any, answer)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            options = question.options
+            # What a question of its own did not tell of is not told by itself.
+            if options.remember and options.context != "none":
+                self.quiet.begin()
+
+    async def _try_answer(
+        self, question: Question, reply: Reply
+    ) -> AsyncIterator[Chunk]:
+        """Answer; where nothing responds, the error names what does."""
         try:
             answer = cast(Any, self._answer(question, reply))
             async with (
@@ -163,8 +204,9 @@ class Pipeline:
             turn.sent = draft.question
             turn.sent_items = draft.update.sent_items
             turn.before = draft.before
+            turn.postponed = draft.postponed
             reply.sent_tokens = draft.tokens
-            stream = self._stream(exchange, draft)
+            stream = self._stream(exchange, draft, reply)
             try:
                 async with aclosing(cast(Any, stream)) as chunks:
                     async for chunk in chunks:
@@ -178,7 +220,10 @@ class Pipeline:
                     enlarge = alone.try_widening(error.window)
                     raise _with_larger_window(error, enlarge) from error
                 draft = exchange.smaller(draft, error.tokens, error.window)
-        for note in exchange.notes(draft):
+        self.ahead.note_success()
+        # The answer does not wait for the disk.
+        asyncio.get_running_loop().run_in_executor(None, self._readers.speeds.save)
+        for note in (*self.ahead.take_notes(), *exchange.notes(draft)):
             yield Chunk(note=note)
         if question.options.remember:
             for note in self._history.notes():
@@ -196,10 +241,12 @@ class Pipeline:
         history.keep(chat, turn, kept_question.text)
         return chat, turn
 
-    async def _stream(self, exchange: Exchange, draft: Draft) -> AsyncIterator[Chunk]:
-        """Send a draft, yield the chunks, and learn from the server's count."""
+    async def _stream(
+        self, exchange: Exchange, draft: Draft, reply: Reply
+    ) -> AsyncIterator[Chunk]:
+        """Send a draft, yield the chunks, and learn from what the server reports."""
         request = exchange.request(draft)
-        stream = exchange.target.provider.stream(request)
+        stream = self._watched(exchange.target, request, reply)
         async with aclosing(cast(Any, stream)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -208,6 +255,29 @@ class Pipeline:
                 note = exchange.learn(draft, chunk.usage)
                 if note:
                     yield Chunk(note=note)
+
+    async def _watched(
+        self, target: Target, request: Request, reply: Reply
+    ) -> AsyncIterator[Chunk]:
+        """Send a request, yield the chunks, and follow how the model reads the prompt."""
+        watch = None
+        reader = self._readers.of(target)
+        if reader is not None:
+            watch = PromptWatch(reader, request.messages)
+            reply.expected_reading = watch.expected()
+        try:
+            stream = target.provider.stream(request)
+            async with aclosing(cast(Any, stream)) as chunks:
+                async for chunk in chunks:
+                    if watch is not None:
+                        watch.feed(chunk)
+                    if chunk.reading is not None:
+                        reply.reading = chunk.reading
+                    else:
+                        yield chunk
+        finally:
+            if watch is not None:
+                watch.end(_sent_again(reply))
 
     async def preview(self, question: Question) -> Preview:
         """Return what would be sent, and to whom; the server may be asked for that."""
@@ -224,6 +294,25 @@ class Pipeline:
         earlier = self._earlier(question.options)
         exchange = self._exchange(question, target, earlier)
         return exchange.draft(), target.provider, target.model
+
+    async def _next_exchange(self) -> Exchange | None:
+        """Return the exchange of the next question, without what it asks; None while
+        its model cannot read ahead, or the user does not want that.
+        """
+        if self._settings.read_ahead != "auto" or self._settings.notes_of_doubt():
+            return None
+        options = Options()
+        _, provider, model = await self._targets.resolve(options)
+        if not provider.keeps_prompts():
+            return None
+        model = await provider.choose(model)
+        if not await provider.can_read_ahead(model):
+            return None
+        target = await self._targets.find(options)
+        question = await asyncio.to_thread(
+            self.question, "", options, None, may_be_empty=True
+        )
+        return self._exchange(question, target, self._earlier(options))
 
     def needed(self) -> int:
         """Estimate the tokens of the next question: the conversation, and an answer."""
@@ -260,11 +349,27 @@ class Pipeline:
             question.options,
             self._settings.context_tokens,
             earlier,
+            self._budget(target),
         )
+
+    def _budget(self, target: Target) -> Budget | None:
+        reader = self._readers.of(target)
+        if reader is None:
+            return None
+        return Budget(reader, self._settings.reading_seconds)
 
     @property
     def _redact(self) -> Redact:
         return self._collector.redaction(enabled=self._settings.redact_secrets)
+
+
+def _sent_again(reply: Reply) -> list[Message]:
+    """Return the answer as the next question sends it again; none if its reasoning,
+    which is not sent, comes before.
+    """
+    if reply.reasoning or not reply.text:
+        return []
+    return [Message("assistant", reply.text)]
 
 
 def _check_length(question: Question, target: Target) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from traitlets import Bool, Int, List, TraitError, Unicode, validate
+from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode, validate
 
 from ..errors import SettingError
 from ..settings import Configured
@@ -60,6 +60,23 @@ class QuestionSettings(Configured):
         8192,
         min=0,
         help="The most tokens of the notebook that are sent with one question.",
+    ).tag(config=True, affects="prompt")
+    reading_seconds = Float(
+        8.0,
+        min=0.0,
+        help=(
+            "Seconds for which a model on your machine may read what is new in a "
+            "question; less important parts of the notebook are left out for that. 0: "
+            "no limit."
+        ),
+    ).tag(config=True, affects="prompt", label="Reading time (s)")
+    read_ahead = Enum(
+        ["auto", "off"],
+        "auto",
+        help=(
+            "Whether a loaded model on your machine reads the notebook while nobody "
+            "waits, so that the next answer begins sooner."
+        ),
     ).tag(config=True, affects="prompt")
     share_values = Bool(
         False,

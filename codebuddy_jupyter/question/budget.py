@@ -1,0 +1,166 @@
+"""How much of the notebook a question sends, so that its answer begins soon.
+
+Reading a prompt takes time. What the server has not read yet takes a few seconds at
+most: the most important first, and what it has read already costs nothing. What is left
+out for that is offered again once it was read ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..chat.conversation import Turn
+from ..context.fit import ItemRecord
+from ..context.items import URGENT_RANK, Item
+from .draft import Draft, Drafter, Room
+from .reading import Reader
+from .unsent import sent_items_after
+
+# Tokens of the notebook that a question may send, however slowly the model reads.
+LEAST_NOTEBOOK = 128
+# Tokens of what is written around an item.
+FRAME = 6
+# Seconds of reading that what was left out for its time may take later: it was read
+# ahead then.
+SHORT_WHILE = 1.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The seconds for which a model may read what is new in a prompt.
+
+    Parameters
+    ----------
+    reader
+        The model.
+    seconds
+        The seconds; 0: no limit.
+    """
+
+    reader: Reader
+    seconds: float
+
+    def limited(
+        self, draft: Draft, drafter: Drafter, turns: Sequence[Turn], room: Room
+    ) -> Draft:
+        """Return the draft if it can be read in time, else a smaller one.
+
+        Parameters
+        ----------
+        draft
+            The draft that uses all of the room.
+        drafter, turns, room
+            Those with which it was made.
+        """
+        speed = self.reader.speed
+        if not (speed and self.seconds):
+            return draft
+        postponed = turns[-1].postponed if turns else {}
+        seconds = min(self.seconds, SHORT_WHILE) if postponed else self.seconds
+        if self._unread(draft) <= speed * seconds:
+            return draft
+        known = sent_items_after(turns).sent
+        lean = _without(drafter, postponed, known)
+        smaller = draft if lean is drafter else lean.draft(turns, room)
+        left_out: list[Item] = []
+        if self._unread(smaller) > speed * self.seconds:
+            smaller, left_out = self._smaller(smaller, lean, turns, room)
+        update = smaller.update
+        update = replace(update, left_out=(*update.left_out, *left_out))
+        return replace(smaller, update=update, postponed=_left_out(draft, smaller))
+
+    def _unread(self, draft: Draft) -> int:
+        """Return the tokens to read, without what the prompt attaches by name: for
+        that, the user waits.
+        """
+        unread = self.reader.unread(draft.messages)
+        for item in draft.update.items:
+            if item.section == "mentions":
+                unread -= self.reader.count(item.text)
+        return unread
+
+    def _smaller(
+        self, draft: Draft, drafter: Drafter, turns: Sequence[Turn], room: Room
+    ) -> tuple[Draft, list[Item]]:
+        """Return a draft that is read in time if there is one, and what it leaves out.
+
+        What was read already is kept first, as long as the rest can follow it.
+        """
+        limit = int((self.reader.speed or 0) * self.seconds)
+        known = sent_items_after(turns).sent
+        aim = limit
+        smaller, left_out = draft, list[Item]()
+        # The costs are estimates, so that the last try aims lower.
+        for cost in (self._unread_cost, self._cost, self._cost):
+            beyond = self._beyond(draft, aim, cost)
+            # The model must be told that what it knows has changed.
+            left_out = [item for item in beyond if item.id not in known]
+            ids = {item.id for item in left_out}
+            kept = [item for item in drafter.snapshot.items if item.id not in ids]
+            # What did not fit the window has no more room than before.
+            ids = {item.id for item in draft.update.left_out}
+            kept = [item for item in kept if item.id not in ids]
+            snapshot = replace(drafter.snapshot, items=tuple(kept))
+            smaller = replace(drafter, snapshot=snapshot).draft(turns, room)
+            over = self._unread(smaller) - limit
+            if over <= 0:
+                break
+            if cost == self._cost:
+                aim -= over
+        return smaller, left_out
+
+    def _beyond(
+        self, draft: Draft, limit: int, cost: Callable[[Item], int]
+    ) -> list[Item]:
+        """Return the items of a draft for which there is no time, the least important
+        ones.
+        """
+        items = draft.update.items
+        besides = self._unread(draft) - sum(map(cost, items))
+        left = max(limit - max(besides, 0), LEAST_NOTEBOOK)
+        beyond = []
+        for item in sorted(items, key=lambda item: item.rank):
+            size = cost(item)
+            if size > left:
+                beyond.append(item)
+            else:
+                left -= size
+        return beyond
+
+    def _cost(self, item: Item) -> int:
+        """Return the tokens that an item costs, none if it is attached by name."""
+        if item.section == "mentions":
+            return 0
+        return self.reader.count(item.text) + FRAME
+
+    def _unread_cost(self, item: Item) -> int:
+        """Return the same, none if it was read ahead."""
+        return 0 if self.reader.has_read(item.text) else self._cost(item)
+
+
+def _without(
+    drafter: Drafter,
+    postponed: Mapping[str, ItemRecord],
+    known: Mapping[str, ItemRecord],
+) -> Drafter:
+    """Return the drafter without what was left out before for its time, unless it is
+    urgent now or has changed.
+    """
+    if not postponed:
+        return drafter
+    items: list[Item] = []
+    for item in drafter.snapshot.items:
+        is_old = postponed.get(item.id) == ItemRecord.of(item)
+        # Without what the model knows, it would be told that it is gone.
+        if item.rank <= URGENT_RANK or item.id in known or not is_old:
+            items.append(item)
+    snapshot = replace(drafter.snapshot, items=tuple(items))
+    return replace(drafter, snapshot=snapshot)
+
+
+def _left_out(draft: Draft, smaller: Draft) -> Mapping[str, ItemRecord]:
+    """Return what the smaller of two drafts leaves out of the other."""
+    sent = smaller.update.sent_items.sent
+    offered = draft.update.sent_items.sent
+    return {id: record for id, record in offered.items() if id not in sent}
