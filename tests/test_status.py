@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codebuddy_jupyter.background.loop import Loop
-from codebuddy_jupyter.chat.reply import Reply
+from codebuddy_jupyter.chat.reply import ExpectedReading, Reply
 from codebuddy_jupyter.display.status import (
     stalled_line,
     status_line,
@@ -13,7 +13,7 @@ from codebuddy_jupyter.display.status import (
     waiting_markdown,
 )
 from codebuddy_jupyter.errors import CutOff, Stopped
-from codebuddy_jupyter.messages import Chunk, ToolCall, Usage
+from codebuddy_jupyter.messages import Chunk, Reading, ToolCall, Usage
 from tests.support.replies import a_reply, ended
 
 
@@ -101,6 +101,39 @@ def test_the_length_of_the_prompt_is_rounded(
 def test_before_the_prompt_is_sent_the_model_does_not_read_it(waiting: Reply) -> None:
     waiting.loading = False
     assert waiting_line(waiting, 114.0) == "waiting for qwen2.5… 14 s"
+
+
+def test_how_far_the_prompt_is_read_is_shown_as_the_server_tells_it(
+    waiting: Reply,
+) -> None:
+    waiting.sent_tokens = 4012
+    waiting.reading = Reading(1240, 4124, 200, 15.0)
+    line = "waiting for qwen2.5, reading 1,240 of 4,124 tokens… 14 s"
+    assert waiting_line(waiting, 114.0) == line
+    assert waiting_markdown(waiting, 114.0) == f"*{line}*"
+    waiting.loading = True
+    assert waiting_line(waiting, 114.0) == "waiting for the model to load… 14 s"
+
+
+@pytest.mark.parametrize(
+    ("now", "done"), [(101.0, "1,000"), (111.0, "2,000"), (200.0, "4,000")]
+)
+def test_else_it_is_estimated_from_the_speed_of_the_model(
+    waiting: Reply, now: float, done: str
+) -> None:
+    waiting.loading = False
+    waiting.sent_tokens = 4012
+    waiting.expected_reading = ExpectedReading(unread=3000, speed=100.0, since=101.0)
+    says = f"waiting for qwen2.5, reading about {done} of about 4,000 tokens… "
+    assert waiting_line(waiting, now).startswith(says)
+
+
+def test_a_model_that_may_be_loading_is_not_said_to_read(waiting: Reply) -> None:
+    waiting.sent_tokens = 4012
+    waiting.expected_reading = ExpectedReading(unread=3000, speed=100.0, since=101.0)
+    assert waiting_line(waiting, 114.0) == "waiting for qwen2.5… 14 s"
+    waiting.loading = True
+    assert waiting_line(waiting, 114.0) == "waiting for the model to load… 14 s"
 
 
 def test_a_server_that_stops_in_mid_answer_is_noticed(waiting: Reply) -> None:

@@ -11,7 +11,7 @@ from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.errors import Unreachable
-from codebuddy_jupyter.messages import Chunk
+from codebuddy_jupyter.messages import Chunk, Reading
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.question.waiting import FIRST_LOOK, NEXT_LOOK, watched
 from tests.support.fakes import FakeProvider, eventually
@@ -73,6 +73,13 @@ def test_the_server_is_asked_until_the_first_token(reply: Reply) -> None:
 
 def test_a_server_that_does_not_answer_that_is_asked_again(reply: Reply) -> None:
     assert looks(reply, Loading(Unreachable("Down."), True), 2) == [None, True]
+
+
+def test_a_model_that_reads_is_not_asked_whether_it_loads(reply: Reply) -> None:
+    reply.reading = Reading(10, 20)
+    provider = Loading()
+    assert looks(reply, provider, 2) == [False, False]
+    assert provider.asked == []
 
 
 def test_before_a_model_is_chosen_nothing_is_asked(reply: Reply) -> None:

@@ -59,7 +59,9 @@ def waiting_markdown(reply: Reply, now: float) -> str:
         return f"{line}\n\n> … {quoted}"
     if not _is_silent(reply, now):
         return ""
-    line = f"*{escape(_awaited(reply))}… {_seconds_since(reply.started, now):.0f} s*"
+    line = (
+        f"*{escape(_awaited(reply, now))}… {_seconds_since(reply.started, now):.0f} s*"
+    )
     notes = [escape(note) for note in reply.notes]
     return "\n\n".join([*notes, line])
 
@@ -70,7 +72,7 @@ def waiting_line(reply: Reply, now: float) -> str:
         return stalled_line(reply, now) or _thinking(reply, now)
     if not _is_silent(reply, now):
         return ""
-    line = f"{_awaited(reply)}… {_seconds_since(reply.started, now):.0f} s"
+    line = f"{_awaited(reply, now)}… {_seconds_since(reply.started, now):.0f} s"
     return " ".join([*reply.notes, line])
 
 
@@ -128,17 +130,39 @@ def _is_silent(reply: Reply, now: float) -> bool:
     return _seconds_since(reply.started, now) >= SILENT
 
 
-def _awaited(reply: Reply) -> str:
+def _awaited(reply: Reply, now: float) -> str:
     """Return what is waited for."""
+    model = reply.model or "the server"
+    told = reply.reading
+    if told is not None and not reply.loading:
+        return f"waiting for {model}, reading {told.done:,} of {told.total:,} tokens"
     if reply.loading:
         return "waiting for the model to load"
-    model = reply.model or "the server"
     tokens = reply.sent_tokens
     if reply.loading is None or not tokens:
         return f"waiting for {model}"
-    # Two digits: it is an estimate.
-    rounded = round(tokens, 2 - len(str(tokens)))
-    return f"waiting for {model}, which reads the prompt of about {rounded:,} tokens"
+    done = _expected(reply, tokens, now)
+    if done is not None:
+        share = f"about {_rounded(done):,} of about {_rounded(tokens):,} tokens"
+        return f"waiting for {model}, reading {share}"
+    return f"waiting for {model}, which reads the prompt of about {_rounded(tokens):,} tokens"
+
+
+def _expected(reply: Reply, tokens: int, now: float) -> int | None:
+    """Return how many tokens are likely to be read by now; None if the speed is not
+    known.
+    """
+    expected = reply.expected_reading
+    if expected is None:
+        return None
+    read = int((now - expected.since) * expected.speed)
+    cached = max(tokens - expected.unread, 0)
+    return min(cached + read, tokens)
+
+
+def _rounded(tokens: int) -> int:
+    """Return an estimate with two digits."""
+    return round(tokens, 2 - len(str(tokens)))
 
 
 def _seconds_since(moment: float | None, now: float) -> float:

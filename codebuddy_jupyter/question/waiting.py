@@ -51,7 +51,10 @@ async def _watch(
     while reply.first is None and not reply.done:
         # The question itself reports what is wrong.
         with suppress(BuddyError):
-            if reply.model:
+            if reply.reading is not None:
+                # A model that reads is loaded.
+                reply.loading = False
+            elif reply.model:
                 asked = provider(reply.provider)
                 reply.loading = await asked.is_model_loading(reply.model)
         await pause(NEXT_LOOK)
