@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -80,3 +81,18 @@ def test_a_question_in_the_loading_cell_is_explained(
     result = SimpleNamespace(info=SimpleNamespace(raw_cell=cell))
     extension.shell.events.trigger("post_run_cell", result)
     assert capsys.readouterr().out == shown
+
+
+def test_reading_ahead_is_told_of_cells_once_there_is_a_buddy(
+    extension: Extension, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = extension.shell.events
+    events.trigger("pre_run_cell", None)
+    told: list[str] = []
+    for name in ("note_cell_start", "note_cell_end"):
+        note = partial(told.append, name)
+        monkeypatch.setattr(extension.buddy.quiet, name, note)
+    events.trigger("pre_run_cell", None)
+    assert told == ["note_cell_start"]
+    events.trigger("post_run_cell", None)
+    assert told == ["note_cell_start", "note_cell_end"]

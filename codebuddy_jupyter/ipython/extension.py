@@ -59,6 +59,7 @@ class Extension:
         }
         for event, hook in self._hooks.items():
             shell.events.register(event, hook)
+        shell.events.register("pre_run_cell", self._before_cell)
         shell.events.register("post_run_cell", self._after_cell)
         # IPython transforms all of a cell before it runs it, so this has no effect on
         # the cell that loads the extension.
@@ -77,6 +78,7 @@ class Extension:
             panel.close()
         for event in list(self._hooks):
             self._unhook(event)
+        self.shell.events.unregister("pre_run_cell", self._before_cell)
         self.shell.events.unregister("post_run_cell", self._after_cell)
         transformers = self.shell.input_transformer_manager
         transformers.token_transformers.remove(QuestionMarkTransform)
@@ -209,12 +211,18 @@ class Extension:
         )
         thread.start()
 
+    def _before_cell(self, info: Any = None) -> None:
+        """Stop what is read ahead: the cell needs the processors."""
+        if self._buddy_and_display is not None:
+            self.buddy.quiet.note_cell_start()
+
     def _after_cell(self, result: Any = None) -> None:
-        """Say which settings of the cell have no effect.
+        """Say which settings of the cell have no effect; then it is quiet.
 
         A cell may set a provider first and switch to it afterwards.
         """
         if self._buddy_and_display is not None:
+            self.buddy.quiet.note_cell_end()
             for line in self.buddy.settings_without_effect():
                 self.display.text(line)
 
