@@ -582,3 +582,16 @@ def test_an_answer_that_turns_out_to_be_reasoning_is_shown_anew(
     assert parts[0]["from"] == 0
     assert "".join(block for part in parts for block in part["blocks"]) == "The answer."
     assert [part["thoughts"] for part in parts if "thoughts" in part] == [thoughts]
+
+
+def test_an_open_page_lets_the_model_read_ahead_and_shows_how_much(
+    chat: Watched, buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.keeps = True
+    buddy.quiet.seconds = 0.0
+    buddy.system_prompt = "Answer in one word. " * 20
+    chat.receive({"type": "ready", "view": "page"})
+    assert eventually(lambda: chat.told("ahead") and chat.told("ahead")[-1]["tokens"])
+    assert chat.told("ahead")[-1]["tokens"] == buddy.ahead.tokens
+    chat.close()
+    assert buddy.ahead.watchers == []

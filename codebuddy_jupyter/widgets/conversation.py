@@ -132,6 +132,7 @@ class Conversation:
             "diff": self._on_diff,
         }
         buddy.watchers.append(self._on_turns_changed)
+        buddy.ahead.watchers.append(self._send_ahead)
         buddy.observe(self._on_keeping_changed, "keep_chats")
 
     def close(self) -> None:
@@ -142,6 +143,7 @@ class Conversation:
             self._is_closed = True
         self._worker.cancel()
         self.buddy.watchers.remove(self._on_turns_changed)
+        self.buddy.ahead.watchers.remove(self._send_ahead)
         self.buddy.unobserve(self._on_keeping_changed, "keep_chats")
         self.meter.close()
         self._stop_own()
@@ -178,6 +180,9 @@ class Conversation:
         self._worker.put(self._sync)
         self._worker.put(partial(self._send_all, request["view"]))
         self._worker.put(self._send_chats)
+        self._worker.put(self._send_ahead)
+        # From now on a question is likely.
+        self.buddy.quiet.begin()
 
     def _on_want(self, request: WantRequest) -> None:
         self._worker.put(partial(self._send_turn, request["turn"]))
@@ -257,6 +262,10 @@ class Conversation:
     def _send(self, message: ChatMessage) -> None:
         if not self._is_closed:
             self.send(message)
+
+    def _send_ahead(self) -> None:
+        """Send how much is read ahead; the background loop calls this, too."""
+        self._send({"type": "ahead", "tokens": self.buddy.ahead.tokens})
 
     def _sync(self) -> None:
         """Bring the entries in line with the conversation, and send what is new."""

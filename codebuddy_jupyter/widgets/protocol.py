@@ -333,6 +333,13 @@ class MeasuredMessage(TypedDict):
     preview: str | None
 
 
+class AheadMessage(TypedDict):
+    """About how many tokens of the next prompt the model has read ahead; 0: none."""
+
+    type: Literal["ahead"]
+    tokens: int
+
+
 class UnmeasuredMessage(TypedDict):
     """The next question cannot be sent as it is."""
 
@@ -412,6 +419,7 @@ ChatMessage = (
     | ChatsMessage
     | MeasuredMessage
     | UnmeasuredMessage
+    | AheadMessage
     | DiffMessage
 )
 """From the kernel to the page of the conversation."""

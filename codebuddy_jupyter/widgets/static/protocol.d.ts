@@ -284,6 +284,12 @@ export interface MeasuredMessage {
   preview: string | null;
 }
 
+/** About how many tokens of the next prompt the model has read ahead; 0: none. */
+export interface AheadMessage {
+  type: "ahead";
+  tokens: number;
+}
+
 /** The next question cannot be sent as it is. */
 export interface UnmeasuredMessage {
   type: "unmeasured";
@@ -354,6 +360,7 @@ export type ChatMessage =
   | ChatsMessage
   | MeasuredMessage
   | UnmeasuredMessage
+  | AheadMessage
   | DiffMessage;
 
 export type ProviderRequest =

@@ -32,6 +32,8 @@ export function handleMessage(chat, message) {
       return chat.meter.show(message);
     case "unmeasured":
       return chat.meter.showError(message);
+    case "ahead":
+      return chat.meter.showAhead(message.tokens);
     case "stale":
       return chat.meter.soon();
     case "diff":

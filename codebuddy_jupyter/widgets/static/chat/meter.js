@@ -36,6 +36,7 @@ export class Meter {
     this.button.setAttribute("aria-expanded", "false");
     this.button.append(this.bar, this.label);
     this.button.hidden = true;
+    this.ahead = make("span", { className: "cb-ahead", hidden: true });
     this.sections = make("fieldset", {}, make("legend", {}, "Parts of the notebook to send"));
     this.error = make("div", { className: "cb-wrong", hidden: true });
     const aria = { role: "region", label: "What would be sent" };
@@ -100,6 +101,12 @@ export class Meter {
       })));
     this.button.title = parts.map(([name, count]) => `${name}: ${count}`).join("\n");
     if (preview) await this.showPreview(preview);
+  }
+
+  /** @param {number} tokens How many the model has read before the question. */
+  showAhead(tokens) {
+    this.ahead.hidden = !tokens;
+    this.ahead.textContent = `read ahead: ${tokens.toLocaleString("en")} tokens`;
   }
 
   /** @param {UnmeasuredMessage} message */

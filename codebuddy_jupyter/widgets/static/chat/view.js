@@ -54,7 +54,7 @@ export class Chat {
     this.node = make("div", { className: "cb-chat" },
       this.history.node, this.log.node, this.note.node, this.composer.node,
       make("div", { className: "cb-bar" },
-        this.meter.button, gap, this.stopButton, this.sendButton),
+        this.meter.button, this.meter.ahead, gap, this.stopButton, this.sendButton),
       this.meter.node);
     el.append(this.node);
     this.listen();
