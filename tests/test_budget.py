@@ -137,6 +137,34 @@ def test_what_was_read_in_part_is_kept_and_costs_nothing(reader: Reader) -> None
     assert len(cells(draft)) < len(CELLS)
 
 
+def test_what_was_read_is_kept_even_if_the_rest_takes_too_long(
+    reader: Reader, fake: FakeProvider
+) -> None:
+    stable = drafter(question="").draft((), ROOM).stable
+    reader.note(stable, reader.total(stable) // 3)
+    fake.speed = 1.0
+    draft = limited(reader, drafter())
+    assert cells(draft)[:5] == [item.id for item in CELLS[:5]]
+    assert reader.unread(draft.messages) < 2 * LEAST_NOTEBOOK
+
+
+def test_what_does_not_fit_the_window_is_not_new_the_next_time(
+    reader: Reader, buddy: Buddy
+) -> None:
+    small = Room(window=2048, assumed=4096, prompt=1600, notebook=8192)
+    questions = [drafter(), drafter()]
+    turns: list[Turn] = []
+    drafts: list[Draft] = []
+    for question in questions:
+        whole = question.draft(turns, small)
+        draft = Budget(reader, SECONDS).limited(whole, question, turns, small)
+        reader.note(draft.messages)
+        turns.append(turn(draft, buddy))
+        drafts.append(draft)
+    assert cells(drafts[0])
+    assert not drafts[1].update
+
+
 def test_what_the_prompt_attaches_is_sent_whatever_its_length(reader: Reader) -> None:
     text = "one line of a file\n" * 150
     attached = Item("mention:a.py", "mentions", "@file:a.py", text, -1000.0, (5, 0))

@@ -8,10 +8,11 @@ out for that is offered again once it was read ahead.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AnySet
 from dataclasses import dataclass, replace
 
 from ..chat.conversation import Turn
-from ..context.fit import ItemRecord
+from ..context.fit import ItemRecord, SentItems
 from ..context.items import URGENT_RANK, Item
 from .draft import Draft, Drafter, Room
 from .reading import Reader
@@ -21,6 +22,8 @@ from .unsent import sent_items_after
 LEAST_NOTEBOOK = 128
 # Tokens of what is written around an item.
 FRAME = 6
+# How often a draft is shortened in each way.
+ATTEMPTS = 2
 # Seconds of reading that what was left out for its time may take later: it was read
 # ahead then.
 SHORT_WHILE = 1.0
@@ -61,13 +64,16 @@ class Budget:
         if self._unread(draft) <= speed * seconds:
             return draft
         known = sent_items_after(turns).sent
-        lean = _without(drafter, postponed, known)
+        lean = _without(drafter, _still_postponed(drafter, postponed, known))
         smaller = draft if lean is drafter else lean.draft(turns, room)
         left_out: list[Item] = []
         if self._unread(smaller) > speed * self.seconds:
             smaller, left_out = self._smaller(smaller, lean, turns, room)
-        update = smaller.update
-        update = replace(update, left_out=(*update.left_out, *left_out))
+        update = replace(
+            smaller.update,
+            left_out=(*smaller.update.left_out, *left_out),
+            sent_items=_with_left_out(smaller, draft),
+        )
         return replace(smaller, update=update, postponed=_left_out(draft, smaller))
 
     def _unread(self, draft: Draft) -> int:
@@ -89,26 +95,25 @@ class Budget:
         """
         limit = int((self.reader.speed or 0) * self.seconds)
         known = sent_items_after(turns).sent
-        aim = limit
-        smaller, left_out = draft, list[Item]()
-        # The costs are estimates, so that the last try aims lower.
-        for cost in (self._unread_cost, self._cost, self._cost):
-            beyond = self._beyond(draft, aim, cost)
-            # The model must be told that what it knows has changed.
-            left_out = [item for item in beyond if item.id not in known]
-            ids = {item.id for item in left_out}
-            kept = [item for item in drafter.snapshot.items if item.id not in ids]
-            # What did not fit the window has no more room than before.
-            ids = {item.id for item in draft.update.left_out}
-            kept = [item for item in kept if item.id not in ids]
-            snapshot = replace(drafter.snapshot, items=tuple(kept))
-            smaller = replace(drafter, snapshot=snapshot).draft(turns, room)
-            over = self._unread(smaller) - limit
-            if over <= 0:
-                break
-            if cost == self._cost:
+        # What did not fit the window has no more room than before.
+        gone = {item.id for item in draft.update.left_out}
+        best: tuple[int, Draft, list[Item]] | None = None
+        for cost in (self._unread_cost, self._cost):
+            aim = limit
+            for _ in range(ATTEMPTS):
+                beyond = self._beyond(draft, aim, cost)
+                # The model must be told that what it knows has changed.
+                left_out = [item for item in beyond if item.id not in known]
+                ids = gone | {item.id for item in left_out}
+                smaller = _without(drafter, ids).draft(turns, room)
+                over = self._unread(smaller) - limit
+                if best is None or over < best[0]:
+                    best = over, smaller, left_out
+                if over <= 0:
+                    return smaller, left_out
+                # The costs are estimates.
                 aim -= over
-        return smaller, left_out
+        return best[1:] if best else (draft, [])
 
     def _beyond(
         self, draft: Draft, limit: int, cost: Callable[[Item], int]
@@ -139,24 +144,29 @@ class Budget:
         return 0 if self.reader.has_read(item.text) else self._cost(item)
 
 
-def _without(
+def _without(drafter: Drafter, ids: AnySet[str]) -> Drafter:
+    """Return the drafter without the items of these ids."""
+    if not ids:
+        return drafter
+    items = tuple(item for item in drafter.snapshot.items if item.id not in ids)
+    return replace(drafter, snapshot=replace(drafter.snapshot, items=items))
+
+
+def _still_postponed(
     drafter: Drafter,
     postponed: Mapping[str, ItemRecord],
     known: Mapping[str, ItemRecord],
-) -> Drafter:
-    """Return the drafter without what was left out before for its time, unless it is
-    urgent now or has changed.
+) -> AnySet[str]:
+    """Return the ids of what was left out before for its time, and is neither urgent now
+    nor has changed.
     """
-    if not postponed:
-        return drafter
-    items: list[Item] = []
+    ids = set()
     for item in drafter.snapshot.items:
         is_old = postponed.get(item.id) == ItemRecord.of(item)
         # Without what the model knows, it would be told that it is gone.
-        if item.rank <= URGENT_RANK or item.id in known or not is_old:
-            items.append(item)
-    snapshot = replace(drafter.snapshot, items=tuple(items))
-    return replace(drafter, snapshot=snapshot)
+        if is_old and item.rank > URGENT_RANK and item.id not in known:
+            ids.add(item.id)
+    return ids
 
 
 def _left_out(draft: Draft, smaller: Draft) -> Mapping[str, ItemRecord]:
@@ -164,3 +174,14 @@ def _left_out(draft: Draft, smaller: Draft) -> Mapping[str, ItemRecord]:
     sent = smaller.update.sent_items.sent
     offered = draft.update.sent_items.sent
     return {id: record for id, record in offered.items() if id not in sent}
+
+
+def _with_left_out(smaller: Draft, draft: Draft) -> SentItems:
+    """Return what a draft sends, with what does not fit the window as the larger draft
+    found.
+    """
+    sent_items = smaller.update.sent_items
+    left_out = {**draft.update.sent_items.left_out, **sent_items.left_out}
+    for id in sent_items.sent:
+        left_out.pop(id, None)
+    return replace(sent_items, left_out=left_out)
