@@ -148,6 +148,26 @@ def test_what_was_read_is_kept_even_if_the_rest_takes_too_long(
     assert reader.unread(draft.messages) < 2 * LEAST_NOTEBOOK
 
 
+def test_nothing_takes_the_place_of_what_is_left_out(reader: Reader) -> None:
+    lines = [
+        Item(
+            f"variable:{number}",
+            "variables",
+            f"value_{number}",
+            f"value_{number}: the same in short",
+            -float(number),
+            (2, number),
+            base_rank=-float(number),
+            told_by=f"cell:{number}",
+        )
+        for number in range(1, 26)
+    ]
+    draft = limited(reader, drafter(*CELLS, *lines))
+    assert cells(draft)
+    assert all(id.startswith("cell:") for id in cells(draft))
+    assert reader.unread(draft.messages) <= SPEED * SECONDS
+
+
 def test_what_does_not_fit_the_window_is_not_new_the_next_time(
     reader: Reader, buddy: Buddy
 ) -> None:

@@ -64,7 +64,7 @@ class Budget:
         if self._unread(draft) <= speed * seconds:
             return draft
         known = sent_items_after(turns).sent
-        lean = _without(drafter, _still_postponed(drafter, postponed, known))
+        lean = _without_postponed(drafter, postponed, known)
         smaller = draft if lean is drafter else lean.draft(turns, room)
         left_out: list[Item] = []
         if self._unread(smaller) > speed * self.seconds:
@@ -94,9 +94,7 @@ class Budget:
         What was read already is kept first, as long as the rest can follow it.
         """
         limit = int((self.reader.speed or 0) * self.seconds)
-        known = sent_items_after(turns).sent
-        # What did not fit the window has no more room than before.
-        gone = {item.id for item in draft.update.left_out}
+        known = set(sent_items_after(turns).sent)
         best: tuple[int, Draft, list[Item]] | None = None
         for cost in (self._unread_cost, self._cost):
             aim = limit
@@ -104,8 +102,10 @@ class Budget:
                 beyond = self._beyond(draft, aim, cost)
                 # The model must be told that what it knows has changed.
                 left_out = [item for item in beyond if item.id not in known]
-                ids = gone | {item.id for item in left_out}
-                smaller = _without(drafter, ids).draft(turns, room)
+                # Nothing takes the place of what is left out.
+                ids = known | {item.id for item in draft.update.items}
+                ids -= {item.id for item in left_out}
+                smaller = _with_only(drafter, ids).draft(turns, room)
                 over = self._unread(smaller) - limit
                 if best is None or over < best[0]:
                     best = over, smaller, left_out
@@ -144,29 +144,29 @@ class Budget:
         return 0 if self.reader.has_read(item.text) else self._cost(item)
 
 
-def _without(drafter: Drafter, ids: AnySet[str]) -> Drafter:
-    """Return the drafter without the items of these ids."""
-    if not ids:
-        return drafter
-    items = tuple(item for item in drafter.snapshot.items if item.id not in ids)
+def _with_only(drafter: Drafter, ids: AnySet[str]) -> Drafter:
+    """Return the drafter with the items of these ids alone."""
+    items = tuple(item for item in drafter.snapshot.items if item.id in ids)
     return replace(drafter, snapshot=replace(drafter.snapshot, items=items))
 
 
-def _still_postponed(
+def _without_postponed(
     drafter: Drafter,
     postponed: Mapping[str, ItemRecord],
     known: Mapping[str, ItemRecord],
-) -> AnySet[str]:
-    """Return the ids of what was left out before for its time, and is neither urgent now
-    nor has changed.
+) -> Drafter:
+    """Return the drafter without what was left out before for its time, unless it is
+    urgent now or has changed.
     """
+    if not postponed:
+        return drafter
     ids = set()
     for item in drafter.snapshot.items:
         is_old = postponed.get(item.id) == ItemRecord.of(item)
         # Without what the model knows, it would be told that it is gone.
-        if is_old and item.rank > URGENT_RANK and item.id not in known:
+        if item.rank <= URGENT_RANK or item.id in known or not is_old:
             ids.add(item.id)
-    return ids
+    return _with_only(drafter, ids)
 
 
 def _left_out(draft: Draft, smaller: Draft) -> Mapping[str, ItemRecord]:
