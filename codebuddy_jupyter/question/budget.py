@@ -20,8 +20,10 @@ from .unsent import sent_items_after
 
 # Tokens of the notebook that a question may send, however slowly the model reads.
 LEAST_NOTEBOOK = 128
-# Tokens of what is written around an item.
-FRAME = 6
+# Tokens of what is written around an item, and around a line.
+FRAME, LINE_FRAME = 6, 2
+# The share of the time by which a draft may exceed it.
+TOLERANCE = 0.15
 # How often a draft is shortened in each way.
 ATTEMPTS = 2
 # Seconds of reading that what was left out for its time may take later: it was read
@@ -74,7 +76,13 @@ class Budget:
             left_out=(*smaller.update.left_out, *left_out),
             sent_items=_with_left_out(smaller, draft),
         )
-        return replace(smaller, update=update, postponed=_left_out(draft, smaller))
+        return replace(
+            smaller,
+            update=update,
+            postponed=_left_out(draft, smaller),
+            # The texts of the smaller draft were redacted for the first one.
+            redacted=draft.redacted,
+        )
 
     def _unread(self, draft: Draft) -> int:
         """Return the tokens to read, without what the prompt attaches by name: for
@@ -105,11 +113,12 @@ class Budget:
                 # Nothing takes the place of what is left out.
                 ids = known | {item.id for item in draft.update.items}
                 ids -= {item.id for item in left_out}
-                smaller = _with_only(drafter, ids).draft(turns, room)
+                lean = _as_fitted(_with_only(drafter, ids), draft)
+                smaller = lean.draft(turns, room)
                 over = self._unread(smaller) - limit
                 if best is None or over < best[0]:
                     best = over, smaller, left_out
-                if over <= 0:
+                if over <= limit * TOLERANCE:
                     return smaller, left_out
                 # The costs are estimates.
                 aim -= over
@@ -122,8 +131,7 @@ class Budget:
         ones.
         """
         items = draft.update.items
-        besides = self._unread(draft) - sum(map(cost, items))
-        left = max(limit - max(besides, 0), LEAST_NOTEBOOK)
+        left = max(limit - self._besides(draft), LEAST_NOTEBOOK)
         beyond = []
         for item in sorted(items, key=lambda item: item.rank):
             size = cost(item)
@@ -133,11 +141,20 @@ class Budget:
                 left -= size
         return beyond
 
+    def _besides(self, draft: Draft) -> int:
+        """Return the tokens to read besides the items."""
+        before = self.reader.unread(draft.messages[:-1])
+        items = sum(map(self._size, draft.update.items))
+        return before + max(self.reader.count(draft.question.text) - items, 0)
+
+    def _size(self, item: Item) -> int:
+        """Return the tokens of an item, with what is written around it."""
+        frame = LINE_FRAME if item.section == "variables" else FRAME
+        return self.reader.count(item.text) + frame
+
     def _cost(self, item: Item) -> int:
         """Return the tokens that an item costs, none if it is attached by name."""
-        if item.section == "mentions":
-            return 0
-        return self.reader.count(item.text) + FRAME
+        return 0 if item.section == "mentions" else self._size(item)
 
     def _unread_cost(self, item: Item) -> int:
         """Return the same, none if it was read ahead."""
@@ -148,6 +165,22 @@ def _with_only(drafter: Drafter, ids: AnySet[str]) -> Drafter:
     """Return the drafter with the items of these ids alone."""
     items = tuple(item for item in drafter.snapshot.items if item.id in ids)
     return replace(drafter, snapshot=replace(drafter.snapshot, items=items))
+
+
+def _as_fitted(drafter: Drafter, draft: Draft) -> Drafter:
+    """Return the drafter with the items as the draft has them: shortened or not, and
+    where it has them. With more room, what was read would be sent otherwise.
+    """
+    fitted = {item.id: item for item in draft.update.items}
+    items = []
+    for item in drafter.snapshot.items:
+        if item.id in fitted:
+            # By its identity it stays the same item.
+            identity = item.identity or item.text
+            item = fitted[item.id]._replace(title=item.title, identity=identity)
+        items.append(item)
+    snapshot = replace(drafter.snapshot, items=tuple(items))
+    return replace(drafter, snapshot=snapshot)
 
 
 def _without_postponed(
