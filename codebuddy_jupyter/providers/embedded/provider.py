@@ -135,14 +135,14 @@ class EmbeddedProvider(OpenAIChatProvider):
         return True
 
     async def can_read_ahead(self, model: str) -> bool:
-        """Return whether the engine runs with this model, one that really reads."""
-        return self._is_running(model) and model != DEMO
+        """Return whether the engine runs with this model."""
+        return self._is_running(model)
 
     def expected_speed(self, model: str) -> float | None:
         """Return how fast a model of this size reads on so many threads, carefully."""
         file = self._files.get(model)
         try:
-            size = file.stat().st_size if file and model != DEMO else 0
+            size = file.stat().st_size if file else 0
         except OSError:
             return None
         threads = self.threads or min(os.cpu_count() or 1, MOST_THREADS)
