@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.messages import Chunk, Message, Reading, Request, Usage
-from codebuddy_jupyter.question.ahead import MOST_FAILURES
+from codebuddy_jupyter.question.ahead import MOST_FAILURES, STEP_SECONDS
 from codebuddy_jupyter.question.options import Options
 from tests.support.fakes import FOREVER, FakeProvider, Step, eventually, texts
 from tests.support.kinds import PLAYED
@@ -27,8 +28,8 @@ SECRET = "sk-proj-Zq3x" + "T7b" * 15
 
 @pytest.fixture
 def fake(fake: FakeProvider) -> FakeProvider:
-    """A provider that reads ahead."""
-    fake.keeps = True
+    """A provider that reads ahead, all at once."""
+    fake.keeps, fake.speed = True, 1000.0
     return fake
 
 
@@ -239,6 +240,33 @@ def test_what_was_read_by_then_is_known(buddy: Buddy, fake: FakeProvider) -> Non
     buddy.quiet.note_cell_end()
     assert is_read(buddy, fake, 2)
     assert half == pytest.approx(buddy.ahead.tokens / 2, abs=2)
+
+
+def test_a_slow_model_reads_in_pieces_so_that_a_question_waits_for_one_only(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.speed = 40.0
+    script(fake, "Hm")
+    buddy.system_prompt = "".join(f"{number}. Answer.\n" for number in range(100))
+    buddy.quiet.begin()
+    assert eventually(lambda: len(ahead(fake)) > 5)
+    settled(buddy)
+    texts_read = [request.messages[0].text for request in ahead(fake)]
+    assert len(texts_read) < 20
+    assert texts_read[-1] == buddy.system_prompt
+    for text, longer in pairwise(texts_read):
+        assert longer.startswith(text)
+        added = buddy.tokens["fake-1"].count(longer[len(text) :])
+        assert added <= 40.0 * STEP_SECONDS + 10
+
+
+def test_a_piece_that_was_not_read_ends_it(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.speed = 40.0
+    # Nothing comes, not even an end.
+    script(fake)
+    buddy.system_prompt = "".join(f"{number}. Answer.\n" for number in range(100))
+    buddy.quiet.begin()
+    assert is_read(buddy, fake)
 
 
 def test_the_tokens_are_told_until_a_question_is_asked(

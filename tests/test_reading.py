@@ -89,6 +89,16 @@ def test_of_a_prompt_that_was_read_in_part_the_rest_is_unread(reader: Reader) ->
     assert not reader.has_read("Why is it empty?")
 
 
+def test_the_beginning_of_a_prompt_ends_with_a_line(reader: Reader) -> None:
+    prompt = [SYSTEM, QUESTION]
+    reader.note([SYSTEM])
+    beginning = reader.beginning(prompt, 100)
+    assert beginning[0] == SYSTEM
+    assert QUESTION.text.startswith(f"{beginning[1].text}\n")
+    assert 80 < reader.unread(beginning) <= 100
+    assert reader.beginning(prompt, 10_000) == tuple(prompt)
+
+
 def test_the_speed_is_the_expected_one_until_it_is_measured(reader: Reader) -> None:
     assert reader.speed == 50
     reader.learn(1000, 10.0)

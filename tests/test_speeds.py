@@ -21,11 +21,13 @@ def test_a_speed_is_learned_by_server_and_model() -> None:
     assert speeds.get("http://localhost:1234/v1", "a") is None
 
 
-def test_a_sample_moves_the_speed_half_way() -> None:
+def test_a_busy_moment_moves_the_speed_less_than_a_quiet_one() -> None:
     speeds = ReadingSpeeds()
     speeds.learn(SERVER, "a", 1000, 10.0)
     speeds.learn(SERVER, "a", 1000, 20.0)
     assert speeds.get(SERVER, "a") == 75
+    speeds.learn(SERVER, "a", 1000, 8.0)
+    assert speeds.get(SERVER, "a") == 115
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Reads the next prompt ahead: what no question changes of it is sent before one is
 asked, so that the server has it in its prompt cache.
 
-It is a request for one token, which is closed as soon as somebody needs the model; the
-server keeps what it has read by then. It is no turn of the conversation, and its
-failures are left to the next question.
+It is sent in growing pieces, each with a request for one token, which is closed as soon
+as somebody needs the model; the server keeps what it has read by then. It is no turn of
+the conversation, and its failures are left to the next question.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any, cast
 
 from ..messages import Message, Request
 from .exchange import Exchange
-from .reading import PromptWatch, Readers
+from .reading import PromptWatch, Reader, Readers
+from .target import Target
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,12 @@ logger = logging.getLogger(__name__)
 MOST_FAILURES = 3
 # Tokens: fewer are read with the question in no time.
 FEWEST_TOKENS = 32
+# Seconds for which a piece is read: servers notice that a request was closed only when
+# they have read a batch, and a question waits for that.
+STEP_SECONDS = 1.5
+# Tokens of the smallest piece, and of the first where the speed is not known: enough to
+# learn it from.
+SMALLEST_STEP, FIRST_STEP = 48, 128
 # What ends a prompt of which only the system prompt or an answer is known yet: most chat
 # templates want a message of the user's.
 PLACEHOLDER = Message("user", "?")
@@ -92,15 +99,28 @@ class ReadAhead:
         target = exchange.target
         reader = self._readers.of(target)
         messages = exchange.stable()
-        if reader is None or not messages:
+        if reader is None:
             return
+        unread = reader.unread(messages)
+        self._report(reader.total(messages) - unread)
+        while unread >= FEWEST_TOKENS:
+            speed = reader.speed or FIRST_STEP / STEP_SECONDS
+            step = max(int(speed * STEP_SECONDS), SMALLEST_STEP)
+            await self._read_part(target, reader, reader.beginning(messages, step))
+            before, unread = unread, reader.unread(messages)
+            self._report(reader.total(messages) - unread)
+            if unread >= before:
+                break
+        await asyncio.to_thread(self._readers.speeds.save)
+
+    async def _read_part(
+        self, target: Target, reader: Reader, messages: tuple[Message, ...]
+    ) -> None:
+        """Let the model read the beginning of a prompt."""
         if messages[-1].role != "user":
             messages = (*messages, PLACEHOLDER)
         watch = PromptWatch(reader, messages)
         cached = reader.total(messages) - watch.unread
-        self._report(cached)
-        if watch.unread < FEWEST_TOKENS:
-            return
         request = Request(messages, target.model, max_tokens=1)
         try:
             stream = target.provider.stream(request)
@@ -112,7 +132,6 @@ class ReadAhead:
                         self._notes.append(chunk.note)
         finally:
             watch.end(was_loaded=True)
-        await asyncio.to_thread(self._readers.speeds.save)
 
     def _report(self, tokens: int) -> None:
         if tokens == self.tokens:

@@ -57,6 +57,21 @@ class Reader:
         total = self.total(messages)
         return total - min(self._common(messages), self._read, total)
 
+    def beginning(self, messages: Messages, tokens: int) -> tuple[Message, ...]:
+        """Return the beginning of a prompt of which about so many tokens are unread; all
+        of it if that is less.
+        """
+        left = self.total(messages) - self.unread(messages) + tokens
+        beginning: list[Message] = []
+        for message in messages:
+            size = self.total([message])
+            if size > left:
+                beginning.append(_cut(message, left / size))
+                break
+            beginning.append(message)
+            left -= size
+        return tuple(beginning)
+
     def has_read(self, text: str) -> bool:
         """Return whether a text is in what was read last."""
         left: float = self._read
@@ -132,6 +147,15 @@ class Readers:
         key = target.provider.where(), target.model
         tokens = self._tokens[target.model]
         return self._readers.setdefault(key, Reader(target, self.speeds, tokens))
+
+
+def _cut(message: Message, share: float) -> Message:
+    """Return a message without what follows this share of its text, up to a line's end
+    if there is one: a token that is cut would be read again.
+    """
+    text = message.text[: int(len(message.text) * share)]
+    lines = text.rpartition("\n")[0]
+    return replace(message, text=lines or text, images=(), tool_calls=())
 
 
 def common_beginning(text: str, other: str) -> str:

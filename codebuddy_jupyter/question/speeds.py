@@ -19,11 +19,11 @@ from ..files import replacing
 logger = logging.getLogger(__name__)
 
 # Tokens and seconds: over less, the speed of reading is not known well enough.
-SHORTEST_SAMPLE = 64
+SHORTEST_SAMPLE = 32
 SHORTEST_TIME = 0.02
-# How much of the difference to a new sample is taken over: other work on the machine
-# slows a single reading down.
-NEW_SHARE = 0.5
+# How much of the difference to a new sample is taken over. Other work on the machine
+# slows a single reading down, and nothing speeds one up.
+SLOWER_SHARE, FASTER_SHARE = 0.5, 0.8
 # A speed in tokens per second beyond these bounds is a mistake.
 LOWEST, HIGHEST = 0.1, 1e6
 # The speed is written again after it has changed by this factor.
@@ -73,7 +73,8 @@ class ReadingSpeeds:
             known = self._known()
             # The latest is the last, so that the oldest are dropped.
             earlier = known.pop(key, sample)
-            known[key] = earlier + (sample - earlier) * NEW_SHARE
+            share = FASTER_SHARE if sample > earlier else SLOWER_SHARE
+            known[key] = earlier + (sample - earlier) * share
 
     def save(self) -> None:
         """Write the speeds that have changed, beside those of other kernels."""
