@@ -1,0 +1,166 @@
+"""The row about the first word: a real model, a notebook of 30 cells, and the same model
+asked without the notebook in the same run.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.chat.reply import Reply
+from codebuddy_jupyter.context.session import Session
+from codebuddy_jupyter.question.options import Options
+
+from .server import Server
+from .table import Row, median, seconds
+
+MODEL_VARIABLE = "CODEBUDDY_BENCH_MODEL"
+BARE = ("What is a list?", "What is a dict?", "What is a set?")
+ALONE = Options(remember=False, context="none", max_tokens=4)
+SHORT = Options(max_tokens=4)
+QUESTION = "How many orders are there for each city?"
+FOLLOW_UP = "What does best hold?"
+NEW_CELL = "best = sorted(totals.items(), key=lambda pair: pair[1])[-3:]"
+# Seconds without a cell or a question, and after which a reading is interrupted.
+QUIET, READING = 30.0, 6.0
+
+IMPORTS = """\
+import math, random, statistics
+from collections import defaultdict
+from datetime import date, timedelta"""
+ORDERS = """\
+random.seed(7)
+CITIES = ["Bern", "Lyon", "Turin", "Graz", "Porto"]
+orders = []
+for number in range(400):
+    orders.append({
+        "id": number,
+        "city": random.choice(CITIES),
+        "day": date(2024, 1, 1) + timedelta(days=random.randrange(360)),
+        "amount": round(random.lognormvariate(3, 0.7), 2),
+        "items": random.randint(1, 9),
+    })"""
+TOTALS = """\
+totals = defaultdict(float)
+for order in orders:
+    totals[order["city"]] += order["amount"]"""
+STEP = """\
+kept_{0} = [order for order in orders if order["items"] > {1}]
+mean_{0} = statistics.fmean(order["amount"] for order in kept_{0})"""
+
+
+def cells() -> list[str]:
+    """Return the 30 cells of the notebook."""
+    steps = [STEP.format(number, number % 8) for number in range(27)]
+    return [IMPORTS, ORDERS, TOTALS, *steps]
+
+
+class Notebook:
+    """A notebook whose cells have run, and a Buddy whose engine has answered before."""
+
+    def __init__(self, shell: Any, buddy: Buddy) -> None:
+        self.shell = shell
+        self.buddy = buddy
+        self.bare = [self.first(text, ALONE) for text in BARE]
+
+    def ask(self, text: str, options: Options = SHORT) -> Reply:
+        """Ask, and wait for the end of the answer."""
+        return self.buddy.ask(text, options).result()
+
+    def first(self, text: str, options: Options = SHORT) -> float:
+        """Return the seconds until the first word."""
+        return self.ask(text, options).seconds_to_first or 0.0
+
+    def run(self, source: str) -> None:
+        """Run a cell, as the extension sees it."""
+        self.buddy.quiet.note_cell_start()
+        self.shell.run_cell(source, store_history=True)
+        self.buddy.quiet.note_cell_end()
+
+
+@contextmanager
+def notebook() -> Iterator[Notebook]:
+    """Open a notebook; its engine has read nothing of it."""
+    InteractiveShell.clear_instance()
+    history = Config({"HistoryManager": {"enabled": False}})
+    shell: Any = InteractiveShell.instance(config=history)
+    with tempfile.TemporaryDirectory() as folder:
+        buddy = Buddy(settings_path=Path(folder, "codebuddy.json"))
+        buddy.collector.session = session = Session(shell)
+        session.listen()
+        provider: Any = buddy.provider_named("Embedded")
+        provider.model = os.environ.get(MODEL_VARIABLE, "")
+        buddy.provider = "Embedded"
+        try:
+            for source in cells():
+                shell.run_cell(source, store_history=True)
+            yield Notebook(shell, buddy)
+        finally:
+            session.leave()
+            buddy.close()
+            InteractiveShell.clear_instance()
+
+
+def first_words(server: Server, quick: bool) -> Iterator[Row]:
+    """A real model (a GGUF file named by CODEBUDDY_BENCH_MODEL, else the model that the
+    engine uses by default) with a notebook of 30 cells: seconds to the first word of the
+    first question after 30 seconds of quiet, of a follow-up right after one new cell,
+    of a first question with no time to read ahead, and of a question without the
+    notebook that is asked 6 seconds after reading ahead began. Beside them, the median
+    of three questions without the notebook to the same engine. The speed of reading is
+    that of the question with no time to read ahead.
+    """
+    with notebook() as opened:
+        reply = opened.ask(QUESTION)
+        cold, bare = reply.seconds_to_first or 0.0, opened.bare
+        usage = reply.usage
+        speed = (usage.read_tokens or 0) / (usage.read_seconds or 1.0)
+    yield _row("with no time to read ahead", "10 s", cold, bare, 10.0)
+    with notebook() as opened:
+        opened.buddy.quiet.begin()
+        time.sleep(QUIET)
+        warm = opened.first(QUESTION)
+        yield _row(
+            f"after {QUIET:.0f} s of quiet",
+            "1.5 times a bare question's",
+            warm,
+            opened.bare,
+            1.5 * median(opened.bare),
+        )
+        opened.run(NEW_CELL)
+        reply = opened.ask(FOLLOW_UP)
+        new = (reply.usage.read_tokens or 0) / speed
+        yield _row(
+            f"of a follow-up after a new cell, {new:.2f} s of reading",
+            "1.3 times that",
+            reply.seconds_to_first or 0.0,
+            opened.bare,
+            1.3 * new,
+        )
+    with notebook() as opened:
+        opened.buddy.quiet.begin()
+        time.sleep(opened.buddy.quiet.seconds + READING)
+        asked = opened.first("What is a tuple?", ALONE)
+        most = median(opened.bare) + 2.0
+        yield _row(
+            "of a bare question while the model reads ahead",
+            "2 s more",
+            asked,
+            opened.bare,
+            most,
+        )
+
+
+def _row(when: str, goal: str, first: float, bare: list[float], most: float) -> Row:
+    figure = f"30 cells, real model: first word {when}"
+    beside = f"{seconds(bare)} (bare questions)"
+    return Row(figure, goal, seconds([first]), beside, first <= most)
