@@ -19,8 +19,9 @@ from codebuddy_jupyter.messages import Chunk, Message, Reading, Request, Usage
 from codebuddy_jupyter.question.ahead import MOST_FAILURES, STEP_SECONDS
 from codebuddy_jupyter.question.options import Options
 from tests.support.fakes import FOREVER, FakeProvider, Step, eventually, texts
-from tests.support.kinds import PLAYED
-from tests.support.scripted_server import ScriptedServer
+from tests.support.kinds import PLAYED, TEXT
+from tests.support.local_calls import GENERATE, NATIVE
+from tests.support.scripted_server import ScriptedServer, hang
 
 DEAD = Unreachable("It is gone.")
 SECRET = "sk-proj-Zq3x" + "T7b" * 15
@@ -373,9 +374,35 @@ def test_the_request_goes_to_the_server_only_while_the_model_is_loaded(
     provider: Any = buddy.provider_named("Local")
     provider.base_url, provider.model = kind.on(server), "nomic-embed-text"
     try:
+        buddy.loop.run(provider.find_server())
         buddy.quiet.begin()
         settled(buddy)
-        assert not server.asked("/api/chat")
-        assert not server.asked("/api/generate")
+        assert not server.asked(NATIVE)
+        assert not server.asked(GENERATE)
+    finally:
+        buddy.close()
+
+
+def test_a_question_closes_the_connection_that_reads_ahead(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    kind = PLAYED["Ollama"]
+    buddy = Buddy(settings_path=tmp_path / "own.json")
+    buddy.quiet.seconds = 0.0
+    buddy.offline = True
+    buddy.system_prompt = "Answer in one word. " * 20
+    provider: Any = buddy.provider_named("Local")
+    provider.base_url, provider.model = kind.on(server), "qwen3:8b"
+    try:
+        buddy.loop.run(provider.find_server())
+        server.script(hang(), path=NATIVE)
+        buddy.quiet.begin()
+        server.wait_for("arrived", NATIVE)
+        (reading,) = server.asked(NATIVE)
+        assert reading["body"]["options"]["num_predict"] == 1
+        server.script(kind.reply, path=NATIVE)
+        assert buddy.ask("why?", Options(context="none")).result().text == TEXT
+        assert eventually(lambda: reading["closed"])
+        assert not server.asked(GENERATE)
     finally:
         buddy.close()
