@@ -64,6 +64,11 @@ def cells() -> list[str]:
     return [IMPORTS, ORDERS, TOTALS, *steps]
 
 
+def first_of(reply: Reply) -> float:
+    """Return the seconds until the first word of an answer."""
+    return reply.seconds_to_first or 0.0
+
+
 class Notebook:
     """A notebook whose cells have run, and a Buddy whose engine has answered before."""
 
@@ -78,7 +83,7 @@ class Notebook:
 
     def first(self, text: str, options: Options = SHORT) -> float:
         """Return the seconds until the first word."""
-        return self.ask(text, options).seconds_to_first or 0.0
+        return first_of(self.ask(text, options))
 
     def run(self, source: str) -> None:
         """Run a cell, as the extension sees it."""
@@ -112,55 +117,41 @@ def notebook() -> Iterator[Notebook]:
 
 def first_words(server: Server, quick: bool) -> Iterator[Row]:
     """A real model (a GGUF file named by CODEBUDDY_BENCH_MODEL, else the model that the
-    engine uses by default) with a notebook of 30 cells: seconds to the first word of the
-    first question after 30 seconds of quiet, of a follow-up right after one new cell,
-    of a first question with no time to read ahead, and of a question without the
-    notebook that is asked 6 seconds after reading ahead began. Beside them, the median
-    of three questions without the notebook to the same engine. The speed of reading is
-    that of the question with no time to read ahead.
+    engine uses by default) with a notebook of 30 cells: seconds to the first word of a
+    first question with no time to read ahead, of one after 30 seconds of quiet, of a
+    follow-up right after one new cell, and of a question without the notebook that is
+    asked 6 seconds after reading ahead began; and the tokens of the prompt that the
+    engine read for it. Beside them, the median of three questions without the notebook
+    to the same engine. The speed of reading is that of the first of these questions.
     """
     with notebook() as opened:
-        reply = opened.ask(QUESTION)
-        cold, bare = reply.seconds_to_first or 0.0, opened.bare
-        usage = reply.usage
-        speed = (usage.read_tokens or 0) / (usage.read_seconds or 1.0)
-    yield _row("with no time to read ahead", "10 s", cold, bare, 10.0)
+        cold = opened.ask(QUESTION)
+        yield _row("with no time to read ahead", "10 s", cold, opened, 10.0)
+        speed = (cold.usage.read_tokens or 0) / (cold.usage.read_seconds or 1.0)
     with notebook() as opened:
         opened.buddy.quiet.begin()
         time.sleep(QUIET)
-        warm = opened.first(QUESTION)
-        yield _row(
-            f"after {QUIET:.0f} s of quiet",
-            "1.5 times a bare question's",
-            warm,
-            opened.bare,
-            1.5 * median(opened.bare),
-        )
+        warm = opened.ask(QUESTION)
+        goal = "1.5 times a bare question's"
+        most = 1.5 * median(opened.bare)
+        yield _row(f"after {QUIET:.0f} s of quiet", goal, warm, opened, most)
         opened.run(NEW_CELL)
         reply = opened.ask(FOLLOW_UP)
         new = (reply.usage.read_tokens or 0) / speed
-        yield _row(
-            f"of a follow-up after a new cell, {new:.2f} s of reading",
-            "1.3 times that",
-            reply.seconds_to_first or 0.0,
-            opened.bare,
-            1.3 * new,
-        )
+        when = f"of a follow-up after a new cell, {new:.2f} s of reading"
+        yield _row(when, "1.3 times that", reply, opened, 1.3 * new)
     with notebook() as opened:
         opened.buddy.quiet.begin()
         time.sleep(opened.buddy.quiet.seconds + READING)
-        asked = opened.first("What is a tuple?", ALONE)
+        asked = opened.ask("What is a tuple?", ALONE)
         most = median(opened.bare) + 2.0
-        yield _row(
-            "of a bare question while the model reads ahead",
-            "2 s more",
-            asked,
-            opened.bare,
-            most,
-        )
+        when = "of a bare question while the model reads ahead"
+        yield _row(when, "2 s more", asked, opened, most)
 
 
-def _row(when: str, goal: str, first: float, bare: list[float], most: float) -> Row:
+def _row(when: str, goal: str, reply: Reply, opened: Notebook, most: float) -> Row:
     figure = f"30 cells, real model: first word {when}"
-    beside = f"{seconds(bare)} (bare questions)"
-    return Row(figure, goal, seconds([first]), beside, first <= most)
+    first = first_of(reply)
+    told = f"{seconds([first])}; {reply.usage.read_tokens} tokens read"
+    beside = f"{seconds(opened.bare)} (bare questions)"
+    return Row(figure, goal, told, beside, first <= most)
