@@ -121,6 +121,26 @@ def test_however_slow_the_model_is_a_little_is_sent(
     assert 0 < reader.unread(draft.messages) < 2 * LEAST_NOTEBOOK
 
 
+def test_variables_have_a_share_of_the_time(reader: Reader) -> None:
+    lines = [
+        Item(
+            f"variable:{number}",
+            "variables",
+            f"value_{number}",
+            f"value_{number}: int",
+            0.0,
+            (2, number),
+            base_rank=0.0,
+        )
+        for number in range(100)
+    ]
+    draft = limited(reader, drafter(*CELLS, *lines))
+    sections = [item.section for item in draft.update.items]
+    assert sections.count("variables") > 10
+    assert sections.count("cells") > 1
+    assert reader.unread(draft.messages) <= MOST
+
+
 def test_what_was_read_ahead_is_sent_as_it_was_read(reader: Reader) -> None:
     stable = drafter(question="").draft((), ROOM).stable
     reader.note(stable)

@@ -23,11 +23,12 @@ logger = logging.getLogger(__name__)
 
 # Failures in a row after which nothing is read ahead until a question succeeds.
 MOST_FAILURES = 3
-# Tokens: fewer are read with the question in no time.
-FEWEST_TOKENS = 32
+# Tokens: fewer are read with the question in no time; so many are left of the last
+# piece.
+FEWEST_TOKENS, FEWEST_LEFT = 32, 8
 # Seconds for which a piece is read: servers notice that a request was closed only when
 # they have read a batch, and a question waits for that.
-STEP_SECONDS = 1.5
+STEP_SECONDS = 2.0
 # Tokens of the smallest piece, and of the first where the speed is not known: enough to
 # learn it from.
 SMALLEST_STEP, FIRST_STEP = 48, 128
@@ -103,7 +104,9 @@ class ReadAhead:
             return
         unread = reader.unread(messages)
         self._report(reader.total(messages) - unread)
-        while unread >= FEWEST_TOKENS:
+        fewest = FEWEST_TOKENS
+        while unread >= fewest:
+            fewest = FEWEST_LEFT
             speed = reader.speed or FIRST_STEP / STEP_SECONDS
             step = max(int(speed * STEP_SECONDS), SMALLEST_STEP)
             await self._read_part(target, reader, reader.beginning(messages, step))

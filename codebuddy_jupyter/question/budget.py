@@ -20,6 +20,9 @@ from .unsent import sent_items_after
 
 # Tokens of the notebook that a question may send, however slowly the model reads.
 LEAST_NOTEBOOK = 128
+# The share of the time in which variables come first: their lines are short, and say
+# most of what an answer's code needs.
+LINES_SHARE = 0.3
 # Tokens of what is written around an item, and around a line.
 FRAME, LINE_FRAME = 6, 2
 # The share of the time by which a draft may exceed it.
@@ -130,16 +133,14 @@ class Budget:
         """Return the items of a draft for which there is no time, the least important
         ones.
         """
-        items = draft.update.items
+        by_rank = sorted(draft.update.items, key=lambda item: item.rank)
+        lines = [item for item in by_rank if item.section == "variables"]
         left = max(limit - self._besides(draft), LEAST_NOTEBOOK)
-        beyond = []
-        for item in sorted(items, key=lambda item: item.rank):
-            size = cost(item)
-            if size > left:
-                beyond.append(item)
-            else:
-                left -= size
-        return beyond
+        first = _chosen(lines, int(left * LINES_SHARE), cost)
+        left -= sum(map(cost, first))
+        others = [item for item in by_rank if item not in first]
+        chosen = {item.id for item in (*first, *_chosen(others, left, cost))}
+        return [item for item in by_rank if item.id not in chosen]
 
     def _besides(self, draft: Draft) -> int:
         """Return the tokens to read besides the items."""
@@ -159,6 +160,19 @@ class Budget:
     def _unread_cost(self, item: Item) -> int:
         """Return the same, none if it was read ahead."""
         return 0 if self.reader.has_read(item.text) else self._cost(item)
+
+
+def _chosen(
+    items: Sequence[Item], left: int, cost: Callable[[Item], int]
+) -> list[Item]:
+    """Return those of the items that fit, the first of them first."""
+    chosen = []
+    for item in items:
+        size = cost(item)
+        if size <= left:
+            chosen.append(item)
+            left -= size
+    return chosen
 
 
 def _with_only(drafter: Drafter, ids: AnySet[str]) -> Drafter:

@@ -54,8 +54,7 @@ totals = defaultdict(float)
 for order in orders:
     totals[order["city"]] += order["amount"]"""
 STEP = """\
-kept_{0} = [order for order in orders if order["items"] > {1}]
-mean_{0} = statistics.fmean(order["amount"] for order in kept_{0})"""
+mean_{0} = statistics.fmean(order["amount"] for order in orders if order["items"] > {1})"""
 
 
 def cells() -> list[str]:
