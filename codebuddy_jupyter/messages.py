@@ -177,6 +177,8 @@ class Model:
         Its size in bytes.
     max_window
         The largest context window that it supports, in tokens.
+    parameters
+        The number of its parameters.
     """
 
     name: str
@@ -185,6 +187,7 @@ class Model:
     abilities: tuple[str, ...] = ()
     size: int | None = None
     max_window: int | None = None
+    parameters: int | None = None
 
     def is_named(self, name: str) -> bool:
         """Return whether a name means this model; the tag ``:latest`` may be left out."""

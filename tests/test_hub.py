@@ -198,7 +198,7 @@ def test_a_hub_that_refuses_is_one_line(
         errors.Unreachable, match=f"could not be downloaded from {hub.url}: "
     ) as failure:
         loop.run(fresh.prepare(SPEC, lambda *step: None))
-    assert str(failure.value).endswith(f"Try again: %buddy /use embedded/{SPEC}")
+    assert str(failure.value).endswith(f"Try again: %buddy /pull {SPEC}")
     assert "\n" not in str(failure.value)
 
 

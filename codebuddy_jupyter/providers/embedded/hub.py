@@ -29,6 +29,9 @@ from ..http.transport import Access
 
 PREFIX = "hf:"
 HUB = "https://huggingface.co"
+# Seconds in which the hub must answer. Its client tries for half a minute, and many
+# company networks do not let it through.
+ANSWER_TIMEOUT = 5.0
 
 Report = Callable[[int, int], None]
 """Called with how many bytes are downloaded, and of how many."""
@@ -75,7 +78,12 @@ class HubFile:
         return Path(path) if isinstance(path, str) else None
 
     async def download(
-        self, progress: Progress, *, offline: bool, allowed: tuple[str, ...] = ()
+        self,
+        progress: Progress,
+        *,
+        offline: bool,
+        allowed: tuple[str, ...] = (),
+        name: str = "",
     ) -> Path:
         """Download the file if it is not on this machine; an interrupted download
         resumes.
@@ -86,6 +94,8 @@ class HubFile:
             Called on the running loop.
         offline, allowed
             Whether requests must stay on this machine, and the hosts that are exempt.
+        name
+            What the user typed for it; empty: its name on the hub.
 
         Raises
         ------
@@ -105,23 +115,41 @@ class HubFile:
         def report(done: int, total: int) -> None:
             if stopped.is_set():
                 raise _StoppedError
-            step = f"downloading {self.path}"
+            step = f"downloading {name or self.path}"
             loop.call_soon_threadsafe(progress, step, done, total)
 
         progress(f"looking up {self.path} at {hub}", 0, 0)
         try:
             with _quiet_library():
+                await self._check_answer(access)
                 file = await asyncio.to_thread(self._download, access, report)
         finally:
             stopped.set()
         return file
 
+    async def _check_answer(self, access: Access) -> None:
+        """Check within seconds that the hub answers and has the file."""
+        looking = asyncio.to_thread(self._look_up, access)
+        try:
+            await asyncio.wait_for(looking, ANSWER_TIMEOUT)
+        except TimeoutError as error:
+            raise self._unreachable(access.url, "no answer") from error
+
+    def _look_up(self, access: Access) -> None:
+        """Ask the hub for the file, and check where offline mode would fetch it."""
+        library = _hub()
+        url = library.hf_hub_url(self.repository, self.path, endpoint=access.url)
+        with self._library_errors(access.url):
+            metadata = library.get_hf_file_metadata(
+                url, endpoint=access.url, timeout=ANSWER_TIMEOUT
+            )
+        if access.offline:
+            self._check_storage(access, metadata)
+
     def _download(self, access: Access, report: Report) -> Path:
         """Download the file in this thread."""
         library = _hub()
         with self._library_errors(access.url):
-            if access.offline:
-                self._check_storage(access)
             path = library.hf_hub_download(
                 self.repository,
                 self.path,
@@ -154,18 +182,19 @@ class HubFile:
                 f"{self} does not name a model on the hub: {error}"
             ) from error
         except (library.HTTPError, library.XetDownloadError, OSError) as error:
-            raise errors.Unreachable(
-                f"{self} could not be downloaded from {hub}: {_first_line(error)}",
-                Remedy("Try again", f"%buddy /use embedded/{self}"),
-            ) from error
+            raise self._unreachable(hub, _first_line(error)) from error
 
-    def _check_storage(self, access: Access) -> None:
+    def _unreachable(self, hub: str, reason: str) -> errors.Unreachable:
+        return errors.Unreachable(
+            f"{self} could not be downloaded from {hub}: {reason}",
+            Remedy("Try again", f"%buddy /pull {self}"),
+        )
+
+    def _check_storage(self, access: Access, metadata: Any) -> None:
         """Check that the hub sends the file itself, or redirects to a host that may be
         reached.
         """
         library = _hub()
-        url = library.hf_hub_url(self.repository, self.path, endpoint=access.url)
-        metadata = library.get_hf_file_metadata(url, endpoint=access.url)
         access.check(metadata.location)
         is_xet = metadata.xet_file_data is not None
         if is_xet and not library.constants.HF_HUB_DISABLE_XET:
