@@ -21,7 +21,7 @@ ROOMS := any_stream api buddy chat_request chat_stream chat_view cloud command c
 .PHONY: demo test environments test-checks test-kernel test-browser test-rest test-colab bench docs system clean
 
 demo: .venv/.demo
-	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless)
+	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless) $(if $(MODEL),--model $(MODEL))
 
 test:
 ifdef ARGS

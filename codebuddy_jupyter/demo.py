@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from .buddy import Buddy
+from .commands import pull_model
 from .display.formats import plain
+from .display.live import ProgressLines
 from .display.screens import GROWING
-from .errors import BuddyError, ProviderError
+from .errors import BuddyError, ModelNotFound, ProviderError, Remedy
 from .files import replacing
 
 CELL_TIMEOUT = 600
@@ -27,49 +30,98 @@ DISPLAYED = ("display_data", "update_display_data", "execute_result")
 """The types of messages that carry an output to display."""
 
 
-def run_demo(*, headless: bool) -> int:
+DEFAULT_MODEL = "qwen2.5-coder-1.5b"
+"""What the built-in engine downloads if there is no model."""
+
+SMALL_MODEL = "smollm2-135m"
+"""What it can download instead, in a few seconds."""
+
+
+def run_demo(*, headless: bool, model: str = "") -> int:
     """Run the tour and return the exit status.
 
-    It uses a model server that is already running, or starts the built-in engine.
+    It uses a model server that is already running, or the built-in engine.
 
     Parameters
     ----------
     headless
         Execute the tour in this terminal instead of opening JupyterLab.
+    model
+        What the built-in engine shall run; empty: a server, if one runs.
+
+    Raises
+    ------
+    BuddyError
+        If there is no model, and none can be downloaded.
     """
-    provider, reason = choose_provider()
+    chosen, reason = choose_model(model)
     sys.stdout.write(f"{reason}\n\n")
-    environment = {**os.environ, "CODEBUDDY_PROVIDER": provider}
+    sys.stdout.flush()
+    environment = {**os.environ, **chosen}
     tour = tour_notebook()
     if headless:
         return run_headless(tour, environment)
     return open_lab(tour, environment)
 
 
-def choose_provider() -> tuple[str, str]:
-    """Return the provider for the tour, and a line that says why and how to change it."""
-    chosen = os.environ.get("CODEBUDDY_PROVIDER")
-    if chosen:
-        return chosen, f"The tour uses {chosen}, set by CODEBUDDY_PROVIDER."
+def choose_model(model: str = "") -> tuple[dict[str, str], str]:
+    """Return the environment variables that select a model for the tour, and a line that
+    says which it is and how to use another.
+
+    Parameters
+    ----------
+    model
+        What the built-in engine shall run; empty: a server, if one runs.
+    """
+    provider = os.environ.get("CODEBUDDY_PROVIDER")
+    if provider and not model:
+        return {}, f"The tour uses {provider}, set by CODEBUDDY_PROVIDER."
     buddy = Buddy()
-    local = buddy.provider_named("Local")
     try:
-        local.read_environment()
-        buddy.loop.run(local.models())
-    except ProviderError:
-        return "Embedded", (
-            f"No server answers at {local.where()}, so the tour uses the built-in engine "
-            "and its demo model. To use a server of your own, start it, or set "
-            "CODEBUDDY_BASE_URL=http://localhost:1234/v1"
-        )
-    except BuddyError as error:
-        return "Embedded", f"The tour uses the built-in engine. ({error})"
+        where = "" if model else _server_with_model(buddy)
+        if where:
+            return {"CODEBUDDY_PROVIDER": "Local"}, (
+                f"The tour uses the server at {where}. To use the built-in engine: "
+                f"make demo MODEL={DEFAULT_MODEL}"
+            )
+        name = _embedded_model(buddy, model)
     finally:
         buddy.close()
-    return "Local", (
-        f"The tour uses the server at {local.where()}. To use the demo model, set "
-        "CODEBUDDY_PROVIDER=embedded"
+    chosen = {"CODEBUDDY_PROVIDER": "Embedded", "CODEBUDDY_EMBEDDED_MODEL": name}
+    return chosen, (
+        f"The tour uses the built-in engine with {name}. To use a model server, start "
+        "it, or set CODEBUDDY_BASE_URL=http://localhost:1234/v1"
     )
+
+
+def _server_with_model(buddy: Buddy) -> str:
+    """Return the address of a model server that runs and has a model; empty if none does."""
+    local = buddy.ready("Local")
+    with suppress(BuddyError):
+        if buddy.loop.run(local.models()):
+            return local.where()
+    return ""
+
+
+def _embedded_model(buddy: Buddy, model: str) -> str:
+    """Return the model that the built-in engine runs, which is downloaded if there is
+    none.
+    """
+    embedded = buddy.ready("Embedded")
+    try:
+        buddy.loop.run(embedded.choose(model))
+    except ModelNotFound:
+        wanted = model or DEFAULT_MODEL
+        sys.stdout.write("There is no model on this machine yet.\n")
+        sys.stdout.write(f"To use a smaller one: make demo MODEL={SMALL_MODEL}\n")
+        try:
+            pull_model(buddy, wanted, ProgressLines(sys.stdout))
+        except BuddyError as error:
+            server = Remedy("Start a model server, such as Ollama, and run this again")
+            what = f"There is no model for the tour. {error.what}"
+            raise ProviderError(what, *error.remedies, server) from error
+        return wanted
+    return model or embedded.model or buddy.loop.run(embedded.choose(""))
 
 
 def tour_notebook() -> Path:

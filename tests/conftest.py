@@ -25,11 +25,11 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
-from codebuddy_jupyter.providers.embedded.recital import write_recital
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.embedded_calls import ANSWERS
 from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
 from tests.support.notebooks_kept import Start
+from tests.support.recital import write_recital
 from tests.support.reports import SHORT
 from tests.support.scripted_server import ScriptedServer
 from tests.support.sessions import forget_outputs

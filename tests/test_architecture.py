@@ -135,7 +135,7 @@ ROOMS: dict[str, set[str]] = {
         "question",
         "widgets",
     },
-    "demo": {"buddy", "display", "errors", "files"},
+    "demo": {"buddy", "commands", "display", "errors", "files"},
     "cli": {
         "__init__",
         "buddy",

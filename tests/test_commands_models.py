@@ -79,10 +79,49 @@ def test_pull_load_and_unload_need_a_model(
 def test_a_provider_that_cannot_download_says_so(tmp_path: Path) -> None:
     buddy = Buddy(
         settings_path=tmp_path / "codebuddy.json",
-        config=Config(Buddy={"provider": "Embedded"}),
+        config=Config(Buddy={"provider": "OpenAI"}),
     )
     with pytest.raises(
         SettingError, match="does not support a command to download a model"
     ):
         run_line(buddy, "/pull phi4")
     buddy.close()
+
+
+def test_a_model_that_one_provider_alone_downloads_is_left_to_it(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    engine = fake_of(buddy, "Qwen")
+    engine.downloads = {
+        "hf:owner/repo/small.gguf": "93 MB, Apache-2.0",
+        "other": "",
+    }
+    steps: Steps = []
+    shown = run_line(buddy, "/pull hf:owner/repo/small.gguf", record(steps))
+    assert "small.gguf (93 MB, Apache-2.0) is downloaded" in shown
+    assert steps[0] == ("hf:owner/repo/small.gguf: 93 MB, Apache-2.0", 0, 0)
+    run_line(buddy, "/pull qwen/other")
+    run_line(buddy, "/pull qwen/qwen3")
+    run_line(buddy, "/pull openai/gpt-oss")
+    assert engine.told == [("pull", "hf:owner/repo/small.gguf"), ("pull", "other")]
+    assert fake.told == [("pull", "qwen/qwen3"), ("pull", "openai/gpt-oss")]
+
+
+def test_models_of_the_disk_are_listed_with_parameters_and_what_else_there_is(
+    buddy: Buddy,
+) -> None:
+    engine = fake_of(buddy, "OpenAI")
+    engine.offers = [
+        Model("small", size=98_362_432, max_window=8192, parameters=134_515_008),
+        Model("large", size=1_117_320_768, parameters=1_777_088_000),
+        Model("damaged"),
+    ]
+    engine.downloads = {"another": "3 GB"}
+    shown = run_line(buddy, "/models openai")
+    assert [row[3:5] for row in table(shown.partition("\n\n")[0])] == [
+        ["size", "parameters"],
+        ["98 MB", "135M"],
+        ["1.1 GB", "1.8B"],
+        ["", ""],
+    ]
+    assert shown.endswith("\n- another (3 GB)")

@@ -154,7 +154,7 @@ def test_stop_ends_a_command_and_what_it_awaits_and_the_next_runs(
 ) -> None:
     asked, given_up = threading.Event(), threading.Event()
 
-    async def pull(model: str, progress: Callable[[str, int, int], None]) -> None:
+    async def pull(model: str, progress: Callable[[str, int, int], None]) -> str:
         progress("fetching", 1, 2)
         asked.set()
         try:
@@ -162,6 +162,7 @@ def test_stop_ends_a_command_and_what_it_awaits_and_the_next_runs(
         finally:
             progress("fetching", 2, 2)
             given_up.set()
+        return model
 
     fake.pull = pull  # type: ignore[method-assign]
     chat.ask("/pull llama3")

@@ -17,6 +17,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.support.demo_model import write_demo_model
 from tests.support.kernels import ROOT, clean_environment
 
 CODEBUDDY = Path(sys.executable).with_name(
@@ -27,7 +28,19 @@ TOUR = ROOT / "notebooks" / "tour.ipynb"
 SECONDS = 300
 # questions of the tour whose answers are shown
 ANSWERS = 8
-EMBEDDED = {"CODEBUDDY_PROVIDER": "Embedded"}
+
+
+def embedded(home: Path) -> dict[str, str]:
+    """The environment of a process in which the engine recites, on one thread."""
+    environment = clean_environment(
+        home,
+        CODEBUDDY_PROVIDER="Embedded",
+        CODEBUDDY_EMBEDDED_MODEL=str(write_demo_model(home)),
+    )
+    saved = Path(environment["JUPYTER_CONFIG_DIR"], "codebuddy.json")
+    saved.parent.mkdir()
+    saved.write_text('{"EmbeddedProvider": {"threads": 1}}', encoding="utf-8")
+    return environment
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,7 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demo, run once in an empty folder."""
     folder = tmp_path_factory.mktemp("demo")
-    environment = clean_environment(tmp_path_factory.mktemp("home"), **EMBEDDED)
+    environment = embedded(tmp_path_factory.mktemp("home"))
     command = [str(CODEBUDDY), "demo", "--headless"]
     pieces = []
     complaints = folder / "stderr.txt"
@@ -70,7 +83,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     client = NotebookClient(
         notebook, timeout=SECONDS, resources={"metadata": {"path": str(home)}}
     )
-    client.execute(env=clean_environment(home, **EMBEDDED))
+    client.execute(env=embedded(home))
     return notebook
 
 

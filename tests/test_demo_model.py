@@ -6,6 +6,7 @@ from pathlib import Path
 
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from tests.support.demo_model import write_demo_model
 from tests.support.embedded_calls import ask
 
 TOUR = {
@@ -27,20 +28,12 @@ TOUR = {
 }
 
 
-def test_without_a_model_the_demo_model_answers_what_the_tour_asks(
-    loop: Loop, fresh: EmbeddedProvider
+def test_the_demo_model_recites_what_the_tour_asks(
+    loop: Loop, fresh: EmbeddedProvider, tmp_path: Path
 ) -> None:
-    assert loop.run(fresh.choose("")) == "recital-demo"
+    fresh.model, fresh.threads = str(write_demo_model(tmp_path)), 1
     for question, part in TOUR.items():
         answer = ask(loop, fresh, question)
         assert answer.error is None
         assert part in answer.text
     assert ask(loop, fresh, "think step by step").reasoning.strip()
-
-
-def test_warming_makes_the_demo_model_and_starts_nothing(
-    fresh: EmbeddedProvider, home: Path
-) -> None:
-    fresh.warm()
-    assert len(list(home.rglob("recital-demo-*.gguf"))) == 1
-    assert fresh._engine is None

@@ -18,7 +18,6 @@ import pytest
 from codebuddy_jupyter import __version__, cli
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import COMMANDS
-from codebuddy_jupyter.providers.embedded.demo_model import demo_model
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.docs import picture, settings
@@ -38,6 +37,7 @@ from tests.docs.texts import (
     text_of,
     tokens_of,
 )
+from tests.support.demo_model import write_demo_model
 from tests.support.kernels import ROOT, Kernel
 from tests.support.scripted_server import ScriptedServer, question_in
 
@@ -117,6 +117,7 @@ def test_every_environment_variable_that_is_named_exists(document: str) -> None:
     known = {
         *Buddy.environment.values(),
         *LocalProvider.environment.values(),
+        *EmbeddedProvider.environment.values(),
         LocalProvider.key_variable,
     }
     assert set(re.findall(r"CODEBUDDY_\w+", text_of(document))) <= known
@@ -156,6 +157,8 @@ def test_every_shell_line_can_be_typed(line: str) -> None:
                     "optional-dependencies"
                 ].keys()
             )
+        case ["pip", "config", "set", setting, _]:
+            assert setting.startswith("global.")
         case ["codebuddy", *arguments]:
             cli._parser().parse_args(arguments)
         case ["export", assignment]:
@@ -223,11 +226,11 @@ def kernel(server: ScriptedServer, tmp_path: Path) -> Iterator[Kernel]:
 
 
 def store_download(cache: Path, owner: str, repository: str, file: str) -> None:
-    """Store the demo model where a download of this file would be stored."""
+    """Store a model that recites where a download of this file would be stored."""
     folder, commit = cache / f"models--{owner}--{repository}", "0" * 40
     snapshot = folder / "snapshots" / commit
     snapshot.mkdir(parents=True)
-    shutil.copy(demo_model(), snapshot / file)
+    write_demo_model(snapshot).rename(snapshot / file)
     (folder / "refs").mkdir(exist_ok=True)
     (folder / "refs" / "main").write_text(commit)
 

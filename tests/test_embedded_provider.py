@@ -193,7 +193,7 @@ def test_closing_ends_the_engine(
 def test_nothing_is_started_or_fetched_before_the_first_question(
     loop: Loop, fresh: EmbeddedProvider
 ) -> None:
-    assert [model.name for model in loop.run(fresh.models())] == ["recital-demo"]
+    assert loop.run(fresh.models()) == []
     assert fresh._engine is None
 
 
@@ -242,18 +242,24 @@ def test_a_broken_model_fails_with_the_reason_of_the_engine(
 
 
 def test_a_missing_engine_names_the_command_that_installs_it(
-    loop: Loop, fresh: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
+    loop: Loop,
+    fresh: EmbeddedProvider,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         errors.ExtraMissing,
         match=re.escape('pip install "codebuddy-jupyter[embedded]"'),
     ):
-        loop.run(fresh.window("recital-demo"))
+        loop.run(fresh.window(str(model)))
 
 
 def test_a_missing_libgomp_names_the_package_of_the_system(
-    loop: Loop, fresh: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
+    loop: Loop,
+    fresh: EmbeddedProvider,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def start_without_libgomp(order: object) -> Engine:
         raise EngineError(
@@ -262,4 +268,4 @@ def test_a_missing_libgomp_names_the_package_of_the_system(
 
     monkeypatch.setattr(embedded, "start_engine", start_without_libgomp)
     with pytest.raises(errors.ExtraMissing, match="apt-get install libgomp1"):
-        loop.run(fresh.window("recital-demo"))
+        loop.run(fresh.window(str(model)))

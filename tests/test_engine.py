@@ -18,8 +18,8 @@ from codebuddy_jupyter.providers.embedded.engine import (
     EngineError,
     start_engine,
 )
-from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
 from tests.support.engines import PATIENCE, answer, engine_with, eventually, fetch
+from tests.support.recital import RecitedAnswer, write_recital
 
 POSIX = os.name == "posix"
 

@@ -15,12 +15,12 @@ from codebuddy_jupyter.messages import Model
 from codebuddy_jupyter.providers.checks import Announce, Check
 from codebuddy_jupyter.providers.cloud import OpenAIProvider
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
-from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.elsewhere import Elsewhere
 from tests.support.engines import engine_with
 from tests.support.fakes import FakeProvider
 from tests.support.kinds import OLLAMA_REPLY, PLAYED, Played
+from tests.support.recital import RecitedAnswer, write_recital
 from tests.support.reports import lines, local, report_on, trouble
 from tests.support.scripted_server import (
     CHAT,

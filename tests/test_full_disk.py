@@ -19,8 +19,6 @@ from codebuddy_jupyter.display.export import export
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.messages import Chunk
-from codebuddy_jupyter.providers.embedded.demo_model import ANSWERS
-from codebuddy_jupyter.providers.embedded.recital import write_recital
 from codebuddy_jupyter.settings import SavedSettings
 
 resource = pytest.importorskip("resource", reason="this system limits no files")
@@ -95,9 +93,3 @@ def test_a_full_disk_leaves_the_earlier_run_of_the_tour(tmp_path: Path) -> None:
         write_notebook(notebook, path)
     assert path.read_text() == "{}"
     assert os.listdir(tmp_path) == [path.name]
-
-
-def test_a_full_disk_leaves_no_part_of_the_demo_model(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=os.strerror(errno.EFBIG)), full_disk():
-        write_recital(tmp_path / "demo.gguf", ANSWERS)
-    assert os.listdir(tmp_path) == []

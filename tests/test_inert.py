@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from codebuddy_jupyter.context.inert import inert, without_control_tokens
 from codebuddy_jupyter.providers.embedded.engine import Engine
-from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from tests.support.control_tokens import CONTROL_TOKENS, ORDINARY
 from tests.support.engines import engine_with, fetch
+from tests.support.recital import RecitedAnswer
 
 TOKENS = sorted({token for family in CONTROL_TOKENS.values() for token in family})
 

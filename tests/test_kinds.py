@@ -15,12 +15,12 @@ from codebuddy_jupyter import errors
 from codebuddy_jupyter.errors import Remedy
 from codebuddy_jupyter.messages import Message, Model, Request
 from codebuddy_jupyter.providers.embedded.engine import Engine
-from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from codebuddy_jupyter.providers.http.probe import probing
 from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, Kind, recognise
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.engines import engine_with, fetch
 from tests.support.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played, listed
+from tests.support.recital import RecitedAnswer
 from tests.support.scripted_server import Answer, Behind, ScriptedServer, hang, plain
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from tests.support.engines import engine_with
 from tests.support.notebook_kernel import NotebookKernel, run_notebook
 from tests.support.pass_through import Exchange, PassThrough
+from tests.support.recital import RecitedAnswer
 
 # tokens
 WINDOWS = (512, 4096, 32_768)

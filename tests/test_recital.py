@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from codebuddy_jupyter.providers.embedded.demo_model import ANSWERS, demo_model
 from codebuddy_jupyter.providers.embedded.engine import Engine
-from codebuddy_jupyter.providers.embedded.recital import (
+from tests.support.demo_model import ANSWERS
+from tests.support.engines import answer, engine_with
+from tests.support.recital import (
     RecitedAnswer,
     mentions,
     write_recital,
 )
-from tests.support.engines import answer, engine_with
 
 TEXTS = {
     "markdown": "# Title\n\n- one *two* **three**\n- `four`\n\n| a | b |\n|---|---|\n| 1 | 2 |",
@@ -111,10 +111,3 @@ def test_every_demo_answer_says_that_it_is_recited_and_how_to_get_a_real_model(
     assert "recite" in text or "recital" in text or "demo" in text
     assert "%buddy /use embedded/hf:OWNER/REPO/FILE.gguf" in text
     assert "%buddy /use local" in text
-
-
-def test_the_demo_model_is_made_once(home: Path) -> None:
-    made = demo_model()
-    time = made.stat().st_mtime_ns
-    assert home in made.parents
-    assert (demo_model(), made.stat().st_mtime_ns) == (made, time)

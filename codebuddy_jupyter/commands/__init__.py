@@ -7,6 +7,7 @@ and the suggestion for a misspelled name.
 
 from .command import Command
 from .context import preview_prompt
+from .models import pull_model
 from .panel import no_panel
 from .provider import doctor_report
 from .table import COMMANDS, Call, HelpRow, help_rows, read, run
@@ -20,6 +21,7 @@ __all__ = [
     "help_rows",
     "no_panel",
     "preview_prompt",
+    "pull_model",
     "read",
     "run",
 ]

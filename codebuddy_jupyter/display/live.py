@@ -88,6 +88,31 @@ class ProgressLine:
         sys.stdout.flush()
 
 
+class ProgressLines:
+    """Writes the progress of a download to a terminal or a log: a line for each step,
+    and for each tenth of it.
+
+    Parameters
+    ----------
+    stream
+        Where to write.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last = ""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Write how many bytes are done, unless that was written before."""
+        line = plain(what)
+        if total:
+            line += f" {done * 10 // total * 10} %"
+        if line != self._last:
+            self._last = line
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+
 def _progress_bar(done: int, total: int) -> str:
     if not total:
         return ""

@@ -204,8 +204,9 @@ class Provider(Configured):
             Called with what is being done, the bytes done and the bytes in all.
         """
 
-    async def pull(self, model: str, progress: Progress) -> None:
-        """Download a model to the server; ``progress`` is as for `prepare`.
+    async def pull(self, model: str, progress: Progress) -> str:
+        """Download a model, and return what is typed after ``/use`` to use it;
+        ``progress`` is as for `prepare`.
 
         Raises
         ------
@@ -213,6 +214,22 @@ class Provider(Configured):
             When this provider cannot download models.
         """
         raise self._unsupported("download")
+
+    def can_pull(self, model: str) -> bool:
+        """Return whether a name can only mean a model that this provider downloads, so
+        that ``/pull`` asks it even if another one is in use.
+        """
+        return False
+
+    def about_download(self, model: str) -> str:
+        """Return what the user shall know before a download, such as size and licence;
+        empty if nothing is known.
+        """
+        return ""
+
+    def other_models(self) -> list[str]:
+        """Return lines about models that are not offered yet and can be downloaded."""
+        return []
 
     async def load(self, model: str) -> None:
         """Load a model into the server's memory.

@@ -21,13 +21,13 @@ import polars as pl
 import psutil
 
 from codebuddy_jupyter.context.describe import Describers
-from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer
 from codebuddy_jupyter.secrets.redactor import Redactor
 from tests.support.engines import engine_with
 from tests.support.facts import QUESTIONS, cells_of
 from tests.support.innocent import innocent_text
 from tests.support.notebook_kernel import NotebookKernel, run_notebook, told
 from tests.support.pass_through import Exchange, PassThrough
+from tests.support.recital import RecitedAnswer
 from tests.support.secrets_planted import PLANTED
 
 from .server import Server

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.support.demo_model import write_demo_model
 from tests.support.kinds import OLLAMA
 from tests.support.lab import Lab, Notebook, chromium, open_notebook
 from tests.support.scripted_server import ScriptedServer
@@ -65,9 +66,11 @@ def write() -> Path:
         with Lab(Path(home, "lab")) as lab:
             saved = lab.home / "jupyter_config_dir" / "codebuddy.json"
             saved.parent.mkdir(parents=True, exist_ok=True)
-            saved.write_text(
-                json.dumps({"Buddy": {"provider": "Embedded"}}), encoding="utf-8"
-            )
+            settings = {
+                "Buddy": {"provider": "Embedded"},
+                "EmbeddedProvider": {"model": str(write_demo_model(Path(home)))},
+            }
+            saved.write_text(json.dumps(settings), encoding="utf-8")
             for name, take in pictures.items():
                 with open_notebook(
                     browser, lab, lab.write(f"{name}.ipynb", CELLS)

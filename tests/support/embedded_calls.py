@@ -8,7 +8,7 @@ from codebuddy_jupyter import errors
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.messages import Chunk, Message, Request
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
-from codebuddy_jupyter.providers.embedded.recital import (
+from tests.support.recital import (
     RecitedAnswer,
     mentions,
 )

@@ -16,7 +16,7 @@ from codebuddy_jupyter.providers.embedded.engine import (
     EngineConfig,
     start_engine,
 )
-from codebuddy_jupyter.providers.embedded.recital import RecitedAnswer, write_recital
+from tests.support.recital import RecitedAnswer, write_recital
 
 # seconds that anything here may take on a busy machine
 PATIENCE = 20.0

@@ -58,6 +58,8 @@ class FakeProvider(Provider):
         self.keeps = False
         self.is_loaded = True
         self.speed: float | None = None
+        # What it alone can download, with what is to be known of each.
+        self.downloads: dict[str, str] = {}
         super().__init__(**kwargs)
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
@@ -112,10 +114,23 @@ class FakeProvider(Provider):
         """The command that the script says."""
         return self.command and f"{self.command} {model} {tokens}"
 
-    async def pull(self, model: str, progress: Callable[[str, int, int], None]) -> None:
+    async def pull(self, model: str, progress: Callable[[str, int, int], None]) -> str:
         """Remember it."""
         self.told.append(("pull", model))
         progress("fetching", 1, 2)
+        return model
+
+    def can_pull(self, model: str) -> bool:
+        """Whether the script says so."""
+        return model in self.downloads
+
+    def about_download(self, model: str) -> str:
+        """What the script says."""
+        return self.downloads.get(model, "")
+
+    def other_models(self) -> list[str]:
+        """What the script says."""
+        return [f"{name} ({about})" for name, about in self.downloads.items()]
 
     async def load(self, model: str) -> None:
         """Remember it."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from traitlets import Int, Unicode
 
@@ -24,13 +24,17 @@ from ..http.probe import probing
 from ..http.server_error import as_mapping
 from ..kinds.llama_cpp import LlamaCpp
 from ..openai_chat import OpenAIChatProvider
-from .demo_model import NAME as DEMO
-from .demo_model import demo_model
+from .catalogue import CATALOGUE, readable_size, try_catalogued
 from .engine import Engine, EngineConfig, EngineError, start_engine
+from .gguf import MAGIC, GGUFError, Header, header_of
 from .hub import PREFIX, HubFile
+from .index import PREFIX as INDEX
+from .index import IndexPackages
+from .on_disk import downloaded, models_on_disk, try_named
+from .pulling import Pull, can_pull, offers, try_find
+from .resources import SMALLEST_WINDOW, Need, available_memory, physical_cores
+from .store import SUFFIX, file_of
 
-# The first bytes of a GGUF file.
-MAGIC = b"GGUF"
 # Seconds between a broken connection and the end of the engine behind it.
 ENDING_TIMEOUT = 1.0
 # Tokens of a prompt that one thread reads in a second with a model of 1 GB: a model of
@@ -46,6 +50,7 @@ class EmbeddedProvider(OpenAIChatProvider):
     """llama.cpp's own server, started with the first question, one model at a time."""
 
     label = "Embedded llama.cpp (no server needed)"
+    environment: ClassVar[Mapping[str, str]] = {"model": "CODEBUDDY_EMBEDDED_MODEL"}
 
     base_url = Unicode(
         "", read_only=True, help="Not used: the engine chooses a free port."
@@ -53,27 +58,31 @@ class EmbeddedProvider(OpenAIChatProvider):
     model = Unicode(
         "",
         help=(
-            "A GGUF file, or one on the Hugging Face hub as hf:OWNER/REPO/FILE.gguf. "
-            "Empty: the demo model, which recites fixed answers."
+            "A model that /pull downloaded, a GGUF file, or one of the Hugging Face hub as "
+            "hf:OWNER/REPO/FILE.gguf. Empty: a model that /pull downloaded."
         ),
     ).tag(config=True, affects="target")
     n_ctx = Int(
         8192,
         min=0,
         help=(
-            "The context window in tokens, limited by the model; 0: the model's "
-            "largest. More tokens take more memory."
+            "The context window in tokens, limited by the model and by the free memory; "
+            "0: the model's largest. More tokens take more memory."
         ),
     ).tag(config=True, affects="target")
-    threads = Int(0, min=0, help="The number of threads; 0: the engine's default.").tag(
-        config=True, affects="target"
-    )
+    threads = Int(
+        0, min=0, help="The number of threads; 0: one for each physical core."
+    ).tag(config=True, affects="target")
 
     temperature = temperature_setting(LOCAL_TEMPERATURE, "the engine's default")
 
     def __init__(self, **kwargs: Any) -> None:
         self._engine: Engine | None = None
+        # What the engine was started for: with these settings it need not be again.
+        self._served: EngineConfig | None = None
+        # The files of the models, and the names of those that were asked for.
         self._files: dict[str, Path] = {}
+        self._names: dict[str, str] = {}
         self._starting = asyncio.Lock()
         self._window: int | None = None
         # A line for the user, shown with the next reply.
@@ -96,17 +105,28 @@ class EmbeddedProvider(OpenAIChatProvider):
         return True
 
     async def choose(self, model: str) -> str:
-        """Return the name of the model to ask: the stem of its file.
+        """Return the name of the model to ask: without one, the first of those that were
+        downloaded.
 
         Raises
         ------
         ModelNotFound
-            If the file does not exist, or is not a GGUF file.
+            If it is not on this machine, or is not a GGUF file.
+        ExtraMissing
+            If there is no engine to run it.
         """
         wanted = model or self.model
-        file = await asyncio.to_thread(_find, wanted)
-        name = DEMO if wanted in ("", DEMO) else file.stem
+        try:
+            name, file = await asyncio.to_thread(_find, wanted)
+        except errors.ModelNotFound:
+            # An engine that runs does not need its file any more.
+            name = self._names.get(wanted, wanted)
+            if self._is_running(name):
+                return name
+            _check_engine()
+            raise
         self._files[name] = file
+        self._names[wanted] = name
         return name
 
     async def prepare(self, model: str, progress: Progress) -> None:
@@ -114,21 +134,54 @@ class EmbeddedProvider(OpenAIChatProvider):
         other model exists.
         """
         if model.startswith(PREFIX):
-            await HubFile.parse(model).download(
-                progress, offline=self.offline, allowed=self.allowed_hosts
-            )
+            await self.pull(model, progress)
         await self.choose(model)
 
     async def models(self) -> list[Model]:
-        """Return the demo model, and the model of the settings."""
-        names = dict.fromkeys([DEMO, self.model or DEMO])
-        return [Model(name, loaded=self._is_running(name)) for name in names]
+        """Return the models on this machine, and that of the settings."""
+        running: Path | None = None
+        if self._engine is not None and self._engine.alive:
+            running = self._engine.config.model
+        models = []
+        for found in await asyncio.to_thread(models_on_disk):
+            described = await asyncio.to_thread(found.described)
+            models.append(replace(described, loaded=found.path == running))
+        listed = {model.name for model in models}
+        if self.model and self._names.get(self.model, self.model) not in listed:
+            models.append(Model(self.model, loaded=self._is_running(self.model)))
+        return models
 
-    def _is_running(self, name: str) -> bool:
+    def _is_running(self, wanted: str) -> bool:
         if self._engine is None or not self._engine.alive:
             return False
-        running = self._engine.config.name
-        return running == name or self._files.get(running) == Path(name)
+        return self._engine.config.name == self._names.get(wanted, wanted)
+
+    async def pull(self, model: str, progress: Progress) -> str:
+        """Download a model to this machine; see `Pull.run`."""
+        pull = Pull(progress, self.offline, self.allowed_hosts)
+        name = await pull.run(model)
+        return f"{self.name.lower()}/{name}"
+
+    def can_pull(self, model: str) -> bool:
+        """Return whether a text can only mean a model for this engine."""
+        return can_pull(model)
+
+    def about_download(self, model: str) -> str:
+        """Return size and licence of a model of the catalogue."""
+        catalogued = try_catalogued(model)
+        return catalogued.summary if catalogued else ""
+
+    def without_models(self) -> tuple[Remedy, ...]:
+        """Return how to download a model."""
+        return offers()
+
+    def other_models(self) -> list[str]:
+        """Return the models of the catalogue that are not on this machine."""
+        lines = []
+        for model in CATALOGUE:
+            if try_find(model) is None:
+                lines.append(f"{model.name} ({model.summary}): {model.purpose}")
+        return lines
 
     def keeps_prompts(self) -> bool:
         """Return True: llama.cpp has a prompt cache."""
@@ -140,12 +193,12 @@ class EmbeddedProvider(OpenAIChatProvider):
 
     def expected_speed(self, model: str) -> float | None:
         """Return how fast a model of this size reads on so many threads, carefully."""
-        file = self._files.get(model)
+        file = self._files.get(self._names.get(model, model))
         try:
             size = file.stat().st_size if file else 0
         except OSError:
             return None
-        threads = self.threads or min(os.cpu_count() or 1, MOST_THREADS)
+        threads = self.threads or min(physical_cores(), MOST_THREADS)
         return threads * SPEED_OF_A_GIGABYTE * 1e9 / size if size else None
 
     def body(self, request: Request) -> dict[str, Any]:
@@ -202,16 +255,6 @@ class EmbeddedProvider(OpenAIChatProvider):
                 *self.remedies(),
             ) from error
 
-    def warm(self) -> None:
-        """Import what the first request needs, and write the demo model if that will be
-        asked.
-        """
-        super().warm()
-        if not self.model:
-            # The first question will report the error.
-            with suppress(errors.ModelNotFound):
-                _find("")
-
     def find_key(self) -> Key:
         """Return no key: each engine has one of its own."""
         return NO_KEY
@@ -227,11 +270,11 @@ class EmbeddedProvider(OpenAIChatProvider):
         """Return the engine that serves the model: the one that runs, or a new one."""
         if name not in self._files:
             name = await self.choose(name)
-        threads = 1 if name == DEMO else self.threads
-        config = EngineConfig(self._files[name], name, self.n_ctx, threads)
+        threads = self.threads or physical_cores()
+        wanted = EngineConfig(self._files[name], name, self.n_ctx, threads)
         async with self._starting:
             engine = self._engine
-            if engine is not None and engine.alive and engine.config == config:
+            if engine is not None and engine.alive and self._served == wanted:
                 return engine
             if engine is not None:
                 if not engine.alive:
@@ -239,16 +282,70 @@ class EmbeddedProvider(OpenAIChatProvider):
                         f"The engine had stopped ({engine.ending}) and was restarted."
                     )
                 await self.close()
+            config = await asyncio.to_thread(_fitted, wanted)
             self._engine = await _started(config)
+            self._served = wanted
             self._window = None
+            self._note_window(config)
             return self._engine
 
+    def _note_window(self, config: EngineConfig) -> None:
+        """Tell the user of a context window that the memory made smaller."""
+        most = header_of(config.model).window or self.n_ctx
+        if config.n_ctx < min(self.n_ctx or most, most):
+            self._note += (
+                f" The context window is {config.n_ctx:,} tokens: the free memory allows "
+                "no more."
+            )
 
-async def _started(config: EngineConfig) -> Engine:
+
+def _fitted(wanted: EngineConfig) -> EngineConfig:
+    """Return the configuration with a context window for which there is memory.
+
+    Raises
+    ------
+    ProviderError
+        If the memory does not suffice for the model; before the system swaps.
+    """
+    try:
+        header = header_of(wanted.model)
+        size = wanted.model.stat().st_size
+    except (GGUFError, OSError) as error:
+        raise _cannot_run(wanted, str(error)) from error
+    need = Need(size, header)
+    memory = available_memory()
+    if memory is None:
+        return wanted
+    window = need.window_within(memory, wanted.n_ctx)
+    if not window:
+        raise errors.ProviderError(
+            f"{wanted.name} needs {readable_size(need.bytes_for(SMALLEST_WINDOW))} of "
+            f"memory, and {readable_size(memory)} are free.",
+            *_smaller_models(size),
+            Remedy("Free some memory, such as that of other kernels, and ask again"),
+        )
+    return replace(wanted, n_ctx=window)
+
+
+def _smaller_models(size: int) -> Iterator[Remedy]:
+    """Yield how to use a model of the catalogue that is smaller."""
+    for model in CATALOGUE:
+        if model.size < size:
+            command = f"%buddy /use embedded/{model.name}"
+            if try_find(model) is None:
+                command = f"%buddy /pull {model.name}"
+            yield Remedy(f"Use a smaller one, {model.name}", command)
+
+
+def _check_engine() -> None:
     if importlib.util.find_spec("xllamacpp") is None:
         raise errors.ExtraMissing(
             "The embedded engine is not installed.", Remedy("Install it", INSTALL)
         )
+
+
+async def _started(config: EngineConfig) -> Engine:
+    _check_engine()
     try:
         return await start_engine(config)
     except EngineError as error:
@@ -257,35 +354,62 @@ async def _started(config: EngineConfig) -> Engine:
                 "The embedded engine needs the system's OpenMP library.",
                 Remedy("Install it", "sudo apt-get install libgomp1"),
             ) from error
-        raise errors.ServerError(
-            f"The engine cannot run {config.name}: {error}.",
-            Remedy("Choose another model", OTHER_MODEL),
-        ) from error
+        raise _cannot_run(config, str(error)) from error
 
 
-def _find(model: str) -> Path:
-    """Return the file of a model, which must be on this machine."""
-    if model in ("", DEMO):
-        return _demo_file()
-    if not model.startswith(PREFIX):
-        return _checked(Path(model).expanduser())
-    file = HubFile.parse(model).try_find()
-    if file is None:
-        raise errors.ModelNotFound(
-            f"{model} is not on this machine yet.",
-            Remedy("Download it", f"%buddy /use embedded/{model}"),
-        )
-    return _checked(file)
+def _cannot_run(config: EngineConfig, reason: str) -> errors.ServerError:
+    """Return the error for a model that the engine does not load."""
+    header = Header(0)
+    with suppress(GGUFError, OSError):
+        header = header_of(config.model)
+    what = f"The engine cannot run {config.name}"
+    if header.architecture:
+        what += f" (GGUF version {header.version}, architecture {header.architecture})"
+    return errors.ServerError(
+        f"{what}: {reason}.", Remedy("Choose another model", OTHER_MODEL)
+    )
 
 
-def _demo_file() -> Path:
-    try:
-        return demo_model()
-    except OSError as error:
-        raise errors.ModelNotFound(
-            f"The demo model cannot be written ({error}).",
-            Remedy("Use a model of your own", OTHER_MODEL),
-        ) from error
+def _find(model: str) -> tuple[str, Path]:
+    """Return the name and the file of a model, which must be on this machine."""
+    if not model:
+        return _find_any()
+    catalogued = try_catalogued(model)
+    if catalogued is not None:
+        found = try_find(catalogued)
+        if found is None:
+            raise _not_here(catalogued.name, f"%buddy /pull {catalogued.name}")
+        return catalogued.name, _checked(found)
+    if model.startswith(PREFIX):
+        found = HubFile.parse(model).try_find()
+        if found is None:
+            raise _not_here(model, f"%buddy /use embedded/{model}")
+        return found.stem, _checked(found)
+    if model.startswith(INDEX):
+        name = IndexPackages.parse(model).model_name
+        if not file_of(name).exists():
+            raise _not_here(model, f"%buddy /pull {model}")
+        return name, _checked(file_of(name))
+    path = Path(model).expanduser()
+    named = try_named(model) if path.suffix != SUFFIX or ":" in model else None
+    if named is not None:
+        return model, _checked(named)
+    return path.stem, _checked(path)
+
+
+def _find_any() -> tuple[str, Path]:
+    """Return the first model that was downloaded."""
+    for model in downloaded():
+        return model.name, _checked(model.path)
+    raise errors.ModelNotFound(
+        "There is no model for the built-in engine on this machine yet.", *offers()
+    )
+
+
+def _not_here(name: str, command: str) -> errors.ModelNotFound:
+    return errors.ModelNotFound(
+        f"{name} is not on this machine yet.", Remedy("Download it", command)
+    )
 
 
 def _checked(file: Path) -> Path:
@@ -296,11 +420,8 @@ def _checked(file: Path) -> Path:
     except OSError as error:
         raise errors.ModelNotFound(
             f"There is no model file {file} ({error.strerror}).",
-            Remedy("Use a GGUF file", OTHER_MODEL),
-            Remedy(
-                "Download one from the hub",
-                "%buddy /use embedded/hf:OWNER/REPO/FILE.gguf",
-            ),
+            Remedy("See the models", "%buddy /models embedded"),
+            *offers()[:1],
         ) from error
     if magic != MAGIC:
         raise errors.ModelNotFound(

@@ -422,7 +422,7 @@ class LocalProvider(LocalServerProvider):
 
     # Downloading, loading and unloading
 
-    async def pull(self, model: str, progress: Progress) -> None:
+    async def pull(self, model: str, progress: Progress) -> str:
         """Download a model to the server; an interrupted download resumes."""
         server = await self.find_server()
         kind = server.kind
@@ -435,6 +435,7 @@ class LocalProvider(LocalServerProvider):
         async with self._commanding() as probe:
             await kind.pull(probe, model, progress)
         self._forget_models()
+        return model
 
     async def load(self, model: str) -> None:
         """Load a model, with the context window of the settings if the server takes

@@ -1,25 +1,19 @@
-"""The demo model: what the embedded engine recites if no model is named, so that
-everything else can be tried out.
-
-Every answer says that it is recited, and how to get a real model.
+"""A model that recites answers to the questions of the tour, so that tests know each
+answer word for word.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
-from . import recital
 from .recital import RecitedAnswer, mentions, write_recital
 
 NAME = "recital-demo"
 # Tokens.
 WINDOW = 32768
-# So many layers slow it down to some 400 tokens per second on one core, so that its
-# answers stream visibly.
-LAYERS = 512
+# So many layers slow it down to some thousand tokens per second on one core, so that
+# its answers stream.
+LAYERS = 128
 
 DEFAULT = """\
 I have no scripted answer to that, so here is what there is. Try one of these:
@@ -307,28 +301,8 @@ ANSWERS = (
 )
 
 
-def demo_model() -> Path:
-    """Return the file of the demo model, which is written if it does not exist yet.
-
-    Raises
-    ------
-    OSError
-        If the user's cache folder cannot be written.
-    """
-    path = _cache_folder() / f"{NAME}-{_version()}.gguf"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_recital(path, ANSWERS, n_ctx=WINDOW, layers=LAYERS, name=NAME)
+def write_demo_model(folder: Path) -> Path:
+    """Write the model into a folder, and return its file."""
+    path = folder / f"{NAME}.gguf"
+    write_recital(path, ANSWERS, n_ctx=WINDOW, layers=LAYERS, name=NAME)
     return path
-
-
-def _version() -> str:
-    """Return a digest of the code that writes the model."""
-    sources = [Path(__file__), Path(recital.__file__)]
-    content = b"".join(source.read_bytes() for source in sources)
-    return hashlib.sha256(content).hexdigest()[:12]
-
-
-def _cache_folder() -> Path:
-    # Without an author and "Cache", the folders that Windows programs add.
-    return user_cache_path("codebuddy_jupyter", appauthor=False, opinion=False)
