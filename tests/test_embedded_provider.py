@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -18,7 +19,10 @@ from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers.embedded import provider as embedded
 from codebuddy_jupyter.providers.embedded.engine import Engine, EngineError
+from codebuddy_jupyter.providers.embedded.gguf import header_of
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from codebuddy_jupyter.providers.embedded.resources import RESERVE, Need
+from codebuddy_jupyter.providers.embedded.store import file_of
 from tests.support.embedded_calls import LONG, ask
 from tests.support.engines import eventually, fetch
 
@@ -239,6 +243,110 @@ def test_a_broken_model_fails_with_the_reason_of_the_engine(
     answer = ask(loop, fresh, "hello")
     assert isinstance(answer.error, errors.ServerError)
     assert str(answer.error).startswith("The engine cannot run broken: ")
+
+
+def test_an_unknown_architecture_is_named(
+    loop: Loop, fresh: EmbeddedProvider, tmp_path: Path, model: Path
+) -> None:
+    strange = tmp_path / "strange.gguf"
+    strange.write_bytes(model.read_bytes().replace(b"deci", b"abcd"))
+    fresh.model = str(strange)
+    line = str(ask(loop, fresh, "hello").error)
+    assert line.startswith(
+        "The engine cannot run strange (GGUF version 3, architecture abcd): "
+    )
+    assert "\n" not in line
+
+
+def test_without_a_name_the_first_model_that_was_downloaded_answers(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
+    with pytest.raises(errors.ModelNotFound) as failure:
+        loop.run(fresh.choose(""))
+    assert str(failure.value).startswith(
+        "There is no model for the built-in engine on this machine yet. Download "
+        "qwen2.5-coder-1.5b (1.1 GB): %buddy /pull qwen2.5-coder-1.5b; or download "
+        "smollm2-135m (98 MB): %buddy /pull smollm2-135m"
+    )
+    download(model, "our-models-1.2")
+    assert loop.run(fresh.choose("")) == "our-models-1.2"
+    download(model, "smollm2-135m")
+    assert loop.run(fresh.choose("")) == "smollm2-135m"
+    assert loop.run(fresh.choose("our-models-1.2")) == "our-models-1.2"
+    assert loop.run(fresh.choose("pypi:our-models==1.2")) == "our-models-1.2"
+    assert ask(loop, fresh, "hello").text == "Hello from a small model."
+    assert [(m.name, m.loaded) for m in loop.run(fresh.models())] == [
+        ("smollm2-135m", True),
+        ("our-models-1.2", False),
+    ]
+    with pytest.raises(
+        errors.ModelNotFound, match=r"Download it: %buddy /pull qwen2\.5-coder"
+    ):
+        loop.run(fresh.choose("qwen2.5-coder-1.5b"))
+
+
+def download(model: Path, name: str) -> Path:
+    """Put a model where ``/pull`` would put it."""
+    file_of(name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(model, file_of(name))
+    return file_of(name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows deletes no file in use")
+def test_a_model_that_is_deleted_while_it_runs_answers_until_the_engine_ends(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
+    file = download(model, "smollm2-135m")
+    ask(loop, fresh, "hello")
+    file.unlink()
+    assert ask(loop, fresh, "hello").text == "Hello from a small model."
+    loop.run(fresh.close())
+    with pytest.raises(errors.ModelNotFound, match="%buddy /pull"):
+        loop.run(fresh.choose(""))
+
+
+def test_a_model_for_which_there_is_no_memory_is_refused_and_a_smaller_one_named(
+    loop: Loop,
+    fresh: EmbeddedProvider,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embedded, "available_memory", lambda: 800 << 20)
+    large = tmp_path / "large.gguf"
+    large.write_bytes(model.read_bytes())
+    with large.open("r+b") as file:
+        # Without using the disk.
+        file.truncate(2 << 30)
+    with pytest.raises(errors.ProviderError) as failure:
+        loop.run(fresh.window(str(large)))
+    assert re.fullmatch(
+        r"large needs 2\.\d GB of memory, and 839 MB are free\. Use a smaller one, "
+        r"smollm2-135m: %buddy /pull smollm2-135m; or free some memory, .*",
+        str(failure.value),
+    )
+    assert fresh._engine is None
+
+
+def test_a_window_for_which_there_is_no_memory_is_made_smaller_and_said(
+    loop: Loop,
+    fresh: EmbeddedProvider,
+    model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    header = header_of(model)
+    need = Need(model.stat().st_size, header)
+    memory = need.bytes_for(3000) + RESERVE
+    monkeypatch.setattr(embedded, "available_memory", lambda: memory)
+    fresh.model = str(model)
+    answer = ask(loop, fresh, "hello")
+    assert answer.notes == [
+        "The context window is 2,816 tokens: the free memory allows no more."
+    ]
+    assert loop.run(fresh.window("small")) == 2816
+    # The memory that the engine takes by itself does not restart it.
+    monkeypatch.setattr(embedded, "available_memory", lambda: 0)
+    assert ask(loop, fresh, "hello").error is None
 
 
 def test_a_missing_engine_names_the_command_that_installs_it(

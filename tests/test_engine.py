@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from codebuddy_jupyter.providers.embedded.engine import (
+    NICENESS,
     Engine,
     EngineConfig,
     EngineError,
@@ -98,6 +99,16 @@ def test_a_page_of_another_origin_is_not_let_in(engine: Engine) -> None:
     request.add_header("Origin", "http://example.org")
     with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         assert response.headers["Access-Control-Allow-Origin"] is None
+
+
+@pytest.mark.skipif(not POSIX, reason="Windows has classes of priority")
+def test_the_engine_yields_to_the_notebook(engine: Engine) -> None:
+    child = psutil.Process(engine.pid)
+    assert child.nice() == psutil.Process().nice() + NICENESS
+    assert child.environ()["OMP_WAIT_POLICY"] == "passive"
+    group = Path(f"/proc/{engine.pid}/autogroup")
+    if group.exists() and group.read_text():
+        assert group.read_text().split()[-1] == str(NICENESS)
 
 
 def test_the_engine_listens_on_loopback_alone(engine: Engine) -> None:

@@ -293,10 +293,11 @@ class EmbeddedProvider(OpenAIChatProvider):
         """Tell the user of a context window that the memory made smaller."""
         most = header_of(config.model).window or self.n_ctx
         if config.n_ctx < min(self.n_ctx or most, most):
-            self._note += (
-                f" The context window is {config.n_ctx:,} tokens: the free memory allows "
+            note = (
+                f"The context window is {config.n_ctx:,} tokens: the free memory allows "
                 "no more."
             )
+            self._note = f"{self._note} {note}".strip()
 
 
 def _fitted(wanted: EngineConfig) -> EngineConfig:
@@ -321,20 +322,21 @@ def _fitted(wanted: EngineConfig) -> EngineConfig:
         raise errors.ProviderError(
             f"{wanted.name} needs {readable_size(need.bytes_for(SMALLEST_WINDOW))} of "
             f"memory, and {readable_size(memory)} are free.",
-            *_smaller_models(size),
+            *_fitting_models(memory),
             Remedy("Free some memory, such as that of other kernels, and ask again"),
         )
     return replace(wanted, n_ctx=window)
 
 
-def _smaller_models(size: int) -> Iterator[Remedy]:
-    """Yield how to use a model of the catalogue that is smaller."""
+def _fitting_models(memory: int) -> Iterator[Remedy]:
+    """Yield how to use the models of the catalogue for which there is memory."""
     for model in CATALOGUE:
-        if model.size < size:
-            command = f"%buddy /use embedded/{model.name}"
-            if try_find(model) is None:
-                command = f"%buddy /pull {model.name}"
-            yield Remedy(f"Use a smaller one, {model.name}", command)
+        if not Need(model.size, Header(0)).window_within(memory, SMALLEST_WINDOW):
+            continue
+        command = f"%buddy /use embedded/{model.name}"
+        if try_find(model) is None:
+            command = f"%buddy /pull {model.name}"
+        yield Remedy(f"Use a smaller one, {model.name}", command)
 
 
 def _check_engine() -> None:
