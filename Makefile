@@ -18,7 +18,7 @@ PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.
 # The rooms that use what is pinned, and whose tests need nothing beyond it.
 ROOMS := any_stream api buddy chat_request chat_stream chat_view cloud command commands_conversation commands_models commands_panel commands_provider commands_table completion context conversation error_lines exchange export extension field history late_settings local_provider local_server loop matching meter model_choice ollama openai_chat openai_client options page panel pipeline provider_view reply runs self_hosted server_error session settings settings_form target tasks text_table timeouts transcript transport worker
 
-.PHONY: demo test environments test-checks test-kernel test-browser test-rest test-colab bench docs system clean
+.PHONY: demo test environments model test-checks test-kernel test-browser test-rest test-colab bench docs system clean
 
 demo: .venv/.demo
 	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless) $(if $(MODEL),--model $(MODEL))
@@ -31,7 +31,7 @@ else
 	$(MAKE) --jobs 3 test-kernel test-rest test-checks test-browser test-colab
 endif
 
-environments: system .venv/.test .venv-colab/.done .venv-ipykernel-7.3/.done .venv-node/.done
+environments: system .venv/.test model .venv-colab/.done .venv-ipykernel-7.3/.done .venv-node/.done
 
 test-checks: environments
 	$(TSC) --project .
@@ -76,6 +76,11 @@ clean:
 	$(PYTHON) -m venv --upgrade-deps .venv
 	$(BIN)/python -m pip install --quiet --no-compile --editable ".[test]"
 	@touch $@
+
+# The small real model for tests, in the user's cache, so that it is downloaded once. Without it, the tests that ask it fail
+# and say how to get it.
+model: .venv/.test
+	@$(BIN)/codebuddy pull smollm2-135m || echo "The tests of the real model will fail without it."
 
 .venv-node/.done: Makefile
 	@command -v npm >/dev/null || { echo "Missing: npm, for the types of the panel. On Debian or Ubuntu: sudo apt-get install npm"; exit 1; }

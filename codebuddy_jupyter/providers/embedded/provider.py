@@ -30,7 +30,7 @@ from .gguf import MAGIC, GGUFError, Header, header_of
 from .hub import PREFIX, HubFile
 from .index import PREFIX as INDEX
 from .index import IndexPackages
-from .on_disk import downloaded, models_on_disk, try_named
+from .on_disk import ModelOnDisk, downloaded, models_on_disk, try_named
 from .pulling import Pull, can_pull, offers, try_find
 from .resources import SMALLEST_WINDOW, Need, available_memory, physical_cores
 from .store import SUFFIX, file_of
@@ -139,17 +139,21 @@ class EmbeddedProvider(OpenAIChatProvider):
 
     async def models(self) -> list[Model]:
         """Return the models on this machine, and that of the settings."""
-        running: Path | None = None
-        if self._engine is not None and self._engine.alive:
-            running = self._engine.config.model
-        models = []
-        for found in await asyncio.to_thread(models_on_disk):
-            described = await asyncio.to_thread(found.described)
-            models.append(replace(described, loaded=found.path == running))
-        listed = {model.name for model in models}
-        if self.model and self._names.get(self.model, self.model) not in listed:
-            models.append(Model(self.model, loaded=self._is_running(self.model)))
-        return models
+        found = await asyncio.to_thread(models_on_disk)
+        if self.model:
+            with suppress(errors.BuddyError):
+                name, file = await asyncio.to_thread(_find, self.model)
+                names = {model.name for model in found}
+                if not names & {name, self.model}:
+                    found.append(ModelOnDisk(self.model, file))
+        return [await self._described(model) for model in found]
+
+    async def _described(self, model: ModelOnDisk) -> Model:
+        described = await asyncio.to_thread(model.described)
+        engine = self._engine
+        if engine is None or not engine.alive or engine.config.model != model.path:
+            return replace(described, loaded=False)
+        return replace(described, loaded=True, window=self._window)
 
     def _is_running(self, wanted: str) -> bool:
         if self._engine is None or not self._engine.alive:

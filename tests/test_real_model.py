@@ -1,0 +1,88 @@
+"""A small real model in the real engine, from end to end. It is often wrong, so nothing
+here depends on what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from codebuddy_jupyter.background.loop import Loop
+from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.messages import Message, Request
+from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
+from codebuddy_jupyter.question.options import Options
+from tests.support.engines import eventually, fetch
+from tests.support.real_model import FILE, MISSING, NAME
+
+
+@pytest.fixture(scope="module")
+def real(loop: Loop) -> Iterator[EmbeddedProvider]:
+    assert FILE is not None, MISSING
+    provider = EmbeddedProvider(model=str(FILE))
+    yield provider
+    loop.run(provider.close())
+
+
+def test_a_question_is_answered_in_many_chunks(
+    loop: Loop, real: EmbeddedProvider
+) -> None:
+    async def answer() -> list[str]:
+        name = await real.choose("")
+        messages = (Message("user", "Write a Python function that adds two numbers."),)
+        request = Request(messages, name, temperature=0.0, max_tokens=40)
+        return [chunk.text async for chunk in real.stream(request) if chunk.text]
+
+    pieces = loop.run(answer())
+    assert len(pieces) > 10
+    assert "def" in "".join(pieces)
+
+
+def test_its_window_and_tokens_are_known(loop: Loop, real: EmbeddedProvider) -> None:
+    name = loop.run(real.choose(""))
+    assert loop.run(real.window(name)) == 8192
+    assert 1 < (loop.run(real.count(name, "import pandas as pd")) or 0) < 12
+
+
+def test_its_header_tells_what_the_list_of_models_shows(
+    loop: Loop, real: EmbeddedProvider
+) -> None:
+    loop.run(real.window(NAME))
+    (model,) = loop.run(real.models())
+    assert (model.name, model.window, model.loaded) == (str(FILE), 8192, True)
+    assert (model.size, model.max_window) == (98_362_432, 8192)
+    assert model.parameters == 134_515_008
+
+
+def test_an_answer_that_is_closed_frees_the_engine(
+    loop: Loop, real: EmbeddedProvider
+) -> None:
+    async def begin_and_close() -> None:
+        messages = (Message("user", "Count from one to a thousand, in words."),)
+        request = Request(messages, await real.choose(""), temperature=0.0)
+        async with aclosing(cast(Any, real.stream(request))) as chunks:
+            await anext(chunks)
+
+    def is_busy() -> bool:
+        assert real._engine is not None
+        return any(slot["is_processing"] for slot in fetch(real._engine, "/slots"))
+
+    loop.run(begin_and_close())
+    assert eventually(lambda: not is_busy())
+
+
+def test_a_buddy_asks_it_as_a_user_does(tmp_path: Path) -> None:
+    assert FILE is not None, MISSING
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
+    try:
+        model = f"embedded/{FILE}"
+        options = Options(model=model, max_tokens=8, context="none")
+        reply = buddy.ask("Say hello.", options).result()
+        assert reply.text
+        assert (reply.provider, reply.model) == ("Embedded", NAME)
+    finally:
+        buddy.close()
