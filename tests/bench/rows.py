@@ -23,7 +23,7 @@ from tests.support.kernels import Cell
 from tests.support.kinds import PLAYED
 from tests.support.scripted_server import BLOCK, DONE, Answer, delta, event
 
-from . import ahead, cells, context, panel
+from . import ahead, cells, context, models, panel
 from .browser import page_busy
 from .kernel import MeasuredKernel, is_answer
 from .server import PACE, PHASES, Server, deaf_server
@@ -373,6 +373,7 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "panel": panel.moments,
     "panel_page": panel.page,
     "panel_bytes": panel.sent,
+    "pull": models.pull,
 }
 
 
