@@ -166,3 +166,16 @@ def test_a_reader_that_leaves_early_causes_no_traceback(
 def test_the_version_is_told(server: ScriptedServer, tmp_path: Path) -> None:
     status, out, _ = run(server, tmp_path, "--version")
     assert (status, out.split()[0]) == (0, "codebuddy")
+
+
+def test_a_model_is_downloaded_and_what_cannot_be_is_one_line(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "small.gguf"
+    file.write_bytes(b"GGUF")
+    status, out, err = run(server, tmp_path, "pull", str(file))
+    assert (status, err) == (0, f"copying {file} 100 %\n")
+    assert out.endswith("To use it: %buddy /use embedded/small\n")
+    status, out, err = run(server, tmp_path, "pull", "embedded/nothing")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "There is no model 'nothing' to download" in err

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,8 +18,13 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from codebuddy_jupyter.demo import choose_model
+from codebuddy_jupyter.errors import ProviderError
+from codebuddy_jupyter.providers.embedded.store import file_of
 from tests.support.demo_model import write_demo_model
 from tests.support.kernels import ROOT, clean_environment
+from tests.support.package_index import use_index
+from tests.support.scripted_server import ScriptedServer
 
 CODEBUDDY = Path(sys.executable).with_name(
     "codebuddy.exe" if os.name == "nt" else "codebuddy"
@@ -177,3 +183,70 @@ def test_the_demo_shows_every_answer_once(demo: Demo) -> None:
     for output in answers(demo.notebook):
         said = output["data"]["text/plain"].split("\n\n")[-2]
         assert text.count(said) == 1, said
+
+
+# Which model
+
+
+@pytest.fixture
+def small(model: Path) -> str:
+    """A small model that was downloaded."""
+    target = file_of("smollm2-135m")
+    target.parent.mkdir(parents=True)
+    shutil.copy(model, target)
+    return target.stem
+
+
+def nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEBUDDY_BASE_URL", "http://127.0.0.1:9/v1")
+
+
+def test_a_server_that_has_a_model_is_used(
+    server: ScriptedServer, small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEBUDDY_BASE_URL", server.url)
+    chosen, line = choose_model()
+    assert chosen == {"CODEBUDDY_PROVIDER": "Local"}
+    assert line.startswith(f"The tour uses the server at {server.url}.")
+
+
+def test_the_model_that_is_named_is_used_even_if_a_server_runs(
+    server: ScriptedServer, small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEBUDDY_BASE_URL", server.url)
+    chosen, line = choose_model(small)
+    assert chosen["CODEBUDDY_EMBEDDED_MODEL"] == small
+    assert line.startswith("The tour uses the built-in engine with smollm2-135m.")
+
+
+def test_without_a_server_a_model_on_the_disk_is_used(
+    small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_answers(monkeypatch)
+    chosen, _ = choose_model()
+    assert chosen == {
+        "CODEBUDDY_PROVIDER": "Embedded",
+        "CODEBUDDY_EMBEDDED_MODEL": small,
+    }
+
+
+def test_without_a_model_one_is_downloaded_and_a_failure_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing_answers(monkeypatch)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    use_index(monkeypatch, "http://127.0.0.1:9")
+    with pytest.raises(ProviderError) as failure:
+        choose_model()
+    line = str(failure.value)
+    assert line.startswith(
+        "There is no model for the tour. qwen2.5-coder-1.5b could not be downloaded. "
+    )
+    assert line.endswith("start a model server, such as Ollama, and run this again")
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == [
+        "There is no model on this machine yet.",
+        "To use a smaller one: make demo MODEL=smollm2-135m",
+        "qwen2.5-coder-1.5b: 1.1 GB, weights Apache-2.0; the packages of the index name "
+        "no licence",
+    ]
