@@ -413,6 +413,8 @@ def test_without_pip_uv_runs_it(
     uv.chmod(0o755)
     monkeypatch.setattr(index_module, "find_spec", lambda name: None)
     monkeypatch.setattr(shutil, "which", lambda name: str(uv))
+    monkeypatch.delenv("PIP_INDEX_URL")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"{index.url}/simple")
     pulled(loop, ONE)
     assert files() == {"our-models-1.2.gguf": MODEL}
 

@@ -55,6 +55,12 @@ STALLED = 600.0
 CONFIGURATION_TIMEOUT = 60.0
 # How often pip tries again to connect, to say within seconds that there is no index.
 RETRIES = "2"
+# What uv calls the settings of pip, which pip does not read.
+UV_SETTINGS = {
+    "UV_INDEX_URL": "PIP_INDEX_URL",
+    "UV_DEFAULT_INDEX": "PIP_INDEX_URL",
+    "UV_EXTRA_INDEX_URL": "PIP_EXTRA_INDEX_URL",
+}
 # A proxy to which nothing connects: in offline mode, requests to hosts that are not
 # exempt go there.
 NO_PROXY_THERE = "http://127.0.0.1:9"
@@ -182,7 +188,7 @@ class IndexDownload:
     def _check_places(self, pip: list[str]) -> None:
         """Check that offline mode allows all places at which pip would look."""
         access = Access("", offline=True, allowed=self.allowed)
-        for url in places(pip):
+        for url in places(pip, self._environment()):
             access.check(url)
 
     def _wheel(
@@ -217,7 +223,9 @@ class IndexDownload:
         target = ["--dest", str(folder / "wheels"), requirement]
         command = [*pip, "download", *options, *target]
         with (folder / "log").open("w+b") as log:
-            process = _started(command, self._environment(folder), log)
+            # So that all of a download that was interrupted can be deleted.
+            temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+            process = _started(command, self._environment() | temporary, log)
             try:
                 self._watch(process, folder, before, job)
             finally:
@@ -247,10 +255,14 @@ class IndexDownload:
             job.report(f"downloading {job.name}", done, self.size)
             job.stopped.wait(CHECK)
 
-    def _environment(self, folder: Path) -> dict[str, str]:
-        """Return the environment of pip: the user's, with other temporary files."""
-        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
-        environment = {**os.environ, **temporary}
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of pip: the user's, in offline mode without a way to
+        hosts that are not exempt.
+        """
+        environment = dict(os.environ)
+        for name, name_of_pip in UV_SETTINGS.items():
+            if name in environment:
+                environment.setdefault(name_of_pip, environment[name])
         if self.offline:
             for scheme in ("http", "https", "all"):
                 environment[f"{scheme}_proxy"] = NO_PROXY_THERE
@@ -318,12 +330,13 @@ def _pip(job: Job) -> list[str]:
     )
 
 
-def places(pip: list[str]) -> list[str]:
+def places(pip: list[str], environment: dict[str, str]) -> list[str]:
     """Return the addresses of the indexes that pip's configuration names; folders of
     this machine are left out.
     """
     listed = subprocess.run(
         [*pip, "config", "list"],
+        env=environment,
         capture_output=True,
         encoding="utf-8",
         errors="replace",
