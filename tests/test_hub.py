@@ -15,6 +15,7 @@ import pytest
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.background.loop import Loop
+from codebuddy_jupyter.providers.embedded import hub as hub_module
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from tests.support.embedded_calls import ask
 from tests.support.engines import PATIENCE, eventually
@@ -200,6 +201,36 @@ def test_a_hub_that_refuses_is_one_line(
         loop.run(fresh.prepare(SPEC, lambda *step: None))
     assert str(failure.value).endswith(f"Try again: %buddy /pull {SPEC}")
     assert "\n" not in str(failure.value)
+
+
+def test_what_is_no_model_is_deleted(
+    loop: Loop, fresh: EmbeddedProvider, hub: Hub, tmp_path: Path
+) -> None:
+    hub.content = b"<!DOCTYPE html><title>Log in to the network</title>"
+    with pytest.raises(errors.NoReply, match="A web page came in place of hf:owner"):
+        loop.run(fresh.pull(SPEC, lambda *step: None))
+    with pytest.raises(errors.ModelNotFound, match="is not on this machine yet"):
+        loop.run(fresh.choose(SPEC))
+
+
+def test_a_hub_that_does_not_answer_is_given_up_within_seconds(
+    loop: Loop,
+    fresh: EmbeddedProvider,
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "ANSWER_TIMEOUT", 0.05)
+    answer = HubHandler.do_HEAD
+    released = threading.Event()
+
+    def answer_late(handler: HubHandler) -> None:
+        released.wait(PATIENCE)
+        answer(handler)
+
+    monkeypatch.setattr(HubHandler, "do_HEAD", answer_late)
+    with pytest.raises(errors.Unreachable, match="could not be downloaded from"):
+        loop.run(fresh.pull(SPEC, lambda *step: None))
+    released.set()
 
 
 def test_offline_nothing_is_fetched(

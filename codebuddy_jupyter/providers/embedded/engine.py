@@ -38,6 +38,8 @@ KILL_TIMEOUT = 5.0
 # word after 1.5 s with 256 and after 4.9 s with 512, its default. It costs 6 % of the
 # reading speed.
 BATCH = 256
+# MiB for the cache of earlier prompts; llama.cpp's default may take 8 GiB.
+CACHE_MIB = 1024
 # How much the engine yields to the notebook, as by ``nice``. With two cores and a cell
 # that computes on both, the cell keeps some three quarters of its speed with 5. With 0
 # it lost up to half of it; with 10 the model read a third slower than with 5.
@@ -67,12 +69,15 @@ class EngineConfig:
         The context window, in tokens; 0: the largest that the model supports.
     threads
         The number of threads; 0: llama.cpp's default.
+    cache_mib
+        MiB of memory for earlier prompts; 0: none.
     """
 
     model: Path
     name: str
     n_ctx: int = 0
     threads: int = 0
+    cache_mib: int = CACHE_MIB
 
 
 class Engine:
@@ -213,6 +218,7 @@ def _configure(process: subprocess.Popen[bytes], config: EngineConfig, key: str)
         "key": key,
         "n_ctx": config.n_ctx,
         "threads": config.threads,
+        "cache_mib": config.cache_mib,
     }
     try:
         _pipe(process.stdin).write(json.dumps(values).encode() + b"\n")
@@ -302,8 +308,7 @@ def _params(llama: Any, config: dict[str, Any]) -> Any:
     params.ui = False
     # Errors only.
     params.verbosity = 1
-    # MiB for the cache of earlier prompts; the default may take 8 GiB.
-    params.cache_ram_mib = 1024
+    params.cache_ram_mib = config["cache_mib"]
     for cpu in (params.cpuparams, params.cpuparams_batch):
         # Where it was built without OpenMP, this lets the threads sleep.
         cpu.poll = 0

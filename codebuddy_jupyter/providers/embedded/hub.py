@@ -77,6 +77,13 @@ class HubFile:
         path = _hub().try_to_load_from_cache(self.repository, self.path)
         return Path(path) if isinstance(path, str) else None
 
+    def may_be_here(self) -> bool:
+        """Return whether anything of the repository is in the cache; `try_find` takes a
+        second for the first time, since it imports the hub's client.
+        """
+        folder = f"models--{self.repository.replace('/', '--')}"
+        return (cache_folder() / folder).exists()
+
     async def download(
         self,
         progress: Progress,
@@ -206,6 +213,18 @@ class HubFile:
                     "set HF_HUB_DISABLE_XET=1 before the kernel starts"
                 ),
             )
+
+
+def cache_folder() -> Path:
+    """Return the folder in which the client of the hub keeps files."""
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if folder := os.environ.get(variable):
+            return Path(folder).expanduser()
+    home = os.environ.get("HF_HOME")
+    if home:
+        return Path(home).expanduser() / "hub"
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "huggingface" / "hub"
 
 
 class _StoppedError(Exception):

@@ -20,6 +20,7 @@ from typing import Any
 from ...messages import Model
 from .catalogue import CATALOGUE
 from .gguf import GGUFError, Header, header_of
+from .hub import cache_folder
 from .pulling import try_find
 from .store import SUFFIX, models_folder
 
@@ -106,24 +107,12 @@ def _all() -> Iterator[ModelOnDisk]:
 
 
 def _of_hugging_face() -> Iterator[ModelOnDisk]:
-    for path in _gguf_files(_hub_cache()):
+    for path in _gguf_files(cache_folder()):
         match = re.search(
             r"models--(.+?)--(.+?)/snapshots/[^/]+/(.+)$", path.as_posix()
         )
         if match:
             yield ModelOnDisk(f"hf:{match[1]}/{match[2]}/{match[3]}", path)
-
-
-def _hub_cache() -> Path:
-    """Return the folder in which the client of the hub keeps files."""
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if folder := os.environ.get(variable):
-            return Path(folder).expanduser()
-    home = os.environ.get("HF_HOME")
-    if home:
-        return Path(home).expanduser() / "hub"
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "huggingface" / "hub"
 
 
 def _of_lm_studio() -> Iterator[ModelOnDisk]:

@@ -25,7 +25,7 @@ from ..http.server_error import as_mapping
 from ..kinds.llama_cpp import LlamaCpp
 from ..openai_chat import OpenAIChatProvider
 from .catalogue import CATALOGUE, readable_size, try_catalogued
-from .engine import Engine, EngineConfig, EngineError, start_engine
+from .engine import CACHE_MIB, Engine, EngineConfig, EngineError, start_engine
 from .gguf import MAGIC, GGUFError, Header, header_of
 from .hub import PREFIX, HubFile
 from .index import PREFIX as INDEX
@@ -35,6 +35,7 @@ from .pulling import Pull, can_pull, offers, try_find
 from .resources import SMALLEST_WINDOW, Need, available_memory, physical_cores
 from .store import SUFFIX, file_of
 
+BYTES_PER_MIB = 1 << 20
 # Seconds between a broken connection and the end of the engine behind it.
 ENDING_TIMEOUT = 1.0
 # Tokens of a prompt that one thread reads in a second with a model of 1 GB: a model of
@@ -329,7 +330,9 @@ def _fitted(wanted: EngineConfig) -> EngineConfig:
             *_fitting_models(memory),
             Remedy("Free some memory, such as that of other kernels, and ask again"),
         )
-    return replace(wanted, n_ctx=window)
+    rest = max(0, memory - need.bytes_for(window)) // BYTES_PER_MIB
+    # Half of what is left stays for the notebook.
+    return replace(wanted, n_ctx=window, cache_mib=min(CACHE_MIB, rest // 2))
 
 
 def _fitting_models(memory: int) -> Iterator[Remedy]:

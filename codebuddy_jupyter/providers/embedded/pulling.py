@@ -15,11 +15,13 @@ from ... import errors
 from ...errors import Remedy
 from ...messages import Progress
 from .catalogue import CATALOGUE, CatalogueModel, readable_size, try_catalogued
+from .gguf import MAGIC
 from .hub import PREFIX as HUB
 from .hub import HubFile
 from .index import PREFIX as INDEX
 from .index import IndexDownload, IndexPackages
 from .store import (
+    PIECE,
     SUFFIX,
     ArrivingFile,
     Job,
@@ -109,9 +111,10 @@ class Pull:
 
     async def _from_hub(self, source: str, name: str = "") -> None:
         file = HubFile.parse(source)
-        await file.download(
+        path = await file.download(
             self.progress, offline=self.offline, allowed=self.allowed, name=name
         )
+        await asyncio.to_thread(_check_download, path, name or str(file))
 
     async def _from_index(
         self,
@@ -160,7 +163,7 @@ def _store(download: Download, file: ArrivingFile, sha256: str, job: Job) -> Non
     if not file.begins_as_gguf():
         beginning = file.beginning()
         file.discard()
-        raise _no_gguf(beginning, job)
+        raise _no_gguf(beginning, job.name)
     if sha256:
         job.report(f"checking {job.name}", 0, 0)
         found = file.digest(job)
@@ -180,10 +183,13 @@ def try_find(model: CatalogueModel) -> Path | None:
     if path.exists():
         return path
     for source in model.sources:
-        if source.startswith(HUB):
-            # Without its client, nothing was downloaded from the hub.
-            with suppress(errors.ExtraMissing):
-                return HubFile.parse(source).try_find()
+        if not source.startswith(HUB):
+            continue
+        file = HubFile.parse(source)
+        # Without its client, nothing was downloaded from the hub.
+        with suppress(errors.ExtraMissing):
+            if file.may_be_here():
+                return file.try_find()
     return None
 
 
@@ -211,16 +217,27 @@ def unknown(name: str) -> errors.ModelNotFound:
     )
 
 
-def _no_gguf(beginning: bytes, job: Job) -> errors.ProviderError:
+def _check_download(path: Path, name: str) -> None:
+    """Delete a file of the hub's cache that is no GGUF file, and say so."""
+    with path.open("rb") as file:
+        beginning = file.read(PIECE)
+    if not beginning.startswith(MAGIC):
+        # The cache keeps the bytes apart from the name.
+        path.resolve().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise _no_gguf(beginning, name)
+
+
+def _no_gguf(beginning: bytes, name: str) -> errors.ProviderError:
     """Return the error for a download that is something else."""
     if b"<html" in beginning.lower() or b"<!doctype" in beginning.lower():
         return errors.NoReply(
-            f"A web page came in place of {job.name}, as a proxy or a login page sends "
+            f"A web page came in place of {name}, as a proxy or a login page sends "
             "it; it was deleted.",
             Remedy("Open the address in a browser, or ask who runs the proxy"),
         )
     return errors.ModelNotFound(
-        f"What came in place of {job.name} is not a GGUF file; it was deleted.",
+        f"What came in place of {name} is not a GGUF file; it was deleted.",
         Remedy("See the files that can be downloaded", "%buddy /models embedded"),
     )
 
