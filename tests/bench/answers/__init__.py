@@ -1,0 +1,1 @@
+"""Questions about notebooks whose answers are run: how many are right."""
