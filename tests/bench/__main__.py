@@ -7,13 +7,17 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
+from .answers.rows import add_arguments, choice_of, right_answers
 from .rows import ROWS
 from .server import Server
 from .table import Row, load, machine, table, versions
 
+Measure = Callable[[Server, bool], Iterator[Row]]
+"""What measures rows: with a scripted server, and quickly or not."""
 PAGE = Path(__file__).parent.parent.parent / "docs" / "benchmarks.md"
 
 TEXT = """\
@@ -54,13 +58,17 @@ def main() -> None:
         action="store_true",
         help="measure each a few times only, and write no page",
     )
+    add_arguments(parser)
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(ROWS):
         parser.error(
             f"there is no {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}"
         )
     busy, began = load(), time.monotonic()
-    rows = list(_measured(arguments.names or ROWS, arguments.quick))
+    answers = partial(right_answers, choice=choice_of(arguments))
+    measures: dict[str, Measure] = {**ROWS, "answers": answers}
+    wanted = [measures[name] for name in arguments.names or ROWS]
+    rows = list(_measured(wanted, arguments.quick))
     if not (arguments.names or arguments.quick):
         PAGE.write_text(
             page(rows, busy, (time.monotonic() - began) / 60), encoding="utf-8"
@@ -83,10 +91,10 @@ def page(rows: Iterable[Row], busy: float, minutes: float) -> str:
     )
 
 
-def _measured(names: Iterable[str], quick: bool) -> Iterable[Row]:
+def _measured(measures: Iterable[Measure], quick: bool) -> Iterable[Row]:
     with Server() as server:
-        for name in names:
-            for row in ROWS[name](server, quick):
+        for measure in measures:
+            for row in measure(server, quick):
                 print(row, file=sys.stdout, flush=True)
                 yield row
 

@@ -24,6 +24,7 @@ from tests.support.kinds import PLAYED
 from tests.support.scripted_server import BLOCK, DONE, Answer, delta, event
 
 from . import ahead, cells, context, models, panel
+from .answers.rows import right_answers
 from .browser import page_busy
 from .kernel import MeasuredKernel, is_answer
 from .server import PACE, PHASES, Server, deaf_server
@@ -370,6 +371,7 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "growing": context.growing,
     "facts": context.facts,
     "ahead": ahead.first_words,
+    "answers": right_answers,
     "panel": panel.moments,
     "panel_page": panel.page,
     "panel_bytes": panel.sent,
