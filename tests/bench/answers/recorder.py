@@ -238,7 +238,7 @@ def _exchange(
         if line.startswith(b"data: {")
     ]
     choices = [choice for chunk in chunks for choice in chunk.get("choices") or ()]
-    texts = [choice["delta"].get("content") or "" for choice in choices]
+    texts = [choice.get("delta", {}).get("content") or "" for choice in choices]
     ends = [choice.get("finish_reason") or "" for choice in choices]
     usages = [chunk["usage"] for chunk in chunks if chunk.get("usage")]
     usage = usages[-1] if usages else {}

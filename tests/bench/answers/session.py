@@ -20,9 +20,15 @@ from .notebooks import find
 
 # As the best answer of the model is compared, and nothing that depends on chance.
 TEMPERATURE = 0.0
-# Settings that are not there in every version: what is measured is a question's own
-# answer, and its repair.
-SETTINGS = {"check": "repair", "read_ahead": "off", "keep_chats": False}
+# Settings that are not there in every version. What is measured is a question's own
+# answer, and its repair; how much of a notebook a busy machine can read in some seconds
+# would make each run another.
+SETTINGS = {
+    "check": "repair",
+    "read_ahead": "off",
+    "reading_seconds": 0.0,
+    "keep_chats": False,
+}
 
 
 class NotebookSession:
