@@ -391,7 +391,7 @@ def test_the_figures_of_the_arms() -> None:
         ("4 of 6 (67 %), 4.0 times", True),
         ("4 of 6 (67 %), +33.3 points at 1.40 times", True),
         ("3 of 6 (50 %), +0.0 points at 140 tokens", True),
-        ("1 of 2; 0 of 3", True),
+        ("1 of 2; 0 of 3, of which 0 were repaired", True),
     ]
 
 
@@ -400,4 +400,7 @@ def test_a_right_answer_that_a_repair_makes_wrong_misses_the_goal() -> None:
         [*arm(OURS, "rk", 10, repaired="01"), *arm(CHECKED, "wr", 10, repaired="01")]
     )
     (row,) = report.rows(arms)
-    assert (row.buddy, row.met) == ("1 of 1; 1 of 1", False)
+    assert (row.buddy, row.met) == (
+        "1 of 1; 1 of 1, of which 1 were repaired",
+        False,
+    )

@@ -145,12 +145,14 @@ def _found(ours: Arm, checked: Arm) -> Row:
     found = [one for one in unknown if one.repaired]
     right = [one for one in ours.answers if one.verdict.verdict == RIGHT]
     harmed = [one for one in right if after[_place(one)].verdict.verdict != RIGHT]
+    doubted = [one for one in right if one.repaired]
     share = len(found) / max(len(unknown), 1)
     return Row(
         "wrong answers by an unknown name, column or attribute that checked code finds; "
         "right answers that it harms",
         "half; none",
-        f"{len(found)} of {len(unknown)}; {len(harmed)} of {len(right)}",
+        f"{len(found)} of {len(unknown)}; {len(harmed)} of {len(right)}, of which "
+        f"{len(doubted)} were repaired",
         "",
         share >= SHARE_FOUND and not harmed,
     )
