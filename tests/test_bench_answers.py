@@ -129,6 +129,14 @@ def test_a_wrong_answer_has_its_reason(judge: Judge, code: str, error: str) -> N
     assert (verdict.verdict, verdict.error) == (WRONG, error)
 
 
+def test_a_variable_of_another_name_is_no_unknown_name_of_the_answer(
+    judge: Judge,
+) -> None:
+    asked = find("bakery", "rename_lower")
+    verdict = judge.verdict(*asked, fenced("tidier = sales.rename(columns=str.lower)"))
+    assert (verdict.verdict, verdict.error) == (WRONG, "NoResult")
+
+
 def test_an_answer_finds_no_trace_of_the_one_before(judge: Judge) -> None:
     judge.verdict(*SALES, fenced("sales.drop(sales.index, inplace=True)\nsales"))
     right = judge.verdict(*SALES, fenced(SALES[1].reference))

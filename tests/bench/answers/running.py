@@ -44,6 +44,10 @@ REFUSED = (
 WRITES = frozenset("wax+")
 
 
+class NoResult(Exception):
+    """The code ran, and what it was to define is not there or does not work."""
+
+
 @dataclass
 class Outcome:
     """What code did.
@@ -62,6 +66,8 @@ class Outcome:
         What was printed.
     figures
         The figures that it opened.
+    called
+        The values of the question's calls.
     """
 
     names: dict[str, Any]
@@ -70,6 +76,7 @@ class Outcome:
     displayed: list[Any] = field(default_factory=list)
     printed: str = ""
     figures: list[Figure] = field(default_factory=list)
+    called: list[Any] = field(default_factory=list)
 
 
 def judge(notebook: Notebook, question: Question, code: str) -> Verdict:
@@ -104,13 +111,19 @@ def run(notebook: Notebook, question: Question, code: str) -> Outcome:
         outcome.names["display"] = lambda *shown, **_: outcome.displayed.extend(shown)
         with contextlib.redirect_stdout(io.StringIO()) as text, _guarded():
             _execute(code, outcome)
-            outcome.names["_called"] = [
-                eval(call, outcome.names) for call in question.calls
-            ]
+            outcome.called = [_called(call, outcome.names) for call in question.calls]
         outcome.printed = text.getvalue()
         outcome.figures = [plt.figure(number) for number in plt.get_fignums()]
         outcome.figures += _figure_of(outcome.value)
         return outcome
+
+
+def _called(call: str, names: dict[str, Any]) -> Any:
+    try:
+        return eval(call, names)
+    except Exception as error:
+        # Not an error of the answer's own code, which ran.
+        raise NoResult(f"{call}: {type(error).__name__}: {error}") from error
 
 
 def _compared(question: Question, outcome: Outcome) -> Any:
@@ -119,7 +132,7 @@ def _compared(question: Question, outcome: Outcome) -> Any:
         figures = dict.fromkeys(outcome.figures)
         return drawn(figures)
     if question.calls:
-        return [form_of(value) for value in outcome.names["_called"]]
+        return [form_of(value) for value in outcome.called]
     if question.into:
         return [form_of(outcome.names.get(question.into))]
     return [form_of(outcome.value)]
