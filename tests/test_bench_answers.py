@@ -26,6 +26,7 @@ from tests.bench.answers.measure import (
     LEAN,
     OURS,
     Answer,
+    Asked,
     Choice,
     Judge,
     answers,
@@ -340,6 +341,14 @@ def test_an_answer_that_breaks_off_is_not_kept(
     assert len(record) == 0
 
 
+def test_a_correction_without_code_leaves_the_first_answer() -> None:
+    first, words = an_exchange(answer=fenced("x")), an_exchange(answer="Sorry.")
+    second = an_exchange(answer=fenced("y"))
+    assert Asked([first, words]).final == first
+    assert Asked([first, second]).final == second
+    assert Asked([words]).final == words
+
+
 @pytest.mark.timeout(300)
 def test_each_way_of_asking_is_judged(server: ScriptedServer, tmp_path: Path) -> None:
     url = played(8192).on(server)
@@ -361,7 +370,7 @@ def test_each_way_of_asking_is_judged(server: ScriptedServer, tmp_path: Path) ->
     ]
 
 
-def arm(name: str, verdicts: str, tokens: int, repaired: str = "") -> list[Answer]:
+def arm(name: str, verdicts: str, tokens: int, found: str = "") -> list[Answer]:
     """Return answers of an arm: right, loosely right, wrong, or with a KeyError."""
     meaning = {
         "r": Verdict(RIGHT),
@@ -377,7 +386,7 @@ def arm(name: str, verdicts: str, tokens: int, repaired: str = "") -> list[Answe
             an_exchange(),
             tokens,
             meaning[letter],
-            repaired=str(number) in repaired,
+            findings=["no such column"] if str(number) in found else [],
         )
         for number, letter in enumerate(verdicts)
     ]
@@ -389,8 +398,8 @@ def test_the_figures_of_the_arms() -> None:
             *arm(ALONE, "rwwwww", 30),
             *arm(CELLS, "rrlwwk", 100),
             *arm(LEAN, "rrrlkk", 150),
-            *arm(OURS, "rrrwkk", 140, repaired="4"),
-            *arm(CHECKED, "rrrwrk", 140, repaired="4"),
+            *arm(OURS, "rrrwkk", 140, found="4"),
+            *arm(CHECKED, "rrrwrk", 140, found="4"),
         ]
     )
     told = report.overview(arms.values())
@@ -399,16 +408,16 @@ def test_the_figures_of_the_arms() -> None:
         ("4 of 6 (67 %), 4.0 times", True),
         ("4 of 6 (67 %), +33.3 points at 1.40 times", True),
         ("3 of 6 (50 %), +0.0 points at 140 tokens", True),
-        ("1 of 2; 0 of 3, of which 0 were repaired", True),
+        ("1 of 2; 0 of 3, of which it doubts 0", True),
     ]
 
 
 def test_a_right_answer_that_a_repair_makes_wrong_misses_the_goal() -> None:
     arms = report.arms_of(
-        [*arm(OURS, "rk", 10, repaired="01"), *arm(CHECKED, "wr", 10, repaired="01")]
+        [*arm(OURS, "rk", 10, found="01"), *arm(CHECKED, "wr", 10, found="01")]
     )
     (row,) = report.rows(arms)
     assert (row.buddy, row.met) == (
-        "1 of 1; 1 of 1, of which 1 were repaired",
+        "1 of 1; 1 of 1, of which it doubts 1",
         False,
     )

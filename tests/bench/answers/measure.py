@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 
 from . import lean
 from .child import Child, Ended, Request
+from .code import code_in
 from .notebooks import NOTEBOOKS
 from .question import Notebook, Question
 from .recorder import Exchange, Record, Recorder
@@ -88,8 +88,10 @@ class Answer:
         The request that led to it, and the answer; of a repair, the second.
     prompt_tokens
         The tokens of the first prompt.
+    findings
+        What the buddy found wrong with the code.
     repaired
-        Whether the code was repaired.
+        Whether the model was asked to correct it.
     """
 
     arm: str
@@ -98,12 +100,36 @@ class Answer:
     exchange: Exchange
     prompt_tokens: int
     verdict: Verdict
+    findings: Sequence[str] = ()
     repaired: bool = False
 
     def __str__(self) -> str:
         error = f" ({self.verdict.error})" if self.verdict.error else ""
+        error += "".join(f"; {finding}" for finding in self.findings)
         name = f"{self.notebook.name}/{self.question.name}"
         return f"{self.arm:8} {name:32} {self.verdict.verdict}{error}"
+
+
+class Unanswered(Exception):
+    """The buddy has no answer; the message says to what, and why."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The exchanges with the model that a question led to, and what was found in the
+    code of the first answer.
+    """
+
+    exchanges: Sequence[Exchange]
+    findings: Sequence[str] = ()
+
+    @property
+    def final(self) -> Exchange:
+        """The exchange with the code that counts: of a correction without code, the
+        first.
+        """
+        with_code = [one for one in self.exchanges if code_in(one.answer)]
+        return with_code[-1] if with_code else self.exchanges[0]
 
 
 @contextmanager
@@ -145,10 +171,10 @@ def answers(choice: Choice, recorder: Recorder, folder: Path) -> Iterator[Answer
                 sessions = Sessions(stack, folder, recorder, choice)
                 for arm in _asked(choice.arms):
                     for question in questions:
-                        exchanges = _ask(arm, notebook, question, recorder, sessions)
-                        yield from _judged(
-                            choice.arms, arm, notebook, question, exchanges, judge
-                        )
+                        asked = _ask(arm, notebook, question, recorder, sessions)
+                        for answer in _served(arm, notebook, question, asked, judge):
+                            if answer.arm in choice.arms:
+                                yield answer
 
 
 def _asked(arms: Iterable[str]) -> list[str]:
@@ -162,8 +188,8 @@ def _ask(
     question: Question,
     recorder: Recorder,
     sessions: Sessions,
-) -> list[Exchange]:
-    """Ask a question in one way; return the exchanges with the model."""
+) -> Asked:
+    """Ask a question in one way."""
     if arm == OURS:
         return sessions.ask_buddy(notebook, question)
     cells = notebook.cells_before(question)
@@ -178,35 +204,28 @@ def _ask(
         {"role": "system", "content": lean.SYSTEM},
         {"role": "user", "content": text},
     ]
-    return [recorder.ask(messages, MAX_TOKENS)]
+    return Asked([recorder.ask(messages, MAX_TOKENS)])
 
 
-def _judged(
-    arms: Sequence[str],
-    arm: str,
-    notebook: Notebook,
-    question: Question,
-    exchanges: Sequence[Exchange],
-    judge: Judge,
+def _served(
+    arm: str, notebook: Notebook, question: Question, asked: Asked, judge: Judge
 ) -> Iterator[Answer]:
-    """Yield the answers of the arms that these exchanges serve."""
-    if not exchanges:
-        return
-    first, last = exchanges[0], exchanges[-1]
+    """Yield the answers of the arms that the exchanges serve."""
+    first = asked.exchanges[0]
     served = {arm: first}
     if arm == OURS:
-        served = {OURS: first, CHECKED: last}
+        served = {OURS: first, CHECKED: asked.final}
     for name, exchange in served.items():
-        if name in arms:
-            yield Answer(
-                arm=name,
-                notebook=notebook,
-                question=question,
-                exchange=exchange,
-                prompt_tokens=first.prompt_tokens,
-                verdict=judge.verdict(notebook, question, exchange.answer),
-                repaired=len(exchanges) > 1,
-            )
+        yield Answer(
+            arm=name,
+            notebook=notebook,
+            question=question,
+            exchange=exchange,
+            prompt_tokens=first.prompt_tokens,
+            verdict=judge.verdict(notebook, question, exchange.answer),
+            findings=asked.findings,
+            repaired=len(asked.exchanges) > 1,
+        )
 
 
 class Sessions:
@@ -237,8 +256,14 @@ class Sessions:
         """Return a line for each variable."""
         return self._session(notebook, question)[1]
 
-    def ask_buddy(self, notebook: Notebook, question: Question) -> list[Exchange]:
-        """Ask the buddy; return its exchanges with the model, none if it failed."""
+    def ask_buddy(self, notebook: Notebook, question: Question) -> Asked:
+        """Ask the buddy.
+
+        Raises
+        ------
+        Unanswered
+            If it fails: a run that goes on later asks again.
+        """
         session, _ = self._session(notebook, question)
         before = len(self._recorder.exchanges)
         request: Request = {
@@ -249,8 +274,8 @@ class Sessions:
         }
         answered = session.ask(request, ANSWERING)
         if answered["error"]:
-            print(notebook.name, question.name, answered["error"], file=sys.stderr)
-        return self._recorder.exchanges[before:]
+            raise Unanswered(f"{question.name}: {answered['error']}")
+        return Asked(self._recorder.exchanges[before:], answered["findings"])
 
     def _session(
         self, notebook: Notebook, question: Question

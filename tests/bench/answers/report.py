@@ -142,17 +142,17 @@ def _found(ours: Arm, checked: Arm) -> Row:
     """Compare first answers with repaired ones."""
     after = {_place(answer): answer for answer in checked.answers}
     unknown = [one for one in ours.answers if one.verdict.error in UNKNOWN]
-    found = [one for one in unknown if one.repaired]
+    found = [one for one in unknown if one.findings]
     right = [one for one in ours.answers if one.verdict.verdict == RIGHT]
     harmed = [one for one in right if after[_place(one)].verdict.verdict != RIGHT]
-    doubted = [one for one in right if one.repaired]
+    doubted = [one for one in right if one.findings]
     share = len(found) / max(len(unknown), 1)
     return Row(
         "wrong answers by an unknown name, column or attribute that checked code finds; "
         "right answers that it harms",
         "half; none",
-        f"{len(found)} of {len(unknown)}; {len(harmed)} of {len(right)}, of which "
-        f"{len(doubted)} were repaired",
+        f"{len(found)} of {len(unknown)}; {len(harmed)} of {len(right)}, of which it "
+        f"doubts {len(doubted)}",
         "",
         share >= SHARE_FOUND and not harmed,
     )

@@ -59,19 +59,20 @@ class NotebookSession:
         return {}
 
     def ask(self, request: Request) -> Answered:
-        """Ask the buddy about the notebook, outside of any conversation."""
+        """Ask the buddy about the notebook, in a new conversation."""
         options = Options(
             temperature=TEMPERATURE,
             max_tokens=request["max_tokens"],
             context=request["context"],
-            remember=False,
+            new=True,
         )
         buddy = self.shell.codebuddy.buddy
+        reply = buddy.ask(request["text"], options, self.shell.user_ns)
         try:
-            text = str(buddy.ask(request["text"], options, self.shell.user_ns))
+            str(reply)
         except BuddyError as error:
-            return {"text": "", "error": str(error)}
-        return {"text": text, "error": ""}
+            return {"error": str(error), "findings": []}
+        return {"error": "", "findings": list(getattr(reply, "findings", ()))}
 
     def _run(self, source: str) -> None:
         self.shell.run_cell(source, store_history=True)
