@@ -123,6 +123,11 @@ def test_no_question_contains_its_solution() -> None:
             "PermissionError",
             id="a file elsewhere",
         ),
+        pytest.param(
+            "import shutil\nfrom pathlib import Path\nshutil.rmtree(Path.home())",
+            "PermissionError",
+            id="a folder elsewhere",
+        ),
     ],
 )
 def test_a_wrong_answer_has_its_reason(judge: Judge, code: str, error: str) -> None:

@@ -41,6 +41,8 @@ REFUSED = (
     "os.exec",
     "os.posix_spawn",
 )
+# What it may do only to the files in its own folder.
+CHANGES = ("os.remove", "os.rename", "os.rmdir", "shutil.rmtree", "shutil.move")
 WRITES = frozenset("wax+")
 
 
@@ -242,14 +244,19 @@ class _Guard:
             return
         if event in REFUSED:
             raise PermissionError(f"an answer must not use {event}")
-        if event == "open" and _writes_elsewhere(*arguments[:2]):
-            raise PermissionError(f"an answer must not write to {arguments[0]}")
+        writes = event == "open" and _is_writing(arguments[1])
+        if (writes or event in CHANGES) and _is_elsewhere(arguments[0]):
+            raise PermissionError(f"an answer must not change {arguments[0]}")
 
 
-def _writes_elsewhere(path: Any, mode: Any) -> bool:
-    if not isinstance(path, str) or not isinstance(mode, str) or not WRITES & set(mode):
+def _is_writing(mode: Any) -> bool:
+    return isinstance(mode, str) and bool(WRITES & set(mode))
+
+
+def _is_elsewhere(path: Any) -> bool:
+    if not isinstance(path, str | os.PathLike):
         return False
-    return not Path(path).resolve().is_relative_to(Path.cwd())
+    return not Path(path).resolve().is_relative_to(Path.cwd().resolve())
 
 
 _guard = _Guard()
