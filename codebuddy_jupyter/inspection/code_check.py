@@ -1,0 +1,266 @@
+"""Checks code against the live kernel before anybody runs it.
+
+The code is only read: nothing of it runs, and nothing of the user's objects. Where it is
+not sure that something is missing, nothing is said.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.machinery
+import re
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..context.describe.types import is_exactly, is_instance, try_loaded
+from .abstract import text_of, words
+from .cell_code import CellCode, cell_code
+from .file_check import check_files
+from .finding import Finding
+from .reader import Reader
+from .report import Report
+from .stored import Stored, stored_in
+
+# Steps of the tree of a piece of code.
+MAX_NODES = 20_000
+# What IPython and Python define besides the variables and the builtins.
+_ALWAYS = words("""display get_ipython In Out exit quit __name__ __doc__ __file__ __builtins__
+    __spec__ __loader__ __package__ __builtin__ __debug__ __class__ __annotations__
+    _ __ ___ _i _ii _iii _ih _oh _dh _exit_code""")
+_RESULT = re.compile(r"_i?\d+")
+# With these, any name may be defined.
+_DYNAMIC = frozenset({"exec", "globals", "locals", "vars", "eval", "setattr"})
+# Methods of the shell that run code.
+_RUNNING = frozenset({"run_cell", "run_line_magic", "magic", "ex"})
+_ALIASES: Mapping[str, str] = {
+    "pd": "import pandas as pd",
+    "np": "import numpy as np",
+    "plt": "import matplotlib.pyplot as plt",
+    "sns": "import seaborn as sns",
+    "pl": "import polars as pl",
+    "px": "import plotly.express as px",
+}
+_INSTALLS = frozenset({"pip", "conda", "mamba", "uv"})
+
+
+class CodeCheck:
+    """Checks pieces of code that belong together, one after the other.
+
+    Parameters
+    ----------
+    namespace
+        The kernel's variables; they are only looked at.
+    """
+
+    def __init__(self, namespace: Mapping[str, object]) -> None:
+        self._namespace = namespace
+        self._earlier: set[str] = set()
+        self._reader: Reader | None = None
+
+    def check(self, code: str) -> tuple[Finding, ...]:
+        """Return what does not fit in a piece of code; never raises for any code."""
+        cell = cell_code(code)
+        report = Report()
+        if cell.tree is not None:
+            report = Report(_guarded(cell.tree))
+            try:
+                self._check_tree(cell.tree, cell, report)
+            except RecursionError:
+                # Code that is nested so deeply is not checked.
+                return ()
+        self._check_magics(cell, report)
+        return report.findings
+
+    def _check_tree(self, tree: ast.Module, cell: CellCode, report: Report) -> None:
+        if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
+            return
+        stored = stored_in([tree])
+        is_dynamic = cell.may_define or _is_dynamic(tree)
+        if not is_dynamic:
+            self._check_names(tree, stored, report)
+        self._earlier |= stored.names
+        has_installed = any(magic.name in _INSTALLS for magic in cell.magics)
+        if not (cell.has_command or has_installed):
+            _check_imports(tree, report)
+            check_files(tree, self._namespace, report)
+        self._read(tree, stored, report)
+
+    def _read(self, tree: ast.Module, stored: Stored, report: Report) -> None:
+        if self._reader is None:
+            self._reader = Reader(self._namespace, report, stored)
+        else:
+            self._reader.begin(report, stored)
+        self._reader.read(tree.body)
+
+    def _check_names(self, tree: ast.Module, stored: Stored, report: Report) -> None:
+        known = stored.names | self._earlier
+        for node in _names_read(tree):
+            name = node.id
+            if name in known or name in self._namespace or name in vars(builtins):
+                continue
+            if name in _ALWAYS or _RESULT.fullmatch(name):
+                continue
+            if name in _ALIASES:
+                _report_alias(name, report, node)
+                continue
+            report.name(name, self._names_to_compare(stored), node)
+
+    def _names_to_compare(self, stored: Stored) -> list[str]:
+        names = [name for name in self._namespace if type(name) is str]
+        public = [name for name in names if not name.startswith("_")]
+        return [*sorted(stored.names), *reversed(public), *vars(builtins)]
+
+    def _check_magics(self, cell: CellCode, report: Report) -> None:
+        kinds = _magics(self._namespace)
+        if kinds is None:
+            return
+        for magic in cell.magics:
+            known = kinds.get(magic.kind)
+            if type(known) is not dict or magic.name in known or "!" in magic.name:
+                continue
+            # A line magic that is written with two signs, and the other way round.
+            candidates = [name for name in known if type(name) is str]
+            sign = "%%" if magic.kind == "cell" else "%"
+            report.magic(sign, magic.name, candidates, magic.line)
+
+
+def findings(code: str, namespace: Mapping[str, object]) -> tuple[Finding, ...]:
+    """Return what in a piece of code does not fit the live kernel.
+
+    Parameters
+    ----------
+    code
+        Python as it is typed in a cell.
+    namespace
+        The kernel's variables; they are only looked at.
+    """
+    return CodeCheck(namespace).check(code)
+
+
+def _report_alias(name: str, report: Report, node: ast.AST) -> None:
+    report.add(
+        Finding(
+            "name",
+            f"'{name}' is not defined; missing: {_ALIASES[name]}",
+            name,
+            "",
+            "",
+            f"Begin with: {_ALIASES[name]}",
+            getattr(node, "lineno", 0),
+        )
+    )
+
+
+def _names_read(tree: ast.Module) -> Iterator[ast.Name]:
+    """Yield the names that are read, but not those of annotations."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                yield node
+            continue
+        if isinstance(node, ast.Try) and _catches_names(node):
+            pending += [*node.handlers, *node.orelse, *node.finalbody]
+            continue
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns"):
+                continue
+            children = value if isinstance(value, list) else [value]
+            pending += [child for child in children if isinstance(child, ast.AST)]
+
+
+def _catches_names(node: ast.Try) -> bool:
+    for handler in node.handlers:
+        text = "" if handler.type is None else ast.unparse(handler.type)
+        if not text or "NameError" in text or "Exception" in text:
+            return True
+    return False
+
+
+def _is_dynamic(tree: ast.Module) -> bool:
+    """Return whether the code may define names that are not written in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in _DYNAMIC:
+            return True
+        if isinstance(node, ast.alias) and node.name == "*":
+            return True
+        if isinstance(node, ast.Attribute) and node.attr in _RUNNING:
+            return True
+    return False
+
+
+def _guarded(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that the code itself looks for."""
+    for node in ast.walk(tree):
+        for looked_for in _looked_for(node):
+            text = text_of(looked_for)
+            if text is not None:
+                yield text
+
+
+def _looked_for(node: ast.AST) -> list[ast.expr]:
+    """Return what an expression looks for: ``"x" in y``, ``hasattr(y, "x")``."""
+    if isinstance(node, ast.Compare):
+        is_test = any(isinstance(part, ast.In | ast.NotIn) for part in node.ops)
+        return [node.left] if is_test else []
+    if not isinstance(node, ast.Call):
+        return []
+    if isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr"):
+        return node.args[1:2]
+    is_get = isinstance(node.func, ast.Attribute) and node.func.attr == "get"
+    return node.args[:1] if is_get else []
+
+
+def _check_imports(tree: ast.Module, report: Report) -> None:
+    """Report imports of packages that are not installed."""
+    for node in _imports(tree.body):
+        modules = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif not node.level and node.module:
+            modules = [node.module]
+        for module in modules:
+            package = module.partition(".")[0]
+            if not _may_be_installed(package):
+                line = f"{package} is not installed"
+                finding = Finding("module", line, package, line=node.lineno)
+                report.add(finding)
+
+
+def _imports(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports that surely run, and whose failure nobody catches."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+
+
+def _may_be_installed(package: str) -> bool:
+    if package in sys.modules or package in sys.stdlib_module_names:
+        return True
+    if package in sys.builtin_module_names:
+        return True
+    for finder in sys.meta_path:
+        # Such as that of a package that is installed from its sources.
+        if "editable" in str(getattr(finder, "__module__", "")):
+            return True
+    try:
+        return importlib.machinery.PathFinder.find_spec(package) is not None
+    except (ImportError, OSError, ValueError, AttributeError, TypeError):
+        return True
+
+
+def _magics(namespace: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return the magics of the shell that the namespace belongs to, by their kind."""
+    getter = namespace.get("get_ipython")
+    if type(getter) is not types.MethodType:
+        return None
+    shell: Any = getter.__self__
+    shell_class = try_loaded("IPython.core.interactiveshell", "InteractiveShell")
+    if shell_class is None or not is_instance(shell, shell_class):
+        return None
+    kinds = shell.magics_manager.magics
+    return kinds if is_exactly(kinds, dict) else None

@@ -1,0 +1,65 @@
+"""The columns of live frames, read from frames of exactly known types only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..context.describe.types import is_exactly, is_of_library, try_loaded
+
+# Columns of a frame that are read.
+MAX_COLUMNS = 5_000
+# Columns that a line for the model tells.
+MAX_TOLD = 30
+# Characters of a column that is told.
+MAX_NAME = 60
+
+Columns = frozenset[object]
+
+
+def frame_library(value: object) -> str:
+    """Return the library of a value that is exactly its frame; empty for others."""
+    for library in ("pandas", "polars"):
+        cls = try_loaded(library, "DataFrame")
+        if cls is not None and type(value) is cls:
+            return library
+    return ""
+
+
+def try_columns(frame: Any) -> list[object] | None:
+    """Return the columns of a frame in their order.
+
+    None where there are too many, or where one is not a plain text or number, so that
+    comparing it might run code of the user's.
+    """
+    if frame_library(frame) == "polars":
+        return list(frame.columns)
+    index = frame.columns
+    if not is_of_library(type(index), "pandas") or index.nlevels != 1:
+        return None
+    if len(index) > MAX_COLUMNS:
+        return None
+    names: list[object] = index.tolist()
+    return names if all(map(is_plain_name, names)) else None
+
+
+def index_names(frame: Any) -> frozenset[object] | None:
+    """Return the names of a pandas frame's index; None where they are not plain."""
+    index = frame.index
+    if not is_of_library(type(index), "pandas"):
+        return None
+    names = [name for name in index.names if name is not None]
+    return frozenset(names) if all(map(is_plain_name, names)) else None
+
+
+def is_plain_name(name: object) -> bool:
+    """Return whether a name of a column is a plain text or number."""
+    return is_exactly(name, str, int)
+
+
+def told(names: object) -> str:
+    """Return names of columns for the model: the first of them, in quotes."""
+    texts = sorted(name for name in names if type(name) is str)  # type: ignore[attr-defined]
+    shown = [f"'{text[:MAX_NAME]}'" for text in texts[:MAX_TOLD]]
+    if len(texts) > MAX_TOLD:
+        shown.append(f"… {len(texts) - MAX_TOLD:,} more")
+    return ", ".join(shown)

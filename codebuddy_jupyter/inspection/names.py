@@ -1,0 +1,112 @@
+"""The existing name that is nearest to one that does not exist."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
+
+# Names among which the nearest is looked for.
+MAX_COMPARED = 3_000
+# Characters: a longer text is no name.
+MAX_NAME = 100
+# How alike two names must be, from 0 to 1.
+LIKENESS = 0.7
+# Names that are compared letter by letter.
+MAX_CLOSELY = 400
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+
+
+@lru_cache(maxsize=4096)
+def _plain(name: str) -> str:
+    """Return a name without case, spaces and punctuation."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+@lru_cache(maxsize=4096)
+def _words(name: str) -> frozenset[str]:
+    """Return the words of a name without case; a plural counts as its singular."""
+    words = [word.casefold() for word in _WORD.findall(name)]
+    return frozenset(word.removesuffix("s") or word for word in words)
+
+
+def try_nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate nearest to a name; None where none is near.
+
+    First counts what differs in case, spaces and punctuation alone, then a candidate
+    that is alike letter by letter, then one that has all the words of the name, or all
+    of whose words the name has.
+
+    Parameters
+    ----------
+    name
+        A name that does not exist.
+    candidates
+        The names that exist; of very many, only the first are compared.
+    """
+    if not 0 < len(name) <= MAX_NAME:
+        return None
+    compared = []
+    for candidate in islice(candidates, MAX_COMPARED):
+        if candidate != name and len(candidate) <= MAX_NAME:
+            compared.append(candidate)
+    plain = _plain(name)
+    for candidate in compared:
+        if plain and _plain(candidate) == plain:
+            return candidate
+    return _try_similar(name, plain, compared) or _try_by_words(name, compared)
+
+
+def _try_similar(name: str, plain: str, compared: list[str]) -> str | None:
+    # Letters that both have are counted quickly, so that few are compared closely.
+    letters = set(plain)
+    similar = []
+    for candidate in compared:
+        other = _plain(candidate)
+        if not other or abs(len(other) - len(plain)) > max(len(plain), 4) // 2:
+            continue
+        shared = len(letters.intersection(other))
+        if shared * 2 >= len(letters):
+            similar.append((shared, candidate))
+    if len(similar) > MAX_CLOSELY:
+        similar.sort(reverse=True, key=lambda pair: pair[0])
+    by_plain: dict[str, str] = {}
+    for _, candidate in similar[:MAX_CLOSELY]:
+        by_plain.setdefault(_plain(candidate), candidate)
+    found = difflib.get_close_matches(plain, by_plain, n=3, cutoff=LIKENESS)
+    if not found:
+        return None
+    # Of those that are equally alike, the first candidate.
+    best = [
+        other
+        for other in found
+        if _likeness(plain, other) == _likeness(plain, found[0])
+    ]
+    return next(name for key, name in by_plain.items() if key in best)
+
+
+def _likeness(name: str, other: str) -> float:
+    # The arguments in the order in which `difflib` compares them.
+    return difflib.SequenceMatcher(None, other, name).ratio()
+
+
+def _try_by_words(name: str, compared: list[str]) -> str | None:
+    words = _words(name)
+    if not words or max(map(len, words)) < 3:
+        return None
+    fitting = []
+    for candidate in compared:
+        others = _words(candidate)
+        if not others or max(map(len, others)) < 3:
+            continue
+        if words <= others or others <= words:
+            fitting.append((len(words ^ others), candidate))
+    if not fitting:
+        return None
+    fewest = min(number for number, _ in fitting)
+    best = [candidate for number, candidate in fitting if number == fewest]
+    # Of two that fit equally well, neither is the nearest.
+    return best[0] if len(best) == 1 else None

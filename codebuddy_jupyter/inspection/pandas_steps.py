@@ -1,0 +1,433 @@
+"""What pandas' methods need of the columns of a frame, and which columns they give.
+
+A method that is not here gives something that is not known.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from .abstract import (
+    UNNAMED_LEVELS,
+    Arguments,
+    Column,
+    Frame,
+    Grouped,
+    Value,
+    keys_in,
+    text_of,
+    texts_in,
+    try_all_keys,
+    try_all_texts,
+    words,
+)
+
+SAME_COLUMNS = words("""abs asfreq asof at_time between_time bfill clip convert_dtypes copy cummax
+    cummin cumprod cumsum diff drop_duplicates dropna explode ffill fillna filter head
+    infer_objects interpolate last map mask nlargest nsmallest pct_change query rank
+    reindex_like replace round sample select_dtypes shift sort_index sort_values
+    swaplevel tail tz_convert tz_localize truncate where applymap astype""")
+"""Methods of a frame that give one with the same columns, or with some of them."""
+# Characters of a query.
+MAX_QUERY = 1_000
+_VARIABLE = re.compile(r"@[\w.]+(?:\[[^\[\]]*\])*")
+_QUERY_NAMES = frozenset({"index", "columns", "inf", "nan", *UNNAMED_LEVELS})
+COLUMN_ARGUMENTS: Mapping[str, tuple[tuple[str, int | None, bool], ...]] = {
+    "sort_values": (("by", 0, True),),
+    "dropna": (("subset", None, False),),
+    "drop_duplicates": (("subset", 0, False),),
+    "duplicated": (("subset", 0, False),),
+    "explode": (("column", 0, False),),
+    "nlargest": (("columns", 1, False),),
+    "nsmallest": (("columns", 1, False),),
+    "value_counts": (("subset", 0, False),),
+    "set_index": (("keys", 0, False),),
+    "pop": (("item", 0, False),),
+    "groupby": (("by", 0, True),),
+    "pivot": (
+        ("index", None, False),
+        ("columns", None, False),
+        ("values", None, False),
+    ),
+    "pivot_table": (
+        ("values", 0, False),
+        ("index", 1, True),
+        ("columns", 2, True),
+    ),
+    "melt": (("id_vars", 0, False), ("value_vars", 1, False)),
+    "boxplot": (("column", 0, False), ("by", 1, False)),
+    "hist": (("column", 0, False), ("by", 1, False)),
+}
+"""Arguments of methods that name columns: name, position, and whether levels of the index
+count as well.
+"""
+
+
+class Checker(Protocol):
+    """What the steps need of the one that reads the code."""
+
+    def check(
+        self, frame: Frame, names: Iterable[ast.Constant], node: ast.AST, *, index: bool
+    ) -> None:
+        """Report those of the names that the frame does not have."""
+
+    def frame_in(self, node: ast.AST | None) -> Frame | None:
+        """Return the frame that an expression gives; None for anything else."""
+
+    def value_of(self, node: ast.AST | None, given: Frame) -> Value:
+        """Return what an expression gives; a lambda gets the frame."""
+
+
+Step = Callable[[Checker, Frame, Arguments, ast.AST], Value]
+
+
+def frame_step(
+    checker: Checker, frame: Frame, method: str, arguments: Arguments, node: ast.AST
+) -> Value:
+    """Check the arguments of a frame's method; return what it gives.
+
+    Parameters
+    ----------
+    checker
+        Reports what is missing.
+    frame
+        The frame whose method is called.
+    method
+        The method's name.
+    arguments
+        Its arguments.
+    node
+        The expression whose frame it is, by which lines name it.
+    """
+    named = COLUMN_ARGUMENTS.get(method, ())
+    if arguments.get("axis") is not None:
+        # They may name rows.
+        named = ()
+    for name, position, index in named:
+        texts = texts_in(arguments.get(name, position))
+        checker.check(frame, texts, node, index=index)
+    step = _STEPS.get(method)
+    if step is not None:
+        return step(checker, frame, arguments, node)
+    return frame.copied() if method in SAME_COLUMNS else None
+
+
+def changes_in_place(arguments: Arguments) -> bool:
+    """Return whether a method may change the frame itself."""
+    inplace = arguments.get("inplace")
+    return inplace is not None and not arguments.is_constant("inplace", False)
+
+
+def _drop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+    columns = arguments.get("columns")
+    axis = arguments.get("axis", 1)
+    if (
+        columns is None
+        and isinstance(axis, ast.Constant)
+        and axis.value in (1, "columns")
+    ):
+        columns = arguments.get("labels", 0)
+    if columns is None or arguments.get("errors") is not None:
+        return frame.copied()
+    texts = texts_in(columns)
+    checker.check(frame, texts, node, index=False)
+    return frame.without({text.value for text in texts})
+
+
+def _rename(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    columns = arguments.get("columns")
+    if columns is None and arguments.get("axis") is not None:
+        columns = arguments.get("mapper", 0)
+    if columns is None:
+        # It renames rows, or what it renames is not known.
+        is_of_rows = arguments.get("index") is not None and not arguments.is_open
+        return frame.copied() if is_of_rows else frame.derived(None)
+    old = try_all_keys(columns)
+    new: set[object] = set()
+    for value in columns.values if isinstance(columns, ast.Dict) else ():
+        new.add(text_of(value))
+    if old is None or None in new:
+        return frame.derived(None)
+    return frame.without(old).plus(new)
+
+
+def _astype(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    if arguments.get("errors") is None:
+        checker.check(frame, keys_in(arguments.get("dtype", 0)), node, index=False)
+    return frame.copied()
+
+
+def _assign(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    result = frame.copied()
+    given = frame.copied()
+    given.label = frame.label
+    for name, value in arguments.keywords.items():
+        checker.value_of(value, given)
+        given.add(name)
+        result.add(name)
+    if arguments.is_open:
+        result.columns = None
+    return result
+
+
+def _set_index(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    keys = try_all_texts(arguments.get("keys", 0))
+    if keys is None or arguments.is_open:
+        result = frame.copied()
+        result.index = None
+        return result
+    is_kept = arguments.get("drop", 1) is not None
+    is_appended = arguments.get("append", 2) is not None
+    result = frame.copied() if is_kept else frame.without(keys)
+    if is_appended:
+        result.index = None if result.index is None else result.index | keys
+    else:
+        result.index = set(keys)
+    return result
+
+
+def _reset_index(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    drop = arguments.get("drop", 1)
+    if drop is not None:
+        result = frame.copied()
+        result.index = set()
+        is_dropped = isinstance(drop, ast.Constant) and drop.value is True
+        return result if is_dropped else frame.derived(None)
+    names = frame.all_names
+    if names is None or arguments.is_open or arguments.get("names") is not None:
+        return Frame(columns=None)
+    result = Frame(columns=names | UNNAMED_LEVELS)
+    if arguments.get("level", 0) is not None:
+        result.index = None
+    return result
+
+
+def _merge(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    return merged(checker, frame, node, arguments, shift=0)
+
+
+def merged(
+    checker: Checker,
+    left: Frame | None,
+    left_node: ast.AST,
+    arguments: Arguments,
+    *,
+    shift: int,
+) -> Value:
+    """Check the keys of a merge; return its result.
+
+    ``shift`` is how many arguments come before the right frame.
+    """
+    right_node = arguments.get("right", shift)
+    right = checker.frame_in(right_node)
+    on = arguments.get("on", shift + 2)
+    keys_left = arguments.get("left_on", shift + 3) or on
+    keys_right = arguments.get("right_on", shift + 4) or on
+    if left is not None:
+        checker.check(left, texts_in(keys_left), left_node, index=True)
+    if right is not None and right_node is not None:
+        checker.check(right, texts_in(keys_right), right_node, index=True)
+    indicator = arguments.get("indicator")
+    is_named = indicator is not None and not arguments.is_constant("indicator", True)
+    if left is None or right is None or arguments.is_open or is_named:
+        return Frame(columns=None, index=None)
+    keys = try_all_texts(on)
+    if on is None and keys_left is not None and keys_right is not None:
+        keys = _shared_keys(keys_left, keys_right)
+    return _merged_columns(left, right, keys, arguments)
+
+
+def _shared_keys(left: ast.AST, right: ast.AST) -> set[object] | None:
+    """Return the keys that have the same name on both sides; None: not known."""
+    is_known = try_all_texts(left) is not None and try_all_texts(right) is not None
+    if not is_known:
+        return None
+    keys: set[object] = set()
+    for one, other in zip(texts_in(left), texts_in(right), strict=False):
+        if one.value == other.value:
+            keys.add(one.value)
+    return keys
+
+
+def _merged_columns(
+    left: Frame, right: Frame, keys: set[object] | None, arguments: Arguments
+) -> Frame:
+    if left.columns is None or right.columns is None:
+        return Frame(columns=None, index=None)
+    both = left.columns & right.columns
+    suffixes = arguments.get("suffixes")
+    ends: tuple[str, ...] = ("_x", "_y")
+    if suffixes is not None:
+        elements = getattr(suffixes, "elts", ())
+        ends = tuple(text_of(element) or "" for element in elements)
+        if len(ends) != 2:
+            return Frame(columns=None, index=None)
+    columns = left.columns | right.columns
+    if keys is not None:
+        # A column that both have is renamed in the result, unless it is a key.
+        renamed = {name for name in both - keys if type(name) is str}
+        columns = columns - renamed
+    for end in ends:
+        columns = columns | {f"{name}{end}" for name in both}
+    index = None
+    if left.index is not None and right.index is not None:
+        index = left.index | right.index
+    # How the index gets its names depends on how the frames are merged.
+    return Frame(columns=columns | {"_merge"} | {"key_0"}, index=index)
+
+
+def _join(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+    other_node = arguments.get("other", 0)
+    other = checker.frame_in(other_node)
+    checker.check(frame, texts_in(arguments.get("on", 1)), node, index=True)
+    has_suffix = "lsuffix" in arguments.keywords or "rsuffix" in arguments.keywords
+    if other is None or other.columns is None or has_suffix or arguments.is_open:
+        return Frame(columns=None, index=None)
+    result = frame.plus(other.columns)
+    result.index = None
+    return result
+
+
+def _melt(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+    ids = arguments.get("id_vars", 0)
+    columns = set() if ids is None else try_all_texts(ids)
+    if columns is None or arguments.is_open:
+        return Frame(columns=None)
+    for name, position, default in (
+        ("var_name", 2, "variable"),
+        ("value_name", 3, "value"),
+    ):
+        node_of_name = arguments.get(name, position)
+        text = default if node_of_name is None else text_of(node_of_name)
+        if text is None:
+            return Frame(columns=None)
+        columns.add(text)
+    return Frame(columns={*columns, frame.axis})
+
+
+def _groupby(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    by = arguments.get("by", 0)
+    level = arguments.get("level")
+    keys = None if level is not None else try_all_texts(by)
+    as_index = arguments.get("as_index")
+    if as_index is not None and not isinstance(as_index, ast.Constant):
+        keys = None
+    axis = arguments.get("axis")
+    if axis is not None or arguments.is_open:
+        return None
+    is_index = not (isinstance(as_index, ast.Constant) and as_index.value is False)
+    return Grouped(frame, None if keys is None else frozenset(keys), is_index)
+
+
+def _agg(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+    checker.check(frame, keys_in(arguments.get("func", 0)), node, index=False)
+    for value in arguments.keywords.values():
+        if isinstance(value, ast.Tuple) and value.elts:
+            checker.check(frame, texts_in(value.elts[0]), node, index=False)
+    return None
+
+
+def _insert(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    name = text_of(arguments.get("column", 1))
+    if name is None:
+        frame.forget()
+    frame.add(name)
+    return None
+
+
+def _pop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+    name = text_of(arguments.get("item", 0))
+    if name is not None and frame.columns is not None:
+        frame.columns.discard(name)
+    return Column(name)
+
+
+def _update(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    return None
+
+
+def _eval(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+    if changes_in_place(arguments):
+        frame.forget()
+    return None
+
+
+def _query(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    text = text_of(arguments.get("expr", 0))
+    if text is not None and "`" not in text and len(text) < MAX_QUERY:
+        checker.check(frame, _query_names(text), node, index=True)
+    return frame.copied()
+
+
+def _query_names(text: str) -> list[ast.Constant]:
+    """Return the columns that a query names, without ``@variables`` and functions."""
+    try:
+        tree = ast.parse(_VARIABLE.sub("0", text.strip()), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node not in called:
+            names.append(ast.copy_location(ast.Constant(node.id), node))
+    return [name for name in names if name.value not in _QUERY_NAMES]
+
+
+def _value_counts(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    if frame.columns is None:
+        return None
+    return Column("count", frozenset(frame.columns) | {"proportion"})
+
+
+def _row_wise(
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+) -> Value:
+    return Column()
+
+
+_STEPS: Mapping[str, Step] = {
+    "drop": _drop,
+    "rename": _rename,
+    "astype": _astype,
+    "assign": _assign,
+    "set_index": _set_index,
+    "reset_index": _reset_index,
+    "merge": _merge,
+    "join": _join,
+    "melt": _melt,
+    "groupby": _groupby,
+    "agg": _agg,
+    "aggregate": _agg,
+    "insert": _insert,
+    "pop": _pop,
+    "update": _update,
+    "eval": _eval,
+    "query": _query,
+    "value_counts": _value_counts,
+    "duplicated": _row_wise,
+}

@@ -1,0 +1,83 @@
+"""What polars' methods need of the columns of a frame, and which columns they give."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from .abstract import Arguments, Frame, Value, text_of, texts_in, words
+from .pandas_steps import Checker
+
+_SAME_COLUMNS = words(
+    """filter sort head tail limit sample slice unique drop_nulls drop_nans fill_null
+    fill_nan reverse clone rechunk shift top_k bottom_k gather_every interpolate
+    set_sorted shrink_to_fit"""
+)
+_BY_NAME = frozenset(
+    {"select", "sort", "group_by", "unique", "drop_nulls", "get_column"}
+)
+_WITH_EXPRESSIONS = frozenset({"select", "with_columns", "filter", "sort", "group_by"})
+# Of an expression whose names are not written in the code.
+_NAMING = frozenset({"name", "alias", "suffix", "prefix", "map_alias"})
+
+
+def polars_step(
+    checker: Checker, frame: Frame, method: str, arguments: Arguments, node: ast.AST
+) -> Value:
+    """Check the arguments of a frame's method; return what it gives."""
+    call = arguments.call
+    if method in _BY_NAME:
+        names = [name for value in call.args for name in _plain_names(value)]
+        checker.check(frame, names, node, index=False)
+    if method in _WITH_EXPRESSIONS:
+        values = (*call.args, *arguments.keywords.values())
+        names = [name for value in values for name in _columns_in(value)]
+        checker.check(frame, names, node, index=False)
+    if method in _SAME_COLUMNS:
+        return frame.copied()
+    if method == "with_columns":
+        return _with_columns(frame, arguments)
+    return None
+
+
+def _plain_names(node: ast.expr) -> Iterator[ast.Constant]:
+    for name in texts_in(node):
+        # A pattern, which stands for several columns.
+        if not str(name.value).startswith("^") and name.value != "*":
+            yield name
+
+
+def _columns_in(node: ast.AST) -> Iterator[ast.Constant]:
+    """Yield the names in ``pl.col(…)``, except within what may be another frame's."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        name = node.func.attr
+        if name == "col" and isinstance(node.func.value, ast.Name):
+            for value in node.args:
+                yield from _plain_names(value)
+        if name in _WITH_EXPRESSIONS:
+            return
+    for part in ast.iter_child_nodes(node):
+        yield from _columns_in(part)
+
+
+def _with_columns(frame: Frame, arguments: Arguments) -> Frame:
+    names: set[object] = set(arguments.keywords)
+    for value in arguments.call.args:
+        alias = _alias(value)
+        naming = sum(map(_is_naming, ast.walk(value)))
+        if naming != (alias is not None):
+            return Frame("", None, None, "polars")
+        names.add(alias)
+    return frame.plus(names)
+
+
+def _is_naming(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in _NAMING
+
+
+def _alias(node: ast.expr) -> str | None:
+    """Return the name that an expression gives to its only column."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    is_alias = node.func.attr == "alias" and bool(node.args)
+    return text_of(node.args[0]) if is_alias else None
