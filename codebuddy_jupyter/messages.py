@@ -121,6 +121,8 @@ class Chunk:
         Whether the text of the chunks before this one was reasoning, too.
     reading
         How far the server has read the prompt; it comes before the answer.
+    finding
+        A line for the user about what in the answer's code does not fit the kernel.
     """
 
     text: str = ""
@@ -131,6 +133,7 @@ class Chunk:
     note: str = ""
     answer_begins: bool = False
     reading: Reading | None = None
+    finding: str = ""
 
 
 @dataclass(frozen=True)

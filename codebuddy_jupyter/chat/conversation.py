@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..context.fit import ItemRecord, SentItems
 from ..errors import PromptTooLong
@@ -14,6 +14,8 @@ from .reply import Reply
 
 # Characters of a title.
 MAX_TITLE = 60
+# What stands between an answer and its correction; it is not sent to the model.
+CORRECTED = "\n\n**Corrected code:**\n\n"
 
 
 def titled(question: str) -> str:
@@ -103,7 +105,18 @@ class Turn:
 
     def _after_question(self) -> tuple[Message, ...]:
         """Return the steps and, if the reply has ended with some text, the answer."""
-        return self._with_answer() if self.reply.done else self.steps
+        if not self.reply.done:
+            return self.steps
+        steps = list(self._with_answer())
+        if steps and steps[-1].role == "assistant":
+            answer = steps.pop()
+            text = answer.text.removeprefix(CORRECTED)
+            if text.strip():
+                steps.append(replace(answer, text=text))
+        if steps and steps[-1].role == "user":
+            # Nothing has come of a correction.
+            steps.pop()
+        return tuple(steps)
 
     def _with_answer(self) -> tuple[Message, ...]:
         """Return the steps and, if any has come, the text of the answer.

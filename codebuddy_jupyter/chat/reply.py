@@ -213,6 +213,11 @@ class Reply:
         return tuple([chunk.note for chunk in self.chunks if chunk.note])
 
     @property
+    def findings(self) -> tuple[str, ...]:
+        """Lines for the user about what in the answer's code does not fit the kernel."""
+        return tuple([chunk.finding for chunk in self.chunks if chunk.finding])
+
+    @property
     def seconds_to_first(self) -> float | None:
         """Seconds from the request to the first token."""
         if self.started is None or self.first is None:

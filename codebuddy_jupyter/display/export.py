@@ -19,7 +19,7 @@ from ..files import replacing
 from ..markdown.blocks import blocks_of
 from ..markdown.characters import name_invisible
 from ..markdown.code_spans import parser
-from ..markdown.safe import fence, neutralise
+from ..markdown.safe import escape, fence, neutralise
 
 PYTHON = ("python", "py", "python3", "ipython")
 BROKEN_OFF = "*This answer broke off.*"
@@ -171,6 +171,8 @@ def _source(turn: Turn) -> str:
     when = time.strftime("%Y-%m-%d %H:%M", local_time)
     parts = [part for part in (reply.provider, reply.model, when) if part]
     line = neutralise(" · ".join(parts))
+    for finding in reversed(reply.findings):
+        line = f"{escape(finding)}\n\n{line}"
     if reply.error is None and reply.done:
         return line
     return f"{line}\n\n{BROKEN_OFF}"

@@ -143,9 +143,14 @@ def _final_html(text: str, status: str) -> Bundle:
     outer = escape_html(_PAGE_HEAD + _INNER_STYLE + inner)
     frame = f'<iframe {_FRAME} height="400" srcdoc="{outer}"></iframe>'
     return {
-        "text/html": f"{frame}<div><small>{escape_html(status)}</small></div>",
+        "text/html": f"{frame}<div><small>{_broken(status)}</small></div>",
         "text/plain": source,
     }
+
+
+def _broken(status: str) -> str:
+    """Return lines as HTML."""
+    return escape_html(status).replace("\n", "<br>")
 
 
 def _final_math(text: str, status: str) -> Bundle:
@@ -171,7 +176,9 @@ def _content(text: str) -> str:
 
 
 def _small(line: str) -> str:
-    return f"<small>{escape(line)}</small>"
+    """Return a line in small letters, or several, each with a break before the next."""
+    lines = [escape(one) for one in line.split("\n")]
+    return f"<small>{'<br>'.join(lines)}</small>"
 
 
 def _folded_reasoning(reply: Reply) -> str:

@@ -92,7 +92,8 @@ def status_line(reply: Reply) -> str:
     """Return the line under an answer.
 
     It has the model, the tokens, the seconds to the first token, the tokens per second,
-    and why the answer is incomplete; then the notes of the reply.
+    and why the answer is incomplete; then the notes of the reply. What was found in the
+    answer's code stands above it, each on a line of its own.
     """
     parts = [reply.model or reply.provider]
     tokens = reply.usage.completion_tokens
@@ -108,7 +109,8 @@ def status_line(reply: Reply) -> str:
     incomplete = _incomplete(reply)
     if incomplete:
         parts.append(incomplete)
-    return " · ".join([*parts, *reply.notes])
+    line = " · ".join([*parts, *reply.notes])
+    return "\n".join([*reply.findings, line])
 
 
 def no_text_line(reply: Reply) -> str:
