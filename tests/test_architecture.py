@@ -65,6 +65,7 @@ ROOMS: dict[str, set[str]] = {
         "context",
         "errors",
         "files",
+        "inspection",
         "messages",
         "providers",
         "settings",

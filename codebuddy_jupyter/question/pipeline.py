@@ -5,7 +5,7 @@ from the server's answer to the chunks of a reply.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -18,12 +18,13 @@ from ..context.collector import Collector
 from ..context.fit import Redact
 from ..context.items import Snapshot
 from ..context.mentions import find_mentions, unescaped
-from ..errors import PromptError, PromptTooLong, Remedy, Unreachable
+from ..errors import BuddyError, PromptError, PromptTooLong, Remedy, Unreachable
 from ..messages import Chunk, Message, Request
 from ..providers.base import Provider
 from . import prompts
 from .ahead import ReadAhead
 from .budget import Budget
+from .correction import HEADING, Correction, corrected, find, is_checked, try_correction
 from .draft import Draft, Drafter, conversation
 from .exchange import ANSWER_ROOM, Exchange
 from .options import Options, sections_of
@@ -223,6 +224,9 @@ class Pipeline:
         self.ahead.note_success()
         # The answer does not wait for the disk.
         asyncio.get_running_loop().run_in_executor(None, self._readers.speeds.save)
+        async with aclosing(self._checked(question, exchange, draft, turn)) as checked:
+            async for chunk in checked:
+                yield chunk
         for note in (*self.ahead.take_notes(), *exchange.notes(draft)):
             yield Chunk(note=note)
         if question.options.remember:
@@ -261,6 +265,7 @@ class Pipeline:
     ) -> AsyncIterator[Chunk]:
         """Send a request, yield the chunks, and follow how the model reads the prompt."""
         watch = None
+        is_correction = bool(reply.text)
         reader = self._readers.of(target)
         if reader is not None:
             watch = PromptWatch(reader, request.messages)
@@ -277,7 +282,50 @@ class Pipeline:
                         yield chunk
         finally:
             if watch is not None:
-                watch.end(_sent_again(reply))
+                watch.end([] if is_correction else _sent_again(reply))
+
+    async def _checked(
+        self, question: Question, exchange: Exchange, draft: Draft, turn: Turn
+    ) -> AsyncGenerator[Chunk]:
+        """Yield what the check of the answer's code finds, then a correction of it."""
+        mode = self._settings.check
+        snapshot = question.snapshot
+        if mode == "off" or not is_checked(question.options, snapshot):
+            return
+        reply = turn.reply
+        session = self._collector.session
+        found = await find(reply.text, session)
+        for finding in found:
+            yield Chunk(finding=finding.text)
+        if mode != "repair" or not question.options.remember:
+            return
+        correction = try_correction(
+            found, reply, draft, snapshot, exchange.tokens, self._redact
+        )
+        if correction is None:
+            return
+        stream = self._corrected(exchange, correction, turn)
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        first_answer = correction.steps[0].text
+        for finding in await find(reply.text.removeprefix(first_answer), session):
+            yield Chunk(finding=f"in the corrected code: {finding.text}")
+
+    async def _corrected(
+        self, exchange: Exchange, correction: Correction, turn: Turn
+    ) -> AsyncGenerator[Chunk]:
+        """Ask for corrected code; the first answer stays, whatever happens."""
+        stream = self._stream(exchange, correction.draft, turn.reply)
+        try:
+            async with aclosing(cast(Any, stream)) as chunks:
+                async for chunk in chunks:
+                    if chunk.text and not turn.steps:
+                        turn.steps = correction.steps
+                        yield HEADING
+                    yield corrected(chunk)
+        except BuddyError as error:
+            yield Chunk(note=f"the code could not be corrected: {error}")
 
     async def preview(self, question: Question) -> Preview:
         """Return what would be sent, and to whom; the server may be asked for that."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode, validate
+from traitlets import (
+    Bool,
+    CaselessStrEnum,
+    Float,
+    Int,
+    List,
+    TraitError,
+    Unicode,
+    validate,
+)
 
 from ..errors import SettingError
 from ..settings import Configured
@@ -70,7 +79,7 @@ class QuestionSettings(Configured):
             "no limit."
         ),
     ).tag(config=True, affects="prompt", label="Reading time (s)")
-    read_ahead = Enum(
+    read_ahead = CaselessStrEnum(
         ["auto", "off"],
         "auto",
         help=(
@@ -85,6 +94,14 @@ class QuestionSettings(Configured):
     redact_secrets = Bool(
         True, help="Redact keys, tokens and passwords before sending."
     ).tag(config=True, affects="prompt")
+    check = CaselessStrEnum(
+        ["repair", "tell", "off"],
+        "tell",
+        help=(
+            "What to do about names, columns and arguments in an answer's code that do "
+            "not exist here: repair (ask the model once more), tell, or off."
+        ),
+    ).tag(config=True)
     keep_chats = Bool(
         True,
         help=(

@@ -1,0 +1,95 @@
+"""What is done with what was found in an answer's code: it is told, and at most one
+further question asks for corrected code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from ..chat.conversation import CORRECTED
+from ..chat.reply import Reply
+from ..context.fit import Redact
+from ..context.inert import without_control_tokens
+from ..context.items import Snapshot
+from ..context.session import Session
+from ..inspection.answer_check import answer_findings
+from ..inspection.finding import Finding
+from ..inspection.repair import repair_question
+from ..messages import Chunk, Message
+from .draft import Draft
+from .options import Options
+from .tokens import Tokens
+
+Findings = tuple[Finding, ...]
+
+
+def is_checked(options: Options, snapshot: Snapshot) -> bool:
+    """Return whether the answer to a question is about the notebook.
+
+    One from Python that tells nothing of the notebook is not.
+    """
+    return options.remember or bool(snapshot.sections)
+
+
+async def find(answer: str, session: Session | None) -> Findings:
+    """Return what in the code of an answer does not fit the kernel; never raises."""
+    if session is None:
+        return ()
+    namespace = session.namespace().copy()
+    try:
+        return await asyncio.to_thread(answer_findings, answer, namespace)
+    except Exception:  # noqa: BLE001 - the answer counts more than what is said about it
+        return ()
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A request for corrected code.
+
+    Parameters
+    ----------
+    draft
+        The messages with the first answer and the question for corrected code.
+    steps
+        What comes before the corrected answer in the turn.
+    """
+
+    draft: Draft
+    steps: tuple[Message, Message]
+
+
+def try_correction(
+    findings: Findings,
+    reply: Reply,
+    draft: Draft,
+    snapshot: Snapshot,
+    tokens: Tokens,
+    redact: Redact,
+) -> Correction | None:
+    """Return the request for corrected code, if the model is to be asked for it.
+
+    It is not where nothing would fail, where the names of variables are not to be sent,
+    where the answer is not Markdown for a person to read, and where the request would
+    not fit the context window.
+    """
+    question = repair_question(findings)
+    may_tell = "variables" in snapshot.sections
+    if not question or not may_tell or reply.format != "markdown":
+        return None
+    text = without_control_tokens(redact(question).text)
+    steps = Message("assistant", reply.text), Message("user", text)
+    sent = replace(steps[0], text=redact(reply.text.strip()).text)
+    messages = (*draft.messages, sent, steps[1])
+    size = tokens.total(messages)
+    if size > draft.room.prompt:
+        return None
+    return Correction(replace(draft, messages=messages, tokens=size), steps)
+
+
+def corrected(chunk: Chunk) -> Chunk:
+    """Return a chunk of a corrected answer: the first answer stays text before it."""
+    return replace(chunk, answer_begins=False)
+
+
+HEADING = Chunk(text=CORRECTED)
