@@ -35,7 +35,14 @@ ROOMS: dict[str, set[str]] = {
     # What is known of the notebook
     "context.describe": set(),
     "inspection": {"context.describe", "markdown"},
-    "context": {"context.describe", "errors", "markdown", "messages", "secrets"},
+    "context": {
+        "context.describe",
+        "errors",
+        "inspection",
+        "markdown",
+        "messages",
+        "secrets",
+    },
     # Where answers come from
     "providers.http": {"errors", "keys", "messages", "secrets"},
     "providers.kinds": {"errors", "messages", "providers.http"},

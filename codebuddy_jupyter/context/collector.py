@@ -19,6 +19,7 @@ from .describe.text import on_one_line
 from .error_message import message_of
 from .failure import Failure
 from .fit import Redact
+from .hint_items import hints_about
 from .items import Cell, Notebook, Section, Snapshot
 from .mentions import Mention, resolve
 from .relevance import likely_names, names_in, words_of
@@ -118,6 +119,9 @@ class Collector:
         collected = sources.read("The collected context", ranked, sections)
         if collected is None:
             collected = snapshot(prompt, EMPTY_STATE, frozenset(), attached)
+        if names and VARIABLES_SECTION & sources.sections:
+            found = hints_about(prompt, mentions, names, state.notebook.cells)
+            collected = replace(collected, items=(*collected.items, *found))
         return replace(
             collected,
             troubles=(*collected.troubles, *sources.troubles),

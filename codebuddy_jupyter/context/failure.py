@@ -167,6 +167,21 @@ def locals_of(
     return dict(innermost.f_locals)
 
 
+def innermost_code(
+    exception: BaseException, sources: Sources, folder: Path | None = None
+) -> tuple[str, int]:
+    """Return the source with the user's innermost line that failed, and that line.
+
+    The parameters are as for `failure_of`. The source is empty where it is not known.
+    """
+    reader = _TracebackReader(sources, folder)
+    frames = reader.frames(exception_part(exception, "__traceback__"))
+    own = [frame for frame in frames if frame.is_own]
+    if not own:
+        return "", 0
+    return "\n".join(own[-1].lines), own[-1].line
+
+
 def _walk(traceback: TracebackType | None) -> Iterator[TracebackType]:
     for _ in range(MAX_FRAMES):
         if traceback is None:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from ..messages import Image
 from .buddy_cells import is_buddy_cell, is_buddy_error
+from .error_hints import hints_text
 from .error_message import rendered_message
 from .failure import Failure, failure_of, locals_of
 from .items import Cell, Notebook, cell_name
@@ -193,7 +194,11 @@ class Session:
             rendered = self._runs.rendered_message(run.number)
         if rendered is None:
             rendered = self._message_in_traceback(error)
-        failure = failure_of(error, self._source, self.folder(), rendered)
+        folder = self.folder()
+        failure = failure_of(error, self._source, folder, rendered)
+        hints = hints_text(error, failure, self._source, folder, self.namespace())
+        if hints:
+            failure = replace(failure, text=f"{failure.text}\n\n{hints}")
         if run is not None and failure.cell is None:
             return replace(failure, cell=run.number)
         return failure

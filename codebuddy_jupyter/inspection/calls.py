@@ -21,7 +21,10 @@ from .installed import (
     try_parameters,
 )
 from .pandas_steps import Checker, merged
-from .report import Report
+from .report import Called, Report
+
+# Calls of one piece of code that are kept.
+MAX_CALLS = 50
 
 
 class CallReader(Checker, Protocol):
@@ -59,10 +62,13 @@ def check_call(
     parameters = try_parameters(called, skip) if called is not None else None
     if parameters is None:
         return
-    owner = owner or _function_name(called)
-    text = signature_text(called, skip)
-    _check_keywords(report, called, parameters, node, owner, text)
-    _check_positions(report, called, parameters, node, owner, text)
+    name = _function_name(called)
+    owner = owner or name
+    if len(report.calls) < MAX_CALLS:
+        last_name = name.rpartition(".")[2]
+        report.calls.append(Called(owner, last_name, called, skip))
+    _check_keywords(report, called, parameters, node, owner, skip)
+    _check_positions(report, called, parameters, node, owner, skip)
 
 
 def _check_keywords(
@@ -71,7 +77,7 @@ def _check_keywords(
     parameters: Parameters,
     node: ast.Call,
     owner: str,
-    text: str,
+    skip: int,
 ) -> None:
     if parameters.takes_any:
         return
@@ -80,6 +86,7 @@ def _check_keywords(
             continue
         if is_wrapper(called) and decorators_mention(called, word.arg):
             continue
+        text = signature_text(called, skip)
         report.keyword(owner, word.arg, parameters.named, text, word.value)
 
 
@@ -89,7 +96,7 @@ def _check_positions(
     parameters: Parameters,
     node: ast.Call,
     owner: str,
-    text: str,
+    skip: int,
 ) -> None:
     most = parameters.positions
     is_starred = any(isinstance(value, ast.Starred) for value in node.args)
@@ -97,6 +104,7 @@ def _check_positions(
     if most is None or is_starred or is_wrapper(called):
         return
     if len(node.args) > most:
+        text = signature_text(called, skip)
         report.positions(owner, most, len(node.args), text, node)
 
 

@@ -21,7 +21,7 @@ from .cell_code import CellCode, cell_code
 from .file_check import check_files
 from .finding import Finding
 from .reader import Reader
-from .report import Report
+from .report import Called, Report
 from .stored import Stored, stored_in
 
 # Steps of the tree of a piece of code.
@@ -30,6 +30,7 @@ MAX_NODES = 20_000
 _ALWAYS = words("""display get_ipython In Out exit quit __name__ __doc__ __file__ __builtins__
     __spec__ __loader__ __package__ __builtin__ __debug__ __class__ __annotations__
     _ __ ___ _i _ii _iii _ih _oh _dh _exit_code""")
+_BUILTINS = tuple(name for name in vars(builtins) if not name.startswith("_"))
 _RESULT = re.compile(r"_i?\d+")
 # With these, any name may be defined.
 _DYNAMIC = frozenset({"exec", "globals", "locals", "vars", "eval", "setattr"})
@@ -59,6 +60,8 @@ class CodeCheck:
         self._namespace = namespace
         self._earlier: set[str] = set()
         self._reader: Reader | None = None
+        self.calls: list[Called] = []
+        """The functions that were called, as far as they are known."""
 
     def check(self, code: str) -> tuple[Finding, ...]:
         """Return what does not fit in a piece of code; never raises for any code."""
@@ -94,6 +97,7 @@ class CodeCheck:
         else:
             self._reader.begin(report, stored)
         self._reader.read(tree.body)
+        self.calls += report.calls
 
     def _check_names(self, tree: ast.Module, stored: Stored, report: Report) -> None:
         known = stored.names | self._earlier
@@ -111,7 +115,7 @@ class CodeCheck:
     def _names_to_compare(self, stored: Stored) -> list[str]:
         names = [name for name in self._namespace if type(name) is str]
         public = [name for name in names if not name.startswith("_")]
-        return [*sorted(stored.names), *reversed(public), *vars(builtins)]
+        return [*sorted(stored.names), *reversed(public), *_BUILTINS]
 
     def _check_magics(self, cell: CellCode, report: Report) -> None:
         kinds = _magics(self._namespace)

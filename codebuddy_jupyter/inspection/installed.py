@@ -37,6 +37,7 @@ MAX_SIGNATURE = 500
 _KNOWN_LAZY = frozenset({"numpy", "pandas", "polars", "scipy", "sklearn"})
 # Where such a `__getattr__` keeps the names of what was removed.
 _REMOVED_TABLES = ("__former_attrs__", "__expired_attributes__")
+_OWN_DEFAULTS = (type(None), bool)
 _SHOWN_DEFAULTS = (type(None), bool, int, float, str)
 _METACLASSES = (type, abc.ABCMeta)
 
@@ -339,14 +340,19 @@ def signature_text(value: object, skip: int = 0) -> str:
     bare.__kwdefaults__ = function.__kwdefaults__
     signature = inspect.signature(bare)
     parameters = list(signature.parameters.values())[skip:]
-    shown = [_with_plain_default(parameter) for parameter in parameters]
+    # The defaults of the user's own functions can be data.
+    own = function.__module__ == "__main__" or not is_installed(function.__module__)
+    types_shown = _OWN_DEFAULTS if own else _SHOWN_DEFAULTS
+    shown = [_with_plain_default(one, types_shown) for one in parameters]
     text = str(signature.replace(parameters=shown))
     return text if len(text) <= MAX_SIGNATURE else f"{text[:MAX_SIGNATURE]}…"
 
 
-def _with_plain_default(parameter: inspect.Parameter) -> inspect.Parameter:
+def _with_plain_default(
+    parameter: inspect.Parameter, types_shown: tuple[type, ...]
+) -> inspect.Parameter:
     default = parameter.default
-    if default is inspect.Parameter.empty or is_exactly(default, *_SHOWN_DEFAULTS):
+    if default is inspect.Parameter.empty or is_exactly(default, *types_shown):
         return parameter
     return parameter.replace(default=_Unshown())
 

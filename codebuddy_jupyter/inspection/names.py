@@ -33,6 +33,13 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(word.removesuffix("s") or word for word in words)
 
 
+def is_same_name(name: str, other: str) -> bool:
+    """Return whether two names differ in case, spaces and punctuation at most."""
+    if max(len(name), len(other)) > MAX_NAME:
+        return False
+    return bool(_plain(name)) and _plain(name) == _plain(other)
+
+
 def try_nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate nearest to a name; None where none is near.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from .abstract import Frame
 from .columns import told
@@ -19,6 +21,20 @@ MAX_OWNER = 40
 MAX_NAME = 80
 
 
+@dataclass(frozen=True)
+class Called:
+    """A function that the code calls.
+
+    ``owner`` is how the code names it, ``name`` its own, and ``skip`` how many of its
+    first parameters are bound.
+    """
+
+    owner: str
+    name: str
+    function: Any
+    skip: int
+
+
 class Report:
     """The findings of one piece of code.
 
@@ -31,6 +47,7 @@ class Report:
     def __init__(self, guarded: Iterable[str] = ()) -> None:
         self._guarded = frozenset(guarded)
         self._findings: dict[tuple[Kind, str, str], Finding] = {}
+        self.calls: list[Called] = []
         # While positive, nothing is reported.
         self.silent = 0
 
