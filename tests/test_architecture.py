@@ -111,6 +111,7 @@ ROOMS: dict[str, set[str]] = {
         "display",
         "doctor",
         "errors",
+        "inspection",
         "markdown",
         "messages",
         "providers",

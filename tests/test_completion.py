@@ -83,7 +83,7 @@ def test_everything_that_can_be_mentioned_is_suggested(
     completing: InteractiveShell,
 ) -> None:
     assert texts(offered(completing, "%buddy @")) == [
-        *("@df", "@df_clean", "@x", "@error", "@plot", "@file:"),
+        *("@df", "@df_clean", "@x", "@error", "@plot", "@file:", "@pkg:"),
         *("@In[4]", "@In[2]", "@In[1]", "@Out[2]"),
     ]
 
@@ -253,3 +253,12 @@ def test_a_long_line_is_completed(piece: str) -> None:
     )
     text = f"%buddy {piece * 50_000}"
     list(completions(text, len(text)))
+
+
+def test_what_installed_packages_have_is_completed(
+    completing: InteractiveShell,
+) -> None:
+    found = texts(offered(completing, "%buddy how does @pkg:json.du"))
+    assert found == ["@pkg:json.dump", "@pkg:json.dumps"]
+    assert "@pkg:json" in texts(offered(completing, "%buddy @pkg:jso"))
+    assert "@pkg:" in texts(offered(completing, "%buddy @pk"))

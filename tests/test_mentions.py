@@ -410,3 +410,36 @@ def test_without_a_figure_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_mention_is_a_plain_value() -> None:
     assert find_mentions("see @df") == [Mention("name", "df", 4, 7)]
+
+
+def test_something_of_an_installed_package_is_attached() -> None:
+    (item,) = attached("how does @pkg:json.dumps work?", Session({}))
+    assert item.title == "@pkg:json.dumps"
+    assert item.text.splitlines()[1].startswith("dumps(obj, *, skipkeys=False")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "target"),
+    [
+        ("@pkg:pandas.merge", "pandas.merge"),
+        ("Is it @pkg:pd.merge?", "pd.merge"),
+        ("Use @pkg:json.dumps.", "json.dumps"),
+        ("(@pkg:json)", "json"),
+    ],
+)
+def test_a_dotted_name_is_found_in_a_prompt(prompt: str, target: str) -> None:
+    (mention,) = find_mentions(prompt)
+    assert (mention.kind, mention.target) == ("pkg", target)
+    assert prompt[mention.start : mention.end] == f"@pkg:{target}"
+
+
+def test_a_package_that_is_not_imported_is_not_looked_at() -> None:
+    message = refusal("@pkg:no_such_package.x", Session({}))
+    assert "no_such_package is not imported in this kernel" in message
+    assert "import no_such_package" in message
+
+
+def test_an_unknown_name_in_a_package_names_the_nearest() -> None:
+    message = refusal("@pkg:json.dump_s", Session({}))
+    assert "There is no dump_s in json to attach." in message
+    assert "@pkg:json.dumps" in message

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..context.attached import mention_of
+from ..inspection.package_text import completions_of
 from .table import COMMANDS
 
 MOST_SUGGESTIONS = 200
@@ -43,6 +44,7 @@ _MENTION = re.compile(
     r"""(?<![\w@\\.)\]])@(?:
         file:(?P<quote>["'])(?P<quoted>[^"'\n]*)
       | file:(?P<path>[^\s"'`<>|]*)
+      | pkg:(?P<package>[\w.]*)
       | (?P<history>In|Out)\[(?P<number>\d*)
       | (?P<name>\w*)
     )$""",
@@ -125,6 +127,8 @@ class Offers:
             return self._files(mention["quoted"], mention["quote"])
         if mention["path"] is not None:
             return self._files(mention["path"], None)
+        if mention["package"] is not None:
+            return self._packages(mention["package"])
         if mention["history"] is not None:
             return self._cells(mention["history"], mention["number"])
         return self._names(mention["name"])
@@ -133,12 +137,21 @@ class Offers:
         for name in self.names():
             if name.startswith(typed):
                 yield f"@{name}", "instance"
-        for keyword in ("error", "plot", "file:"):
+        for keyword in ("error", "plot", "file:", "pkg:"):
             if keyword.startswith(typed):
                 yield f"@{keyword}", "keyword"
         for history in ("In", "Out"):
             if history.startswith(typed):
                 yield from islice(self._cells(history, ""), MOST_CELLS)
+
+    def _packages(self, typed: str) -> Iterator[Completion]:
+        for name in completions_of(typed, self._modules()):
+            yield f"@pkg:{name}", "module"
+
+    def _modules(self) -> Mapping[str, object]:
+        """Return the variables, among which modules have shorter names."""
+        namespace = getattr(self.shell, "user_ns", None)
+        return namespace if isinstance(namespace, dict) else {}
 
     def _cells(self, history: str, typed: str) -> Iterator[Completion]:
         """Complete the number of a cell, the latest first.

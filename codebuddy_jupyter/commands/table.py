@@ -39,7 +39,7 @@ SYNTAX = (
     ),
     HelpRow("%buddy?", "list all options"),
     HelpRow(
-        "@df, @In[3], @Out[3], @error, @plot, @file:data.csv",
+        "@df, @In[3], @Out[3], @error, @plot, @file:data.csv, @pkg:pandas.merge",
         "attach a variable, a cell, an output, the last error, the last figure or a file",
     ),
     HelpRow(

@@ -1,6 +1,7 @@
 """Mentions: what a prompt attaches by name.
 
-``@df``, ``@In[3]``, ``@Out[3]``, ``@error``, ``@plot`` and ``@file:path`` are mentions.
+``@df``, ``@In[3]``, ``@Out[3]``, ``@error``, ``@plot``, ``@file:path`` and
+``@pkg:pandas.merge`` are mentions.
 They are looked for in the prompt as it was typed, never in what ``{name}`` put into it:
 a value must not attach a file.
 """
@@ -17,13 +18,14 @@ from itertools import islice
 from typing import Any, Literal, Protocol
 
 from ..errors import PromptError, Remedy, did_you_mean
+from ..inspection.package_text import NotFound, package_text
 from ..messages import Image
 from .attached import MAX_IMAGE_BYTES, Attachment, attach_file, send_as_text
 from .describe.text import size
 from .items import Cell, Item, Notebook
 from .prose import blank_code
 
-Kind = Literal["name", "in", "out", "error", "file", "plot"]
+Kind = Literal["name", "in", "out", "error", "file", "plot", "pkg"]
 
 # Pixels of a figure that is drawn for the model.
 MAX_FIGURE_WIDTH = 1024
@@ -91,6 +93,7 @@ class ValueDescriber(Protocol):
 _MENTION = re.compile(
     r"""(?<![\w@\\.)\]])@(?:
         (?P<kind>In|Out)\[(?P<number>\d{1,9})\]
+      | pkg:(?P<package>[^\W\d]\w*(?:\.[^\W\d]\w*)*)
       | file:(?:"(?P<double>[^"\n]+)"|'(?P<single>[^'\n]+)'|(?P<path>[^\s"'`<>|]+))
       | (?P<name>[^\W\d]\w*)
     )""",
@@ -157,6 +160,8 @@ def _mention(match: re.Match[str]) -> Mention:
     if match["kind"]:
         kind: Kind = "in" if match["kind"] == "In" else "out"
         return Mention(kind, str(int(match["number"])), start, end)
+    if match["package"]:
+        return Mention("pkg", match["package"], start, end)
     if match["path"]:
         path = _without_punctuation(match["path"])
         return Mention("file", path, start, end - len(match["path"]) + len(path))
@@ -218,12 +223,17 @@ def _item(mention: Mention, sources: _Sources, index: int) -> Item:
 def _name(mention: Mention) -> str:
     if mention.kind in ("in", "out"):
         return f"{mention.kind.title()}[{mention.target}]"
-    if mention.kind == "file":
-        return f"file:{mention.target}"
+    if mention.kind in ("file", "pkg"):
+        return f"{mention.kind}:{mention.target}"
     return mention.target or mention.kind
 
 
-_INCOMPLETE = {"In": "@In[3]", "Out": "@Out[3]", "file": "@file:data.csv"}
+_INCOMPLETE = {
+    "In": "@In[3]",
+    "Out": "@Out[3]",
+    "file": "@file:data.csv",
+    "pkg": "@pkg:pandas.merge",
+}
 
 
 def _variable(name: str, sources: _Sources) -> Attachment:
@@ -305,6 +315,27 @@ def _file(path: str, sources: _Sources) -> Attachment:
     return attach_file(path, sources.notebook.folder)
 
 
+def _package(target: str, sources: _Sources) -> Attachment:
+    try:
+        return Attachment(package_text(target, sources.session.names()))
+    except NotFound as missing:
+        raise _not_found(target, missing) from missing
+
+
+def _not_found(target: str, missing: NotFound) -> PromptError:
+    """Return the error for a dotted name that leads to nothing; it names the nearest."""
+    candidates = islice(missing.candidates, MAX_COMPARED)
+    owner = f"{missing.owner}." if missing.owner else ""
+    suggestion = did_you_mean(missing.name, candidates, prefix=f"@pkg:{owner}")
+    remedies = [suggestion] if suggestion else []
+    if missing.owner:
+        what = f"There is no {missing.name} in {missing.owner} to attach."
+    else:
+        what = f"{missing.name} is not imported in this kernel, so it is not looked at."
+        remedies.append(Remedy("Import it in a cell first", f"import {missing.name}"))
+    return PromptError(what, *remedies, send_as_text("pkg"))
+
+
 def _plot(target: str, sources: _Sources) -> Attachment:
     image = sources.session.figure() or _open_figure()
     if image is None:
@@ -361,4 +392,5 @@ _FINDERS: Mapping[Kind, Callable[[str, _Sources], Attachment]] = {
     "error": _error,
     "file": _file,
     "plot": _plot,
+    "pkg": _package,
 }

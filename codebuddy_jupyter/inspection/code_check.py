@@ -12,7 +12,7 @@ import importlib.machinery
 import re
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..context.describe.types import is_exactly, is_instance, try_loaded
@@ -44,6 +44,9 @@ _ALIASES: Mapping[str, str] = {
     "pl": "import polars as pl",
     "px": "import plotly.express as px",
 }
+Nodes = Sequence[ast.AST]
+"""All nodes of a tree."""
+
 _INSTALLS = frozenset({"pip", "conda", "mamba", "uv"})
 
 
@@ -68,27 +71,30 @@ class CodeCheck:
         cell = cell_code(code)
         report = Report()
         if cell.tree is not None:
-            report = Report(_guarded(cell.tree))
+            nodes = list(ast.walk(cell.tree))
+            report = Report(_guarded(nodes))
             try:
-                self._check_tree(cell.tree, cell, report)
+                self._check_tree(cell.tree, nodes, cell, report)
             except RecursionError:
                 # Code that is nested so deeply is not checked.
                 return ()
         self._check_magics(cell, report)
         return report.findings
 
-    def _check_tree(self, tree: ast.Module, cell: CellCode, report: Report) -> None:
-        if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
+    def _check_tree(
+        self, tree: ast.Module, nodes: Nodes, cell: CellCode, report: Report
+    ) -> None:
+        if len(nodes) > MAX_NODES:
             return
         stored = stored_in([tree])
-        is_dynamic = cell.may_define or _is_dynamic(tree)
+        is_dynamic = cell.may_define or _is_dynamic(nodes)
         if not is_dynamic:
             self._check_names(tree, stored, report)
         self._earlier |= stored.names
         has_installed = any(magic.name in _INSTALLS for magic in cell.magics)
         if not (cell.has_command or has_installed):
             _check_imports(tree, report)
-            check_files(tree, self._namespace, report)
+            check_files(nodes, self._namespace, report)
         self._read(tree, stored, report)
 
     def _read(self, tree: ast.Module, stored: Stored, report: Report) -> None:
@@ -185,9 +191,9 @@ def _catches_names(node: ast.Try) -> bool:
     return False
 
 
-def _is_dynamic(tree: ast.Module) -> bool:
+def _is_dynamic(nodes: Nodes) -> bool:
     """Return whether the code may define names that are not written in it."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and node.id in _DYNAMIC:
             return True
         if isinstance(node, ast.alias) and node.name == "*":
@@ -197,9 +203,9 @@ def _is_dynamic(tree: ast.Module) -> bool:
     return False
 
 
-def _guarded(tree: ast.Module) -> Iterator[str]:
+def _guarded(nodes: Nodes) -> Iterator[str]:
     """Yield the names that the code itself looks for."""
-    for node in ast.walk(tree):
+    for node in nodes:
         for looked_for in _looked_for(node):
             text = text_of(looked_for)
             if text is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from .abstract import words
@@ -32,11 +32,11 @@ class FileRead:
 
 
 def check_files(
-    tree: ast.Module, namespace: Mapping[str, object], report: Report
+    nodes: Sequence[ast.AST], namespace: Mapping[str, object], report: Report
 ) -> None:
     """Report tables that are read again, or from a file that does not exist."""
-    reads = list(_reads(tree))
-    if not reads or _may_write(tree, reads):
+    reads = list(_reads(nodes))
+    if not reads or _may_write(nodes, reads):
         return
     loaded = loaded_files(namespace)
     for read in reads:
@@ -94,8 +94,8 @@ def _assigned_reads(source: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _reads(tree: ast.Module) -> Iterator[FileRead]:
-    for node in ast.walk(tree):
+def _reads(nodes: Sequence[ast.AST]) -> Iterator[FileRead]:
+    for node in nodes:
         path = _path_read(node)
         if path is not None and isinstance(node, ast.Call):
             yield FileRead(node, path)
@@ -114,11 +114,11 @@ def _path_read(node: ast.AST) -> str | None:
     return path if is_plain and not path.startswith(("~", "\\\\", "//")) else None
 
 
-def _may_write(tree: ast.Module, reads: list[FileRead]) -> bool:
+def _may_write(nodes: Sequence[ast.AST], reads: list[FileRead]) -> bool:
     """Return whether the code itself may make one of the files, or change its folder."""
     paths = {read.path for read in reads}
     own = {id(read.node.args[0]) for read in reads}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute | ast.Name):
             name = node.attr if isinstance(node, ast.Attribute) else node.id
             if name in ("chdir", "urlretrieve", "extractall", "unpack_archive", "run"):
