@@ -29,26 +29,33 @@ class Frame:
     library: str = "pandas"
     # The name of the columns as an axis, which `melt` gives to a column.
     axis: object = None
+    # The kinds of columns that are as the live frame has them.
+    kinds: dict[object, str] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Let it have any column: something unknown may have changed it."""
         self.columns = None
         self.index = None
+        self.kinds.clear()
 
     def add(self, *names: object) -> None:
         """Let it have these columns as well."""
         if self.columns is not None:
             self.columns.update(names)
+        for name in names:
+            self.kinds.pop(name, None)
 
     def become(self, other: Frame) -> None:
         """Take the columns and the index of another frame: it was changed in place."""
         self.columns = other.columns
         self.index = other.index
+        self.kinds = other.kinds
 
     def derived(self, columns: set[object] | None) -> Frame:
         """Return a frame with other columns and the same index."""
         index = None if self.index is None else set(self.index)
-        return Frame("", columns, index, self.library, self.axis)
+        kinds = dict(self.kinds)
+        return Frame("", columns, index, self.library, self.axis, kinds)
 
     def copied(self) -> Frame:
         """Return a frame with the same columns."""
@@ -60,7 +67,14 @@ class Frame:
 
     def plus(self, names: set[object]) -> Frame:
         """Return a frame with these columns as well."""
-        return self.derived(None if self.columns is None else self.columns | names)
+        result = self.copied()
+        result.add(*names)
+        return result
+
+    def column(self, name: object) -> Column:
+        """Return one of its columns."""
+        index = None if self.index is None else frozenset(self.index)
+        return Column(name, index, self.kinds.get(name, ""))
 
     @property
     def all_names(self) -> set[object] | None:
@@ -76,6 +90,8 @@ class Column:
 
     name: object = None
     index: frozenset[object] | None = None
+    # See `columns.kind_of`; empty where it is not known.
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def attribute_of(
     if isinstance(base, Frame):
         return _of_frame(report, base, name, node, owner)
     if isinstance(base, Column):
-        return _of_column(report, name, node, is_called=is_called)
+        return _of_column(report, base, name, node, owner, is_called=is_called)
     if isinstance(base, Grouped):
         return _of_groups(report, base, name, node, owner)
     if isinstance(base, Instance):
@@ -132,8 +132,7 @@ def _of_frame(
     if frame.columns is None:
         return None
     if name in frame.columns:
-        index = None if frame.index is None else frozenset(frame.index)
-        return Column(name, index)
+        return frame.column(name)
     columns = [column for column in frame.columns if type(column) is str]
     candidates = [*sorted(columns), *class_names(cls)]
     _report_frame_attribute(report, frame, name, node, owner, candidates, cls)
@@ -157,9 +156,28 @@ def _report_frame_attribute(
         report.attribute(owner, name, candidates, node, word=word)
 
 
-def _of_column(report: Report, name: str, node: ast.AST, *, is_called: bool) -> Value:
+# The accessors of a column, what they need, and the kinds that surely are something else.
+_NEEDS = {
+    "dt": ("dates", frozenset({"numbers", "text", "objects"}), "pandas.to_datetime"),
+    "str": ("text", frozenset({"numbers", "dates"}), "astype(str)"),
+}
+
+
+def _of_column(
+    report: Report,
+    column: Column,
+    name: str,
+    node: ast.AST,
+    owner: str,
+    *,
+    is_called: bool,
+) -> Value:
     cls = try_loaded("pandas", "Series")
     if cls is None:
+        return None
+    needed, others, instead = _NEEDS.get(name, ("", frozenset(), ""))
+    if column.kind in others:
+        report.accessor(owner, name, column.kind, needed, instead, node)
         return None
     if class_has(cls, name):
         attribute = try_class_attribute(cls, name)

@@ -13,7 +13,11 @@ MAX_TOLD = 30
 # Characters of a column that is told.
 MAX_NAME = 60
 
-Columns = frozenset[object]
+_NUMPY_KINDS = {
+    **dict.fromkeys("iufc", "numbers"),
+    **dict.fromkeys("mM", "dates"),
+    "O": "objects",
+}
 
 
 def frame_library(value: object) -> str:
@@ -43,12 +47,34 @@ def try_columns(frame: Any) -> list[object] | None:
 
 
 def index_names(frame: Any) -> frozenset[object] | None:
-    """Return the names of a pandas frame's index; None where they are not plain."""
+    """Return the name of a pandas frame's index; None where it is not plain, or where
+    the index has several levels.
+    """
     index = frame.index
-    if not is_of_library(type(index), "pandas"):
+    if not is_of_library(type(index), "pandas") or index.nlevels > 1:
         return None
     names = [name for name in index.names if name is not None]
     return frozenset(names) if all(map(is_plain_name, names)) else None
+
+
+def kinds_of(frame: Any, names: list[object]) -> dict[object, str]:
+    """Return the kinds of a pandas frame's columns, as far as `kind_of` knows them."""
+    kinds: dict[object, str] = {}
+    for name, dtype in zip(names, frame.dtypes.tolist(), strict=False):
+        kinds[name] = "" if name in kinds else kind_of(dtype)
+    return kinds
+
+
+def kind_of(dtype: Any) -> str:
+    """Return whether a pandas type is of ``numbers``, ``dates``, ``text`` or Python's
+    ``objects``; empty for any other.
+    """
+    cls = type(dtype)
+    if is_of_library(cls, "numpy"):
+        return _NUMPY_KINDS.get(dtype.kind, "")
+    if not is_of_library(cls, "pandas"):
+        return ""
+    return {"StringDtype": "text", "DatetimeTZDtype": "dates"}.get(cls.__name__, "")
 
 
 def is_plain_name(name: object) -> bool:

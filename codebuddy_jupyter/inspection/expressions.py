@@ -31,7 +31,7 @@ from .abstract import (
 )
 from .attributes import attribute_of
 from .calls import check_call, constructed
-from .columns import frame_library, index_names, try_columns
+from .columns import frame_library, index_names, kinds_of, try_columns
 from .installed import is_installed_module
 from .pandas_columns import column_step
 from .pandas_groups import grouped_step
@@ -119,11 +119,13 @@ class Expressions:
             columns = try_columns(value)
             index = index_names(value) if library == "pandas" else frozenset()
             frame = Frame(name, None, None, library)
-            if columns is not None and index is not None:
+            if columns is not None:
                 frame.columns = set(columns)
+            if index is not None:
                 frame.index = set(index)
             if library == "pandas" and columns is not None:
                 frame.axis = value.columns.name
+                frame.kinds = kinds_of(value, columns)
             self._live_frames[id(value)] = frame
         if name in self._stored.changed_in_functions:
             frame.forget()
@@ -310,8 +312,9 @@ class Expressions:
         rows, columns = key.elts
         is_mask = self._is_mask(rows, self.value(rows))
         if not is_mask and not isinstance(rows, ast.Slice):
-            # One row perhaps.
-            self.check(frame, texts_in(columns), owner, index=False)
+            # One row perhaps; with several levels, both may be parts of a row's label.
+            if frame.index is not None and len(frame.index) < 2:
+                self.check(frame, texts_in(columns), owner, index=False)
             return None
         if isinstance(columns, ast.Slice):
             return frame.copied()
@@ -323,10 +326,9 @@ class Expressions:
             self.value(key)
             return None
         if isinstance(key, ast.Constant):
-            name = text_of(key)
             self.check(frame, _one_text(key), owner, index=False)
-            index = None if frame.index is None else frozenset(frame.index)
-            return Column(name, index)
+            is_pandas = frame.library == "pandas"
+            return frame.column(text_of(key)) if is_pandas else None
         if isinstance(key, ast.List):
             self.check(frame, texts_in(key), owner, index=False)
             self.value(key)

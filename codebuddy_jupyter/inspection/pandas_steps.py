@@ -31,6 +31,10 @@ SAME_COLUMNS = words("""abs asfreq asof at_time between_time bfill clip convert_
     reindex_like replace round sample select_dtypes shift sort_index sort_values
     swaplevel tail tz_convert tz_localize truncate where applymap astype""")
 """Methods of a frame that give one with the same columns, or with some of them."""
+_SAME_VALUES = words(
+    """head tail sample copy sort_values sort_index query drop_duplicates nlargest
+    nsmallest"""
+)
 # Characters of a query.
 MAX_QUERY = 1_000
 _VARIABLE = re.compile(r"@[\w.]+(?:\[[^\[\]]*\])*")
@@ -112,7 +116,12 @@ def frame_step(
     step = _STEPS.get(method)
     if step is not None:
         return step(checker, frame, arguments, node)
-    return frame.copied() if method in SAME_COLUMNS else None
+    if method not in SAME_COLUMNS:
+        return None
+    result = frame.copied()
+    if method not in _SAME_VALUES:
+        result.kinds.clear()
+    return result
 
 
 def changes_in_place(arguments: Arguments) -> bool:
@@ -161,7 +170,9 @@ def _astype(
 ) -> Value:
     if arguments.get("errors") is None:
         checker.check(frame, keys_in(arguments.get("dtype", 0)), node, index=False)
-    return frame.copied()
+    result = frame.copied()
+    result.kinds.clear()
+    return result
 
 
 def _assign(
@@ -288,7 +299,11 @@ def _merged_columns(
     if left.index is not None and right.index is not None:
         index = left.index | right.index
     # How the index gets its names depends on how the frames are merged.
-    return Frame(columns=columns | {"_merge"} | {"key_0"}, index=index)
+    result = Frame(columns=columns | {"_merge"} | {"key_0"}, index=index)
+    for name, kind in (*left.kinds.items(), *right.kinds.items()):
+        if name not in both:
+            result.kinds[name] = kind
+    return result
 
 
 def _join(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:

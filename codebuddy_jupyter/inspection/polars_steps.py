@@ -13,9 +13,7 @@ _SAME_COLUMNS = words(
     fill_nan reverse clone rechunk shift top_k bottom_k gather_every interpolate
     set_sorted shrink_to_fit"""
 )
-_BY_NAME = frozenset(
-    {"select", "sort", "group_by", "unique", "drop_nulls", "get_column"}
-)
+_BY_NAME = frozenset({"select", "sort", "group_by", "unique", "drop_nulls"})
 _WITH_EXPRESSIONS = frozenset({"select", "with_columns", "filter", "sort", "group_by"})
 # Of an expression whose names are not written in the code.
 _NAMING = frozenset({"name", "alias", "suffix", "prefix", "map_alias"})

@@ -82,16 +82,24 @@ class Reader(Expressions):
             base = base.frame
         if not isinstance(base, Frame):
             self.value(target.slice)
+            self._forget_kinds(target.value)
             return
         key: ast.expr = target.slice
         if is_located:
             if not isinstance(key, ast.Tuple):
-                # A row.
+                # A row, with which the types of columns may change.
                 self.value(key)
+                base.kinds.clear()
                 return
             self.value(key.elts[0])
             key = key.elts[-1]
         self._store_columns(base, key)
+
+    def _forget_kinds(self, node: ast.expr) -> None:
+        """Forget the types of a frame's columns when ``df.iloc[…]`` is stored."""
+        frame = self.value(node.value) if isinstance(node, ast.Attribute) else None
+        if isinstance(frame, Frame):
+            frame.kinds.clear()
 
     def _store_columns(self, frame: Frame, key: ast.expr) -> None:
         names = try_all_texts(key)
@@ -99,7 +107,10 @@ class Reader(Expressions):
             frame.add(*names)
         elif isinstance(key, ast.Slice):
             self.value(key)
-        elif not self._is_mask(key, self.value(key)):
+        elif self._is_mask(key, self.value(key)):
+            # The types may change with the values.
+            frame.kinds.clear()
+        else:
             frame.forget()
 
     def _store_attribute(self, target: ast.Attribute, source: ast.expr | None) -> None:
@@ -115,6 +126,7 @@ class Reader(Expressions):
         if target.attr == "columns":
             names = try_all_texts(source)
             base.columns = names if base.columns is not None else None
+            base.kinds.clear()
         elif target.attr == "index":
             base.index = None
         else:

@@ -107,6 +107,19 @@ class Report:
         fact = f"This is {versioned(owner)}." if versioned(owner) != owner else ""
         self.add(Finding("attribute", line, name, nearest, owner, fact, _line(node)))
 
+    def accessor(
+        self,
+        owner: str,
+        name: str,
+        kind: str,
+        needed: str,
+        instead: str,
+        node: ast.AST,
+    ) -> None:
+        """Report ``.dt`` or ``.str`` of a column of another kind."""
+        line = f"{owner} has {kind}, and .{name} needs {needed}; convert it: {instead}"
+        self.add(Finding("attribute", line, name, instead, owner, "", _line(node)))
+
     def keyword(
         self,
         owner: str,

@@ -182,6 +182,22 @@ RIGHT = (
     "clients.plot.scatter(x='id', y='revenue')",
     "del clients['id']\nclients['region']",
     "clients.pop('id').sum()",
+    # accessors of columns by their types
+    "clients['joined'].dt.year, clients['region'].str.upper()",
+    "clients['id'].astype(str).str.zfill(3)",
+    "clients['id'] = clients['id'].astype(str)\nclients['id'].str.zfill(3)",
+    "clients = clients.astype({'id': str})\nclients['id'].str.zfill(3)",
+    "clients['day'] = '2024-01-01'\nclients['day'] = pd.to_datetime(clients['day'])\n"
+    "clients['day'].dt.year",
+    "clients['region'] = pd.to_datetime('2024-01-01')\nclients.region.dt.year",
+    "clients.assign(id='x')['id'].str.upper()",
+    "clients.rename(columns={'id': 'n', 'region': 'id'})['id'].str.upper()",
+    "clients[clients.id > 1].sort_values('joined')['joined'].dt.month",
+    "levels = clients.set_index(['region', 'id'])\nlevels.loc['north', 1]",
+    "levels = clients.set_index(['region', 'Official language'])\n"
+    "levels.loc['north', 'a']",
+    "pd.concat({'a': clients.set_index('region')}).loc['a', 'north']['id']",
+    "cities['people'].to_list(), cities['people'].is_unique().all()",
     # merges
     "m = clients.merge(orders, left_on='id', right_on='client_id')\n"
     "m['region_x'], m['region_y'], m['amount']",
@@ -384,6 +400,18 @@ WRONG = (
     (
         "clients['revenue'].iteritems()",
         "pandas.Series has no attribute 'iteritems'; instead: items",
+    ),
+    (
+        "clients['region'].dt.year",
+        "clients['region'] has text, and .dt needs dates; convert it: pandas.to_datetime",
+    ),
+    (
+        "clients.head()['revenue'].str.upper()",
+        "clients.head()['revenue'] has numbers, and .str needs text; convert it: astype(str)",
+    ),
+    (
+        "clients[clients.id > 1].joined.str[:4]",
+        "clients[clients.id > 1].joined has dates, and .str needs text; convert it: astype(str)",
     ),
     ("np.float(3)", "numpy has no attribute 'float'; instead: float"),
     ("np.NaN", "numpy has no attribute 'NaN'; nearest: 'nan'"),
