@@ -30,6 +30,8 @@ def python(code: str) -> str | None:
         ("?df", "pass"),
         ("if a:\n    !ls\n", "if a:\n    pass"),
         ("a = b % c", "a = b % c"),
+        ("ls -la\nx = 1", "pass\nx = 1"),
+        ("ls - la", "ls - la"),
         ("x = '''\n%time\n'''", "x = '\\n%time\\n'"),
         ("%%bash\nls", None),
         ("%%html\n<b>", None),

@@ -102,6 +102,8 @@ def test_the_same_mistake_is_told_once() -> None:
         "getattr(pd, 'merg', None)",
         "hasattr(clients, 'append') and clients.append(1)",
         "SELECT clients FROM orders",
+        "ls -la",
+        "pwd",
         "clients[",
     ],
 )
@@ -247,6 +249,7 @@ def test_a_magic_that_does_not_exist_is_told() -> None:
             "there is no magic %tmeit; nearest: %timeit"
         ]
         assert lines("%%tme\nx", names) == ["there is no magic %%tme; nearest: %%time"]
+        assert lines("alias_magic\nconda", names) == []
         assert lines("%timeit x\n%matplotlib inline\n%%time", names) == []
     finally:
         InteractiveShell.clear_instance()

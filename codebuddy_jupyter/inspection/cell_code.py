@@ -28,6 +28,7 @@ _COMMAND = re.compile(r"^(?P<indent>\s*)(?:!|\?)")
 _HELP = re.compile(r"^(?P<indent>\s*)[\w.*%]+\?{1,2}\s*$")
 _ASSIGNED = re.compile(r"^(?P<before>\s*[\w, ]+=\s*)(?:(?P<shell>!)|%(?P<name>\w+))")
 _CELL_MAGIC = re.compile(r"^%%(?P<name>[A-Za-z_!]\w*)")
+_LISTING = re.compile(r"^(?:ls|cat|rm|cp|mv|mkdir|who) -[A-Za-z]+(?: |$)")
 _OPENING = "([{"
 _CLOSING = ")]}"
 
@@ -72,12 +73,22 @@ def cell_code(code: str) -> CellCode:
         if name not in RUN_PYTHON:
             return CellCode(None, tuple(magics), has_command=True, may_define=True)
         lines[first] = ""
-    has_command = False
+    has_command = _replace_commands(lines)
     if "%" in code or "!" in code or "?" in code:
-        has_command = _replace_magics(lines, magics)
+        has_command = _replace_magics(lines, magics) or has_command
     may_define = any(magic.name in DEFINE_NAMES for magic in magics)
     tree = _try_parse("\n".join(lines))
     return CellCode(tree, tuple(magics), has_command, may_define)
+
+
+def _replace_commands(lines: list[str]) -> bool:
+    """Replace commands such as ``ls -l``, which Python would take for a subtraction."""
+    has_command = False
+    for index, line in enumerate(lines):
+        if _LISTING.match(line):
+            lines[index] = "pass"
+            has_command = True
+    return has_command
 
 
 def _replace_magics(lines: list[str], magics: list[Magic]) -> bool:

@@ -32,6 +32,8 @@ _ALWAYS = words("""display get_ipython In Out exit quit __name__ __doc__ __file_
     _ __ ___ _i _ii _iii _ih _oh _dh _exit_code""")
 _BUILTINS = tuple(name for name in vars(builtins) if not name.startswith("_"))
 _RESULT = re.compile(r"_i?\d+")
+# Commands that IPython runs by their names alone.
+_COMMANDS = frozenset({"ls", "pwd", "cd", "cat", "who", "whos", "clear"})
 # With these, any name may be defined.
 _DYNAMIC = frozenset({"exec", "globals", "locals", "vars", "eval", "setattr"})
 # Methods of the shell that run code.
@@ -106,7 +108,7 @@ class CodeCheck:
         self.calls += report.calls
 
     def _check_names(self, tree: ast.Module, stored: Stored, report: Report) -> None:
-        known = stored.names | self._earlier
+        known = stored.names | self._earlier | self._automagics()
         for node in _names_read(tree):
             name = node.id
             if name in known or name in self._namespace or name in vars(builtins):
@@ -117,6 +119,13 @@ class CodeCheck:
                 _report_alias(name, report, node)
                 continue
             report.name(name, self._names_to_compare(stored), node)
+
+    def _automagics(self) -> frozenset[str]:
+        """Return the magics that IPython takes without their sign, such as ``pwd``."""
+        kinds = _magics(self._namespace) or {}
+        names = kinds.get("line")
+        known = names if isinstance(names, dict) else {}
+        return _COMMANDS | {name for name in known if type(name) is str}
 
     def _names_to_compare(self, stored: Stored) -> list[str]:
         names = [name for name in self._namespace if type(name) is str]
