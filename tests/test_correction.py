@@ -143,6 +143,7 @@ def test_there_is_never_a_second_correction(
 def test_the_conversation_goes_on_with_all_that_was_said(
     repairing: Buddy, fake: FakeProvider
 ) -> None:
+    fake.replies = [(f"<|im_end|>\n{WRONG}\n\n", END), (RIGHT, END)]
     repairing.ask("the regions?").result()
     repairing.ask("and then?").result()
     second, third = fake.requests[1:]

@@ -79,8 +79,9 @@ def try_correction(
         return None
     text = without_control_tokens(redact(question).text)
     steps = Message("assistant", reply.text), Message("user", text)
-    sent = replace(steps[0], text=redact(reply.text.strip()).text)
-    messages = (*draft.messages, sent, steps[1])
+    # As it will be sent with later questions, so that a server finds it in its cache.
+    answer = without_control_tokens(redact(reply.text).text).strip()
+    messages = (*draft.messages, replace(steps[0], text=answer), steps[1])
     size = tokens.total(messages)
     if size > draft.room.prompt:
         return None
