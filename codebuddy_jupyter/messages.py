@@ -99,6 +99,10 @@ class Reading:
     seconds: float = 0.0
 
 
+REPETITION = "repetition"
+"""How an answer ends that is stopped since it repeats itself without end."""
+
+
 # With slots, since one reply can have a million of them.
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -113,7 +117,8 @@ class Chunk:
     usage
         What the request cost.
     finish
-        The server's ``finish_reason``; ``length`` for a limit of any name.
+        The server's ``finish_reason``; ``length`` for a limit of any name, `REPETITION`
+        for an answer that was stopped since it repeated itself.
     note
         A line for the user about how the request was made, such as a field that the
         server refused.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..chat.reply import Reply
 from ..markdown.safe import escape
+from ..messages import REPETITION
 
 # What stands in a terminal, where what was written cannot be taken back.
 THOUGHTS_ABOVE = "(The text above was the model's reasoning. The answer:)"
@@ -188,6 +189,8 @@ def _ending(reply: Reply) -> str:
         return ""
     if finish == "length":
         return "cut at its length limit"
+    if finish == REPETITION:
+        return "stopped, since the answer repeated itself"
     if any(word in finish for word in FILTERS):
         return "cut by the server's content filter"
     if finish in TOOL_CALLS:

@@ -19,7 +19,7 @@ from ..context.fit import Redact
 from ..context.items import Snapshot
 from ..context.mentions import find_mentions, unescaped
 from ..errors import BuddyError, PromptError, PromptTooLong, Remedy, Unreachable
-from ..messages import Chunk, Message, Request
+from ..messages import REPETITION, Chunk, Message, Request
 from ..providers.base import Provider
 from . import prompts
 from .ahead import ReadAhead
@@ -30,6 +30,7 @@ from .exchange import ANSWER_ROOM, Exchange
 from .options import Options, sections_of
 from .quiet import WhileQuiet
 from .reading import PromptWatch, Readers
+from .repetition import Repetition
 from .settings import QuestionSettings
 from .speeds import ReadingSpeeds, default_speeds_path
 from .target import LARGEST_WINDOW, Target, Targets
@@ -251,9 +252,13 @@ class Pipeline:
         """Send a draft, yield the chunks, and learn from what the server reports."""
         request = exchange.request(draft)
         stream = self._watched(exchange.target, request, reply)
+        repetition = Repetition()
         async with aclosing(cast(Any, stream)) as chunks:
             async for chunk in chunks:
                 yield chunk
+                if repetition.feed(chunk.text + chunk.reasoning):
+                    yield Chunk(finish=REPETITION)
+                    break
                 if chunk.usage is None:
                     continue
                 note = exchange.learn(draft, chunk.usage)

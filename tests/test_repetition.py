@@ -1,0 +1,56 @@
+"""An answer that repeats itself is noticed, and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.display.status import status_line
+from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.question.repetition import LENGTH, TIMES, Repetition
+from tests.support.fakes import fake_of
+
+SENTENCE = "The `left_on` parameter is a tuple of one string, which is a string.\n\n"
+TABLE = "".join(f"| {number} | {number * number} | 0 |\n" for number in range(300))
+PROGRAM = "".join(f"x{number} = load('file{number}.csv')\n" for number in range(200))
+
+
+def is_noticed(text: str, piece: int = 4) -> bool:
+    repetition = Repetition()
+    starts = range(0, len(text), piece)
+    return any(repetition.feed(text[start : start + piece]) for start in starts)
+
+
+@pytest.mark.parametrize("piece", [1, 4, 1000])
+@pytest.mark.parametrize(
+    "repeated",
+    [SENTENCE, "ha", "0, ", "\n", SENTENCE + "The `right_on` parameter is not.\n\n"],
+)
+def test_a_text_without_end_is_noticed(repeated: str, piece: int) -> None:
+    times = 3 * LENGTH // len(repeated)
+    assert is_noticed("It began well. " + repeated * times, piece)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        SENTENCE * (TIMES - 1),
+        TABLE,
+        PROGRAM,
+        "-" * (LENGTH // 2),
+        (SENTENCE * 10 + "And then something else happened to the table.\n") * 2,
+    ],
+    ids=["empty", "a few times", "table", "program", "line", "different ends"],
+)
+def test_another_text_is_not(text: str) -> None:
+    assert not is_noticed(text)
+
+
+def test_an_answer_that_repeats_itself_is_stopped_and_says_so(buddy: Buddy) -> None:
+    fake = fake_of(buddy)
+    fake.replies = [[SENTENCE] * 1_000]
+    reply = buddy.ask("why?", Options()).result()
+    assert len(reply.text) < 2 * LENGTH
+    assert reply.error is None
+    assert "stopped, since the answer repeated itself" in status_line(reply)
