@@ -289,7 +289,7 @@ ANSWERS = (
     RecitedAnswer(THINK, mentions("step by step", "think", "handshake")),
     RecitedAnswer(FIX, mentions("what is wrong with")),
     RecitedAnswer(MERGE, mentions("merge", "join", "empty")),
-    RecitedAnswer(MEAN, mentions("mean of", "average", "pandas")),
+    RecitedAnswer(MEAN, mentions("mean of", "mean diameter", "average")),
     RecitedAnswer(COMPREHENSION, mentions("comprehension", "explain")),
     RecitedAnswer(REGEX, mentions("regex", "regular expression")),
     RecitedAnswer(FORMULA, mentions("formula", "standard deviation", "math")),
