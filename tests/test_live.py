@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 
 import pytest
 
-from codebuddy_jupyter.display.live import LiveOutput, ProgressLine, is_notebook
+from codebuddy_jupyter.display.live import (
+    LiveOutput,
+    ProgressLine,
+    ProgressLines,
+    is_notebook,
+)
 from tests.support.shells import a_shell
 
 
@@ -50,3 +56,18 @@ def test_a_download_is_one_output_of_a_cell_and_its_name_is_plain_text() -> None
     assert data["text/markdown"] == "fetching &#60;b&#62;"
     progress("fetching", 4_000_000, 4_000_000)
     assert [kind for kind, _, _ in shell.display_pub.sent] == ["display", "update"]
+
+
+def test_a_download_in_a_log_is_a_line_for_each_step_and_each_tenth() -> None:
+    log = io.StringIO()
+    progress = ProgressLines(log)
+    for done in (0, 1, 5, 19, 20, 100):
+        progress("fetching", done, 100)
+    progress("checking", 0, 0)
+    assert log.getvalue().splitlines() == [
+        "fetching 0 %",
+        "fetching 10 %",
+        "fetching 20 %",
+        "fetching 100 %",
+        "checking",
+    ]

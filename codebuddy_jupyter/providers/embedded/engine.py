@@ -40,14 +40,15 @@ KILL_TIMEOUT = 5.0
 BATCH = 256
 # MiB for the cache of earlier prompts; llama.cpp's default may take 8 GiB.
 CACHE_MIB = 1024
-# How much the engine yields to the notebook, as by ``nice``. With two cores and a cell
-# that computes on both, the cell keeps some three quarters of its speed with 5. With 0
-# it lost up to half of it; with 10 the model read a third slower than with 5.
+# How much the engine yields to the notebook, as by ``nice``. With 5 the scheduler gives
+# it a quarter of a core on which a cell computes, so that the cell keeps three quarters
+# of its speed. With 0 the cell kept half of it, and with 10 the model read and wrote
+# half as fast as with 5.
 NICENESS = 5
 # Threads that wait for each other sleep and do not spin. On a busy machine of two cores
-# a model wrote 18 to 29 tokens per second with two sleeping threads, where it wrote 0.7
-# to 2 with two that spin, and 9 to 38 with one. So the number of threads need not
-# follow what else runs.
+# a small model wrote 20 to 30 tokens per second with two sleeping threads, 2 with two
+# that spin, and 4 to 17 with two that spin for a while; one thread wrote 20 to 38 and
+# read a third slower. So the number of threads need not follow what else runs.
 SLEEPING_THREADS = {"OMP_WAIT_POLICY": "passive"}
 
 
