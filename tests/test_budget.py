@@ -9,7 +9,7 @@ import pytest
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.conversation import Turn
 from codebuddy_jupyter.chat.reply import Reply
-from codebuddy_jupyter.context.items import Item, Snapshot
+from codebuddy_jupyter.context.items import Item, Section, Snapshot
 from codebuddy_jupyter.messages import Message
 from codebuddy_jupyter.question.budget import LEAST_NOTEBOOK, TOLERANCE, Budget
 from codebuddy_jupyter.question.draft import Draft, Drafter, Room
@@ -46,7 +46,7 @@ CELLS = tuple(cell(number, -float(number)) for number in range(1, 26))
 
 
 def drafter(*items: Item, question: str = "Why is it empty?") -> Drafter:
-    snapshot = Snapshot(items or CELLS, frozenset({"cells", "mentions"}))
+    snapshot = Snapshot(items or CELLS, frozenset({"cells", "error", "mentions"}))
     return Drafter(question, "Be brief.", snapshot, TOKENS, Redacted)
 
 
@@ -235,10 +235,16 @@ def test_what_does_not_fit_the_window_is_not_new_the_next_time(
     assert not drafts[1].update
 
 
-def test_what_the_prompt_attaches_is_sent_whatever_its_length(reader: Reader) -> None:
+@pytest.mark.parametrize(
+    ("id", "section", "title"),
+    [("mention:a.py", "mentions", "@file:a.py"), ("error", "error", "error in In[3]")],
+)
+def test_what_the_user_waits_for_is_sent_whatever_its_length(
+    reader: Reader, id: str, section: Section, title: str
+) -> None:
     text = "one line of a file\n" * 150
-    attached = Item("mention:a.py", "mentions", "@file:a.py", text, -1000.0, (5, 0))
-    draft = limited(reader, drafter(*CELLS, attached))
+    awaited = Item(id, section, title, text, -20.0, (5, 0))
+    draft = limited(reader, drafter(*CELLS, awaited))
     assert text.strip() in draft.question.text
     assert reader.unread(draft.messages) > SPEED * SECONDS
 

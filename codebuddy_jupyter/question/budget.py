@@ -20,6 +20,9 @@ from .unsent import sent_items_after
 
 # Tokens of the notebook that a question may send, however slowly the model reads.
 LEAST_NOTEBOOK = 128
+# What is sent however long it takes to read: what the prompt attaches by name, and an
+# error, without which a question about it has no answer.
+AWAITED = frozenset({"mentions", "error"})
 # The share of the time in which variables come first: their lines are short, and say
 # most of what an answer's code needs.
 LINES_SHARE = 0.3
@@ -88,12 +91,10 @@ class Budget:
         )
 
     def _unread(self, draft: Draft) -> int:
-        """Return the tokens to read, without what the prompt attaches by name: for
-        that, the user waits.
-        """
+        """Return the tokens to read, without what the user waits for."""
         unread = self.reader.unread(draft.messages)
         for item in draft.update.items:
-            if item.section == "mentions":
+            if item.section in AWAITED:
                 unread -= self.reader.count(item.text)
         return unread
 
@@ -154,8 +155,8 @@ class Budget:
         return self.reader.count(item.text) + frame
 
     def _cost(self, item: Item) -> int:
-        """Return the tokens that an item costs, none if it is attached by name."""
-        return 0 if item.section == "mentions" else self._size(item)
+        """Return the tokens that an item costs, none if the user waits for it."""
+        return 0 if item.section in AWAITED else self._size(item)
 
     def _unread_cost(self, item: Item) -> int:
         """Return the same, none if it was read ahead."""
