@@ -45,7 +45,11 @@ print(json.dumps({"peak": peak, "error": error, "characters": len(reply.text)}))
 buddy.close()
 """
 
-BLOCK = event(delta("word and word ")) * 500
+# numbered, since an answer that only repeats itself is stopped long before
+BLOCK = b"".join(event(delta(f"word {number} and ")) for number in range(500))
+THOUGHTS = b"".join(
+    event(delta(reasoning=f"hm, {number}, hm ")) for number in range(500)
+)
 FLOODS = {
     "one line of 100 MB": (
         Answer(pieces=[(0, b'data: {"x":"')] + [(0, MILLION)] * 100),
@@ -68,7 +72,7 @@ FLOODS = {
         "(500)",
     ),
     "reasoning that never stops": (
-        Answer(pieces=[(0, event(delta(reasoning="hm, hm, hm ")) * 500)] * 2000),
+        Answer(pieces=[(0, THOUGHTS)] * 2000),
         "sent more than 64 MiB",
     ),
     "a tool call that never stops": (
