@@ -170,6 +170,7 @@ def test_code_without_an_end_takes_only_its_own_child(tmp_path: Path) -> None:
             "```python\nx = 1\n```\nthen\n```py\nx\n```", "x = 1\n\nx", id="two"
         ),
         pytest.param("```\nx\n```", "x", id="no language"),
+        pytest.param("```python\nx\n```\n```\n3 rows\n```", "x", id="an output"),
         pytest.param("```bash\npip install x\n```", "", id="another language"),
         pytest.param("```python\nx = 1", "x = 1", id="cut"),
         pytest.param(
