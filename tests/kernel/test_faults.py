@@ -162,7 +162,11 @@ ENDLESS = {
         pieces=[(1.0, event(delta("word ")))] * 2, end="hang"
     ),
     "a stream that never stops": Answer(
-        pieces=[(0.001, event(delta("word and word ")) * 20)] * 100_000
+        # Numbered: one that only repeats itself is stopped.
+        pieces=[
+            (0.001, event(delta(f"word {number} and ")) * 20)
+            for number in range(100_000)
+        ]
     ),
     "a line that never ends": Answer(
         pieces=[(0.0, b'data: {"x":"'), *[(0.01, b"x" * 1000)] * 100_000]
