@@ -8,6 +8,7 @@ from codebuddy_jupyter.context.relevance import (
     Topic,
     WordScores,
     is_about_failing,
+    is_about_shown,
     likely_names,
     may_set,
     names_set,
@@ -124,3 +125,19 @@ def test_two_words_are_found_as_one() -> None:
         )
         == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_about"),
+    [
+        ("how many rows were dropped?", True),
+        ("what does the warning mean?", True),
+        ("how many rows has each shop? draw that as bars", False),
+        ("which shop sold most? plot the output of In[3]", True),
+        ("mean price per shop", False),
+    ],
+)
+def test_whether_a_question_is_about_what_was_shown(
+    prompt: str, is_about: bool
+) -> None:
+    assert is_about_shown(prompt) == is_about

@@ -174,6 +174,13 @@ def test_imports_and_magics_are_not_sent() -> None:
     assert wanted("hm?", state) == {"cell:b", "variable:x"}
 
 
+def test_axes_are_sent_where_the_question_names_them() -> None:
+    axes = {"ax": "matplotlib.axes.Axes: 20 Rectangle", "x": "int"}
+    state = KernelState(Notebook(CELLS), axes)
+    assert "variable:ax" not in wanted("plot the price by month", state)
+    assert "variable:ax" in wanted("give my histogram (ax) a title", state)
+
+
 def test_an_old_error_is_no_news() -> None:
     later = [
         Cell(f"later{n}", "code", f"ok{n} = 1", 10 + n, "run")

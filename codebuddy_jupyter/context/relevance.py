@@ -98,6 +98,8 @@ def is_about_failing(prompt: str) -> bool:
 
 
 _SHOWN_WORDS = words_in("output result shown printed displayed warning message")
+# What asks for a picture, however the question begins.
+_DRAWING_WORDS = words_in("draw plot chart graph histogram scatter boxplot")
 # What begins a question that the outputs may answer; "how do I" asks for code.
 _QUESTION_WORDS = re.compile(
     r"(?:(?:on|in|at|for|to|of|by|with|from) )?(?:which|when|where|what|why|who|whose"
@@ -109,9 +111,11 @@ _HEADING_WORDS = words_in("heading section chapter outline structure notebook su
 
 def is_about_shown(prompt: str) -> bool:
     """Return whether a question seems to be about what a cell has shown."""
-    if not words_in(prompt).isdisjoint(_SHOWN_WORDS):
+    words = words_in(prompt)
+    if not words.isdisjoint(_SHOWN_WORDS):
         return True
-    return _QUESTION_WORDS.match(prompt.strip()) is not None
+    asks = _QUESTION_WORDS.match(prompt.strip()) is not None
+    return asks and words.isdisjoint(_DRAWING_WORDS)
 
 
 def is_about_headings(prompt: str) -> bool:

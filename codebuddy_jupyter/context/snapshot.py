@@ -50,6 +50,11 @@ USED_BY_RECENT = 12.0
 LATEST_VARIABLE = 3.0
 # What has columns is what code is written for, and a name alone does not tell them.
 WITH_COLUMNS = 10.0
+# The beginnings of descriptions that are not sent: the code of the cells has the
+# imports, and what is drawn on the axes of an earlier cell is not shown again. Axes are
+# sent where the question names them.
+IMPORTS = ("module ", "imported ")
+DRAWINGS = ("matplotlib.figure.", "matplotlib.axes.")
 
 
 @dataclass(frozen=True)
@@ -267,6 +272,9 @@ def _variables(
         if name in used_names:
             weight += SETS_USED_BY_BEST
         description_start = len(name) + len(": ")
+        is_wanted = not text.startswith(IMPORTS, description_start)
+        if text.startswith(DRAWINGS, description_start):
+            is_wanted = name in topic.named or name in topic.failing
         yield Item(
             f"variable:{name}",
             "variables",
@@ -275,8 +283,7 @@ def _variables(
             -weight,
             (2, len(lines) - index),
             base_rank=-base,
-            # The code of the cells has them.
-            wanted=not text.startswith(("module ", "imported "), description_start),
+            wanted=is_wanted,
             told_by=defining.get(name, ""),
         )
 
