@@ -252,7 +252,7 @@ def test_a_question_carries_cells_as_they_stand_in_the_page_saved_or_not(
     ended(page)
     told = str(server.asked()[-1]["body"]["messages"][-1]["content"])
     assert "rate = 4711  # unsaved" in told
-    assert "cell, not run" in told
+    assert "Cell, not run" in told
 
 
 def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
@@ -620,7 +620,7 @@ def test_local_has_two_fields_which_hold_for_the_next_cell_and_once_saved_for_th
     page.get_by_label("Provider").select_option(label="Local LLM (Ollama/LM Studio)")
     expect(page.get_by_label("Base URL", exact=True)).to_have_value(server.url)
     page.get_by_role("button", name="More").click()
-    assert field(page, "Temperature") == ""
+    assert field(page, "Temperature") == "0.1"
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator(".cb-report")).to_contain_text("Local is working.")
     page.get_by_role("button", name="Save as default").click()
