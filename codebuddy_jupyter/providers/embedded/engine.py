@@ -45,11 +45,11 @@ CACHE_MIB = 1024
 # of its speed. With 0 the cell kept half of it, and with 10 the model read and wrote
 # half as fast as with 5.
 NICENESS = 5
-# Threads that wait for each other sleep and do not spin. On a busy machine of two cores
-# a small model wrote 20 to 30 tokens per second with two sleeping threads, 2 with two
-# that spin, and 4 to 17 with two that spin for a while; one thread wrote 20 to 38 and
-# read a third slower. So the number of threads need not follow what else runs.
-SLEEPING_THREADS = {"OMP_WAIT_POLICY": "passive"}
+# How often a thread that waits for another looks before it sleeps. With 2 threads on two
+# cores, 60 tokens of a small model took 0.9 s, and 3.6 s beside two busy loops; with
+# threads that sleep at once 2.8 s and 3.1 s, with 200,000 looks 0.7 s and 26 s. So the
+# number of threads need not follow what else runs.
+BRIEFLY_SPINNING_THREADS = {"GOMP_SPINCOUNT": "2000"}
 
 
 class EngineError(Exception):
@@ -200,7 +200,7 @@ def _spawn() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         bufsize=0,
-        env={**SLEEPING_THREADS, **os.environ},
+        env={**BRIEFLY_SPINNING_THREADS, **os.environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
