@@ -1,4 +1,6 @@
-"""Files that are complete or not there: a full disk or an interrupt leaves no part."""
+"""Files that are complete or not there: a full disk or an interrupt leaves no part; and
+the folder for those that can be made again.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from platformdirs import user_cache_path
 
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -42,3 +46,9 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
         with suppress(OSError):
             os.unlink(part)
         raise
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for files that can be made again; it may not exist yet."""
+    # Without an author and "Cache", the folders that Windows programs add.
+    return user_cache_path("codebuddy_jupyter", appauthor=False, opinion=False)

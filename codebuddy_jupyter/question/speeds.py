@@ -12,9 +12,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
-from ..files import replacing
+from ..files import cache_folder, replacing
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +33,7 @@ MAX_BYTES = 1 << 16
 
 def default_speeds_path() -> Path:
     """Return the file for the speeds in the user's cache folder."""
-    folder = user_cache_path("codebuddy_jupyter", appauthor=False, opinion=False)
-    return folder / "reading_speeds.json"
+    return cache_folder() / "reading_speeds.json"
 
 
 class ReadingSpeeds:

@@ -22,11 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar
 
-from platformdirs import user_cache_path
-
 from ... import errors
 from ...errors import Remedy
-from ...files import replacing
+from ...files import cache_folder, replacing
 from ...messages import Progress
 from .catalogue import readable_size
 from .gguf import MAGIC
@@ -46,9 +44,7 @@ T = TypeVar("T")
 
 def models_folder() -> Path:
     """Return the folder of the models that were downloaded; it may not exist yet."""
-    # Without an author and "Cache", the folders that Windows programs add.
-    cache = user_cache_path("codebuddy_jupyter", appauthor=False, opinion=False)
-    return cache / "models"
+    return cache_folder() / "models"
 
 
 def file_of(name: str) -> Path:
