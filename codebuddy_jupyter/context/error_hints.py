@@ -13,7 +13,7 @@ from .error_message import exception_part
 from .failure import Failure, innermost_code, locals_of
 from .traceback_frames import Sources
 
-HEADING = "What the kernel knows about it:"
+HEADING = "Facts about it:"
 
 
 def hints_text(
