@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.chat.repetition import (
+    LENGTH,
+    TIMES,
+    Repetition,
+    without_repetition,
+)
 from codebuddy_jupyter.display.status import status_line
 from codebuddy_jupyter.question.options import Options
-from codebuddy_jupyter.question.repetition import LENGTH, TIMES, Repetition
 from tests.support.fakes import fake_of
 
 SENTENCE = "The `left_on` parameter is a tuple of one string, which is a string.\n\n"
@@ -54,3 +59,25 @@ def test_an_answer_that_repeats_itself_is_stopped_and_says_so(buddy: Buddy) -> N
     assert len(reply.text) < 2 * LENGTH
     assert reply.error is None
     assert "stopped, since the answer repeated itself" in status_line(reply)
+
+
+@pytest.mark.parametrize("repeated", [SENTENCE, "ha", "0, "])
+def test_the_repeated_piece_is_left_once(repeated: str) -> None:
+    shortened = without_repetition("It began well. " + repeated * LENGTH)
+    assert shortened.startswith("It began well. ")
+    assert len(shortened) <= len("It began well. ") + len(repeated)
+    assert without_repetition(TABLE) == TABLE
+    assert without_repetition("") == ""
+
+
+def test_the_next_question_does_not_send_all_of_the_repetition(buddy: Buddy) -> None:
+    fake = fake_of(buddy)
+    fake.replies = [["It began well. "] + [SENTENCE] * 1_000, ["Fine."]]
+    buddy.ask("why?", Options()).result()
+    buddy.ask("and now?", Options()).result()
+    answers = [
+        message.text
+        for message in fake.requests[-1].messages
+        if message.role == "assistant"
+    ]
+    assert answers == [f"It began well. {SENTENCE}".strip()]

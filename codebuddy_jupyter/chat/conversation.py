@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from ..context.fit import ItemRecord, SentItems
 from ..errors import PromptTooLong
-from ..messages import Message
+from ..messages import REPETITION, Message
+from .repetition import without_repetition
 from .reply import Reply
 
 # Characters of a title.
@@ -111,6 +112,9 @@ class Turn:
         if steps and steps[-1].role == "assistant":
             answer = steps.pop()
             text = answer.text.removeprefix(CORRECTED)
+            if self.reply.finish == REPETITION:
+                # All of it would lead the model to go on with it.
+                text = without_repetition(text)
             if text.strip():
                 steps.append(replace(answer, text=text))
         if steps and steps[-1].role == "user":

@@ -29,12 +29,26 @@ class Repetition:
         if self._unseen < STEP or len(self._tail) < LENGTH:
             return False
         self._unseen = 0
-        return _is_periodic(self._tail)
+        return _period(self._tail) > 0
 
 
-def _is_periodic(text: str) -> bool:
+def without_repetition(text: str) -> str:
+    """Return a text that repeats itself at its end with the repeated piece once."""
+    period = _period(text[-LENGTH:])
+    if not period:
+        return text
+    start = max(len(text) - LENGTH, 0)
+    while start and text[start - 1] == text[start - 1 + period]:
+        start -= 1
+    return text[: start + period]
+
+
+def _period(text: str) -> int:
+    """Return the length of the piece that a text repeats from beginning to end; 0 if it
+    does not.
+    """
     earlier = text.rfind(text[-END:], 0, -1)
-    if earlier < 0:
-        return False
     period = len(text) - END - earlier
-    return period * TIMES <= len(text) and text[period:] == text[:-period]
+    if earlier < 0 or period * TIMES > len(text):
+        return 0
+    return period if text[period:] == text[:-period] else 0

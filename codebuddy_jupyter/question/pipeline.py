@@ -13,6 +13,7 @@ from typing import Any, cast
 from ..background.loop import Loop
 from ..chat.conversation import Chat, Turn
 from ..chat.history import MAX_QUESTION, History
+from ..chat.repetition import Repetition
 from ..chat.reply import Reply
 from ..context.collector import Collector
 from ..context.fit import Redact
@@ -30,7 +31,6 @@ from .exchange import ANSWER_ROOM, Exchange
 from .options import Options, sections_of
 from .quiet import WhileQuiet
 from .reading import PromptWatch, Readers
-from .repetition import Repetition
 from .settings import QuestionSettings
 from .speeds import ReadingSpeeds, default_speeds_path
 from .target import LARGEST_WINDOW, Target, Targets
