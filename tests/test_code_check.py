@@ -253,3 +253,8 @@ def test_a_magic_that_does_not_exist_is_told() -> None:
         assert lines("%timeit x\n%matplotlib inline\n%%time", names) == []
     finally:
         InteractiveShell.clear_instance()
+
+
+def test_what_python_adds_for_people_who_type_is_no_name_that_was_meant() -> None:
+    (finding,) = findings("clients.head()", {})
+    assert finding.text == "'clients' is not defined"

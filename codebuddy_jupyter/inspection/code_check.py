@@ -30,7 +30,12 @@ MAX_NODES = 20_000
 _ALWAYS = words("""display get_ipython In Out exit quit __name__ __doc__ __file__ __builtins__
     __spec__ __loader__ __package__ __builtin__ __debug__ __class__ __annotations__
     _ __ ___ _i _ii _iii _ih _oh _dh _exit_code""")
-_BUILTINS = tuple(name for name in vars(builtins) if not name.startswith("_"))
+# Without those that Python adds for people who type, such as `license`.
+_BUILTINS = tuple(
+    name
+    for name, value in vars(builtins).items()
+    if not name.startswith("_") and type(value).__module__ != "_sitebuiltins"
+)
 _RESULT = re.compile(r"_i?\d+")
 # Commands that IPython runs by their names alone.
 _COMMANDS = frozenset({"ls", "pwd", "cd", "cat", "who", "whos", "clear"})
