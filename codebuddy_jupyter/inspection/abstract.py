@@ -132,12 +132,24 @@ class Live:
 
 @dataclass(frozen=True)
 class Instance:
-    """An object of exactly this class."""
+    """An object of exactly this class, with attributes of its own besides.
+
+    Where it ``may_gain`` some, a method may give it any that is not called.
+    """
 
     cls: type
+    own: frozenset[str] = frozenset()
+    may_gain: bool = False
 
 
-Value = Frame | Column | Grouped | Located | Row | Live | Instance | None
+@dataclass(frozen=True)
+class Plotted:
+    """``df.plot``."""
+
+    frame: Frame
+
+
+Value = Frame | Column | Grouped | Located | Plotted | Row | Live | Instance | None
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,16 @@ import types
 from typing import Any
 
 from ..context.describe.types import (
+    class_body,
     instance_dict,
     is_instance,
+    module_of,
+    mro,
     name_of,
     try_class_attribute,
     try_loaded,
 )
-from .abstract import Column, Frame, Grouped, Instance, Live, Value
+from .abstract import Column, Frame, Grouped, Instance, Live, Value, words
 from .installed import (
     class_has,
     class_lacks,
@@ -24,10 +27,28 @@ from .installed import (
     module_name,
     nested_attribute,
     public_names,
+    takes_attributes,
     try_replacement,
 )
 from .report import Report
 
+_BUILT_IN = (
+    str,
+    int,
+    float,
+    complex,
+    bool,
+    bytes,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+    range,
+    BaseException,
+)
+# Modules whose classes in C look up attributes in the usual way.
+_C_MODULES = words("collections datetime decimal numpy re")
 # What pandas' own accessors, such as `Series.str`, are objects of.
 _ACCESSOR = "_accessor"
 
@@ -67,8 +88,27 @@ def attribute_of(
     if isinstance(base, Grouped):
         return _of_groups(report, base, name, node, owner)
     if isinstance(base, Instance):
-        return _of_instance(report, base.cls, name, node)
+        return _of_instance(report, base, name, node, is_called=is_called)
     return None
+
+
+def live_instance(value: object) -> Instance | None:
+    """Return what is known of a live object whose class is an installed one."""
+    cls = type(value)
+    if not is_plain_class(cls) or not all(_is_looked_up(base) for base in mro(cls)):
+        return None
+    own = [name for name in instance_dict(value) if type(name) is str]
+    return Instance(cls, frozenset(own), takes_attributes(cls))
+
+
+def _is_looked_up(cls: type) -> bool:
+    """Return whether attributes are looked up in the usual way.
+
+    A class in C can do otherwise, as a weak reference's proxy does, without showing it.
+    """
+    if "__getattribute__" not in class_body(cls) or cls is object:
+        return True
+    return any(cls is known for known in _BUILT_IN) or module_of(cls) in _C_MODULES
 
 
 def _of_live(report: Report, value: Any, name: str, node: ast.AST) -> Value:
@@ -109,8 +149,14 @@ def _of_class(report: Report, cls: type, name: str, node: ast.AST) -> Value:
     return None
 
 
-def _of_instance(report: Report, cls: type, name: str, node: ast.AST) -> Value:
-    if is_plain_class(cls) and class_lacks(cls, name):
+def _of_instance(
+    report: Report, instance: Instance, name: str, node: ast.AST, *, is_called: bool
+) -> Value:
+    cls = instance.cls
+    if name in instance.own:
+        return None
+    is_sure = is_called or not instance.may_gain
+    if is_sure and is_plain_class(cls) and class_lacks(cls, name):
         report.attribute(name_of(cls), name, class_names(cls), node)
         return None
     method = try_class_attribute(cls, name)

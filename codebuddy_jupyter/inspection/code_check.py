@@ -218,8 +218,10 @@ def _is_dynamic(nodes: Nodes) -> bool:
 
 
 def _guarded(nodes: Nodes) -> Iterator[str]:
-    """Yield the names that the code itself looks for."""
+    """Yield the names that the code itself looks for, and the attributes that it sets."""
     for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
         for looked_for in _looked_for(node):
             text = text_of(looked_for)
             if text is not None:

@@ -19,9 +19,9 @@ from .abstract import (
     Column,
     Frame,
     Grouped,
-    Instance,
     Live,
     Located,
+    Plotted,
     Row,
     Value,
     text_of,
@@ -29,13 +29,14 @@ from .abstract import (
     try_all_texts,
     words,
 )
-from .attributes import attribute_of
+from .attributes import attribute_of, live_instance
 from .calls import check_call, constructed
 from .columns import frame_library, index_names, kinds_of, try_columns
 from .installed import is_installed_module
 from .pandas_columns import column_step
 from .pandas_groups import grouped_step
 from .pandas_steps import changes_in_place, frame_step
+from .plots import check_frame_plot, check_library_plot
 from .polars_steps import polars_step
 from .report import Report, owner_text
 from .stored import Stored
@@ -43,7 +44,6 @@ from .stored import Stored
 # Functions that do not change the frames that are passed to them.
 _HARMLESS = words("""print len type isinstance display list sorted set sum min max round str repr
     enumerate any all abs hasattr getattr id iter next tuple bool int float""")
-_SCALARS = (str, int, float, bool, bytes, list, tuple, dict, set)
 _ROW_FUNCTIONS = frozenset({"apply"})
 _MASKS = (ast.Compare, ast.BoolOp)
 _MASK_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor)
@@ -109,9 +109,7 @@ class Expressions:
             return Live(value)
         if is_exactly(value, types.FunctionType, types.BuiltinFunctionType):
             return Live(value)
-        if type(value) is try_loaded("numpy", "ndarray"):
-            return Instance(type(value))
-        return Instance(type(value)) if is_exactly(value, *_SCALARS) else None
+        return live_instance(value)
 
     def _live_frame(self, name: str, value: Any, library: str) -> Frame:
         frame = self._live_frames.get(id(value))
@@ -272,6 +270,8 @@ class Expressions:
     ) -> Value:
         if isinstance(base, Frame) and node.attr in ("loc", "at"):
             return Located(base) if base.library == "pandas" else None
+        if isinstance(base, Frame) and node.attr == "plot" and not is_called:
+            return Plotted(base) if base.library == "pandas" else None
         return attribute_of(
             self.report,
             base,
@@ -384,6 +384,7 @@ class Expressions:
         result = constructed(self, called, arguments, node)
         if result is not None:
             return result[0]
+        check_library_plot(self, called, arguments)
         trusted = is_trusted(called)
         self.read_arguments(node, trusted=trusted)
         if not trusted and type(called) is types.FunctionType:
@@ -423,7 +424,9 @@ class Expressions:
             owner_node = self._owner_of_groups(func.value)
             self.read_arguments(node, trusted=True)
             return grouped_step(self, base, func.attr, arguments, owner_node)
-        self.read_arguments(node, trusted=isinstance(base, Column))
+        self.read_arguments(node, trusted=isinstance(base, Column | Plotted))
+        if isinstance(base, Plotted):
+            check_frame_plot(self, self.report, base.frame, func, arguments)
         if isinstance(base, Column):
             return column_step(base, func.attr, arguments)
         return None

@@ -54,6 +54,9 @@ _REPLACED = {
     ("numpy", "row_stack"): "numpy.vstack",
     ("pandas.DataFrame", "append"): "pandas.concat",
     ("pandas.Series", "append"): "pandas.concat",
+    ("numpy.random.Generator", "rand"): "random",
+    ("numpy.random.Generator", "randint"): "integers",
+    ("numpy.random.Generator", "randn"): "standard_normal",
     ("pandas.DataFrame", "iteritems"): "items",
     ("pandas.Series", "iteritems"): "items",
     ("pandas.DataFrame", "ix"): "loc",
@@ -198,6 +201,11 @@ def _is_dynamic(cls: type) -> bool:
         if getter is not None and type(getter) is not types.WrapperDescriptorType:
             return True
     return False
+
+
+def takes_attributes(cls: type) -> bool:
+    """Return whether objects of a class can be given attributes that it does not name."""
+    return any("__dict__" in class_body(base) for base in mro(cls))
 
 
 def class_names(cls: type) -> list[str]:

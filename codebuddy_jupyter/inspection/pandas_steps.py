@@ -64,6 +64,7 @@ COLUMN_ARGUMENTS: Mapping[str, tuple[tuple[str, int | None, bool], ...]] = {
     "melt": (("id_vars", 0, False), ("value_vars", 1, False)),
     "boxplot": (("column", 0, False), ("by", 1, False)),
     "hist": (("column", 0, False), ("by", 1, False)),
+    "plot": (("x", 0, False), ("y", 1, False)),
 }
 """Arguments of methods that name columns: name, position, and whether levels of the index
 count as well.

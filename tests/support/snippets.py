@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
+import weakref
+from collections import defaultdict
 from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import polars as pl
+from matplotlib.figure import Figure
+from sklearn.linear_model import LinearRegression
 
 matplotlib.use("Agg")
 
@@ -69,6 +74,12 @@ def namespace() -> dict[str, Any]:
         "title": "a title",
         "limit": 3,
         "cities": pl.DataFrame({"city": ["x", "y"], "people": [1, 2]}),
+        "axes": Figure().subplots(),
+        "by_region": defaultdict(list),
+        "model": LinearRegression(),
+        "pattern": re.compile("a"),
+        "rng": np.random.default_rng(1),
+        "proxy": weakref.proxy(clients),
         "scaled": scaled,
         "__name__": "__main__",
         "__builtins__": __builtins__,
@@ -77,6 +88,22 @@ def namespace() -> dict[str, Any]:
 
 
 RIGHT = (
+    # objects of installed classes
+    "by_region.setdefault('north', []).append(1)",
+    "axes.bar([1, 2], [3, 4], color='red', label='a')\naxes.set_xlabel('x')",
+    "model.fit(clients[['id']], clients['revenue'])\nmodel.coef_.round(2)",
+    "pattern.sub('b', title)",
+    "rng.integers(3)",
+    "proxy.groupby('region')['revenue'].sum()",
+    "axes.note = print\naxes.note('x')",
+    # plots of columns
+    "clients.plot(x='id', y=['revenue'])",
+    "clients.plot(kind='hist')",
+    "clients.plot.scatter(x='id', y='revenue', c='red')",
+    "clients['revenue'].plot.hist()",
+    "clients.plot.hist(column='revenue', by='region')",
+    "import seaborn as sns\nsns.barplot(data=clients, x='region', y='revenue')",
+    "import seaborn as sns\nsns.lineplot(growth, x='Country', y='Growth Rate')",
     # columns that are there
     'clients["region"]',
     'clients[["region", "revenue"]].head()',
@@ -271,6 +298,39 @@ RIGHT = (
 """Code that runs with the variables of `namespace`."""
 
 WRONG = (
+    (
+        "by_region.most_common(1)",
+        "collections.defaultdict has no attribute 'most_common'",
+    ),
+    ("axes.boxplot([1, 2], by='club')", "axes.boxplot takes no argument 'by'"),
+    (
+        "axes.set_xlable('x')",
+        "matplotlib.axes.Axes has no attribute 'set_xlable'; nearest: 'set_xlabel'",
+    ),
+    (
+        "model.predict_proba(clients)",
+        "sklearn.linear_model.LinearRegression has no attribute 'predict_proba'; "
+        "nearest: 'predict'",
+    ),
+    (
+        "rng.randint(3)",
+        "numpy.random.Generator has no attribute 'randint'; instead: integers",
+    ),
+    ("model.coef_", None),
+    ("proxy.missing", None),
+    (
+        "clients.plot(x='Id', y='revenue')",
+        "clients has no column 'Id'; nearest: 'id'",
+    ),
+    ("clients.plot.bar(x='city')", "clients has no column 'city'"),
+    (
+        "clients.plot.scater(x='id', y='revenue')",
+        "pandas.DataFrame.plot has no attribute 'scater'; nearest: 'scatter'",
+    ),
+    (
+        "import seaborn as sns\nsns.barplot(data=clients, x='Region', y='revenue')",
+        "clients has no column 'Region'; nearest: 'region'",
+    ),
     ("clients['Region']", "clients has no column 'Region'; nearest: 'region'"),
     (
         "clients[['region', 'Revenue']]",
