@@ -145,14 +145,13 @@ ROOMS: dict[str, set[str]] = {
         "question",
         "widgets",
     },
-    "demo": {"buddy", "commands", "display", "errors", "files"},
     "cli": {
         "__init__",
         "buddy",
         "commands",
-        "demo",
         "display",
         "errors",
+        "files",
         "question",
     },
     "__init__": {"api", "chat", "errors", "ipython", "messages", "providers"},
@@ -174,6 +173,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "inspection.pandas_columns": "test_code_check",
     "inspection.pandas_groups": "test_code_check",
     "inspection.pandas_steps": "test_code_check",
+    "inspection.plots": "test_code_check",
     "inspection.polars_steps": "test_code_check",
     "inspection.reader": "test_code_check",
     "inspection.report": "test_code_check",
@@ -201,14 +201,14 @@ LATE = {
     "__init__": "the extension's door: %load_ext must be instant",
     "ipython.extension": "the same: what it needs is imported when it is first used",
     "ipython.magics": "the same: loading the extension imports it",
-    "cli": "the demo needs packages that are optional",
+    "cli.command_line": "the demo needs packages that are optional",
     "display.screens": "only a terminal needs what renders Markdown there",
 }
 """Modules that may import their own package inside functions, with the reason."""
 
 OPENAI = {"providers.openai_client", "providers.http.transport"}
 """Modules that may know openai and its HTTP library, imported only when they are used."""
-DISPLAY = ("display", "ipython", "api", "demo")
+DISPLAY = ("display", "ipython", "api", "cli")
 """Rooms that may know IPython, nbclient or nbformat."""
 FACES = ("doctor", "widgets", "cli", "api", "ipython", "commands", "display")
 """Rooms that show providers to users, and must show those of other packages as well."""

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from codebuddy_jupyter.demo import choose_model
+from codebuddy_jupyter.cli.demo import choose_model
 from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.providers.embedded.store import file_of
 from tests.support.demo_model import write_demo_model

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from codebuddy_jupyter import __version__, cli
+from codebuddy_jupyter import __version__
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.cli import command_line
 from codebuddy_jupyter.commands import COMMANDS
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
@@ -160,7 +161,7 @@ def test_every_shell_line_can_be_typed(line: str) -> None:
         case ["pip", "config", "set", setting, _]:
             assert setting.startswith("global.")
         case ["codebuddy", *arguments]:
-            cli._parser().parse_args(arguments)
+            command_line._parser().parse_args(arguments)
         case ["export", assignment]:
             assert re.match(r"CODEBUDDY_\w+=", assignment)
         case _:
@@ -169,7 +170,7 @@ def test_every_shell_line_can_be_typed(line: str) -> None:
 
 @pytest.mark.parametrize("line", sorted(commands_in_code("codebuddy")))
 def test_every_use_of_the_shell_command_is_understood(line: str) -> None:
-    cli._parser().parse_args(shlex.split(line)[1:])
+    command_line._parser().parse_args(shlex.split(line)[1:])
 
 
 def test_the_shell_command_of_the_readme_answers(
@@ -201,8 +202,8 @@ def test_a_stored_key_is_sent_to_its_server(
     monkeypatch.setenv(*setting.split("=", 1))
     monkeypatch.setitem(sys.modules, "keyring", None)
     monkeypatch.setattr("getpass.getpass", lambda prompt: "typed-unseen")
-    assert cli.main(arguments) == 0
-    assert cli.main(["ask", "hello"]) == 0
+    assert command_line.main(arguments) == 0
+    assert command_line.main(["ask", "hello"]) == 0
     assert server.asked()[0]["headers"]["authorization"] == "Bearer typed-unseen"
 
 

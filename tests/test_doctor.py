@@ -7,8 +7,8 @@ import json
 import pytest
 from markdown_it import MarkdownIt
 
-from codebuddy_jupyter import cli
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.cli import command_line
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.question.exchange import ANSWER_ROOM
 from tests.support.command_line import run_line
@@ -77,14 +77,14 @@ def test_the_shell_command_ends_as_the_checks_do(
 ) -> None:
     monkeypatch.setenv("CODEBUDDY_BASE_URL", server.url)
     server.script(answer)
-    assert cli.main(["doctor"]) == status
+    assert command_line.main(["doctor"]) == status
     assert f"\n{'✗✓'[status == 0]} answer" in capsys.readouterr().out
-    assert cli.main(["doctor", "local", "--json"]) == status
+    assert command_line.main(["doctor", "local", "--json"]) == status
     assert json.loads(capsys.readouterr().out)["ok"] is (status == 0)
 
 
 def test_the_shell_command_names_a_provider_that_there_is_not(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.main(["doctor", "olama"]) == 1
+    assert command_line.main(["doctor", "olama"]) == 1
     assert "There is no provider 'olama'" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.conversation import Chat, Turn
 from codebuddy_jupyter.chat.reply import Reply
-from codebuddy_jupyter.demo import write_notebook
+from codebuddy_jupyter.cli.demo import write_notebook
 from codebuddy_jupyter.display.export import export
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.keys import Keys

@@ -122,7 +122,7 @@ def pip(scripts: Path, *words: str) -> str:
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        tour = archive.read("codebuddy_jupyter/tour.ipynb")
+        tour = archive.read("codebuddy_jupyter/cli/tour.ipynb")
     package = ROOT / "codebuddy_jupyter"
     sources = {
         path.relative_to(ROOT).as_posix()
@@ -146,7 +146,7 @@ def test_pip_shows_licence_versions_and_no_address(scripts: Path) -> None:
         f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)
     }
     assert versions <= {line.strip() for line in shown.splitlines()}
-    assert "codebuddy = codebuddy_jupyter.cli:main" in shown
+    assert "codebuddy = codebuddy_jupyter.cli.command_line:main" in shown
     # The project owns no address on the web yet.
     assert "http" not in shown
 

@@ -15,13 +15,13 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from .buddy import Buddy
-from .commands import pull_model
-from .display.formats import plain
-from .display.live import ProgressLines
-from .display.screens import GROWING
-from .errors import BuddyError, ModelNotFound, ProviderError, Remedy
-from .files import replacing
+from ..buddy import Buddy
+from ..commands import pull_model
+from ..display.formats import plain
+from ..display.live import ProgressLines
+from ..display.screens import GROWING
+from ..errors import BuddyError, ModelNotFound, ProviderError, Remedy
+from ..files import replacing
 
 CELL_TIMEOUT = 600
 """Seconds that one cell of the tour may take."""
@@ -130,7 +130,7 @@ def tour_notebook() -> Path:
     In a checkout it is the original, otherwise a copy in the current folder, which is
     never overwritten.
     """
-    checkout = Path(__file__).parent.parent / "notebooks" / "tour.ipynb"
+    checkout = Path(__file__).parents[2] / "notebooks" / "tour.ipynb"
     if checkout.exists():
         return checkout
     copy = Path.cwd() / "codebuddy-tour.ipynb"

@@ -14,14 +14,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import __version__
-from .buddy import Buddy
-from .commands import doctor_report, pull_model
-from .display.formats import plain
-from .display.live import ProgressLines
-from .display.screens import Display
-from .errors import BuddyError, ExtraMissing, Remedy, SettingError
-from .question.options import add_arguments, options_from
+from .. import __version__
+from ..buddy import Buddy
+from ..commands import doctor_report, pull_model
+from ..display.formats import plain
+from ..display.live import ProgressLines
+from ..display.screens import Display
+from ..errors import BuddyError, ExtraMissing, Remedy, SettingError
+from ..question.options import add_arguments, options_from
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

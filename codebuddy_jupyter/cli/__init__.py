@@ -1,0 +1,1 @@
+"""The command ``codebuddy`` of a terminal."""
