@@ -263,6 +263,17 @@ def test_a_slow_model_reads_in_pieces_so_that_a_question_waits_for_one_only(
         assert added <= 40.0 * STEP_SECONDS + 10
 
 
+def test_a_server_that_notices_soon_that_it_is_not_needed_reads_all_at_once(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.speed, fake.batch = 40.0, 64
+    script(fake, "Hm")
+    buddy.system_prompt = "".join(f"{number}. Answer.\n" for number in range(100))
+    buddy.quiet.begin()
+    assert is_read(buddy, fake)
+    assert ahead(fake)[0].messages[0].text == buddy.system_prompt
+
+
 def test_a_piece_that_was_not_read_ends_it(buddy: Buddy, fake: FakeProvider) -> None:
     fake.speed = 40.0
     # Nothing comes, not even an end.

@@ -269,6 +269,12 @@ class Provider(Configured):
         """
         return False
 
+    def tokens_at_once(self) -> int | None:
+        """Return how many tokens of a prompt are read at once: only in between, the
+        server notices that a request was closed. None if that is not known, or many.
+        """
+        return None
+
     def expected_speed(self, model: str) -> float | None:
         """Return about how many tokens of a prompt a model reads in a second, where
         nothing was measured yet; None if that is not known.

@@ -1,9 +1,10 @@
 """Reads the next prompt ahead: what no question changes of it is sent before one is
 asked, so that the server has it in its prompt cache.
 
-It is sent in growing pieces, each with a request for one token, which is closed as soon
-as somebody needs the model; the server keeps what it has read by then. It is no turn of
-the conversation, and its failures are left to the next question.
+It is sent with a request for one token, which is closed as soon as somebody needs the
+model; the server keeps what it has read by then. A server that would notice that too
+late is sent growing pieces. It is no turn of the conversation, and its failures are left
+to the next question.
 """
 
 from __future__ import annotations
@@ -107,8 +108,10 @@ class ReadAhead:
         fewest = FEWEST_TOKENS
         while unread >= fewest:
             fewest = FEWEST_LEFT
-            speed = reader.speed or FIRST_STEP / STEP_SECONDS
-            step = max(int(speed * STEP_SECONDS), SMALLEST_STEP)
+            step = unread
+            if not target.provider.tokens_at_once():
+                speed = reader.speed or FIRST_STEP / STEP_SECONDS
+                step = max(int(speed * STEP_SECONDS), SMALLEST_STEP)
             await self._read_part(target, reader, reader.beginning(messages, step))
             before, unread = unread, reader.unread(messages)
             self._report(reader.total(messages) - unread)

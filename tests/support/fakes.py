@@ -58,6 +58,7 @@ class FakeProvider(Provider):
         self.keeps = False
         self.is_loaded = True
         self.speed: float | None = None
+        self.batch: int | None = None
         # What it alone can download, with what is to be known of each.
         self.downloads: dict[str, str] = {}
         super().__init__(**kwargs)
@@ -98,6 +99,10 @@ class FakeProvider(Provider):
     async def can_read_ahead(self, model: str) -> bool:
         """What the script says."""
         return self.keeps and self.is_loaded
+
+    def tokens_at_once(self) -> int | None:
+        """Return ``batch``."""
+        return self.batch
 
     def expected_speed(self, model: str) -> float | None:
         """What the script says."""

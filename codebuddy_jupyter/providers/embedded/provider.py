@@ -25,7 +25,7 @@ from ..http.server_error import as_mapping
 from ..kinds.llama_cpp import LlamaCpp
 from ..openai_chat import OpenAIChatProvider
 from .catalogue import CATALOGUE, readable_size, try_catalogued
-from .engine import CACHE_MIB, Engine, EngineConfig, EngineError, start_engine
+from .engine import BATCH, CACHE_MIB, Engine, EngineConfig, EngineError, start_engine
 from .gguf import MAGIC, GGUFError, Header, header_of
 from .hub import PREFIX, HubFile
 from .index import PREFIX as INDEX
@@ -195,6 +195,10 @@ class EmbeddedProvider(OpenAIChatProvider):
     async def can_read_ahead(self, model: str) -> bool:
         """Return whether the engine runs with this model."""
         return self._is_running(model)
+
+    def tokens_at_once(self) -> int | None:
+        """Return the engine's batch."""
+        return BATCH
 
     def expected_speed(self, model: str) -> float | None:
         """Return how fast a model of this size reads on so many threads, carefully."""
