@@ -8,6 +8,8 @@ method.
 from __future__ import annotations
 
 import asyncio
+import random
+import string
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -197,7 +199,10 @@ def parsing(server: Server, quick: bool) -> Iterator[Row]:
     buddy reads them by `str(buddy.ask(…))`. The two take turns.
     """
     chunks, rounds = (5000, 2) if quick else (50000, 5)
-    body = event(delta("x")) * chunks + event(delta(finish="stop")) + DONE
+    # A text that repeats itself without end would be stopped.
+    letters = random.Random(1).choices(string.ascii_lowercase, k=chunks)
+    begun = b"".join([event(delta(letter)) for letter in letters])
+    body = begun + event(delta(finish="stop")) + DONE
     pieces = [
         (0.0, body[start : start + BLOCK]) for start in range(0, len(body), BLOCK)
     ]

@@ -61,7 +61,7 @@ class Server:
         """Answer as this kind of server from now on, and forget the log; gives the base
         URL.
         """
-        answers = {**kind.answers, f"{kind.base}/chat/completions": kind.reply}
+        answers = {**kind.answers, kind.chat_path: kind.reply}
         self._control("_reset", {})
         self._control(
             "_script", {path: [answer.to_json()] for path, answer in answers.items()}
