@@ -18,7 +18,7 @@ PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.
 # The rooms that use what is pinned, and whose tests need nothing beyond it.
 ROOMS := any_stream api buddy chat_request chat_stream chat_view cloud command commands_conversation commands_models commands_panel commands_provider commands_table completion context conversation error_lines exchange export extension field history late_settings local_provider local_server loop matching meter model_choice ollama openai_chat openai_client options page panel pipeline provider_view reply runs self_hosted server_error session settings settings_form target tasks text_table timeouts transcript transport worker
 
-.PHONY: demo test environments model test-checks test-kernel test-browser test-rest test-colab bench docs system clean
+.PHONY: demo test environments model test-checks test-kernel test-browser test-first test-rest test-colab bench docs system clean
 
 demo: .venv/.demo
 	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless) $(if $(MODEL),--model $(MODEL))
@@ -28,7 +28,7 @@ ifdef ARGS
 	$(MAKE) --jobs 3 test-checks
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(MAKE) --jobs 3 test-kernel test-rest test-checks test-browser test-colab
+	$(MAKE) --jobs 4 test-kernel test-first test-rest test-browser test-checks test-colab
 endif
 
 environments: system .venv/.test model .venv-colab/.done .venv-ipykernel-7.3/.done .venv-node/.done
@@ -39,15 +39,19 @@ test-checks: environments
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# What starts kernels and browsers mostly waits, so each runs beside the rest, and the longest begins first.
+# What starts kernels and browsers mostly waits, so each runs beside the others, which compute and are two halves, one for
+# each core. The longest begins first.
 test-kernel: environments
 	$(BIN)/python -m pytest -q tests/kernel
 
 test-browser: environments
 	$(BIN)/python -m pytest -q tests/browser
 
+test-first: environments
+	$(BIN)/python -m pytest -q $(sort $(wildcard tests/test_[a-k]*.py))
+
 test-rest: environments
-	$(BIN)/python -m pytest -q --ignore tests/kernel --ignore tests/browser
+	$(BIN)/python -m pytest -q $(sort $(filter-out $(wildcard tests/test_[a-k]*.py),$(wildcard tests/test_*.py)))
 
 test-colab: environments
 	$(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py))

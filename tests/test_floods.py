@@ -47,8 +47,9 @@ buddy.close()
 
 # numbered, since an answer that only repeats itself is stopped long before
 BLOCK = b"".join(event(delta(f"word {number} and ")) for number in range(500))
+# in large pieces, which are parsed sooner
 THOUGHTS = b"".join(
-    event(delta(reasoning=f"hm, {number}, hm ")) for number in range(500)
+    event(delta(reasoning=f"hm, {number}, hm " * 40)) for number in range(500)
 )
 FLOODS = {
     "one line of 100 MB": (
@@ -72,7 +73,7 @@ FLOODS = {
         "(500)",
     ),
     "reasoning that never stops": (
-        Answer(pieces=[(0, THOUGHTS)] * 2000),
+        Answer(pieces=[(0, THOUGHTS)] * 400),
         "sent more than 64 MiB",
     ),
     "a tool call that never stops": (

@@ -19,16 +19,16 @@ from tests.support.comms import PANEL, PageKernel
 from tests.support.kernels import OLDER, SECONDS, clean_environment, older
 from tests.support.scripted_server import Answer, ScriptedServer, begun, reply
 
-ASKS = 1000
+ASKS = 500
 # questions after which all that stays has come
 WARM = 300
 # questions before a new one is begun
 CONVERSATION = 50
 # bytes that the allocator may keep
 MEMORY = 30e6
-# that may have come with 700 questions, some with a cell that counts them: fewer than
+# that may have come with 200 questions, some with a cell that counts them: fewer than
 # two for each
-OBJECTS = 1000
+OBJECTS = 300
 BUSY = "import time\nprint('runs', flush=True)\nfor _ in range({}): time.sleep(0.1)"
 COMMS = "len(get_ipython().kernel.comm_manager.comms)"
 THREADS = "len(__import__('threading').enumerate())"
@@ -197,7 +197,7 @@ def begin_conversation(page: PageKernel) -> None:
     page.hear("gone")
 
 
-def test_a_thousand_questions_leave_nothing_behind(
+def test_five_hundred_questions_leave_nothing_behind(
     page: PageKernel, server: ScriptedServer
 ) -> None:
     early = None
