@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .errors import (
         BuddyError,
         CutOff,
+        InvalidAnswer,
         KeyRefused,
         ModelNotFound,
         NoReply,
@@ -37,6 +38,7 @@ __all__ = [
     "Chunk",
     "CutOff",
     "Image",
+    "InvalidAnswer",
     "KeyRefused",
     "Message",
     "Model",
@@ -67,6 +69,7 @@ _HOMES = {
     "Chunk": "messages",
     "CutOff": "errors",
     "Image": "messages",
+    "InvalidAnswer": "errors",
     "KeyRefused": "errors",
     "Message": "messages",
     "Model": "messages",

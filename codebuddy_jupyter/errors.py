@@ -15,6 +15,7 @@
         ├── PromptTooLong     the prompt does not fit the model's context window
         ├── ServerError       the server answered with an error
         ├── NoReply           the server's answer was not a reply
+        ├── InvalidAnswer     the answer is not a value of the type that was asked for
         └── CutOff            the reply ended early
 
     KeyboardInterrupt
@@ -253,6 +254,22 @@ class ServerError(ProviderError):
 
 class NoReply(ProviderError):
     """The server's answer was not a reply: empty, a web page or other JSON."""
+
+
+class InvalidAnswer(ProviderError):
+    """The answer is not a value of the type that was asked for.
+
+    Parameters
+    ----------
+    what, remedies
+        As for `BuddyError`.
+    text
+        The text of the last answer.
+    """
+
+    def __init__(self, what: str, *remedies: Remedy, text: str = "") -> None:
+        super().__init__(what, *remedies)
+        self.text = text
 
 
 class CutOff(ProviderError):
