@@ -157,6 +157,8 @@ class Request:
         The longest reply, in tokens; None: the server's default.
     extra
         Any other field of the request, by its wire name.
+    schema
+        The JSON schema that the answer shall have; None: it is text.
     """
 
     messages: tuple[Message, ...]
@@ -164,6 +166,7 @@ class Request:
     temperature: float | None = None
     max_tokens: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

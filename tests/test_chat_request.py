@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from codebuddy_jupyter.messages import Image, Message, Request, ToolCall
+from codebuddy_jupyter.providers.chat_request import chat_request, is_strict
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.outcome import ask
 from tests.support.scripted_server import (
@@ -95,3 +100,58 @@ def test_tool_calls_and_their_results_are_sent_as_the_protocol_has_them(
         },
         {"role": "tool", "content": "3", "tool_call_id": "a"},
     ]
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"value": {"type": "boolean"}},
+    "required": ["value"],
+    "additionalProperties": False,
+}
+
+
+def test_a_schema_is_sent_as_the_format_of_the_response(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    ask(provider, Request((Message("user", "late?"),), "llama3", schema=SCHEMA))
+    assert server.asked()[-1]["body"]["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True},
+    }
+
+
+def test_a_format_that_the_user_sets_wins_over_the_schema() -> None:
+    extra = {"response_format": {"type": "text"}}
+    request = Request((Message("user", "late?"),), "m", extra=extra, schema=SCHEMA)
+    assert chat_request(request, "max_tokens")["response_format"] == {"type": "text"}
+
+
+def test_a_server_without_schemas_is_asked_for_json() -> None:
+    request = Request((Message("user", "late?"),), "m", schema=SCHEMA)
+    body = chat_request(request, "max_tokens", takes_schemas=False)
+    assert body["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({"type": "string"}, True),
+        ({"enum": ["a", 1]}, True),
+        ({"$ref": "#/$defs/Node"}, True),
+        ({"type": "array", "items": SCHEMA}, True),
+        ({"anyOf": [SCHEMA, {"type": "null"}]}, True),
+        ({}, False),
+        ({"type": "object"}, False),
+        ({"type": "object", "additionalProperties": {"type": "string"}}, False),
+        ({"type": "array", "prefixItems": [{"type": "string"}]}, False),
+        ({"type": "array", "items": {}}, False),
+        ({"anyOf": [{"type": "object"}, {"type": "null"}]}, False),
+    ],
+    ids=str,
+)
+def test_only_what_clouds_define_is_asked_for_strictly(
+    part: dict[str, Any], expected: bool
+) -> None:
+    schema = {**SCHEMA, "properties": {"value": part}}
+    assert is_strict(schema) is expected
+    assert is_strict({**SCHEMA, "$defs": {"Part": part}}) is expected

@@ -137,3 +137,19 @@ def test_geminis_models_are_listed_by_the_names_that_it_takes(
 
 def test_a_cloud_has_room_for_a_long_prompt() -> None:
     assert asyncio.run(cloud.OpenAIProvider().window("any")) == cloud.WINDOW
+
+
+@pytest.mark.parametrize(
+    ("kind", "type"),
+    [
+        (cloud.OpenAIProvider, "json_schema"),
+        (cloud.DeepSeekProvider, "json_object"),
+        (cloud.GLMProvider, "json_object"),
+    ],
+)
+def test_a_cloud_is_asked_for_json_in_the_way_that_it_knows(
+    kind: type[CloudProvider], type: str
+) -> None:
+    schema = {"type": "object"}
+    request = Request((Message("user", "late?"),), "m", schema=schema)
+    assert kind().body(request)["response_format"]["type"] == type

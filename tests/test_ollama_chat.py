@@ -27,6 +27,14 @@ def test_a_prompt_is_never_to_be_cut() -> None:
     assert native_body(Request(HELLO, "m"), 0)["options"] == {}
 
 
+def test_a_schema_is_its_format() -> None:
+    schema = {"type": "object"}
+    assert native_body(Request(HELLO, "m", schema=schema), 0)["format"] == schema
+    extra = {"response_format": {"type": "json_object"}}
+    request = Request(HELLO, "m", extra=extra, schema=schema)
+    assert native_body(request, 0)["format"] == "json"
+
+
 @pytest.mark.parametrize(
     ("extra", "expected"),
     [

@@ -8,8 +8,13 @@ from typing import Any
 
 from ..messages import Image, Message, Request, ToolCall
 
+# The name that each schema has; servers only repeat it in errors.
+SCHEMA_NAME = "answer"
 
-def chat_request(request: Request, max_tokens_field: str) -> dict[str, Any]:
+
+def chat_request(
+    request: Request, max_tokens_field: str, *, takes_schemas: bool = True
+) -> dict[str, Any]:
     """Return the JSON of a request.
 
     Parameters
@@ -18,6 +23,8 @@ def chat_request(request: Request, max_tokens_field: str) -> dict[str, Any]:
         The request.
     max_tokens_field
         The field in which the server expects the maximum length of the reply.
+    takes_schemas
+        Whether the server takes JSON schemas; otherwise it is asked for any JSON.
     """
     messages = [_message(message) for message in request.messages]
     body: dict[str, Any] = {
@@ -30,8 +37,39 @@ def chat_request(request: Request, max_tokens_field: str) -> dict[str, Any]:
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
         body[max_tokens_field] = request.max_tokens
+    if request.schema is not None:
+        body["response_format"] = _response_format(request.schema, takes_schemas)
     body.update(request.extra)
     return body
+
+
+def _response_format(schema: Mapping[str, Any], takes_schemas: bool) -> dict[str, Any]:
+    if not takes_schemas:
+        return {"type": "json_object"}
+    json_schema = {
+        "name": SCHEMA_NAME,
+        "schema": schema,
+        "strict": is_strict(schema),
+    }
+    return {"type": "json_schema", "json_schema": json_schema}
+
+
+def is_strict(schema: Mapping[str, Any]) -> bool:
+    """Return whether a schema may be enforced strictly, as clouds define that: no object
+    may have other fields than those that are named, and no array items by their place.
+    """
+    if (
+        schema.get("type") == "object"
+        and schema.get("additionalProperties") is not False
+    ):
+        return False
+    if not schema or "prefixItems" in schema:
+        return False
+    inner = [*schema.get("anyOf", ()), *schema.get("properties", {}).values()]
+    inner += schema.get("$defs", {}).values()
+    if "items" in schema:
+        inner.append(schema["items"])
+    return all(is_strict(part) for part in inner)
 
 
 def encodable(value: Any) -> Any:

@@ -89,6 +89,8 @@ class DeepSeekProvider(CloudProvider):
 
     label = "DeepSeek"
     key_variable = "DEEPSEEK_API_KEY"
+    # It refuses them: https://api-docs.deepseek.com/guides/json_mode.
+    takes_schemas = False
     base_url = _address("https://api.deepseek.com/v1")
     model = _default("deepseek-v4-flash")
 
@@ -109,6 +111,8 @@ class GLMProvider(CloudProvider):
 
     label = "GLM"
     key_variable = "ZAI_API_KEY"
+    # It knows none: https://docs.z.ai/guides/capabilities/struct-output.
+    takes_schemas = False
     base_url = _address("https://api.z.ai/api/paas/v4")
     model = _default("glm-5.2")
 

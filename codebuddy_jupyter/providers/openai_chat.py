@@ -91,6 +91,8 @@ class OpenAIChatProvider(Provider):
 
     max_tokens_field: ClassVar[str] = "max_tokens"
     """The field in which the server expects the maximum length of the reply."""
+    takes_schemas: ClassVar[bool] = True
+    """Whether the server takes JSON schemas; otherwise it is asked for any JSON."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._clients = ClientPool()
@@ -142,7 +144,9 @@ class OpenAIChatProvider(Provider):
 
     def body(self, request: Request) -> dict[str, Any]:
         """Return the JSON of a request."""
-        return chat_request(request, self.max_tokens_field)
+        return chat_request(
+            request, self.max_tokens_field, takes_schemas=self.takes_schemas
+        )
 
     def path(self, model: str) -> str:
         """Return where a request for a model goes: a path below the base URL, or a

@@ -64,6 +64,8 @@ def native_body(request: Request, num_ctx: int) -> dict[str, Any]:
         "truncate": False,
         "options": options,
     }
+    if request.schema is not None:
+        body["format"] = request.schema
     _add_fields(body, options, request.extra)
     return body
 
