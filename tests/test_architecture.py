@@ -66,6 +66,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # The conversation, and a question on its way to a model
     "chat": {"background", "context", "errors", "messages"},
+    "values": {"chat", "context", "errors", "messages", "providers", "secrets"},
     "question": {
         "background",
         "chat",
@@ -192,6 +193,9 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "providers.kinds.webui": "test_kinds",
     "secrets.syntax_formats": "test_secrets",
     "secrets.vendor_formats": "test_secrets",
+    "values.data": "test_form",
+    "values.frames": "test_form",
+    "values.schema": "test_form",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they
 do, or ``declarations only`` for a module that has no behaviour.

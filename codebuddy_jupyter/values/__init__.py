@@ -1,0 +1,1 @@
+"""Answers as values: types as JSON schemas, and answers that are read by them."""
