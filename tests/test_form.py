@@ -112,6 +112,11 @@ class Box(pydantic.BaseModel, Generic[T]):
     content: T
 
 
+@dataclass
+class Empty:
+    """Has no fields, either."""
+
+
 class Plain:
     """Has no fields."""
 
@@ -289,6 +294,10 @@ def test_what_is_of_another_type_is_refused_with_one_line(
         (object, "cannot be the form"),
         (5, "object of type int cannot be the form"),
         (print, "cannot be the form"),
+        (value, "a function is not a type"),
+        (lambda text: text, "a function is not a type"),
+        (list[value], "a function is not a type"),  # type: ignore[valid-type]
+        (Empty, "Empty cannot be the form of an answer: it has no fields"),
         (Callable[[int], int], "cannot be the form"),
         (Plain, "Plain cannot be the form of an answer: there is no schema for"),
         (list[Plain], "cannot be the form"),

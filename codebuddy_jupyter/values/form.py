@@ -257,8 +257,6 @@ def _schema(into: Any, name: str) -> tuple[Any, Schema]:
         known = with_known_dicts(into) if IS_NEEDED else into
         adapter = TypeAdapter(known)
         schema = schema_of(adapter)
-        if not schema.keys() - {"description"}:
-            raise NoSchema("it says nothing about the form of its values")
     except Exception as error:
         # Classes can have schemas of their own, whose code may raise anything.
         what = f"{name} cannot be the form of an answer: {_reason(error)}."

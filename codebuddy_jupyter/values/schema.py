@@ -63,7 +63,12 @@ def schema_of(adapter: Any) -> Schema:
     """
     raw = adapter.json_schema(schema_generator=_generator())
     definitions = raw.pop("$defs", {})
-    return _Cleaner(definitions).schema(raw)
+    schema = _Cleaner(definitions).schema(raw)
+    if not schema.keys() - {"description"}:
+        raise NoSchema("it says nothing about the form of its values")
+    if schema.get("properties") == {}:
+        raise NoSchema("it has no fields")
+    return schema
 
 
 def sent(schema: Schema) -> Schema:
@@ -218,10 +223,14 @@ def _generator() -> Any:
 
         def call_schema(self, schema: Any) -> Any:
             """Describe a named tuple as an object, as older versions declare it."""
+            called = schema["function"]
+            if not (isinstance(called, type) and issubclass(called, tuple)):
+                # Pydantic would call it with what the model wrote.
+                raise NoSchema("a function is not a type")
             properties = {}
             for field in schema["arguments_schema"]["arguments_schema"]:
                 properties[field["name"]] = self.generate_inner(field["schema"])
-            return _tuple_object(schema["function"], properties)
+            return _tuple_object(called, properties)
 
     return Generator
 
