@@ -19,6 +19,7 @@ from codebuddy_jupyter.errors import (
     CutOff,
     PromptTooLong,
     Remedy,
+    SettingError,
     Stopped,
     Unreachable,
 )
@@ -444,3 +445,45 @@ def test_text_before_the_beginning_of_the_answer_is_reasoning(ask: Ask) -> None:
     reply = ask(*chunks, Chunk("Yes."), Chunk(reasoning=" Or no."))
     assert str(reply) == "Yes."
     assert reply.reasoning == "Hm. Okay. Or no."
+
+
+# Values
+
+
+@pytest.fixture
+def typed(loop: Loop) -> Reply:
+    """A typed reply, whose value nothing can pickle."""
+
+    async def chunks(reply: Reply) -> AsyncIterator[Chunk]:
+        reply.settle(lambda: 5)
+        yield Chunk(text='{"value": 5}')
+
+    return Reply("how many?", chunks, loop, is_typed=True)
+
+
+def test_a_value_is_waited_for(typed: Reply) -> None:
+    assert typed.value() == 5
+    assert typed.value is typed.value
+    assert typed.text == '{"value": 5}'
+
+
+def test_a_reply_without_a_type_has_no_value_and_is_not_asked(ask: Ask) -> None:
+    reply = ask("yes")
+    with pytest.raises(SettingError, match=r"asked for no type.*into=bool"):
+        _ = reply.value
+    assert reply.started is None
+
+
+def test_the_error_of_a_typed_reply_is_raised_by_its_value(loop: Loop) -> None:
+    reply = Reply("why?", source(Unreachable("gone")), loop, is_typed=True)
+    with pytest.raises(Unreachable):
+        _ = reply.value
+
+
+def test_a_typed_reply_can_be_pickled_without_its_value(typed: Reply) -> None:
+    assert typed.value() == 5
+    read = pickle.loads(pickle.dumps(typed))
+    assert read.text == '{"value": 5}'
+    with pytest.raises(SettingError, match="was not saved"):
+        _ = read.value
+    assert deepcopy(typed).value() == 5

@@ -166,6 +166,12 @@ def test_the_last_words_of_the_reasoning_are_shown_while_the_model_thinks(
     assert len(quote) < 300
 
 
+def test_what_a_model_does_stands_in_place_of_its_thoughts(waiting: Reply) -> None:
+    waiting.first = 103.0
+    waiting.activity = "llama3 answers"
+    assert waiting_line(waiting, 110.0) == "llama3 answers… 7 s"
+
+
 @pytest.mark.parametrize(
     ("finish", "says"),
     [

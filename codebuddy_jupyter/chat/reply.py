@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import Any, NamedTuple, Self, cast
 
 from ..background.loop import SLICE, Loop
-from ..errors import BuddyError, CutOff, Remedy, Stopped, printable
+from ..errors import BuddyError, CutOff, Remedy, SettingError, Stopped, printable
 from ..messages import Chunk, Reading, ToolCall, Usage
 
 Source = Callable[["Reply"], AsyncIterator[Chunk]]
@@ -22,6 +22,8 @@ Source = Callable[["Reply"], AsyncIterator[Chunk]]
 STOPPED = "Stopped. The part that was received is kept."
 BROKE_OFF = "This answer broke off. The part that was received is kept."
 SAVED_EARLY = "This answer was saved before it was complete."
+NO_TYPE = "The question asked for no type, so its answer is text."
+NOT_SAVED = "The value of this answer was not saved with it; its JSON is in the text."
 # Seconds; over a shorter time, tokens per second say nothing.
 SHORTEST_STREAM = 0.05
 OF_THIS_PROCESS = (
@@ -32,6 +34,7 @@ OF_THIS_PROCESS = (
     "_changed",
     "_done",
     "_callbacks",
+    "_value",
 )
 """Attributes of a reply that are not pickled."""
 
@@ -73,6 +76,8 @@ class Reply:
         Shows the reply when a cell ends in it.
     format
         How to show the text: one of ``prompts.FORMATS``.
+    is_typed
+        Whether the answer becomes a `value`.
 
     Attributes
     ----------
@@ -84,6 +89,8 @@ class Reply:
         How far the server has read the prompt, if it reports that.
     expected_reading : ExpectedReading or None
         How long it is expected to read, if the speed of the model is known.
+    activity : str
+        What the model does while it gives no text that is shown; empty: it thinks.
     first, last : float or None
         When the first and the last token came, as ``time.monotonic()``.
     """
@@ -95,15 +102,19 @@ class Reply:
         loop: Loop,
         display: Callable[[Reply], None] | None = None,
         format: str = "markdown",
+        *,
+        is_typed: bool = False,
     ) -> None:
         self.prompt = prompt
         self.format = format
+        self.is_typed = is_typed
         self.provider = ""
         self.model = ""
         self.sent_tokens: int | None = None
         self.loading: bool | None = None
         self.reading: Reading | None = None
         self.expected_reading: ExpectedReading | None = None
+        self.activity = ""
         self.chunks: list[Chunk] = []
         self.error: BaseException | None = None
         self.started: float | None = None
@@ -122,6 +133,8 @@ class Reply:
         self._callbacks: list[Callable[[], None]] = []
         # The number of chunks whose text was reasoning.
         self._answer_start = 0
+        # The value of a typed answer, once it is there.
+        self._value: tuple[Any] | None = None
 
     @classmethod
     def ended_with(
@@ -174,6 +187,32 @@ class Reply:
     def text(self) -> str:
         """The text received so far; reading it neither starts nor awaits the request."""
         return "".join([chunk.text for chunk in self.chunks[self._answer_start :]])
+
+    @property
+    def value(self) -> Any:
+        """The answer as a value of the type that was asked for; waits for it.
+
+        Raises
+        ------
+        SettingError
+            If the question asked for no type.
+        BuddyError
+            If the request failed, or its answer is not of the type.
+        Stopped
+            If the user interrupted; the request is stopped then.
+        """
+        if not self.is_typed:
+            raise SettingError(
+                NO_TYPE, Remedy("Ask for one", 'buddy.ask("…", into=bool)')
+            )
+        self.result()
+        if self._value is None:
+            raise SettingError(NOT_SAVED)
+        return self._value[0]
+
+    def settle(self, value: Any) -> None:
+        """Set the value of a typed answer."""
+        self._value = (value,)
 
     @property
     def reasoning(self) -> str:

@@ -123,7 +123,8 @@ def no_text_line(reply: Reply) -> str:
 
 
 def _thinking(reply: Reply, now: float) -> str:
-    return f"thinking… {_seconds_since(reply.first, now):.0f} s"
+    doing = reply.activity or "thinking"
+    return f"{doing}… {_seconds_since(reply.first, now):.0f} s"
 
 
 def _is_silent(reply: Reply, now: float) -> bool:
