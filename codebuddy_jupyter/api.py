@@ -26,6 +26,7 @@ T = TypeVar("T", bound=Callable[[Any], str | Awaitable[str]])
 def ask(
     prompt: str,
     *,
+    into: Any = None,
     model: str = "",
     provider: str = "",
     system: str | None = None,
@@ -46,6 +47,8 @@ def ask(
     ----------
     prompt
         The question; braces and mentions are sent as they are.
+    into
+        The type of ``reply.value``: ``bool``, ``list[Person]``, ``"name, age int"``…
     model, provider
         A model, ``provider/model`` or ``provider:model``, and a provider's name; empty:
         as the settings say.
@@ -57,11 +60,9 @@ def ask(
     format
         The form of the answer: markdown, text, code, json, html or math.
     context
-        Which parts of the notebook are sent: none, auto, or a list such as
-        ``cells,variables``.
+        Which parts of the notebook are sent: none, auto, or a list, ``cells,variables``.
     remember, new
-        Ask in the notebook's conversation: its earlier turns are sent, and the question
-        becomes one of them; with ``new``, in a new conversation.
+        Ask in the notebook's conversation, after its earlier turns; or in a new one.
 
     Raises
     ------
@@ -69,6 +70,7 @@ def ask(
         For an empty prompt or an invalid option, and when the reply is read.
     """
     options = Options(
+        into=into,
         model=model,
         provider=provider,
         system=system,

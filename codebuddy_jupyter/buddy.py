@@ -200,7 +200,8 @@ class Buddy(QuestionSettings):
             lambda reply: self._pipeline.chunks(question, reply),
             self.loop,
             self.display,
-            options.format,
+            question.format,
+            is_typed=question.form is not None,
         )
 
     def preview(

@@ -164,3 +164,16 @@ def test_without_a_shell_there_is_one_buddy_per_process() -> None:
     first, second = api.ask("1?"), api.ask("2?")
     assert first._loop is second._loop
     api._plain_buddy.cache_clear()
+
+
+def test_a_question_can_ask_for_a_value(asked: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [('{"name": "Ada", "age": 36}',), ("yes",)]
+    person = api.ask("Who?", into="name, age int").value
+    assert (person.name, person.age) == ("Ada", 36)
+
+    async def ask() -> object:
+        return (await api.aask("Late?", into=bool)).value
+
+    assert asyncio.run(ask()) is True
+    with pytest.raises(SettingError, match="cannot be the form"):
+        api.ask("Who?", into=print)

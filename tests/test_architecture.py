@@ -77,6 +77,7 @@ ROOMS: dict[str, set[str]] = {
         "messages",
         "providers",
         "settings",
+        "values",
     },
     "buddy": {
         "background",

@@ -100,6 +100,10 @@ def test_several_other_fields_may_be_set() -> None:
             "messages, model cannot be set by -o: the buddy sets that itself.",
         ),
         (
+            {"into": bool, "format": "html"},
+            "An answer that becomes a value has no format html.",
+        ),
+        (
             {"extra": {"stream": False}},
             "stream cannot be set by -o: the buddy sets that itself.",
         ),
@@ -122,5 +126,6 @@ def test_another_field_without_name_or_value_is_refused(typed: str) -> None:
 def test_python_and_the_magic_take_the_same_options() -> None:
     names = {field.name for field in fields(Options)}
     typed = {action.dest for action in parser()._actions}
-    assert typed == names - {"remember"}
-    assert set(inspect.signature(ask).parameters) == names - {"dry_run"} | {"prompt"}
+    assert typed == names - {"remember", "into", "name"}
+    asked = names - {"dry_run", "name"} | {"prompt"}
+    assert set(inspect.signature(ask).parameters) == asked

@@ -8,12 +8,14 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import (
     BuddyError,
     CutOff,
+    InvalidAnswer,
     PromptError,
     PromptTooLong,
     Remedy,
+    SettingError,
     Unreachable,
 )
-from codebuddy_jupyter.messages import Chunk
+from codebuddy_jupyter.messages import Chunk, Usage
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.question.prompts import BROKE_OFF, FORMATS, SYSTEM
 from tests.support.fakes import FOREVER, FakeProvider, Step, is_well_formed, texts
@@ -279,3 +281,98 @@ def test_without_a_command_for_a_larger_window_the_remedy_is_general(
     assert str(caught.value) == (
         "too long. Shorten it; or load the model with a larger context window"
     )
+
+
+# Typed answers
+
+
+def test_a_typed_question_tells_its_form_and_gives_a_value(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [('{"value":', " true}", Chunk(finish="stop"))]
+    reply = buddy.ask("Is it late?", Options(into=bool))
+    assert reply.value is True
+    (request,) = fake.requests
+    assert texts(request)[-1] == (
+        "user",
+        "Is it late?\n\nAnswer with JSON and nothing else, in this form:\n"
+        '{"value": true or false}',
+    )
+    assert request.schema is not None
+    assert (reply.prompt, reply.format) == ("Is it late?", "json")
+    assert reply.text == '{"value": true}'
+
+
+def test_attempts_before_the_valid_answer_are_counted_and_not_shown(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    usage = Chunk(usage=Usage(10, 2))
+    fake.replies = [("perhaps", usage), ("maybe", usage), ('{"value": true}', usage)]
+    reply = buddy.ask("Is it late?", Options(into=bool)).result()
+    assert (reply.value, reply.text) == (True, '{"value": true}')
+    assert reply.usage == Usage(30, 6)
+    assert reply.activity == "asking again, since the answer was not valid"
+    assert [request.schema is None for request in fake.requests] == [False, False, True]
+    assert texts(fake.requests[1])[-2] == ("assistant", "perhaps")
+    buddy.ask("Sure?").result()
+    assert texts(fake.requests[3])[-2] == ("assistant", '{"value": true}')
+
+
+def test_an_answer_that_stays_invalid_is_no_part_of_the_conversation(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [("perhaps",)] * 3
+    reply = buddy.ask("Is it late?", Options(into=bool))
+    with pytest.raises(InvalidAnswer) as raised:
+        reply.result()
+    assert (raised.value.text, reply.text) == ("perhaps", "")
+    buddy.ask("Why?").result()
+    assert [role for role, _ in texts(fake.requests[3])] == ["system", "user"]
+
+
+def test_what_held_for_a_model_is_used_for_the_next_question(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [("perhaps",), ("maybe",), ("yes",), ("no",)]
+    options = Options(into=bool, remember=False)
+    assert buddy.ask("Is it late?", options).value is True
+    assert buddy.ask("Is it early?", options).value is False
+    assert fake.requests[3].schema is None
+
+
+def test_a_type_without_a_schema_is_refused_before_the_context_is_read(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    with pytest.raises(SettingError, match="cannot be the form of an answer"):
+        buddy.ask("why?", Options(into=print))
+    assert fake.requests == []
+
+
+def test_the_json_of_a_typed_answer_is_not_checked_as_code(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    buddy.check = "repair"
+    fake.replies = [('{"value": "```python\\nundefined_name\\n```"}',)]
+    reply = buddy.ask("Code?", Options(into=str)).result()
+    assert reply.findings == ()
+    assert len(fake.requests) == 1
+
+
+def test_secrets_are_redacted_in_every_attempt(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    secret = "sk-proj-" + "Ab3" * 16
+    fake.replies = [(f"the key {secret}",), ("no",), ("true",)]
+    buddy.ask(f"Is {secret} a key?", Options(into=bool)).result()
+    for request in fake.requests:
+        assert secret not in str(texts(request))
+
+
+def test_a_typed_question_that_is_too_long_is_shortened(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    buddy.ask("1?").result()
+    fake.replies = [(PromptTooLong("too long", tokens=5000, window=4096),), ("true",)]
+    assert buddy.ask("2?", Options(into=bool)).value is True
+    assert len(fake.requests) == 3
+    assert len(fake.requests[2].messages) <= len(fake.requests[1].messages)

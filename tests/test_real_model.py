@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import aclosing
+from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 
@@ -16,6 +17,8 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.values.asking import SchemaModes, answer
+from codebuddy_jupyter.values.form import form_of
 from tests.support.engines import eventually, fetch
 from tests.support.real_model import FILE, MISSING, NAME
 
@@ -73,6 +76,27 @@ def test_an_answer_that_is_closed_frees_the_engine(
 
     loop.run(begin_and_close())
     assert eventually(lambda: not is_busy())
+
+
+@pytest.mark.parametrize(
+    ("into", "question"),
+    [
+        (bool, "Is this a complaint? The room was loud."),
+        (date, "On which day? We met on the 3rd of May 2025."),
+        (Literal["good", "bad"], "What was it like? The room was loud."),
+        (list[str], "Which fruits? Apples and pears."),
+        ("city, nights int", "Three nights in Bern."),
+    ],
+    ids=str,
+)
+def test_its_typed_answers_are_valid(
+    loop: Loop, real: EmbeddedProvider, into: Any, question: str
+) -> None:
+    messages = (Message("user", question),)
+    request = Request(messages, NAME, temperature=0.1, max_tokens=100)
+    answered = loop.run(answer(real, request, form_of(into), SchemaModes()))
+    assert answered.value is not None
+    assert (answered.usage.completion_tokens or 0) > 0
 
 
 def test_a_buddy_asks_it_as_a_user_does(tmp_path: Path) -> None:

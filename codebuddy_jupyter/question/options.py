@@ -113,12 +113,20 @@ class Options:
     remember: bool = True
     """Whether the question is part of the notebook's conversation; it cannot be typed.
     """
+    into: Any = None
+    """The type of the answer; None: it is text. Only a magic has an option for it."""
+    name: str = ""
+    """The variable that gets the value of the answer; empty: none does."""
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise SettingError(
                 f"There is no format {self.format!r}: choose one of "
                 f"{', '.join(FORMATS)}."
+            )
+        if self.into is not None and self.format not in ("markdown", "json"):
+            raise SettingError(
+                f"An answer that becomes a value has no format {self.format}."
             )
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise SettingError(

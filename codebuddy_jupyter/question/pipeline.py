@@ -5,6 +5,7 @@ from the server's answer to the chunks of a reply.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -17,11 +18,14 @@ from ..chat.repetition import Repetition
 from ..chat.reply import Reply
 from ..context.collector import Collector
 from ..context.fit import Redact
+from ..context.inert import without_control_tokens
 from ..context.items import Snapshot
 from ..context.mentions import find_mentions, unescaped
 from ..errors import BuddyError, PromptError, PromptTooLong, Remedy, Unreachable
 from ..messages import REPETITION, Chunk, Message, Request
 from ..providers.base import Provider
+from ..values.asking import Answered, SchemaModes, answering, place_of
+from ..values.form import Form, form_of
 from . import prompts
 from .ahead import ReadAhead
 from .budget import Budget
@@ -60,12 +64,20 @@ class Question:
         What it sets for itself.
     snapshot
         What could be sent of the notebook, as it was when the user asked.
+    form
+        The form of the answer; None: it is text.
     """
 
     prompt: str
     text: str
     options: Options
     snapshot: Snapshot
+    form: Form | None = None
+
+    @property
+    def format(self) -> str:
+        """The format in which the text of the answer is shown."""
+        return self.options.format if self.form is None else "json"
 
 
 class Pipeline:
@@ -110,6 +122,7 @@ class Pipeline:
         self._collector = collector
         self._history = history
         self._tokens = tokens
+        self._schema_modes = SchemaModes()
         self._readers = Readers(ReadingSpeeds(default_speeds_path()), tokens)
         self.ahead = ReadAhead(self._next_exchange, self._readers)
         self.quiet = WhileQuiet(loop, self.ahead.read)
@@ -134,7 +147,10 @@ class Pipeline:
         ------
         PromptError
             If the prompt is empty, or names something that does not exist.
+        SettingError
+            If the answer is to have a type without a schema.
         """
+        form = None if options.into is None else form_of(options.into)
         if not (prompt.strip() or may_be_empty):
             raise PromptError(
                 "There is nothing to ask.",
@@ -154,7 +170,9 @@ class Pipeline:
         troubles = (*self._settings.notes_of_doubt(), *snapshot.troubles)
         snapshot = replace(snapshot, troubles=troubles)
         text = prompts.with_format(prompt, options.format)
-        return Question(prompt, text, options, snapshot)
+        if form is not None:
+            text = f"{prompt}\n\n{form.instruction(with_schema=False)}"
+        return Question(prompt, text, options, snapshot, form)
 
     async def chunks(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
         """Ask, and yield the chunks of the reply; nothing is read ahead meanwhile.
@@ -209,6 +227,8 @@ class Pipeline:
             turn.postponed = draft.postponed
             reply.sent_tokens = draft.tokens
             stream = self._stream(exchange, draft, reply)
+            if question.form is not None:
+                stream = self._valid(question.form, exchange, draft, reply)
             try:
                 async with aclosing(cast(Any, stream)) as chunks:
                     async for chunk in chunks:
@@ -246,11 +266,65 @@ class Pipeline:
         history.keep(chat, turn, kept_question.text)
         return chat, turn
 
+    async def _valid(
+        self, form: Form, exchange: Exchange, draft: Draft, reply: Reply
+    ) -> AsyncIterator[Chunk]:
+        """Ask until an answer is valid, and yield its JSON; of the attempts before it,
+        only what the server reports.
+        """
+
+        def ask(request: Request) -> AsyncIterator[Chunk]:
+            # What comes before the question is the same in each attempt.
+            before = len(draft.messages) - 1
+            messages = (
+                *draft.messages[:before],
+                *self._safe(request.messages[before:]),
+            )
+            if messages != draft.messages:
+                reply.activity = "asking again, since the answer was not valid"
+            size = exchange.tokens.total(messages)
+            attempt = replace(draft, messages=messages, tokens=size)
+            return self._stream(exchange, attempt, reply, request.schema)
+
+        target = exchange.target
+        reply.activity = f"{target.model} answers"
+        parts = answering(
+            ask,
+            exchange.request(draft),
+            form,
+            self._schema_modes,
+            place_of(target.provider, target.model),
+            is_told=True,
+        )
+        async with aclosing(cast(Any, parts)) as coming:
+            async for part in coming:
+                if isinstance(part, Answered):
+                    reply.settle(part.value)
+                    yield Chunk(text=part.text)
+                    continue
+                if part.text:
+                    reply.last = time.monotonic()
+                    reply.first = reply.first or reply.last
+                yield replace(part, text="", answer_begins=False)
+
+    def _safe(self, messages: tuple[Message, ...]) -> list[Message]:
+        """Return messages without secrets and control tokens."""
+        redact = self._redact
+        safe = []
+        for message in messages:
+            text = without_control_tokens(redact(message.text).text)
+            safe.append(replace(message, text=text))
+        return safe
+
     async def _stream(
-        self, exchange: Exchange, draft: Draft, reply: Reply
+        self,
+        exchange: Exchange,
+        draft: Draft,
+        reply: Reply,
+        schema: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Chunk]:
         """Send a draft, yield the chunks, and learn from what the server reports."""
-        request = exchange.request(draft)
+        request = replace(exchange.request(draft), schema=schema)
         stream = self._watched(exchange.target, request, reply)
         repetition = Repetition()
         async with aclosing(cast(Any, stream)) as chunks:
@@ -295,7 +369,8 @@ class Pipeline:
         """Yield what the check of the answer's code finds, then a correction of it."""
         mode = self._settings.check
         snapshot = question.snapshot
-        if mode == "off" or not is_checked(question.options, snapshot):
+        is_text = question.form is None
+        if mode == "off" or not (is_text and is_checked(question.options, snapshot)):
             return
         reply = turn.reply
         session = self._collector.session
