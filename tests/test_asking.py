@@ -13,6 +13,7 @@ from codebuddy_jupyter.errors import InvalidAnswer, ServerError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Message, Request, Usage
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.values.asking import Answered, SchemaModes, answer, place_of
+from codebuddy_jupyter.values.bounds import bounded
 from codebuddy_jupyter.values.form import form_of
 from tests.support.fakes import FakeProvider, Step, texts
 from tests.support.schema_servers import INTO, INVALID, VALID
@@ -201,7 +202,29 @@ def test_an_answer_without_end_is_stopped(asking: Asking) -> None:
     endless = ["again and "] * 10_000
     answered = asking(endless, RIGHT)
     assert answered.attempts == 2
-    assert "it repeated itself without end" in texts(asking.sent[1])[2][1]
+    assert len(texts(asking.sent[1])) == 1
+    with pytest.raises(InvalidAnswer, match="it repeated itself without end"):
+        asking(WRONG, WRONG, endless)
+
+
+def test_after_an_answer_without_end_texts_and_lists_are_limited(loop: Loop) -> None:
+    form = form_of(list[str])
+    endless = [f'"word {number}", ' for number in range(100)]
+    provider = FakeProvider()
+    provider.replies = [
+        ('{"value": [', *endless, Chunk(finish="length")),
+        ('{"value": ["a"]}',),
+    ]
+    asking = answer(provider, QUESTION, form, SchemaModes())
+    assert loop.run(asking).value == ["a"]
+    first, second = provider.requests
+    assert texts(second) == texts(first)
+    assert second.schema == bounded(form.schema, None) != first.schema
+
+
+def test_a_short_answer_that_was_cut_is_not_limited(asking: Asking) -> None:
+    asking(('{"value": tr', Chunk(finish="length")), RIGHT)
+    assert asking.sent[1].schema == FORM.schema
 
 
 def test_an_answer_that_was_cut_is_told_so(asking: Asking) -> None:

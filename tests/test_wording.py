@@ -73,8 +73,22 @@ def test_a_type_that_contains_itself_is_told_to_some_depth() -> None:
     assert "{...}" in told
 
 
-def test_the_schema_is_quoted_where_the_server_takes_none() -> None:
-    form = form_of(Level)
+class Rated(pydantic.BaseModel):
+    level: Level
+    stars: int = pydantic.Field(ge=1, le=5)
+
+
+@pytest.mark.parametrize("into", [Rated, list[Rated], Node])
+def test_a_schema_that_says_more_is_quoted_where_the_server_takes_none(
+    into: Any,
+) -> None:
+    form = form_of(into)
     last = form.instruction(with_schema=True).splitlines()[-1]
     assert last == f"Its JSON schema: {json.dumps(form.schema)}"
     assert "$members" not in last
+
+
+@pytest.mark.parametrize("into", [bool, Level, Person, list[Person], dict[str, int]])
+def test_a_schema_that_says_no_more_than_words_is_not_quoted(into: Any) -> None:
+    form = form_of(into)
+    assert form.instruction(with_schema=True) == form.instruction(with_schema=False)

@@ -15,6 +15,7 @@ from ..context.inert import without_control_tokens
 from ..errors import InvalidAnswer, Remedy, ServerError
 from ..messages import REPETITION, Chunk, Message, Request, Usage
 from ..providers.base import Provider
+from .bounds import bounded
 from .form import Form, NotValid
 
 Mode = Literal["schema", "words"]
@@ -204,6 +205,9 @@ class _Attempt:
         self._last = last
         self._pieces: list[str] = []
         self._finish = ""
+        # Whether this answer, or one before, went on without end.
+        self._ran_on: bool = last is not None and last._ran_on
+        self._asked = ""
 
     @property
     def text(self) -> str:
@@ -217,11 +221,20 @@ class _Attempt:
         if not (is_told and by_schema):
             told = self._form.instruction(with_schema=not by_schema)
             messages = _with_instruction(messages, told, at_end=is_told)
+        self._asked = messages[-1].text
         last = self._last
-        if last is not None and last.reason and last._mode == self._mode:
+        is_limited = by_schema and self._ran_on
+        # What went on without end would lead the model to do so again.
+        if last is not None and last.is_like(self) and not is_limited:
             messages = (*messages, *last.told_again())
         schema = self._form.schema if by_schema else None
+        if is_limited:
+            schema = bounded(self._form.schema, request.max_tokens)
         return replace(request, messages=messages, schema=schema)
+
+    def is_like(self, other: _Attempt) -> bool:
+        """Return whether an invalid answer was asked for in the same way."""
+        return bool(self.reason) and self._mode == other._mode
 
     def told_again(self) -> Sequence[Message]:
         """Return the answer and what is wrong with it, for the model."""
@@ -249,6 +262,10 @@ class _Attempt:
         except NotValid as error:
             endings = {"length": CUT, REPETITION: REPEATED}
             self.reason = endings.get(self._finish, str(error))
+            # An answer that was cut and is shorter than its question may be right so far.
+            is_long = len(self.text) > len(self._asked)
+            if self._finish == REPETITION or (self._finish == "length" and is_long):
+                self._ran_on = True
             return False
         return True
 

@@ -10,6 +10,22 @@ from .schema import Schema, described_parts, followed, sent
 # Levels of a type that contains itself.
 DEEPEST = 4
 MOST_DESCRIPTIONS = 60
+LIMITS = frozenset(
+    {
+        "$ref",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "pattern",
+    }
+)
+"""What words do not tell of a schema."""
 ASKED = "Answer with JSON and nothing else, in this form:"
 
 _WORDS: Mapping[str, str] = {
@@ -34,16 +50,26 @@ def instruction(schema: Schema, *, with_schema: bool) -> str:
     schema
         The schema of the answer.
     with_schema
-        Whether to quote the schema as well, for a model whose server takes none.
+        Whether to quote the schema as well if it says more than words do, for a model
+        whose server takes none. Small models repeat a schema instead of filling it in.
     """
     definitions = schema.get("$defs", {})
     lines = [ASKED, form_in_words(schema, definitions)]
     for path, description in list(described_parts(schema))[:MOST_DESCRIPTIONS]:
         lines.append(f"{path}: {description}" if path else description)
-    if with_schema:
+    if with_schema and _says_more(schema):
         quoted = json.dumps(sent(schema), ensure_ascii=False)
         lines.append(f"Its JSON schema: {quoted}")
     return "\n".join(lines)
+
+
+def _says_more(part: object) -> bool:
+    """Return whether a schema has what words do not tell: limits, and references."""
+    if isinstance(part, list):
+        return any(_says_more(inner) for inner in part)
+    if not isinstance(part, dict):
+        return False
+    return bool(part.keys() & LIMITS) or _says_more(list(part.values()))
 
 
 def form_in_words(
