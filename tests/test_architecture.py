@@ -145,6 +145,7 @@ ROOMS: dict[str, set[str]] = {
         "display",
         "errors",
         "question",
+        "values",
         "widgets",
     },
     "cli": {

@@ -22,6 +22,28 @@ from codebuddy_jupyter.question.options import Options
         ("-- -t is which option?", Options(), "-t is which option?"),
         ("-n --", Options(new=True), ""),
         ("- a list", Options(), "- a list"),
+        ("--into x bool what's up?", Options(name="x", into="bool"), "what's up?"),
+        (
+            "--into x dict[str, int] a|b",
+            Options(name="x", into="dict[str, int]"),
+            "a|b",
+        ),
+        ("--into x int | None why", Options(name="x", into="int | None"), "why"),
+        (
+            "--into x int|None -n why",
+            Options(name="x", into="int|None", new=True),
+            "why",
+        ),
+        (
+            "--into x \"name, mood Literal['a b']\" why",
+            Options(name="x", into="\"name, mood Literal['a b']\""),
+            "why",
+        ),
+        (
+            "-n --into x Literal['a ] b', \"c\"]",
+            Options(name="x", into="Literal['a ] b', \"c\"]", new=True),
+            "",
+        ),
         ("-t 0 --help", Options(), "/help"),
         ("-h why", Options(), "/help"),
     ],
@@ -43,6 +65,8 @@ def test_a_line_is_split_into_options_and_prompt(
         ),
         ("--xyzzy", "There is no option --xyzzy. List all options: %buddy?; or before"),
         ("-t", "-t needs a value. List all options: %buddy?"),
+        ("--into", "--into needs a value. List"),
+        ("--into x", "--into needs a name and a type. List"),
         ("-t hot hi", "argument -t/--temperature: invalid float value: 'hot'. List"),
     ],
 )

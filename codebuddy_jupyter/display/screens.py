@@ -14,7 +14,7 @@ import re
 import sys
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import unescape as unescape_html
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -50,6 +50,7 @@ TERMINAL_PACE = Pace(before_text=0.02, between=0.02, per_cost=0.0)
 # The plain text of an output that grows, for front ends that show no Markdown: a sign
 # that something happens.
 GROWING = "…"
+NOTHING: Bundle = {"text/plain": ""}
 EMPTY_ANSWER: Bundle = {"text/markdown": "*No answer.*", "text/plain": "No answer."}
 # Characters of a cell that is looked at for a single call.
 LONGEST_CALL = 10_000
@@ -90,8 +91,19 @@ class Display:
         Stopped
             When the user interrupts; the part that was received has been shown.
         """
+        self._show(reply, self._screen(reply, final_output))
+
+    def show_value(self, reply: Reply) -> None:
+        """Show the value of a typed reply as the notebook shows any value; errors are
+        those of `show`.
+        """
+        if is_notebook(self.shell):
+            self._show(reply, self._screen(reply, self._value_output))
+        else:
+            self._show(reply, ValueInTerminal(reply, sys.stdout, self._value_text))
+
+    def _show(self, reply: Reply, screen: Screen) -> None:
         self._cell_of[reply] = self._cell()
-        screen = self._screen(reply)
         try:
             follow(screen)
         except KeyboardInterrupt:
@@ -145,18 +157,35 @@ class Display:
     def _cell(self) -> object:
         return None if self.shell is None else self.shell.execution_count
 
-    def _screen(self, reply: Reply) -> Screen:
+    def _screen(self, reply: Reply, final: Final) -> Screen:
         if not is_notebook(self.shell):
             return self._terminal(reply)
         if _is_captured(self.shell) or _is_unattended(self.shell):
-            return FinalOutput(reply, self.shell)
+            return FinalOutput(reply, self.shell, final)
         if _is_alone(self.shell):
-            return BlockByBlock(reply, self.shell)
+            return BlockByBlock(reply, self.shell, final)
         if _applies_updates(self.shell):
-            return OneOutput(reply, self.shell)
+            return OneOutput(reply, self.shell, final)
         # An output that was shown once would stay as it is for ever, and nothing but
         # the user's own outputs could be cleared.
-        return FinalOutput(reply, self.shell)
+        return FinalOutput(reply, self.shell, final)
+
+    def _value_output(self, reply: Reply) -> tuple[Bundle, Bundle]:
+        """Return the output that shows the value of a reply; an empty one if the value
+        shows itself.
+        """
+        data, metadata = final_output(reply)
+        if reply.error is not None:
+            return data, metadata
+        data, own = self.shell.display_formatter.format(reply.value)
+        return data, {**own, **metadata}
+
+    def _value_text(self, reply: Reply) -> str:
+        """Return the text that shows the value of a reply; empty if it shows itself."""
+        if self.shell is None:
+            return repr(reply.value)
+        data, _ = self.shell.display_formatter.format(reply.value)
+        return str(data.get("text/plain", ""))
 
 
 def _is_captured(shell: Any) -> bool:
@@ -260,22 +289,24 @@ def follow(screen: Screen) -> None:
         reply.wait(pause)
 
 
+Final = Callable[[Reply], tuple[Bundle, Bundle]]
+"""Gives the output that stays of a reply, and its metadata."""
+
+
 class FinalOutput:
     """Shows only the end, for runs that nobody watches."""
 
-    def __init__(self, reply: Reply, shell: Any) -> None:
+    def __init__(self, reply: Reply, shell: Any, final: Final = final_output) -> None:
         self.drawing = Drawing(reply, EachPiece(), CELL_PACE)
         self._shell = shell
+        self._final = final
 
     def put(self, settled: list[str]) -> None:
         """Show nothing before the end."""
 
     def finish(self) -> None:
         """Publish the answer."""
-        reply = self.drawing.reply
-        if _leaves_output(reply):
-            data, metadata = final_output(reply)
-            self._shell.display_pub.publish(data, metadata)
+        _publish(self.drawing.reply, self._shell, self._final)
 
 
 class BlockByBlock:
@@ -284,10 +315,11 @@ class BlockByBlock:
     At the end it clears the cell, and publishes the answer as one output.
     """
 
-    def __init__(self, reply: Reply, shell: Any) -> None:
+    def __init__(self, reply: Reply, shell: Any, final: Final = final_output) -> None:
         splitter = splitter_for(reply.format)
         self.drawing = Drawing(reply, splitter, CELL_PACE)
         self._shell = shell
+        self._final = final
         self._output = LiveOutput(shell)
         self._is_first = True
 
@@ -310,18 +342,16 @@ class BlockByBlock:
 
     def finish(self) -> None:
         """Clear the cell, and publish the answer."""
-        reply = self.drawing.reply
         self._shell.display_pub.clear_output(wait=True)
-        if _leaves_output(reply):
-            data, metadata = final_output(reply)
-            self._shell.display_pub.publish(data, metadata)
+        _publish(self.drawing.reply, self._shell, self._final)
 
 
 class OneOutput:
     """Draws the complete answer again and again, for a cell whose other outputs stay."""
 
-    def __init__(self, reply: Reply, shell: Any) -> None:
+    def __init__(self, reply: Reply, shell: Any, final: Final = final_output) -> None:
         self.drawing = Drawing(reply, OneBlock(), CELL_PACE)
+        self._final = final
         self._output = LiveOutput(shell)
 
     def put(self, settled: list[str]) -> None:
@@ -333,10 +363,21 @@ class OneOutput:
         """Show the answer in place of what was drawn last."""
         reply = self.drawing.reply
         if _leaves_output(reply):
-            data, metadata = final_output(reply)
-            self._output.put(data, metadata)
+            data, metadata = self._final(reply)
+            # A value that shows itself has an output of its own.
+            if data or self._output.is_shown:
+                self._output.put(data or NOTHING, metadata)
         elif self._output.is_shown:
             self._output.put(EMPTY_ANSWER, {})
+
+
+def _publish(reply: Reply, shell: Any, final: Final) -> None:
+    """Publish the output that stays of a reply, if any does."""
+    if not _leaves_output(reply):
+        return
+    data, metadata = final(reply)
+    if data:
+        shell.display_pub.publish(data, metadata)
 
 
 def _put_tail(output: LiveOutput, drawing: Drawing, is_first: bool = True) -> None:
@@ -435,3 +476,30 @@ class Terminal:
             self._stream.write("\r\x1b[K" + line)
             self._stream.flush()
             self._waiting = line
+
+
+class ValueInTerminal(Terminal):
+    """Writes the value of a typed reply once it is there.
+
+    Parameters
+    ----------
+    reply, stream
+        As for `Terminal`.
+    text_of
+        Gives the text that shows the value.
+    """
+
+    def __init__(
+        self, reply: Reply, stream: TextIO, text_of: Callable[[Reply], str]
+    ) -> None:
+        super().__init__(reply, stream)
+        self._text_of = text_of
+
+    def finish(self) -> None:
+        """Write the value in place of what was waited for."""
+        self.drawing.draw(self.put)
+        self._show_waiting("")
+        reply = self.drawing.reply
+        text = self._text_of(reply) if reply.error is None else ""
+        if text:
+            self._write(f"{text}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import NoReturn
 
 from IPython.core.magic_arguments import MagicArgumentParser
@@ -10,11 +11,17 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from ..errors import Remedy, SettingError, did_you_mean
 from ..question.options import Options, add_arguments, options_from
 
+INTO = "--into"
+"""The option that only a notebook has: it names a variable and a type in it."""
+
 _OPTION = re.compile(r"(?P<option>--[a-zA-Z][\w-]*|-[a-zA-Z]\w*)(?:\s+|=|$)")
 _VALUE = re.compile(r"""(?P<value>(?:"[^"]*"|'[^']*'|\S)+)(?:\s+|$)""")
 _QUOTED = re.compile(
     r"""(?P<key>\w+=(?='))?(?P<quote>["'])(?P<inside>.*)(?P=quote)""", re.DOTALL
 )
+# A piece of a type: up to a blank, but a bracket or a quoted text as a whole.
+_OPENING = "[("
+_CLOSING = "])"
 _END_OF_OPTIONS = re.compile(r"--(?:\s+|$)")
 _LIST_OPTIONS = Remedy("List all options", "%buddy?")
 
@@ -54,10 +61,19 @@ class Parser(MagicArgumentParser):
                     self.error(f"{option} needs a value")
                 words.append(_unquoted(value["value"]))
                 rest = rest[value.end() :]
+            if option == INTO:
+                type_text, rest = _split_type(rest)
+                if not type_text:
+                    self.error(f"{option} needs a name and a type")
+                words.append(type_text)
         parsed = self.parse_args(words)
         if parsed.help:
             return Options(), "/help"
-        return options_from(parsed), _END_OF_OPTIONS.sub("", rest, count=1)
+        options = options_from(parsed)
+        if parsed.into is not None:
+            name, type_text = parsed.into
+            options = replace(options, name=name, into=type_text)
+        return options, _END_OF_OPTIONS.sub("", rest, count=1)
 
     def _check(self, option: str) -> None:
         known = self._option_string_actions
@@ -73,6 +89,35 @@ class Parser(MagicArgumentParser):
         raise SettingError(f"There is no option {option}.", *remedies)
 
 
+def _split_type(text: str) -> tuple[str, str]:
+    """Split a line into the type with which it begins, and the rest.
+
+    A type has no blanks outside of brackets and quotes, but around a ``|``.
+    """
+    depth = 0
+    quote = ""
+    place = 0
+    while place < len(text):
+        character = text[place]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character in _OPENING:
+            depth += 1
+        elif character in _CLOSING:
+            depth -= 1
+        elif character.isspace() and not depth and not _is_around_bar(text, place):
+            break
+        place += 1
+    return text[:place].strip(), text[place:].lstrip()
+
+
+def _is_around_bar(text: str, place: int) -> bool:
+    """Return whether a blank stands before or after the ``|`` of a union."""
+    return text[:place].endswith("|") or text[place:].lstrip().startswith("|")
+
+
 def _unquoted(value: str) -> str:
     """Remove the quotation marks around a value, and around the value of KEY='…'.
 
@@ -86,4 +131,10 @@ def _unquoted(value: str) -> str:
 
 PARSER = Parser("%buddy", add_help=False)
 add_arguments(PARSER)
+PARSER.add_argument(
+    INTO,
+    nargs=2,
+    metavar=("NAME", "TYPE"),
+    help="put the answer into a variable, as a value of a type",
+)
 PARSER.add_argument("-h", "--help", action="store_true", help="show what can be typed")

@@ -67,6 +67,7 @@ class BuddyMagics(Magics):
             -c, --context SECTIONS   auto, none, or a list: cells,outputs,variables,error,outline
             --dry-run                show what would be sent, and send nothing
             -n, --new                begin a new conversation with this question
+            --into NAME TYPE         put the answer into a variable, as a value of a type
             -h, --help               show what can be typed
 
         The value is the Reply: ``str(_)`` is its text.
@@ -86,9 +87,11 @@ class BuddyMagics(Magics):
 
     def _answer(self, typed: str, options: Options) -> Reply | None:
         from ..commands import preview_prompt, read
+        from .into import with_type
 
         buddy = self.extension.buddy
         names = self.shell.user_ns
+        options = with_type(options, names)
         prompt = typed
         call = read(typed)
         if call is not None:
@@ -102,7 +105,11 @@ class BuddyMagics(Magics):
             self.extension.display.text(markdown)
             return None
         reply = buddy.ask(prompt, options, names)
-        self.extension.display.show(reply)
+        if options.name:
+            self.extension.display.show_value(reply)
+            names[options.name] = reply.value
+        else:
+            self.extension.display.show(reply)
         return reply
 
     def _run(self, call: Call) -> None:

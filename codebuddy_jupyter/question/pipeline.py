@@ -171,7 +171,7 @@ class Pipeline:
         snapshot = replace(snapshot, troubles=troubles)
         text = prompts.with_format(prompt, options.format)
         if form is not None:
-            text = f"{prompt}\n\n{form.instruction(with_schema=False)}"
+            text = f"{prompt.rstrip()}\n\n{form.instruction(with_schema=False)}"
         return Question(prompt, text, options, snapshot, form)
 
     async def chunks(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
