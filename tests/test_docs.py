@@ -30,6 +30,7 @@ from tests.docs.texts import (
     LOCAL_ADDRESS,
     README,
     SETUP,
+    VALUES,
     WHAT_IS_SENT,
     blocks,
     commands_in_code,
@@ -40,7 +41,7 @@ from tests.docs.texts import (
 )
 from tests.support.demo_model import write_demo_model
 from tests.support.kernels import ROOT, Kernel
-from tests.support.scripted_server import ScriptedServer, question_in
+from tests.support.scripted_server import ScriptedServer, question_in, reply
 
 OTHER_PROGRAMS = {
     "ollama",
@@ -271,6 +272,20 @@ def test_the_cells_of_the_pages_on_context_run(kernel: Kernel, page: str) -> Non
     kernel.run("sum(values) / 0")
     for cell in blocks(page, "python"):
         kernel.good(cell)
+
+
+def test_the_cells_of_the_page_on_values_run(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    people = '{"value": [{"name": "Ada", "age": 36}, {"name": "Bob", "age": null}]}'
+    one = '{"name": "Ada", "age": 36, "tags": []}'
+    answers = ['{"value": true}', people, people, one, people, '{"value": 2}']
+    server.script(*map(reply, answers))
+    kernel.good("%load_ext codebuddy_jupyter")
+    for cell in blocks(VALUES, "python"):
+        kernel.good(cell)
+    assert len(server.asked()) == len(answers)
+    kernel.good("assert people == reply.value and person.age == 36 and count == 2")
 
 
 def shown(kernel: Kernel, line: str) -> str:
