@@ -25,7 +25,7 @@ from tests.support.kernels import Cell
 from tests.support.kinds import PLAYED
 from tests.support.scripted_server import BLOCK, DONE, Answer, delta, event
 
-from . import ahead, cells, context, inspection, models, panel
+from . import ahead, cells, context, inspection, models, panel, typed
 from .answers.rows import right_answers
 from .browser import page_busy
 from .kernel import MeasuredKernel, is_answer
@@ -377,6 +377,7 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "facts": context.facts,
     "ahead": ahead.first_words,
     "answers": right_answers,
+    "typed": typed.valid_answers,
     "checking": inspection.checking,
     "panel": panel.moments,
     "panel_page": panel.page,

@@ -52,10 +52,12 @@ class Server:
         """The base URL, as a client wants it."""
         return f"{self._root}/v1"
 
-    def script(self, answer: Answer) -> None:
-        """Give every question this answer from now on, and forget the log."""
+    def script(self, *answers: Answer) -> None:
+        """Give the next questions these answers, the last one from then on, and forget
+        the log.
+        """
         self._control("_reset", {})
-        self._control("_script", {CHAT: [answer.to_json()]})
+        self._control("_script", {CHAT: [answer.to_json() for answer in answers]})
 
     def play(self, kind: Played) -> str:
         """Answer as this kind of server from now on, and forget the log; gives the base
