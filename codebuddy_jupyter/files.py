@@ -1,15 +1,17 @@
-"""Files that are complete or not there: a full disk or an interrupt leaves no part; and
-the folder for those that can be made again.
+"""Files that are complete or not there: a full disk or an interrupt leaves no part; locks
+between processes; and the folder for files that can be made again.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from platformdirs import user_cache_path
 
@@ -46,6 +48,25 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
         with suppress(OSError):
             os.unlink(part)
         raise
+
+
+def try_lock(file: BinaryIO) -> bool:
+    """Lock a file, and return whether that succeeded; the system unlocks it when it is
+    closed, or when the process ends in any way.
+    """
+    if sys.platform == "win32":
+        windows: Any = importlib.import_module("msvcrt")
+        with suppress(OSError):
+            file.seek(0)
+            windows.locking(file.fileno(), windows.LK_NBLCK, 1)
+            return True
+        return False
+    import fcntl
+
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def cache_folder() -> Path:

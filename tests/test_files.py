@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codebuddy_jupyter.files import replacing
+from codebuddy_jupyter.files import replacing, try_lock
 
 
 def test_a_file_is_replaced_once_all_is_written(tmp_path: Path) -> None:
@@ -52,3 +52,12 @@ def test_only_the_owner_can_read_a_private_file(
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_lock_keeps_others_out_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    with path.open("a+b") as other:
+        with path.open("a+b") as file:
+            assert try_lock(file)
+            assert not try_lock(other)
+        assert try_lock(other)

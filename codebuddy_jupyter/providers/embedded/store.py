@@ -10,21 +10,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-import importlib
 import json
 import os
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, TypeVar
+from typing import IO, BinaryIO, TypeVar
 
 from ... import errors
 from ...errors import Remedy
-from ...files import cache_folder, replacing
+from ...files import cache_folder, replacing, try_lock
 from ...messages import Progress
 from .catalogue import readable_size
 from .gguf import MAGIC
@@ -249,31 +247,12 @@ def only_one(target: Path, job: Job) -> Iterator[None]:
     path = target.with_name(f".{target.stem}.lock")
     # The file stays: to delete it would let two processes hold it.
     with path.open("a+b") as file:
-        if not _try_lock(file):
+        if not try_lock(file):
             job.report(f"another kernel downloads {job.name}; waiting for it", 0, 0)
-            while not _try_lock(file):
+            while not try_lock(file):
                 job.stopped.wait(LOCK_CHECK)
                 job.check()
         yield
-
-
-def _try_lock(file: BinaryIO) -> bool:
-    """Lock a file, and return whether that succeeded; the system unlocks it when it is
-    closed, or when the process ends in any way.
-    """
-    if sys.platform == "win32":
-        windows: Any = importlib.import_module("msvcrt")
-        with suppress(OSError):
-            file.seek(0)
-            windows.locking(file.fileno(), windows.LK_NBLCK, 1)
-            return True
-        return False
-    import fcntl
-
-    with suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 def check_space(folder: Path, needed: int, job: Job) -> None:
