@@ -421,3 +421,18 @@ def test_the_figure_is_the_one_that_was_displayed_last(
     shown = session.figure()
     assert shown is not None
     assert shown.data.endswith(b"live")
+
+
+def test_it_knows_which_cell_runs_and_one_run_from_another(
+    shell: InteractiveShell, session: Session
+) -> None:
+    seen: list[Any] = []
+    shell.user_ns["look"] = lambda: seen.append(session.running())
+    run("look(); look()", "a")
+    run("look()", "a")
+    run("look()")
+    names, runs = zip(*seen, strict=True)
+    assert names == ("a", "a", "a", "In[3]")
+    assert runs[0] == runs[1]
+    assert len(set(runs)) == 3
+    assert session.running() is None

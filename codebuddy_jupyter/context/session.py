@@ -419,6 +419,15 @@ class Session:
             return None
         return Path(os.path.realpath(path))
 
+    def running(self) -> tuple[str, tuple[int | None, float]] | None:
+        """Return the id of the cell that runs, and what no other run of it has: its
+        number, and when it began; None while none runs.
+        """
+        run = self._runs.current
+        if run is None:
+            return None
+        return run.key, (run.number, run.started)
+
     def folder(self) -> Path | None:
         """Return the folder of the notebook, else the kernel's; None if it is gone."""
         path = self._path()
