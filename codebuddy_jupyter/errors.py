@@ -6,7 +6,9 @@
     ├── PromptError           the prompt is empty or cannot be sent
     ├── SettingError          an option, a command or a setting is invalid
     ├── ExtraMissing          an optional package is not installed
-    ├── NotKept               conversations cannot be read from disk or written to it
+    ├── NotKept               conversations or answers cannot be read from disk or
+    │                         written to it
+    ├── NotReplayed           no answer is kept, and the model is not to be asked
     └── ProviderError         an error of the model's side
         ├── Unreachable       no connection: refused, unknown host, TLS, timeout
         ├── Offline           the request would leave the machine in offline mode
@@ -176,7 +178,11 @@ class ExtraMissing(BuddyError):
 
 
 class NotKept(BuddyError):
-    """Conversations cannot be read from disk or written to it."""
+    """Conversations or answers cannot be read from disk or written to it."""
+
+
+class NotReplayed(BuddyError):
+    """No answer to the question is kept, and the model is not to be asked."""
 
 
 class ProviderError(BuddyError):

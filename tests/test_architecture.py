@@ -65,7 +65,7 @@ ROOMS: dict[str, set[str]] = {
         "providers.kinds",
     },
     # The conversation, and a question on its way to a model
-    "chat": {"background", "context", "errors", "messages"},
+    "chat": {"background", "context", "errors", "files", "messages"},
     "values": {"chat", "context", "errors", "messages", "providers", "secrets"},
     "question": {
         "background",

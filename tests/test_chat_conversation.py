@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from codebuddy_jupyter.background.loop import Loop
-from codebuddy_jupyter.chat.conversation import Chat, Turn, titled
+from codebuddy_jupyter.chat.conversation import Chat, Place, Turn, titled
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.errors import CutOff, PromptTooLong
 from codebuddy_jupyter.messages import Chunk, Message
@@ -63,3 +63,26 @@ def test_a_title_is_the_start_of_the_question_in_one_line(
     question: str, title: str
 ) -> None:
     assert titled(question) == title
+
+
+def test_a_cell_that_ran_again_counts_once_and_later_ones_not_at_all(
+    loop: Loop,
+) -> None:
+    a, b = Place("a", 1), Place("b", 1)
+    turns = [
+        Turn("A?", ended(loop, "first"), place=a),
+        Turn("panel?", ended(loop, "shown")),
+        Turn("B?", ended(loop, "second"), place=b),
+        Turn("failed?", ended(loop, "", CutOff("gone")), place=Place("d", 1)),
+        Turn("A?", ended(loop, "third"), place=a),
+    ]
+
+    def answers(place: Place | None) -> list[str]:
+        asking = Turn("?", ended(loop, ""), place=place)
+        chat = Chat([*turns, asking])
+        return [turn.reply.text for turn in chat.before_in_cells(asking)]
+
+    assert answers(a) == []
+    assert answers(b) == ["third"]
+    assert answers(Place("c", 1)) == ["third", "second"]
+    assert answers(Place("a", 2)) == ["third", "second"]

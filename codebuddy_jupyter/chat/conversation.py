@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from ..context.fit import ItemRecord, SentItems
 from ..errors import PromptTooLong
@@ -31,6 +32,13 @@ def titled(question: str) -> str:
 
 def _new_id() -> str:
     return uuid.uuid4().hex
+
+
+class Place(NamedTuple):
+    """Where a question is asked: which one it is of the run of which cell."""
+
+    cell: str
+    number: int
 
 
 @dataclass
@@ -61,6 +69,8 @@ class Turn:
         The question as it is kept on disk, without secrets.
     postponed
         What was left out of ``sent`` since reading it would have taken too long, by id.
+    place
+        Where this kernel asked it; None for a question of the panel or another kernel.
     """
 
     question: str
@@ -73,6 +83,7 @@ class Turn:
     steps: tuple[Message, ...] = ()
     kept_question: str = ""
     postponed: Mapping[str, ItemRecord] = field(default_factory=dict)
+    place: Place | None = None
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -169,6 +180,26 @@ class Chat:
             if _is_sent_again(turn):
                 earlier.append(turn)
         return earlier
+
+    def before_in_cells(self, turn: Turn) -> list[Turn]:
+        """Return the turns that come before a turn when the notebook is run again.
+
+        Of those that are sent again, these are the ones of this kernel's cells. A cell
+        that has run several times counts once, with its last turn; what came after the
+        turn when it was asked for the first time does not count.
+        """
+        last: dict[Place, Turn] = {}
+        for other in self.turns:
+            if other is turn:
+                break
+            if other.place is not None and _is_sent_again(other):
+                last[other.place] = other
+        counted = []
+        for place, other in last.items():
+            if place == turn.place:
+                break
+            counted.append(other)
+        return counted
 
 
 def _is_sent_again(turn: Turn) -> bool:

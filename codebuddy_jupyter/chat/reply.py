@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, NamedTuple, Self, cast
 
 from ..background.loop import SLICE, Loop
@@ -93,6 +94,8 @@ class Reply:
         What the model does while it gives no text that is shown; empty: it thinks.
     first, last : float or None
         When the first and the last token came, as ``time.monotonic()``.
+    replayed : datetime or None
+        When the answer was given for the first time, if it was kept and is given again.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class Reply:
         self.first: float | None = None
         self.last: float | None = None
         self.ended: float | None = None
+        self.replayed: datetime | None = None
         self._source = source
         self._loop: Loop | None = loop
         self._display = display
