@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.chat.reply import ExpectedReading, Reply
 from codebuddy_jupyter.display.status import (
+    day_of,
     stalled_line,
     status_line,
     waiting_line,
@@ -29,6 +32,19 @@ def test_the_status_line_has_model_tokens_times_and_notes(loop: Loop) -> None:
         "llama3 · 1,200 tokens · first after 1.5 s · 480 tokens/s"
         " · cut at its length limit · One turn was left out."
     )
+
+
+def test_a_replayed_answer_has_its_day_instead_of_times(loop: Loop) -> None:
+    reply = ended(loop, "Hi", Chunk(usage=Usage(5, 7), finish="length"))
+    reply.started, reply.first, reply.ended = 100.0, 100.0, 102.0
+    reply.replayed = datetime(2024, 11, 12, 10, 15)
+    assert status_line(reply) == (
+        "replayed, from 12 Nov 2024, llama3 · 7 tokens · cut at its length limit"
+    )
+    this_year = datetime.now().year
+    assert day_of(datetime(this_year, 3, 1)) == "1 Mar"
+    reply.model = reply.provider = ""
+    assert status_line(reply).startswith("replayed, from 12 Nov 2024 · 7 tokens")
 
 
 def test_a_slow_reply_has_its_speed_with_decimals(loop: Loop) -> None:

@@ -56,7 +56,7 @@ def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
 
 def _metadata(reply: Reply) -> Bundle:
     usage = reply.usage
-    return {
+    metadata = {
         "provider": reply.provider,
         "model": reply.model,
         "prompt_tokens": usage.prompt_tokens,
@@ -64,6 +64,9 @@ def _metadata(reply: Reply) -> Bundle:
         "finish_reason": reply.finish,
         "complete": reply.error is None and reply.done,
     }
+    if reply.replayed is not None:
+        metadata["replayed"] = reply.replayed.isoformat()
+    return metadata
 
 
 def _final_markdown(text: str, status: str) -> Bundle:

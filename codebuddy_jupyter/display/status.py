@@ -5,6 +5,8 @@ They are plain text or Markdown; everything that a server or model wrote is esca
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ..chat.reply import Reply
 from ..markdown.safe import escape
 from ..messages import REPETITION
@@ -33,6 +35,11 @@ FILTERS = (
     "recitation",
     "spii",
     "policy",
+)
+# not those of the system's language
+MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
 )
 # what they say of one that ended with a tool call
 TOOL_CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")
@@ -93,13 +100,35 @@ def status_line(reply: Reply) -> str:
     """Return the line under an answer.
 
     It has the model, the tokens, the seconds to the first token, the tokens per second,
-    and why the answer is incomplete; then the notes of the reply. What was found in the
-    answer's code stands above it, each on a line of its own.
+    and why the answer is incomplete; then the notes of the reply. One that is replayed
+    has the day on which it was given instead of times. What was found in the answer's
+    code stands above it, each on a line of its own.
     """
     parts = [reply.model or reply.provider]
+    if reply.replayed is not None:
+        parts.insert(0, f"replayed, from {day_of(reply.replayed)}")
+        parts = [", ".join(filter(None, parts))]
     tokens = reply.usage.completion_tokens
     if tokens:
         parts.append(f"{tokens:,} tokens")
+    if reply.replayed is None:
+        parts += _pace(reply)
+    incomplete = _incomplete(reply)
+    if incomplete:
+        parts.append(incomplete)
+    line = " · ".join([*parts, *reply.notes])
+    return "\n".join([*reply.findings, line])
+
+
+def day_of(when: datetime) -> str:
+    """Return a day as ``12 Nov``, with the year unless it is this one."""
+    day = f"{when.day} {MONTHS[when.month - 1]}"
+    return day if when.year == datetime.now().year else f"{day} {when.year}"
+
+
+def _pace(reply: Reply) -> list[str]:
+    """Return when the first token came, and how fast the others, as far as known."""
+    parts = []
     first = reply.seconds_to_first
     if first is not None:
         parts.append(f"first after {first:.1f} s")
@@ -107,11 +136,7 @@ def status_line(reply: Reply) -> str:
     if speed:
         decimals = 0 if speed >= FAST else 1
         parts.append(f"{speed:.{decimals}f} tokens/s")
-    incomplete = _incomplete(reply)
-    if incomplete:
-        parts.append(incomplete)
-    line = " · ".join([*parts, *reply.notes])
-    return "\n".join([*reply.findings, line])
+    return parts
 
 
 def no_text_line(reply: Reply) -> str:
