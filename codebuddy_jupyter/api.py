@@ -37,6 +37,7 @@ def ask(
     context: str = "none",
     remember: bool = False,
     new: bool = False,
+    replay: str = "",
 ) -> Reply:
     """Ask the model a question outside the conversation, or with ``remember`` in it.
 
@@ -49,20 +50,18 @@ def ask(
         The question; braces and mentions are sent as they are.
     into
         The type of ``reply.value``: ``bool``, ``list[Person]``, ``"name, age int"``…
-    model, provider
-        A model, ``provider/model`` or ``provider:model``, and a provider's name; empty:
-        as the settings say.
-    system
-        The system prompt; None: ``Buddy.system_prompt``.
+    model, provider, system
+        A model, ``provider/model`` or ``provider:model``; a provider's name; the system
+        prompt. Empty or None: as the settings say.
     temperature, max_tokens, extra
         0 (always the likeliest word) to 2; the longest answer in tokens; and any other
         field of the request by its wire name. None: as the settings say.
-    format
-        The form of the answer: markdown, text, code, json, html or math.
-    context
-        Which parts of the notebook are sent: none, auto, or a list, ``cells,variables``.
-    remember, new
-        Ask in the notebook's conversation, after its earlier turns; or in a new one.
+    format, context
+        The form of the answer: markdown, text, code, json, html or math; and the parts
+        of the notebook that are sent: none, auto or a list such as ``cells,variables``.
+    remember, new, replay
+        Ask in the notebook's conversation, or in a new one; and whether to give a kept
+        answer again: on, prompt, only or off. Empty: as the settings say.
 
     Raises
     ------
@@ -81,6 +80,7 @@ def ask(
         context=context,
         remember=remember,
         new=new,
+        replay=replay,
     )
     return _buddy().ask(prompt, options)
 

@@ -86,6 +86,7 @@ class Buddy(QuestionSettings):
         )
         self.ahead = self._pipeline.ahead
         self.quiet = self._pipeline.quiet
+        self.kept_answers = self._pipeline.kept_answers
         path = settings_path or default_settings_path()
         sections = {"Buddy", *(f"{name}Provider" for name in self.registry.known())}
         self.saved = SavedSettings(path, sections)

@@ -21,6 +21,10 @@ from codebuddy_jupyter.question.options import Options
         ('-o user="1" hi', Options(extra={"user": "1"}), "hi"),
         ("-- -t is which option?", Options(), "-t is which option?"),
         ("-n --", Options(new=True), ""),
+        ("--replay why", Options(replay="on"), "why"),
+        ("--replay=prompt why", Options(replay="prompt"), "why"),
+        ("--replay -t 0 why", Options(replay="on", temperature=0.0), "why"),
+        ("--replay", Options(replay="on"), ""),
         ("- a list", Options(), "- a list"),
         ("--into x bool what's up?", Options(name="x", into="bool"), "what's up?"),
         (
@@ -67,6 +71,7 @@ def test_a_line_is_split_into_options_and_prompt(
         ("-t", "-t needs a value. List all options: %buddy?"),
         ("--into", "--into needs a value. List"),
         ("--into x", "--into needs a name and a type. List"),
+        ("--replay= why", "--replay needs a value. List all options"),
         ("-t hot hi", "argument -t/--temperature: invalid float value: 'hot'. List"),
     ],
 )

@@ -38,6 +38,13 @@ def read(*words: str) -> Options:
         pytest.param(["--max-tokens", "5"], Options(max_tokens=5), id="max-tokens"),
         pytest.param(["-f", "json"], Options(format="json"), id="format"),
         pytest.param(["-n"], Options(new=True), id="new"),
+        pytest.param(["--replay"], Options(replay="on"), id="replay"),
+        pytest.param(
+            ["--replay", "-n"], Options(replay="on", new=True), id="replay, new"
+        ),
+        pytest.param(
+            ["--replay", "prompt"], Options(replay="prompt"), id="replay mode"
+        ),
         pytest.param(
             ["--new", "--format", "code"],
             Options(new=True, format="code"),
@@ -126,6 +133,6 @@ def test_another_field_without_name_or_value_is_refused(typed: str) -> None:
 def test_python_and_the_magic_take_the_same_options() -> None:
     names = {field.name for field in fields(Options)}
     typed = {action.dest for action in parser()._actions}
-    assert typed == names - {"remember", "into", "name"}
-    asked = names - {"dry_run", "name"} | {"prompt"}
+    assert typed == names - {"remember", "into", "name", "in_cell"}
+    asked = names - {"dry_run", "name", "in_cell"} | {"prompt"}
     assert set(inspect.signature(ask).parameters) == asked

@@ -130,8 +130,8 @@ def _ask(options: argparse.Namespace) -> None:
         prompt = sys.stdin.read()
     buddy = Buddy()
     try:
-        # A question from the terminal belongs to no conversation.
-        alone = replace(options_from(options), remember=False)
+        # A question from the terminal belongs to no conversation and no notebook.
+        alone = replace(options_from(options), remember=False, in_cell=False)
         Display().show(buddy.ask(prompt, alone))
     finally:
         buddy.close()

@@ -14,7 +14,7 @@ from ..question.options import Options, add_arguments, options_from
 INTO = "--into"
 """The option that only a notebook has: it names a variable and a type in it."""
 
-_OPTION = re.compile(r"(?P<option>--[a-zA-Z][\w-]*|-[a-zA-Z]\w*)(?:\s+|=|$)")
+_OPTION = re.compile(r"(?P<option>--[a-zA-Z][\w-]*|-[a-zA-Z]\w*)(?P<end>\s+|=|$)")
 _VALUE = re.compile(r"""(?P<value>(?:"[^"]*"|'[^']*'|\S)+)(?:\s+|$)""")
 _QUOTED = re.compile(
     r"""(?P<key>\w+=(?='))?(?P<quote>["'])(?P<inside>.*)(?P=quote)""", re.DOTALL
@@ -54,8 +54,9 @@ class Parser(MagicArgumentParser):
             self._check(option)
             words.append(option)
             rest = rest[match.end() :]
-            takes_value = self._option_string_actions[option].nargs != 0
-            if takes_value:
+            # A value that may be missing is no word of the prompt.
+            nargs = self._option_string_actions[option].nargs
+            if nargs is None or (nargs == "?" and match["end"] == "="):
                 value = _VALUE.match(rest)
                 if value is None:
                     self.error(f"{option} needs a value")

@@ -68,6 +68,7 @@ class BuddyMagics(Magics):
             --dry-run                show what would be sent, and send nothing
             -n, --new                begin a new conversation with this question
             --into NAME TYPE         put the answer into a variable, as a value of a type
+            --replay [=MODE]         give a kept answer again: on | prompt | only | off
             -h, --help               show what can be typed
 
         The value is the Reply: ``str(_)`` is its text.

@@ -15,6 +15,8 @@ from ..context.items import SECTIONS, Section
 from ..errors import SettingError
 from .prompts import FORMATS
 
+REPLAY = ("on", "prompt", "only", "off")
+"""What ``--replay`` takes."""
 RESERVED = frozenset({"messages", "model", "stream", "stream_options"})
 """Fields of a request that ``-o`` cannot set."""
 
@@ -110,6 +112,14 @@ class Options:
         action="store_true",
         help="begin a new conversation with this question",
     )
+    replay: str = _option(
+        "",
+        "--replay",
+        nargs="?",
+        const="on",
+        metavar="MODE",
+        help="give a kept answer again: on | prompt | only | off",
+    )
     remember: bool = True
     """Whether the question is part of the notebook's conversation; it cannot be typed.
     """
@@ -117,6 +127,10 @@ class Options:
     """The type of the answer; None: it is text. Only a magic has an option for it."""
     name: str = ""
     """The variable that gets the value of the answer; empty: none does."""
+    in_cell: bool = True
+    """Whether a cell asks it, so that its answer can be kept for replay; it cannot be
+    typed.
+    """
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -135,6 +149,10 @@ class Options:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise SettingError(
                 f"--max-tokens must be 1 or more, not {self.max_tokens}."
+            )
+        if self.replay not in ("", *REPLAY):
+            raise SettingError(
+                f"--replay takes {', '.join(REPLAY)}, not {self.replay!r}."
             )
         if self.context:
             sections_of(self.context)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..background.loop import Loop
-from ..chat.conversation import Chat, Turn
+from ..chat.answer_file import KeptAnswer
+from ..chat.conversation import Chat, Place, Turn
 from ..chat.history import MAX_QUESTION, History
 from ..chat.repetition import Repetition
 from ..chat.reply import Reply
@@ -21,17 +22,25 @@ from ..context.fit import Redact
 from ..context.inert import without_control_tokens
 from ..context.items import Snapshot
 from ..context.mentions import find_mentions, unescaped
-from ..errors import BuddyError, PromptError, PromptTooLong, Remedy, Unreachable
+from ..errors import (
+    BuddyError,
+    InvalidAnswer,
+    PromptError,
+    PromptTooLong,
+    Remedy,
+    Unreachable,
+)
 from ..messages import REPETITION, Chunk, Message, Request
 from ..providers.base import Provider
 from ..values.asking import Answered, SchemaModes, answering, place_of
-from ..values.form import Form, form_of
+from ..values.form import Form, NotValid, form_of
 from . import prompts
 from .ahead import ReadAhead
 from .budget import Budget
 from .correction import HEADING, Correction, corrected, find, is_checked, try_correction
 from .draft import Draft, Drafter, conversation
 from .exchange import ANSWER_ROOM, Exchange
+from .kept_answers import KeptAnswers, Lookup, steps_of
 from .options import Options, sections_of
 from .quiet import WhileQuiet
 from .reading import PromptWatch, Readers
@@ -66,6 +75,8 @@ class Question:
         What could be sent of the notebook, as it was when the user asked.
     form
         The form of the answer; None: it is text.
+    place
+        Where it is asked; None if no cell asks it.
     """
 
     prompt: str
@@ -73,6 +84,7 @@ class Question:
     options: Options
     snapshot: Snapshot
     form: Form | None = None
+    place: Place | None = None
 
     @property
     def format(self) -> str:
@@ -106,6 +118,8 @@ class Pipeline:
         Reads the next prompt ahead.
     quiet
         Decides when; it must be told of each cell that begins or ends.
+    kept_answers
+        The answers that are kept for replay.
     """
 
     def __init__(
@@ -124,6 +138,7 @@ class Pipeline:
         self._tokens = tokens
         self._schema_modes = SchemaModes()
         self._readers = Readers(ReadingSpeeds(default_speeds_path()), tokens)
+        self.kept_answers = KeptAnswers(settings, targets, collector)
         self.ahead = ReadAhead(self._next_exchange, self._readers)
         self.quiet = WhileQuiet(loop, self.ahead.read)
         for effect in ("prompt", "target"):
@@ -172,34 +187,104 @@ class Pipeline:
         text = prompts.with_format(prompt, options.format)
         if form is not None:
             text = f"{prompt.rstrip()}\n\n{form.instruction(with_schema=False)}"
-        return Question(prompt, text, options, snapshot, form)
+        place = None
+        # What is only previewed may be empty, and has no place.
+        if options.in_cell and not may_be_empty:
+            place = self.kept_answers.places.next(self._collector.session)
+        return Question(prompt, text, options, snapshot, form, place)
 
     async def chunks(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
-        """Ask, and yield the chunks of the reply; nothing is read ahead meanwhile.
+        """Answer as before, or else ask, and yield the chunks of the reply; nothing is
+        read ahead meanwhile.
 
         Raises
         ------
         BuddyError
-            If the request fails.
+            If the request fails, or nothing is to be asked.
         """
         with self.quiet.asking():
-            await self.quiet.stopped()
-            self.ahead.note_question()
-            answer = self._try_answer(question, reply)
+            chat, turn = await self._begin(question, reply)
+            options, snapshot = question.options, question.snapshot
+            form = question.form
+            schema = None if form is None else form.schema
+            lookup = self.kept_answers.lookup(
+                question.text, options, snapshot, chat, turn, schema
+            )
+            answer = self._asked(question, chat, turn)
+            if lookup is not None:
+                answer = self._looked_up(lookup, answer, turn, form)
             async with aclosing(cast(Any, answer)) as chunks:
                 async for chunk in chunks:
                     yield chunk
-            options = question.options
-            # What a question of its own did not tell of is not told by itself.
-            if options.remember and options.context != "none":
-                self.quiet.begin()
+
+    async def _looked_up(
+        self,
+        lookup: Lookup,
+        asked: AsyncIterator[Chunk],
+        turn: Turn,
+        form: Form | None,
+    ) -> AsyncIterator[Chunk]:
+        """Yield the chunks of a kept answer, or of one that is asked for and kept."""
+        try:
+            kept = await self.kept_answers.find(lookup)
+            if kept is not None and form is not None:
+                turn.reply.settle(self._value_in(kept, form))
+            answer = asked if kept is None else self._replayed(kept, turn)
+            async with aclosing(cast(Any, answer)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            if kept is None:
+                await self.kept_answers.keep(lookup, turn)
+            for note in lookup.notes:
+                yield Chunk(note=note)
+        finally:
+            self.kept_answers.end(lookup)
+
+    def _value_in(self, kept: KeptAnswer, form: Form) -> Any:
+        """Return the value that a kept answer is; its line may have been edited."""
+        try:
+            return form.read(kept.answer)
+        except NotValid as error:
+            file = self.kept_answers.path().name
+            raise InvalidAnswer(
+                f"The answer kept in {file} is not a valid {form.name}: {error}.",
+                Remedy("Delete it to have it asked anew", "%buddy /replay forget last"),
+                text=kept.answer,
+            ) from error
+
+    async def _replayed(self, kept: KeptAnswer, turn: Turn) -> AsyncIterator[Chunk]:
+        """Yield the chunks of an answer that was kept; no server is asked."""
+        reply = turn.reply
+        reply.provider, reply.model = kept.provider, kept.model
+        reply.replayed = kept.when
+        turn.steps = steps_of(kept)
+        yield Chunk(text=kept.answer, reasoning=kept.reasoning)
+        for finding in kept.findings:
+            yield Chunk(finding=finding)
+        yield Chunk(usage=kept.usage, finish=kept.finish)
+
+    async def _asked(
+        self, question: Question, chat: Chat, turn: Turn
+    ) -> AsyncIterator[Chunk]:
+        """Ask, and let what comes next be read ahead once the answer is there."""
+        await self.quiet.stopped()
+        self.ahead.note_question()
+        answer = self._try_answer(question, chat, turn)
+        async with aclosing(cast(Any, answer)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        options = question.options
+        # What a question of its own did not tell of is not told by itself.
+        if options.remember and options.context != "none":
+            self.quiet.begin()
 
     async def _try_answer(
-        self, question: Question, reply: Reply
+        self, question: Question, chat: Chat, turn: Turn
     ) -> AsyncIterator[Chunk]:
         """Answer; where nothing responds, the error names what does."""
+        reply = turn.reply
         try:
-            answer = cast(Any, self._answer(question, reply))
+            answer = cast(Any, self._answer(question, chat, turn))
             async with (
                 watched(reply, self._targets.provider),
                 aclosing(answer) as chunks,
@@ -211,11 +296,10 @@ class Pipeline:
             provider = self._targets.provider(name)
             raise await provider.instead(error) from error.__cause__
 
-    async def _answer(self, question: Question, reply: Reply) -> AsyncIterator[Chunk]:
-        if question.options.remember and not self._history.is_read:
-            # Reading it from disk must not hold up the other answers.
-            await asyncio.to_thread(lambda: self._history.current)
-        chat, turn = self._begin(question, reply)
+    async def _answer(
+        self, question: Question, chat: Chat, turn: Turn
+    ) -> AsyncIterator[Chunk]:
+        reply = turn.reply
         target = await self._targets.find(question.options, reply)
         _check_length(question, target)
         exchange = self._exchange(question, target, chat.before(reply))
@@ -254,12 +338,15 @@ class Pipeline:
             for note in self._history.notes():
                 yield Chunk(note=note)
 
-    def _begin(self, question: Question, reply: Reply) -> tuple[Chat, Turn]:
+    async def _begin(self, question: Question, reply: Reply) -> tuple[Chat, Turn]:
         """Begin a turn: of the notebook's conversation, or of one that is not kept."""
-        turn = Turn(question.text, reply)
+        turn = Turn(question.text, reply, place=question.place)
         if not question.options.remember:
             return Chat([turn]), turn
         history = self._history
+        if not history.is_read:
+            # Reading it from disk must not hold up the other answers.
+            await asyncio.to_thread(lambda: history.current)
         chat = history.new() if question.options.new else history.current
         chat.turns.append(turn)
         kept_question = self._collector.redact(reply.prompt[:MAX_QUESTION])
@@ -427,7 +514,9 @@ class Pipeline:
         """Return the exchange of the next question, without what it asks; None while
         its model cannot read ahead, or the user does not want that.
         """
-        if self._settings.read_ahead != "auto" or self._settings.notes_of_doubt():
+        settings = self._settings
+        is_wanted = settings.read_ahead == "auto" and settings.replay != "only"
+        if not is_wanted or settings.notes_of_doubt():
             return None
         options = Options()
         _, provider, model = await self._targets.resolve(options)

@@ -42,7 +42,10 @@ class QuestionSettings(Configured):
     ``affects="prompt"`` what is sent to it.
     """
 
-    environment: ClassVar = {"provider": "CODEBUDDY_PROVIDER"}
+    environment: ClassVar = {
+        "provider": "CODEBUDDY_PROVIDER",
+        "replay": "CODEBUDDY_REPLAY",
+    }
 
     provider = Unicode(
         "Local",
@@ -109,6 +112,21 @@ class QuestionSettings(Configured):
             "outlive the kernel."
         ),
     ).tag(config=True)
+    replay = CaselessStrEnum(
+        ["off", "on", "only"],
+        "off",
+        help=(
+            "Whether answers of this notebook's cells are kept in a file beside it, and "
+            "given again for the same questions: off, on, or only (ask nothing)."
+        ),
+    ).tag(config=True)
+    replay_file = Unicode(
+        "",
+        help=(
+            "The file of the answers kept for replay, NAME.jsonl; empty: "
+            "NOTEBOOK.buddy.jsonl beside the notebook."
+        ),
+    ).tag(config=True)
     system_prompt = Unicode(
         prompts.SYSTEM, help="Instructions that the model gets before every question."
     ).tag(config=True, order=-1, affects="prompt")
@@ -116,6 +134,15 @@ class QuestionSettings(Configured):
     def notes_of_doubt(self) -> tuple[str, ...]:
         """Return lines for the user about settings whose meaning is in doubt."""
         return ()
+
+    @validate("replay_file")
+    def _validate_replay_file(self, proposal: Mapping[str, Any]) -> str:
+        name = str(proposal["value"])
+        is_file = name.endswith(".jsonl") and name.isprintable()
+        # What is written into another file could damage it.
+        if name and not is_file:
+            raise TraitError(f"The file of answers must end in .jsonl, not {name!r}.")
+        return name
 
     @validate("context")
     def _validate_context(self, proposal: Mapping[str, Any]) -> str:

@@ -74,6 +74,21 @@ class Targets:
         """Return the provider of this name, ready for requests."""
         return self._ready(name)
 
+    def named(self, options: Options) -> tuple[str, Provider, str]:
+        """Return the provider's name, the provider, and the model, as they are typed or
+        set; no server is asked.
+
+        Raises
+        ------
+        SettingError
+            If the provider is unknown.
+        """
+        # The environment is read even if the options name the provider.
+        in_use = self._in_use()
+        name = self._registry.name(options.provider or in_use)
+        provider = self._ready(name)
+        return name, provider, options.model or provider.model
+
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
         """Return the provider's name, the provider, and the model if one is named.
 

@@ -29,6 +29,7 @@ from ..chat.tables import StoredChat
 from ..commands import Call
 from ..commands.completion import Offers
 from ..errors import BuddyError, Stopped
+from ..question.options import Options
 from .meter import Meter
 from .protocol import (
     AllMessage,
@@ -353,7 +354,8 @@ class Conversation:
                     self._begin_command(call, text, ask)
                     return
                 prompt = call_prompt
-            reply = self.buddy.ask(prompt, names=self.shell.user_ns)
+            options = Options(in_cell=False)
+            reply = self.buddy.ask(prompt, options, self.shell.user_ns)
         except BuddyError as error:
             problem = problem_of(error)
             self._send({"type": "refused", "ask": ask, "error": problem})

@@ -20,6 +20,8 @@ README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "SETTINGS.md"
 # The settings of providers that the README lists.
 COMMON = {"base_url", "model", "num_ctx", "temperature", "max_tokens"}
+# Those of the Buddy that it does not list.
+UNCOMMON = {"reading_seconds", "replay_file"}
 BEGIN = "<!-- settings: written by `make docs` -->\n"
 END = "<!-- end of settings -->\n"
 HEADER = ("| setting | default | meaning |", "|---|---|---|")
@@ -62,7 +64,8 @@ def _rows(owner: type[Configured], only_common: bool) -> Iterator[str]:
     if owner is not LocalProvider:
         listed = LocalProvider.class_traits(config=True)
     for name in sorted(traits, key=lambda name: _order(owner, name)):
-        if only_common and owner is not Buddy and name not in COMMON:
+        is_common = name not in UNCOMMON if owner is Buddy else name in COMMON
+        if only_common and not is_common:
             continue
         if name not in listed or listed[name].help != traits[name].help:
             yield _row(owner, name, traits[name])
