@@ -21,6 +21,7 @@ from .conversation import chats, reset, write_export
 from .models import load, pull, show_models, unload
 from .panel import open_panel
 from .provider import doctor, show_version, use
+from .replay import replay
 from .tasks import TASKS, task_prompt
 
 
@@ -85,6 +86,7 @@ COMMANDS = _by_name(
     reset,
     chats,
     write_export,
+    replay,
     open_panel,
     show_version,
     show_help,
