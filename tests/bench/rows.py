@@ -25,7 +25,7 @@ from tests.support.kernels import Cell
 from tests.support.kinds import PLAYED
 from tests.support.scripted_server import BLOCK, DONE, Answer, delta, event
 
-from . import ahead, cells, context, inspection, models, panel, typed
+from . import ahead, cells, context, inspection, models, panel, replay, typed
 from .answers.rows import right_answers
 from .browser import page_busy
 from .kernel import MeasuredKernel, is_answer
@@ -383,6 +383,7 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "panel_page": panel.page,
     "panel_bytes": panel.sent,
     "pull": models.pull,
+    "replay": replay.run_again,
 }
 
 
