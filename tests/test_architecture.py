@@ -165,6 +165,7 @@ TOP_LEVEL = 24
 
 TESTED_ELSEWHERE: dict[str, str] = {
     "__init__": "test_exports",
+    "chat.sqlite_file": "test_store",
     "commands": "test_commands_table",
     "context.describe": "test_describers",
     "inspection.abstract": "test_code_check",

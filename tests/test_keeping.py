@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat import keeping, store
+from codebuddy_jupyter.chat import keeping, sqlite_file
 from codebuddy_jupyter.chat.store import Store
 from codebuddy_jupyter.errors import NotKept, Unreachable
 from codebuddy_jupyter.messages import Chunk, Usage
@@ -43,8 +43,8 @@ KEPT_AGAIN = "Conversations are kept again"
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait less long for locks than users do."""
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.2)
-    monkeypatch.setattr(store, "SHORT_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_file, "SHORT_BUSY_SECONDS", 0.1)
     monkeypatch.setattr(keeping, "RETRY_SECONDS", FOREVER)
 
 
@@ -220,13 +220,13 @@ def test_an_answer_of_many_pieces_costs_few_writes(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes: list[float] = []
-    write = Store._write
+    write = Store.write
 
     def count(*args: object, **kwargs: object) -> object:
         writes.append(time.monotonic())
-        return write(*args, **kwargs)  # type: ignore[arg-type]
+        return write(*args, **kwargs)
 
-    monkeypatch.setattr(Store, "_write", count)
+    monkeypatch.setattr(Store, "write", count)
     buddy = start()
     steps = [step for number in range(300) for step in (f"{number} ", 0.01)]
     fake_of(buddy).replies = [steps]

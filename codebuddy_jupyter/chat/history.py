@@ -20,7 +20,8 @@ from ..messages import Chunk, Message
 from .conversation import Chat, Turn
 from .keeping import Keeping
 from .reply import Reply
-from .store import SHORT_BUSY_SECONDS, Store
+from .sqlite_file import SHORT_BUSY_SECONDS
+from .store import Store
 from .tables import StoredChat, StoredTurn
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from ..background.worker import Worker
 from ..errors import NotKept, PromptTooLong, Remedy
 from ..messages import Message
 from .conversation import Chat, Turn
-from .store import BUSY_SECONDS, Store
+from .sqlite_file import BUSY_SECONDS
+from .store import Store
 from .tables import StoredTurn
 
 # Seconds between two writes of an answer that comes.

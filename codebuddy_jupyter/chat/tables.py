@@ -31,12 +31,9 @@ MAX_CHATS = 1_000
 
 CURRENT = 2
 """The version of the tables that this package writes."""
-NONE = 0
-"""The version of a file without tables."""
-FOREIGN = -1
-"""The version of a file that is not ours."""
+APPLICATION = 0x62756464
+"""The number that tells the file from those of other programs."""
 
-_APPLICATION = 0x62756464
 _CHATS = """
 CREATE TABLE chats (
     id TEXT PRIMARY KEY,
@@ -72,7 +69,7 @@ CREATE TABLE messages (
     extra TEXT NOT NULL DEFAULT '{{}}',
     PRIMARY KEY (turn, position)
 ) WITHOUT ROWID;
-PRAGMA application_id = {_APPLICATION};
+PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {CURRENT};
 """
 # Version 1 had question and answer as two columns of a turn.
@@ -181,16 +178,6 @@ class StoredChat:
     question: str
     turns: int
     used: float
-
-
-def version(connection: Connection) -> int:
-    """Return the version of the tables in a file: a number, `NONE` or `FOREIGN`."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (number,) = connection.execute("PRAGMA user_version").fetchone()
-    if application == _APPLICATION:
-        return int(number)
-    has_tables = connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    return FOREIGN if has_tables else NONE
 
 
 def create(connection: Connection) -> None:
