@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from traitlets import TraitError
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.errors import Remedy
 from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.local_calls import chosen, run
+from tests.support.map_server import MapServer
 from tests.support.scripted_server import (
     MODELS,
     Answer,
@@ -262,3 +264,97 @@ def test_a_server_that_is_there_but_not_well_is_asked_nowhere_else(
     with pytest.raises(errors.ProviderError):
         run(provider, provider.models)
     assert {record["path"] for record in server.requests} == {MODELS}
+
+
+# Several servers
+
+
+@pytest.fixture
+def pooled(provider: LocalProvider) -> LocalProvider:
+    provider.pool = ["http://localhost:7001/v1", provider.base_url, "http://[::1]:7002"]
+    return provider
+
+
+def test_without_a_pool_the_server_in_use_is_the_only_one(
+    provider: LocalProvider,
+) -> None:
+    assert list(provider.servers()) == [provider]
+
+
+def test_each_server_of_the_pool_is_asked_with_the_same_settings(
+    pooled: LocalProvider,
+) -> None:
+    pooled.change({"temperature": 0.7, "retries": 5, "num_ctx": 4096})
+    pooled.offline, pooled.allowed_hosts = True, ("gpu.lan",)
+    first, own, last = pooled.servers()
+    assert own is pooled
+    assert first.where() == "http://localhost:7001/v1"
+    assert last.where() == "http://[::1]:7002/v1"
+    for member in (first, last):
+        assert isinstance(member, LocalProvider)
+        assert (member.temperature, member.retries, member.num_ctx) == (0.7, 5, 4096)
+        assert (member.offline, member.allowed_hosts) == (True, ("gpu.lan",))
+        assert member.pool == []
+    assert list(pooled.servers()) == [first, own, last]
+
+
+def test_a_setting_that_changes_is_that_of_the_pool_as_well(
+    pooled: LocalProvider,
+) -> None:
+    first, *_ = pooled.servers()
+    pooled.temperature = 1.5
+    pooled.offline = True
+    assert next(iter(pooled.servers())) is first
+    assert (first.temperature, first.offline) == (1.5, True)
+
+
+def test_the_environment_does_not_change_the_address_of_a_server_of_the_pool(
+    pooled: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEBUDDY_BASE_URL", "http://localhost:7009/v1")
+    first, *_ = pooled.servers()
+    first.read_environment()
+    assert first.where() == "http://localhost:7001/v1"
+
+
+def test_keys_and_headers_are_for_the_host_that_they_were_given_for(
+    pooled: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEBUDDY_API_KEY", "of-the-host-in-use")
+    pooled.change({"headers": {"X-Key": "of-the-host-in-use"}})
+    first, own, _ = pooled.servers()
+    assert own.find_key() == "of-the-host-in-use"
+    assert first.find_key() == "not-needed"
+    assert isinstance(first, LocalProvider)
+    assert first.headers == {}
+    pooled.keys.store("Local", "localhost:7001", "of-the-other")
+    assert next(iter(pooled.servers())).find_key() == "of-the-other"
+
+
+def test_an_address_of_the_pool_that_cannot_be_used_is_refused(
+    provider: LocalProvider,
+) -> None:
+    with pytest.raises(TraitError):
+        provider.pool = ["http://localhost:1/v1", "no address at all"]
+    with pytest.raises(TraitError):
+        provider.pool = [7]
+
+
+def test_a_password_in_an_address_of_the_pool_is_not_shown(
+    provider: LocalProvider,
+) -> None:
+    provider.pool = ["http://jo:hidden@localhost:7001/v1"]
+    assert "hidden" not in repr(provider.pool)
+    (member,) = provider.servers()
+    assert "hidden" in [str(key) for key in member.secrets().values()]
+    assert "hidden" not in str(provider.saved_state())
+
+
+def test_the_slots_of_llama_cpp_are_known(provider: LocalProvider) -> None:
+    with MapServer(slots=3) as server:
+        provider.base_url = server.url
+        assert run(provider, lambda: provider.slots("llama3")) == [3]
+
+
+def test_the_slots_of_another_server_are_not_known(provider: LocalProvider) -> None:
+    assert run(provider, lambda: provider.slots("llama3")) == [None]

@@ -6,7 +6,7 @@ A provider turns a Request into Chunks. This module talks to no server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -256,6 +256,18 @@ class Provider(Configured):
 
         Errors are left to the first question.
         """
+
+    def servers(self) -> Sequence[Provider]:
+        """Return the providers that many questions are asked of: this one, or one for
+        each server that the settings name, all with the same models.
+        """
+        return (self,)
+
+    async def slots(self, model: str) -> int | None:
+        """Return how many requests to a model the server answers at a time; None if it
+        does not tell.
+        """
+        return None
 
     def keeps_prompts(self) -> bool:
         """Return whether the server is known to keep what it has read of a prompt, so

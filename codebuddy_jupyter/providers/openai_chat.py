@@ -103,7 +103,10 @@ class OpenAIChatProvider(Provider):
 
     @validate("base_url")
     def _base_url_is_right(self, proposal: Mapping[str, Any]) -> str:
-        text: str = proposal["value"]
+        return self._checked_url(proposal["value"])
+
+    def _checked_url(self, text: str) -> str:
+        """Return a base URL that can be used, without its user name and password."""
         try:
             url = normalise_base_url(text)
         except ValueError as error:

@@ -234,6 +234,12 @@ class EmbeddedProvider(OpenAIChatProvider):
         async with probing((await self.server()).access) as probe:
             return await LlamaCpp().count(probe, model, text)
 
+    async def slots(self, model: str) -> int | None:
+        """Return how many requests the engine answers at a time; starts the engine."""
+        await self._running(model)
+        async with probing((await self.server()).access) as probe:
+            return await LlamaCpp().slots(probe, model)
+
     async def endpoint(self) -> tuple[str, Key]:
         """Return where the engine listens, and its key."""
         if self._engine is None:

@@ -109,6 +109,12 @@ class Kind:
         """
         return None
 
+    async def slots(self, probe: Probe, model: str) -> int | None:
+        """Return how many requests the server answers at a time; None if it does not
+        tell.
+        """
+        return None
+
     def command_to_download(self, model: str) -> str:
         """Return the command that downloads a model."""
         return self.download_command.format(model=model)

@@ -62,6 +62,13 @@ class LlamaCpp(Kind):
         tokens = answer.fields.get("tokens")
         return len(tokens) if isinstance(tokens, list) else None
 
+    async def slots(self, probe: Probe, model: str) -> int | None:
+        """Return the number of its slots, each of which answers one request at a time."""
+        query = urlencode({"model": model, "autoload": "false"})
+        # Only a router looks at the query.
+        answer = await probe.get(f"{probe.native_url}/props?{query}")
+        return positive(answer.fields.get("total_slots"))
+
 
 async def _read_model(probe: Probe, entry: Mapping[str, Any]) -> Model:
     name = model_name(entry)

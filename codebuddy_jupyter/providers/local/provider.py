@@ -364,6 +364,12 @@ class LocalProvider(LocalServerProvider):
             return ""
         return self.kind.command_to_widen(model, min(tokens, most))
 
+    async def slots(self, model: str) -> int | None:
+        """Return how many requests the server answers at a time, if it tells that."""
+        server = await self.find_server()
+        async with self.open_probe() as probe:
+            return await server.kind.slots(probe, model)
+
     # Chat requests
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
+
+from traitlets import List, Unicode, validate
 
 from ... import errors
 from ...errors import Remedy
 from ...keys import NO_KEY, Key, KeysUnreadable
 from ...messages import Model
+from ..base import Provider
 from ..http.address import host_of, normalise_base_url, other_base_urls, port_of
 from ..http.probe import probing
 from ..kinds import KINDS, UNKNOWN, FoundServer, Kind, Probe, recognise
@@ -36,6 +39,15 @@ class LocalServerProvider(SelfHostedProvider):
         Seconds that `settle` may take.
     """
 
+    pool = List(
+        Unicode(),
+        help=(
+            "Addresses of all servers that buddy.map asks, such as "
+            '["http://gpu1:8000/v1", "http://gpu2:8000/v1"]; each must have the model. '
+            "Empty: the server in use."
+        ),
+    ).tag(config=True, affects="target")
+
     def __init__(self, **kwargs: Any) -> None:
         self.search = Discovery()
         self.settle_timeout = 0.5
@@ -45,7 +57,17 @@ class LocalServerProvider(SelfHostedProvider):
         self._servers: dict[str, FoundServer] = {}
         self._kinds: dict[str, Kind] = {}
         self._unreadable_keys: KeysUnreadable | None = None
+        # The host that the key of the environment belongs to, if another provider
+        # decides that.
+        self._key_host = ""
+        # The providers of the servers in `pool`, by base URL.
+        self._members: dict[str, LocalServerProvider] = {}
         super().__init__(**kwargs)
+
+    @validate("pool")
+    def _pool_is_of_addresses(self, proposal: Mapping[str, Any]) -> list[str]:
+        # A login is taken out of each, as out of the base URL.
+        return [self._checked_url(url) for url in proposal["value"]]
 
     @property
     def url(self) -> str:
@@ -67,6 +89,8 @@ class LocalServerProvider(SelfHostedProvider):
         """Return the host that the key of the environment belongs to: that of the
         environment's base URL, else the host in use.
         """
+        if self._key_host:
+            return self._key_host
         url = os.environ.get(BASE_URL_VARIABLE) or self.base_url
         return host_of(normalise_base_url(url))
 
@@ -192,6 +216,44 @@ class LocalServerProvider(SelfHostedProvider):
                     self._corrected[typed] = url
                     return True
         return False
+
+    # Several servers
+
+    def servers(self) -> Sequence[Provider]:
+        """Return a provider for each server in `pool`, with the settings of this one; if
+        there is none, this one.
+        """
+        members = [self._member(url) for url in dict.fromkeys(self.pool)]
+        return members or (self,)
+
+    def _member(self, url: str) -> LocalServerProvider:
+        """Return the provider of a server in the pool, with the present settings."""
+        if normalise_base_url(url) == self.url:
+            return self
+        if url not in self._members:
+            self._members[url] = type(self)()
+        member = self._members[url]
+        settings: dict[str, Any] = {"base_url": url, "pool": []}
+        for name, trait in self.traits(config=True).items():
+            if name not in settings and not trait.metadata.get("secret"):
+                settings[name] = getattr(self, name)
+        if host_of(normalise_base_url(url)) == self._headers_host:
+            settings["headers"] = self.headers
+        member.change(settings)
+        member.keys = self.keys
+        member._logins = self._logins
+        # The key of the environment belongs to the host of this provider alone.
+        member._key_host = self.own_host()
+        member.offline = self.offline
+        member.offline_reason = self.offline_reason
+        member.allowed_hosts = self.allowed_hosts
+        return member
+
+    async def close(self) -> None:
+        """Close the connections, those to the servers in the pool as well."""
+        await super().close()
+        for member in self._members.values():
+            await member.close()
 
 
 def _usual_kind(port: int) -> Kind:
