@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,7 +223,7 @@ def test_an_answer_of_many_pieces_costs_few_writes(
     writes: list[float] = []
     write = Store.write
 
-    def count(*args: object, **kwargs: object) -> object:
+    def count(*args: Any, **kwargs: Any) -> object:
         writes.append(time.monotonic())
         return write(*args, **kwargs)
 

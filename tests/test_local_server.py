@@ -337,7 +337,7 @@ def test_an_address_of_the_pool_that_cannot_be_used_is_refused(
     with pytest.raises(TraitError):
         provider.pool = ["http://localhost:1/v1", "no address at all"]
     with pytest.raises(TraitError):
-        provider.pool = [7]
+        provider.change({"pool": [7]})
 
 
 def test_a_password_in_an_address_of_the_pool_is_not_shown(
