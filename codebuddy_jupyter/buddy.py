@@ -70,7 +70,7 @@ class Buddy(QuestionSettings):
         self.history = History(
             self.loop,
             self._notebook,
-            self._keeps_chats,
+            self.keeps_chats,
             display,
             self._notify_watchers,
         )
@@ -153,7 +153,7 @@ class Buddy(QuestionSettings):
     def _owners(self) -> tuple[Configured, ...]:
         return (self, *self._providers)
 
-    def _keeps_chats(self) -> bool:
+    def keeps_chats(self) -> bool:
         """Return whether to keep conversations: not while it is not known whether the
         user wants that.
         """

@@ -14,6 +14,8 @@
         ├── Offline           the request would leave the machine in offline mode
         ├── KeyRefused        the API key is missing or was rejected
         ├── ModelNotFound     the server does not have this model
+        ├── MapStopped        a map stopped before its last row
+        ├── TooManyFailures   too many rows of a map failed
         ├── PromptTooLong     the prompt does not fit the model's context window
         ├── ServerError       the server answered with an error
         ├── NoReply           the server's answer was not a reply
@@ -38,6 +40,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 SIMILAR = 0.5
 """How similar a name must be to what was typed to be suggested, from 0 to 1."""
@@ -217,6 +220,17 @@ class ModelNotFound(ProviderError):
     """The server does not have this model."""
 
 
+class TooManyFailures(ProviderError):
+    """More rows of a map failed than it allows."""
+
+
+class MapStopped(ProviderError):
+    """A map stopped before its last row; what came is in ``result``."""
+
+    result: Any = None
+    """The values that came, in the kind of the input; None in place of the others."""
+
+
 class PromptTooLong(ProviderError):
     """The prompt does not fit the model's context window.
 
@@ -288,3 +302,6 @@ class SettingRefused(_OneLine, BaseException):
 
 class Stopped(_OneLine, KeyboardInterrupt):
     """The user stopped the request; the part that was received is kept."""
+
+    result: Any = None
+    """Of a map: the values that came; None in place of the others."""

@@ -624,7 +624,7 @@ def test_what_the_mended_file_says_is_used(tmp_path: Path) -> None:
     path.write_text('{"Buddy": {"context": "none"},}')
     buddy = Buddy(settings_path=path)
     assert buddy.context == "auto"
-    assert not buddy._keeps_chats()
+    assert not buddy.keeps_chats()
     saved = {"Buddy": {"context": "none", "offline": True}}
     path.write_text(json.dumps(saved))
     assert buddy.ready("OpenAI").offline_reason == ""
@@ -633,7 +633,7 @@ def test_what_the_mended_file_says_is_used(tmp_path: Path) -> None:
         "saved",
         True,
     )
-    assert buddy._keeps_chats()
+    assert buddy.keeps_chats()
     buddy.close()
 
 
