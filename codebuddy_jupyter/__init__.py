@@ -13,13 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import aask, ask, describe, panel, save
+    from .api import aask, ask, describe, map, panel, save
     from .chat.reply import Reply
     from .errors import (
         BuddyError,
         CutOff,
         InvalidAnswer,
         KeyRefused,
+        MapStopped,
         ModelNotFound,
         NoReply,
         PromptTooLong,
@@ -40,6 +41,7 @@ __all__ = [
     "Image",
     "InvalidAnswer",
     "KeyRefused",
+    "MapStopped",
     "Message",
     "Model",
     "ModelNotFound",
@@ -59,6 +61,7 @@ __all__ = [
     "ask",
     "describe",
     "load_ipython_extension",
+    "map",
     "panel",
     "save",
     "unload_ipython_extension",
@@ -71,6 +74,7 @@ _HOMES = {
     "Image": "messages",
     "InvalidAnswer": "errors",
     "KeyRefused": "errors",
+    "MapStopped": "errors",
     "Message": "messages",
     "Model": "messages",
     "ModelNotFound": "errors",
@@ -89,6 +93,7 @@ _HOMES = {
     "aask": "api",
     "ask": "api",
     "describe": "api",
+    "map": "api",
     "panel": "api",
     "save": "api",
 }

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .buddy import Buddy
 from .chat.reply import Reply
 from .commands import no_panel
 from .display.screens import Display
 from .question.options import Options
+from .values.batch.mapping import Map, map_options, mapped_sample
 
 if TYPE_CHECKING:
     from .widgets.panel import Panel
@@ -94,6 +95,78 @@ async def aask(prompt: str, **options: Any) -> Reply:
         If the request fails.
     """
     return await ask(prompt, **options).aresult()
+
+
+@overload
+def map(
+    items: Any, prompt: str, *, stream: Literal[True], **options: Any
+) -> Iterator[tuple[Any, Any]]: ...
+
+
+@overload
+def map(items: Any, prompt: str, **options: Any) -> Any: ...
+
+
+def map(
+    items: Any,
+    prompt: str,
+    *,
+    sample: int | None = None,
+    dry_run: bool = False,
+    stream: bool = False,
+    **options: Any,
+) -> Any:
+    """Ask one question about each row of a frame, a list, a dict or an iterable.
+
+    Equal rows are asked about once, and answers are kept on disk: the same map again
+    asks only about the rows that have none.
+
+    Parameters
+    ----------
+    items
+        A DataFrame or Series of pandas or polars, a list, a dict, any iterable, a table
+        of pyarrow, or a relation of DuckDB. A row without a value (None, NaN, blank) is
+        not asked about; its value is None.
+    prompt
+        The question, with ``{column}`` in place of the row's value in a column, or
+        ``{item}`` for a row that is one value; without a field, such a row stands at
+        the end.
+    sample
+        Ask about so many rows only, the first, and tell what all of them would cost.
+    dry_run
+        Ask nothing, and return an estimate of requests, tokens and time.
+    stream
+        Return a generator that gives the key and the value (or the error) of each row
+        as they come, also of an endless iterable.
+    options
+        ``into``, the type of each answer; ``model`` and ``provider``, or lists of them;
+        ``system``, ``temperature``, ``max_tokens`` and ``extra`` as for `ask`;
+        ``max_failures``, the share of rows that may fail (0.5) before the map stops;
+        ``ask=False`` for the answers on disk alone; ``progress=False`` for no bar.
+
+    Returns
+    -------
+    Any
+        The values in the kind of the input, with its index: a Series, a DataFrame of
+        records, a list, a dict. ``.errors`` has the error of each row that failed,
+        ``.usage`` the tokens; ``.retry()`` asks about those rows again, ``.forget()``
+        deletes the answers. Tables of pyarrow and DuckDB have the errors in a column.
+
+    Raises
+    ------
+    codebuddy_jupyter.MapStopped
+        If no server answers any more or too many rows fail; ``.result`` is what came.
+    codebuddy_jupyter.BuddyError
+        For an invalid question, type or option.
+    """
+    chosen = map_options(options)
+    buddy = _buddy()
+    if sample is not None and not dry_run:
+        return mapped_sample(buddy, items, prompt, chosen, sample)
+    mapped = Map(buddy, items, prompt, chosen)
+    if dry_run:
+        return mapped.estimate()
+    return mapped.stream() if stream else mapped.gather()
 
 
 def panel() -> Panel:

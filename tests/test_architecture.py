@@ -88,6 +88,18 @@ ROOMS: dict[str, set[str]] = {
         "question",
         "settings",
     },
+    # One question about many rows
+    "values.batch": {
+        "background",
+        "buddy",
+        "chat",
+        "context",
+        "errors",
+        "messages",
+        "providers",
+        "question",
+        "values",
+    },
     # What is shown, and what is examined
     "display": {
         "chat",
@@ -136,7 +148,15 @@ ROOMS: dict[str, set[str]] = {
         "question",
         "settings",
     },
-    "api": {"buddy", "chat", "commands", "display", "question", "widgets"},
+    "api": {
+        "buddy",
+        "chat",
+        "commands",
+        "display",
+        "question",
+        "values.batch",
+        "widgets",
+    },
     "ipython": {
         "buddy",
         "chat",
@@ -194,6 +214,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "providers.kinds.local_ai": "test_kinds",
     "providers.kinds.vllm": "test_kinds",
     "providers.kinds.webui": "test_kinds",
+    "values.batch.estimate": "test_mapping",
     "secrets.syntax_formats": "test_secrets",
     "secrets.vendor_formats": "test_secrets",
     "values.data": "test_form",

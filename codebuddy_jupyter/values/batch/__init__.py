@@ -1,0 +1,1 @@
+"""One question about each of many rows: of a frame, a list or a stream."""

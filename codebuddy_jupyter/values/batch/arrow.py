@@ -1,0 +1,124 @@
+"""Tables of pyarrow and relations of DuckDB as rows, and values as such.
+
+Neither can carry anything besides columns, so the errors are a column, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from .sources import Answers, Row, Source
+
+# Rows that are turned into Python's values at once.
+BATCH = 512
+VALUE, ERROR = "value", "error"
+
+
+class ArrowTable(Source):
+    """A table or a batch of records of pyarrow; the keys are the numbers of its rows."""
+
+    may_append: ClassVar[bool] = False
+
+    def __init__(self, table: Any, pyarrow: Any) -> None:
+        self._table = table
+        self._pyarrow = pyarrow
+        self.total = table.num_rows
+        self.columns = list(table.schema.names)
+
+    def rows(self, fields: Sequence[str]) -> Iterator[Row]:
+        """Yield the number of each row, and the values of these columns."""
+        selected = self._table.select(list(fields))
+        for start in range(0, self._table.num_rows, BATCH):
+            columns = selected.slice(start, BATCH).to_pydict()
+            values = zip(*[columns[name] for name in fields], strict=True)
+            yield from enumerate(values, start)
+
+    def output(self, answers: Answers) -> Any:
+        """Return a table of the values, or of the fields of records, and the errors."""
+        return arrow_output(self._pyarrow, self._table.num_rows, answers)
+
+
+class ArrowColumn(Source):
+    """An array of pyarrow, in chunks or in one."""
+
+    def __init__(self, column: Any, pyarrow: Any) -> None:
+        self._column = column
+        self._pyarrow = pyarrow
+        self.total = len(column)
+
+    def rows(self, fields: Sequence[str]) -> Iterator[Row]:
+        """Yield the number of each row, and its value for each field."""
+        for start in range(0, len(self._column), BATCH):
+            values = self._column.slice(start, BATCH).to_pylist()
+            for number, value in enumerate(values, start):
+                yield number, [value] * len(fields)
+
+    def output(self, answers: Answers) -> Any:
+        """Return a table of the values, or of the fields of records, and the errors."""
+        return arrow_output(self._pyarrow, len(self._column), answers)
+
+
+class DuckRelation(Source):
+    """A relation of DuckDB, which is executed once."""
+
+    may_append: ClassVar[bool] = False
+
+    def __init__(self, relation: Any, duckdb: Any) -> None:
+        self._relation = relation
+        self._duckdb = duckdb
+        self.columns = list(relation.columns)
+
+    def rows(self, fields: Sequence[str]) -> Iterator[Row]:
+        """Yield the number of each row, and the values of these columns."""
+        places = [self.columns.index(name) for name in fields]
+        for number, values in enumerate(_rows_of(self._relation)):
+            yield number, [values[place] for place in places]
+
+    def output(self, answers: Answers) -> Any:
+        """Return a relation of the values, or of the fields of records, and the errors,
+        in DuckDB's default connection.
+        """
+        columns = _columns(answers, len(answers.values))
+        parts = [f'unnest(?) AS "{name}"' for name in columns if name != ERROR]
+        parts.append(f"unnest(?)::VARCHAR AS {ERROR}")
+        query = f"SELECT {', '.join(parts)}"
+        return self._duckdb.sql(query, params=list(columns.values()))
+
+
+def _rows_of(relation: Any) -> Iterator[Sequence[Any]]:
+    """Yield the rows of a relation, which are not all in memory at once."""
+    # Not of the relation itself, where a column could have this name.
+    iter_rows = getattr(type(relation), "iter_rows", None)
+    if iter_rows is not None:
+        yield from iter_rows(relation)
+        return
+    # Before DuckDB 2.
+    relation.execute()
+    while batch := relation.fetchmany(BATCH):
+        yield from batch
+
+
+def arrow_output(pyarrow: Any, total: int, answers: Answers) -> Any:
+    """Return a table of pyarrow of so many rows."""
+    columns = {}
+    for name, values in _columns(answers, total).items():
+        columns[name] = _array(pyarrow, values)
+    columns[ERROR] = columns[ERROR].cast(pyarrow.string())
+    return pyarrow.table(columns)
+
+
+def _columns(answers: Answers, total: int) -> dict[str, list[Any]]:
+    columns = {VALUE: answers.filled(total)}
+    if answers.fields:
+        columns = answers.columns(total)
+    return {**columns, ERROR: answers.texts_of_errors(total)}
+
+
+def _array(pyarrow: Any, values: list[Any]) -> Any:
+    try:
+        return pyarrow.array(values)
+    except (pyarrow.ArrowException, OverflowError, TypeError, ValueError):
+        # Such as members of an enum.
+        texts = [None if value is None else str(value) for value in values]
+        return pyarrow.array(texts, pyarrow.string())

@@ -1,0 +1,182 @@
+"""Frames and columns of pandas and polars as rows, and values as such.
+
+The libraries are those of the objects; nothing is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from ...errors import PromptError, Remedy
+from .sources import Answers, Row, Source, fields_of
+from .template import ITEM
+
+# The types of pandas that can have missing values, by the type of the others.
+NULLABLE = {bool: "boolean", int: "Int64", float: "Float64"}
+
+
+class PandasFrame(Source):
+    """A pandas DataFrame; the keys are the labels of its index.
+
+    Where a label stands twice in the index, the keys are the numbers of the rows.
+    """
+
+    may_append: ClassVar[bool] = False
+
+    def __init__(self, frame: Any, pandas: Any) -> None:
+        self._frame = frame
+        self._pandas = pandas
+        self.total = len(frame)
+        self._labels = _labels(frame.columns)
+        self.columns = list(self._labels)
+
+    def rows(self, fields: Sequence[str]) -> Iterator[Row]:
+        """Yield the key of each row, and the values of these columns."""
+        columns = [self._frame[self._labels[name]] for name in fields]
+        yield from zip(
+            _keys(self._frame.index), zip(*columns, strict=True), strict=True
+        )
+
+    def output(self, answers: Answers) -> Any:
+        """Return a Series, or a DataFrame of records, with the same index."""
+        return _pandas_output(self._pandas, self._frame.index, answers, None)
+
+
+class PandasSeries(Source):
+    """A pandas Series, whose field is ``{item}`` or its name."""
+
+    def __init__(self, series: Any, pandas: Any) -> None:
+        self._series = series
+        self._pandas = pandas
+        self.total = len(series)
+        self.columns = _names_of_column(series.name)
+
+    def rows(self, fields: Sequence[str]) -> Iterator[Row]:
+        """Yield the key of each row, and its value for each field."""
+        for key, value in zip(_keys(self._series.index), self._series, strict=True):
+            yield key, [value] * len(fields)
+
+    def output(self, answers: Answers) -> Any:
+        """Return a Series, or a DataFrame of records, with the same index."""
+        name = self._series.name
+        return _pandas_output(self._pandas, self._series.index, answers, name)
+
+
+class PolarsFrame(Source):
+    """A polars DataFrame; the keys are the numbers of its rows."""
+
+    may_append: ClassVar[bool] = False
+
+    def __init__(self, frame: Any, polars: Any) -> None:
+        self._frame = frame
+        self._polars = polars
+        self.total = len(frame)
+        self.columns = list(frame.columns)
+
+    def rows(self, fields: Sequence[str]) -> Iterator[Row]:
+        """Yield the number of each row, and the values of these columns."""
+        yield from enumerate(self._frame.select(list(fields)).iter_rows())
+
+    def output(self, answers: Answers) -> Any:
+        """Return a Series, or a DataFrame of records."""
+        return _polars_output(self._polars, len(self._frame), answers, "")
+
+
+class PolarsSeries(Source):
+    """A polars Series, whose field is ``{item}`` or its name."""
+
+    def __init__(self, series: Any, polars: Any) -> None:
+        self._series = series
+        self._polars = polars
+        self.total = len(series)
+        self.columns = _names_of_column(series.name)
+
+    def rows(self, fields: Sequence[str]) -> Iterator[Row]:
+        """Yield the number of each row, and its value for each field."""
+        is_record = self._series.dtype == self._polars.Struct
+        for number, value in enumerate(self._series):
+            if is_record and isinstance(value, dict):
+                yield number, fields_of(value, fields)
+            else:
+                yield number, [value] * len(fields)
+
+    def output(self, answers: Answers) -> Any:
+        """Return a Series, or a DataFrame of records."""
+        name = self._series.name
+        return _polars_output(self._polars, len(self._series), answers, name)
+
+
+def _labels(columns: Iterable[Any]) -> dict[str, Any]:
+    """Return the labels of columns by their names as a field has them.
+
+    Raises
+    ------
+    PromptError
+        If two have the same name.
+    """
+    labels: dict[str, Any] = {}
+    for label in columns:
+        name = label if isinstance(label, str) else str(label)
+        if name in labels:
+            rename = Remedy("Rename one of them")
+            raise PromptError(f"Two columns are named {name!r}.", rename)
+        labels[name] = label
+    return labels
+
+
+def _names_of_column(name: Any) -> list[str]:
+    return [ITEM, name] if isinstance(name, str) and name else [ITEM]
+
+
+def _keys(index: Any) -> Iterable[Any]:
+    return index if index.is_unique else range(len(index))
+
+
+def _pandas_output(pandas: Any, index: Any, answers: Answers, name: Any) -> Any:
+    if not answers.fields:
+        return _pandas_series(pandas, index, answers.filled(len(index)), name)
+    columns = {}
+    for field, values in answers.columns(len(index)).items():
+        columns[field] = _pandas_series(pandas, index, values, field)
+    return pandas.DataFrame(columns, index=index, columns=list(answers.fields))
+
+
+def _pandas_series(pandas: Any, index: Any, values: list[Any], name: Any) -> Any:
+    """Return a Series of a type that tells a missing value from False and 0."""
+    kinds = {type(value) for value in values if value is not None}
+    dtype: Any = object
+    if len(kinds) == 1:
+        (kind,) = kinds
+        has_missing = any(value is None for value in values)
+        dtype = NULLABLE.get(kind, object) if has_missing else None
+        if kind not in (*NULLABLE, str) and not _is_date(kind):
+            dtype = object
+    elif kinds == {int, float}:
+        dtype = "Float64"
+    try:
+        return pandas.Series(values, index=index, name=name, dtype=dtype)
+    except (OverflowError, ValueError):
+        # Such as whole numbers that no column of numbers can hold.
+        return pandas.Series(values, index=index, name=name, dtype=object)
+
+
+def _is_date(kind: type) -> bool:
+    return kind.__module__ == "datetime"
+
+
+def _polars_output(polars: Any, total: int, answers: Answers, name: str) -> Any:
+    if not answers.fields:
+        return _polars_series(polars, name, answers.filled(total))
+    columns = []
+    for field, values in answers.columns(total).items():
+        columns.append(_polars_series(polars, field, values))
+    return polars.DataFrame(columns)
+
+
+def _polars_series(polars: Any, name: str, values: list[Any]) -> Any:
+    try:
+        return polars.Series(name, values, strict=True)
+    except (OverflowError, TypeError, polars.exceptions.PolarsError):
+        # Such as values of several types.
+        return polars.Series(name, values, dtype=polars.Object)

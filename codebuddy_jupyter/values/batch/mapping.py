@@ -1,0 +1,361 @@
+"""``buddy.map``: one question about many rows, and the answers in the kind of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ...buddy import Buddy
+from ...errors import (
+    BuddyError,
+    MapStopped,
+    SettingError,
+    Stopped,
+    Unreachable,
+    did_you_mean,
+)
+from ...messages import Usage
+from ..form import Form, form_of
+from .estimate import Estimate, estimate
+from .inputs import sample_of, source_of
+from .job import Job, Outcome
+from .keeper import Keeper
+from .leases import Leases, unlimited
+from .pool import FIRST_LIMIT, Pool
+from .progress import Progress
+from .question import SYSTEM, RowQuestion
+from .results import Results
+from .running import NumberedRow, Run
+from .sources import Answers
+from .targets import Target, find_targets, name_of
+from .template import template_of
+
+GO_ON = (
+    "Their answers are kept: run it again to go on, or with ask=False for these alone."
+)
+NOT_KEPT = "The answers are not kept on disk, since Buddy.keep_chats is off."
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """What a map sets for itself; see `codebuddy_jupyter.map`."""
+
+    into: Any = None
+    model: str | Sequence[str] = ""
+    provider: str | Sequence[str] = ""
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    max_failures: float = 0.5
+    ask: bool = True
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_failures <= 1:
+            raise SettingError(
+                f"max_failures is a share from 0 to 1, not {self.max_failures:g}."
+            )
+
+
+class Map:
+    """One question about the rows of an input.
+
+    Parameters
+    ----------
+    buddy
+        Whose settings, providers and secrets are used.
+    items
+        The input.
+    prompt
+        The question, with a field for each column that it is about.
+    options
+        What it sets for itself.
+    leases
+        What a request to a server must hold.
+
+    Raises
+    ------
+    BuddyError
+        If the input, the question or the type cannot be used, or no model is found.
+    """
+
+    def __init__(
+        self,
+        buddy: Buddy,
+        items: Any,
+        prompt: str,
+        options: MapOptions,
+        leases: Leases = unlimited,
+    ) -> None:
+        self._buddy = buddy
+        self._leases = leases
+        self._options = options
+        self._source = source_of(items)
+        self._form: Form | None = None
+        if options.into is not None:
+            self._form = form_of(options.into)
+        self._question = self._question_of(prompt)
+        self._targets = self._find_targets()
+        self._lines: list[str] = []
+        self._progress: Progress | None = None
+        self._keeper = self._make_keeper()
+        self._answers = Answers(self._form.fields if self._form else ())
+        self._failed: dict[int, NumberedRow] = {}
+        self._usage = Usage()
+
+    def _question_of(self, prompt: str) -> RowQuestion:
+        source, options, buddy = self._source, self._options, self._buddy
+        # It learns which secrets to redact.
+        buddy.collector.collect("", frozenset(), (), share_values=False)
+        return RowQuestion(
+            template=template_of(prompt, source.columns, may_append=source.may_append),
+            form=self._form,
+            system=SYSTEM if options.system is None else options.system,
+            temperature=options.temperature,
+            max_tokens=options.max_tokens,
+            extra=options.extra,
+            redact=buddy.collector.redaction(enabled=buddy.redact_secrets),
+        )
+
+    def _find_targets(self) -> list[Target]:
+        models, providers = self._options.model, self._options.provider
+        finding = find_targets(self._buddy.resolve, _listed(models), _listed(providers))
+        return self._buddy.loop.run(finding)
+
+    def _make_keeper(self) -> Keeper:
+        results = None
+        if self._buddy.keeps_chats():
+            results = Results(default_path(), self.tell)
+        digest = self._question.digest(name_of(self._targets))
+        return Keeper(results, digest, self.tell)
+
+    # What the user calls
+
+    def gather(self) -> Any:
+        """Ask about all rows, and return the values in the kind of the input.
+
+        Raises
+        ------
+        MapStopped
+            If no server can be asked any more, or too many rows fail.
+        Stopped
+            If the user interrupts. Both have what came as ``result``.
+        Exception
+            What reading the input raised.
+        """
+        rows = enumerate(self._source.rows(self._question.template.fields))
+        return self._gather((number, *row) for number, row in rows)
+
+    def retry(self) -> Any:
+        """Ask again about the rows that failed, and return all values anew."""
+        failed, self._failed = self._failed, {}
+        return self._gather(iter([failed[number] for number in sorted(failed)]))
+
+    def stream(self) -> Iterator[tuple[Any, Any]]:
+        """Yield the key and the value of each row, as they come; a row that failed has
+        its error in place of the value.
+
+        Errors are those of `gather`.
+        """
+        rows = enumerate(self._source.rows(self._question.template.fields))
+        for outcome in self._outcomes((number, *row) for number, row in rows):
+            # An endless stream must not grow.
+            self._failed.clear()
+            yield outcome.key, outcome.value
+
+    def forget(self) -> None:
+        """Delete the answers from the disk."""
+        self._keeper.forget()
+
+    def estimate(self) -> Estimate:
+        """Return what the map would cost; no model is asked."""
+        return estimate(
+            self._question,
+            self._source,
+            self._keeper,
+            tokens=self._buddy.tokens[self._targets[0].model],
+            where=self._where(self._targets),
+            at_once=self._buddy.loop.run(self._slots()),
+        )
+
+    async def _slots(self) -> int:
+        """Return how many requests the servers take at a time, as far as they tell."""
+        slots = 0
+        for target in self._targets:
+            told = None
+            with suppress(BuddyError):
+                told = await target.provider.slots(target.model)
+            slots += told or FIRST_LIMIT
+        return slots
+
+    def _gather(self, rows: Iterator[NumberedRow]) -> Any:
+        try:
+            for outcome in self._outcomes(rows):
+                self._answers.put(outcome.number, outcome.key, outcome.value)
+        except (MapStopped, Stopped) as stopped:
+            stopped.result = self._output()
+            raise
+        return self._output()
+
+    def _output(self) -> Any:
+        output = self._source.output(self._answers)
+        keys = self._answers.keys
+        errors = {keys[number]: error for number, error in self._answers.errors.items()}
+        attached = {
+            "errors": errors,
+            "usage": self._usage,
+            "retry": self.retry,
+            "forget": self.forget,
+        }
+        for name, value in attached.items():
+            # Tables of pyarrow and relations of DuckDB take no attributes.
+            with suppress(AttributeError, TypeError):
+                object.__setattr__(output, name, value)
+        return output
+
+    # One run
+
+    def _outcomes(self, rows: Iterator[NumberedRow]) -> Iterator[Outcome]:
+        """Yield what becomes of each row."""
+        options = self._options
+        pool = Pool([target.lane() for target in self._targets])
+        job = Job(
+            self._question, pool, self._keeper, options.max_failures, self._leases
+        )
+        run = Run(
+            self._question,
+            rows,
+            job,
+            self._keeper,
+            self._buddy.loop,
+            work=lambda: self._ask(job),
+            asks=options.ask,
+        )
+        self._progress = Progress(self._source.total, is_shown=options.progress)
+        count = 0
+        try:
+            self._tell_before()
+            for outcome in run.outcomes():
+                count += 1
+                self._usage = _sum(self._usage, outcome.usage)
+                self._progress.note(outcome)
+                yield outcome
+        except KeyboardInterrupt:
+            raise Stopped(self._stopped_line(count)) from None
+        except BuddyError as error:
+            raise self._stopped(error, count) from error
+        finally:
+            self._failed.update(run.failed)
+            self._progress.close()
+            self._progress = None
+
+    async def _ask(self, job: Job) -> None:
+        """Ask about the rows; nothing is read ahead meanwhile."""
+        quiet = self._buddy.quiet
+        with quiet.asking():
+            await quiet.stopped()
+            await job.run()
+
+    def _tell_before(self) -> None:
+        """Tell what the user must know before anything is sent."""
+        for line in self._buddy.notes_of_doubt():
+            self.tell(line)
+        if not self._buddy.keeps_chats():
+            self.tell(NOT_KEPT)
+        elsewhere = [
+            target for target in self._targets if not target.provider.stays_here()
+        ]
+        if elsewhere and self._options.ask:
+            rows = "All rows"
+            if self._source.total is not None:
+                rows = f"Up to {self._source.total:,} rows"
+            self.tell(f"{rows} will be sent to {self._where(elsewhere)}.")
+
+    def _where(self, targets: Sequence[Target]) -> str:
+        return ", ".join(dict.fromkeys([one.provider.where() for one in targets]))
+
+    def tell(self, line: str) -> None:
+        """Show a line for the user, once."""
+        if line not in self._lines:
+            self._lines.append(line)
+            progress = self._progress or Progress(None, is_shown=False)
+            progress.tell(line)
+
+    def _stopped(self, error: BuddyError, count: int) -> MapStopped:
+        """Return the error of a map that was stopped by another one."""
+        if isinstance(error, Unreachable):
+            provider = self._targets[0].provider
+            error = self._buddy.loop.run(provider.instead(error))
+        what = f"{self._stopped_line(count)} {error.what}"
+        return MapStopped(what, *error.remedies)
+
+    def _stopped_line(self, count: int) -> str:
+        rows = f"{count:,} rows"
+        if self._source.total is not None:
+            rows = f"{count:,} of {self._source.total:,} rows"
+        line = f"buddy.map stopped after {rows}."
+        if self._keeper.is_keeping:
+            line += f" {GO_ON}"
+        return line
+
+
+def map_options(named: Mapping[str, Any]) -> MapOptions:
+    """Return the options of these names.
+
+    Raises
+    ------
+    SettingError
+        If there is none of a name, or a value is invalid.
+    """
+    names = [one.name for one in fields(MapOptions)]
+    for name in named:
+        if name not in names:
+            suggestion = did_you_mean(name, [*names, "sample", "dry_run", "stream"])
+            remedies = [suggestion] if suggestion else []
+            raise SettingError(f"buddy.map has no option {name!r}.", *remedies)
+    return MapOptions(**named)
+
+
+def mapped_sample(
+    buddy: Buddy, items: Any, prompt: str, options: MapOptions, count: int
+) -> Any:
+    """Return the values of the first rows, and tell what all of them would cost."""
+    if count < 1:
+        raise SettingError(f"A sample has 1 row or more, not {count}.")
+    mapped = Map(buddy, sample_of(items, count), prompt, options)
+    values = mapped.gather()
+    # What can be read once only is not read for an estimate.
+    if not isinstance(items, Iterator):
+        whole = Map(buddy, items, prompt, options)
+        mapped.tell(f"All of it: {whole.estimate()}.")
+    return values
+
+
+def default_path() -> Path:
+    """Return the file of the answers, beside that of the conversations."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir(), "codebuddy", "maps.sqlite3")
+
+
+def _listed(names: str | Sequence[str]) -> Sequence[str]:
+    if isinstance(names, str):
+        return [names]
+    return list(names) or [""]
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    """Return what both cost."""
+    return Usage(
+        _added(one.prompt_tokens, other.prompt_tokens),
+        _added(one.completion_tokens, other.completion_tokens),
+        _added(one.read_tokens, other.read_tokens),
+    )
+
+
+def _added(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one + (other or 0)
