@@ -25,7 +25,17 @@ from tests.support.kernels import Cell
 from tests.support.kinds import PLAYED
 from tests.support.scripted_server import BLOCK, DONE, Answer, delta, event
 
-from . import ahead, cells, context, inspection, models, panel, replay, typed
+from . import (
+    ahead,
+    cells,
+    context,
+    inspection,
+    maps,
+    models,
+    panel,
+    replay,
+    typed,
+)
 from .answers.rows import right_answers
 from .browser import page_busy
 from .kernel import MeasuredKernel, is_answer
@@ -384,6 +394,10 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "panel_bytes": panel.sent,
     "pull": models.pull,
     "replay": replay.run_again,
+    "map": maps.two_servers,
+    "map_kept": maps.kept,
+    "map_overhead": maps.overhead,
+    "map_real": maps.real_model,
 }
 
 
