@@ -377,3 +377,13 @@ def test_a_missing_libgomp_names_the_package_of_the_system(
     monkeypatch.setattr(embedded, "start_engine", start_without_libgomp)
     with pytest.raises(errors.ExtraMissing, match="apt-get install libgomp1"):
         loop.run(fresh.window(str(model)))
+
+
+def test_the_engine_answers_as_many_requests_at_a_time_as_is_set(
+    loop: Loop, fresh: EmbeddedProvider, model: Path
+) -> None:
+    fresh.change({"model": str(model), "parallel": 3})
+    name = loop.run(fresh.choose(""))
+    assert loop.run(fresh.slots(name)) == 3
+    # They share the window: one alone can have all of it.
+    assert loop.run(fresh.window(name)) == 4096

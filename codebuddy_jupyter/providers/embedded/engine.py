@@ -73,6 +73,8 @@ class EngineConfig:
         The number of threads; 0: llama.cpp's default.
     cache_mib
         MiB of memory for earlier prompts; 0: none.
+    slots
+        How many requests it answers at a time; they share the context window.
     """
 
     model: Path
@@ -80,6 +82,7 @@ class EngineConfig:
     n_ctx: int = 0
     threads: int = 0
     cache_mib: int = CACHE_MIB
+    slots: int = 1
 
 
 class Engine:
@@ -221,6 +224,7 @@ def _configure(process: subprocess.Popen[bytes], config: EngineConfig, key: str)
         "n_ctx": config.n_ctx,
         "threads": config.threads,
         "cache_mib": config.cache_mib,
+        "slots": config.slots,
     }
     try:
         _pipe(process.stdin).write(json.dumps(values).encode() + b"\n")
@@ -300,6 +304,9 @@ def _params(llama: Any, config: dict[str, Any]) -> Any:
     params.model.path = config["model"]
     params.model_alias = {config["name"]}
     params.n_ctx = config["n_ctx"]
+    params.n_parallel = config["slots"]
+    # Each request may use all of the context window that the others leave.
+    params.kv_unified = True
     params.n_batch = BATCH
     params.n_ubatch = BATCH
     params.hostnames = ["127.0.0.1"]

@@ -75,6 +75,16 @@ class EmbeddedProvider(OpenAIChatProvider):
         0, min=0, help="The number of threads; 0: one for each physical core."
     ).tag(config=True, affects="target")
 
+    parallel = Int(
+        1,
+        min=1,
+        max=64,
+        help=(
+            "The number of requests that the engine answers at a time, as buddy.map "
+            "sends them; they share the context window."
+        ),
+    ).tag(config=True, affects="target", label="Requests at a time")
+
     temperature = temperature_setting(LOCAL_TEMPERATURE, "the engine's default")
 
     def __init__(self, **kwargs: Any) -> None:
@@ -286,7 +296,9 @@ class EmbeddedProvider(OpenAIChatProvider):
         if name not in self._files:
             name = await self.choose(name)
         threads = self.threads or physical_cores()
-        wanted = EngineConfig(self._files[name], name, self.n_ctx, threads)
+        wanted = EngineConfig(
+            self._files[name], name, self.n_ctx, threads, slots=self.parallel
+        )
         async with self._starting:
             engine = self._engine
             if engine is not None and engine.alive and self._served == wanted:
