@@ -16,7 +16,7 @@ from .chat.reply import Reply
 from .commands import no_panel
 from .display.screens import Display
 from .question.options import Options
-from .values.batch.mapping import Map, map_options, mapped_sample
+from .values.batch.call import call_map
 
 if TYPE_CHECKING:
     from .widgets.panel import Panel
@@ -125,8 +125,8 @@ def map(
     ----------
     items
         A DataFrame or Series of pandas or polars, a list, a dict, any iterable, a table
-        of pyarrow, or a relation of DuckDB. A row without a value (None, NaN, blank) is
-        not asked about; its value is None.
+        of pyarrow, a relation of DuckDB, or lazily a frame or bag of Dask. A row
+        without a value (None, NaN, blank) is not asked about; its value is None.
     prompt
         The question, with ``{column}`` in place of the row's value in a column, or
         ``{item}`` for a row that is one value; without a field, such a row stands at
@@ -159,14 +159,9 @@ def map(
     codebuddy_jupyter.BuddyError
         For an invalid question, type or option.
     """
-    chosen = map_options(options)
-    buddy = _buddy()
-    if sample is not None and not dry_run:
-        return mapped_sample(buddy, items, prompt, chosen, sample)
-    mapped = Map(buddy, items, prompt, chosen)
-    if dry_run:
-        return mapped.estimate()
-    return mapped.stream() if stream else mapped.gather()
+    return call_map(
+        _buddy(), items, prompt, options, sample=sample, dry_run=dry_run, stream=stream
+    )
 
 
 def panel() -> Panel:

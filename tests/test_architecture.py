@@ -98,6 +98,7 @@ ROOMS: dict[str, set[str]] = {
         "messages",
         "providers",
         "question",
+        "settings",
         "values",
     },
     # What is shown, and what is examined
@@ -214,6 +215,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "providers.kinds.local_ai": "test_kinds",
     "providers.kinds.vllm": "test_kinds",
     "providers.kinds.webui": "test_kinds",
+    "values.batch.call": "test_mapping",
     "values.batch.estimate": "test_mapping",
     "secrets.syntax_formats": "test_secrets",
     "secrets.vendor_formats": "test_secrets",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ from ...errors import (
     SettingError,
     Stopped,
     Unreachable,
-    did_you_mean,
 )
 from ...messages import Usage
 from ..form import Form, form_of
 from .estimate import Estimate, estimate
-from .inputs import sample_of, source_of
+from .inputs import source_of
 from .job import Job, Outcome
 from .keeper import Keeper
 from .leases import Leases, unlimited
@@ -301,38 +300,6 @@ class Map:
         if self._keeper.is_keeping:
             line += f" {GO_ON}"
         return line
-
-
-def map_options(named: Mapping[str, Any]) -> MapOptions:
-    """Return the options of these names.
-
-    Raises
-    ------
-    SettingError
-        If there is none of a name, or a value is invalid.
-    """
-    names = [one.name for one in fields(MapOptions)]
-    for name in named:
-        if name not in names:
-            suggestion = did_you_mean(name, [*names, "sample", "dry_run", "stream"])
-            remedies = [suggestion] if suggestion else []
-            raise SettingError(f"buddy.map has no option {name!r}.", *remedies)
-    return MapOptions(**named)
-
-
-def mapped_sample(
-    buddy: Buddy, items: Any, prompt: str, options: MapOptions, count: int
-) -> Any:
-    """Return the values of the first rows, and tell what all of them would cost."""
-    if count < 1:
-        raise SettingError(f"A sample has 1 row or more, not {count}.")
-    mapped = Map(buddy, sample_of(items, count), prompt, options)
-    values = mapped.gather()
-    # What can be read once only is not read for an estimate.
-    if not isinstance(items, Iterator):
-        whole = Map(buddy, items, prompt, options)
-        mapped.tell(f"All of it: {whole.estimate()}.")
-    return values
 
 
 def default_path() -> Path:

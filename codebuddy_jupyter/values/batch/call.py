@@ -1,0 +1,80 @@
+"""What `codebuddy_jupyter.map` does with its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from ...buddy import Buddy
+from ...errors import SettingError, did_you_mean
+from .dask_frames import is_dask, lazy_map, sample_of_dask
+from .inputs import sample_of
+from .mapping import Map, MapOptions
+
+
+def call_map(
+    buddy: Buddy,
+    items: Any,
+    prompt: str,
+    named: Mapping[str, Any],
+    *,
+    sample: int | None,
+    dry_run: bool,
+    stream: bool,
+) -> Any:
+    """Return what a map returns; ``named`` are options, the others those of
+    `codebuddy_jupyter.map`.
+
+    Raises
+    ------
+    BuddyError
+        If the map cannot be made.
+    """
+    options = _map_options(named)
+    if sample is not None and sample < 1:
+        raise SettingError(f"A sample has 1 row or more, not {sample}.")
+    if is_dask(items):
+        if dry_run or stream:
+            raise SettingError(
+                "A map over Dask has a sample, but no dry run or stream."
+            )
+        if sample is None:
+            return lazy_map(buddy, items, prompt, options)
+        return Map(buddy, sample_of_dask(items, sample), prompt, options).gather()
+    if sample is not None and not dry_run:
+        return _mapped_sample(buddy, items, prompt, options, sample)
+    mapped = Map(buddy, items, prompt, options)
+    if dry_run:
+        return mapped.estimate()
+    return mapped.stream() if stream else mapped.gather()
+
+
+def _map_options(named: Mapping[str, Any]) -> MapOptions:
+    """Return the options of these names.
+
+    Raises
+    ------
+    SettingError
+        If there is none of a name, or a value is invalid.
+    """
+    names = [one.name for one in fields(MapOptions)]
+    for name in named:
+        if name not in names:
+            suggestion = did_you_mean(name, [*names, "sample", "dry_run", "stream"])
+            remedies = [suggestion] if suggestion else []
+            raise SettingError(f"buddy.map has no option {name!r}.", *remedies)
+    return MapOptions(**named)
+
+
+def _mapped_sample(
+    buddy: Buddy, items: Any, prompt: str, options: MapOptions, count: int
+) -> Any:
+    """Return the values of the first rows, and tell what all of them would cost."""
+    mapped = Map(buddy, sample_of(items, count), prompt, options)
+    values = mapped.gather()
+    # What can be read once only is not read for an estimate.
+    if not isinstance(items, Iterator):
+        whole = Map(buddy, items, prompt, options)
+        mapped.tell(f"All of it: {whole.estimate()}.")
+    return values

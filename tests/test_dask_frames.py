@@ -1,0 +1,210 @@
+"""Maps over frames and bags of Dask, on a real cluster of two workers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dask
+import dask.bag as db
+import dask.dataframe as dd
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+
+from codebuddy_jupyter import api
+from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.errors import PromptError, SettingError
+from codebuddy_jupyter.values.batch.dask_frames import is_dask, lazy_map
+from codebuddy_jupyter.values.batch.mapping import MapOptions, default_path
+from tests.support.fakes import eventually, local
+from tests.support.map_server import MapServer
+
+SLOTS = 4
+ROWS = 200
+
+
+@dataclass
+class Review:
+    stars: int
+    summary: str
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Buddy]:
+    buddy = Buddy(settings_path=tmp_path / "real.json")
+    yield buddy
+    buddy.close()
+
+
+@pytest.fixture
+def servers() -> Iterator[list[MapServer]]:
+    with MapServer(SLOTS, 0.02) as one, MapServer(SLOTS, 0.02) as other:
+        one.say = other.say = lambda prompt: prompt.split()[-1].upper()
+        yield [one, other]
+
+
+@pytest.fixture
+def cluster(home: Path) -> Iterator[Client]:
+    """Two workers, each a process; leases of one that dies are soon free again."""
+    settings = {
+        "distributed.scheduler.locks.lease-timeout": "3s",
+        "distributed.scheduler.allowed-failures": 10,
+    }
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            local_directory=str(home),
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def frame(partitions: int = 8) -> Any:
+    texts = [f"row{number}" for number in range(ROWS)]
+    pandas = pd.DataFrame({"text": texts}, index=[f"i{n:03}" for n in range(ROWS)])
+    return dd.from_pandas(pandas, npartitions=partitions)
+
+
+def mapped(buddy: Buddy, items: Any, **options: Any) -> Any:
+    return lazy_map(buddy, items, "Repeat {text}", MapOptions(**options))
+
+
+EXPECTED = {f"i{number:03}": f"ROW{number}" for number in range(ROWS)}
+
+
+def test_what_is_of_dask_is_recognised() -> None:
+    assert is_dask(frame())
+    assert is_dask(frame()["text"])
+    assert is_dask(db.from_sequence([1]))
+    assert not is_dask(pd.DataFrame())
+
+
+def test_a_lazy_map_asks_nothing_and_has_the_types_of_its_values(
+    real: Buddy, servers: list[MapServer]
+) -> None:
+    local(real).base_url = servers[0].url
+    assert mapped(real, frame(), into=bool).dtype == "boolean"
+    assert mapped(real, frame(), into=int).dtype == "Int64"
+    assert mapped(real, frame()["text"]).name == "text"
+    records = mapped(real, frame(), into=Review)
+    assert list(records.columns) == ["stars", "summary"]
+    assert str(records.dtypes["stars"]) == "Int64"
+    assert servers[0].questions == []
+
+
+def test_bad_questions_are_refused_at_once(
+    real: Buddy, servers: list[MapServer]
+) -> None:
+    local(real).base_url = servers[0].url
+    with pytest.raises(PromptError, match="no column 'txt'"):
+        lazy_map(real, frame(), "Repeat {txt}", MapOptions())
+    with pytest.raises(PromptError, match="one provider and one model"):
+        mapped(real, frame(), model=["a", "b"])
+    with pytest.raises(SettingError):
+        mapped(real, frame(), into=object())
+
+
+def test_no_key_is_in_the_graph(
+    real: Buddy, servers: list[MapServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEBUDDY_API_KEY", "the-key-itself")
+    provider = local(real)
+    provider.change({"base_url": servers[0].url, "headers": {"X-Key": "a-header"}})
+    lazy = mapped(real, frame())
+    graph = pickle.dumps(dict(lazy.__dask_graph__()))
+    assert b"Repeat {text}" in graph
+    assert b"the-key-itself" not in graph
+    assert b"a-header" not in graph
+
+
+def test_two_workers_ask_two_servers_within_their_slots(
+    real: Buddy, servers: list[MapServer], cluster: Client
+) -> None:
+    local(real).change(
+        {"base_url": servers[0].url, "pool": [one.url for one in servers]}
+    )
+    values = mapped(real, frame()).compute()
+    assert values.to_dict() == EXPECTED
+    asked = Counter(question for one in servers for question in one.questions)
+    assert len(asked) == ROWS
+    assert asked.total() == ROWS
+    assert all(1 < one.most_at_once() <= SLOTS for one in servers)
+    # Another worker, another kernel: nothing is asked again.
+    assert mapped(real, frame()).compute().to_dict() == EXPECTED
+    assert sum(len(one.questions) for one in servers) == ROWS
+
+
+def test_each_worker_can_have_servers_of_its_own(
+    real: Buddy, servers: list[MapServer], cluster: Client
+) -> None:
+    def use(url: str) -> None:
+        dask.config.set({"codebuddy.pool": [url]})
+
+    workers = list(cluster.scheduler_info()["workers"])
+    for worker, server in zip(workers, servers, strict=True):
+        cluster.run(use, server.url, workers=[worker])
+    local(real).base_url = "http://localhost:9/v1"
+    lazy = lazy_map(real, frame(), "Repeat {text}", MapOptions(model="m"))
+    assert lazy.compute().to_dict() == EXPECTED
+    assert all(one.questions for one in servers)
+
+
+def test_a_bag_gives_a_bag(
+    real: Buddy, servers: list[MapServer], cluster: Client
+) -> None:
+    local(real).base_url = servers[0].url
+    bag = db.from_sequence(["a", "b", "c"], npartitions=2)
+    lazy = lazy_map(real, bag, "Repeat", MapOptions())
+    assert lazy.compute() == ["A", "B", "C"]
+
+
+def test_a_sample_is_asked_about_at_once(
+    shell: Any, real: Buddy, servers: list[MapServer]
+) -> None:
+    shell.codebuddy = SimpleNamespace(buddy=real)
+    local(real).base_url = servers[0].url
+    values = api.map(frame(), "Repeat {text}", sample=3, progress=False)
+    assert values.to_dict() == dict(list(EXPECTED.items())[:3])
+    bag = db.from_sequence(["a", "b", "c"], npartitions=2)
+    assert api.map(bag, "Repeat", sample=2, progress=False) == ["A", "B"]
+    assert len(servers[0].questions) == 5
+    assert is_dask(api.map(frame(), "Repeat {text}"))
+    with pytest.raises(SettingError, match="no dry run"):
+        api.map(frame(), "Repeat {text}", dry_run=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no kill -9")
+def test_a_worker_that_is_killed_loses_no_row(
+    real: Buddy, servers: list[MapServer], cluster: Client
+) -> None:
+    local(real).change(
+        {"base_url": servers[0].url, "pool": [one.url for one in servers]}
+    )
+
+    def count() -> int:
+        return sum(len(one.questions) for one in servers)
+
+    computing = cluster.compute(mapped(real, frame()))
+    assert eventually(lambda: count() >= ROWS // 3)
+    pids = cluster.run(os.getpid)
+    os.kill(next(iter(pids.values())), signal.SIGKILL)
+    values = computing.result(timeout=120)
+    assert values.to_dict() == EXPECTED
+    asked = Counter(question for one in servers for question in one.questions)
+    assert len(asked) == ROWS
+    # Those in flight at the worker that was killed.
+    assert asked.total() - ROWS <= 2 * SLOTS
+    assert default_path().exists()
