@@ -217,6 +217,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "providers.kinds.webui": "test_kinds",
     "values.batch.call": "test_mapping",
     "values.batch.estimate": "test_mapping",
+    "question.question": "test_pipeline",
     "secrets.syntax_formats": "test_secrets",
     "secrets.vendor_formats": "test_secrets",
     "values.data": "test_form",

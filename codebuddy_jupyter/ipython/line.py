@@ -56,7 +56,8 @@ class Parser(MagicArgumentParser):
             rest = rest[match.end() :]
             # A value that may be missing is no word of the prompt.
             nargs = self._option_string_actions[option].nargs
-            if nargs is None or (nargs == "?" and match["end"] == "="):
+            has_value = nargs == "?" and match["end"] == "="
+            if nargs in (None, 2) or has_value:
                 value = _VALUE.match(rest)
                 if value is None:
                     self.error(f"{option} needs a value")

@@ -8,19 +8,18 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from ..background.loop import Loop
 from ..chat.answer_file import KeptAnswer
-from ..chat.conversation import Chat, Place, Turn
+from ..chat.conversation import Chat, Turn
 from ..chat.history import MAX_QUESTION, History
 from ..chat.repetition import Repetition
 from ..chat.reply import Reply
 from ..context.collector import Collector
 from ..context.fit import Redact
 from ..context.inert import without_control_tokens
-from ..context.items import Snapshot
 from ..context.mentions import find_mentions, unescaped
 from ..errors import (
     BuddyError,
@@ -42,54 +41,20 @@ from .draft import Draft, Drafter, conversation
 from .exchange import ANSWER_ROOM, Exchange
 from .kept_answers import KeptAnswers, Lookup, steps_of
 from .options import Options, sections_of
+from .question import Question
 from .quiet import WhileQuiet
 from .reading import PromptWatch, Readers
 from .settings import QuestionSettings
 from .speeds import ReadingSpeeds, default_speeds_path
-from .target import LARGEST_WINDOW, Target, Targets
+from .target import Target, Targets
 from .tokens import TokensByModel
 from .waiting import watched
 
 # How often a prompt is sent, shortened each time that the server rejects it as too long.
 ATTEMPTS = 12
-# No tokenizer does better on a long text, so a longer prompt is surely too long.
-MOST_BYTES_PER_TOKEN = 8
 
 Preview = tuple[Draft, Provider, str]
 """What would be sent, the provider, and the model."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question.
-
-    Parameters
-    ----------
-    prompt
-        The prompt, with the values of its fields; the user reads it.
-    text
-        The prompt with what its format asks for; the model reads it.
-    options
-        What it sets for itself.
-    snapshot
-        What could be sent of the notebook, as it was when the user asked.
-    form
-        The form of the answer; None: it is text.
-    place
-        Where it is asked; None if no cell asks it.
-    """
-
-    prompt: str
-    text: str
-    options: Options
-    snapshot: Snapshot
-    form: Form | None = None
-    place: Place | None = None
-
-    @property
-    def format(self) -> str:
-        """The format in which the text of the answer is shown."""
-        return self.options.format if self.form is None else "json"
 
 
 class Pipeline:
@@ -301,7 +266,7 @@ class Pipeline:
     ) -> AsyncIterator[Chunk]:
         reply = turn.reply
         target = await self._targets.find(question.options, reply)
-        _check_length(question, target)
+        question.check_length(target)
         exchange = self._exchange(question, target, chat.before(reply))
         draft = await exchange.counted()
         for attempt in range(1, ATTEMPTS + 1):
@@ -497,7 +462,7 @@ class Pipeline:
     async def preview(self, question: Question) -> Preview:
         """Return what would be sent, and to whom; the server may be asked for that."""
         target = await self._targets.find_or_assume(question.options)
-        _check_length(question, target)
+        question.check_length(target)
         earlier = self._earlier(question.options)
         exchange = self._exchange(question, target, earlier)
         draft = await exchange.counted()
@@ -587,23 +552,6 @@ def _sent_again(reply: Reply) -> list[Message]:
     if reply.reasoning or not reply.text:
         return []
     return [Message("assistant", reply.text)]
-
-
-def _check_length(question: Question, target: Target) -> None:
-    """Refuse a question that no tokenizer could make fit."""
-    most = (target.window or LARGEST_WINDOW) * MOST_BYTES_PER_TOKEN
-    length = len(question.text)
-    if length <= most:
-        return
-    window = ""
-    if target.window:
-        window = f", and its context window is {target.window:,} tokens"
-    raise PromptTooLong(
-        f"The prompt is too long for {target.model}: {length:,} characters{window}.",
-        Remedy("Shorten it"),
-        Remedy("Choose a model with a larger context window", "%buddy /models"),
-        window=target.window,
-    )
 
 
 def _with_larger_window(error: PromptTooLong, enlarge: Remedy | None) -> PromptTooLong:
