@@ -251,9 +251,7 @@ class Buddy(QuestionSettings):
 
     def _notebook(self) -> Path | None:
         session = self.collector.session
-        if session is None:
-            return None
-        return session.path()
+        return None if session is None else session.path()
 
     def _notify_watchers(self) -> None:
         self.quiet.note_change()
@@ -274,7 +272,8 @@ class Buddy(QuestionSettings):
         self.collector.warm()
         # The first question reports the error.
         with suppress(BuddyError):
-            self.current().warm()
+            if self.replay != "only":
+                self.current().warm()
 
     def close(self) -> None:
         """Stop all replies, close connections, and end processes and background loop."""

@@ -25,6 +25,7 @@ from codebuddy_jupyter.chat.answer_file import (
 )
 from codebuddy_jupyter.errors import NotKept
 from codebuddy_jupyter.messages import Usage
+from tests.support.kernels import ROOT
 
 WHEN = datetime.fromisoformat("2026-11-12T10:15:00+01:00")
 
@@ -204,6 +205,7 @@ def test_a_writer_that_is_killed_leaves_a_sound_file(file: AnswerFile) -> None:
             [sys.executable, "-c", KILLED, str(file.path)],
             stdout=subprocess.PIPE,
             text=True,
+            cwd=ROOT,
         ) as process:
             assert process.stdout is not None
             for _ in range(20):

@@ -513,7 +513,7 @@ def test_a_notebook_that_is_not_known_is_one_line(buddy: Buddy) -> None:
 
 def test_a_file_can_be_named(kernel: Start, tmp_path: Path, path: Path) -> None:
     named = tmp_path / "named.jsonl"
-    for name in (str(named), "named.jsonl"):
+    for name in (str(named), "named.jsonl", f"~/{os.path.relpath(named, Path.home())}"):
         buddy = kernel(replay_file=name)
         names_of(buddy)["__vsc_ipynb_file__"] = str(tmp_path / "analysis.ipynb")
         ask(buddy, "1?")
@@ -637,3 +637,14 @@ def test_a_question_that_failed_leaves_its_number_to_the_next(kernel: Start) -> 
     given = [ask(buddy, "1?", remember=False).text for _ in range(2)]
     again = kernel(replay="only")
     assert [ask(again, "1?", remember=False).text for _ in range(2)] == given
+
+
+def test_only_prepares_no_requests(
+    kernel: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[FakeProvider] = []
+    monkeypatch.setattr(FakeProvider, "warm", lambda self: prepared.append(self))
+    kernel(replay="only").warm()
+    assert prepared == []
+    kernel().warm()
+    assert len(prepared) == 1

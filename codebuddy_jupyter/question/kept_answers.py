@@ -7,6 +7,7 @@ Nothing here asks a server, and no answer waits long for the disk or is lost by 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -281,7 +282,7 @@ class KeptAnswers:
         name = self._settings.replay_file
         if name:
             folder = None if session is None else session.folder()
-            return (folder or Path()) / name
+            return (folder or Path()) / os.path.expanduser(name)
         notebook = None if session is None else session.path()
         if notebook is None:
             raise NotKept(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.run_all import (
+    Cells,
     outputs,
     restart_and_run_all,
     seconds_of,
@@ -18,32 +19,32 @@ from .server import Server
 from .table import Row, median, milliseconds
 
 QUESTIONS = 20
-LOAD = "%load_ext codebuddy_jupyter\n%config Buddy.replay = 'on'"
+LOAD = "%load_ext codebuddy_jupyter"
 NOTHING_LISTENS = "http://127.0.0.1:9/v1"
 
 
 def run_again(server: Server, quick: bool) -> Iterator[Row]:
     """A notebook with 20 questions, each after a cell that sets a variable, is run by
     nbclient in a new kernel: once with the server, once more with the server, whose
-    requests are counted, and then where nothing listens. The time is that for which the
-    kernel was busy with a question's cell, in the last two runs; beside it, that of the
-    cells that set a variable. The outputs of the last two runs are compared.
+    requests are counted, and then by `Buddy.replay = "only"` where nothing listens. The
+    time is that for which the kernel was busy with a question's cell in the last run;
+    beside it, that of the cells that set a variable. The outputs of the last two runs
+    are compared.
     """
     number = 5 if quick else QUESTIONS
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         path = Path(folder) / "analysis.ipynb"
         write_notebook(path, _sources(number))
         server.script(Answer(tokens=100))
-        restart_and_run_all(path, CODEBUDDY_BASE_URL=server.url)
+        _run(path, server.url, "on")
         asked = len(server.paths())
         server.script(Answer(tokens=100))
-        second = restart_and_run_all(path, CODEBUDDY_BASE_URL=server.url)
+        second = _run(path, server.url, "on")
         requests = len(server.paths())
-        third = restart_and_run_all(path, CODEBUDDY_BASE_URL=NOTHING_LISTENS)
+        third = _run(path, NOTHING_LISTENS, "only")
     assert asked >= number
     is_equal = outputs(second) == outputs(third)
-    times = seconds_of([*second[2::2], *third[2::2]])
-    beside = seconds_of([*second[1::2], *third[1::2]])
+    times, beside = seconds_of(third[2::2]), seconds_of(third[1::2])
     told = "byte-equal" if is_equal else "different"
     yield Row(
         f"{number} questions run again by nbclient, network cut",
@@ -52,6 +53,10 @@ def run_again(server: Server, quick: bool) -> Iterator[Row]:
         f"{milliseconds(beside)} (`x = 1`)",
         requests == 0 and is_equal and median(times) <= 0.005,
     )
+
+
+def _run(path: Path, url: str, replay: str) -> Cells:
+    return restart_and_run_all(path, CODEBUDDY_BASE_URL=url, CODEBUDDY_REPLAY=replay)
 
 
 def _sources(questions: int) -> list[str]:
