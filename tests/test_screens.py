@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import codebuddy_jupyter
 from codebuddy_jupyter.background.loop import Loop
+from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.display.screens import (
     BlockByBlock,
     Display,
@@ -21,7 +22,7 @@ from codebuddy_jupyter.display.status import THOUGHTS_ABOVE
 from codebuddy_jupyter.errors import CutOff
 from codebuddy_jupyter.markdown.safe import escape
 from codebuddy_jupyter.messages import Chunk
-from tests.support.replies import a_reply
+from tests.support.replies import Step, a_reply
 from tests.support.shells import a_shell
 
 
@@ -207,3 +208,77 @@ def test_a_terminal_says_which_text_was_reasoning(loop: Loop) -> None:
         screen.drawing.reply._add(chunk)
         screen.drawing.draw(screen.put)
     assert stream.getvalue() == f"Okay.\n\nSo\nbe it.\n\n{THOUGHTS_ABOVE}\n\nYes."
+
+
+# Values
+
+
+def typed_reply(loop: Loop, *steps: Step) -> Reply:
+    """A reply whose value is that of JSON with the number 5, which comes late."""
+    reply = a_reply(loop, *steps, '{"value": 5}', format="json")
+    reply.is_typed = True
+    reply.settle(5)
+    return reply
+
+
+class Formatter:
+    """Formats values as a shell does."""
+
+    data: ClassVar[dict[str, str]] = {"text/plain": "5", "text/html": "<b>5</b>"}
+
+    def format(self, value: object) -> tuple[dict[str, str], dict[str, str]]:
+        return self.data, {"of": "the value"}
+
+
+@pytest.mark.parametrize(
+    ("code", "kinds"),
+    [
+        ("%%buddy --into x int\nwhy?", ["clear", "display"]),
+        ("1\n%buddy --into x int why?", ["display"]),
+    ],
+    ids=["alone", "among others"],
+)
+def test_the_value_of_a_reply_is_shown_in_place_of_its_json(
+    loop: Loop, code: str, kinds: list[str]
+) -> None:
+    shell = a_shell(code, cell_id="a1b2")
+    shell.display_formatter = Formatter()
+    Display(shell).show_value(typed_reply(loop))
+    sent = shell.display_pub.sent
+    assert [kind for kind, _, _ in sent] == kinds
+    assert sent[-1][1] == Formatter.data
+    assert sent[-1][2]["of"] == "the value"
+    assert sent[-1][2]["codebuddy"]["model"] == "llama3"
+
+
+def test_what_was_waited_for_gives_way_to_the_value(loop: Loop) -> None:
+    shell = a_shell("1\n%buddy --into x int why?", cell_id="a1b2")
+    shell.display_formatter = Formatter()
+    Display(shell).show_value(typed_reply(loop, Chunk(note="busy"), 0.5))
+    kinds = [kind for kind, _, _ in shell.display_pub.sent]
+    assert (kinds[0], kinds[-1]) == ("display", "update")
+    assert shell.display_pub.sent[-1][1] == Formatter.data
+    assert '"value"' not in str(shell.display_pub.sent)
+
+
+def test_a_value_that_shows_itself_leaves_nothing_else(loop: Loop) -> None:
+    shell = a_shell("1\n%buddy --into x int why?", allow_stdin=False)
+    shell.display_formatter = Formatter()
+    shell.display_formatter.data = {}
+    Display(shell).show_value(typed_reply(loop))
+    assert shell.display_pub.sent == []
+
+
+def test_a_value_without_a_shell_is_written(
+    loop: Loop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Display().show_value(typed_reply(loop))
+    assert capsys.readouterr().out == "5\n"
+
+
+def test_a_typed_reply_that_fails_writes_nothing(
+    loop: Loop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CutOff):
+        Display().show_value(typed_reply(loop, CutOff("The reply was cut off.")))
+    assert capsys.readouterr().out == ""
