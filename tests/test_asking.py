@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.errors import InvalidAnswer, ServerError, Unreachable
-from codebuddy_jupyter.messages import Chunk, Message, Request, Usage
+from codebuddy_jupyter.messages import Chunk, Image, Message, Request, Usage
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.values.asking import Answered, SchemaModes, answer, place_of
 from codebuddy_jupyter.values.bounds import bounded
@@ -230,6 +232,34 @@ def test_a_short_answer_that_was_cut_is_not_limited(asking: Asking) -> None:
 def test_an_answer_that_was_cut_is_told_so(asking: Asking) -> None:
     asking(('{"value": tr', Chunk(finish="length")), RIGHT)
     assert "cut at its length limit" in texts(asking.sent[1])[2][1]
+
+
+def test_images_go_along_with_each_attempt(loop: Loop) -> None:
+    provider = FakeProvider()
+    provider.replies = [WRONG, WRONG, RIGHT]
+    image = Image(b"\x89PNG", "image/png")
+    request = Request((Message("user", "Is it a cat?", (image,)),), "fake-1")
+    loop.run(answer(provider, request, FORM, SchemaModes()))
+    assert [sent.messages[0].images for sent in provider.requests] == [(image,)] * 3
+
+
+def test_a_class_that_takes_its_time_does_not_hold_up_other_answers(loop: Loop) -> None:
+    is_free = threading.Event()
+
+    @dataclass
+    class Slow:
+        text: str
+
+        def __post_init__(self) -> None:
+            assert is_free.wait(60)
+
+    slow, quick = FakeProvider(), FakeProvider()
+    slow.replies, quick.replies = [('{"text": "a"}',)], [RIGHT]
+    waiting = loop.submit(answer(slow, QUESTION, form_of(Slow), SchemaModes()))
+    assert slow.ended.wait(60)
+    assert loop.run(answer(quick, QUESTION, FORM, SchemaModes())).value is True
+    is_free.set()
+    assert waiting.result(60).value.text == "a"
 
 
 def test_earlier_messages_stay_before_the_question(loop: Loop) -> None:

@@ -5,6 +5,7 @@ What held is remembered for each server and model.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -167,7 +168,8 @@ async def answering(
             attempt = _Attempt(form)
             continue
         spent = _total(spent, attempt.usage)
-        if attempt.is_valid():
+        # The classes of the user may take their time to validate.
+        if await asyncio.to_thread(attempt.is_valid):
             modes.note(place, mode)
             yield Answered(attempt.value, attempt.json, spent, count)
             return

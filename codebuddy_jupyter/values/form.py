@@ -33,7 +33,7 @@ EXAMPLE = Remedy(
     "Use plain types, a dataclass or a pydantic model, or name fields",
     'into="name, age int, tags list[str]"',
 )
-NO_PYDANTIC = Remedy("Install a newer one", 'pip install "pydantic>=2.7"')
+NO_PYDANTIC = Remedy("Install a newer one", 'pip install "pydantic>=2.10"')
 
 # The modules in the repr of a type, but not within quotes.
 _MODULES = re.compile(r"(?<!['\"\w.])(?:\w+\.)+(?=\w)")
@@ -252,7 +252,9 @@ def _schema(into: Any, name: str) -> tuple[Any, Schema]:
     try:
         from pydantic import TypeAdapter
     except ImportError as error:
-        raise SettingError("Typed answers need pydantic 2.", NO_PYDANTIC) from error
+        raise SettingError(
+            "Typed answers need pydantic 2.10 or later.", NO_PYDANTIC
+        ) from error
     try:
         known = with_known_dicts(into) if IS_NEEDED else into
         adapter = TypeAdapter(known)

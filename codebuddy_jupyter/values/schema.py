@@ -214,6 +214,11 @@ def _generator() -> Any:
             named = {"type": "string", "enum": list(by_name), MEMBERS: by_name}
             return {**result, **named}
 
+        def dataclass_schema(self, schema: Any) -> Any:
+            """Describe a dataclass by its docstring, as newer versions do."""
+            described = _documentation(schema["cls"])
+            return {**described, **super().dataclass_schema(schema)}
+
         def named_tuple_schema(self, schema: Any) -> Any:
             """Describe a named tuple as an object."""
             properties = {}
@@ -236,12 +241,16 @@ def _generator() -> Any:
 
 
 def _tuple_object(cls: type, properties: Schema) -> Schema:
-    described = {"type": "object", "properties": properties}
+    return {"type": "object", "properties": properties, **_documentation(cls)}
+
+
+def _documentation(cls: type) -> Schema:
+    """Return the docstring of a class as a part of its schema."""
     documentation = cls.__doc__ or ""
-    # A class without one has its signature there.
-    if not documentation.startswith(f"{cls.__name__}("):
-        described["description"] = documentation
-    return described
+    # A dataclass or a named tuple without one has its signature there.
+    if documentation.startswith(f"{cls.__name__}("):
+        return {}
+    return {"description": documentation}
 
 
 def described_parts(schema: Schema, path: str = "") -> Iterator[tuple[str, str]]:
