@@ -26,9 +26,9 @@ def with_type(options: Options, names: Mapping[str, Any]) -> Options:
     SettingError
         If the name is no name of a variable, or the text is no type.
     """
-    if not options.name:
+    if not options.variable:
         return options
-    check_name(options.name)
+    check_name(options.variable)
     into = resolve(str(options.into), names)
     if isinstance(into, str):
         # Its fields can be of the notebook's types, too.

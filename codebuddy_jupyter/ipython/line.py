@@ -73,8 +73,8 @@ class Parser(MagicArgumentParser):
             return Options(), "/help"
         options = options_from(parsed)
         if parsed.into is not None:
-            name, type_text = parsed.into
-            options = replace(options, name=name, into=type_text)
+            variable, type_text = parsed.into
+            options = replace(options, variable=variable, into=type_text)
         return options, _END_OF_OPTIONS.sub("", rest, count=1)
 
     def _check(self, option: str) -> None:

@@ -106,9 +106,9 @@ class BuddyMagics(Magics):
             self.extension.display.text(markdown)
             return None
         reply = buddy.ask(prompt, options, names)
-        if options.name:
+        if options.variable:
             self.extension.display.show_value(reply)
-            names[options.name] = reply.value
+            names[options.variable] = reply.value
         else:
             self.extension.display.show(reply)
         return reply

@@ -125,7 +125,7 @@ class Options:
     """
     into: Any = None
     """The type of the answer; None: it is text. Only a magic has an option for it."""
-    name: str = ""
+    variable: str = ""
     """The variable that gets the value of the answer; empty: none does."""
     in_cell: bool = True
     """Whether a cell asks it, so that its answer can be kept for replay; it cannot be
