@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import Any, cast
 
 from ..background.loop import Loop
@@ -52,6 +53,9 @@ from .waiting import watched
 
 # How often a prompt is sent, shortened each time that the server rejects it as too long.
 ATTEMPTS = 12
+
+ASKED_AGAIN = "asking again, since the answer was not valid"
+NOTHING = Chunk()
 
 Preview = tuple[Draft, Provider, str]
 """What would be sent, the provider, and the model."""
@@ -325,21 +329,21 @@ class Pipeline:
         only what the server reports.
         """
 
+        doings = chain([f"{exchange.target.model} answers"], repeat(ASKED_AGAIN))
+
         def ask(request: Request) -> AsyncIterator[Chunk]:
+            reply.activity = next(doings)
             # What comes before the question is the same in each attempt.
             before = len(draft.messages) - 1
             messages = (
                 *draft.messages[:before],
                 *self._safe(request.messages[before:]),
             )
-            if messages != draft.messages:
-                reply.activity = "asking again, since the answer was not valid"
             size = exchange.tokens.total(messages)
             attempt = replace(draft, messages=messages, tokens=size)
             return self._stream(exchange, attempt, reply, request.schema)
 
         target = exchange.target
-        reply.activity = f"{target.model} answers"
         parts = answering(
             ask,
             exchange.request(draft),
@@ -357,7 +361,9 @@ class Pipeline:
                 if part.text:
                     reply.last = time.monotonic()
                     reply.first = reply.first or reply.last
-                yield replace(part, text="", answer_begins=False)
+                told = replace(part, text="", answer_begins=False)
+                if told != NOTHING:
+                    yield told
 
     def _safe(self, messages: tuple[Message, ...]) -> list[Message]:
         """Return messages without secrets and control tokens."""
