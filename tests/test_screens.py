@@ -255,9 +255,10 @@ def test_what_was_waited_for_gives_way_to_the_value(loop: Loop) -> None:
     shell = a_shell("1\n%buddy --into x int why?", cell_id="a1b2")
     shell.display_formatter = Formatter()
     Display(shell).show_value(typed_reply(loop, Chunk(note="busy"), 0.5))
-    kinds = [kind for kind, _, _ in shell.display_pub.sent]
-    assert (kinds[0], kinds[-1]) == ("display", "update")
-    assert shell.display_pub.sent[-1][1] == Formatter.data
+    *kinds, note = [kind for kind, _, _ in shell.display_pub.sent]
+    assert (kinds[0], kinds[-1], note) == ("display", "update", "display")
+    assert shell.display_pub.sent[-2][1] == Formatter.data
+    assert shell.display_pub.sent[-1][1]["text/plain"] == "busy"
     assert '"value"' not in str(shell.display_pub.sent)
 
 

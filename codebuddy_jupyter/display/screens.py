@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from ..chat.reply import STOPPED, Reply
 from ..errors import Stopped
 from ..markdown.blocks import blocks_of
-from ..markdown.safe import neutralise
+from ..markdown.safe import escape, neutralise
 from .drawing import Drawing, EachPiece, OneBlock, Pace, splitter_for
 from .formats import (
     SOURCES,
@@ -94,13 +94,15 @@ class Display:
         self._show(reply, self._screen(reply, final_output))
 
     def show_value(self, reply: Reply) -> None:
-        """Show the value of a typed reply as the notebook shows any value; errors are
-        those of `show`.
+        """Show the value of a typed reply as the notebook shows any value, then the notes
+        of the reply; errors are those of `show`.
         """
         if is_notebook(self.shell):
             self._show(reply, self._screen(reply, self._value_output))
         else:
             self._show(reply, ValueInTerminal(reply, sys.stdout, self._value_text))
+        if reply.notes:
+            self.text(escape(" · ".join(reply.notes)))
 
     def _show(self, reply: Reply, screen: Screen) -> None:
         self._cell_of[reply] = self._cell()
