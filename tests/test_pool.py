@@ -131,6 +131,14 @@ def test_several_requests_to_a_server_that_dies_count_once() -> None:
     assert room(one, 10.0 + DOWN_PAUSES[0]) == 1
 
 
+def test_an_answer_after_a_refusal_does_not_bring_a_server_back() -> None:
+    one = warmed(4)
+    one.note_refusal(REFUSED)
+    one.note_answer(1.0, 2.0)
+    assert room(one) == 0
+    assert one.error is REFUSED
+
+
 async def taken(pool: Pool, count: int) -> list[Lane]:
     return [await pool.lane() for _ in range(count)]
 

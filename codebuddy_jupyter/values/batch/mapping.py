@@ -203,7 +203,10 @@ class Map:
     def _output(self) -> Any:
         output = self._source.output(self._answers)
         keys = self._answers.keys
-        errors = {keys[number]: error for number, error in self._answers.errors.items()}
+        errors = {
+            keys[number]: error
+            for number, error in sorted(self._answers.errors.items())
+        }
         attached = {
             "errors": errors,
             "usage": self._usage,

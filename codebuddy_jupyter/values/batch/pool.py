@@ -94,6 +94,9 @@ class Lane:
     def note_answer(self, began: float, now: float) -> None:
         """Note an answer to a request that was sent at some moment."""
         self.answered += 1
+        if self.is_out:
+            # It was sent before the one that was refused.
+            return
         self._strikes = 0
         self.error = None
         if self._is_down or self.answered == 1:

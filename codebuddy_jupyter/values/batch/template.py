@@ -126,13 +126,13 @@ def _no_column(name: str, columns: Sequence[str]) -> PromptError:
     suggestion = did_you_mean(name, columns)
     remedies = [suggestion] if suggestion else []
     braces = Remedy(f"Write {{{{{name}}}}} to send the braces as they are")
-    what = f"There is no column {name!r} for {{{name}}}: {_listed(columns)}."
+    what = f"There is no column {name!r} for {{{name}}}; {_listed(columns)}."
     return PromptError(what, *remedies, braces)
 
 
 def _without_field(text: str, columns: Sequence[str]) -> PromptError:
     what = (
-        "The question names no column, so it would be the same for each row: "
+        "The question names no column, so it would be the same for each row; "
         f"{_listed(columns)}."
     )
     field = next(iter(columns), "column")
@@ -146,4 +146,4 @@ def _listed(columns: Iterable[str]) -> str:
     more = ""
     if len(names) > MOST_NAMED:
         more = f" and {len(names) - MOST_NAMED:,} more"
-    return f"there are {', '.join(names[:MOST_NAMED])}{more}"
+    return f"the fields are {', '.join(names[:MOST_NAMED])}{more}"
