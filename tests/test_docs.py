@@ -41,8 +41,15 @@ from tests.docs.texts import (
 )
 from tests.support.demo_model import write_demo_model
 from tests.support.kernels import ROOT, Kernel
+from tests.support.map_server import MapServer
 from tests.support.scripted_server import ScriptedServer, question_in, reply
 
+# The number of the first cell about maps.
+FIRST_MAP = next(
+    number
+    for number, cell in enumerate(blocks(VALUES, "python"))
+    if "buddy.map(" in cell
+)
 OTHER_PROGRAMS = {
     "ollama",
     "lms",
@@ -122,7 +129,7 @@ def test_every_environment_variable_that_is_named_exists(document: str) -> None:
         *EmbeddedProvider.environment.values(),
         LocalProvider.key_variable,
     }
-    assert set(re.findall(r"CODEBUDDY_\w+", text_of(document))) <= known
+    assert set(re.findall(r"\bCODEBUDDY_\w+", text_of(document))) <= known
 
 
 @pytest.mark.parametrize(
@@ -282,10 +289,35 @@ def test_the_cells_of_the_page_on_values_run(
     answers = ['{"value": true}', people, people, one, people, '{"value": 2}']
     server.script(*map(reply, answers))
     kernel.good("%load_ext codebuddy_jupyter")
-    for cell in blocks(VALUES, "python"):
+    for cell in blocks(VALUES, "python")[:FIRST_MAP]:
         kernel.good(cell)
     assert len(server.asked()) == len(answers)
     kernel.good("assert people == reply.value and person.age == 36 and count == 2")
+
+
+def test_the_cells_of_the_page_on_maps_run(tmp_path: Path) -> None:
+    def say(prompt: str) -> str:
+        if "product" in prompt:
+            return '{"product": "lamp", "broken": true, "days": null}'
+        return '{"value": true}' if "complaint" in prompt else "yes"
+
+    with (
+        MapServer(slots=2) as one,
+        MapServer(slots=2) as other,
+        Kernel(Path(sys.executable), tmp_path, CODEBUDDY_BASE_URL=one.url) as kernel,
+    ):
+        one.say = other.say = say
+        kernel.good("import codebuddy_jupyter as buddy")
+        for cell in blocks(VALUES, "python")[FIRST_MAP:]:
+            cell = cell.replace("http://localhost:8080", one.root)
+            kernel.good(cell.replace("http://localhost:8081", other.root))
+        kernel.good(
+            "assert reviews.complaint.tolist() == [True, True, True, pd.NA]\n"
+            "assert facts['product'].tolist() == ['lamp', 'lamp', 'lamp', None]\n"
+            "assert praise == {0: 'yes', 1: 'yes'}"
+        )
+        # Two different rows, by three models for one question and by one for another.
+        assert len(one.questions) + len(other.questions) == 3 * 2 + 2 + 2
 
 
 def shown(kernel: Kernel, line: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any, Literal, cast
 
 import pytest
 
+import codebuddy_jupyter
+from codebuddy_jupyter import api
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.messages import Message, Request
@@ -19,8 +21,11 @@ from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.values.asking import SchemaModes, answer
 from codebuddy_jupyter.values.form import form_of
+from tests.docs.texts import VALUES, blocks
 from tests.support.engines import eventually, fetch
 from tests.support.real_model import FILE, MISSING, NAME
+
+CELLS = blocks(VALUES, "python")
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +115,24 @@ def test_a_buddy_asks_it_as_a_user_does(tmp_path: Path) -> None:
         assert (reply.provider, reply.model) == ("Embedded", NAME)
     finally:
         buddy.close()
+
+
+def test_the_recipes_for_maps_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert FILE is not None, MISSING
+    monkeypatch.setenv("CODEBUDDY_PROVIDER", "Embedded")
+    monkeypatch.setenv("CODEBUDDY_EMBEDDED_MODEL", str(FILE))
+    api._plain_buddy.cache_clear()
+    first = next(n for n, cell in enumerate(CELLS) if "buddy.map(" in cell)
+    names: dict[str, Any] = {"buddy": codebuddy_jupyter}
+    try:
+        for cell in CELLS[first : first + 3]:
+            # Both names of the comparison mean this model.
+            by_name = cell.replace("model=name", f"model={f'embedded/{FILE}'!r}")
+            exec(compile(by_name, "VALUES.md", "exec"), names)
+    finally:
+        api._plain_buddy().close()
+        api._plain_buddy.cache_clear()
+    assert set(names["reviews"]["complaint"].dropna()) <= {True, False}
+    assert list(names["facts"].columns) == ["product", "broken", "days"]
+    assert len(names["facts"]) == 4
+    assert names["answers"].shape == (4, 2)
