@@ -14,19 +14,24 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask.dataframe
 import openai
+import pandas as pd
 import psutil
 import pytest
+from distributed import Client, LocalCluster
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.messages import Chunk
 from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.values.batch.dask_frames import lazy_map
 from codebuddy_jupyter.values.batch.mapping import Map, MapOptions
 from codebuddy_jupyter.values.batch.question import SYSTEM
 from tests.support.fakes import buddy_with_fakes, fake_of
 from tests.support.map_server import MapServerProcess, most_at_once
+from tests.support.real_model import NAME
 
-from .answers.measure import MODEL, MODEL_VARIABLE
+from .answers.measure import MODEL_VARIABLE
 from .server import Server
 from .table import Row, median, seconds
 
@@ -40,6 +45,8 @@ REVIEWS = (
 )
 THINGS = ("lamp", "kettle", "phone", "chair", "radio")
 OPTIONS = MapOptions(progress=False)
+# What stands after a question in the prompts of both real models.
+END = "<|im_end|>\n<|im_start|>assistant\n"
 
 
 @contextmanager
@@ -217,21 +224,22 @@ class Forgetful(list[Any]):
 
 def real_model(server: Server, quick: bool) -> Iterator[Row]:
     """200 short reviews are asked of the built-in engine with a real model (SmolLM2 by
-    default), two threads: is each a complaint, yes or no. Counted are the tokens of
-    prompts that llama.cpp evaluated, against those of what all rows share once and of
-    each row's own. Then the same by a plain loop over `buddy.ask`, with the same prompts.
+    default), four slots and two threads: is each a complaint, yes or no. Counted are
+    the tokens of prompts that llama.cpp evaluated, against those of what all rows share
+    once and of each row with what follows it. Then the same by a plain loop over
+    `buddy.ask`.
     """
     count = 40 if quick else 200
     rows = [
         REVIEWS[number % 4].format(f"{THINGS[number % 5]} number {number}")
         for number in range(count)
     ]
-    model = os.environ.get(MODEL_VARIABLE) or MODEL
+    model = os.environ.get(MODEL_VARIABLE) or NAME
     with home() as folder:
         buddy = Buddy(settings_path=folder / "codebuddy.json")
         buddy.change({"provider": "Embedded"})
         provider = buddy.provider_named("Embedded")
-        provider.change({"model": model})
+        provider.change({"model": model, "parallel": 4, "threads": 2})
         options = MapOptions(progress=False, max_tokens=4)
         prompt = "Is this review a complaint? Answer yes or no. {item}"
         try:
@@ -274,12 +282,44 @@ def _loop(buddy: Buddy, prompt: str, rows: Sequence[str]) -> float:
 
 
 def _own_tokens(buddy: Buddy, rows: Sequence[str]) -> float:
-    """The tokens of a row alone, on average."""
+    """The tokens of a row and of what follows it in a prompt, on average."""
 
     async def count() -> float:
         provider = buddy.provider_named("Embedded")
         model = await provider.choose("")
-        counts = [await provider.count(model, row) or 0 for row in rows]
+        counts = [await provider.count(model, row + END) or 0 for row in rows]
         return sum(counts) / len(counts)
 
     return buddy.loop.run(count())
+
+
+def on_dask(server: Server, quick: bool) -> Iterator[Row]:
+    """The same 320 rows in 16 partitions are asked about by a Dask cluster of two
+    workers, processes with two threads each, of the same two servers. The workers have
+    imported what they need.
+    """
+    rows = [f"row{number}" for number in range(ROWS)]
+    with (
+        MapServerProcess(SLOTS, SECONDS) as one,
+        MapServerProcess(SLOTS, SECONDS) as other,
+        local_buddy([one.url, other.url]) as buddy,
+        LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as cluster,
+        Client(cluster),
+    ):
+        warm = dask.dataframe.from_pandas(pd.DataFrame({"text": ["a", "b"]}), 2)
+        lazy_map(buddy, warm, "Repeat {text}", OPTIONS).compute()
+        frame = dask.dataframe.from_pandas(pd.DataFrame({"text": rows}), 16)
+        began = time.perf_counter()
+        values = lazy_map(buddy, frame, "Repeat {text}", OPTIONS).compute()
+        took = time.perf_counter() - began
+        most = max(most_at_once(asked.questions()) for asked in (one, other))
+        assert values.tolist() == rows
+    yield Row(
+        f"the same {ROWS} rows on Dask, two workers and two servers",
+        f"{1.5 * IDEAL:.1f} s, no server above {SLOTS} requests",
+        f"{took:.2f} s, {most} requests at most",
+        "",
+        took <= 1.5 * IDEAL and most <= SLOTS,
+    )

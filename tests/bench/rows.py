@@ -398,6 +398,7 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "map_kept": maps.kept,
     "map_overhead": maps.overhead,
     "map_real": maps.real_model,
+    "map_dask": maps.on_dask,
 }
 
 
