@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -165,6 +166,8 @@ def _ask_all(buddy: Buddy, count: int, tally: Tally) -> None:
             except BuddyError as error:
                 tally.failures.append(f"{name}: {error}")
             tally.model = reply.model
+        told = f"{name}: {tally.asked} asked, {len(tally.failures)} not valid"
+        print(told, file=sys.stderr, flush=True)
 
 
 def _scripted(server: Server) -> Row:
