@@ -119,10 +119,10 @@ class Redactor:
 
     def _find_secrets(self, text: str) -> tuple[Span, ...]:
         digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if digest in self._cache:
-            self._cache.move_to_end(digest)
-            return self._cache[digest]
-        spans = tuple(_find_in_views(text))
+        # Each step is one call, since several threads use the cache.
+        spans = self._cache.pop(digest, None)
+        if spans is None:
+            spans = tuple(_find_in_views(text))
         self._cache[digest] = spans
         if len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
