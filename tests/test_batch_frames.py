@@ -62,6 +62,7 @@ def test_two_columns_of_one_name_are_refused() -> None:
         ([1.5, None], "Float64"),
         ([1.5, 2], "Float64"),
         ([1, 10**30], "object"),
+        (["a", None], str(pd.Series(["a", None]).dtype)),
         ([["a"], None], "object"),
         ([date(2024, 1, 1), None], "object"),
         ([None, None], "object"),

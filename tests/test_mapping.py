@@ -459,6 +459,26 @@ def test_offline_holds_as_ever(
     assert fake.offline_then == [True]
 
 
+def test_what_is_set_while_a_stream_is_read_holds_for_its_next_rows(
+    asked: Buddy, fake: FakeProvider
+) -> None:
+    fake.answer = lambda request: [0.001, "yes", DONE]
+    stream = mapped((f"row{number}" for number in itertools.count()), stream=True)
+    next(stream)
+    asked.offline = True
+    assert any(fake.offline for _ in itertools.islice(stream, 5_000))
+    stream.close()
+    assert fake.offline_then[-1]
+
+
+@pytest.mark.parametrize(
+    "options", [{"temperature": 3.0}, {"max_tokens": 0}, {"extra": {"model": "x"}}]
+)
+def test_what_no_question_can_set_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(SettingError):
+        mapped(["a"], **options)
+
+
 # Several servers
 
 

@@ -99,6 +99,8 @@ class Interrupts:
             signal.pthread_kill(main, signal.SIGINT)
 
 
+# Python drops an interrupt that comes in the callback of a weak reference.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="POSIX signals")
 def test_interrupts_at_random_moments_leave_a_sound_file(
     buddy: Buddy, fake: FakeProvider

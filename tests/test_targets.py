@@ -45,8 +45,8 @@ def find(
 
 def test_one_provider_is_one_server_with_its_model() -> None:
     provider = FakeProvider()
-    assert find(provider) == [Target(provider, "fake-1")]
-    assert find(provider, ["mine"]) == [Target(provider, "mine")]
+    assert find(provider) == [Target("Fake", provider, "fake-1")]
+    assert find(provider, ["mine"]) == [Target("Fake", provider, "mine")]
 
 
 def test_a_pool_is_several_servers() -> None:
@@ -59,8 +59,8 @@ def test_a_pool_is_several_servers() -> None:
 def test_a_server_that_is_gone_now_may_answer_later() -> None:
     gone, other = Gone(), FakeProvider()
     assert find(Several(gone, other)) == [
-        Target(gone, "fake-1"),
-        Target(other, "fake-1"),
+        Target("Fake", gone, "fake-1"),
+        Target("Fake", other, "fake-1"),
     ]
     with pytest.raises(Unreachable):
         find(Several(Gone(), Gone()))

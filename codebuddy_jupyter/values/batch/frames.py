@@ -149,9 +149,10 @@ def _pandas_series(pandas: Any, index: Any, values: list[Any], name: Any) -> Any
     if len(kinds) == 1:
         (kind,) = kinds
         has_missing = any(value is None for value in values)
-        dtype = NULLABLE.get(kind, object) if has_missing else None
-        if kind not in (*NULLABLE, str) and not _is_date(kind):
-            dtype = object
+        if kind in NULLABLE and has_missing:
+            dtype = NULLABLE[kind]
+        elif kind in (*NULLABLE, str) or kind.__module__ == "datetime":
+            dtype = None
     elif kinds == {int, float}:
         dtype = "Float64"
     try:
@@ -159,10 +160,6 @@ def _pandas_series(pandas: Any, index: Any, values: list[Any], name: Any) -> Any
     except (OverflowError, ValueError):
         # Such as whole numbers that no column of numbers can hold.
         return pandas.Series(values, index=index, name=name, dtype=object)
-
-
-def _is_date(kind: type) -> bool:
-    return kind.__module__ == "datetime"
 
 
 def _polars_output(polars: Any, total: int, answers: Answers, name: str) -> Any:

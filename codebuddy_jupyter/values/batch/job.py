@@ -147,6 +147,11 @@ class Job:
         return self._loop is not None
 
     @property
+    def slots(self) -> int:
+        """How many requests the servers take now at a time."""
+        return self._pool.slots
+
+    @property
     def most_characters(self) -> int | None:
         """The characters that a row can have at most, as far as that is known."""
         windows = [lane.window for lane in self._pool.lanes]

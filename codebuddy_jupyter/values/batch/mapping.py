@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ...errors import (
     Unreachable,
 )
 from ...messages import Usage
+from ...question.options import Options
 from ..form import Form, form_of
 from .estimate import Estimate, estimate
 from .inputs import source_of
@@ -35,6 +36,8 @@ from .template import template_of
 GO_ON = (
     "Their answers are kept: run it again to go on, or with ask=False for these alone."
 )
+# Rows after which the settings are looked at again.
+REFRESH_ROWS = 50
 NOT_KEPT = "The answers are not kept on disk, since Buddy.keep_chats is off."
 
 
@@ -54,6 +57,10 @@ class MapOptions:
     progress: bool = True
 
     def __post_init__(self) -> None:
+        # It refuses what no question can set.
+        Options(
+            temperature=self.temperature, max_tokens=self.max_tokens, extra=self.extra
+        )
         if not 0 <= self.max_failures <= 1:
             raise SettingError(
                 f"max_failures is a share from 0 to 1, not {self.max_failures:g}."
@@ -230,7 +237,7 @@ class Map:
         )
         run = Run(
             self._question,
-            rows,
+            self._refreshing(rows),
             job,
             self._keeper,
             self._buddy.loop,
@@ -241,11 +248,12 @@ class Map:
         count = 0
         try:
             self._tell_before()
-            for outcome in run.outcomes():
-                count += 1
-                self._usage = _sum(self._usage, outcome.usage)
-                self._progress.note(outcome)
-                yield outcome
+            with closing(run.outcomes()) as outcomes:
+                for outcome in outcomes:
+                    count += 1
+                    self._usage = _sum(self._usage, outcome.usage)
+                    self._progress.note(outcome)
+                    yield outcome
         except KeyboardInterrupt:
             raise Stopped(self._stopped_line(count)) from None
         except BuddyError as error:
@@ -254,6 +262,16 @@ class Map:
             self._failed.update(run.failed)
             self._progress.close()
             self._progress = None
+
+    def _refreshing(self, rows: Iterator[NumberedRow]) -> Iterator[NumberedRow]:
+        """Yield the rows; now and then the providers get the present settings, such as
+        that nothing may leave this machine any more.
+        """
+        for count, row in enumerate(rows):
+            if count % REFRESH_ROWS == REFRESH_ROWS - 1:
+                for name in {target.name for target in self._targets}:
+                    self._buddy.ready(name).servers()
+            yield row
 
     async def _ask(self, job: Job) -> None:
         """Ask about the rows; nothing is read ahead meanwhile."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import concurrent.futures
 import queue
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from typing import Any
 
 from ...background.loop import SLICE, Loop
@@ -19,8 +19,9 @@ from .question import RowQuestion, digest_of
 from .results import Kept
 from .sources import texts_of
 
-# Rows that are read and have no outcome yet, at most.
-WINDOW = 512
+# Rows that are read and have no outcome yet, at most: so many, or this for each request
+# that the servers take at a time.
+WINDOW, WINDOW_PER_SLOT = 512, 4
 # Seconds for which rows are read before those that were read are asked about.
 READING_SECONDS = 0.05
 # Seconds that requests get to close their connections when a job is stopped.
@@ -94,7 +95,7 @@ class Run:
         self._pending = 0
         self._ready: list[Outcome] = []
 
-    def outcomes(self) -> Iterator[Outcome]:
+    def outcomes(self) -> Generator[Outcome, None, None]:
         """Yield what becomes of each row, as soon as it is known.
 
         When the generator is closed, or an interrupt comes, the requests stop.
@@ -121,6 +122,10 @@ class Run:
         if self._raised is not None:
             raise self._raised
 
+    @property
+    def _window(self) -> int:
+        return max(WINDOW, WINDOW_PER_SLOT * self._job.slots)
+
     def _noted(self) -> Iterator[Outcome]:
         """Yield the outcomes that there are, and note which rows failed."""
         for outcome in self._take():
@@ -135,7 +140,7 @@ class Run:
         """
         ready, self._ready = self._ready, []
         yield from ready
-        may_read = not self._is_exhausted and self._pending < WINDOW
+        may_read = not self._is_exhausted and self._pending < self._window
         seconds = 0.0 if ready or may_read else SLICE
         while True:
             try:
@@ -148,9 +153,9 @@ class Run:
 
     def _feed(self) -> None:
         """Read rows, and have those asked about that have no answer on disk."""
-        if self._is_exhausted or self._pending >= WINDOW:
+        if self._is_exhausted or self._pending >= self._window:
             return
-        texts = list(self._readable(WINDOW - self._pending))
+        texts = list(self._readable(self._window - self._pending))
         rows = self._without_answer(texts)
         self._pending += len(rows)
         if len(self._question.template.fields) > 1:

@@ -21,12 +21,15 @@ class Target:
 
     Parameters
     ----------
+    name
+        The name of the provider in the settings.
     provider
         The provider that asks it.
     model
         The name of the model.
     """
 
+    name: str
     provider: Provider
     model: str
 
@@ -55,8 +58,8 @@ async def find_targets(
     targets: list[Target] = []
     for model, provider in _pairs(models, providers):
         options = Options(model=model, provider=provider)
-        _, found, named = await resolve(options)
-        targets += await _of_pool(found, named)
+        name, found, named = await resolve(options)
+        targets += await _of_pool(name, found, named)
     return targets
 
 
@@ -78,7 +81,7 @@ def _pairs(models: Sequence[str], providers: Sequence[str]) -> list[tuple[str, s
     return [(model, providers[0]) for model in models]
 
 
-async def _of_pool(provider: Provider, named: str) -> list[Target]:
+async def _of_pool(owner: str, provider: Provider, named: str) -> list[Target]:
     """Return the servers of a provider, which must have one model.
 
     One that does not answer now may answer later.
@@ -99,7 +102,7 @@ async def _of_pool(provider: Provider, named: str) -> list[Target]:
         raise await _explained(provider, absent[0])
     if len(names) > 1:
         raise _several(names)
-    return [Target(server, next(iter(names))) for server in servers]
+    return [Target(owner, server, next(iter(names))) for server in servers]
 
 
 async def _explained(provider: Provider, error: BuddyError) -> BuddyError:
