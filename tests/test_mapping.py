@@ -338,6 +338,32 @@ def test_answers_are_not_kept_where_conversations_are_not(
     assert len(fake.requests) == 4
 
 
+def test_a_file_that_cannot_be_written_is_told_once_and_the_values_come(
+    fake: FakeProvider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    default_path().mkdir(parents=True)
+    words = [f"row{number}" for number in range(100)]
+    assert mapped(words) == words
+    out = capsys.readouterr().out
+    assert out.count("Answers are not kept in") == 1
+    assert "stay in memory" in out
+    fake.answer = fail_at(*words)
+    with pytest.raises(MapStopped) as caught:
+        mapped(words)
+    assert "are kept" not in str(caught.value)
+
+
+def test_a_job_that_is_used_is_not_deleted(fake: FakeProvider) -> None:
+    mapped(["a"])
+    with closing(sqlite3.connect(default_path())) as connection, connection:
+        connection.execute("UPDATE jobs SET used = 0")
+    mapped(["a"])
+    assert len(fake.requests) == 1
+    with closing(sqlite3.connect(default_path())) as connection:
+        ((used,),) = connection.execute("SELECT used FROM jobs")
+    assert used > 0
+
+
 def test_an_answer_on_disk_that_is_not_valid_any_more_is_asked_for_again(
     fake: FakeProvider,
 ) -> None:

@@ -248,6 +248,7 @@ class Map:
         count = 0
         try:
             self._tell_before()
+            self._keeper.begin()
             with closing(run.outcomes()) as outcomes:
                 for outcome in outcomes:
                     count += 1
