@@ -22,6 +22,7 @@ from distributed import Client, LocalCluster
 from codebuddy_jupyter import api
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import PromptError, SettingError
+from codebuddy_jupyter.values.batch import dask_frames
 from codebuddy_jupyter.values.batch.dask_frames import is_dask, lazy_map
 from codebuddy_jupyter.values.batch.mapping import MapOptions, default_path
 from tests.support.fakes import eventually, local
@@ -117,6 +118,42 @@ def test_bad_questions_are_refused_at_once(
         mapped(real, frame(), into=object())
 
 
+def test_what_protects_on_a_worker_is_never_switched_off(
+    real: Buddy, servers: list[MapServer], tmp_path: Path
+) -> None:
+    local(real).base_url = servers[0].url
+    real.change({"redact_secrets": False})
+    worker = Buddy(settings_path=tmp_path / "worker.json")
+    worker.change({"offline": True, "keep_chats": False, "redact_secrets": True})
+    plan = dask_frames._plan(real, "Repeat {text}", MapOptions())
+    dask_frames._configure(worker, plan)
+    assert (worker.offline, worker.keep_chats) == (True, False)
+    assert worker.redact_secrets
+    assert local(worker).base_url == servers[0].url
+    worker.change({"offline": False, "keep_chats": True, "redact_secrets": False})
+    real.change({"offline": True, "keep_chats": False, "redact_secrets": True})
+    plan = dask_frames._plan(real, "Repeat {text}", MapOptions())
+    dask_frames._configure(worker, plan)
+    assert (worker.offline, worker.keep_chats) == (True, False)
+    assert worker.redact_secrets
+    worker.close()
+
+
+def test_the_settings_of_a_worker_come_before_those_of_the_kernel(
+    real: Buddy,
+    servers: list[MapServer],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    local(real).base_url = servers[0].url
+    plan = dask_frames._plan(real, "Repeat {text}", MapOptions())
+    monkeypatch.setenv("CODEBUDDY_BASE_URL", servers[1].url)
+    worker = Buddy(settings_path=tmp_path / "worker.json")
+    dask_frames._configure(worker, plan)
+    assert local(worker).base_url == servers[1].url
+    worker.close()
+
+
 def test_no_key_is_in_the_graph(
     real: Buddy, servers: list[MapServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +167,7 @@ def test_no_key_is_in_the_graph(
     assert b"a-header" not in graph
 
 
-def test_two_workers_ask_two_servers_within_their_slots(
+def test_workers_ask_the_servers_of_the_kernel_or_their_own_within_their_slots(
     real: Buddy, servers: list[MapServer], cluster: Client
 ) -> None:
     local(real).change(
@@ -142,33 +179,31 @@ def test_two_workers_ask_two_servers_within_their_slots(
     assert len(asked) == ROWS
     assert asked.total() == ROWS
     assert all(1 < one.most_at_once() <= SLOTS for one in servers)
-    # Another worker, another kernel: nothing is asked again.
+    # Another kernel: nothing is asked again.
     assert mapped(real, frame()).compute().to_dict() == EXPECTED
     assert sum(len(one.questions) for one in servers) == ROWS
+    use_servers_of_their_own(cluster, servers)
+    local(real).change({"base_url": "http://localhost:9/v1", "pool": []})
+    lazy = lazy_map(real, frame(), "Say {text}", MapOptions(model="m"))
+    assert lazy.compute().to_dict() == EXPECTED
+    assert sum(len(one.questions) for one in servers) == 2 * ROWS
+    assert all(one.questions[-1].startswith("Say") for one in servers)
 
 
-def test_each_worker_can_have_servers_of_its_own(
-    real: Buddy, servers: list[MapServer], cluster: Client
-) -> None:
+def use_servers_of_their_own(cluster: Client, servers: list[MapServer]) -> None:
     def use(url: str) -> None:
         dask.config.set({"codebuddy.pool": [url]})
 
     workers = list(cluster.scheduler_info()["workers"])
     for worker, server in zip(workers, servers, strict=True):
         cluster.run(use, server.url, workers=[worker])
-    local(real).base_url = "http://localhost:9/v1"
-    lazy = lazy_map(real, frame(), "Repeat {text}", MapOptions(model="m"))
-    assert lazy.compute().to_dict() == EXPECTED
-    assert all(one.questions for one in servers)
 
 
-def test_a_bag_gives_a_bag(
-    real: Buddy, servers: list[MapServer], cluster: Client
-) -> None:
+def test_a_bag_gives_a_bag(real: Buddy, servers: list[MapServer]) -> None:
     local(real).base_url = servers[0].url
     bag = db.from_sequence(["a", "b", "c"], npartitions=2)
     lazy = lazy_map(real, bag, "Repeat", MapOptions())
-    assert lazy.compute() == ["A", "B", "C"]
+    assert lazy.compute(scheduler="threads") == ["A", "B", "C"]
 
 
 def test_a_sample_is_asked_about_at_once(

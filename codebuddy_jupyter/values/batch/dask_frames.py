@@ -26,8 +26,6 @@ from .template import ITEM, template_of
 POOL = "codebuddy.pool"
 """The setting of Dask's configuration that names the servers of a worker."""
 
-# The settings of the Buddy that hold on the workers as well.
-_SETTINGS = ("offline", "allowed_hosts", "redact_secrets", "keep_chats")
 # The types of columns, which must be known before there is a value.
 _TYPES = {"boolean": "boolean", "integer": "Int64", "number": "Float64"}
 
@@ -107,9 +105,14 @@ def _plan(buddy: Buddy, prompt: str, options: MapOptions) -> Plan:
         raise PromptError("A map over Dask has one provider and one model.", one)
     chosen = Options(model=options.model, provider=options.provider)
     name, provider, model = buddy.loop.run(buddy.resolve(chosen))
-    settings = {one: getattr(buddy, one) for one in _SETTINGS}
-    # Also where settings are in doubt, nothing may leave a machine then.
-    settings["offline"] = provider.offline
+    settings: dict[str, Any] = {}
+    # What protects on a worker is never switched off from here.
+    if provider.offline:
+        settings |= {"offline": True, "allowed_hosts": buddy.allowed_hosts}
+    if buddy.redact_secrets:
+        settings["redact_secrets"] = True
+    if not buddy.keeps_chats():
+        settings["keep_chats"] = False
     model = buddy.loop.run(provider.choose(model))
     return Plan(
         prompt,
