@@ -32,14 +32,14 @@ def limits(into: Any, max_tokens: int | None = 100) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("into", "expected"),
     [
-        (str, {"type": "string", "maxLength": 70}),
+        (str, {"type": "string", "maxLength": 50}),
         (SHORT, {"type": "string", "maxLength": 7}),
         (LONG, {"type": "string", "minLength": 999, "maxLength": 999}),
         (
             list[str],
             {
                 "type": "array",
-                "items": {"type": "string", "maxLength": 14},
+                "items": {"type": "string", "maxLength": SHORTEST_TEXT},
                 "maxItems": ITEMS,
             },
         ),

@@ -264,8 +264,8 @@ class _Attempt:
         except NotValid as error:
             endings = {"length": CUT, REPETITION: REPEATED}
             self.reason = endings.get(self._finish, str(error))
-            # An answer that was cut and is shorter than its question may be right so far.
-            is_long = len(self.text) > len(self._asked)
+            # One that was cut and is much shorter than its question may be right so far.
+            is_long = len(self.text) * 2 > len(self._asked)
             if self._finish == REPETITION or (self._finish == "length" and is_long):
                 self._ran_on = True
             return False

@@ -14,7 +14,7 @@ INNER_ITEMS = 3
 # Tokens of an answer whose length the request does not limit.
 USUAL_TOKENS = 1024
 # The share of the tokens that is for texts. A character can be a token of its own.
-TEXT_SHARE = 0.7
+TEXT_SHARE = 0.5
 SHORTEST_TEXT, LONGEST_TEXT = 12, 400
 
 
