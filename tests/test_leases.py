@@ -8,6 +8,7 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.values.batch import leases
 from codebuddy_jupyter.values.batch.leases import leases_of_worker, unlimited
 from codebuddy_jupyter.values.batch.pool import Lane
@@ -21,11 +22,13 @@ class Semaphore:
         self.name = name
         self._left = threading.Semaphore(max_leases)
         self._lock = threading.Lock()
-        self.held = self.most = 0
+        self.held = self.most = self.waits = 0
 
     def acquire(self, timeout: float) -> bool:
-        if not self._left.acquire(timeout=timeout):
-            return False
+        if not self._left.acquire(blocking=False):
+            self.waits += 1
+            if not self._left.acquire(timeout=timeout):
+                return False
         with self._lock:
             self.held += 1
             self.most = max(self.most, self.held)
@@ -61,7 +64,7 @@ def test_outside_of_a_cluster_there_is_no_limit() -> None:
     asyncio.run(enter())
 
 
-def test_a_server_has_as_many_leases_as_slots() -> None:
+def test_a_server_has_as_many_leases_as_slots(loop: Loop) -> None:
     made: list[Semaphore] = []
     limit = of_worker(made)
 
@@ -73,7 +76,7 @@ def test_a_server_has_as_many_leases_as_slots() -> None:
         one = lane(3)
         await asyncio.wait_for(asyncio.gather(*[request(one) for _ in range(20)]), 60)
 
-    asyncio.run(ask())
+    loop.run(ask())
     (semaphore,) = made
     assert (semaphore.held, semaphore.most) == (0, 3)
     assert semaphore.name == "codebuddy http://localhost:1"
@@ -90,7 +93,7 @@ def test_a_server_that_tells_no_slots_is_not_limited() -> None:
     assert made == []
 
 
-def test_a_request_that_is_cancelled_while_it_waits_keeps_no_lease() -> None:
+def test_a_request_that_is_cancelled_while_it_waits_keeps_no_lease(loop: Loop) -> None:
     made: list[Semaphore] = []
     limit = of_worker(made)
 
@@ -102,7 +105,8 @@ def test_a_request_that_is_cancelled_while_it_waits_keeps_no_lease() -> None:
         one = lane(1)
         async with limit(one):
             waiting = asyncio.create_task(wait(one))
-            await asyncio.sleep(0.05)
+            while not made[0].waits:
+                await asyncio.sleep(0)
             waiting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await waiting
@@ -113,4 +117,4 @@ def test_a_request_that_is_cancelled_while_it_waits_keeps_no_lease() -> None:
             while made[0].held:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(cancel())
+    loop.run(cancel())
