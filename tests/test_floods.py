@@ -45,9 +45,9 @@ print(json.dumps({"peak": peak, "error": error, "characters": len(reply.text)}))
 buddy.close()
 """
 
-# numbered, since an answer that only repeats itself is stopped long before
-BLOCK = b"".join(event(delta(f"word {number} and ")) for number in range(500))
-# in large pieces, which are parsed sooner
+# numbered, since an answer that only repeats itself is stopped long before; in large
+# pieces, which are parsed sooner
+BLOCK = b"".join(event(delta(f"word {number} and " * 40)) for number in range(500))
 THOUGHTS = b"".join(
     event(delta(reasoning=f"hm, {number}, hm " * 40)) for number in range(500)
 )
@@ -61,7 +61,7 @@ FLOODS = {
         "one event of more than",
     ),
     "a stream that never stops": (
-        Answer(pieces=[(0, BLOCK)] * 2000),
+        Answer(pieces=[(0, BLOCK)] * 400),
         "sent more than 64 MiB",
     ),
     "a page that never stops": (

@@ -1,4 +1,4 @@
-"""``%%buddy --into NAME TYPE`` in a real kernel: the variable, and what the cell shows."""
+"""``%%buddy -c none --into NAME TYPE`` in a real kernel: the variable, and what the cell shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_value_is_bound_and_shown_as_any_other(
 ) -> None:
     kernel.good(CLASSES)
     server.script(reply(PEOPLE))
-    cell = kernel.good("%%buddy --into people list[Person]\nWho is it?")
+    cell = kernel.good("%%buddy -c none --into people list[Person]\nWho is it?")
     (output,) = cell.outputs
     assert output["data"] == {
         "text/plain": "[Person(name='Ada', level=<Level.HIGH: 2>)]"
@@ -49,7 +49,7 @@ def test_what_was_not_valid_is_not_shown(
     kernel: Kernel, server: ScriptedServer
 ) -> None:
     server.script(reply("I think so."), reply("```json\n" + '{"value": true}\n```'))
-    cell = kernel.good("%%buddy --into late bool\nIs it late?")
+    cell = kernel.good("%%buddy -c none --into late bool\nIs it late?")
     assert [output["data"] for output in cell.outputs] == [{"text/plain": "True"}]
     assert "I think so" not in str(cell.messages)
 
@@ -60,7 +60,7 @@ def test_a_frame_is_shown_as_a_table(kernel: Kernel, server: ScriptedServer) -> 
     kernel.good("import pandas\nfrom typing import Annotated")
     server.script(reply('{"value": [{"name": "Ada", "age": 36}]}'))
     cell = kernel.good(
-        '%%buddy --into people Annotated[pandas.DataFrame, "name, age int"]\nWho?'
+        '%%buddy -c none --into people Annotated[pandas.DataFrame, "name, age int"]\nWho?'
     )
     (output,) = cell.outputs
     assert "<table" in output["data"]["text/html"]
@@ -75,7 +75,7 @@ def test_a_value_that_shows_itself_is_shown_once(
         "    def _ipython_display_(self):\n        print('I am', self.text)"
     )
     server.script(reply('{"text": "here"}'))
-    cell = kernel.good("%%buddy --into loud Loud\nWhat?")
+    cell = kernel.good("%%buddy -c none --into loud Loud\nWhat?")
     assert cell.printed == "I am here\n"
 
 
@@ -100,7 +100,7 @@ def test_an_answer_that_stays_invalid_fails_the_cell(
     kernel: Kernel, server: ScriptedServer
 ) -> None:
     server.script(reply("I would rather not say."))
-    cell = kernel.run("%%buddy --into late bool\nIs it late?")
+    cell = kernel.run("%%buddy -c none --into late bool\nIs it late?")
     assert cell.reply["ename"] == "InvalidAnswer"
     assert len(server.asked()) == 3
     kernel.good("assert 'late' not in globals()")
