@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat import keeping, store
+from codebuddy_jupyter.chat import keeping, sqlite_file
 from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.messages import Request
 from codebuddy_jupyter.question.options import Options
@@ -69,8 +69,8 @@ def kept(file: Path) -> list[tuple[int, str, str, int]]:
 def test_five_hundred_questions_are_kept_over_a_full_disk_and_a_lock(
     start: Start, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
-    monkeypatch.setattr(store, "SHORT_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_file, "SHORT_BUSY_SECONDS", 0.05)
     monkeypatch.setattr(keeping, "RETRY_SECONDS", 0.05)
     buddy = start()
     fake = fake_of(buddy)
