@@ -56,7 +56,7 @@ def servers() -> Iterator[list[MapServer]]:
 def cluster(home: Path) -> Iterator[Client]:
     """Two workers, each a process; leases of one that dies are soon free again."""
     settings = {
-        "distributed.scheduler.locks.lease-timeout": "3s",
+        "distributed.scheduler.locks.lease-timeout": "8s",
         "distributed.scheduler.allowed-failures": 10,
     }
     with (
@@ -233,7 +233,8 @@ def test_a_worker_that_is_killed_loses_no_row(
         return sum(len(one.questions) for one in servers)
 
     computing = cluster.compute(mapped(real, frame()))
-    assert eventually(lambda: count() >= ROWS // 3)
+    # First the workers import what they need.
+    assert eventually(lambda: count() >= ROWS // 3, 90)
     pids = cluster.run(os.getpid)
     os.kill(next(iter(pids.values())), signal.SIGKILL)
     values = computing.result(timeout=120)
