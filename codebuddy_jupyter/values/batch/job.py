@@ -16,6 +16,8 @@ from typing import Any
 from ... import errors
 from ...errors import BuddyError
 from ...messages import Usage
+from ...question.question import MOST_BYTES_PER_TOKEN
+from ...question.target import LARGEST_WINDOW
 from ..asking import Answered
 from ..form import NotValid
 from .keeper import Keeper
@@ -24,10 +26,6 @@ from .pool import Lane, Pool
 from .question import RowQuestion
 from .results import Kept
 
-# No tokenizer does better on a long text, so a longer prompt is surely too long.
-MOST_BYTES_PER_TOKEN = 8
-# Tokens, where no server reports the context window.
-LARGEST_WINDOW = 1_000_000
 # How often a row is asked about if the connection breaks, if the server fails, and if
 # it is busy.
 MOST_BREAKS, MOST_FAILURES, MOST_REFUSALS = 3, 2, 30
