@@ -5,6 +5,12 @@ Without a limit, such an answer goes on until the context window is full.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
+
+from ..messages import REPETITION, Chunk
+
 # Characters that must be nothing but one piece, again and again.
 LENGTH = 1_500
 # How often that piece is repeated in them at least.
@@ -30,6 +36,17 @@ class Repetition:
             return False
         self._unseen = 0
         return _period(self._tail) > 0
+
+
+async def until_repeated(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    """Yield the chunks of a reply, up to where it repeats itself without end."""
+    repetition = Repetition()
+    async with aclosing(cast(Any, chunks)) as coming:
+        async for chunk in coming:
+            yield chunk
+            if repetition.feed(chunk.text + chunk.reasoning):
+                yield Chunk(finish=REPETITION)
+                return
 
 
 def without_repetition(text: str) -> str:

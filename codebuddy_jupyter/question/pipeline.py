@@ -16,7 +16,7 @@ from ..background.loop import Loop
 from ..chat.answer_file import KeptAnswer
 from ..chat.conversation import Chat, Turn
 from ..chat.history import MAX_QUESTION, History
-from ..chat.repetition import Repetition
+from ..chat.repetition import until_repeated
 from ..chat.reply import Reply
 from ..context.collector import Collector
 from ..context.fit import Redact
@@ -30,7 +30,7 @@ from ..errors import (
     Remedy,
     Unreachable,
 )
-from ..messages import REPETITION, Chunk, Message, Request
+from ..messages import Chunk, Message, Request
 from ..providers.base import Provider
 from ..values.asking import Answered, SchemaModes, answering, place_of
 from ..values.form import Form, NotValid, form_of
@@ -383,14 +383,10 @@ class Pipeline:
     ) -> AsyncIterator[Chunk]:
         """Send a draft, yield the chunks, and learn from what the server reports."""
         request = replace(exchange.request(draft), schema=schema)
-        stream = self._watched(exchange.target, request, reply)
-        repetition = Repetition()
+        stream = until_repeated(self._watched(exchange.target, request, reply))
         async with aclosing(cast(Any, stream)) as chunks:
             async for chunk in chunks:
                 yield chunk
-                if repetition.feed(chunk.text + chunk.reasoning):
-                    yield Chunk(finish=REPETITION)
-                    break
                 if chunk.usage is None:
                     continue
                 note = exchange.learn(draft, chunk.usage)

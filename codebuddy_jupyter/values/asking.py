@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
-from ..chat.repetition import Repetition
+from ..chat.repetition import until_repeated
 from ..context.inert import without_control_tokens
 from ..errors import InvalidAnswer, Remedy, ServerError
 from ..messages import REPETITION, Chunk, Message, Request, Usage
@@ -117,17 +117,6 @@ async def answer(
             if isinstance(part, Answered):
                 return part
     raise AssertionError("an answer is valid or an error")
-
-
-async def until_repeated(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """Yield the chunks of a reply, up to where it repeats itself without end."""
-    repetition = Repetition()
-    async with aclosing(cast(Any, chunks)) as coming:
-        async for chunk in coming:
-            yield chunk
-            if repetition.feed(chunk.text + chunk.reasoning):
-                yield Chunk(finish=REPETITION)
-                return
 
 
 async def answering(

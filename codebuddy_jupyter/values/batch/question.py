@@ -10,10 +10,11 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, cast
 
+from ...chat.repetition import until_repeated
 from ...context.fit import Redact
 from ...context.inert import inert, without_control_tokens
 from ...messages import Chunk, Message, Request, Usage
-from ..asking import Answered, SchemaModes, answer, until_repeated
+from ..asking import Answered, SchemaModes, answer
 from ..form import Form
 from .pool import Lane
 from .template import Template
