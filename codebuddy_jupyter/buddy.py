@@ -26,7 +26,7 @@ from .question.pipeline import Pipeline
 from .question.settings import QuestionSettings
 from .question.target import Targets
 from .question.tokens import TokensByModel
-from .settings import (
+from .settings.configured import (
     DEFAULT,
     KERNEL,
     Configured,

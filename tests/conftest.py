@@ -23,9 +23,9 @@ from traitlets.config import Config
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
-from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
+from codebuddy_jupyter.settings.keys import Keys
 from tests.support.embedded_calls import ANSWERS
 from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
 from tests.support.notebooks_kept import Start

@@ -22,13 +22,11 @@ TESTS = Path(__file__).parent
 # Each room with the rooms that it may import, from the bottom up. A room is a module or
 # a folder of modules; the modules of a folder may import each other, never in a circle.
 ROOMS: dict[str, set[str]] = {
-    # The ground: plain values, errors, background threads, files, settings, keys
+    # The ground: plain values, errors, background threads, settings
     "errors": set(),
     "messages": set(),
     "background": set(),
-    "files": set(),
-    "settings": {"errors", "files"},
-    "keys": {"errors", "settings"},
+    "settings": {"errors"},
     # Pure text
     "secrets": set(),
     "markdown": {"background"},
@@ -44,35 +42,33 @@ ROOMS: dict[str, set[str]] = {
         "secrets",
     },
     # Where answers come from
-    "providers.http": {"errors", "keys", "messages", "secrets"},
+    "providers.http": {"errors", "messages", "secrets", "settings"},
     "providers.kinds": {"errors", "messages", "providers.http"},
-    "providers": {"errors", "keys", "messages", "providers.http", "settings"},
+    "providers": {"errors", "messages", "providers.http", "settings"},
     "providers.local": {
         "errors",
-        "keys",
         "messages",
         "providers",
         "providers.http",
         "providers.kinds",
+        "settings",
     },
     "providers.embedded": {
         "errors",
-        "files",
-        "keys",
         "messages",
         "providers",
         "providers.http",
         "providers.kinds",
+        "settings",
     },
     # The conversation, and a question on its way to a model
-    "chat": {"background", "context", "errors", "files", "messages"},
+    "chat": {"background", "context", "errors", "messages", "settings"},
     "values": {"chat", "context", "errors", "messages", "providers", "secrets"},
     "question": {
         "background",
         "chat",
         "context",
         "errors",
-        "files",
         "inspection",
         "messages",
         "providers",
@@ -106,19 +102,12 @@ ROOMS: dict[str, set[str]] = {
         "chat",
         "context",
         "errors",
-        "files",
         "markdown",
         "messages",
         "question",
+        "settings",
     },
-    "doctor": {
-        "errors",
-        "keys",
-        "markdown",
-        "messages",
-        "providers",
-        "secrets",
-    },
+    "doctor": {"errors", "markdown", "messages", "providers", "secrets", "settings"},
     "commands": {
         "buddy",
         "chat",
@@ -175,13 +164,13 @@ ROOMS: dict[str, set[str]] = {
         "commands",
         "display",
         "errors",
-        "files",
         "question",
+        "settings",
     },
     "__init__": {"api", "chat", "errors", "ipython", "messages", "providers"},
 }
 FOLDERS_IN_FOLDERS = {room for room in ROOMS if "." in room}
-TOP_LEVEL = 24
+TOP_LEVEL = 22
 """Entries of the package's folder, at most."""
 
 TESTED_ELSEWHERE: dict[str, str] = {
@@ -223,6 +212,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "values.data": "test_form",
     "values.frames": "test_form",
     "values.schema": "test_form",
+    "settings.configured": "test_settings",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they
 do, or ``declarations only`` for a module that has no behaviour.

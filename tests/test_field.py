@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from traitlets import Bool, Enum, Float, Int, List, Unicode
 
-from codebuddy_jupyter.settings import KERNEL, Configured
+from codebuddy_jupyter.settings.configured import KERNEL, Configured
 from codebuddy_jupyter.widgets.field import (
     LARGEST_NUMBER,
     Field,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codebuddy_jupyter.files import replacing, try_lock
+from codebuddy_jupyter.settings.files import replacing, try_lock
 
 
 def test_a_file_is_replaced_once_all_is_written(tmp_path: Path) -> None:

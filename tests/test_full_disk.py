@@ -17,9 +17,9 @@ from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.cli.demo import write_notebook
 from codebuddy_jupyter.display.export import export
 from codebuddy_jupyter.errors import SettingError
-from codebuddy_jupyter.keys import Keys
 from codebuddy_jupyter.messages import Chunk
-from codebuddy_jupyter.settings import SavedSettings
+from codebuddy_jupyter.settings.configured import SavedSettings
+from codebuddy_jupyter.settings.keys import Keys
 
 resource = pytest.importorskip("resource", reason="this system limits no files")
 

@@ -17,7 +17,7 @@ import keyring.errors
 import pytest
 
 from codebuddy_jupyter.errors import SettingError
-from codebuddy_jupyter.keys import Key, Keys
+from codebuddy_jupyter.settings.keys import Key, Keys
 
 SECRET = "sk-very-secret-0123456789"
 VARIABLE = "SOME_CLOUD_API_KEY"

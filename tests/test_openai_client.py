@@ -14,9 +14,9 @@ from typing import Any, cast
 import pytest
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.keys import NO_KEY, Key
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.self_hosted import SelfHostedProvider
+from codebuddy_jupyter.settings.keys import NO_KEY, Key
 from tests.support.outcome import HELLO, Outcome, ask, asking
 from tests.support.scripted_server import (
     CHAT,

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from codebuddy_jupyter.keys import Key
 from codebuddy_jupyter.providers.http.probe import (
     NO_ANSWER,
     Probe,
@@ -18,6 +17,7 @@ from codebuddy_jupyter.providers.http.probe import (
     probing,
 )
 from codebuddy_jupyter.providers.http.transport import Access
+from codebuddy_jupyter.settings.keys import Key
 from tests.support.scripted_server import (
     Answer,
     ScriptedServer,

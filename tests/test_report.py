@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.doctor.report import Report
 from codebuddy_jupyter.errors import Remedy, ServerError
-from codebuddy_jupyter.keys import Key
 from codebuddy_jupyter.messages import Model
 from codebuddy_jupyter.providers.checks import Check
 from codebuddy_jupyter.providers.local.provider import LocalProvider
+from codebuddy_jupyter.settings.keys import Key
 from tests.support.command_line import run_line
 from tests.support.fakes import FakeProvider
 from tests.support.reports import lines, report_on

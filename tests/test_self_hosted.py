@@ -10,10 +10,10 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from codebuddy_jupyter import errors
-from codebuddy_jupyter.keys import NO_KEY
 from codebuddy_jupyter.messages import Chunk, Message, Request
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.openai_chat import OpenAIChatProvider
+from codebuddy_jupyter.settings.keys import NO_KEY
 from tests.support.scripted_server import ScriptedServer, as_json
 
 HELLO = Request((Message("user", "hello"),), "llama3")

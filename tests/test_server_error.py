@@ -8,10 +8,10 @@ from email.utils import formatdate
 import pytest
 
 from codebuddy_jupyter.errors import Remedy
-from codebuddy_jupyter.keys import Key
 from codebuddy_jupyter.providers.http import error_lines
 from codebuddy_jupyter.providers.http.server_error import ErrorResponse, quote
 from codebuddy_jupyter.providers.http.transport import Access
+from codebuddy_jupyter.settings.keys import Key
 
 URL = "http://gpu.lan:8000/v1"
 OWN = "gateway-Xk3bQz81"

@@ -15,7 +15,11 @@ from traitlets.config import Config
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import Offline, SettingError, SettingRefused
 from codebuddy_jupyter.providers.registry import Registry
-from codebuddy_jupyter.settings import Configured, SavedSettings, write_private
+from codebuddy_jupyter.settings.configured import (
+    Configured,
+    SavedSettings,
+    write_private,
+)
 from tests.support.fakes import buddy_with_fakes
 
 

@@ -21,7 +21,7 @@ from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.messages import Chunk
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.registry import GROUP, Registry
-from codebuddy_jupyter.settings import DEFAULT, KERNEL
+from codebuddy_jupyter.settings.configured import DEFAULT, KERNEL
 from codebuddy_jupyter.widgets.field import fields_of
 from codebuddy_jupyter.widgets.page import help_of
 from codebuddy_jupyter.widgets.provider_view import ProviderView

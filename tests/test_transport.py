@@ -19,12 +19,12 @@ import trustme
 
 from codebuddy_jupyter import errors
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.keys import NO_KEY, Key
 from codebuddy_jupyter.messages import Message, Request
 from codebuddy_jupyter.providers.http import transport
 from codebuddy_jupyter.providers.http.transport import Access
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.openai_chat import OpenAIChatProvider
+from codebuddy_jupyter.settings.keys import NO_KEY, Key
 from tests.support.names import names_mean
 from tests.support.proxies import ForwardProxy
 from tests.support.scripted_server import ScriptedServer, delta, plain, stream

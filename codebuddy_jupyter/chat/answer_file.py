@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import NotKept, Remedy
-from ..files import cache_folder, replacing, try_lock
 from ..messages import Usage
+from ..settings.files import cache_folder, replacing, try_lock
 
 SUFFIX = ".buddy.jsonl"
 # Bytes of a file that is read.

@@ -21,7 +21,7 @@ from ..display.formats import plain
 from ..display.live import ProgressLines
 from ..display.screens import GROWING
 from ..errors import BuddyError, ModelNotFound, ProviderError, Remedy
-from ..files import replacing
+from ..settings.files import replacing
 
 CELL_TIMEOUT = 600
 """Seconds that one cell of the tour may take."""

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 from ..chat.conversation import Chat, Turn
 from ..errors import Remedy, SettingError
-from ..files import replacing
 from ..markdown.blocks import blocks_of
 from ..markdown.characters import name_invisible
 from ..markdown.code_spans import parser
 from ..markdown.safe import escape, fence, neutralise
+from ..settings.files import replacing
 
 PYTHON = ("python", "py", "python3", "ipython")
 BROKEN_OFF = "*This answer broke off.*"

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Remedy
-from ..keys import Key
 from ..markdown.safe import escape
 from ..providers.checks import Check
 from ..secrets.redactor import Redactor, known_values
+from ..settings.keys import Key
 
 PACKAGES = ("codebuddy-jupyter", "openai", "ipython", "ipykernel", "xllamacpp")
 MARKS = {True: "✓", False: "✗", None: "\N{EN DASH}"}

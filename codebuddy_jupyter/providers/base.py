@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 from traitlets import Float, Int, Unicode
 
 from ..errors import BuddyError, KeyRefused, Remedy, SettingError, Unreachable
-from ..keys import Key, Keys
 from ..messages import Chunk, Model, Progress, Request
-from ..settings import Configured
+from ..settings.configured import Configured
+from ..settings.keys import Key, Keys
 from .checks import Announce, Check, failed_check
 from .http.address import host_of, is_loopback
 

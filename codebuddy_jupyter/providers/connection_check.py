@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from .. import errors
 from ..errors import Remedy
-from ..keys import NO_KEY
+from ..settings.keys import NO_KEY
 from .checks import AGAIN, Announce, Check, failed_check
 from .http import error_lines
 from .http.address import is_loopback, port_of

@@ -20,8 +20,8 @@ from traitlets import Float, Int, TraitError, Unicode, validate
 
 from .. import errors
 from ..errors import Remedy
-from ..keys import Key
 from ..messages import Chunk, Model, Request
+from ..settings.keys import Key
 from .adaptation import Adaptations
 from .base import Address, Provider
 from .chat_request import chat_request, encodable

@@ -12,9 +12,9 @@ from traitlets import Dict, TraitError, Unicode, observe, validate
 from traitlets.config import Config
 
 from ..errors import BuddyError, Remedy
-from ..keys import Key
 from ..messages import Chunk, Request
-from ..settings import FILE
+from ..settings.configured import FILE
+from ..settings.keys import Key
 from .http.address import host_of
 from .http.transport import HEADERS, Access
 from .openai_chat import OpenAIChatProvider

@@ -17,7 +17,7 @@ from traitlets import (
 )
 
 from ..errors import SettingError
-from ..settings import Configured
+from ..settings.configured import Configured
 from . import prompts
 from .options import sections_of
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..files import cache_folder, replacing
+from ..settings.files import cache_folder, replacing
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets
 from traitlets import Bool, Enum, Float, Int, List, TraitError, TraitType, Unicode
 
-from ..settings import Configured
+from ..settings.configured import Configured
 from .page import answer_while_a_cell_runs, close, help_of
 
 # A text whose default is longer, in characters, gets several lines.

@@ -19,7 +19,7 @@ from ..errors import BuddyError
 from ..messages import Model
 from ..providers.base import Provider
 from ..providers.http.address import is_loopback
-from ..settings import KERNEL, Configured
+from ..settings.configured import KERNEL, Configured
 from .field import LAYOUT, STYLE, Field, fields_of, label_of
 from .page import answer_while_a_cell_runs, close, help_of
 from .protocol import Problem, problem_of

@@ -13,7 +13,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.providers.cloud import CloudProvider
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from codebuddy_jupyter.settings import Configured
+from codebuddy_jupyter.settings.configured import Configured
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

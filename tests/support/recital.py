@@ -21,7 +21,7 @@ from math import prod
 from pathlib import Path
 from string import ascii_lowercase
 
-from codebuddy_jupyter.files import replacing
+from codebuddy_jupyter.settings.files import replacing
 
 # Weight of the output norm: the logit of the right token is SCALE times the width.
 SCALE = 8.0

@@ -17,8 +17,8 @@ from traitlets import Int, Unicode
 
 from ... import errors
 from ...errors import Remedy
-from ...keys import NO_KEY, Key
 from ...messages import Chunk, Model, Progress, Request
+from ...settings.keys import NO_KEY, Key
 from ..base import LOCAL_TEMPERATURE, temperature_setting
 from ..http.probe import probing
 from ..http.server_error import as_mapping

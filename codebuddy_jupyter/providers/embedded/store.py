@@ -22,8 +22,8 @@ from typing import IO, BinaryIO, TypeVar
 
 from ... import errors
 from ...errors import Remedy
-from ...files import cache_folder, replacing, try_lock
 from ...messages import Progress
+from ...settings.files import cache_folder, replacing, try_lock
 from .catalogue import readable_size
 from .gguf import MAGIC
 

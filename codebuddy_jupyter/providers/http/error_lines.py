@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ... import errors
 from ...errors import Remedy
-from ...keys import NO_KEY, Key
+from ...settings.keys import NO_KEY, Key
 from .address import normalise_base_url
 from .server_error import ErrorResponse, message_in, quote
 from .timeouts import TimedOut

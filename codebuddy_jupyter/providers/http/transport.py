@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ... import errors
 from ...errors import Remedy
-from ...keys import NO_KEY, Key
+from ...settings.keys import NO_KEY, Key
 from .address import (
     host_of,
     is_ip_address,

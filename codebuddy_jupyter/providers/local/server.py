@@ -15,8 +15,8 @@ from traitlets import List, Unicode, validate
 
 from ... import errors
 from ...errors import Remedy
-from ...keys import NO_KEY, Key, KeysUnreadable
 from ...messages import Model
+from ...settings.keys import NO_KEY, Key, KeysUnreadable
 from ..base import Provider
 from ..http.address import host_of, normalise_base_url, other_base_urls, port_of
 from ..http.probe import probing

@@ -17,7 +17,7 @@ from typing import Any
 from ...buddy import Buddy
 from ...errors import PromptError, Remedy
 from ...question.options import Options
-from ...settings import DEFAULT, KERNEL
+from ...settings.configured import DEFAULT, KERNEL
 from ..form import WRAP, Form, form_of
 from .leases import leases_of_worker
 from .mapping import Map, MapOptions

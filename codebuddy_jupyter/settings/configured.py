@@ -19,7 +19,7 @@ from traitlets import Bool, Float, HasTraits, Int, TraitError, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import DeferredConfig
 
-from .errors import SettingError, SettingRefused, did_you_mean
+from ..errors import SettingError, SettingRefused, did_you_mean
 from .files import replacing
 
 # Where a value can come from.

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import Remedy, SettingError
-from .settings import read_sections, write_private
+from ..errors import Remedy, SettingError
+from .configured import read_sections, write_private
 
 SERVICE = "codebuddy_jupyter"
 

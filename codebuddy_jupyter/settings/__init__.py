@@ -1,0 +1,1 @@
+"""Settings, API keys, and the files that hold them."""
