@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +79,22 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> Path:
-    """An empty home, with no setting, key or proxy in the environment."""
+def home(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> Iterator[Path]:
+    """An empty home, with no setting, key or proxy in the environment.
+
+    The folders in it are named, and do not exist: most tests need none.
+    """
     home = next(homes)
     home.mkdir()
     for name in [name for name in os.environ if SPOILERS.fullmatch(name)]:
         monkeypatch.delenv(name)
     for name in FOLDERS:
         folder = home if name in ("HOME", "USERPROFILE") else home / name.lower()
-        folder.mkdir(exist_ok=True)
         monkeypatch.setenv(name, str(folder))
-    return home
+    yield home
+    # Of thousands of homes, nearly all are still empty.
+    with suppress(OSError):
+        home.rmdir()
 
 
 class BeyondLoopback(AssertionError):

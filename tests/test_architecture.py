@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -344,10 +344,19 @@ def conditionals_in(tree: ast.AST) -> Iterator[ast.IfExp]:
             yield node
 
 
-@pytest.fixture(params=sorted(modules()))
-def module(request: pytest.FixtureRequest) -> str:
-    """Each module in turn."""
-    return str(request.param)
+def each_module(check: Callable[[str], None]) -> Callable[[], None]:
+    """Make a test of a check of one module: it tells all modules that fail."""
+
+    def test() -> None:
+        failed = []
+        for module in sorted(modules()):
+            try:
+                check(module)
+            except AssertionError as error:
+                failed.append(f"{module}: {error}")
+        assert not failed, "\n".join(failed)
+
+    return test
 
 
 def test_the_table_names_the_rooms_that_there_are() -> None:
@@ -377,6 +386,7 @@ def test_imports_point_down() -> None:
         above.add(room)
 
 
+@each_module
 def test_a_module_imports_only_the_rooms_that_the_table_allows(module: str) -> None:
     assert neighbours(module) <= ROOMS[room_of(module)]
 
@@ -400,11 +410,13 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
+@each_module
 def test_an_import_inside_a_function_has_its_reason(module: str) -> None:
     late = [found for found in own_imports(module) if found.when == "later"]
     assert module in LATE or not late
 
 
+@each_module
 def test_openai_is_imported_in_two_places_and_only_when_used(module: str) -> None:
     names = ("openai", "httpx", "httpx2")
     openai = [one for one in imports_of(module) if one.name.split(".")[0] in names]
@@ -448,12 +460,14 @@ def test_the_check_sees_a_provider_s_class(code: str) -> None:
     assert _checks_for_provider(ast.parse(code, mode="eval").body)
 
 
+@each_module
 def test_only_what_stands_at_the_shell_knows_it(module: str) -> None:
     names = ("IPython", "nbclient", "nbformat")
     shell = [one for one in imports_of(module) if one.name.split(".")[0] in names]
     assert room_of(module) in DISPLAY or not shell
 
 
+@each_module
 def test_only_the_panel_knows_widgets(module: str) -> None:
     if room_of(module) != "widgets":
         names = {found.name.split(".")[0] for found in imports_of(module)}
@@ -465,6 +479,7 @@ def test_only_the_panel_knows_widgets(module: str) -> None:
         ]
 
 
+@each_module
 def test_a_module_has_a_test_file_of_its_name(module: str) -> None:
     folder, _, name = module.rpartition(".")
     names = {f"test_{name}", f"test_{folder.rpartition('.')[2]}_{name}"}
@@ -484,11 +499,13 @@ def test_the_tests_for_colab_are_there() -> None:
         assert (TESTS / f"test_{name}.py").exists(), name
 
 
+@each_module
 def test_a_module_is_at_most_600_lines(module: str) -> None:
     text = modules()[module].read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 600
 
 
+@each_module
 def test_a_function_is_at_most_60_lines(module: str) -> None:
     lengths = {
         node.name: (node.end_lineno or 0) - node.lineno + 1
@@ -506,6 +523,7 @@ def test_the_buddy_is_at_most_250_lines() -> None:
     assert (buddy.end_lineno or 0) - buddy.lineno + 1 <= 250
 
 
+@each_module
 def test_no_conditional_expression_is_inside_another(module: str) -> None:
     nested = [
         inner.lineno
@@ -521,15 +539,18 @@ def test_the_check_sees_a_nested_conditional_expression() -> None:
     assert [len(list(conditionals_in(node))) for node in tree.body] == [2, 1]
 
 
+@each_module
 def test_a_module_says_what_it_is(module: str) -> None:
     assert ast.get_docstring(tree_of(module))
 
 
+@each_module
 def test_a_module_is_named_after_what_is_in_it(module: str) -> None:
     vague = {"util", "utils", "helper", "helpers", "common", "misc"}
     assert not vague & set(module.split("."))
 
 
+@each_module
 def test_a_class_is_named_after_what_it_is(module: str) -> None:
     vague = ("Manager", "Handler", "Service", "Helper", "Util", "Utils")
     classes = [
@@ -538,6 +559,7 @@ def test_a_class_is_named_after_what_it_is(module: str) -> None:
     assert [node.name for node in classes if node.name.endswith(vague)] == []
 
 
+@each_module
 def test_nobody_sets_a_global(module: str) -> None:
     assert not [
         node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Global)
