@@ -25,7 +25,7 @@ from codebuddy_jupyter.messages import REPETITION, Chunk, ToolCall, Usage
 from codebuddy_jupyter.question import kept_answers
 from codebuddy_jupyter.question.options import Options
 from tests.support.fakes import FOREVER, FakeProvider, fake_of, texts
-from tests.support.notebooks_kept import Start
+from tests.support.notebooks_kept import Start, settle
 from tests.support.secrets_planted import PLANTED
 from tests.support.snippets import namespace
 from tests.support.watched import Watched
@@ -256,6 +256,7 @@ def test_the_conversation_counts_and_goes_on(kernel: Start) -> None:
     first = kernel()
     ask(first, "1?")
     ask(first, "2?")
+    settle(first)
     again = kernel()
     ask(again, "1?")
     assert ask(again, "2?").replayed is not None
