@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from codebuddy_jupyter.secrets.escapes import unescaped_views
@@ -48,6 +48,7 @@ def test_in_an_escaped_text_only_the_secret_is_redacted(
 
 
 @given(st.text(st.sampled_from("ab\n\\\\\\nr\"'"), max_size=60))
+@example(r"\\\n" + "\\")
 def test_every_view_of_a_text_maps_its_characters_to_the_original(text: str) -> None:
     letters = {"\n": "n", "\r": "r", "\t": "t"}
     for view in unescaped_views(text):
@@ -55,5 +56,6 @@ def test_every_view_of_a_text_maps_its_characters_to_the_original(text: str) -> 
             start = view.original_index(index)
             end = view.original_index(index + 1)
             assert text[end - 1] in (character, letters.get(character))
-            # Of strings that are joined, all between their quotes is left out.
-            assert set(text[start : end - 1]) <= set("\\\n\r\"'+ bru")
+            # Of strings that are joined, all between their quotes is left out, and so is
+            # an end of a line after a backslash, which may be escaped itself.
+            assert set(text[start : end - 1]) <= set("\\\n\r\"'+ brun")
