@@ -142,7 +142,8 @@ def map(
         ``into``, the type of each answer; ``model`` and ``provider``, or lists of them;
         ``system``, ``temperature``, ``max_tokens`` and ``extra`` as for `ask`;
         ``max_failures``, the share of rows that may fail (0.5) before the map stops;
-        ``ask=False`` for the answers on disk alone; ``progress=False`` for no bar.
+        ``ask=False`` for the answers on disk alone; ``progress=False`` for no bar;
+        ``replay`` as for `ask`: the notebook's file is looked into first.
 
     Returns
     -------

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.display.status import day_of
+from codebuddy_jupyter.chat.answer_file import day_of
 from codebuddy_jupyter.errors import NotKept, SettingError
 from codebuddy_jupyter.markdown.safe import escape
 from codebuddy_jupyter.question.options import Options

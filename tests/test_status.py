@@ -7,9 +7,9 @@ from datetime import datetime
 import pytest
 
 from codebuddy_jupyter.background.loop import Loop
+from codebuddy_jupyter.chat.answer_file import day_of
 from codebuddy_jupyter.chat.reply import ExpectedReading, Reply
 from codebuddy_jupyter.display.status import (
-    day_of,
     stalled_line,
     status_line,
     waiting_line,

@@ -33,6 +33,11 @@ LOCK_SECONDS = 5.0
 LOCK_CHECK = 0.01
 # How each line begins: what begins otherwise was typed by somebody.
 START = b'{"when": '
+# Not those of the system's language.
+MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
 # What a line does not tell.
 NOTHING: tuple[object, ...] = ("", [], None)
 # A device or a pipe that takes the place of a file must not block the kernel.
@@ -86,6 +91,8 @@ class KeptAnswer:
         What in its code did not fit the kernel.
     correction
         What the model was asked for the second part of an answer that was corrected.
+    map
+        The map that asked it, about one row; empty: it is the answer to a question.
     """
 
     when: datetime
@@ -99,6 +106,7 @@ class KeptAnswer:
     usage: Usage = field(default_factory=Usage)
     findings: tuple[str, ...] = ()
     correction: str = ""
+    map: str = ""
 
     def line(self) -> bytes:
         """Return it as a line of the file."""
@@ -114,6 +122,7 @@ class KeptAnswer:
             "completion_tokens": self.usage.completion_tokens,
             "findings": list(self.findings),
             "correction": self.correction,
+            "map": self.map,
         }
         told = {name: value for name, value in values.items() if value not in NOTHING}
         text = json.dumps({**told, **self.asked._asdict()}, ensure_ascii=False)
@@ -148,7 +157,14 @@ class KeptAnswer:
             usage=Usage(*counts),
             findings=_texts(values, "findings"),
             correction=_text(values, "correction", ""),
+            map=_text(values, "map", ""),
         )
+
+
+def day_of(when: datetime) -> str:
+    """Return a day as ``12 Nov``, with the year unless it is this one."""
+    day = f"{when.day} {MONTHS[when.month - 1]}"
+    return day if when.year == datetime.now().year else f"{day} {when.year}"
 
 
 def _text(values: Mapping[str, Any], name: str, default: str | None = None) -> str:
@@ -242,13 +258,15 @@ class AnswerFile:
                 self._read = identity, _answers_in(data)
         return self._read[1]
 
-    def add(self, answer: KeptAnswer) -> None:
-        """Add an answer at the end of the file."""
+    def add(self, *answers: KeptAnswer) -> None:
+        """Add answers at the end of the file."""
+        lines = b"".join([answer.line() for answer in answers])
         with self._errors("The answer is not kept"), self._locked():
             is_known = _identity(self.path) == self._read[0]
-            self._append(answer.line())
+            self._append(lines)
             if is_known:
-                self._read[1].add(answer)
+                for answer in answers:
+                    self._read[1].add(answer)
                 self._read = _identity(self.path), self._read[1]
 
     def forget(self, is_meant: Callable[[KeptAnswer], bool]) -> int:
@@ -284,15 +302,15 @@ class AnswerFile:
         finally:
             os.close(descriptor)
 
-    def _append(self, line: bytes) -> None:
-        """Write a line in one step, after a last line that is complete."""
+    def _append(self, lines: bytes) -> None:
+        """Write lines in one step, after a last line that is complete."""
         descriptor = os.open(self.path, _ADD_FLAGS, 0o666)
         try:
             size = _size(descriptor)
             end, gap = _end_of_lines(descriptor, size)
             if end < size:
                 os.ftruncate(descriptor, end)
-            _write(descriptor, gap + line, end)
+            _write(descriptor, gap + lines, end)
         finally:
             os.close(descriptor)
 

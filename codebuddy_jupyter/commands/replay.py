@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ..buddy import Buddy
-from ..chat.answer_file import Answers
-from ..display.status import day_of
+from ..chat.answer_file import Answers, day_of
 from ..errors import NotKept, Remedy, SettingError
 from ..markdown.safe import escape
 from .command import Invocation, command

@@ -5,8 +5,7 @@ They are plain text or Markdown; everything that a server or model wrote is esca
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from ..chat.answer_file import day_of
 from ..chat.reply import Reply
 from ..markdown.safe import escape
 from ..messages import REPETITION
@@ -35,11 +34,6 @@ FILTERS = (
     "recitation",
     "spii",
     "policy",
-)
-# not those of the system's language
-MONTHS = (
-    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
 )
 # what they say of one that ended with a tool call
 TOOL_CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")
@@ -118,12 +112,6 @@ def status_line(reply: Reply) -> str:
         parts.append(incomplete)
     line = " · ".join([*parts, *reply.notes])
     return "\n".join([*reply.findings, line])
-
-
-def day_of(when: datetime) -> str:
-    """Return a day as ``12 Nov``, with the year unless it is this one."""
-    day = f"{when.day} {MONTHS[when.month - 1]}"
-    return day if when.year == datetime.now().year else f"{day} {when.year}"
 
 
 def _pace(reply: Reply) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -101,7 +101,7 @@ class KeptAnswers:
         self._occurrences = Occurrences()
         self._worker = Worker("buddy-answers")
         self._file: AnswerFile | None = None
-        self._latest: Asked | None = None
+        self._latest: KeptAnswer | None = None
         self._told_unreadable = 0
         self.places = Places()
         self.replayed = 0
@@ -136,20 +136,32 @@ class KeptAnswers:
         NotReplayed
             For a question that no cell asks, while nothing is to be asked.
         """
-        wishes = {self._settings.replay, options.replay}
-        may_ask = "only" not in wishes
-        if turn.place is None and not may_ask:
-            raise NotReplayed("Nothing is asked, since replay is “only”.", _REPLAY_ON)
-        is_off = options.replay == "off" or wishes <= {"", "off"}
-        if turn.place is None or (is_off and may_ask):
+        mode = self.mode(options.replay)
+        if turn.place is None and mode == "only":
+            raise not_asked()
+        if turn.place is None or mode == "off":
             return None
-        request = {**self._request(options), "schema": schema}
+        request = {**self.request(options), "schema": schema}
         earlier = chat.before_in_cells(turn)
         found = digests(text, request, snapshot, earlier, self._redact)
         asked = self._occurrences.asked(found, turn.place)
-        return Lookup(asked, may_ask, options.replay == "prompt", turn.place)
+        by_prompt = options.replay == "prompt"
+        return Lookup(asked, mode != "only", by_prompt, turn.place)
 
-    def _request(self, options: Options) -> dict[str, object]:
+    def mode(self, wish: str) -> str:
+        """Return ``"on"``, ``"off"`` or ``"only"``.
+
+        Parameters
+        ----------
+        wish
+            What a question sets for itself; only the setting ``"only"`` is stronger.
+        """
+        wishes = {self._settings.replay, wish}
+        if "only" in wishes:
+            return "only"
+        return "off" if wish == "off" or wishes <= {"", "off"} else "on"
+
+    def request(self, options: Options) -> dict[str, object]:
         """Return who answers by options and settings, and how; no server is asked."""
         name, provider, model = self._targets.named(options)
         system, temperature = options.system, options.temperature
@@ -186,8 +198,7 @@ class KeptAnswers:
         kept = lookup.choose(answers)
         if kept is not None:
             lookup.has_answer = True
-            self.replayed += 1
-            self._latest = kept.asked
+            self.note_given(kept)
         elif not lookup.may_ask:
             raise self._missing(answers.find_by_prompt(lookup.asked))
         return kept
@@ -214,7 +225,7 @@ class KeptAnswers:
         return NotReplayed(
             f"The answer in {file} was asked with another context, and replay is “only”.",
             Remedy("Use it all the same", "%%buddy --replay=prompt"),
-            _REPLAY_ON,
+            REPLAY_ON,
         )
 
     async def keep(self, lookup: Lookup, turn: Turn) -> None:
@@ -233,7 +244,7 @@ class KeptAnswers:
             return
         lookup.has_answer = True
         self.added += 1
-        self._latest = answer.asked
+        self._latest = answer
 
     def end(self, lookup: Lookup) -> None:
         """Note that a question has been answered, or has failed."""
@@ -256,7 +267,8 @@ class KeptAnswers:
         Parameters
         ----------
         only_latest
-            Delete only the one that was replayed or added last in this kernel.
+            Delete only the one that was replayed or added last in this kernel; if that
+            is about a row of a map, all of the map.
 
         Raises
         ------
@@ -266,9 +278,41 @@ class KeptAnswers:
         latest = self._latest
 
         def is_meant(answer: KeptAnswer) -> bool:
-            return not only_latest or _is_same(answer.asked, latest)
+            return not only_latest or _is_same(answer, latest)
 
         return await self._on_disk(lambda file: file.forget(is_meant))
+
+    # The rows of a map
+
+    def note_given(self, answer: KeptAnswer) -> None:
+        """Note that a question, or a row of a map, got this answer."""
+        self.replayed += 1
+        self._latest = answer
+
+    async def keep_rows(self, answers: Sequence[KeptAnswer]) -> None:
+        """Keep the answers about rows of a map.
+
+        Raises
+        ------
+        NotKept
+            If that fails.
+        """
+        if answers:
+            await self._on_disk(lambda file: file.add(*answers))
+            self.added += len(answers)
+            self._latest = answers[-1]
+
+    async def forget_map(self, map: str) -> int:
+        """Delete the answers of a map, and return how many.
+
+        Raises
+        ------
+        NotKept
+            If that fails.
+        """
+        return await self._on_disk(
+            lambda file: file.forget(lambda answer: answer.map == map)
+        )
 
     def path(self) -> Path:
         """Return the file of the answers; it need not exist.
@@ -312,7 +356,12 @@ class KeptAnswers:
         return self._collector.redaction(enabled=self._settings.redact_secrets)
 
 
-_REPLAY_ON = Remedy("Ask what is not kept", "%buddy /replay on")
+REPLAY_ON = Remedy("Ask what is not kept", "%buddy /replay on")
+
+
+def not_asked() -> NotReplayed:
+    """Return the error for what is asked while nothing is to be asked."""
+    return NotReplayed("Nothing is asked, since replay is “only”.", REPLAY_ON)
 
 
 def steps_of(kept: KeptAnswer) -> tuple[Message, ...]:
@@ -342,5 +391,10 @@ def _kept(asked: Asked, turn: Turn, redact: Redact) -> KeptAnswer:
     )
 
 
-def _is_same(asked: Asked, other: Asked | None) -> bool:
-    return other is not None and asked[:2] == other[:2]
+def _is_same(answer: KeptAnswer, other: KeptAnswer | None) -> bool:
+    """Return whether two answers are of the same question, or of the same map."""
+    if other is None:
+        return False
+    if other.map:
+        return answer.map == other.map
+    return answer.asked[:2] == other.asked[:2]

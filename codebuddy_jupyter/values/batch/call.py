@@ -73,8 +73,9 @@ def _mapped_sample(
     """Return the values of the first rows, and tell what all of them would cost."""
     mapped = Map(buddy, sample_of(items, count), prompt, options)
     values = mapped.gather()
+    may_ask = buddy.kept_answers.mode(options.replay) != "only"
     # What can be read once only is not read for an estimate.
-    if not isinstance(items, Iterator):
+    if may_ask and not isinstance(items, Iterator):
         whole = Map(buddy, items, prompt, options)
         mapped.tell(f"All of it: {whole.estimate()}.")
     return values

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...buddy import Buddy
 from ...errors import PromptError, Remedy
+from ...question.kept_answers import not_asked
 from ...question.options import Options
 from ...settings.configured import DEFAULT, KERNEL
 from ..form import WRAP, Form, form_of
@@ -68,6 +69,8 @@ def lazy_map(buddy: Buddy, items: Any, prompt: str, options: MapOptions) -> Any:
     BuddyError
         If the question, the type or the provider cannot be used.
     """
+    if buddy.kept_answers.mode(options.replay) == "only":
+        raise not_asked()
     form = None if options.into is None else form_of(options.into)
     plan = _plan(buddy, prompt, options)
     if _is_bag(items):
@@ -116,7 +119,8 @@ def _plan(buddy: Buddy, prompt: str, options: MapOptions) -> Plan:
     model = buddy.loop.run(provider.choose(model))
     return Plan(
         prompt,
-        replace(options, provider=name, model=model, progress=False),
+        # The answers that a notebook keeps are not those of the workers.
+        replace(options, provider=name, model=model, progress=False, replay="off"),
         name,
         settings,
         provider.saved_state(),

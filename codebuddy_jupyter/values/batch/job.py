@@ -257,7 +257,7 @@ class Job:
             self._pool.release(lane)
 
     async def _keep(self, row: AskedRow, answered: Answered, seconds: float) -> None:
-        kept = Kept(row.digest, answered.text, answered.usage, seconds)
+        kept = Kept(row.digest, answered.text, answered.usage, seconds, row.prompt)
         await self._keeper.keep(kept)
 
     def _note_error(

@@ -11,8 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from ...errors import NotKept
+from .replay import RowAnswers
 from .results import Averages, Kept, Results
 
 # Seconds until what could not be written is tried again.
@@ -32,12 +34,19 @@ class Keeper:
         The digest of the job.
     tell
         Called with a line for the user, from any thread.
+    replay
+        The answers in the notebook's file, which come first; None: it has none.
     """
 
     def __init__(
-        self, results: Results | None, job: bytes, tell: Callable[[str], None]
+        self,
+        results: Results | None,
+        job: bytes,
+        tell: Callable[[str], None],
+        replay: RowAnswers | None = None,
     ) -> None:
         self._results = results
+        self._replay = replay
         self._job = job
         self.tell = tell
         self._lock = threading.Lock()
@@ -56,6 +65,16 @@ class Keeper:
 
     def find(self, rows: Sequence[bytes]) -> Mapping[bytes, Kept]:
         """Return the answers on disk about these rows; may be called from any thread."""
+        found: dict[bytes, Kept] = {}
+        if self._replay is not None:
+            for row in rows:
+                kept = self._replay.find(row)
+                if kept is not None:
+                    found[row] = kept
+        missing = [row for row in rows if row not in found]
+        return {**self._in_results(missing), **found}
+
+    def _in_results(self, rows: Sequence[bytes]) -> Mapping[bytes, Kept]:
         if self._results is None or not rows:
             return {}
         try:
@@ -104,8 +123,23 @@ class Keeper:
         if self._results is not None:
             self._results.forget(self._job)
 
+    def note_used(self, kept: Kept, prompt: Callable[[], str]) -> None:
+        """Note that an answer on disk is used: the notebook's file gets it, too.
+
+        Parameters
+        ----------
+        kept
+            The answer.
+        prompt
+            Gives the question about its row.
+        """
+        if self._replay is not None and not self._replay.has(kept):
+            self._replay.note(replace(kept, prompt=prompt()))
+
     async def keep(self, kept: Kept) -> None:
         """Keep an answer, and return when it is on disk, or cannot be written now."""
+        if self._replay is not None:
+            self._replay.note(kept)
         if self._results is None:
             return
         self._waiting.append(kept)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ from ...buddy import Buddy
 from ...errors import (
     BuddyError,
     MapStopped,
+    PromptError,
     SettingError,
     Stopped,
     Unreachable,
 )
 from ...messages import Usage
+from ...question.kept_answers import not_asked
 from ...question.options import Options
 from ..form import Form, form_of
 from .estimate import Estimate, estimate
@@ -26,11 +30,12 @@ from .keeper import Keeper
 from .leases import Leases, unlimited
 from .pool import FIRST_LIMIT, Pool
 from .progress import Progress
-from .question import SYSTEM, RowQuestion
+from .question import SYSTEM, RowQuestion, digest_of
+from .replay import RowAnswers
 from .results import Results
 from .running import NumberedRow, Run
-from .sources import Answers
-from .targets import Target, find_targets, name_of
+from .sources import Answers, texts_of
+from .targets import Target, find_targets, name_of, pairs
 from .template import template_of
 
 GO_ON = (
@@ -55,16 +60,27 @@ class MapOptions:
     max_failures: float = 0.5
     ask: bool = True
     progress: bool = True
+    replay: str = ""
 
     def __post_init__(self) -> None:
         # It refuses what no question can set.
-        Options(
-            temperature=self.temperature, max_tokens=self.max_tokens, extra=self.extra
-        )
+        self.of_question("", "")
         if not 0 <= self.max_failures <= 1:
             raise SettingError(
                 f"max_failures is a share from 0 to 1, not {self.max_failures:g}."
             )
+
+    def of_question(self, model: str, provider: str) -> Options:
+        """Return what a question to one of the models would set for itself."""
+        return Options(
+            model=model,
+            provider=provider,
+            system=self.system,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            extra=self.extra,
+            replay=self.replay,
+        )
 
 
 class Map:
@@ -105,10 +121,14 @@ class Map:
         if options.into is not None:
             self._form = form_of(options.into)
         self._question = self._question_of(prompt)
-        self._targets = self._find_targets()
         self._lines: list[str] = []
         self._progress: Progress | None = None
-        self._keeper = self._make_keeper()
+        # Whether the servers are known.
+        self._asks = False
+        self._replay = self._make_replay()
+        if self._replay is None:
+            # With answers in the notebook's file, there may be nothing to ask.
+            assert self._targets
         self._answers = Answers(self._form.fields if self._form else ())
         self._failed: dict[int, NumberedRow] = {}
         self._usage = Usage()
@@ -127,17 +147,39 @@ class Map:
             redact=buddy.collector.redaction(enabled=buddy.redact_secrets),
         )
 
-    def _find_targets(self) -> list[Target]:
+    def _make_replay(self) -> RowAnswers | None:
+        """Return the answers in the notebook's file; None if they are not wanted."""
+        kept_answers, options = self._buddy.kept_answers, self._options
+        mode = kept_answers.mode(options.replay)
+        if mode == "off":
+            return None
+        asked = pairs(_listed(options.model), _listed(options.provider))
+        requests = [kept_answers.request(options.of_question(*pair)) for pair in asked]
+        return RowAnswers(
+            kept_answers,
+            self._buddy.loop,
+            self._question,
+            digest_of([requests, self._question.digest("").hex()]).hex(),
+            may_ask=mode != "only",
+            tell=self.tell,
+        )
+
+    @cached_property
+    def _targets(self) -> list[Target]:
+        """The servers to ask, which are looked for when they are needed."""
+        if self._replay is not None and not self._replay.may_ask:
+            raise not_asked()
         models, providers = self._options.model, self._options.provider
         finding = find_targets(self._buddy.resolve, _listed(models), _listed(providers))
         return self._buddy.loop.run(finding)
 
-    def _make_keeper(self) -> Keeper:
+    @cached_property
+    def _keeper(self) -> Keeper:
         results = None
         if self._buddy.keeps_chats():
             results = Results(default_path(), self.tell)
         digest = self._question.digest(name_of(self._targets))
-        return Keeper(results, digest, self.tell)
+        return Keeper(results, digest, self.tell, self._replay)
 
     # What the user calls
 
@@ -175,6 +217,8 @@ class Map:
 
     def forget(self) -> None:
         """Delete the answers from the disk."""
+        if self._replay is not None:
+            self._replay.forget()
         self._keeper.forget()
 
     def estimate(self) -> Estimate:
@@ -230,6 +274,81 @@ class Map:
 
     def _outcomes(self, rows: Iterator[NumberedRow]) -> Iterator[Outcome]:
         """Yield what becomes of each row."""
+        count = 0
+        try:
+            with closing(self._given_or_asked(rows)) as outcomes:
+                for outcome in outcomes:
+                    count += 1
+                    self._usage = _sum(self._usage, outcome.usage)
+                    yield outcome
+        except KeyboardInterrupt:
+            raise Stopped(self._stopped_line(count)) from None
+        except BuddyError as error:
+            raise self._stopped(error, count) from error
+
+    def _given_or_asked(
+        self, rows: Iterator[NumberedRow]
+    ) -> Generator[Outcome, None, None]:
+        """Yield what becomes of each row, at first of those whose answers are in the
+        notebook's file.
+        """
+        replay = self._replay
+        if replay is None:
+            yield from self._asked(rows)
+            return
+        replay.begin()
+        try:
+            first, given = yield from self._given(rows, replay)
+            if first is not None:
+                replay.who = self._targets[0].name, name_of(self._targets)
+                yield from self._asked(chain([first], rows), given)
+        finally:
+            replay.write(at_least=1)
+            replay.tell_given()
+
+    def _given(
+        self, rows: Iterator[NumberedRow], replay: RowAnswers
+    ) -> Generator[Outcome, None, tuple[NumberedRow | None, int]]:
+        """Yield the outcomes of rows that need no server; return the first that does,
+        and the number of those before it.
+        """
+        given = 0
+        for row in rows:
+            outcome = self._try_given(row, replay)
+            if outcome is None:
+                return row, given
+            given += 1
+            yield outcome
+        return None, given
+
+    def _try_given(self, row: NumberedRow, replay: RowAnswers) -> Outcome | None:
+        """Return what becomes of a row; None where a server is to be asked."""
+        number, key, values = row
+        try:
+            texts = texts_of(values, self._question.template.fields)
+        except PromptError as error:
+            return Outcome(number, key, error)
+        if texts is None:
+            return Outcome(number, key, None)
+        kept = replay.find(digest_of(texts))
+        if kept is not None:
+            return Outcome(number, key, self._question.read(kept.text))
+        if not replay.may_ask:
+            raise replay.missing(number)
+        return None
+
+    def _asked(
+        self, rows: Iterator[NumberedRow], given: int = 0
+    ) -> Generator[Outcome, None, None]:
+        """Yield what becomes of rows that a server may have to be asked about.
+
+        Parameters
+        ----------
+        rows
+            The rows.
+        given
+            The number of rows before them that needed no server.
+        """
         options = self._options
         pool = Pool([target.lane() for target in self._targets])
         job = Job(
@@ -244,21 +363,19 @@ class Map:
             work=lambda: self._ask(job),
             asks=options.ask,
         )
-        self._progress = Progress(self._source.total, is_shown=options.progress)
-        count = 0
+        self._progress = Progress(
+            self._source.total, is_shown=options.progress, given=given
+        )
+        self._asks = True
         try:
             self._tell_before()
             self._keeper.begin()
             with closing(run.outcomes()) as outcomes:
                 for outcome in outcomes:
-                    count += 1
-                    self._usage = _sum(self._usage, outcome.usage)
                     self._progress.note(outcome)
+                    if self._replay is not None:
+                        self._replay.write()
                     yield outcome
-        except KeyboardInterrupt:
-            raise Stopped(self._stopped_line(count)) from None
-        except BuddyError as error:
-            raise self._stopped(error, count) from error
         finally:
             self._failed.update(run.failed)
             self._progress.close()
@@ -308,7 +425,7 @@ class Map:
 
     def _stopped(self, error: BuddyError, count: int) -> MapStopped:
         """Return the error of a map that was stopped by another one."""
-        if isinstance(error, Unreachable):
+        if self._asks and isinstance(error, Unreachable):
             provider = self._targets[0].provider
             error = self._buddy.loop.run(provider.instead(error))
         what = f"{self._stopped_line(count)} {error.what}"
@@ -319,7 +436,7 @@ class Map:
         if self._source.total is not None:
             rows = f"{count:,} of {self._source.total:,} rows"
         line = f"buddy.map stopped after {rows}."
-        if self._keeper.is_keeping:
+        if self._asks and self._keeper.is_keeping:
             line += f" {GO_ON}"
         return line
 

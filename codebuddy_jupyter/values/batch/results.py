@@ -70,12 +70,15 @@ class Kept:
         What it cost.
     seconds
         How long it took.
+    prompt
+        The question about the row, where it is known: it is not written to this file.
     """
 
     row: bytes
     text: str
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    prompt: str = ""
 
 
 @dataclass(frozen=True)

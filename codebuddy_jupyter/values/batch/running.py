@@ -209,7 +209,7 @@ class Run:
         most = self._job.most_characters or MOST_CHARACTERS
         asked = []
         for digest, (number, key, texts) in zip(digests, rows, strict=True):
-            outcome = self._try_kept(number, key, kept.get(digest))
+            outcome = self._try_kept(number, key, texts, kept.get(digest))
             characters = sum(map(len, texts))
             if outcome is None and characters > most:
                 outcome = Outcome(number, key, too_long(characters, None))
@@ -230,11 +230,15 @@ class Run:
             if self._keeper.has_other_answer(row):
                 self._keeper.tell(OTHER_JOB)
 
-    def _try_kept(self, number: int, key: Any, kept: Kept | None) -> Outcome | None:
+    def _try_kept(
+        self, number: int, key: Any, texts: Sequence[str], kept: Kept | None
+    ) -> Outcome | None:
         if kept is None:
             return None
         try:
-            return Outcome(number, key, self._question.read(kept.text))
+            outcome = Outcome(number, key, self._question.read(kept.text))
         except NotValid:
             # It is asked for again.
             return None
+        self._keeper.note_used(kept, lambda: self._question.prompt(texts))
+        return outcome

@@ -56,7 +56,7 @@ async def find_targets(
         If no model is found, or a pool has several.
     """
     targets: list[Target] = []
-    for model, provider in _pairs(models, providers):
+    for model, provider in pairs(models, providers):
         options = Options(model=model, provider=provider)
         name, found, named = await resolve(options)
         targets += await _of_pool(name, found, named)
@@ -68,7 +68,14 @@ def name_of(targets: Sequence[Target]) -> str:
     return "|".join(sorted({target.model for target in targets}))
 
 
-def _pairs(models: Sequence[str], providers: Sequence[str]) -> list[tuple[str, str]]:
+def pairs(models: Sequence[str], providers: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the model and the provider for each server that is named.
+
+    Raises
+    ------
+    SettingError
+        If it is not clear which belong together.
+    """
     if len(models) > 1 and len(providers) > 1:
         if len(models) != len(providers):
             raise SettingError(
