@@ -548,7 +548,9 @@ def test_a_pool_of_servers_is_asked_within_their_slots(real: Buddy) -> None:
         assert other.questions
 
 
-def test_a_server_of_the_pool_that_is_killed_loses_no_row(real: Buddy) -> None:
+def test_a_server_of_the_pool_that_is_killed_loses_no_row(
+    real: Buddy, capsys: pytest.CaptureFixture[str]
+) -> None:
     with MapServer(slots=4, seconds=0.01) as other:
         dying = MapServer(slots=4, seconds=0.01).__enter__()
         dying.say = other.say = last_word
@@ -558,6 +560,9 @@ def test_a_server_of_the_pool_that_is_killed_loses_no_row(real: Buddy) -> None:
         dying.__exit__()
         values.update(stream)
         assert values == dict(enumerate(WORDS))
+        told = capsys.readouterr().out
+    assert told.count("Its rows go to the other servers.") == 1
+    assert dying.url.removesuffix("/v1") in told
 
 
 def test_a_pool_without_a_server_that_answers_says_so(real: Buddy) -> None:

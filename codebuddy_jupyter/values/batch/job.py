@@ -270,9 +270,11 @@ class Job:
         if isinstance(error, errors.Unreachable):
             lane.note_down(error, now)
             self._again.append(row)
+            self._tell_left_out(error)
         elif _refuses_all(error):
             lane.note_refusal(error)
             self._again.append(row)
+            self._tell_left_out(error)
         elif _is_busy(error):
             lane.note_busy(error, began, now)
             self._try_again(row, error, MOST_REFUSALS)
@@ -284,6 +286,11 @@ class Job:
         else:
             lane.note_answer(began, now)
             self._settle(row, error)
+
+    def _tell_left_out(self, error: BuddyError) -> None:
+        """Tell the user that a server is left out, as long as there are others."""
+        if any(not other.is_down for other in self._pool.lanes):
+            self._keeper.tell(f"{error.what} Its rows go to the other servers.")
 
     def _try_again(self, row: AskedRow, error: BuddyError, most: int) -> None:
         again = replace(row, tries=row.tries + 1)
