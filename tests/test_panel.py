@@ -75,6 +75,17 @@ def test_a_panel_opens_and_leaves_the_shell_as_it_was(
     assert buddy.watchers == []
 
 
+def test_in_a_sidebar_settings_are_folded_and_the_sidebar_closes_it(
+    panel: Panel,
+) -> None:
+    panel.fit_sidebar()
+    hidden = [panel.form.layout.display, panel.leave.layout.display]
+    assert hidden == ["none", "none"]
+    assert panel.is_open
+    panel.close()
+    assert not panel.is_open
+
+
 def test_each_part_can_be_closed_twice(panel: Panel) -> None:
     for part in parts(panel):
         part.close()

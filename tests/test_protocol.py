@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pytest
 
 from codebuddy_jupyter.errors import Remedy, SettingError
+from codebuddy_jupyter.widgets.editor_protocol import EditorMessage, EditorRequest
 from codebuddy_jupyter.widgets.protocol import (
     AskRequest,
     ChatMessage,
@@ -20,12 +22,17 @@ from codebuddy_jupyter.widgets.protocol import (
 from tests.docs import protocol
 
 
-def test_the_types_for_javascript_are_those_of_python() -> None:
-    text = protocol.FILE.read_text(encoding="utf-8")
-    assert text == protocol.declarations(), "run: python -m tests.docs protocol"
+@pytest.mark.parametrize("file", protocol.FILES, ids=lambda file: file.parts[-3])
+def test_the_types_for_javascript_are_those_of_python(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    declared = protocol.declarations(protocol.FILES[file])
+    assert text == declared, "run: python -m tests.docs protocol"
 
 
-@pytest.mark.parametrize("messages", [ChatRequest, ChatMessage, ProviderRequest])
+@pytest.mark.parametrize(
+    "messages",
+    [ChatRequest, ChatMessage, ProviderRequest, EditorRequest, EditorMessage],
+)
 def test_each_message_has_a_type_of_its_own(messages: Any) -> None:
     types = [get_args(m.__annotations__["type"]) for m in get_args(messages)]
     assert len(set(types)) == len(types)

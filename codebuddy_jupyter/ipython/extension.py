@@ -20,10 +20,15 @@ from .reply_hook import ReplyHook
 if TYPE_CHECKING:
     from ..buddy import Buddy
     from ..display.screens import Display
+    from ..widgets.editor import EditorComm
     from ..widgets.panel import Panel
 
 MAGIC = "buddy"
 MAGIC_TYPES = ("line", "cell")
+# The name of the comm that the JupyterLab extension opens.
+EDITOR_TARGET = "codebuddy"
+# The panel of the sidebar, beside those of cells.
+SIDEBAR = object()
 QUESTION_LOST = (
     "IPython took the `?` in the cell that loads the extension as a request for help. "
     "Ask again in a new cell."
@@ -44,6 +49,7 @@ class Extension:
         self._lock = threading.RLock()
         self._buddy_and_display: tuple[Buddy, Display] | None = None
         self._panels: dict[object, Panel] = {}
+        self._editor_comms: list[EditorComm] = []
         self._is_listening = False
         self._earlier_magics = self._magics_named_buddy()
         magics = BuddyMagics(shell, self)
@@ -71,9 +77,18 @@ class Extension:
         if not hasattr(shell, "kernel") and hasattr(shell, "display_trap"):
             self._reply_hook = ReplyHook(shell)
             self._reply_hook.install()
+        self._comm_manager = getattr(
+            getattr(shell, "kernel", None), "comm_manager", None
+        )
+        if self._comm_manager is not None:
+            self._comm_manager.register_target(EDITOR_TARGET, self._on_editor)
 
     def unload(self) -> None:
         """Restore the shell as it was before."""
+        if self._comm_manager is not None:
+            self._comm_manager.unregister_target(EDITOR_TARGET, self._on_editor)
+        for comm in self._editor_comms:
+            comm.close()
         for panel in self._panels.values():
             panel.close()
         for event in list(self._hooks):
@@ -146,6 +161,26 @@ class Extension:
         self._panels[cell or object()] = panel
         panel.chat.note_cell(cell)
         return panel
+
+    def sidebar_model(self) -> str:
+        """Return the identifier of the panel for the sidebar, the same for all pages."""
+        from ..widgets.panel import Panel
+
+        with self._lock:
+            panel = self._panels.get(SIDEBAR)
+            if panel is None or not panel.is_open:
+                panel = Panel(self.buddy, self.shell)
+                panel.fit_sidebar()
+                self._panels[SIDEBAR] = panel
+            return str(panel.model_id)
+
+    def _on_editor(self, comm: Any, message: object) -> None:
+        """Answer the requests of a page's JupyterLab extension."""
+        from ..widgets.editor import EditorComm, editor_handlers
+
+        handlers = editor_handlers(self.buddy, self.sidebar_model)
+        self._editor_comms = [kept for kept in self._editor_comms if not kept.is_closed]
+        self._editor_comms.append(EditorComm(comm, handlers))
 
     def _cell_id(self) -> str:
         """Return the id of the cell that runs; empty when the front end sends none."""

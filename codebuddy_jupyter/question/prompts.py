@@ -128,6 +128,11 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
     return _FIELD.sub(replacement, text)
 
 
+def literal(text: str) -> str:
+    """Return a text of which `interpolate` makes this text, whatever its braces hold."""
+    return _FIELD.sub(r"{\g<0>}", text)
+
+
 def _text_of(value: Any, field: str) -> str:
     try:
         return str(value)

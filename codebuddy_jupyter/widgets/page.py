@@ -14,6 +14,7 @@ import anywidget
 import ipywidgets
 
 from .protocol import ProviderRequest, WrongFields, read_message
+from .subshell import answer_on_subshell
 
 Content = Mapping[str, Any]
 
@@ -59,13 +60,8 @@ class PageWidget(anywidget.AnyWidget):
 
 
 def answer_while_a_cell_runs(widget: ipywidgets.Widget) -> None:
-    """Let ipykernel 7.4 handle the widget's messages at once.
-
-    It handles each on the subshell that last sent over the comm. That is the main
-    shell, which made the widget, so a click would wait for the cell that runs.
-    """
-    if hasattr(widget.comm, "_reply_subshell_for"):
-        widget.comm._reply_subshell_for = lambda data, default: default
+    """Let the kernel handle the widget's messages at once, even while a cell runs."""
+    answer_on_subshell(widget.comm)
 
 
 def close(*widgets: ipywidgets.Widget) -> None:

@@ -62,6 +62,16 @@ class Panel(ipywidgets.VBox):
     def __deepcopy__(self, memo: dict[int, Any]) -> Panel:
         return self
 
+    @property
+    def is_open(self) -> bool:
+        """Whether pages can show it."""
+        return self._is_open
+
+    def fit_sidebar(self) -> None:
+        """Fold the settings, and leave closing to the sidebar."""
+        self.settings.value = False
+        self.leave.layout.display = HIDDEN
+
     def close(self) -> None:
         """Take the panel out of every page.
 

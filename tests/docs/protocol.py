@@ -1,4 +1,4 @@
-"""The types of the panel's messages for JavaScript, from those of Python."""
+"""The types of the messages for JavaScript, from those of Python."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
 
-from codebuddy_jupyter.widgets import protocol
+from codebuddy_jupyter.widgets import editor_protocol, protocol
 
-FILE = Path(protocol.__file__).parent / "static" / "protocol.d.ts"
-HEAD = "// Written by `python -m tests.docs protocol` from widgets/protocol.py.\n"
+WIDGETS = Path(protocol.__file__).parent
+FILES: dict[Path, types.ModuleType] = {
+    WIDGETS / "static" / "protocol.d.ts": protocol,
+    WIDGETS.parent / "labextension" / "static" / "protocol.d.ts": editor_protocol,
+}
+"""Each file with the module that declares its messages."""
+HEAD = "// Written by `python -m tests.docs protocol` from widgets/{}.py.\n"
 SIMPLE = {
     str: "string",
     int: "number",
@@ -23,19 +28,20 @@ SIMPLE = {
 INDENT = "  "
 
 
-def write() -> Path:
-    """Write the declarations, and return their file."""
-    FILE.write_text(declarations(), encoding="utf-8")
-    return FILE
+def write() -> str:
+    """Write the declarations, and return their files."""
+    for file, module in FILES.items():
+        file.write_text(declarations(module), encoding="utf-8")
+    return "\n".join(map(str, FILES))
 
 
-def declarations() -> str:
-    """Return the declarations of all messages, as TypeScript."""
-    parts = [HEAD]
-    for name, value in vars(protocol).items():
+def declarations(module: types.ModuleType) -> str:
+    """Return the declarations of all messages of a module, as TypeScript."""
+    parts = [HEAD.format(module.__name__.rpartition(".")[2])]
+    for name, value in vars(module).items():
         if name.startswith("_"):
             continue
-        if is_typeddict(value) and value.__module__ == protocol.__name__:
+        if is_typeddict(value):
             parts.append(_interface(name, value))
         elif isinstance(value, types.UnionType):
             parts.append(_union(name, value))
