@@ -9,7 +9,7 @@ BIN := .venv/Scripts
 COLAB := .venv-colab/Scripts
 endif
 
-# Checks the types of the panel's JavaScript.
+# Checks the types of the JavaScript of the panel and of the JupyterLab extension.
 TYPESCRIPT := typescript@5.9.3 @anywidget/types@0.4.0
 TSC := .venv-node/node_modules/.bin/tsc
 
@@ -72,6 +72,7 @@ clean:
 .venv/.demo: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	$(BIN)/python tests/support/labextension.py
 	$(BIN)/python tests/support/install_system.py libgomp1
 	@touch $@
 
@@ -79,6 +80,7 @@ clean:
 .venv/.test: pyproject.toml
 	$(PYTHON) -m venv --upgrade-deps .venv
 	$(BIN)/python -m pip install --quiet --no-compile --editable ".[test]"
+	$(BIN)/python tests/support/labextension.py
 	@touch $@
 
 # The small real model for tests, in the user's cache, so that it is downloaded once. Without it, the tests that ask it fail

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.support import labextension
 from tests.support.kernels import ROOT, clean_environment
 from tests.support.scripted_server import ScriptedServer
 
@@ -128,11 +129,22 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
         path.relative_to(ROOT).as_posix()
         for kind in ("py", "js", "css")
         for path in package.rglob(f"*.{kind}")
+        if labextension.SOURCES not in path.parents
     }
     assert {Path(source).suffix for source in sources} == {".py", ".js", ".css"}
     assert sources | {"codebuddy_jupyter/py.typed"} <= names
     assert tour == (ROOT / "notebooks" / "tour.ipynb").read_bytes()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"codebuddy_jupyter"}
+
+
+def test_the_extension_lies_where_jupyterlab_looks(scripts: Path) -> None:
+    place = scripts.parent / "share" / "jupyter" / "labextensions" / labextension.NAME
+    sources = [path for path in labextension.SOURCES.rglob("*") if path.is_file()]
+    installed = [path for path in place.rglob("*") if path.is_file()]
+    assert len(sources) == len(installed) > 0
+    for path in sources:
+        name = path.relative_to(labextension.SOURCES)
+        assert (place / name).read_bytes() == path.read_bytes()
 
 
 def test_what_the_wheel_needs_is_all_that_it_asks_for(scripts: Path) -> None:
@@ -171,6 +183,20 @@ def test_the_command_answers(
         cwd=tmp_path,
     )
     assert done.stdout.decode().startswith(HELLO), done.stderr.decode()
+
+
+def test_doctor_finds_the_extension_of_jupyterlab(
+    scripts: Path, well_server: ScriptedServer, tmp_path: Path
+) -> None:
+    environment = clean_environment(tmp_path, CODEBUDDY_BASE_URL=well_server.url)
+    done = subprocess.run(
+        [scripts / "codebuddy", "doctor"],
+        capture_output=True,
+        timeout=SECONDS,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert "JupyterLab extension  installed" in done.stdout.decode()
 
 
 def test_the_extension_loads_and_answers(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
 from ..buddy import Buddy
 from ..doctor.examination import examine
 from ..doctor.report import Report, versions
+from ..doctor.sidebar_check import check_sidebar
 from ..errors import SIMILAR, ModelNotFound, Remedy, SettingError
 from ..markdown.safe import escape, fence
 from ..messages import Progress
@@ -174,7 +176,9 @@ def doctor_report(buddy: Buddy, name: str = "", *, progress: Progress) -> Report
     provider_name = buddy.registry.name(name or buddy.provider)
     provider = buddy.ready(provider_name)
     examination = examine(provider, buddy.needed(), progress)
-    return buddy.loop.run(examination)
+    report = buddy.loop.run(examination)
+    sidebar = check_sidebar(report.versions.get("codebuddy-jupyter", ""))
+    return replace(report, checks=(*report.checks, sidebar))
 
 
 @command("version", "", "show the versions that a bug report needs")

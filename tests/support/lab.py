@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from tests.support import labextension
 from tests.support.kernels import clean_environment
 
 # a bound for what hangs, not a measure of what is slow
@@ -52,6 +53,7 @@ CLEAR = """async () => {
         widget.dispose();
     }
     delete window.notebook;
+    app.shell.collapseRight();
     await app.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'});
 }"""
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
@@ -79,12 +81,15 @@ class Lab:
         self.token = secrets.token_hex(8)
         self._environment = {
             **clean_environment(home, **environment),
+            "JUPYTER_PATH": str(home / "jupyter"),
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         }
 
     def __enter__(self) -> Self:
         self.root.mkdir(parents=True)
+        # That of this checkout, wherever the environment is.
+        labextension.link(self.home / "jupyter")
         self.set(
             "@jupyterlab/apputils-extension",
             "notification",

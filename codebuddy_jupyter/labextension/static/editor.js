@@ -1,0 +1,118 @@
+/** What commands, buttons at errors and the panel's button Apply do. */
+
+/** @import { Cell, Lab, LuminoPanel, NotebookPanel } from "./lab.js" */
+/** @import { ErrorFields, TaskRequest } from "./protocol.js" */
+
+import { Applied, meantCell } from "./apply.js";
+import { loadStyles } from "./elements.js";
+import { Refused } from "./link.js";
+import { Sidebar } from "./sidebar.js";
+
+const NO_CELL = "Open a notebook and select a cell of code first.";
+const NO_NOTEBOOK = "The notebook of this answer is not open.";
+
+/** @typedef {{ cell: string, selection: string }} Meant A cell, and its part if any. */
+
+/** Everything that the extension does once it was used. */
+export class Editor {
+  /** @param {Lab} lab @param {LuminoPanel} host The place in the sidebar. */
+  constructor(lab, host) {
+    this.lab = lab;
+    this.host = host;
+    this.sidebar = new Sidebar(lab, host);
+    this.applied = new Applied(lab);
+    /** @type {Map<string, Meant>} What a question was about. */
+    this.meant = new Map();
+    loadStyles();
+  }
+
+  /** Show the panel of the current notebook, and put the cursor into it. */
+  async open() {
+    this.lab.app.shell.activateById(this.host.id);
+    await this.sidebar.follow()?.focus();
+  }
+
+  /** @param {string} task Is done with the selection, or else with the whole cell. */
+  async runTask(task) {
+    const notebook = this.lab.tracker.currentWidget;
+    const cell = notebook?.content.activeCell;
+    if (!notebook || !cell || cell.model.type !== "code") return this.lab.notify(NO_CELL);
+    const selection = selectionOf(cell);
+    const source = selection || cell.model.sharedModel.source;
+    const request = { task, source, error: null, count: null };
+    await this.ask(notebook, request, { cell: cell.model.id, selection });
+  }
+
+  /**
+   * @param {"fix" | "explain"} task
+   * @param {NotebookPanel} notebook
+   * @param {Cell} cell
+   * @param {ErrorFields} error
+   */
+  async askAboutError(task, notebook, cell, error) {
+    const { source, execution_count: count = null } = cell.model.sharedModel;
+    const request = { task, source, error, count };
+    await this.ask(notebook, request, { cell: cell.model.id, selection: "" });
+  }
+
+  /**
+   * @param {NotebookPanel} notebook
+   * @param {Omit<TaskRequest, "type" | "id"> | { task: string }} request
+   * @param {Meant} meant
+   */
+  async ask(notebook, request, meant) {
+    this.lab.app.shell.activateById(this.host.id);
+    const view = this.sidebar.viewOf(notebook);
+    try {
+      const link = await view.ready();
+      const { text } = await link.ask("task", request);
+      this.meant.set(text.trim(), meant);
+      if (request.task === "ask") await view.prefill(text);
+      else await view.askPanel(text);
+    } catch (error) {
+      // The sidebar shows what else keeps it from the kernel.
+      if (error instanceof Refused) this.lab.notify(error.message);
+    }
+  }
+
+  /** @param {CustomEvent<{ code: string, likely: string | null }>} event */
+  apply(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const notebook = this.notebookOf(target);
+    if (!notebook) return this.lab.notify(NO_NOTEBOOK);
+    const turn = target.closest(".cb-turn");
+    const question = turn?.querySelector(".cb-question")?.textContent?.trim() ?? "";
+    const meant = this.meant.get(question) ?? null;
+    const cell = meantCell(notebook, { question, meant, likely: event.detail.likely });
+    this.applied.show(notebook, cell, codeFor(cell, meant, event.detail.code));
+  }
+
+  /** @param {HTMLElement} element An element of the sidebar, or of an output. */
+  notebookOf(element) {
+    if (this.host.node.contains(element)) return this.sidebar.notebookOf(element);
+    return this.lab.tracker.find(panel => panel.node.contains(element));
+  }
+}
+
+/** @param {Cell} cell */
+function selectionOf(cell) {
+  const { editor } = cell;
+  if (!editor) return "";
+  const { start, end } = editor.getSelection();
+  const offsets = [editor.getOffsetAt(start), editor.getOffsetAt(end)].sort((a, b) => a - b);
+  return cell.model.sharedModel.source.slice(...offsets).trim();
+}
+
+/**
+ * @param {Cell | null} cell
+ * @param {Meant | null} meant
+ * @param {string} code
+ * @returns {string} The new text of the cell, of which the code may be only a part.
+ */
+function codeFor(cell, meant, code) {
+  const source = cell?.model.sharedModel.source ?? "";
+  const { selection, cell: id } = meant ?? { selection: "", cell: "" };
+  const start = selection ? source.indexOf(selection) : -1;
+  if (start < 0 || cell?.model.id !== id) return code;
+  return source.slice(0, start) + code.trim() + source.slice(start + selection.length);
+}

@@ -1,0 +1,133 @@
+/**
+ * The plugin: a place in the sidebar, commands, and buttons at errors. What they do is
+ * loaded when they are first used.
+ */
+
+/** @import { App, Lab, MimeModel, RenderMime, SharedScope, Tracker } from "./lab.js" */
+/** @import { Editor } from "./editor.js" */
+
+import { Links } from "./links.js";
+import { sharedModule } from "./shared.js";
+
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">
+  <path class="jp-icon3" fill="#616161" d="M4 3h16a2 2 0 0 1 2 2v11a2 2 0 0 1-2 2h-8l-5 4v-4H4a2
+  2 0 0 1-2-2V5a2 2 0 0 1 2-2zm5.3 3.8L5.6 10.500l3.700 3.700 1.400-1.400-2.300-2.300
+  2.300-2.300zm5.400 0-1.400 1.400 2.300 2.300-2.300 2.300 1.400 1.400 3.700-3.700z"/></svg>`;
+const ERROR = "application/vnd.jupyter.error";
+/** Before JupyterLab's own renderer of errors, which has 110. */
+const ERROR_RANK = 100;
+const SIDEBAR_RANK = 950;
+const TASKS = /** @type {const} */ ({
+  ask: "Ask about this cell",
+  explain: "Explain this cell",
+  refactor: "Refactor this cell",
+  document: "Document this cell",
+  test: "Write tests for this cell",
+});
+
+/**
+ * @param {SharedScope} scope
+ * @returns {Promise<object>} What JupyterLab activates.
+ */
+export async function extension(scope) {
+  const names = ["notebook", "rendermime", "apputils", "launcher", "ui-components"];
+  const modules = names.map(name => sharedModule(scope, `@jupyterlab/${name}`));
+  const lumino = sharedModule(scope, "@lumino/widgets");
+  const [notebook, rendermime, apputils, launcher, ui] = await Promise.all(modules);
+  const { Notification, ICommandPalette } = apputils;
+  const { executed } = notebook.NotebookActions;
+  const page = { lumino: await lumino, executed, Notification, LabIcon: ui.LabIcon };
+  return {
+    id: "codebuddy-jupyter:plugin",
+    description: "The panel of codebuddy in the sidebar, and what it does in cells.",
+    autoStart: true,
+    requires: [notebook.INotebookTracker, rendermime.IRenderMimeRegistry],
+    // Notebook 7 has no launcher.
+    optional: [ICommandPalette, launcher.ILauncher].filter(Boolean),
+    activate: (/** @type {any[]} */ ...services) => activate(page, services),
+  };
+}
+
+/**
+ * @param {any} page
+ * @param {any[]} services
+ */
+function activate({ lumino, executed, Notification, LabIcon }, services) {
+  const [app, tracker, rendermime, palette, launcher] = services;
+  const icon = new LabIcon({ name: "codebuddy:icon", svgstr: ICON });
+  const notify = (/** @type {string} */ text) => Notification.warning(text, { autoClose: 8000 });
+  /** @type {Lab} */
+  const lab = { app, tracker, lumino, links: new Links(), executed, notify };
+  const sidebar = new lumino.Panel();
+  sidebar.id = "codebuddy-sidebar";
+  sidebar.title.caption = "codebuddy";
+  sidebar.title.icon = icon;
+  /** @type {Promise<Editor> | null} */
+  let loading = null;
+  const load = () => {
+    loading ??= import("./editor.js").then(module => new module.Editor(lab, sidebar));
+    return loading;
+  };
+  sidebar.onAfterShow = () => load().then(editor => editor.sidebar.follow());
+  app.shell.add(sidebar, "right", { rank: SIDEBAR_RANK });
+  addCommands(app, tracker, load, icon);
+  addEntries(palette, launcher);
+  rendermime.addFactory(errorFactory(rendermime, lab, load), ERROR_RANK);
+  // The panel shows the button Apply where this is set, and fires the event.
+  document.body.dataset.codebuddyEditor = "";
+  document.addEventListener("codebuddy-apply", event =>
+    load().then(editor => editor.apply(/** @type {CustomEvent} */ (event))));
+}
+
+/**
+ * @param {App} app
+ * @param {Tracker} tracker
+ * @param {() => Promise<Editor>} load
+ * @param {unknown} icon
+ */
+function addCommands({ commands }, tracker, load, icon) {
+  commands.addCommand("codebuddy:open", {
+    label: "Open codebuddy",
+    caption: "Ask codebuddy about this notebook",
+    icon,
+    execute: async () => (await load()).open(),
+  });
+  for (const [task, label] of Object.entries(TASKS)) {
+    commands.addCommand(`codebuddy:${task}`, {
+      label,
+      icon: task === "ask" ? icon : undefined,
+      isEnabled: () => tracker.currentWidget?.content.activeCell?.model.type === "code",
+      execute: async () => (await load()).runTask(task),
+    });
+  }
+}
+
+/** @param {any} palette @param {any} launcher */
+function addEntries(palette, launcher) {
+  const category = "codebuddy";
+  for (const name of ["open", ...Object.keys(TASKS)]) {
+    palette?.addItem({ command: `codebuddy:${name}`, category });
+  }
+  launcher?.add({ command: "codebuddy:open", category: "Other", rank: 10 });
+}
+
+/**
+ * @param {RenderMime} rendermime
+ * @param {Lab} lab
+ * @param {() => Promise<Editor>} load
+ */
+function errorFactory(rendermime, lab, load) {
+  return {
+    safe: true,
+    mimeTypes: [ERROR],
+    createRenderer(/** @type {object} */ options) {
+      const output = /** @type {any} */ (new lab.lumino.Panel());
+      const loadErrors = import("./errors.js");
+      output.renderModel = async (/** @type {MimeModel} */ model) => {
+        const { renderError } = await loadErrors;
+        await renderError({ output, model, options, rendermime, lab, load });
+      };
+      return output;
+    },
+  };
+}
