@@ -16,6 +16,7 @@ MODELS = "docs/MODELS.md"
 WHAT_IS_SENT = "docs/WHAT_IS_SENT.md"
 CONTEXT = "docs/CONTEXT.md"
 PANEL = "docs/PANEL.md"
+EDITOR = "docs/EDITOR.md"
 VALUES = "docs/VALUES.md"
 SETTINGS = "docs/SETTINGS.md"
 CONTRIBUTING = "CONTRIBUTING.md"
@@ -27,6 +28,7 @@ GUIDES = (
     WHAT_IS_SENT,
     CONTEXT,
     PANEL,
+    EDITOR,
     VALUES,
     CONTRIBUTING,
 )

@@ -4,6 +4,8 @@
 
 import { make, button, copy } from "../shared/elements.js";
 
+/** The event with which a panel has JupyterLab's extension change a cell. */
+const APPLY = "codebuddy-apply";
 const ROW_CLASSES = /** @type {{ [mark: string]: string }} */ (
   { "+": "cb-added", "-": "cb-removed" });
 
@@ -28,7 +30,21 @@ export class CodeActions {
       row.append(
         button("Diff", () => this.compare(row, code), "Show the changes to the most similar cell"));
     }
+    // The extension is in this page.
+    if (document.body.dataset.codebuddyEditor !== undefined) {
+      row.append(button("Apply", () => this.apply(row, code),
+        "Show the changes in the cell, to accept or to reject them"));
+    }
     pre.after(row);
+  }
+
+  /**
+   * @param {HTMLElement} row
+   * @param {string} code
+   */
+  apply(row, code) {
+    const detail = { code, likely: this.chat.notebook.revisedBy(code) };
+    row.dispatchEvent(new CustomEvent(APPLY, { bubbles: true, detail }));
   }
 
   /** @param {string} code */

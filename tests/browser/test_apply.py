@@ -1,0 +1,194 @@
+"""The code of an answer as a change of a cell: shown, chosen, applied and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.recorder import Recorder
+from tests.browser.test_sidebar import answered, show, sidebar
+from tests.browser.test_streaming import LOAD
+from tests.support.attacks import ATTACKS, attack
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import ScriptedServer, reply
+
+BROKEN = "first = 1\nsecond = first / 0\nthird = 3\nfourth = 4\nlast = second"
+MENDED = "first = 2\nsecond = first / 1\nthird = 3\nfourth = 4\nlast = second + 1"
+ANSWER = f"So:\n\n```python\n{MENDED}\n```\n"
+SOURCE = "index => window.notebook.content.widgets[index].model.sharedModel.source"
+SET_SOURCE = """([index, text]) => {
+    window.notebook.content.widgets[index].model.sharedModel.setSource(text);
+}"""
+COUNT = "index => window.notebook.content.widgets[index].model.executionCount"
+UNDO = "index => window.notebook.content.widgets[index].model.sharedModel.undo()"
+# Has the panel hand over code, as its button does.
+APPLY = """code => {
+    const panel = document.querySelector('#codebuddy-sidebar .codebuddy-panel');
+    const detail = {code, likely: null};
+    panel.dispatchEvent(new CustomEvent('codebuddy-apply', {bubbles: true, detail}));
+}"""
+ACTIVATE = "index => { window.notebook.content.activeCellIndex = index; }"
+NOT_EDITABLE = """index => window.notebook.content.widgets[index].model.sharedModel
+    .setMetadata('editable', false)"""
+READ_ONLY = "() => { window.notebook.context.model.readOnly = true; }"
+TO_MARKDOWN = """index => {
+    window.notebook.content.activeCellIndex = index;
+    return window.jupyterapp.commands.execute('notebook:change-cell-to-markdown');
+}"""
+TAGS = """() => [...new Set([...document.querySelectorAll('.codebuddy-difference *')]
+    .map(element => element.localName))].sort()"""
+WATCH = "() => { window.ran = []; window.pwned = name => { window.ran.push(name); }; }"
+HIDDEN = "x = 'a\u202eb\u200bc\U000e0041'"
+
+
+@pytest.fixture
+def broken(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> Callable[[str], Notebook]:
+    """Opens a notebook with a cell that fails, runs it, and shows the sidebar."""
+
+    def open(name: str) -> Notebook:
+        load = LOAD.format(url=server.url)
+        path = lab.write(f"{name}.ipynb", [load, BROKEN, "after = 1"])
+        notebook = opened(path)
+        notebook.run(0)
+        notebook.run(1)
+        show(notebook.page)
+        return notebook
+
+    return open
+
+
+def fix(page: Page) -> Locator:
+    """Press Fix at the error, then Apply at the answer; gives the difference."""
+    page.locator(".codebuddy-error:visible").get_by_role("button", name="fix").click()
+    answered(page, 1)
+    sidebar(page).get_by_role("button", name="Show the changes in the cell").click()
+    difference = page.locator(".codebuddy-difference")
+    difference.wait_for()
+    return difference
+
+
+def notice(page: Page, text: str) -> None:
+    """Wait for a notification, and close it."""
+    toast = page.locator(".Toastify__toast", has_text=text).last
+    toast.wait_for()
+
+
+def test_after_fix_the_failed_cell_is_changed_in_one_step_and_not_run(
+    broken: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    server.script(reply(ANSWER))
+    notebook = broken("apply_fix")
+    page = notebook.page
+    before = page.evaluate(COUNT, 1)
+    difference = fix(page)
+    # In the cell that failed, whichever is selected.
+    cell = page.locator(".jp-NotebookPanel:visible .jp-CodeCell").nth(1)
+    assert cell.locator(".codebuddy-difference").count() == 1
+    expect(difference.locator(".codebuddy-hunk")).to_have_count(2)
+    assert page.evaluate(SOURCE, 1) == BROKEN
+    difference.get_by_role("button", name="Accept all changes").click()
+    expect(difference).to_have_count(0)
+    assert page.evaluate(SOURCE, 1) == MENDED
+    page.evaluate(UNDO, 1)
+    assert page.evaluate(SOURCE, 1) == BROKEN
+    notebook.wait_idle()
+    assert page.evaluate(COUNT, 1) == before
+
+
+def test_changes_are_accepted_and_rejected_one_by_one_by_key(
+    broken: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    server.script(reply(ANSWER))
+    page = broken("apply_keys").page
+    difference = fix(page)
+    expect(difference.locator(".codebuddy-hunk").first).to_be_focused()
+    cells = "() => window.notebook.content.widgets.length"
+    count = page.evaluate(cells)
+    page.keyboard.press("r")
+    expect(difference.locator(".codebuddy-hunk").nth(1)).to_be_focused()
+    page.keyboard.press("a")
+    expect(difference).to_have_count(0)
+    assert page.evaluate(SOURCE, 1) == BROKEN + " + 1"
+    # A and other keys of JupyterLab did nothing, and the editor has the focus.
+    assert page.evaluate(cells) == count
+    page.keyboard.press("Control+z")
+    page.wait_for_function(f"text => ({SOURCE})(1) === text", arg=BROKEN)
+
+
+def test_all_rejected_or_closed_changes_nothing(
+    broken: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    server.script(reply(ANSWER))
+    page = broken("apply_reject").page
+    difference = fix(page)
+    page.keyboard.press("r")
+    page.keyboard.press("r")
+    expect(difference).to_have_count(0)
+    sidebar(page).get_by_role("button", name="Show the changes in the cell").click()
+    expect(difference).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(difference).to_have_count(0)
+    assert page.evaluate(SOURCE, 1) == BROKEN
+
+
+def test_a_cell_that_changed_meanwhile_is_compared_again(
+    broken: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    server.script(reply(ANSWER))
+    page = broken("apply_stale").page
+    difference = fix(page)
+    page.evaluate(SET_SOURCE, [1, f"# mine\n{BROKEN}"])
+    difference.get_by_role("button", name="Accept all changes").click()
+    expect(difference).to_contain_text("has changed meanwhile")
+    expect(difference).to_contain_text("# mine")
+    assert page.evaluate(SOURCE, 1) == f"# mine\n{BROKEN}"
+    difference.get_by_role("button", name="Close").click()
+
+
+def test_where_nothing_can_be_applied_the_reason_is_told(
+    broken: Callable[[str], Notebook],
+) -> None:
+    page = broken("apply_refused").page
+    page.evaluate(ACTIVATE, 2)
+    page.evaluate(APPLY, "after = 1")
+    notice(page, "already has this code")
+    page.evaluate(NOT_EDITABLE, 2)
+    page.evaluate(APPLY, "after = 2")
+    notice(page, "The cell is read-only.")
+    page.evaluate(TO_MARKDOWN, 1)
+    page.evaluate(APPLY, "after = 3")
+    notice(page, "no cell of code")
+    page.evaluate(ACTIVATE, 0)
+    page.evaluate(READ_ONLY)
+    page.evaluate(APPLY, "after = 4")
+    notice(page, "The notebook is read-only")
+    assert page.locator(".codebuddy-difference").count() == 0
+
+
+def test_attacks_in_a_difference_are_shown_and_do_nothing(
+    broken: Callable[[str], Notebook], recorder: Recorder
+) -> None:
+    page = broken("apply_attacks").page
+    page.evaluate(WATCH)
+    address = f"http://127.0.0.1:{recorder.port}"
+    attacks = [
+        attack(name, f"pwned({n})", f"{address}/{n}")
+        .encode("utf-8", "replace")
+        .decode()
+        for n, name in enumerate(ATTACKS)
+    ]
+    half = len(attacks) // 2
+    page.evaluate(SET_SOURCE, [2, "\n".join(attacks[:half])])
+    page.evaluate(ACTIVATE, 2)
+    page.evaluate(APPLY, "\n".join([*attacks[half:], HIDDEN]))
+    difference = page.locator(".codebuddy-difference")
+    expect(difference).to_contain_text("x = 'a⟨U+202E⟩b⟨U+200B⟩c⟨U+E0041⟩'")
+    expect(difference).to_contain_text("<img src=x onerror=pwned(")
+    page.wait_for_timeout(500)
+    assert page.evaluate("() => window.ran") == []
+    assert recorder.paths == []
+    assert page.evaluate(TAGS) == ["button", "div", "pre", "span"]
