@@ -65,9 +65,9 @@ def fix(page: Page) -> Locator:
     """Press Fix at the error, then Apply at the answer; gives the difference."""
     page.locator(".codebuddy-error:visible").get_by_role("button", name="fix").click()
     answered(page, 1)
-    sidebar(page).get_by_role("button", name="Show the changes in the cell").click()
+    sidebar(page).get_by_role("button", name="Apply the code").click()
     difference = page.locator(".codebuddy-difference")
-    difference.wait_for()
+    expect(difference.locator(".codebuddy-hunk").first).to_be_focused()
     return difference
 
 
@@ -126,10 +126,11 @@ def test_all_rejected_or_closed_changes_nothing(
     page = broken("apply_reject").page
     difference = fix(page)
     page.keyboard.press("r")
+    expect(difference.locator(".codebuddy-hunk").nth(1)).to_be_focused()
     page.keyboard.press("r")
     expect(difference).to_have_count(0)
-    sidebar(page).get_by_role("button", name="Show the changes in the cell").click()
-    expect(difference).to_have_count(1)
+    sidebar(page).get_by_role("button", name="Apply the code").click()
+    expect(difference.locator(".codebuddy-hunk").first).to_be_focused()
     page.keyboard.press("Escape")
     expect(difference).to_have_count(0)
     assert page.evaluate(SOURCE, 1) == BROKEN

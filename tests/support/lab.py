@@ -106,6 +106,7 @@ class Lab:
             "ServerApp.open_browser": False,
             "ServerApp.allow_root": True,
             "LabApp.expose_app_in_browser": True,
+            "JupyterNotebookApp.expose_app_in_browser": True,
             "LabApp.news_url": None,
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }

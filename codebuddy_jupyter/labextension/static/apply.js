@@ -57,8 +57,15 @@ export class Applied {
     const index = notebook.content.widgets.indexOf(cell);
     notebook.content.activeCellIndex = index;
     await notebook.content.scrollToItem(index);
+    // The notebook focuses the cell when it is drawn again.
+    await nextFrame();
+    await nextFrame();
     list.focus();
   }
+}
+
+function nextFrame() {
+  return new Promise(resolve => { requestAnimationFrame(resolve); });
 }
 
 /**

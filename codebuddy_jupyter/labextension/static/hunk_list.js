@@ -43,8 +43,11 @@ export class HunkList {
     if (note) node.prepend(make("p", "", note));
     node.setAttribute("role", "group");
     node.setAttribute("aria-label", `Changes of the answer. ${KEYS}`);
-    // JupyterLab's keys for cells stay away: A would add a cell.
-    node.dataset.lmSuppressShortcuts = "true";
+    // JupyterLab's keys for cells stay away: A would add a cell. Notebook 7 looks for the
+    // mark on the element with the focus alone.
+    for (const element of node.querySelectorAll("button, [tabindex]")) {
+      element.setAttribute("data-lm-suppress-shortcuts", "true");
+    }
     node.addEventListener("keydown", event => this.onKey(event));
     this.widget = new lab.lumino.Widget({ node });
   }

@@ -6,6 +6,8 @@
   const name = "codebuddy-jupyter";
   const script = /** @type {HTMLScriptElement} */ (document.currentScript);
   const folder = new URL(".", script.src).href;
+  // Fetched while JupyterLab still loads other extensions.
+  const plugin = import(`${folder}plugin.js`);
   /** @type {import("./lab.js").SharedScope} */
   let scope = {};
   const page = /** @type {any} */ (window);
@@ -15,7 +17,7 @@
       scope = shared;
     },
     async get() {
-      const { extension } = await import(`${folder}plugin.js`);
+      const { extension } = await plugin;
       const module = { __esModule: true, default: await extension(scope) };
       return () => module;
     },

@@ -33,7 +33,7 @@ export class CodeActions {
     // The extension is in this page.
     if (document.body.dataset.codebuddyEditor !== undefined) {
       row.append(button("Apply", () => this.apply(row, code),
-        "Show the changes in the cell, to accept or to reject them"));
+        "Apply the code to a cell: choose among its changes there"));
     }
     pre.after(row);
   }
