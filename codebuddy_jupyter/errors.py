@@ -19,6 +19,7 @@
         ├── PromptTooLong     the prompt does not fit the model's context window
         ├── ServerError       the server answered with an error
         ├── NoReply           the server's answer was not a reply
+        ├── NoInfill          the model cannot continue code between two texts
         ├── InvalidAnswer     the answer is not a value of the type that was asked for
         └── CutOff            the reply ended early
 
@@ -274,6 +275,10 @@ class ServerError(ProviderError):
 
 class NoReply(ProviderError):
     """The server's answer was not a reply: empty, a web page or other JSON."""
+
+
+class NoInfill(ProviderError):
+    """The server or the model cannot write what stands between two texts."""
 
 
 class InvalidAnswer(ProviderError):

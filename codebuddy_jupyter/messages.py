@@ -170,6 +170,26 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Infill:
+    """A request for the text that stands between two others, such as at a cursor.
+
+    Parameters
+    ----------
+    before, after
+        The text before and after the gap.
+    model
+        The name of the model, as the server knows it.
+    max_tokens
+        The longest reply, in tokens.
+    """
+
+    before: str
+    after: str
+    model: str
+    max_tokens: int
+
+
+@dataclass(frozen=True)
 class Model:
     """A model that a server offers; None is what the server did not report.
 

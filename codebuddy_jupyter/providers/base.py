@@ -12,8 +12,15 @@ from typing import Any, ClassVar
 
 from traitlets import Float, Int, Unicode
 
-from ..errors import BuddyError, KeyRefused, Remedy, SettingError, Unreachable
-from ..messages import Chunk, Model, Progress, Request
+from ..errors import (
+    BuddyError,
+    KeyRefused,
+    NoInfill,
+    Remedy,
+    SettingError,
+    Unreachable,
+)
+from ..messages import Chunk, Infill, Model, Progress, Request
 from ..settings.configured import Configured
 from ..settings.keys import Key, Keys
 from .checks import Announce, Check, failed_check
@@ -127,6 +134,21 @@ class Provider(Configured):
             When the reply is not complete; the chunks yielded before stay valid.
         """
         raise NotImplementedError
+
+    def infill(self, request: Infill) -> AsyncIterator[Chunk]:
+        """Send a request for the text between two others, and yield the chunks of it as
+        they arrive; always the likeliest text.
+
+        Closing the iterator closes the connection, so that the server stops.
+
+        Raises
+        ------
+        NoInfill
+            When the server or the model cannot do that; it is remembered.
+        codebuddy_jupyter.errors.ProviderError
+            For other failures, as in `stream`.
+        """
+        raise NoInfill(f"{self.label or self.name} does not complete code.")
 
     async def count(self, model: str, text: str) -> int | None:
         """Return the number of tokens in a text, from the server's own tokenizer; None

@@ -20,7 +20,7 @@ from traitlets import Float, Int, TraitError, Unicode, validate
 
 from .. import errors
 from ..errors import Remedy
-from ..messages import Chunk, Model, Request
+from ..messages import Chunk, Infill, Model, Request
 from ..settings.keys import Key
 from .adaptation import Adaptations
 from .base import Address, Provider
@@ -37,6 +37,7 @@ from .http.address import (
     without_login,
 )
 from .http.chat_stream import ChatStream
+from .http.infill import InfillWay
 from .http.probe import probing
 from .http.server_error import ErrorResponse, as_mapping, parsed
 from .http.timeouts import Deadline, Retries, TimedOut
@@ -47,6 +48,7 @@ from .http.transport import (
     http_library,
     load_openai,
 )
+from .infilling import Infilling, find_suffix
 from .openai_client import ClientPool, new_client, reason_of, translated
 
 # Seconds to wait for the names of the models, which an error then lists.
@@ -97,6 +99,7 @@ class OpenAIChatProvider(Provider):
     def __init__(self, **kwargs: Any) -> None:
         self._clients = ClientPool()
         self._adaptations = Adaptations()
+        self.infilling = Infilling(self)
         # User names and passwords of base URLs, by host.
         self._logins: dict[str, Key] = {}
         super().__init__(**kwargs)
@@ -189,6 +192,21 @@ class OpenAIChatProvider(Provider):
 
     def forget(self, error: errors.ProviderError) -> None:
         """Forget what may no longer be true of the server after this error."""
+        self.infilling.forget()
+
+    async def find_infill(
+        self, server: error_lines.Server, model: str
+    ) -> InfillWay | None:
+        """Find out by short requests how a model is asked for the text between two
+        others; None if it cannot do that.
+        """
+        return await find_suffix(server, model)
+
+    def infill_window(self, model: str) -> int:
+        """Return the context window in tokens that a request for the text between two
+        others names; 0: none.
+        """
+        return 0
 
     # The contract
 
@@ -198,6 +216,12 @@ class OpenAIChatProvider(Provider):
         body = encodable(self.body(request))
         self._adaptations.apply(server.url, body)
         async with aclosing(self._stream(server, body)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def infill(self, request: Infill) -> AsyncIterator[Chunk]:
+        """Write what stands between two texts; see `Provider.infill`."""
+        async with aclosing(self.infilling.run(request)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -320,6 +344,33 @@ class OpenAIChatProvider(Provider):
             response = await translated(server, request, deadline)
         return parsed(response.content)
 
+    async def post_once(
+        self,
+        server: error_lines.Server,
+        path: str,
+        body: dict[str, Any],
+        reading: ChatStream,
+    ) -> AsyncGenerator[Chunk, None]:
+        """Send a request to a path once as it is, and yield the chunks of the reply.
+
+        Raises
+        ------
+        ErrorResponse
+            If the server refuses it before any part of a reply.
+        codebuddy_jupyter.errors.ProviderError
+            For all other failures.
+        """
+        deadline, model = self._deadline(), str(body["model"])
+        async with self._clients.client(server.access) as client:
+            response = await self._post_once(client, server, path, body, deadline)
+            reply = self._read(server, response, reading, model, deadline)
+            try:
+                async with aclosing(reply) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            finally:
+                await response.aclose()
+
     async def _stream(
         self, server: error_lines.Server, body: dict[str, Any]
     ) -> AsyncGenerator[Chunk, None]:
@@ -402,7 +453,8 @@ class OpenAIChatProvider(Provider):
         retries = Retries(self.retries, seconds)
         while True:
             try:
-                response = await self._post_once(client, server, body, deadline)
+                path = self.path(str(body["model"]))
+                response = await self._post_once(client, server, path, body, deadline)
                 break
             except (ErrorResponse, errors.NoReply, errors.Unreachable) as error:
                 retry = retries.try_again(error)
@@ -420,11 +472,12 @@ class OpenAIChatProvider(Provider):
         self,
         client: Any,
         server: error_lines.Server,
+        path: str,
         body: dict[str, Any],
         deadline: Deadline,
     ) -> Any:
         request = client.post(
-            self.path(str(body["model"])),
+            path,
             body=body,
             options={"timeout": self._timeout()},
             cast_to=http_library().Response,

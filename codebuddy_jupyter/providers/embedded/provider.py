@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -17,11 +18,14 @@ from traitlets import Int, Unicode
 
 from ... import errors
 from ...errors import Remedy
-from ...messages import Chunk, Model, Progress, Request
+from ...messages import Chunk, Infill, Model, Progress, Request
 from ...settings.keys import NO_KEY, Key
 from ..base import LOCAL_TEMPERATURE, temperature_setting
+from ..http import error_lines
+from ..http.infill import InfillWay, find_marks
 from ..http.probe import probing
 from ..http.server_error import as_mapping
+from ..infilling import INFILL_TIMEOUT, check_answered
 from ..kinds.llama_cpp import LlamaCpp
 from ..openai_chat import OpenAIChatProvider
 from .catalogue import CATALOGUE, readable_size, try_catalogued
@@ -279,6 +283,25 @@ class EmbeddedProvider(OpenAIChatProvider):
                 "The part that was received is kept.",
                 *self.remedies(),
             ) from error
+
+    async def infill(self, request: Infill) -> AsyncIterator[Chunk]:
+        """Write what stands between two texts; see `Provider.infill`."""
+        await self._running(request.model)
+        async with aclosing(cast(Any, super().infill(request))) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def find_infill(
+        self, server: error_lines.Server, model: str
+    ) -> InfillWay | None:
+        """Return the control tokens that the model was trained with.
+
+        Not llama.cpp's ``/infill``: that cuts the text before the gap to three quarters
+        of a batch, and the engine's batch is small.
+        """
+        async with probing(server.access, INFILL_TIMEOUT) as probe:
+            way = await find_marks(partial(LlamaCpp().count, probe, model))
+            return check_answered(server, probe, way)
 
     def find_key(self) -> Key:
         """Return no key: each engine has one of its own."""

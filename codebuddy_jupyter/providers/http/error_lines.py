@@ -171,6 +171,17 @@ def no_reply(server: Server, status: int, body: object) -> errors.NoReply:
     )
 
 
+def no_infill(server: Server, model: str) -> errors.NoInfill:
+    """Return the error for a model that cannot write what stands between two texts."""
+    return errors.NoInfill(
+        f"{model} ({server.provider}) cannot complete code in the middle of a text.",
+        Remedy(
+            "Set a model that can, such as a Qwen Coder",
+            '%config Buddy.completion_model = "NAME"',
+        ),
+    )
+
+
 def no_models(server: Server, body: object) -> errors.NoReply:
     """Return the error for an answer that is not a list of models."""
     return errors.NoReply(

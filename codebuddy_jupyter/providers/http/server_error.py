@@ -153,6 +153,10 @@ PAGE_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 PAGE_MARKUP = re.compile(
     r"<(script|style|head)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL
 )
+# What is said of a model that cannot write what stands between two texts.
+NO_INFILL = re.compile(
+    r"not support insert|\binfill\b[^.\n]{0,40}not supported|\bsuffix\b", re.IGNORECASE
+)
 # Names under which servers refuse ``stream_options``.
 USAGE_FIELDS = {"stream_options", "include_usage"}
 
@@ -271,6 +275,12 @@ class ErrorResponse(Exception):
             return True
         is_about_system = SYSTEM_ROLE.search(self.text) is not None
         return is_about_system and REFUSAL.search(self.text) is not None
+
+    def refuses_infill(self) -> bool:
+        """Return whether the server refuses to write what stands between two texts."""
+        if self.status == 501:
+            return True
+        return self._may_refuse_a_part() and NO_INFILL.search(self.text) is not None
 
     def refuses_stream(self) -> bool:
         """Return whether the server refuses to send an answer piece by piece."""

@@ -19,10 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from ...messages import Model, Progress, Request
 from ..http.chat_stream import ChatStream
+from ..http.infill import InfillWay, Suffix, find_marks, takes_suffix
 from ..http.probe import Probe, ProbeAnswer
 from ..http.server_error import ErrorResponse, as_mapping
 
@@ -114,6 +116,14 @@ class Kind:
         tell.
         """
         return None
+
+    async def infill(self, probe: Probe, model: str) -> InfillWay | None:
+        """Return how a model is asked for the text between two others, found out by
+        short requests; None if it cannot do that.
+        """
+        if await takes_suffix(probe, model):
+            return Suffix()
+        return await find_marks(partial(self.count, probe, model))
 
     def command_to_download(self, model: str) -> str:
         """Return the command that downloads a model."""

@@ -9,10 +9,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from ...messages import Model
+from ...messages import Infill, Model
+from ..http.infill import InfillWay
 from ..http.probe import Probe
 from ..http.server_error import as_mapping
 from .base import Kind, list_models, model_name, positive
+from .infill import LlamaCppInfill
+
+# The status with which it says that a model has no control tokens for that.
+NOT_IMPLEMENTED = 501
 
 
 class LlamaCpp(Kind):
@@ -68,6 +73,19 @@ class LlamaCpp(Kind):
         # Only a router looks at the query.
         answer = await probe.get(f"{probe.native_url}/props?{query}")
         return positive(answer.fields.get("total_slots"))
+
+    async def infill(self, probe: Probe, model: str) -> InfillWay | None:
+        """Return its own API for that, if it has it for this model; a gateway may keep
+        it away.
+        """
+        way = LlamaCppInfill()
+        body = {**way.body(Infill("x = ", "\n", model, 1), 0), "stream": False}
+        answer = await probe.post(way.path(probe.url), body)
+        if "content" in answer.fields:
+            return way
+        if answer.status == NOT_IMPLEMENTED:
+            return None
+        return await super().infill(probe, model)
 
 
 async def _read_model(probe: Probe, entry: Mapping[str, Any]) -> Model:

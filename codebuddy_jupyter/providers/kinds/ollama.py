@@ -13,9 +13,11 @@ from ...errors import ModelNotFound, Remedy, ServerError
 from ...messages import Model, Progress, Request
 from ..http.address import native_of
 from ..http.chat_stream import ChatStream
+from ..http.infill import InfillWay
 from ..http.probe import Probe, ProbeAnswer
 from ..http.server_error import ErrorResponse, as_mapping, quote
 from .base import Kind, abilities, check_done, positive
+from .infill import OllamaInfill
 from .ollama_chat import Lines, native_body
 
 ABILITIES = {
@@ -25,6 +27,8 @@ ABILITIES = {
     "thinking": "reasoning",
     "embedding": "embeddings",
 }
+# The name of the ability to write what stands between two texts.
+INSERT = "insert"
 # Models that are described in parallel.
 PARALLEL = 8
 # The context window in the parameters of a model file, one parameter on each line.
@@ -144,6 +148,17 @@ class Ollama(Kind):
             return described
         window = int(setting[1])
         return replace(described, window=min(window, described.max_window or window))
+
+    async def infill(self, probe: Probe, model: str) -> InfillWay | None:
+        """Return its own API for that, if the model's template has a place for the text
+        after the gap. Nothing is loaded to find out.
+        """
+        answer = await probe.post(f"{probe.native_url}/api/show", {"model": model})
+        reported = answer.fields.get("capabilities")
+        # Older versions report none, and refuse the request.
+        if isinstance(reported, list) and INSERT not in reported:
+            return None
+        return OllamaInfill() if answer.fields else None
 
     async def loaded(self, probe: Probe, model: str) -> Model | None:
         """Return a model as it is loaded at this moment; None if it is not loaded."""

@@ -156,15 +156,23 @@ def _chunk(line: Mapping[str, Any]) -> Mapping[str, Any]:
     chunk: dict[str, Any] = {"choices": [choice]}
     if line.get("done"):
         choice["finish_reason"] = line.get("done_reason") or "stop"
-        chunk["usage"] = {
-            "prompt_tokens": line.get("prompt_eval_count"),
-            "completion_tokens": line.get("eval_count"),
-        }
-        # Its count of tokens includes those in the prompt cache, its duration not.
-        duration = line.get("prompt_eval_duration")
-        if isinstance(duration, int):
-            chunk["timings"] = {"prompt_ms": duration / 1e6}
+        chunk |= ollama_usage(line)
     return chunk
+
+
+def ollama_usage(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the last line of a reply tells about its cost, as in a chunk of the
+    OpenAI-compatible API.
+    """
+    usage = {
+        "prompt_tokens": line.get("prompt_eval_count"),
+        "completion_tokens": line.get("eval_count"),
+    }
+    # Its count of tokens includes those in the prompt cache, its duration not.
+    duration = line.get("prompt_eval_duration")
+    if not isinstance(duration, int):
+        return {"usage": usage}
+    return {"usage": usage, "timings": {"prompt_ms": duration / 1e6}}
 
 
 def _tool_calls(calls: object) -> list[dict[str, Any]]:

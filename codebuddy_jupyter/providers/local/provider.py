@@ -13,7 +13,7 @@ from traitlets import Bool, Int, TraitError, Unicode, validate
 
 from ... import errors
 from ...errors import Remedy
-from ...messages import Chunk, Message, Model, Progress, Request, bare_name
+from ...messages import Chunk, Infill, Message, Model, Progress, Request, bare_name
 from ..base import LOCAL_TEMPERATURE, temperature_setting
 from ..checks import Announce, Check
 from ..http import error_lines
@@ -425,6 +425,22 @@ class LocalProvider(LocalServerProvider):
         if self._uses_own_chat:
             return self.kind.chat_stream()
         return super().reading(model)
+
+    async def infill(self, request: Infill) -> AsyncIterator[Chunk]:
+        """Write what stands between two texts; see `Provider.infill`."""
+        # That may correct the base URL.
+        await self.find_server()
+        async with aclosing(cast(Any, super().infill(request))) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def infill_window(self, model: str) -> int:
+        """Return the context window with which the model is loaded, if the server is
+        told.
+        """
+        if not self._uses_own_chat:
+            return 0
+        return self._windows.get(self._key(model)) or self._wanted(model)
 
     # Downloading, loading and unloading
 

@@ -18,8 +18,11 @@ from ...errors import Remedy
 from ...messages import Model
 from ...settings.keys import NO_KEY, Key, KeysUnreadable
 from ..base import Provider
+from ..http import error_lines
 from ..http.address import host_of, normalise_base_url, other_base_urls, port_of
+from ..http.infill import InfillWay
 from ..http.probe import probing
+from ..infilling import INFILL_TIMEOUT, check_answered
 from ..kinds import KINDS, UNKNOWN, FoundServer, Kind, Probe, recognise
 from ..self_hosted import SelfHostedProvider
 from .discovery import Discovery
@@ -149,6 +152,7 @@ class LocalServerProvider(SelfHostedProvider):
     def forget(self, error: errors.ProviderError) -> None:
         """Forget the server, if another one may be there after this error."""
         if not _is_about_request(error):
+            super().forget(error)
             self._servers.clear()
 
     async def settle(self) -> None:
@@ -191,6 +195,17 @@ class LocalServerProvider(SelfHostedProvider):
         if server.kind is not UNKNOWN or not probe.missed_answer:
             self._servers[url] = server
         return server
+
+    async def find_infill(
+        self, server: error_lines.Server, model: str
+    ) -> InfillWay | None:
+        """Find out how a model is asked for the text between two others, which depends
+        on the kind of server.
+        """
+        found = await self.find_server()
+        async with probing(server.access, INFILL_TIMEOUT) as probe:
+            way = await found.kind.infill(probe, model)
+            return check_answered(server, probe, way)
 
     async def listed(self) -> list[Model]:
         """Return the OpenAI-compatible list of models; if there is none at the base URL,
