@@ -29,6 +29,11 @@ from .snapshot import MAX_LOCALS, KernelState, snapshot
 # Variables that are described for a question; no context window has room for more.
 MAX_DESCRIBED = 1_000
 
+# Variables and cells of which the completion of code is told.
+MAX_NAMES, MAX_SOURCES = 20, 20
+# The beginnings of descriptions of which it is not told: the code shows the imports.
+UNTOLD = ("module ", "imported ")
+
 EMPTY_STATE = KernelState(Notebook(), {})
 NOTEBOOK_SECTIONS: frozenset[Section] = frozenset({"outline", "cells", "outputs"})
 VARIABLES_SECTION: frozenset[Section] = frozenset({"variables"})
@@ -127,6 +132,45 @@ class Collector:
             troubles=(*collected.troubles, *sources.troubles),
             undescribed=(names or {}).keys() - state.variables.keys(),
         )
+
+    def code_context(
+        self, names: Sequence[str], sections: AnySet[Section], cell: str = ""
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return what a model is told to complete code: sources that ran, the last one
+        last, and schemas of variables by name. No code of the user's is run.
+
+        Parameters
+        ----------
+        names
+            The names that may be variables.
+        sections
+            What may be sent.
+        cell
+            The id of the cell that is completed, which is left out.
+        """
+        session = self.session
+        if session is None:
+            self._redactor.know(known_values(os.environ, {}))
+            return [], {}
+        with self._collecting:
+            sources = _Sources(sections)
+            variables = sources.read("The variables", session.names, VARIABLES_SECTION)
+            self._know_secrets(variables)
+            schemas = {}
+            if VARIABLES_SECTION & sources.sections:
+                known = variables or {}
+                for name in [name for name in names if name in known][:MAX_NAMES]:
+                    schema = on_one_line(self.describers.built_in_schema(known[name]))
+                    if not schema.startswith(UNTOLD):
+                        schemas[name] = schema
+            ran = None
+            if "cells" in sources.sections:
+
+                def last_sources() -> list[str]:
+                    return session.last_sources(MAX_SOURCES, cell)
+
+                ran = sources.read("The cells", last_sources, NOTEBOOK_SECTIONS)
+            return ran or [], schemas
 
     def _know_secrets(self, names: Mapping[str, object] | None) -> None:
         """Redact the secrets among the variables and in the environment from now on.

@@ -393,6 +393,26 @@ class Session:
         self._named_runs = {id(run): run for run in runs}
         return self._code_names
 
+    def last_sources(self, most: int, without_cell: str) -> list[str]:
+        """Return the code that ran last without an error, the latest last.
+
+        Parameters
+        ----------
+        most
+            The number of cells.
+        without_cell
+            The id of a cell that is left out.
+        """
+        runs = (*self._runs.earlier(), *self._runs.recorded())
+        sources = []
+        for run in reversed(runs):
+            is_other = run.id is None or run.id != without_cell
+            if run.state == "run" and is_other and not is_buddy_cell(run.source):
+                sources.append(run.source)
+            if len(sources) == most:
+                break
+        return sources[::-1]
+
     def _sources_run(self) -> list[str]:
         """Return the sources of the notebook's own cells that were run."""
         runs = (*self._runs.earlier(), *self._runs.recorded())

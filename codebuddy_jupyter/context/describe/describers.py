@@ -102,14 +102,21 @@ class Describers:
         scalar = self._scalars.get(id(type(value)))
         return scalar or self._describe(value, with_values=False)
 
+    def built_in_schema(self, value: object) -> str:
+        """Return what `schema` returns where no describer of the user's is registered."""
+        scalar = self._scalars.get(id(type(value)))
+        return scalar or self._describe(value, with_values=False, may_run_code=False)
+
     def values(self, value: object) -> str:
         """Return the schema with the value or the first rows, in 4,000 characters."""
         return self._describe(value, with_values=True)
 
-    def _describe(self, value: object, *, with_values: bool) -> str:
+    def _describe(
+        self, value: object, *, with_values: bool, may_run_code: bool = True
+    ) -> str:
         self._find_loaded_types()
         CODE_NAMES.set(self._code_names)
-        function = self._try_own_function(value)
+        function = self._try_own_function(value) if may_run_code else None
         try:
             if function:
                 text = self._run_user_code(function, value)
