@@ -51,6 +51,11 @@ class WhileQuiet:
         self._future: concurrent.futures.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def questions(self) -> int:
+        """How many questions are being answered."""
+        return self._questions
+
     def begin(self) -> None:
         """Do the work from now on."""
         if not self._is_on and self._process == os.getpid():

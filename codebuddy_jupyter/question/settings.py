@@ -105,6 +105,14 @@ class QuestionSettings(Configured):
             "not exist here: repair (ask the model once more), tell, or off."
         ),
     ).tag(config=True)
+    completion_model = Unicode(
+        "",
+        help=(
+            "The model that completes code while you type, as NAME or PROVIDER/NAME; it "
+            "must be able to write in the middle of a text. Empty: off. Another machine "
+            "is asked only if its provider is named."
+        ),
+    ).tag(config=True)
     keep_chats = Bool(
         True,
         help=(
