@@ -84,6 +84,16 @@ ROOMS: dict[str, set[str]] = {
         "question",
         "settings",
     },
+    # Code that is completed while it is typed
+    "completion": {
+        "buddy",
+        "context",
+        "errors",
+        "markdown",
+        "messages",
+        "providers",
+        "question",
+    },
     # One question about many rows
     "values.batch": {
         "background",

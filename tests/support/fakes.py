@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -16,7 +17,7 @@ from traitlets import Float, Unicode
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import ProviderError
-from codebuddy_jupyter.messages import Chunk, Model, Request
+from codebuddy_jupyter.messages import Chunk, Infill, Model, Request
 from codebuddy_jupyter.providers.base import Provider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.registry import GROUP, Registry
@@ -47,6 +48,9 @@ class FakeProvider(Provider):
         self.replies: list[Sequence[Step]] = []
         self.answer: Callable[[Request], Sequence[Step]] = lambda request: ANSWER
         self.requests: list[Request] = []
+        # What it writes between two texts, for each request.
+        self.writes: list[Sequence[Step]] = []
+        self.infills: list[Infill] = []
         self.offline_then: list[bool] = []
         self.offers: list[Model] | ProviderError = []
         self.size: int | None = None
@@ -68,10 +72,23 @@ class FakeProvider(Provider):
         was over.
         """
         self.requests.append(request)
+        steps = self.replies.pop(0) if self.replies else self.answer(request)
+        async with aclosing(self._given(steps)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def infill(self, request: Infill) -> AsyncIterator[Chunk]:
+        """Give what ``writes`` says, as `stream` does."""
+        self.infills.append(request)
+        steps = self.writes.pop(0) if self.writes else ANSWER
+        async with aclosing(self._given(steps)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _given(self, steps: Sequence[Step]) -> AsyncGenerator[Chunk, None]:
         self.offline_then.append(self.offline)
         self.asked.set()
         try:
-            steps = self.replies.pop(0) if self.replies else self.answer(request)
             for step in steps:
                 if isinstance(step, BaseException):
                     raise step

@@ -1,0 +1,1 @@
+"""Completion while typing: what a model would write at the cursor of a cell."""
