@@ -161,6 +161,7 @@ ROOMS: dict[str, set[str]] = {
         "buddy",
         "chat",
         "commands",
+        "completion",
         "context",
         "display",
         "errors",
@@ -234,6 +235,7 @@ LATE = {
     "__init__": "the extension's door: %load_ext must be instant",
     "ipython.extension": "the same: what it needs is imported when it is first used",
     "ipython.magics": "the same: loading the extension imports it",
+    "ipython.suggest_key": "a terminal whose key is not used needs nothing of it",
     "cli.command_line": "the demo needs packages that are optional",
     "display.screens": "only a terminal needs what renders Markdown there",
 }

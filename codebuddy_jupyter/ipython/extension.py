@@ -19,9 +19,11 @@ from .reply_hook import ReplyHook
 
 if TYPE_CHECKING:
     from ..buddy import Buddy
+    from ..completion.completer import Completer
     from ..display.screens import Display
     from ..widgets.editor import EditorComm
     from ..widgets.panel import Panel
+    from .suggest_key import SuggestKey
 
 MAGIC = "buddy"
 MAGIC_TYPES = ("line", "cell")
@@ -48,6 +50,8 @@ class Extension:
         self.shell = shell
         self._lock = threading.RLock()
         self._buddy_and_display: tuple[Buddy, Display] | None = None
+        self._completer: Completer | None = None
+        self._suggest_key: SuggestKey | None = None
         self._panels: dict[object, Panel] = {}
         self._editor_comms: list[EditorComm] = []
         self._is_listening = False
@@ -100,6 +104,8 @@ class Extension:
         transformers.line_transforms.remove(find_cell_magic)
         if self._reply_hook is not None:
             self._reply_hook.remove()
+        if self._suggest_key is not None:
+            self._suggest_key.remove()
         if self._is_listening:
             self._stop_listening()
         self._restore_magics()
@@ -121,6 +127,16 @@ class Extension:
     def display(self) -> Display:
         """What shows replies in this shell."""
         return self._build()[1]
+
+    @property
+    def completer(self) -> Completer:
+        """What completes code while it is typed, created when it is first used."""
+        from ..completion.completer import Completer
+
+        with self._lock:
+            if self._completer is None:
+                self._completer = Completer(self.buddy)
+            return self._completer
 
     def _build(self) -> tuple[Buddy, Display]:
         with self._lock:
@@ -237,6 +253,7 @@ class Extension:
     def _after_loading_cell(self, result: Any = None) -> None:
         """Prepare, in the background, what the first question would wait for."""
         self._unhook("post_run_cell")
+        self._add_suggest_key()
         if has_question(result):
             self.display.text(QUESTION_LOST)
         thread = threading.Thread(
@@ -245,6 +262,14 @@ class Extension:
             daemon=True,
         )
         thread.start()
+
+    def _add_suggest_key(self) -> None:
+        """Let a key complete code, in a terminal that has keys."""
+        session = getattr(self.shell, "pt_app", None)
+        if session is not None:
+            from .suggest_key import SuggestKey
+
+            self._suggest_key = SuggestKey(session, lambda: self.completer)
 
     def _before_cell(self, info: Any = None) -> None:
         """Stop what is read ahead: the cell needs the processors."""
