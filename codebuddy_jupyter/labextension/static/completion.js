@@ -1,0 +1,194 @@
+/**
+ * Completion while typing: what the kernel's model would write at the cursor, as
+ * JupyterLab's inline completions ("ghost text"). It is inserted only by the user's key.
+ */
+
+/**
+ * @typedef {(kind: string, content: object, options: {
+ *   onPart?: (content: any) => void, signal?: AbortSignal,
+ * }) => Promise<any>} Ask Sends a request to the kernel, and resolves to its result.
+ * @typedef {{ offset: number, text: string, mimeType?: string }} Request
+ * @typedef {{ triggerKind: number, widget: any }} Context
+ * @typedef {{
+ *   insertText: string, isIncomplete?: boolean, token?: string,
+ * }} Item An inline completion, as JupyterLab takes it.
+ * @typedef {{ until: number, count: number }} Off A kernel that completes nothing: not asked
+ *   until then, unless a cell was run since.
+ */
+
+/** JupyterLab's number for a completion that was asked for by a key. */
+const INVOKED = 0;
+/** Milliseconds without a key after which the kernel is asked. */
+const DELAY = 120;
+/** Milliseconds for which a kernel that completes nothing is not asked while typing. */
+const OFF_TIME = 10_000;
+const PYTHON = /python/;
+
+/** A request to the kernel, whose text grows. */
+class Growing {
+  text = "";
+  hasEnded = false;
+  /** @type {(() => void)[]} */
+  waiting = [];
+
+  /** @param {string} text All of it so far. */
+  set(text) {
+    this.text = text;
+    this.wake();
+  }
+
+  /** @param {string} text */
+  end(text = this.text) {
+    this.hasEnded = true;
+    this.set(text);
+  }
+
+  wake() {
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Resolves when the text has changed, or ended. */
+  changed() {
+    if (this.hasEnded) return Promise.resolve();
+    return new Promise(resolve => { this.waiting.push(() => resolve(undefined)); });
+  }
+}
+
+/** What JupyterLab asks for inline completions. One request is on its way at a time. */
+export class InlineCompletions {
+  name = "codebuddy";
+  identifier = "codebuddy";
+  // JupyterLab's own delay would let a request go on while the user types.
+  schema = {
+    default: { enabled: true, debouncerDelay: 0, timeout: 40_000, autoFillInMiddle: true },
+  };
+  /** @type {AbortController | null} */
+  current = null;
+  /** @type {Map<string, Growing>} */
+  growing = new Map();
+  ids = 0;
+  /** @type {WeakMap<object, Off>} */
+  off = new WeakMap();
+
+  /**
+   * @param {(widget: any) => Promise<Ask | null>} askIn Returns how to ask the kernel of a
+   *   notebook; null if codebuddy is not loaded there.
+   * @param {number} [delay]
+   */
+  constructor(askIn, delay = DELAY) {
+    this.askIn = askIn;
+    this.delay = delay;
+  }
+
+  /** @param {unknown} settings */
+  configure(settings) {}
+
+  /**
+   * @param {Request} request
+   * @param {Context} context
+   * @returns {Promise<{ items: Item[] }>}
+   */
+  async fetch(request, { triggerKind, widget }) {
+    // With each key, at once: the server stops writing what nobody needs any more.
+    this.current?.abort();
+    const controller = new AbortController();
+    this.current = controller;
+    const isAsked = triggerKind === INVOKED;
+    if (!isPython(request) || (!isAsked && this.isOff(widget))) return { items: [] };
+    if (!isAsked) await pause(this.delay);
+    if (controller.signal.aborted) return { items: [] };
+    const ask = await this.askIn(widget);
+    if (!ask) this.off.set(widget, { until: Infinity, count: countOf(widget) });
+    if (!ask || controller.signal.aborted) return { items: [] };
+    const growing = this.begin(ask, request, isAsked, widget, controller.signal);
+    while (!growing.hasEnded && !growing.text) await growing.changed();
+    if (controller.signal.aborted || !growing.text) return { items: [] };
+    return { items: [this.itemOf(growing)] };
+  }
+
+  /**
+   * @param {Ask} ask
+   * @param {Request} request
+   * @param {boolean} isAsked
+   * @param {any} widget
+   * @param {AbortSignal} signal
+   */
+  begin(ask, { text, offset }, isAsked, widget, signal) {
+    const growing = new Growing();
+    const content = {
+      code: text,
+      // Python counts characters, JavaScript halves of some.
+      cursor: [...text.slice(0, offset)].length,
+      cell: widget?.content?.activeCell?.model?.id ?? "",
+      asked: isAsked,
+    };
+    const onPart = (/** @type {{ text: string }} */ part) => growing.set(part.text);
+    ask("complete", content, { onPart, signal }).then(result => {
+      if (result.off) this.off.set(widget, { until: Date.now() + OFF_TIME, count: countOf(widget) });
+      growing.end(result.text);
+    }).catch(error => {
+      // Nobody is disturbed while typing; /doctor says what is wrong.
+      if (!signal.aborted) console.debug("codebuddy: no completion", error);
+      growing.end();
+    });
+    return growing;
+  }
+
+  /**
+   * @param {Growing} growing
+   * @returns {Item}
+   */
+  itemOf(growing) {
+    if (growing.hasEnded) return { insertText: growing.text };
+    this.ids += 1;
+    const token = String(this.ids);
+    this.growing.set(token, growing);
+    return { insertText: growing.text, isIncomplete: true, token };
+  }
+
+  /**
+   * The rest of a completion that was shown while it was still written.
+   * @param {string} token
+   * @returns {AsyncGenerator<{ response: Item }>}
+   */
+  async *stream(token) {
+    const growing = this.growing.get(token);
+    this.growing.delete(token);
+    let shown = "";
+    while (growing) {
+      // It may have changed while JupyterLab drew the last one.
+      while (growing.text === shown && !growing.hasEnded) await growing.changed();
+      if (growing.text === shown) return;
+      shown = growing.text;
+      yield { response: { insertText: shown, isIncomplete: !growing.hasEnded } };
+    }
+  }
+
+  /** @param {object} widget */
+  isOff(widget) {
+    const off = this.off.get(widget);
+    return off !== undefined && off.until > Date.now() && off.count === countOf(widget);
+  }
+}
+
+/** @param {Request} request */
+function isPython({ mimeType }) {
+  return mimeType === undefined || PYTHON.test(mimeType);
+}
+
+/**
+ * @param {any} widget
+ * @returns {number} The number of the cell that ran last; a cell may load codebuddy.
+ */
+function countOf(widget) {
+  const cells = widget?.content?.widgets ?? [];
+  const counts = Array.from(cells, cell => cell.model?.sharedModel?.execution_count ?? 0);
+  return Math.max(0, ...counts);
+}
+
+/** @param {number} milliseconds */
+function pause(milliseconds) {
+  return new Promise(resolve => { setTimeout(resolve, milliseconds); });
+}
