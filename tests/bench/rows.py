@@ -28,6 +28,7 @@ from tests.support.scripted_server import BLOCK, DONE, Answer, delta, event
 from . import (
     ahead,
     cells,
+    completion,
     context,
     inspection,
     maps,
@@ -386,6 +387,7 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "growing": context.growing,
     "facts": context.facts,
     "ahead": ahead.first_words,
+    "completion": completion.completions,
     "answers": right_answers,
     "typed": typed.valid_answers,
     "checking": inspection.checking,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.support import scripted_server
+from tests.support.infill import Filled
 from tests.support.kinds import Played
 from tests.support.scripted_server import CHAT, FOREVER, Answer, hang
 
@@ -70,6 +71,15 @@ class Server:
         )
         return f"{self._root}{kind.base}"
 
+    def fill(self, kind: Filled, answer: Answer) -> None:
+        """Write between two texts as this kind of server from now on, and forget the
+        log.
+        """
+        scripts = {path: [one.to_json()] for path, one in kind.answers.items()}
+        scripts[kind.path] = [kind.probe.to_json(), answer.to_json()]
+        self._control("_reset", {})
+        self._control("_script", scripts)
+
     def paths(self) -> list[str]:
         """The paths that were asked for since the log was forgotten."""
         return [str(record["path"]) for record in self._control("_log")["requests"]]
@@ -84,15 +94,22 @@ class Server:
         ][-1]
         return record
 
-    def wait_for(self, moment: str, timeout: float = 10.0) -> float:
-        """Wait until the latest question has this moment, at most ``timeout`` seconds,
-        and give it.
+    def count(self, path: str) -> int:
+        """How often a path was asked for since the log was forgotten."""
+        return self.paths().count(path)
+
+    def wait_for(
+        self, moment: str, timeout: float = 10.0, path: str = CHAT, number: int = -1
+    ) -> float:
+        """Wait until the latest question, or that of this number, has this moment, at
+        most ``timeout`` seconds, and give it.
         """
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             asked = [
-                one for one in self._control("_log")["requests"] if one["path"] == CHAT
+                one for one in self._control("_log")["requests"] if one["path"] == path
             ]
+            asked = asked[number:][:1] if number >= 0 else asked
             if asked and asked[-1][moment] is not None:
                 return float(asked[-1][moment])
             time.sleep(0.005)
