@@ -54,6 +54,10 @@ def complete(buddy: Buddy) -> Callable[[Call], None]:
     return completion_handler(Completer(buddy))
 
 
+def part(text: str) -> tuple[str, Any]:
+    return "part", {"text": text, "off": False}
+
+
 def done(text: str, *, off: bool = False) -> tuple[str, Any]:
     return "done", {"text": text, "off": off}
 
@@ -66,8 +70,8 @@ def test_parts_come_and_then_the_whole(
     complete(call)
     answers = [call.next() for _ in range(3)]
     assert answers == [
-        ("part", {"text": "he"}),
-        ("part", {"text": "head()"}),
+        part("he"),
+        part("head()"),
         done("head()"),
     ]
 
@@ -88,7 +92,7 @@ def test_a_cancelled_request_ends_at_the_server(
     fake.writes = [["he", FOREVER]]
     call = FakeCall("df.")
     complete(call)
-    assert call.next() == ("part", {"text": "he"})
+    assert call.next() == part("he")
     call.stop()
     assert fake.ended.wait(SECONDS)
 
@@ -99,11 +103,11 @@ def test_the_request_of_another_page_ends_the_first(
     fake.writes = [["he", FOREVER], ["tail()"]]
     first, second = FakeCall("df."), FakeCall("df.")
     complete(first)
-    assert first.next() == ("part", {"text": "he"})
+    assert first.next() == part("he")
     complete(second)
     assert first.next() == done("")
     assert [second.next(), second.next()] == [
-        ("part", {"text": "tail()"}),
+        part("tail()"),
         done("tail()"),
     ]
 

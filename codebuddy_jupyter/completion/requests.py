@@ -43,7 +43,9 @@ def completion_handler(completer: Completer) -> Callable[[Call], None]:
         place = Place(
             request["code"], request["cursor"], request["cell"], request["asked"]
         )
-        future = completer.begin(place, lambda text: call.part({"text": text}))
+        future = completer.begin(
+            place, lambda text: call.part({"text": text, "off": False})
+        )
         call.on_cancel(future.cancel)
         future.add_done_callback(partial(_end, call))
 

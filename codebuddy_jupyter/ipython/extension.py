@@ -192,9 +192,11 @@ class Extension:
 
     def _on_editor(self, comm: Any, message: object) -> None:
         """Answer the requests of a page's JupyterLab extension."""
+        from ..completion.requests import completion_handler
         from ..widgets.editor import EditorComm, editor_handlers
 
         handlers = editor_handlers(self.buddy, self.sidebar_model)
+        handlers["complete"] = completion_handler(self.completer)
         self._editor_comms = [kept for kept in self._editor_comms if not kept.is_closed]
         self._editor_comms.append(EditorComm(comm, handlers))
 

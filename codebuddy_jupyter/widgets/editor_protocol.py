@@ -43,6 +43,21 @@ class TaskRequest(TypedDict):
     count: int | None
 
 
+class CompleteRequest(TypedDict):
+    """Complete the code of a cell; each part is `CompletionText`, and the result, too.
+
+    ``cursor`` is a number of characters. ``cell`` is the id of the cell, empty if it has
+    none; ``asked`` tells whether the user asked by a key, and not by typing.
+    """
+
+    type: Literal["complete"]
+    id: str
+    code: str
+    cursor: int
+    cell: str
+    asked: bool
+
+
 class CancelRequest(TypedDict):
     """The page does not need the answer to request ``id`` any more."""
 
@@ -60,6 +75,13 @@ class QuestionText(TypedDict):
     """What to ask in the panel, as if it was typed there."""
 
     text: str
+
+
+class CompletionText(TypedDict):
+    """All of a suggestion so far; ``off`` tells that no model is set for completion."""
+
+    text: str
+    off: bool
 
 
 class PartMessage(TypedDict):
@@ -86,7 +108,7 @@ class FailedMessage(TypedDict):
     error: Problem
 
 
-EditorRequest = PanelRequest | TaskRequest | CancelRequest
+EditorRequest = PanelRequest | TaskRequest | CompleteRequest | CancelRequest
 """From the page to the kernel."""
 
 EditorMessage = PartMessage | DoneMessage | FailedMessage

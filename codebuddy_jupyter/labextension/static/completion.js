@@ -58,12 +58,6 @@ class Growing {
 
 /** What JupyterLab asks for inline completions. One request is on its way at a time. */
 export class InlineCompletions {
-  name = "codebuddy";
-  identifier = "codebuddy";
-  // JupyterLab's own delay would let a request go on while the user types.
-  schema = {
-    default: { enabled: true, debouncerDelay: 0, timeout: 40_000, autoFillInMiddle: true },
-  };
   /** @type {AbortController | null} */
   current = null;
   /** @type {Map<string, Growing>} */
@@ -81,9 +75,6 @@ export class InlineCompletions {
     this.askIn = askIn;
     this.delay = delay;
   }
-
-  /** @param {unknown} settings */
-  configure(settings) {}
 
   /**
    * @param {Request} request
@@ -126,7 +117,8 @@ export class InlineCompletions {
     };
     const onPart = (/** @type {{ text: string }} */ part) => growing.set(part.text);
     ask("complete", content, { onPart, signal }).then(result => {
-      if (result.off) this.off.set(widget, { until: Date.now() + OFF_TIME, count: countOf(widget) });
+      const until = Date.now() + OFF_TIME;
+      if (result.off) this.off.set(widget, { until, count: countOf(widget) });
       growing.end(result.text);
     }).catch(error => {
       // Nobody is disturbed while typing; /doctor says what is wrong.

@@ -4,6 +4,7 @@
  */
 
 /** @import { App, Lab, MimeModel, RenderMime, SharedScope, Tracker } from "./lab.js" */
+/** @import { InlineCompletions } from "./completion.js" */
 /** @import { Editor } from "./editor.js" */
 
 import { Links } from "./links.js";
@@ -30,10 +31,10 @@ const TASKS = /** @type {const} */ ({
  * @returns {Promise<object>} What JupyterLab activates.
  */
 export async function extension(scope) {
-  const names = ["notebook", "rendermime", "apputils", "launcher", "ui-components"];
+  const names = ["notebook", "rendermime", "apputils", "launcher", "ui-components", "completer"];
   const modules = names.map(name => sharedModule(scope, `@jupyterlab/${name}`));
   const lumino = sharedModule(scope, "@lumino/widgets");
-  const [notebook, rendermime, apputils, launcher, ui] = await Promise.all(modules);
+  const [notebook, rendermime, apputils, launcher, ui, completer] = await Promise.all(modules);
   const { Notification, ICommandPalette } = apputils;
   const { executed } = notebook.NotebookActions;
   const page = { lumino: await lumino, executed, Notification, LabIcon: ui.LabIcon };
@@ -43,7 +44,11 @@ export async function extension(scope) {
     autoStart: true,
     requires: [notebook.INotebookTracker, rendermime.IRenderMimeRegistry],
     // Notebook 7 has no launcher.
-    optional: [ICommandPalette, launcher.ILauncher].filter(Boolean),
+    optional: [
+      ICommandPalette,
+      completer.ICompletionProviderManager,
+      launcher.ILauncher,
+    ].filter(Boolean),
     activate: (/** @type {any[]} */ ...services) => activate(page, services),
   };
 }
@@ -53,7 +58,7 @@ export async function extension(scope) {
  * @param {any[]} services
  */
 function activate({ lumino, executed, Notification, LabIcon }, services) {
-  const [app, tracker, rendermime, palette, launcher] = services;
+  const [app, tracker, rendermime, palette, completions, launcher] = services;
   const icon = new LabIcon({ name: "codebuddy:icon", svgstr: ICON });
   const notify = (/** @type {string} */ text) => Notification.warning(text, { autoClose: 8000 });
   /** @type {Lab} */
@@ -72,6 +77,7 @@ function activate({ lumino, executed, Notification, LabIcon }, services) {
   app.shell.add(sidebar, "right", { rank: SIDEBAR_RANK });
   addCommands(app, tracker, load, icon);
   addEntries(palette, launcher);
+  completions?.registerInlineProvider(inlineProvider());
   rendermime.addFactory(errorFactory(rendermime, lab, load), ERROR_RANK);
   // The panel shows the button Apply where this is set, and fires the event.
   document.body.dataset.codebuddyEditor = "";
@@ -100,6 +106,31 @@ function addCommands({ commands }, tracker, load, icon) {
       execute: async () => (await load()).runTask(task),
     });
   }
+}
+
+/** Completion while typing, whose code is loaded with the first key. */
+function inlineProvider() {
+  /** @type {Promise<InlineCompletions> | null} */
+  let loading = null;
+  const load = () => {
+    loading ??= import("./kernel_completion.js").then(module => module.inlineCompletions());
+    return loading;
+  };
+  return {
+    name: "codebuddy",
+    identifier: "codebuddy",
+    // JupyterLab's own delay would let a request go on while the user types.
+    schema: {
+      default: { enabled: true, debouncerDelay: 0, timeout: 40_000, autoFillInMiddle: true },
+    },
+    configure() {},
+    async fetch(/** @type {any} */ request, /** @type {any} */ context) {
+      return (await load()).fetch(request, context);
+    },
+    async *stream(/** @type {string} */ token) {
+      yield* (await load()).stream(token);
+    },
+  };
 }
 
 /** @param {any} palette @param {any} launcher */

@@ -40,6 +40,21 @@ export interface TaskRequest {
   count: number | null;
 }
 
+/**
+ * Complete the code of a cell; each part is `CompletionText`, and the result, too.
+ *
+ * `cursor` is a number of characters. `cell` is the id of the cell, empty if it has
+ * none; `asked` tells whether the user asked by a key, and not by typing.
+ */
+export interface CompleteRequest {
+  type: "complete";
+  id: string;
+  code: string;
+  cursor: number;
+  cell: string;
+  asked: boolean;
+}
+
 /** The page does not need the answer to request `id` any more. */
 export interface CancelRequest {
   type: "cancel";
@@ -54,6 +69,12 @@ export interface PanelFields {
 /** What to ask in the panel, as if it was typed there. */
 export interface QuestionText {
   text: string;
+}
+
+/** All of a suggestion so far; `off` tells that no model is set for completion. */
+export interface CompletionText {
+  text: string;
+  off: boolean;
 }
 
 /** The next part of an answer. */
@@ -80,6 +101,7 @@ export interface FailedMessage {
 export type EditorRequest =
   | PanelRequest
   | TaskRequest
+  | CompleteRequest
   | CancelRequest;
 
 export type EditorMessage =

@@ -1,0 +1,121 @@
+"""Completion while typing in a real JupyterLab, by a scripted server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_sidebar import BUSY, RUNS
+from tests.browser.test_streaming import LOAD
+from tests.support.fakes import eventually
+from tests.support.infill import INFILL, LLAMA_CPP
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import ScriptedServer, stream
+
+MODEL = "%config Buddy.completion_model = 'Local/coder'"
+SOURCE = "index => window.notebook.content.widgets[index].model.sharedModel.source"
+EDIT = """index => {
+    const {content} = window.notebook;
+    content.activeCellIndex = index;
+    content.mode = 'edit';
+    content.activeCell.editor.focus();
+}"""
+GHOST = ".jp-GhostText"
+HANGING = stream({"content": "ead()", "stop": False}, done=False, end="hang")
+
+Typing = Callable[..., Notebook]
+
+
+@pytest.fixture
+def typing(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> Typing:
+    """Opens a notebook with codebuddy loaded, and the cursor in its last cell."""
+
+    def open(name: str, *cells: str, model: str = MODEL) -> Notebook:
+        LLAMA_CPP.on(server)
+        load = f"{LOAD.format(url=server.url)}\n{model}"
+        notebook = opened(lab.write(f"{name}.ipynb", [load, *cells, ""]))
+        notebook.run(0)
+        notebook.page.evaluate(EDIT, len(cells) + 1)
+        return notebook
+
+    return open
+
+
+def answers(server: ScriptedServer, *replies: str) -> None:
+    """Let the server write these between two texts, one after the other."""
+    written = [
+        stream({"content": text, "stop": True, "stop_type": "eos"}, done=False)
+        for text in replies
+    ]
+    server.script(LLAMA_CPP.probe, *written, path=INFILL)
+
+
+def asked(server: ScriptedServer) -> list[dict[str, Any]]:
+    """The requests for a suggestion; a probe is none."""
+    return [one for one in server.asked(INFILL) if one["body"]["stream"]]
+
+
+def type_keys(page: Page, text: str) -> None:
+    page.keyboard.type(text, delay=5)
+
+
+def test_a_suggestion_is_shown_and_accepted_by_tab(
+    typing: Typing, server: ScriptedServer
+) -> None:
+    notebook = typing("complete")
+    answers(server, "rted(y)")
+    type_keys(notebook.page, "x = so")
+    expect(notebook.page.locator(GHOST)).to_have_text("rted(y)")
+    # A suggestion is no part of the cell until it is accepted.
+    assert notebook.page.evaluate(SOURCE, 1) == "x = so"
+    notebook.page.keyboard.press("Tab")
+    expect(notebook.page.locator(GHOST)).to_have_count(0)
+    assert notebook.page.evaluate(SOURCE, 1) == "x = sorted(y)"
+
+
+def test_it_is_shown_while_a_cell_runs(
+    typing: Typing, lab: Lab, server: ScriptedServer
+) -> None:
+    notebook = typing("complete_busy", BUSY.format("go_on_completing"))
+    notebook.begin(1)
+    notebook.page.wait_for_function(RUNS, arg=1)
+    notebook.page.evaluate(EDIT, 2)
+    answers(server, "rted(y)")
+    try:
+        type_keys(notebook.page, "x = so")
+        expect(notebook.page.locator(GHOST)).to_have_text("rted(y)")
+        assert notebook.page.evaluate(RUNS, 1)
+    finally:
+        (lab.root / "go_on_completing").touch()
+    notebook.wait_idle()
+
+
+def test_the_next_key_ends_the_request_at_the_server(
+    typing: Typing, server: ScriptedServer
+) -> None:
+    notebook = typing("complete_keys")
+    server.script(LLAMA_CPP.probe, HANGING, path=INFILL)
+    type_keys(notebook.page, "df.h")
+    expect(notebook.page.locator(GHOST).first).to_be_visible()
+    (first,) = asked(server)
+    type_keys(notebook.page, "i")
+    assert eventually(lambda: first["closed"] is not None)
+    assert eventually(lambda: len(asked(server)) == 2)
+
+
+def test_without_a_model_no_server_is_asked(
+    typing: Typing, server: ScriptedServer
+) -> None:
+    notebook = typing("complete_off", model="")
+    before = len(server.requests)
+    type_keys(notebook.page, "x = so")
+    # Longer than the pause in typing after which the kernel is asked.
+    notebook.page.wait_for_timeout(500)
+    notebook.run(0)
+    assert notebook.page.locator(GHOST).count() == 0
+    assert INFILL not in [record["path"] for record in server.requests[before:]]
