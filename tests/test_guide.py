@@ -453,6 +453,7 @@ PROVOKED: dict[str, Provoke] = {
         as_json({"error": {"message": "unknown field stream_options"}}, 400),
         reply("Hi"),
     ),
+    "no completion": error_line(lambda server: error_lines.no_infill(server, "llama3")),
     "unsupported option": note(
         as_json({"error": {"message": "temperature is not supported"}}, 400),
         reply("Hi"),
