@@ -15,7 +15,7 @@ from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.settings.keys import Key
 from tests.support.infill import COMPLETIONS, LLAMA_CPP, OLLAMA, SUFFIX
 from tests.support.local_calls import run
-from tests.support.scripted_server import ScriptedServer, as_json, hang
+from tests.support.scripted_server import Answer, ScriptedServer, as_json, hang
 
 REQUEST = Infill("x = so", "(y)\n", "coder", 48)
 
@@ -53,6 +53,20 @@ def test_a_server_that_does_not_answer_a_probe_is_probed_again(
     assert run(provider, lambda: text_from(provider)) == ["NoReply"]
     SUFFIX.on(server)
     assert run(provider, lambda: text_from(provider)) == ["  rted"]
+
+
+def test_a_connection_that_was_gone_is_replaced_once(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    LLAMA_CPP.on(server)
+    gone = Answer(framing="raw")
+    path = LLAMA_CPP.path
+    server.script(LLAMA_CPP.probe, gone, LLAMA_CPP.reply, path=path)
+    assert run(provider, lambda: text_from(provider)) == ["  rted"]
+    server.script(LLAMA_CPP.probe, gone, gone, gone, path=path)
+    provider.infilling.forget()
+    assert run(provider, lambda: text_from(provider)) == ["NoReply"]
+    assert len(server.asked(path)) == 6
 
 
 @pytest.mark.parametrize("takes", [True, False], ids=["suffix", "none"])

@@ -60,7 +60,11 @@ class Infilling:
         provider, model = self._provider, request.model
         place = server.url, model
         if place not in self._ways:
-            self._ways[place] = await provider.find_infill(server, model)
+            try:
+                self._ways[place] = await provider.find_infill(server, model)
+            except errors.NoReply:
+                # A server can close a connection just when it is used again.
+                self._ways[place] = await provider.find_infill(server, model)
         way = self._ways[place]
         if way is None:
             raise error_lines.no_infill(server, model)

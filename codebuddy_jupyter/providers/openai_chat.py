@@ -351,7 +351,8 @@ class OpenAIChatProvider(Provider):
         body: dict[str, Any],
         reading: ChatStream,
     ) -> AsyncGenerator[Chunk, None]:
-        """Send a request to a path once as it is, and yield the chunks of the reply.
+        """Send a request to a path as it is, and yield the chunks of the reply. It is
+        sent again only if the connection was gone.
 
         Raises
         ------
@@ -362,7 +363,11 @@ class OpenAIChatProvider(Provider):
         """
         deadline, model = self._deadline(), str(body["model"])
         async with self._clients.client(server.access) as client:
-            response = await self._post_once(client, server, path, body, deadline)
+            try:
+                response = await self._post_once(client, server, path, body, deadline)
+            except errors.NoReply:
+                # A pooled connection that the server closed at that moment.
+                response = await self._post_once(client, server, path, body, deadline)
             reply = self._read(server, response, reading, model, deadline)
             try:
                 async with aclosing(reply) as chunks:
