@@ -258,6 +258,12 @@ def test_a_map_is_forgotten_as_one(kernel: Start, path: Path) -> None:
     assert [line["question"] for line in lines_of(path)] == ["Whisper other"]
 
 
+def test_a_map_is_forgotten_where_nothing_is_asked(kernel: Start, path: Path) -> None:
+    mapped(kernel(), TEXTS)
+    mapped(kernel(replay="only"), pd.Series(TEXTS)).forget()
+    assert not path.exists()
+
+
 def test_a_stream_without_an_end_is_replayed_as_it_comes(kernel: Start) -> None:
     mapped(kernel(), TEXTS)
     buddy = kernel(replay="only")

@@ -127,8 +127,9 @@ class Map:
         self._asks = False
         self._replay = self._make_replay()
         if self._replay is None:
-            # With answers in the notebook's file, there may be nothing to ask.
-            assert self._targets
+            # What is wrong with them is told at once. With answers in the notebook's
+            # file, there may be nothing to ask.
+            _ = self._targets
         self._answers = Answers(self._form.fields if self._form else ())
         self._failed: dict[int, NumberedRow] = {}
         self._usage = Usage()
@@ -219,6 +220,9 @@ class Map:
         """Delete the answers from the disk."""
         if self._replay is not None:
             self._replay.forget()
+            if not self._replay.may_ask:
+                # The job of the other file is known by its model, which a server tells.
+                return
         self._keeper.forget()
 
     def estimate(self) -> Estimate:
