@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import dask.dataframe
 import pandas as pd
 import pytest
 
@@ -153,7 +154,7 @@ def test_a_sample_is_replayed(kernel: Start) -> None:
 
 
 def test_a_map_over_dask_is_not_replayed(kernel: Start) -> None:
-    frames = pytest.importorskip("dask.dataframe")
+    frames: Any = dask.dataframe
     lazy = frames.from_pandas(pd.Series(TEXTS, name="text"), npartitions=1)
     with pytest.raises(NotReplayed, match="Nothing is asked"):
         mapped(kernel(replay="only"), lazy)
