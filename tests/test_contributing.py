@@ -82,9 +82,9 @@ BUDDY = "from codebuddy_jupyter.buddy import Buddy\nbuddy = Buddy()\n"
 
 def test_the_command_runs_and_is_in_the_help(copy: Path) -> None:
     code = BUDDY + (
-        "from codebuddy_jupyter.commands import help_rows, read, run\n"
+        "from codebuddy_jupyter.commands import Invocation, help_rows, read, run\n"
         "assert any('/turns' in row.usage for row in help_rows())\n"
-        "print(run(buddy, read('/turns'), print))\n"
+        "print(run(Invocation(buddy, print), read('/turns')))\n"
     )
     assert run(copy, code) == "The conversation has 0 turns."
 

@@ -16,7 +16,7 @@ import pytest
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.messages import Chunk, Model
-from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL, diff_rows
+from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL
 from tests.support.fakes import (
     FOREVER,
     FakeProvider,
@@ -417,38 +417,6 @@ def test_what_code_changes_of_a_cell_is_told_line_by_line(chat: Watched) -> None
         ("+", "B"),
         (" ", "c"),
     ]
-
-
-def rows_of(diff: str) -> list[tuple[str, str]]:
-    """Rows that are written one after the other, each as its mark and its text."""
-    return [(row[0], row[1:]) for row in diff.split("|")]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "diff"),
-    [
-        ("a", "b", "-a|+b"),
-        ("", "a", "+a"),
-        ("a", "", "-a"),
-        ("1 2 3 4 5 6", "1 2 3 4 5 x", "…| 3| 4| 5|-6|+x"),
-        ("1 2 3 4 5 6", "x 2 3 4 5 6", "-1|+x| 2| 3| 4|…"),
-        (
-            "1 2 3 4 5 6 7 8 9",
-            "x 2 3 4 5 6 7 8 y",
-            "-1|+x| 2| 3| 4|…| 6| 7| 8|-9|+y",
-        ),
-    ],
-    ids=["one line", "from nothing", "to nothing", "end", "beginning", "both"],
-)
-def test_only_lines_that_are_left_out_are_marked_as_such(
-    old: str, new: str, diff: str
-) -> None:
-    rows = diff_rows(old.replace(" ", "\n"), new.replace(" ", "\n"))
-    assert rows == rows_of(diff)
-
-
-def test_texts_that_are_equal_have_no_diff() -> None:
-    assert diff_rows("a\nb", "a\nb\n") == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.display.screens import Display
-from codebuddy_jupyter.errors import SettingError
+from codebuddy_jupyter.errors import ProviderError, SettingError
 from codebuddy_jupyter.ipython.extension import Extension
 from codebuddy_jupyter.ipython.line import PARSER
 from codebuddy_jupyter.ipython.magics import BuddyMagics
@@ -165,3 +165,77 @@ def test_a_cell_that_sets_a_provider_and_then_uses_it_says_nothing(
     source = f"%config {unused}.model = 'b'\n%config Buddy.provider = 'openai'"
     extension.shell.run_cell(source)
     assert capsys.readouterr().out == ""
+
+
+class AddingDisplay(Display):
+    """A display that adds cells, which are kept here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added: list[tuple[str, bool]] = []
+
+    def can_add_cell(self) -> bool:
+        """Return True."""
+        return True
+
+    def add_cell(self, source: str, *, replace: bool = False) -> None:
+        """Keep a cell."""
+        self.added.append((source, replace))
+
+
+@pytest.fixture
+def adding(extension: StillExtension, buddy: Buddy) -> AddingDisplay:
+    """The display of the extension, in a front end that adds cells."""
+    display = AddingDisplay()
+    extension._buddy_and_display = buddy, display
+    return display
+
+
+@pytest.mark.parametrize(
+    ("line", "replaces"),
+    [("-f code load a.csv", False), ("--replace load a.csv", True)],
+)
+def test_code_becomes_a_cell_which_is_not_run(
+    extension: StillExtension,
+    fake: FakeProvider,
+    adding: AddingDisplay,
+    line: str,
+    replaces: bool,
+) -> None:
+    fake.replies.append(["```python\nloaded = 1\n```"])
+    reply = ask(extension, line)
+    assert adding.added == [("loaded = 1", replaces)]
+    assert "loaded" not in extension.shell.user_ns
+    assert reply.format == "code"
+
+
+def test_other_answers_become_no_cell(
+    extension: StillExtension, fake: FakeProvider, adding: AddingDisplay
+) -> None:
+    fake.replies += [["```python\nx = 1\n```"], ["```python\nx = 1\n```"]]
+    ask(extension, "how?")
+    ask(extension, "-f text how?")
+    assert adding.added == []
+
+
+def test_code_that_broke_off_becomes_no_cell(
+    extension: StillExtension, fake: FakeProvider, adding: AddingDisplay
+) -> None:
+    fake.replies.append(["```python\nx = 1\n```", ProviderError("It is gone.")])
+    with pytest.raises(ProviderError):
+        extension.shell.magics_manager.magics["line"]["buddy"]("-f code load")
+    assert adding.added == []
+
+
+def test_apply_puts_the_new_text_below(
+    extension: StillExtension, fake: FakeProvider, adding: AddingDisplay
+) -> None:
+    fake.replies.append(["```bash\nls\n```"])
+    ask(extension, "how?")
+    ask(extension, "/apply")
+    assert adding.added == [("%%bash\nls", False)]
+
+
+def test_replace_takes_no_other_format(extension: Extension) -> None:
+    with pytest.raises(SettingError, match="--replace takes code"):
+        PARSER.read("--replace -f json load a.csv")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -283,3 +284,56 @@ def test_a_typed_reply_that_fails_writes_nothing(
     with pytest.raises(CutOff):
         Display().show_value(typed_reply(loop, CutOff("The reply was cut off.")))
     assert capsys.readouterr().out == ""
+
+
+CAN_ADD = {
+    "alone": ("%buddy -f code load a.csv", True),
+    "a cell": ("%%buddy -f code\nload a.csv\n%buddy is a name", True),
+    "below code": ("import os\n%buddy -f code load a.csv", True),
+    "a cell below code": ("import os\n%%buddy -f code\nload a.csv", True),
+    "two questions": ("%buddy -f code a\n%buddy -f code b", False),
+    "in a loop": ("for i in x:\n    %buddy -f code {i}", False),
+    "assigned": ("x = %buddy -f code a", False),
+    "a function": ("ask()", False),
+}
+
+
+@pytest.mark.parametrize(("code", "can"), CAN_ADD.values(), ids=CAN_ADD)
+def test_one_question_of_a_cell_can_add_a_cell(code: str, can: bool) -> None:
+    assert Display(a_shell(code)).can_add_cell() is can
+
+
+def test_nobody_who_watches_means_no_new_cell() -> None:
+    shell = a_shell("%buddy -f code a", allow_stdin=False)
+    assert not Display(shell).can_add_cell()
+
+
+def test_a_captured_question_adds_no_cell() -> None:
+    shell = a_shell("%%buddy -f code a")
+    shell.display_pub.outputs = []
+    assert not Display(shell).can_add_cell()
+
+
+@pytest.mark.parametrize("has_prompt", [False, True])
+def test_a_terminal_takes_the_text_if_its_prompt_can_hold_one(has_prompt: bool) -> None:
+    shell = SimpleNamespace(pt_app=object() if has_prompt else None)
+    assert Display(shell).can_add_cell() is has_prompt
+    assert not Display(None).can_add_cell()
+
+
+def test_code_that_has_become_a_cell_is_no_longer_shown(loop: Loop) -> None:
+    shell = a_shell("%%buddy -f code\nload")
+    reply = a_reply(loop, "```python\nx = 1\n```", format="code")
+    Display(shell).show_moved(reply, lambda reply: "It is below.")
+    _, data, metadata = shell.display_pub.sent[-1]
+    assert data["text/markdown"].startswith("<small>It is below.<br>llama3 · ")
+    assert "x = 1" not in data["text/markdown"]
+    assert data["text/plain"] == "x = 1"
+    assert metadata["codebuddy"]["complete"]
+
+
+def test_code_that_has_become_no_cell_is_shown(loop: Loop) -> None:
+    shell = a_shell("%%buddy -f code\nload")
+    reply = a_reply(loop, "```python\nx = 1\n```", format="code")
+    Display(shell).show_moved(reply, lambda reply: "")
+    assert "x = 1" in shell.display_pub.sent[-1][1]["text/markdown"]

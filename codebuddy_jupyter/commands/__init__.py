@@ -5,9 +5,10 @@ listed in `table.COMMANDS`. From that table come ``/help``, completion, the docu
 and the suggestion for a misspelled name.
 """
 
-from .command import Command
+from .command import Command, Invocation
 from .context import preview_prompt
 from .models import pull_model
+from .new_cell import NewCell, cell_magics, new_cell
 from .panel import no_panel
 from .provider import doctor_report
 from .table import COMMANDS, Call, HelpRow, help_rows, read, run
@@ -17,8 +18,12 @@ __all__ = [
     "Call",
     "Command",
     "HelpRow",
+    "Invocation",
+    "NewCell",
+    "cell_magics",
     "doctor_report",
     "help_rows",
+    "new_cell",
     "no_panel",
     "preview_prompt",
     "pull_model",

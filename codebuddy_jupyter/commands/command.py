@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ..buddy import Buddy
@@ -21,11 +21,18 @@ class Invocation:
         Called while something takes long, such as a download.
     open_panel
         Opens and displays a panel; None where no panel can be shown.
+    add_cell
+        Puts a source into a new cell below the one that runs, without running it; None
+        where no cell can be added.
+    magics
+        The cell magics of the notebook, by name.
     """
 
     buddy: Buddy
     progress: Progress
     open_panel: Callable[[], object] | None = None
+    add_cell: Callable[[str], None] | None = None
+    magics: Collection[str] = frozenset()
 
 
 Function = Callable[[Invocation, str], str]

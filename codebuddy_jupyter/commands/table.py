@@ -7,14 +7,14 @@ magic and in the panel alike. Commands return Markdown and display nothing, exce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..buddy import Buddy
 from ..errors import Remedy, SettingError, Unreachable, did_you_mean
 from ..markdown.safe import escape
-from ..messages import Progress
+from .apply import apply
 from .command import Command, Invocation, command
 from .context import show_context
 from .conversation import chats, reset, write_export
@@ -76,6 +76,7 @@ def _by_name(*commands: Command) -> Mapping[str, Command]:
 # The order is that of the help.
 COMMANDS = _by_name(
     *TASKS,
+    apply,
     show_context,
     use,
     show_models,
@@ -160,24 +161,15 @@ def _unknown(name: str) -> SettingError:
     )
 
 
-def run(
-    buddy: Buddy,
-    call: Call,
-    progress: Progress,
-    open_panel: Callable[[], object] | None = None,
-) -> str:
+def run(invocation: Invocation, call: Call) -> str:
     """Run a command and return what to show, as Markdown.
 
     Parameters
     ----------
-    buddy
-        The Buddy whose settings and conversation the command reads or changes.
+    invocation
+        What the command has at hand.
     call
         The command, from `read`. A task is asked with `Call.prompt` instead.
-    progress
-        Called while something takes long, such as a download.
-    open_panel
-        Opens and displays a panel; None where no panel can be shown.
 
     Returns
     -------
@@ -192,9 +184,9 @@ def run(
     function = COMMANDS[call.name].function
     if function is None:
         raise ValueError(f"/{call.name} asks the model: use Call.prompt().")
-    invocation = Invocation(buddy, progress, open_panel)
     try:
         return function(invocation, call.arguments)
     except Unreachable as error:
+        buddy = invocation.buddy
         explained = buddy.loop.run(buddy.current().instead(error))
         raise explained from error.__cause__

@@ -230,6 +230,11 @@ class Session:
         locals = locals_of(error, self._source, self.folder())
         return replace(last.failure, locals=locals)
 
+    def failed_cell(self) -> int | None:
+        """Return the number of the cell that ended in the last error, if there is one."""
+        failure = self.failure()
+        return None if failure is None else failure.cell
+
     def _source(self, file: str) -> Source | None:
         """Return the cell behind a file name of a traceback."""
         if file.startswith("<timed "):

@@ -54,6 +54,16 @@ def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
     return data, {"codebuddy": _metadata(reply)}
 
 
+def moved_output(reply: Reply, line: str) -> tuple[Bundle, Bundle]:
+    """Return the output that stays of a reply whose code has become a cell.
+
+    Its plain text is the code, for front ends that lose the new cell.
+    """
+    data, metadata = final_output(reply)
+    status = plain(status_line(reply))
+    return {**data, "text/markdown": _small(f"{line}\n{status}")}, metadata
+
+
 def _metadata(reply: Reply) -> Bundle:
     usage = reply.usage
     metadata = {

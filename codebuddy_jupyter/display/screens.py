@@ -30,6 +30,7 @@ from .formats import (
     final_output,
     final_source,
     growing_markdown,
+    moved_output,
     plain,
 )
 from .live import LiveOutput, ProgressLine, is_live, is_notebook
@@ -58,6 +59,7 @@ WAITING: Bundle = {"codebuddy": {"waiting": True}}
 
 # Clients in Python name their messages otherwise: SESSION_PROCESS_NUMBER.
 _UUID = re.compile(r"(?i:[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})")
+_QUESTION = re.compile(r"^%buddy\b", re.MULTILINE)
 _FOLDS = re.compile(r"</?(?:details|summary)>")
 
 
@@ -115,6 +117,43 @@ class Display:
         screen.finish()
         if reply.error is not None:
             raise reply.error
+
+    def can_add_cell(self) -> bool:
+        """Return whether a cell can be added below the one that runs.
+
+        Not where nobody watches, where the output is captured, nor for one question of
+        several in a cell, since a front end adds one cell at most.
+        """
+        if not is_notebook(self.shell):
+            # The prompt of a terminal holds a text only with prompt_toolkit.
+            return getattr(self.shell, "pt_app", None) is not None
+        if _is_captured(self.shell) or _is_unattended(self.shell):
+            return False
+        return _asks_once(self.shell)
+
+    def add_cell(self, source: str, *, replace: bool = False) -> None:
+        """Put a source into a new cell below the one that runs, or into that one.
+
+        A terminal has it in its next prompt. It is not run.
+        """
+        self.shell.set_next_input(source, replace=replace)
+
+    def show_moved(self, reply: Reply, line_of: Callable[[Reply], str]) -> None:
+        """Show a reply whose code becomes a cell.
+
+        Parameters
+        ----------
+        reply
+            The reply; errors are those of `show`.
+        line_of
+            Gives what to show in place of the code; empty to show the code.
+        """
+
+        def output(reply: Reply) -> tuple[Bundle, Bundle]:
+            line = line_of(reply)
+            return moved_output(reply, line) if line else final_output(reply)
+
+        self._show(reply, self._screen(reply, output))
 
     def text(self, markdown: str) -> None:
         """Show a text of this package, such as a table of models."""
@@ -198,6 +237,18 @@ def _is_captured(shell: Any) -> bool:
 def _is_unattended(shell: Any) -> bool:
     # nbclient, papermill and nbconvert do not allow input, and show the end only.
     return not _cell_request(shell).get("allow_stdin", True)
+
+
+def _asks_once(shell: Any) -> bool:
+    """Return whether the cell has one question or command, and not in a loop."""
+    code = str(_cell_request(shell).get("code", ""))
+    # All below a cell magic is its prompt.
+    above, _, _ = code.partition("\n%%buddy")
+    if code.startswith("%%buddy"):
+        return True
+    has_cell_magic = above != code
+    questions = len(_QUESTION.findall(above)) + has_cell_magic
+    return questions == 1 and "%buddy" not in _QUESTION.sub("", above)
 
 
 def _is_alone(shell: Any) -> bool:

@@ -71,7 +71,11 @@ class Parser(MagicArgumentParser):
         parsed = self.parse_args(words)
         if parsed.help:
             return Options(), "/help"
+        if parsed.replace and parsed.format == Options.format:
+            parsed.format = "code"
         options = options_from(parsed)
+        if parsed.replace:
+            options = replace(options, replaces_cell=True)
         if parsed.into is not None:
             variable, type_text = parsed.into
             options = replace(options, variable=variable, into=type_text)
@@ -138,5 +142,10 @@ PARSER.add_argument(
     nargs=2,
     metavar=("NAME", "TYPE"),
     help="put the answer into a variable, as a value of a type",
+)
+PARSER.add_argument(
+    "--replace",
+    action="store_true",
+    help="put the code of the answer in place of this cell",
 )
 PARSER.add_argument("-h", "--help", action="store_true", help="show what can be typed")

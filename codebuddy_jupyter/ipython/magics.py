@@ -64,6 +64,7 @@ class BuddyMagics(Magics):
             --max-tokens N           the longest answer, in tokens
             -o, --option KEY=VALUE   any other field of the request, by its wire name
             -f, --format FORMAT      markdown | text | code | json | html | math
+            --replace                put the code of the answer in place of this cell
             -c, --context SECTIONS   auto, none, or a list: cells,outputs,variables,error,outline
             --dry-run                show what would be sent, and send nothing
             -n, --new                begin a new conversation with this question
@@ -71,7 +72,8 @@ class BuddyMagics(Magics):
             --replay [=MODE]         give a kept answer again: on | prompt | only | off
             -h, --help               show what can be typed
 
-        The value is the Reply: ``str(_)`` is its text.
+        The code of ``-f code`` becomes a new cell below, which is not run. The value is
+        the Reply: ``str(_)`` is its text.
         """
         from ..chat.reply import STOPPED
         from ..errors import Stopped
@@ -109,19 +111,43 @@ class BuddyMagics(Magics):
         if options.variable:
             self.extension.display.show_value(reply)
             names[options.variable] = reply.value
+        elif options.format == "code":
+            self._show_code(reply, options.replaces_cell)
         else:
             self.extension.display.show(reply)
         return reply
 
+    def _show_code(self, reply: Reply, replaces_cell: bool) -> None:
+        """Show an answer that is code, and put the code into a cell if possible."""
+        from .code_cell import CodeCell
+
+        screen = self.extension.display
+        cell = CodeCell(self.shell, replaces_cell)
+        if not screen.can_add_cell():
+            screen.show(reply)
+            return
+        screen.show_moved(reply, cell.line)
+        source = cell.source(reply)
+        if source is not None:
+            screen.add_cell(source, replace=replaces_cell)
+
     def _run(self, call: Call) -> None:
-        from ..commands import run
+        from ..commands import Invocation, cell_magics, run
 
         screen = self.extension.display
         open_panel: Callable[[], object] | None = None
         # Only a kernel has a page that could show a panel.
         if hasattr(self.shell, "kernel"):
             open_panel = self._open_panel
-        markdown = run(self.extension.buddy, call, screen.progress(), open_panel)
+        add_cell = screen.add_cell if screen.can_add_cell() else None
+        invocation = Invocation(
+            self.extension.buddy,
+            screen.progress(),
+            open_panel,
+            add_cell,
+            cell_magics(self.shell),
+        )
+        markdown = run(invocation, call)
         if markdown:
             screen.text(markdown)
 

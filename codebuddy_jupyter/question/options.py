@@ -127,6 +127,10 @@ class Options:
     """The type of the answer; None: it is text. Only a magic has an option for it."""
     variable: str = ""
     """The variable that gets the value of the answer; empty: none does."""
+    replaces_cell: bool = False
+    """Whether the code of the answer replaces the cell that asks. Only a magic has an
+    option for it.
+    """
     in_cell: bool = True
     """Whether a cell asks it, so that its answer can be kept for replay; it cannot be
     typed.
@@ -141,6 +145,10 @@ class Options:
         if self.into is not None and self.format not in ("markdown", "json"):
             raise SettingError(
                 f"An answer that becomes a value has no format {self.format}."
+            )
+        if self.replaces_cell and self.format != "code":
+            raise SettingError(
+                f"--replace takes code, not an answer in the format {self.format}."
             )
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise SettingError(

@@ -9,7 +9,6 @@ request and follows the answers.
 
 from __future__ import annotations
 
-import difflib
 import threading
 import time
 import weakref
@@ -26,8 +25,9 @@ from ..buddy import Buddy
 from ..chat.conversation import titled
 from ..chat.reply import Reply
 from ..chat.tables import StoredChat
-from ..commands import Call
+from ..commands import Call, Invocation
 from ..commands.completion import Offers
+from ..display.difference import diff_rows
 from ..errors import BuddyError, Stopped
 from ..question.options import Options
 from .meter import Meter
@@ -61,8 +61,6 @@ from .transcript import STOPPED, AnswerEntry, CommandOutput
 # they come into view.
 TURNS_IN_FULL = 20
 MOST_COMPLETIONS = 12
-# Lines around a change in a diff.
-DIFF_CONTEXT = 3
 
 NEVER = float("inf")
 Entry = AnswerEntry | CommandOutput
@@ -381,7 +379,9 @@ class Conversation:
         ).start()
 
     def _run_command(self, call: Call, output: CommandOutput) -> None:
-        run = partial(commands.run, self.buddy, call, output.progress)
+        magics = commands.cell_magics(self.shell)
+        invocation = Invocation(self.buddy, output.progress, magics=magics)
+        run = partial(commands.run, invocation, call)
         try:
             output.end(self.buddy.loop.stoppable(run, output.stop))
         except CancelledError:
@@ -459,29 +459,6 @@ class Conversation:
     def _diff(self, request: DiffRequest) -> None:
         rows = diff_rows(request["old"], request["new"])
         self._send({"type": "diff", "id": request["id"], "rows": rows})
-
-
-def diff_rows(old: str, new: str) -> list[tuple[str, str]]:
-    """Return the lines of a diff, each with its mark: a blank, ``+``, ``-``, or ``…``
-    for lines left out.
-    """
-    old_lines, new_lines = old.splitlines(), new.splitlines()
-    matcher = difflib.SequenceMatcher(None, old_lines, new_lines)
-    rows: list[tuple[str, str]] = []
-    shown = 0
-    for group in matcher.get_grouped_opcodes(DIFF_CONTEXT):
-        if group[0][1] > shown:
-            rows.append(("…", ""))
-        for tag, old_start, old_end, new_start, new_end in group:
-            mark = " " if tag == "equal" else "-"
-            rows += [(mark, line) for line in old_lines[old_start:old_end]]
-            if tag == "equal":
-                continue
-            rows += [("+", line) for line in new_lines[new_start:new_end]]
-        shown = group[-1][2]
-    if rows and shown < len(old_lines):
-        rows.append(("…", ""))
-    return rows
 
 
 def _turn_message(fields: Mapping[str, Any], ask: str = "") -> TurnMessage:

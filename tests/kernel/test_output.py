@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.kernels import Kernel
+from tests.support.kernels import Cell, Kernel
 from tests.support.notebook_kernel import NotebookKernel
 from tests.support.scripted_server import (
     Answer,
@@ -308,7 +308,8 @@ def test_a_format_leaves_its_own_kind_of_output(
     kernel: Kernel, server: ScriptedServer, name: str, text: str, data: dict[str, str]
 ) -> None:
     server.script(reply(text))
-    answer = kernel.good(f"%%buddy -f {name}\ngo").answer
+    # Where somebody watches, code becomes a cell.
+    answer = kernel.good(f"%%buddy -f {name}\ngo", stdin=name != "code").answer
     assert set(answer["data"]) == set(data)
     assert {
         kind: str(answer["data"][kind])[: len(start)] for kind, start in data.items()
@@ -331,3 +332,49 @@ def test_html_is_shown_in_a_frame_that_may_do_nothing(
     assert not [
         m for m in cell.messages[:-1] if "text/html" in m.content.get("data", {})
     ]
+
+
+CODE = "```python\nloaded = 1\n```\n"
+
+
+def next_inputs(cell: Cell) -> list[tuple[str, bool]]:
+    """What a cell puts into the notebook: the texts, and whether they replace it."""
+    payloads = [dict(payload) for payload in cell.reply.get("payload", [])]
+    return [
+        (payload["text"], payload["replace"])
+        for payload in payloads
+        if payload["source"] == "set_next_input"
+    ]
+
+
+def test_code_becomes_a_new_cell_and_is_not_run(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.script(reply(CODE))
+    cell = kernel.good("%%buddy -f code\nload a.csv")
+    assert next_inputs(cell) == [("loaded = 1", False)]
+    assert "new cell below" in cell.answer["data"]["text/markdown"]
+    assert kernel.good("print('loaded' in globals())").printed == "False\n"
+    cell = kernel.good("%buddy --replace load a.csv")
+    assert next_inputs(cell) == [("loaded = 1", True)]
+
+
+def test_where_nobody_watches_code_is_shown_and_becomes_no_cell(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.script(reply(CODE))
+    cell = kernel.good("%%buddy -f code\nload a.csv", stdin=False)
+    assert next_inputs(cell) == []
+    assert "loaded = 1" in cell.answer["data"]["text/markdown"]
+
+
+def test_apply_shows_the_difference_to_the_failed_cell(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    kernel.run("rows = [1, 2]\nsum(rows) / nothing")
+    server.script(reply("```python\nrows = [1, 2]\nsum(rows) / 2\n```\n"))
+    kernel.good("%buddy /fix")
+    cell = kernel.good("%buddy /apply")
+    (output,) = cell.outputs
+    assert "- sum(rows) / nothing\n+ sum(rows) / 2" in output["data"]["text/markdown"]
+    assert next_inputs(cell) == [("rows = [1, 2]\nsum(rows) / 2", False)]

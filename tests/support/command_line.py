@@ -7,8 +7,11 @@ from collections.abc import Callable
 from markdown_it import MarkdownIt
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.commands import read, run
+from codebuddy_jupyter.commands import Invocation, read, run
 from codebuddy_jupyter.messages import Progress
+
+MAGICS = frozenset({"bash", "html"})
+"""The cell magics of the notebook in which commands are typed."""
 
 
 def ignore(what: str, done: int, total: int) -> None:
@@ -20,11 +23,13 @@ def run_line(
     line: str,
     progress: Progress = ignore,
     open_panel: Callable[[], object] | None = None,
+    add_cell: Callable[[str], None] | None = None,
 ) -> str:
     """Run a command as the magic and the panel do, and return its Markdown."""
     call = read(line)
     assert call is not None
-    return run(buddy, call, progress, open_panel)
+    invocation = Invocation(buddy, progress, open_panel, add_cell, MAGICS)
+    return run(invocation, call)
 
 
 def prompt_of(buddy: Buddy, line: str) -> str | None:

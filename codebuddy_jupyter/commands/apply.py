@@ -1,0 +1,116 @@
+"""``/apply``: what the code of the last answer changes in the notebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..buddy import Buddy
+from ..chat.conversation import Turn
+from ..context.items import cell_name
+from ..context.revised import Revised, RevisedSource, likeness, revised_cell
+from ..display.difference import diff_text
+from ..display.formats import closed
+from ..errors import PromptError, Remedy, SettingError
+from ..markdown.blocks import CodeBlock, code_blocks
+from ..markdown.safe import fence
+from .command import Invocation, command
+from .new_cell import cell_source
+
+MOST_DIGITS = 4
+"""Digits in the number of a code block, at most."""
+PUT_BELOW = "The new text is in the next cell. It was not run."
+NOT_PUT = "No cell can be added here: copy the text from the answer."
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A code block of an answer, and the cell that it revises, if there is one."""
+
+    block: CodeBlock
+    revised: Revised | None
+
+
+@command(
+    "apply",
+    "[N]",
+    "show what the code of the last answer (or its block N) changes in the cell that it "
+    "revises, and put the new text into a new cell below; nothing is run",
+)
+def apply(invocation: Invocation, arguments: str) -> str:
+    """Show the difference to a cell, and put the new text below."""
+    turn = _last_with_code(invocation.buddy)
+    blocks = code_blocks(closed(turn.reply.text))
+    if arguments:
+        blocks = [_numbered(blocks, arguments)]
+    session = invocation.buddy.collector.session
+    change = _likeliest(blocks, turn, session)
+    source = cell_source(change.block, invocation.magics)
+    if source is None:
+        language = change.block.language or "no language that is known"
+        raise SettingError(
+            f"No cell of this notebook can run the code: it is in {language}.",
+            Remedy("Choose another block of the answer", "%buddy /apply 2"),
+        )
+    if change.revised is None:
+        heading = "No cell resembles this code:"
+        shown = fence(change.block.code, change.block.language)
+    else:
+        name = cell_name(change.revised.number)
+        difference = diff_text(change.revised.source, source)
+        if not difference:
+            return f"{name} has this code already."
+        heading = f"Changes to {name}:"
+        shown = fence(difference, "diff")
+    end = _put(invocation, source)
+    return f"{heading}\n\n{shown}\n{end}"
+
+
+def _put(invocation: Invocation, source: str) -> str:
+    """Put the source into a new cell, if that is possible; return what was done."""
+    if invocation.add_cell is None:
+        return NOT_PUT
+    invocation.add_cell(source)
+    return PUT_BELOW
+
+
+def _last_with_code(buddy: Buddy) -> Turn:
+    for turn in reversed(list(buddy.chat.turns)):
+        if turn.reply.done and code_blocks(turn.reply.text):
+            return turn
+    raise PromptError(
+        "There is no answer with code yet.",
+        Remedy("Ask for code", "%buddy /fix"),
+    )
+
+
+def _numbered(blocks: list[CodeBlock], typed: str) -> CodeBlock:
+    count = len(blocks)
+    is_number = typed.isdecimal() and len(typed) <= MOST_DIGITS
+    if is_number and 1 <= int(typed) <= count:
+        return blocks[int(typed) - 1]
+    noun = "block" if count == 1 else "blocks"
+    raise SettingError(
+        f"/apply takes the number of a code block, not {typed}: the last answer has "
+        f"{count} {noun}.",
+        Remedy("Apply the first one", "%buddy /apply 1"),
+    )
+
+
+def _likeliest(
+    blocks: list[CodeBlock], turn: Turn, session: RevisedSource | None
+) -> _Change:
+    """Return the block that revises a cell most closely, else the first one."""
+    best = _Change(blocks[0], None)
+    best_share = -1.0
+    if session is None:
+        return best
+    # An earlier kernel has numbered its cells otherwise.
+    question = "" if turn.sent is None else turn.question
+    for block in blocks:
+        revised = revised_cell(block.code, question, session)
+        if revised is None:
+            continue
+        share = likeness(block.code, revised.source)
+        if share > best_share:
+            best, best_share = _Change(block, revised), share
+    return best
