@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -330,3 +331,74 @@ def test_when_a_question_was_asked_is_kept(start: Start) -> None:
     before = time.time()
     ask(buddy, "1?")
     assert before <= start().chat.turns[0].asked <= time.time()
+
+
+def listed(buddy: Buddy) -> list[tuple[str, str]]:
+    """The conversations and their turns, as a list shows them."""
+    rows = table(run_line(buddy, "/chats"))[1:]
+    return [(row[1], row[2]) for row in rows]
+
+
+def test_a_conversation_can_be_named(start: Start) -> None:
+    buddy = start()
+    ask(buddy, "1?")
+    assert "is named “*The* merge”" in unescape(
+        run_line(buddy, "/chats rename 1 *The*  merge")
+    ).replace("  ", " ")
+    assert listed(start()) == [("*The* merge", "1")]
+    assert "no name of its own" in run_line(buddy, "/chats rename 1")
+    assert listed(buddy) == [("1?", "1")]
+    with pytest.raises(SettingError, match="no conversation 7"):
+        run_line(buddy, "/chats rename 7 x")
+    with pytest.raises(SettingError, match="takes the number"):
+        run_line(buddy, "/chats rename merge")
+
+
+def test_a_name_goes_with_its_conversation(start: Start) -> None:
+    buddy = start()
+    ask(buddy, "1?")
+    run_line(buddy, "/chats rename 1 merge")
+    run_line(buddy, "/chats delete 1")
+    ask(buddy, "2?")
+    assert listed(buddy) == [("2?", "1")]
+
+
+def test_a_branch_has_the_turns_before_and_the_rest_is_kept(start: Start) -> None:
+    buddy = start()
+    ask(buddy, "1?", "2?", "3?")
+    reply = buddy.chat.turns[1].reply
+    assert buddy.history.branch(reply, "another 2?")
+    ask(buddy, "another 2?")
+    assert asked(buddy) == ["1?", "another 2?"]
+    assert listed(start()) == [("another 2?", "2"), ("1?", "3")]
+    # The reply is of the other conversation now.
+    assert not buddy.history.branch(reply, "x")
+
+
+def test_a_branch_at_the_first_question_is_a_new_conversation(start: Start) -> None:
+    buddy = start()
+    ask(buddy, "1?", "2?")
+    assert buddy.history.branch(buddy.chat.turns[0].reply, "another 1?")
+    assert buddy.chat.turns == []
+    ask(buddy, "another 1?")
+    assert listed(buddy) == [("another 1?", "1"), ("1?", "2")]
+
+
+def test_without_keeping_nothing_is_lost_to_a_branch(start: Start) -> None:
+    buddy = start()
+    buddy.change({"keep_chats": False})
+    ask(buddy, "1?", "2?")
+    assert not buddy.history.branch(buddy.chat.turns[0].reply, "x")
+    assert len(buddy.chat.turns) == 2
+
+
+def test_conversations_are_found_by_their_words(start: Start) -> None:
+    buddy = start()
+    ask(buddy, "why 100%?")
+    buddy.reset()
+    ask(buddy, "and a_b?")
+    assert buddy.history.search("WHY") == [1]
+    assert buddy.history.search("0%") == [1]
+    assert buddy.history.search("a_b") == [2]
+    assert sorted(buddy.history.search("answer")) == [1, 2]
+    assert buddy.history.search("axb") == []

@@ -7,9 +7,11 @@ one. Where somebody waits for what is read, the wait has an end.
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +30,8 @@ T = TypeVar("T")
 
 # Characters of a question that are kept.
 MAX_QUESTION = 100_000
+# Characters of a name that the user gives to a conversation.
+MAX_NAME = 100
 # Seconds to wait for the disk where somebody waits for the conversations.
 PATIENCE = SHORT_BUSY_SECONDS
 
@@ -136,6 +140,69 @@ class History:
             self._keeping.drop(chat.id, turn)
         self._changed()
         return True
+
+    def branch(self, reply: Reply, name: str) -> bool:
+        """Begin a new conversation with the turns before a reply.
+
+        The present conversation stays on disk as it is.
+
+        Parameters
+        ----------
+        reply
+            The reply of the first turn that the new conversation does not have.
+        name
+            The name of the new conversation.
+
+        Returns
+        -------
+        bool
+            Whether that was done: not if nothing is kept, since the turns from the
+            reply on would be lost, or if the reply is of another conversation.
+        """
+        chat = self.current
+        replies = [turn.reply for turn in chat.turns]
+        opened = self._try_opened()
+        if opened is None or reply not in replies:
+            return False
+        earlier = chat.turns[: replies.index(reply)]
+        branch = Chat([replace(turn, id=uuid.uuid4().hex) for turn in earlier])
+        with self._lock:
+            self._current = branch
+        for turn in branch.turns:
+            if turn.kept_question:
+                self._keeping.keep(branch.id, turn)
+        store, _ = opened
+        if branch.turns:
+            self._keeping.after(lambda: _try_name(store, branch.id, name))
+        self._changed()
+        return True
+
+    def rename(self, number: int, name: str) -> None:
+        """Name a conversation of this notebook; an empty name takes its name away.
+
+        Raises
+        ------
+        SettingError
+            If there is none of this number.
+        NotKept
+            If conversations are not kept, or the file cannot be written.
+        """
+        store, notebook = self._opened()
+        chosen = _numbered(self._answer(lambda: store.chats(notebook)), number)
+        line = " ".join(name.split())[:MAX_NAME]
+        self._answer(lambda: store.name(chosen.id, line))
+        self._changed()
+
+    def search(self, words: str) -> list[int]:
+        """Return the numbers of this notebook's conversations that contain these words.
+
+        Raises
+        ------
+        NotKept
+            If conversations are not kept.
+        """
+        store, notebook = self._opened()
+        return self._answer(lambda: store.chats_with(notebook, words))
 
     def listed(self) -> list[StoredChat]:
         """Return the conversations of this notebook on disk, the last used first.
@@ -351,6 +418,12 @@ class History:
             steps=_steps(stored.messages),
             kept_question=stored.question,
         )
+
+
+def _try_name(store: Store, chat: str, name: str) -> None:
+    # Without a name, the list shows its first question.
+    with suppress(NotKept):
+        store.name(chat, name)
 
 
 def _numbered(chats: list[StoredChat], number: int) -> StoredChat:

@@ -66,6 +66,21 @@ class Store(SQLiteFile):
         """Return the conversations of a notebook, the last used first."""
         return self.read(lambda connection: tables.chats(connection, notebook), [])
 
+    def name(self, chat: str, name: str) -> bool:
+        """Name a conversation, or take its name away; return whether it is there."""
+        if not self.path.exists():
+            return False
+        return self.write(
+            lambda connection: tables.name_chat(connection, chat, name),
+            is_awaited=True,
+        )
+
+    def chats_with(self, notebook: str, words: str) -> list[int]:
+        """Return the numbers of the conversations in whose messages these words are."""
+        return self.read(
+            lambda connection: tables.chats_with(connection, notebook, words), []
+        )
+
     def latest(self, notebook: str) -> tuple[str, list[StoredTurn]] | None:
         """Return the id and the turns of the notebook's last used conversation."""
 

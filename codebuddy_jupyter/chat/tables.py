@@ -7,6 +7,7 @@ Each function works within the transaction of its caller, and commits nothing.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,14 @@ CREATE TABLE chats (
     used REAL NOT NULL
 );
 CREATE INDEX chats_of_notebook ON chats (notebook, used);
+"""
+# Only conversations that the user has named have a row here. The table is made with the
+# first of them, so that files of earlier versions need no change.
+_NAMES = """
+CREATE TABLE IF NOT EXISTS names (
+    chat TEXT PRIMARY KEY REFERENCES chats ON DELETE CASCADE,
+    name TEXT NOT NULL
+) WITHOUT ROWID
 """
 # A turn has one row, and one row for each of its messages. `extra` is JSON: the fields
 # that only some messages have, such as tool calls.
@@ -171,6 +180,8 @@ class StoredChat:
         How many turns it has.
     used
         When it was last used, in seconds since 1970.
+    name
+        What the user has named it; empty if it has no name.
     """
 
     id: str
@@ -178,6 +189,7 @@ class StoredChat:
     question: str
     turns: int
     used: float
+    name: str = ""
 
 
 def create(connection: Connection) -> None:
@@ -304,22 +316,59 @@ def delete_chats(
     return ids
 
 
-def chats(connection: Connection, notebook: str) -> list[StoredChat]:
-    """Return the conversations of a notebook, the last used first."""
+def name_chat(connection: Connection, chat: str, name: str) -> bool:
+    """Name a conversation, or take its name away; return whether it is there."""
+    connection.execute(_NAMES)
+    connection.execute("DELETE FROM names WHERE chat = ?", (chat,))
+    found = connection.execute("SELECT 1 FROM chats WHERE id = ?", (chat,)).fetchone()
+    if found and name:
+        values = (chat, _storable(name))
+        connection.execute("INSERT INTO names VALUES (?, ?)", values)
+    return found is not None
+
+
+def chats_with(connection: Connection, notebook: str, words: str) -> list[int]:
+    """Return the numbers of the conversations in whose messages these words are."""
+    pattern = re.sub(r"([\\%_])", r"\\\1", words)
     rows = connection.execute(
         """
+        SELECT DISTINCT chats.number
+        FROM chats
+        JOIN turns ON turns.chat = chats.id
+        JOIN messages ON messages.turn = turns.number
+        WHERE chats.notebook = ? AND messages.text LIKE ? ESCAPE '\\'
+        """,
+        (notebook, f"%{pattern}%"),
+    )
+    return [int(number) for (number,) in rows]
+
+
+def chats(connection: Connection, notebook: str) -> list[StoredChat]:
+    """Return the conversations of a notebook, the last used first."""
+    name = "''"
+    if _has_names(connection):
+        name = "coalesce((SELECT name FROM names WHERE chat = chats.id), '')"
+    rows = connection.execute(
+        f"""
         SELECT id, number,
             (SELECT substr(messages.text, 1, 200)
                 FROM turns JOIN messages ON messages.turn = turns.number
                 WHERE turns.chat = chats.id AND messages.position = 0
                 ORDER BY turns.number LIMIT 1),
             (SELECT count(*) FROM turns WHERE chat = chats.id),
-            used
+            used, {name}
         FROM chats WHERE notebook = ? ORDER BY used DESC, number DESC
         """,
         (notebook,),
     )
     return [StoredChat(*row) for row in rows]
+
+
+def _has_names(connection: Connection) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'names'"
+    )
+    return found.fetchone() is not None
 
 
 def latest_chat(connection: Connection, notebook: str) -> str | None:

@@ -27,14 +27,16 @@ def reset(invocation: Invocation, arguments: str) -> str:
 @command(
     "chats",
     "[N]",
-    "list this notebook's conversations, or switch to number N; /chats delete N and "
-    "/chats delete all delete them permanently",
+    "list this notebook's conversations, or switch to number N; /chats rename N NAME "
+    "names one, /chats delete N and /chats delete all delete them permanently",
 )
 def chats(invocation: Invocation, arguments: str) -> str:
-    """List conversations, switch to one, or delete them."""
-    verb, _, number = arguments.lower().partition(" ")
-    if verb == "delete":
-        return _delete(invocation.buddy, number.strip())
+    """List conversations, switch to one, name one, or delete them."""
+    verb, _, rest = arguments.partition(" ")
+    if verb.lower() == "delete":
+        return _delete(invocation.buddy, rest.strip().lower())
+    if verb.lower() == "rename":
+        return _rename(invocation.buddy, rest.strip())
     if arguments:
         return _switch(invocation.buddy, arguments)
     return _list(invocation.buddy)
@@ -49,7 +51,7 @@ def _list(buddy: Buddy) -> str:
     for chat in saved:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.used))
         state = "current" if chat.id == current else ""
-        title = titled(chat.question)
+        title = chat.name or titled(chat.question)
         rows.append((str(chat.number), title, str(chat.turns), used, state))
     header = ("", "conversation", "turns", "last used", "")
     return text_table(header, rows, numbers=(0, 2))
@@ -73,6 +75,15 @@ def _delete(buddy: Buddy, number: str) -> str:
             Remedy("List the conversations", "%buddy /chats"),
         )
     return f"Deleted {_counted(count, 'conversation')}."
+
+
+def _rename(buddy: Buddy, typed: str) -> str:
+    number, _, name = typed.partition(" ")
+    chat_number = _chat_number(number)
+    buddy.history.rename(chat_number, name)
+    if not name.strip():
+        return f"Conversation {chat_number} has no name of its own any more."
+    return escape(f"Conversation {chat_number} is named “{name.strip()}”.")
 
 
 def _chat_number(text: str) -> int:
