@@ -122,6 +122,7 @@ ROOMS: dict[str, set[str]] = {
         "buddy",
         "chat",
         "context",
+        "context.describe",
         "display",
         "doctor",
         "errors",

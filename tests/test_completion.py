@@ -262,3 +262,29 @@ def test_what_installed_packages_have_is_completed(
     assert found == ["@pkg:json.dump", "@pkg:json.dumps"]
     assert "@pkg:json" in texts(offered(completing, "%buddy @pkg:jso"))
     assert "@pkg:" in texts(offered(completing, "%buddy @pk"))
+
+
+def test_each_completion_says_what_it_is(shell: InteractiveShell) -> None:
+    shell.user_ns.update(df=[1], n=[2])
+    history: Any = shell.history_manager
+    history.input_hist_parsed[:] = ["", "n = 1\nm = 2", "%buddy why?"]
+    offers = Offers(shell, lambda: ["df", "n"], lambda: None)
+
+    def described(typed: str) -> dict[str, str]:
+        _, completions = offers.find(typed)
+        return {found[0]: offers.description(found) for found in completions}
+
+    names = described("why is @")
+    # The one that the last cell of the user has comes first.
+    assert list(names)[:2] == ["@n", "@df"]
+    assert names["@df"] == "list"
+    assert names["@error"] == "the last error"
+    assert names["@In[1]"] == "n = 1"
+    assert described("/fi") == {"/fix": COMMANDS["fix"].description}
+    assert described("@file:x") == {}
+
+
+def test_what_a_cell_was_that_is_gone_is_not_said() -> None:
+    offers = Offers(SHELL, lambda: NAMES, lambda: None)
+    assert offers.description(("@In[7]", "cell")) == ""
+    assert offers.description(("@file:a.csv", "path")) == ""

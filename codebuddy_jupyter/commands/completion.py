@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ..context.attached import mention_of
+from ..context.buddy_cells import is_buddy_cell
 from ..inspection.package_text import completions_of
+from .likeliest import kind_of, likeliest_first
 from .table import COMMANDS
 
 MOST_SUGGESTIONS = 200
@@ -27,6 +29,16 @@ MOST_SCANNED = 5_000
 """Entries of a folder that are read, at most."""
 MOST_TYPED = 1_000
 """Characters before the cursor that are read, at most."""
+
+LONGEST_LINE = 60
+"""Characters of a cell that say what is in it."""
+KEYWORDS: Mapping[str, str] = {
+    "error": "the last error",
+    "plot": "the last figure",
+    "file:": "a file of the notebook's folder",
+    "pkg:": "the documentation of a function",
+}
+"""What can be attached besides variables and cells."""
 
 Completion = tuple[str, str]
 """A replacement for a word, and its type, such as ``instance`` or ``path``."""
@@ -117,6 +129,29 @@ class Offers:
         completions = self._mentions(mention)
         return mention[0], list(islice(completions, MOST_SUGGESTIONS))
 
+    def description(self, completion: Completion) -> str:
+        """Return what a completion is, in a few words; no code of a variable runs."""
+        name, type = completion
+        if type == "magic":
+            return COMMANDS[name.removeprefix("/")].description
+        if type == "keyword":
+            return KEYWORDS[name.removeprefix("@")]
+        if type == "instance":
+            value = self._modules().get(name.removeprefix("@"))
+            return kind_of(value)
+        if type == "cell":
+            return self._first_line(name)
+        return ""
+
+    def _first_line(self, mention: str) -> str:
+        """Return the first line of the cell that a mention names."""
+        number = int("".join(filter(str.isdecimal, mention)))
+        inputs: list[str] = self.shell.history_manager.input_hist_parsed
+        if number >= len(inputs):
+            return ""
+        line = inputs[number].strip().partition("\n")[0]
+        return line[:LONGEST_LINE]
+
     def _commands(self, word: str) -> Iterator[Completion]:
         for name in self.commands:
             if f"/{name}".startswith(word):
@@ -134,15 +169,23 @@ class Offers:
         return self._names(mention["name"])
 
     def _names(self, typed: str) -> Iterator[Completion]:
-        for name in self.names():
+        for name in likeliest_first(self.names(), self._modules(), self._last_cell()):
             if name.startswith(typed):
                 yield f"@{name}", "instance"
-        for keyword in ("error", "plot", "file:", "pkg:"):
+        for keyword in KEYWORDS:
             if keyword.startswith(typed):
                 yield f"@{keyword}", "keyword"
         for history in ("In", "Out"):
             if history.startswith(typed):
                 yield from islice(self._cells(history, ""), MOST_CELLS)
+
+    def _last_cell(self) -> str:
+        """Return the source of the last cell that is not the buddy's."""
+        inputs: list[str] = self.shell.history_manager.input_hist_parsed
+        for source in inputs[: -MOST_CELLS - 1 : -1]:
+            if source.strip() and not is_buddy_cell(source):
+                return source
+        return ""
 
     def _packages(self, typed: str) -> Iterator[Completion]:
         for name in completions_of(typed, self._modules()):
