@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.commands import COMMANDS
 from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.messages import Chunk, Model
 from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL
@@ -299,6 +301,93 @@ def test_what_was_taken_back_is_not_kept_either(
     chat.close()
 
 
+def test_an_earlier_question_that_is_edited_begins_a_branch(
+    kept: Buddy, fake: FakeProvider
+) -> None:
+    kept.change({"context": "none"})
+    chat = Watched(kept)
+    for number, text in enumerate(("the first", "the second", "the third"), 1):
+        chat.ask(text)
+        assert chat.answered(number)
+    chat.ask("another second", replaces=2)
+    assert chat.answered(4)
+    assert texts(fake.requests[-1])[1:] == [
+        ("user", "the first"),
+        ("assistant", "An answer."),
+        ("user", "another second"),
+    ]
+    assert [message["turns"] for message in chat.told("gone")] == [[2, 3]]
+    # The earlier conversation is still in the list, and complete.
+    assert eventually(lambda: titles(chat) == ["another second", "the first"])
+    assert [one.turns for one in kept.history.listed()] == [2, 3]
+    chat.page("switch", number=1)
+    assert eventually(lambda: len(kept.chat.turns) == 3)
+    chat.close()
+
+
+def test_where_nothing_is_kept_an_edited_question_is_asked_as_a_new_one(
+    chat: Watched, buddy: Buddy
+) -> None:
+    for number, text in enumerate(("the first", "the second"), 1):
+        chat.ask(text)
+        assert chat.answered(number)
+    chat.ask("another first", replaces=1)
+    assert chat.answered(3)
+    assert [turn.question for turn in buddy.chat.turns] == [
+        "the first",
+        "the second",
+        "another first",
+    ]
+    assert "not kept" in chat.told("noted")[-1]["text"]
+
+
+def test_a_conversation_is_named_and_found_by_what_was_said(kept: Buddy) -> None:
+    chat = Watched(kept)
+    chat.ask("why is it empty?")
+    assert chat.answered()
+    assert eventually(lambda: titles(chat) == ["why is it empty?"])
+    chat.page("rename", number=1, name="  The   merge ")
+    assert eventually(lambda: titles(chat) == ["The merge"])
+    for text, numbers in (("IS IT", [1]), ("An answer", [1]), ("100%", []), ("_", [])):
+        chat.page("search", text=text)
+        found = {"type": "found", "text": text, "numbers": numbers}
+        assert eventually(partial(chat.sent.__contains__, found))
+    chat.page("rename", number=1, name="")
+    assert eventually(lambda: titles(chat) == ["why is it empty?"])
+    chat.page("rename", number=9, name="x")
+    assert eventually(lambda: chat.told("noted"))
+    assert "no conversation 9" in chat.told("noted")[-1]["text"]["what"]
+    chat.close()
+
+
+def test_where_nothing_is_kept_a_search_says_so(chat: Watched) -> None:
+    chat.page("search", text="x")
+    assert eventually(lambda: chat.told("noted"))
+    assert "only kept for notebooks" in chat.told("noted")[-1]["text"]["what"]
+
+
+def test_the_page_knows_which_code_can_become_a_cell(chat: Watched) -> None:
+    chat.page("ready", view="v")
+    assert eventually(lambda: chat.told("all"))
+    languages = chat.told("all")[0]["languages"]
+    # The shell of this test has no magics.
+    assert languages["python"] == ""
+    assert "bash" not in languages
+
+
+def test_the_page_knows_the_cell_that_a_question_is_about(kept: Buddy) -> None:
+    chat = Watched(kept)
+    session = kept.collector.session
+    assert session is not None
+    chat.ask("why?")
+    assert chat.answered()
+    assert "about" not in chat.told("turn")[-1]
+    kept.ask("what is in `x`, see @In[1]?").start()
+    assert chat.answered(2)
+    assert chat.told("turn")[-1]["about"] == 1
+    chat.close()
+
+
 def test_where_nothing_is_kept_there_is_nothing_to_choose(kept: Buddy) -> None:
     chat = Watched(kept)
     chat.ask("hello")
@@ -387,17 +476,17 @@ def test_commands_and_names_are_completed(chat: Watched) -> None:
     chat.page("complete", text="/mo")
     chat.page("complete", text="@d")
     assert eventually(lambda: len(chat.told("completions")) == 2)
-    assert [message["names"] for message in chat.told("completions")] == [
-        ["/models"],
-        ["@df", "@day"],
+    assert [message["offers"] for message in chat.told("completions")] == [
+        [{"name": "/models", "about": COMMANDS["models"].description}],
+        [{"name": "@df", "about": "str"}, {"name": "@day", "about": "int"}],
     ]
     assert [message["word"] for message in chat.told("completions")] == ["/mo", "@d"]
     chat.page("complete", text="see @In")
     assert eventually(lambda: len(chat.told("completions")) == 3)
     assert (
         chat.told("completions")[-1]["word"],
-        chat.told("completions")[-1]["names"],
-    ) == ("@In", ["@In[1]"])
+        chat.told("completions")[-1]["offers"],
+    ) == ("@In", [{"name": "@In[1]", "about": "df"}])
 
 
 def test_code_is_put_below_the_next_cell_where_the_notebook_is_out_of_reach(

@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from codebuddy_jupyter.widgets import modules
-from codebuddy_jupyter.widgets.modules import STATIC, imports_of, joined_script
+from codebuddy_jupyter.widgets.modules import (
+    STATIC,
+    imports_of,
+    joined_script,
+    joined_styles,
+)
 
-WIDGETS = ("chat/view.js", "provider/view.js", "provider/findings.js")
+WIDGETS = ("chat/view.js", "provider/view.js")
 DECLARATION = re.compile(
     r"^(?:export )?(?:async )?(?:const|let|class|function) (\w+)", re.MULTILINE
 )
@@ -40,8 +45,30 @@ def test_dependencies_come_first_and_once(folder: Path) -> None:
         'import { b } from "./b.js";\nimport { a } from "./a.js";\n'
         "export default { a, b };\n"
     )
-    joined = "const a = 1;\nconst b = a;\nexport default { a, b };\n"
-    assert joined_script("c.js") == joined
+    joined = "const a=1;const b=a;export default{a,b};"
+    assert joined_script("c.js").replace("\n", "") == joined
+
+
+def test_blanks_stay_in_texts_and_regular_expressions(folder: Path) -> None:
+    (folder / "a.js").write_text(
+        'const a = "x = 1, y";\n'
+        "const b = `${a ? a : a} , `;\n"
+        "const c = /a , [/] = b/g.exec(a) ?? a;\n"
+        "const d = 100 / 2;  const e = 4 / 2;\n"
+        "function f(x) {\n    return x === a ? b : c;\n}\n"
+    )
+    assert joined_script("a.js") == (
+        'const a="x = 1, y";'
+        "const b=`${a ? a : a} , `;"
+        "const c=/a , [/] = b/g.exec(a)??a;"
+        "const d=100 / 2; const e=4 / 2;"
+        "function f(x){return x===a?b:c;}\n"
+    )
+
+
+def test_style_sheets_lose_comments_and_blanks(folder: Path) -> None:
+    (folder / "a.css").write_text('/* A, b. */\n.a > b, c { d: "e ·"; f: 1px 2px; }\n')
+    assert joined_styles("a.css") == '.a>b,c{d:"e ·";f:1px 2px;}'
 
 
 def test_comments_stay_in_the_sources(folder: Path) -> None:
@@ -57,11 +84,7 @@ def test_comments_stay_in_the_sources(folder: Path) -> None:
         "}\n"
     )
     assert joined_script("a.js") == (
-        "function a() {\n"
-        '  const url = "http://a"; // beside code\n'
-        "  return () =>\n"
-        "    /** @type {string} */ (url);\n"
-        "}\n"
+        'function a(){const url="http://a";// beside code\nreturn ()=>\n(url);}\n'
     )
 
 

@@ -12,10 +12,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets.widgets import widget as widgets
 
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.widgets.page import PageWidget
 from codebuddy_jupyter.widgets.panel import Panel
 from codebuddy_jupyter.widgets.protocol import StateMessage, matches
-from tests.support.fakes import eventually
+from tests.support.fakes import FakeProvider, eventually
 
 # Characters of all scripts and styles that a panel brings into the page.
 MOST_SCRIPT = 60_000
@@ -48,7 +49,7 @@ def panel(buddy: Buddy, shell: InteractiveShell) -> Iterator[Panel]:
 
 def parts(panel: Panel) -> list[PageWidget]:
     """The widgets of a panel that have a script of their own."""
-    return [panel.chat, panel.form.view, panel.form.view.findings]
+    return [panel.chat, panel.form.view]
 
 
 def sent_by(widget: PageWidget) -> list[Mapping[str, Any]]:
@@ -115,6 +116,26 @@ def test_a_panel_brings_little_script_into_the_page(panel: Panel) -> None:
         assert "export default" in state["_esm"]
         total += len(state["_esm"]) + len(state.get("_css", ""))
     assert total <= MOST_SCRIPT
+
+
+def test_the_settings_are_folded_until_something_is_wrong(
+    buddy: Buddy, shell: InteractiveShell, fake: FakeProvider
+) -> None:
+    panel = Panel(buddy, shell)
+    assert eventually(lambda: panel.form.view._state["dot"] == "reachable")
+    assert not panel.settings.value
+    assert panel.form.layout.display == "none"
+    panel.close()
+    fake.offers = ProviderError("It is gone.")
+    panel = Panel(buddy, shell)
+    assert eventually(lambda: panel.settings.value)
+    assert panel.form.layout.display == "flex"
+    # What the user has folded stays so.
+    panel.settings.value = False
+    panel.form.view.refresh()
+    assert eventually(lambda: panel.form.view._state["dot"] == "unreachable")
+    assert not panel.settings.value
+    panel.close()
 
 
 def test_a_terminal_is_told_what_to_use_instead(

@@ -41,7 +41,7 @@ def listed() -> list[Model]:
 @pytest.fixture
 def view(buddy: Buddy, listed: list[Model]) -> Iterator[ProviderView]:
     """The view, of which no page is open."""
-    view = ProviderView(buddy, listed.extend)
+    view = ProviderView(buddy, listed.extend, lambda: None)
     yield view
     view.close()
 
@@ -69,6 +69,28 @@ def test_a_declared_address_is_shown_as_the_host(
     assert facts["Host"] == "api.elsewhere.example"
     assert "Latency" in facts
     assert [model.name for model in listed] == ["else-1", "else-2"]
+
+
+def test_one_line_says_which_model_answers_and_where(view: ProviderView) -> None:
+    state = state_once_reachable(view)
+    assert (state["name"], state["model"]) == ("Elsewhere", "else-1")
+    assert state["models"] == ["else-1", "else-2"]
+    assert state["brief"] == "goes to api.elsewhere.example"
+
+
+def test_another_model_is_chosen_in_the_line(view: ProviderView, buddy: Buddy) -> None:
+    view.receive({"type": "use", "model": "else-2"})
+    assert buddy.current().model == "else-2"
+    view.receive({"type": "use", "model": 2})
+    assert buddy.current().model == "else-2"
+
+
+def test_a_key_that_is_missing_is_trouble(buddy: Buddy) -> None:
+    troubles: list[str] = []
+    view = ProviderView(buddy, lambda models: None, lambda: troubles.append("key"))
+    state_once_reachable(view)
+    assert troubles == ["key"]
+    view.close()
 
 
 def test_a_declared_key_variable_gives_a_field_for_the_key(view: ProviderView) -> None:

@@ -27,6 +27,8 @@ from ..chat.reply import Reply
 from ..chat.tables import StoredChat
 from ..commands import Call, Invocation
 from ..commands.completion import Offers
+from ..commands.new_cell import cell_languages
+from ..context.revised import asked_about
 from ..display.difference import diff_rows
 from ..errors import BuddyError, Stopped
 from ..question.options import Options
@@ -46,6 +48,8 @@ from .protocol import (
     InsertRequest,
     MeasureRequest,
     ReadyRequest,
+    RenameRequest,
+    SearchRequest,
     SectionsRequest,
     SwitchRequest,
     TurnFields,
@@ -62,6 +66,9 @@ from .transcript import STOPPED, AnswerEntry, CommandOutput
 TURNS_IN_FULL = 20
 MOST_COMPLETIONS = 12
 
+NO_BRANCH = (
+    "Conversations are not kept, so the question was asked as a new one at the end."
+)
 NEVER = float("inf")
 Entry = AnswerEntry | CommandOutput
 
@@ -124,6 +131,8 @@ class Conversation:
             "reset": self._on_reset,
             "switch": self._on_switch,
             "delete": self._on_delete,
+            "rename": self._on_rename,
+            "search": self._on_search,
             "measure": self._on_measure,
             "sections": self._on_sections,
             "complete": self._on_complete,
@@ -213,6 +222,14 @@ class Conversation:
         delete = partial(self.buddy.history.delete, request["number"])
         self._stop_own()
         self._worker.put(partial(self._change_history, delete))
+
+    def _on_rename(self, request: RenameRequest) -> None:
+        rename = self.buddy.history.rename
+        number, name = request["number"], request["name"]
+        self._worker.put(partial(self._change_history, partial(rename, number, name)))
+
+    def _on_search(self, request: SearchRequest) -> None:
+        self._worker.put(partial(self._search, request["text"]))
 
     def _on_measure(self, request: MeasureRequest) -> None:
         self._note_notebook(request)
@@ -309,8 +326,17 @@ class Conversation:
                 continue
             number = next(self._numbers)
             typed = self._typed.get(reply, NOT_TYPED)
-            answer = AnswerEntry(number, reply, typed.text)
+            answer = AnswerEntry(number, reply, typed.text, self._about(reply))
             self._add(answer, typed.ask)
+
+    def _about(self, reply: Reply) -> int | None:
+        """Return the number of the cell that a question is about, if it names one."""
+        session = self.buddy.collector.session
+        # An earlier kernel has numbered its cells otherwise.
+        is_earlier = reply.done and reply.started is None
+        if session is None or is_earlier:
+            return None
+        return asked_about(reply.prompt, session)
 
     def _add(self, entry: Entry, ask: str) -> None:
         self._entries[entry.number] = entry
@@ -360,12 +386,22 @@ class Conversation:
             return
         replaced = self._entries.get(request.get("replaces") or 0)
         if isinstance(replaced, AnswerEntry):
-            self.buddy.history.take_back(replaced.reply)
+            self._replace(replaced.reply, text)
         with self._lock:
             if self._is_closed:
                 return
             self._typed[reply] = _Typed(ask, text)
         reply.start()
+
+    def _replace(self, reply: Reply, text: str) -> None:
+        """Go back before a reply: the text is asked in place of its question.
+
+        The last question is taken back. An earlier one begins another conversation, so
+        that nothing is lost.
+        """
+        history = self.buddy.history
+        if not history.take_back(reply) and not history.branch(reply, titled(text)):
+            self._send({"type": "noted", "text": NO_BRANCH})
 
     def _begin_command(self, call: Call, line: str, ask: str) -> None:
         """Run a command on a thread of its own, so that one can ask meanwhile."""
@@ -417,6 +453,7 @@ class Conversation:
             "view": view,
             "turns": cast(list[TurnFields], turns),
             "cell": self.cell,
+            "languages": cell_languages(commands.cell_magics(self.shell)),
         }
         self._send(message)
 
@@ -438,7 +475,7 @@ class Conversation:
         for chat in kept:
             fields: ChatFields = {
                 "number": chat.number,
-                "title": titled(chat.question),
+                "title": chat.name or titled(chat.question),
                 "turns": chat.turns,
             }
             message["chats"].append(fields)
@@ -452,9 +489,20 @@ class Conversation:
             "type": "completions",
             "text": text,
             "word": word,
-            "names": [name for name, _ in offers[:MOST_COMPLETIONS]],
+            "offers": [],
         }
+        for offer in offers[:MOST_COMPLETIONS]:
+            about = self._offers.description(offer)
+            message["offers"].append({"name": offer[0], "about": about})
         self._send(message)
+
+    def _search(self, text: str) -> None:
+        try:
+            numbers = self.buddy.history.search(text)
+        except BuddyError as error:
+            self._send({"type": "noted", "text": problem_of(error)})
+            return
+        self._send({"type": "found", "text": text, "numbers": numbers})
 
     def _diff(self, request: DiffRequest) -> None:
         rows = diff_rows(request["old"], request["new"])

@@ -6,8 +6,8 @@ import names of others, written on one line::
     import { make, button } from "../shared/elements.js";
 
 All of them share one scope once joined, so a name may be declared in one module only,
-and cannot be imported under another name. Comments that have their lines to themselves
-stay in the sources, since every widget carries its script to the page.
+and cannot be imported under another name. Comments and needless blanks stay in the
+sources, since every widget carries its script to the page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,20 @@ IMPORT = re.compile(r'^import \{ \w+(?:, \w+)* \} from "(?P<path>\.[\w./]+)";$')
 IMPORT_LINE = re.compile(r"^import.*\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.MULTILINE)
+TYPE_COMMENT = re.compile(r"/\*\*(?:[^*]|\*(?!/))*\*/ ?")
 BLANK_LINES = re.compile(r"\n{2,}")
+INDENTATION = re.compile(r"^ +", re.MULTILINE)
+# Texts, templates and regular expressions, in which each blank counts. A division has a
+# blank after its sign.
+LITERAL = re.compile(
+    r"""("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`
+    |/(?![*/\s])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*)""",
+    re.VERBOSE,
+)
+AROUND_SIGNS = re.compile(r" ?(=>|[!=]==|\?\?=?|&&|\|\||[=,;:?{}]) ?")
+LINE_ENDS = re.compile(r"(?<=[,;{])\n")
+CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+AROUND_CSS_SIGNS = re.compile(r"\s*([{};,>])\s*")
 
 
 def joined_script(name: str) -> str:
@@ -38,7 +51,10 @@ def joined_script(name: str) -> str:
 
 def joined_styles(*names: str) -> str:
     """Return style sheets of ``static`` as one text."""
-    return "".join(_text(STATIC / name) for name in names)
+    text = "".join(_text(STATIC / name) for name in names)
+    text = CSS_COMMENT.sub("", text)
+    text = AROUND_CSS_SIGNS.sub(r"\1", text.strip())
+    return text.replace(": ", ":")
 
 
 def imports_of(module: Path) -> list[Path]:
@@ -78,12 +94,23 @@ def _joined(
 
 
 def _body(module: Path) -> str:
-    """Return a module without imports, the word ``export``, and comments."""
+    """Return a module without imports, the word ``export``, comments, and needless
+    blanks.
+    """
     text = IMPORT_LINE.sub("", _text(module))
     text = COMMENT.sub("", text)
     text = EXPORT.sub("", text)
-    text = BLANK_LINES.sub("\n\n", text)
-    return text.lstrip("\n")
+    text = TYPE_COMMENT.sub("", text)
+    text = INDENTATION.sub("", text)
+    text = BLANK_LINES.sub("\n", text)
+    # Literals have the odd places of what `split` gives.
+    parts = LITERAL.split(text)
+    parts[::2] = [LINE_ENDS.sub("", _dense(part)) for part in parts[::2]]
+    return "".join(parts).lstrip("\n")
+
+
+def _dense(code: str) -> str:
+    return AROUND_SIGNS.sub(r"\1", code)
 
 
 def _text(path: Path) -> str:

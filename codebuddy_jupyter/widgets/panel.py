@@ -1,4 +1,5 @@
-"""The complete panel: settings above, conversation below.
+"""The complete panel: a line about the provider, the settings under it, and below the
+conversation.
 
 Several may be open on one Buddy, and all show the same.
 """
@@ -35,7 +36,11 @@ class Panel(ipywidgets.VBox):
         # Here, in the cell's thread, so that other threads know the kernel's own
         # event loop when they describe variables.
         buddy.collector.describers.begin()
-        self.form = SettingsForm(buddy)
+        self._is_open = False
+        self._has_trouble = False
+        self._has_unfolded = False
+        self.form = SettingsForm(buddy, self._show_trouble)
+        self.form.layout.display = HIDDEN
         self.chat = ChatView(buddy, shell, self.form.note_end)
         self._make_bar()
         super().__init__([self.bar, self.form, self.chat])
@@ -47,6 +52,8 @@ class Panel(ipywidgets.VBox):
         for event, hook in self._hooks.items():
             shell.events.register(event, hook)
         self._is_open = True
+        if self._has_trouble:
+            self._unfold_once()
 
     def __repr__(self) -> str:
         return "The panel of codebuddy. Run the cell to open it."
@@ -88,7 +95,7 @@ class Panel(ipywidgets.VBox):
 
     def _make_bar(self) -> None:
         self.settings = ipywidgets.ToggleButton(
-            value=True,
+            value=False,
             description="Settings",
             layout=NARROW,
             **help_of("Show or hide the settings"),
@@ -103,14 +110,27 @@ class Panel(ipywidgets.VBox):
         self.leave.on_click(lambda _: self.close())
         for widget in (self.settings, self.leave):
             answer_while_a_cell_runs(widget)
-        self.bar = ipywidgets.HBox(
-            [self.settings, self.leave],
-            layout={"justify_content": "space-between"},
-        )
+        self.bar = ipywidgets.HBox([self.form.view, self.settings, self.leave])
+        self.bar.add_class("codebuddy-bar")
 
     def _on_fold(self, change: Mapping[str, Any]) -> None:
         display = SHOWN if change["new"] else HIDDEN
         self.form.layout.display = display
+
+    def _show_trouble(self) -> None:
+        """Unfold the settings for what is wrong when the panel opens.
+
+        Later the user knows where they are, and the answers say what is wrong.
+        """
+        self._has_trouble = True
+        # The background loop can be sooner than the end of the constructor.
+        if self._is_open:
+            self._unfold_once()
+
+    def _unfold_once(self) -> None:
+        if not self._has_unfolded:
+            self._has_unfolded = True
+            self.settings.value = True
 
     def _before_cell(self, info: Any = None) -> None:
         cell = getattr(info, "cell_id", None) or ""

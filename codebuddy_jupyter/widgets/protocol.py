@@ -58,11 +58,15 @@ class AnswerFields(_From):
 
 
 class QuestionFields(TypedDict):
-    """A question of the conversation, or a command that was typed between them."""
+    """A question of the conversation, or a command that was typed between them.
+
+    ``about`` is the execution count of the cell that the question is about.
+    """
 
     turn: int
     question: str
     command: NotRequired[bool]
+    about: NotRequired[int | None]
 
 
 # The fields of `AnswerFields`, none of them required.
@@ -100,6 +104,13 @@ class ChatFields(TypedDict):
     number: int
     title: str
     turns: int
+
+
+class OfferFields(TypedDict):
+    """A completion, and what it is in a few words."""
+
+    name: str
+    about: str
 
 
 class CellFields(TypedDict):
@@ -194,6 +205,21 @@ class DeleteRequest(TypedDict):
     number: int
 
 
+class RenameRequest(TypedDict):
+    """Name a conversation; an empty name takes its name away."""
+
+    type: Literal["rename"]
+    number: int
+    name: str
+
+
+class SearchRequest(TypedDict):
+    """The user is searching for words in all conversations of the notebook."""
+
+    type: Literal["search"]
+    text: str
+
+
 class MeasureRequest(TypedDict):
     """The user stopped typing ``text``; ``full`` also requests all messages."""
 
@@ -257,12 +283,17 @@ class AnswerMessage(AnswerFields):
 
 
 class AllMessage(TypedDict):
-    """The whole conversation, for the page named ``view``, and the cell that ran last."""
+    """The whole conversation, for the page named ``view``, and the cell that ran last.
+
+    ``languages`` has the languages whose code can become a cell, in lower case, each
+    with the cell magic that it needs: empty for Python.
+    """
 
     type: Literal["all"]
     view: str
     turns: list[TurnFields]
     cell: str
+    languages: dict[str, str]
 
 
 class GoneMessage(TypedDict):
@@ -301,12 +332,12 @@ class StaleMessage(TypedDict):
 
 
 class CompletionsMessage(TypedDict):
-    """The names that can replace ``word``, with which ``text`` ends."""
+    """What can replace ``word``, with which ``text`` ends, the likeliest first."""
 
     type: Literal["completions"]
     text: str
     word: str
-    names: list[str]
+    offers: list[OfferFields]
 
 
 class ChatsMessage(TypedDict):
@@ -315,6 +346,14 @@ class ChatsMessage(TypedDict):
     type: Literal["chats"]
     chats: list[ChatFields]
     current: int | None
+
+
+class FoundMessage(TypedDict):
+    """The numbers of the conversations that contain ``text``."""
+
+    type: Literal["found"]
+    text: str
+    numbers: list[int]
 
 
 class MeasuredMessage(TypedDict):
@@ -372,14 +411,28 @@ class KeyRequest(TypedDict):
     key: str
 
 
+class UseRequest(TypedDict):
+    """The user chose a model of the provider's list."""
+
+    type: Literal["use"]
+    model: str
+
+
 class StateMessage(TypedDict, total=False):
     """The state of the provider; ``noted`` and ``trouble`` are empty if there is
     nothing to say.
+
+    ``name``, ``model``, ``models`` and ``brief`` are for one line: the provider, its
+    model and those that it lists, and where requests go.
     """
 
     type: Literal["state"]
     dot: Literal["loading", "reachable", "unreachable"]
     title: str
+    name: str
+    model: str
+    models: list[str]
+    brief: str
     where: str
     trouble: str | Problem
     facts: list[tuple[str, str]]
@@ -397,6 +450,8 @@ ChatRequest = (
     | ResetRequest
     | SwitchRequest
     | DeleteRequest
+    | RenameRequest
+    | SearchRequest
     | MeasureRequest
     | SectionsRequest
     | CompleteRequest
@@ -417,6 +472,7 @@ ChatMessage = (
     | StaleMessage
     | CompletionsMessage
     | ChatsMessage
+    | FoundMessage
     | MeasuredMessage
     | UnmeasuredMessage
     | AheadMessage
@@ -424,7 +480,7 @@ ChatMessage = (
 )
 """From the kernel to the page of the conversation."""
 
-ProviderRequest = ShownRequest | KeyRequest
+ProviderRequest = ShownRequest | KeyRequest | UseRequest
 """From the pages of the provider to the kernel."""
 
 

@@ -22,7 +22,7 @@ from ..errors import BuddyError
 from ..messages import Model
 from ..providers.base import Address, Provider
 from .modules import joined_script, joined_styles
-from .page import Content, PageWidget, close
+from .page import Content, PageWidget
 from .protocol import (
     CheckFields,
     KeyFields,
@@ -40,29 +40,11 @@ Fact = tuple[str, str]
 """A fact that the page shows: its label and its text."""
 
 
-class Findings(PageWidget):
-    """Notes and test results, which the page shows below the buttons that requested
-    them.
-
-    Parameters
-    ----------
-    state
-        Returns the fields of the `StateMessage` for a page that opens.
-    """
-
-    _esm = joined_script("provider/findings.js")
-
-    def __init__(self, state: Callable[[], dict[str, Any]]) -> None:
-        self.state = state
-        super().__init__()
-
-    def take_ready(self, content: Content) -> None:
-        """Send the state to a page that shows the widget."""
-        self.post({"type": "state", **self.state()})
-
-
 class ProviderView(PageWidget):
     """The state of the provider in use, refreshed on request and never by a clock.
+
+    A panel shows it in three places, and each shows another part: one line in the bar;
+    facts and the field for the key; and below the buttons what they found.
 
     Parameters
     ----------
@@ -70,32 +52,36 @@ class ProviderView(PageWidget):
         The owner of the provider.
     listed
         Called on the background loop with the models that the provider lists.
+    troubled
+        Called on the background loop when the provider cannot be used as it is set.
     """
 
     _esm = joined_script("provider/view.js")
     _css = joined_styles("provider/provider.css")
 
-    def __init__(self, buddy: Buddy, listed: Callable[[list[Model]], None]) -> None:
+    def __init__(
+        self,
+        buddy: Buddy,
+        listed: Callable[[list[Model]], None],
+        troubled: Callable[[], None],
+    ) -> None:
         self.buddy = buddy
         self.listed = listed
+        self.troubled = troubled
         self._state: dict[str, Any] = {"dot": "loading", "title": "checking…"}
         self._tasks: dict[str, concurrent.futures.Future[None]] = {}
-        self.findings = Findings(lambda: self._state)
         super().__init__()
 
     def close(self) -> None:
         """Remove the widget from every page, and stop its requests."""
         for task in self._tasks.values():
             task.cancel()
-        close(self.findings)
         super().close()
 
     def show(self, **changes: Any) -> None:
         """Change what the page shows; from any thread."""
         self._state = {**self._state, **changes}
-        message = {"type": "state", **self._state}
-        self.post(message)
-        self.findings.post(message)
+        self.post({"type": "state", **self._state})
 
     def refresh(self) -> None:
         """Check whether the provider answers, and which models it lists."""
@@ -111,6 +97,13 @@ class ProviderView(PageWidget):
     def take_ready(self, content: Content) -> None:
         """Send the state to a page that shows the widget."""
         self.post({"type": "state", **self._state})
+
+    def take_use(self, content: Content) -> None:
+        """Use the model that was chosen, in this kernel."""
+        model = str(content["model"])
+        provider = self.buddy.provider_named(self.buddy.provider)
+        if provider.has_trait("model") and model != provider.model:
+            provider.change({"model": model})
 
     def take_key(self, content: Content) -> None:
         """Store the key that was typed; delete the stored one if it is empty."""
@@ -128,7 +121,14 @@ class ProviderView(PageWidget):
         try:
             provider = self.buddy.current()
             key = await asyncio.to_thread(key_state, provider)
-            self.show(where=destination(provider), key=key)
+            self.show(
+                where=destination(provider),
+                key=key,
+                name=self.buddy.provider,
+                **_line_of(provider),
+            )
+            if key is not None and key["needed"]:
+                self.troubled()
             # Imports take seconds that are not the server's.
             await asyncio.to_thread(provider.warm)
             began = time.monotonic()
@@ -145,10 +145,19 @@ class ProviderView(PageWidget):
         except TimeoutError:
             self._show_unreachable(f"No answer within {LIST_TIMEOUT:g} s.")
         else:
-            self.show(dot="reachable", title="reachable", trouble="", facts=facts)
+            names = chat_models(models)
+            self.show(
+                dot="reachable",
+                title="reachable",
+                trouble="",
+                facts=facts,
+                model=name,
+                models=names,
+            )
 
     def _show_unreachable(self, trouble: str | Problem) -> None:
         self.show(dot="unreachable", title="unreachable", trouble=trouble, facts=[])
+        self.troubled()
 
     async def _models(self, provider: Provider) -> list[Model]:
         """Return the models, after a longer wait if the server is loading its model.
@@ -201,6 +210,30 @@ def destination(provider: Provider) -> str:
         if address is not None:
             return f"Requests go to {address.host}."
     return f"Requests go to {provider.label or type(provider).__name__}."
+
+
+def _line_of(provider: Provider) -> dict[str, Any]:
+    """Return what the line about a provider says before its server has answered."""
+    brief = ""
+    with suppress(BuddyError):
+        address = provider.address()
+        if provider.stays_here():
+            brief = "stays on this machine"
+        elif address is not None:
+            brief = f"goes to {address.host}"
+    return {"model": provider.model, "models": [], "brief": brief}
+
+
+def chat_models(models: list[Model]) -> list[str]:
+    """Return the names of models that can chat.
+
+    A server that does not say what its models can do may mean any of them.
+    """
+    names = []
+    for model in models:
+        if not model.abilities or "chat" in model.abilities:
+            names.append(model.name)
+    return names
 
 
 def key_state(provider: Provider) -> KeyFields | None:

@@ -23,7 +23,7 @@ from ..settings.configured import KERNEL, Configured
 from .field import LAYOUT, STYLE, Field, fields_of, label_of
 from .page import answer_while_a_cell_runs, close, help_of
 from .protocol import Problem, problem_of
-from .provider_view import ProviderView
+from .provider_view import ProviderView, chat_models
 
 # Providers that need no other company come first in the list.
 FIRST_PROVIDERS = ("Local", "Embedded")
@@ -41,9 +41,13 @@ class SettingsForm(ipywidgets.VBox):
     ----------
     buddy
         Whose settings it shows.
+    troubled
+        Called on the background loop when the provider cannot be used as it is set.
     """
 
-    def __init__(self, buddy: Buddy) -> None:
+    def __init__(
+        self, buddy: Buddy, troubled: Callable[[], None] = lambda: None
+    ) -> None:
         self.buddy = buddy
         self._building = threading.RLock()
         self._fields: list[Field] = []
@@ -51,12 +55,15 @@ class SettingsForm(ipywidgets.VBox):
         self._observed: list[str] = []
         self._is_closed = False
         self.choice = _provider_choice(buddy)
-        self.view = ProviderView(buddy, self._offer_models)
+        self.view = ProviderView(buddy, self._offer_models, troubled)
         self.main = ipywidgets.VBox()
         self.rest = ipywidgets.VBox(layout={"display": HIDDEN})
         self._make_buttons()
+        # The page knows by the class which part of the view it shows there.
+        self.found = ipywidgets.HBox([self.view])
+        self.found.add_class("codebuddy-found")
         parts = [self.choice, self.main, self.view, self.buttons]
-        super().__init__([*parts, self.view.findings, self.rest])
+        super().__init__([*parts, self.found, self.rest])
         self.add_class("codebuddy-settings")
         self.add_class(_owner_class(buddy))
         self.choice.observe(self._on_choice, "value")
@@ -72,7 +79,7 @@ class SettingsForm(ipywidgets.VBox):
         self._is_closed = True
         self.buddy.unobserve(self._on_provider, "provider")
         self._remove_fields()
-        close(self.choice, self.view, self.main, self.rest)
+        close(self.choice, self.found, self.view, self.main, self.rest)
         close(self.test, self.keep, self.more, self.buttons)
         super().close()
 
@@ -170,11 +177,7 @@ class SettingsForm(ipywidgets.VBox):
         return fields
 
     def _offer_models(self, models: list[Model]) -> None:
-        names = []
-        for model in models:
-            # A server that does not say what its models can do may mean any of them.
-            if not model.abilities or "chat" in model.abilities:
-                names.append(model.name)
+        names = chat_models(models)
         for field in self._fields:
             if field.name == "model":
                 field.widget.options = names

@@ -42,6 +42,8 @@ class AnswerEntry:
         The reply.
     question
         What the user typed; by default the prompt that was sent.
+    about
+        The number of the cell that the question is about, if it names one.
 
     Attributes
     ----------
@@ -50,8 +52,15 @@ class AnswerEntry:
         are all that there is of it.
     """
 
-    def __init__(self, number: int, reply: Reply, question: str = "") -> None:
+    def __init__(
+        self,
+        number: int,
+        reply: Reply,
+        question: str = "",
+        about: int | None = None,
+    ) -> None:
         self.number = number
+        self.about = about
         self.reply = reply
         self.question = question or reply.prompt
         # An old answer is sent when the page asks for it.
@@ -65,7 +74,10 @@ class AnswerEntry:
 
     def head(self) -> Message:
         """Return what the page needs to show the question without its answer."""
-        return {"turn": self.number, "question": self.question}
+        head: Message = {"turn": self.number, "question": self.question}
+        if self.about is not None:
+            head["about"] = self.about
+        return head
 
     def full(self) -> Message:
         """Return all that was reported so far, for a page that has nothing yet."""

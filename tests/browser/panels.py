@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.test_streaming import LOAD
 from tests.support.comms import PANEL
@@ -40,6 +40,22 @@ def shown(
     notebook.run(1)
     notebook.page.locator(".cb-input").wait_for()
     return notebook
+
+
+def unfold_settings(page: Page) -> None:
+    """Show the settings, which are folded as long as all is well."""
+    page.get_by_role("button", name="Settings", exact=True).click()
+    page.get_by_role("button", name="Test connection").wait_for()
+
+
+def show_key_field(page: Page) -> None:
+    """Show the field for a key; trouble has unfolded the settings, or they are folded."""
+    title = page.locator(".cb-title")
+    expect(title).not_to_have_text("checking…")
+    summary = page.locator(".cb-provider summary")
+    if title.text_content() == "reachable":
+        unfold_settings(page)
+    summary.click()
 
 
 def settle(page: Page) -> None:

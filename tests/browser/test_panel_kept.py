@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.panels import shown
+from tests.browser.panels import show_key_field, shown
 from tests.browser.test_panel import KEY, ask, ended
 from tests.support.lab import Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, as_json, delta, stream
@@ -48,7 +48,7 @@ def test_neither_key_nor_conversation_is_in_a_notebook_that_keeps_its_widgets(
     )
     notebook = shown(lab, opened, server, "panel_kept")
     page = notebook.page
-    page.locator(".cb-provider summary").click()
+    show_key_field(page)
     page.get_by_label("API key").fill(KEY)
     page.get_by_label("API key").press("Enter")
     expect(page.locator(".cb-notes")).to_contain_text("The key for 127.0.0.1")

@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.panels import picture, shown
+from tests.browser.panels import picture, shown, unfold_settings
 from tests.browser.test_panel import CELL, CODE, ask, ended
 from tests.support.lab import Lab, Notebook
 from tests.support.scripted_server import (
@@ -22,8 +22,8 @@ from tests.support.scripted_server import (
 )
 
 THOUGHTS = "The question is about a merge. The keys may differ in type."
-# pixels of the window; JupyterLab leaves the panel 320 of the latter
-WIDTHS = {"wide": 1280, "narrow": 436}
+# pixels of the window; JupyterLab leaves the panel 280 of the latter
+WIDTHS = {"wide": 1280, "narrow": 396}
 FITS = """() => [...document.querySelectorAll('.codebuddy-panel, .cb-log, .cb-composer, .cb-bar')]
     .every(element => element.scrollWidth <= element.clientWidth + 1)"""
 
@@ -48,12 +48,15 @@ def talked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) 
     ):
         ask(page, question)
         ended(page, number)
-    page.get_by_role("button", name="Show the changes").click()
+    page.get_by_role("button", name="Show what the code changes").click()
     expect(page.locator(".cb-diff")).to_be_visible()
     return page
 
 
 def test_it_fits_and_is_kept_as_pictures(talked: Page) -> None:
+    for width, pixels in WIDTHS.items():
+        take(talked, f"{width}-folded", pixels)
+    unfold_settings(talked)
     talked.get_by_role("button", name="Test connection").click()
     expect(talked.locator(".cb-report li").last).to_be_visible()
     expect(

@@ -90,7 +90,6 @@ def take_panel(notebook: Notebook) -> None:
     page.set_viewport_size({"width": 1200, "height": 700})
     page.evaluate(BESIDE)
     panel = page.locator(".codebuddy-panel:visible")
-    panel.get_by_role("button", name="Settings").click()
     panel.locator(".cb-input").fill(QUESTION)
     panel.locator(".cb-input").press("Enter")
     expect(panel.locator(".cb-foot .cb-line")).to_have_count(1, timeout=60_000)
@@ -113,6 +112,7 @@ def take_settings(notebook: Notebook, url: str) -> None:
     page = notebook.page
     page.set_viewport_size({"width": 900, "height": 1300})
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+    page.get_by_role("button", name="Settings").click()
     page.get_by_label("Provider").select_option(label="Local LLM (Ollama/LM Studio)")
     page.get_by_label("Base URL", exact=True).fill(url)
     page.get_by_label("Base URL", exact=True).press("Tab")

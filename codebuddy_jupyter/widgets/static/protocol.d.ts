@@ -29,11 +29,16 @@ export interface AnswerFields {
   has_text?: boolean;
 }
 
-/** A question of the conversation, or a command that was typed between them. */
+/**
+ * A question of the conversation, or a command that was typed between them.
+ *
+ * `about` is the execution count of the cell that the question is about.
+ */
 export interface QuestionFields {
   turn: number;
   question: string;
   command?: boolean;
+  about?: number | null;
 }
 
 /** A question, with its answer unless the page requests that when it is in view. */
@@ -41,6 +46,7 @@ export interface TurnFields {
   turn: number;
   question: string;
   command?: boolean;
+  about?: number | null;
   from?: number;
   blocks?: string[];
   tail?: string;
@@ -63,6 +69,12 @@ export interface ChatFields {
   number: number;
   title: string;
   turns: number;
+}
+
+/** A completion, and what it is in a few words. */
+export interface OfferFields {
+  name: string;
+  about: string;
 }
 
 /** A cell of the notebook in the page, saved or not, with its outputs shortened. */
@@ -144,6 +156,19 @@ export interface DeleteRequest {
   number: number;
 }
 
+/** Name a conversation; an empty name takes its name away. */
+export interface RenameRequest {
+  type: "rename";
+  number: number;
+  name: string;
+}
+
+/** The user is searching for words in all conversations of the notebook. */
+export interface SearchRequest {
+  type: "search";
+  text: string;
+}
+
 /** The user stopped typing `text`; `full` also requests all messages. */
 export interface MeasureRequest {
   type: "measure";
@@ -189,6 +214,7 @@ export interface TurnMessage {
   turn: number;
   question: string;
   command?: boolean;
+  about?: number | null;
   from?: number;
   blocks?: string[];
   tail?: string;
@@ -215,12 +241,18 @@ export interface AnswerMessage {
   type: "answer";
 }
 
-/** The whole conversation, for the page named `view`, and the cell that ran last. */
+/**
+ * The whole conversation, for the page named `view`, and the cell that ran last.
+ *
+ * `languages` has the languages whose code can become a cell, in lower case, each
+ * with the cell magic that it needs: empty for Python.
+ */
 export interface AllMessage {
   type: "all";
   view: string;
   turns: TurnFields[];
   cell: string;
+  languages: { [name: string]: string };
 }
 
 /** Turns that are no longer part of the conversation. */
@@ -253,12 +285,12 @@ export interface StaleMessage {
   type: "stale";
 }
 
-/** The names that can replace `word`, with which `text` ends. */
+/** What can replace `word`, with which `text` ends, the likeliest first. */
 export interface CompletionsMessage {
   type: "completions";
   text: string;
   word: string;
-  names: string[];
+  offers: OfferFields[];
 }
 
 /** The conversations that are kept, and the number of the current one. */
@@ -266,6 +298,13 @@ export interface ChatsMessage {
   type: "chats";
   chats: ChatFields[];
   current: number | null;
+}
+
+/** The numbers of the conversations that contain `text`. */
+export interface FoundMessage {
+  type: "found";
+  text: string;
+  numbers: number[];
 }
 
 /**
@@ -315,14 +354,27 @@ export interface KeyRequest {
   key: string;
 }
 
+/** The user chose a model of the provider's list. */
+export interface UseRequest {
+  type: "use";
+  model: string;
+}
+
 /**
  * The state of the provider; `noted` and `trouble` are empty if there is
  * nothing to say.
+ *
+ * `name`, `model`, `models` and `brief` are for one line: the provider, its
+ * model and those that it lists, and where requests go.
  */
 export interface StateMessage {
   type?: "state";
   dot?: "loading" | "reachable" | "unreachable";
   title?: string;
+  name?: string;
+  model?: string;
+  models?: string[];
+  brief?: string;
   where?: string;
   trouble?: string | Problem;
   facts?: ([string, string])[];
@@ -340,6 +392,8 @@ export type ChatRequest =
   | ResetRequest
   | SwitchRequest
   | DeleteRequest
+  | RenameRequest
+  | SearchRequest
   | MeasureRequest
   | SectionsRequest
   | CompleteRequest
@@ -358,6 +412,7 @@ export type ChatMessage =
   | StaleMessage
   | CompletionsMessage
   | ChatsMessage
+  | FoundMessage
   | MeasuredMessage
   | UnmeasuredMessage
   | AheadMessage
@@ -365,4 +420,5 @@ export type ChatMessage =
 
 export type ProviderRequest =
   | ShownRequest
-  | KeyRequest;
+  | KeyRequest
+  | UseRequest;

@@ -3,85 +3,108 @@
 /** @import { Chat } from "./view.js" */
 
 import { make, button, copy } from "../shared/elements.js";
+import { Difference } from "./difference.js";
 
 /** The event with which a panel has JupyterLab's extension change a cell. */
 const APPLY = "codebuddy-apply";
-const ROW_CLASSES = /** @type {{ [mark: string]: string }} */ (
-  { "+": "cb-added", "-": "cb-removed" });
+/** The language of a block, in the class of its element. */
+const LANGUAGE = /(?:^|\s)language-([^\s]+)/;
 
 /** Makes the buttons, and shows what code changes of a cell. */
 export class CodeActions {
+  /** @type {{ [language: string]: string }} The magics of languages; empty for Python. */
+  languages = {};
+
   /** @param {Chat} chat */
   constructor(chat) {
     this.chat = chat;
-    /** @type {Map<string, HTMLElement>} The rows of buttons that wait for a diff. */
+    /** @type {Map<string, Difference>} Those that wait for their lines. */
     this.waiting = new Map();
   }
 
-  /** @param {HTMLPreElement} pre The code, which gets a row of buttons. */
-  addButtons(pre) {
+  /**
+   * @param {HTMLPreElement} pre The code, which gets a row of buttons.
+   * @param {HTMLElement} host Where it is drawn.
+   * @param {number | null} about The execution count of the cell that the question is about.
+   */
+  addButtons(pre, host, about) {
     const code = (pre.textContent ?? "").replace(/\n$/, "");
+    const source = this.sourceOf(pre, code);
     const row = make("div", { className: "cb-code" });
-    row.append(
-      button("Copy", () => copy(code), "Copy the code"),
-      button("Insert below", () => this.insert(code),
+    row.append(button("Copy", () => copy(code), "Copy the code"));
+    if (source !== null) {
+      row.append(button("Insert below", () => this.insert(source),
         "Insert the code as a new cell below; it is not run"));
-    if (this.chat.notebook.revisedBy(code) !== null) {
-      row.append(
-        button("Diff", () => this.compare(row, code), "Show the changes to the most similar cell"));
     }
-    // The extension is in this page.
-    if (document.body.dataset.codebuddyEditor !== undefined) {
-      row.append(button("Apply", () => this.apply(row, code),
+    // The extension shows a change in the cell, the panel below the code.
+    if (source !== null && document.body.dataset.codebuddyEditor !== undefined) {
+      row.append(button("Apply", () => this.apply(row, source, about),
         "Apply the code to a cell: choose among its changes there"));
+    } else if (source !== null && this.chat.notebook.lastCell()) {
+      row.append(button("Diff", () => this.compare(row, source, about),
+        "Show what the code changes in a cell"));
     }
-    pre.after(row);
+    // Styles of the page do not reach into a shadow root.
+    if (host.contains(pre)) pre.after(row);
+    else host.append(row);
+  }
+
+  /**
+   * @param {HTMLPreElement} pre
+   * @param {string} code
+   * @returns {string | null} The source of a cell with the code; null if no cell could
+   *   run it.
+   */
+  sourceOf(pre, code) {
+    const element = pre.querySelector("code") ?? pre;
+    const [, language = "python"] = LANGUAGE.exec(`${element.className} ${pre.className}`) ?? [];
+    const magic = this.languages[language.toLowerCase()];
+    if (magic === undefined) return null;
+    return magic && !code.startsWith("%%") ? `${magic}\n${code}` : code;
   }
 
   /**
    * @param {HTMLElement} row
-   * @param {string} code
+   * @param {string} source
+   * @param {number | null} about
    */
-  apply(row, code) {
-    const detail = { code, likely: this.chat.notebook.revisedBy(code) };
+  apply(row, source, about) {
+    const likely = this.chat.notebook.revisedBy(source, about)?.source ?? null;
+    const detail = { code: source, likely };
     row.dispatchEvent(new CustomEvent(APPLY, { bubbles: true, detail }));
   }
 
-  /** @param {string} code */
-  insert(code) {
-    const note = this.chat.notebook.insert(code);
+  /** @param {string} source */
+  insert(source) {
+    const note = this.chat.notebook.insert(source);
     if (note) this.chat.note.show(note);
-    else this.chat.send({ type: "insert", code });
+    else this.chat.send({ type: "insert", code: source });
   }
 
   /**
    * Show what the code changes of a cell, or hide it again.
    * @param {HTMLElement} row
-   * @param {string} code
+   * @param {string} source
+   * @param {number | null} about
    */
-  compare(row, code) {
+  compare(row, source, about) {
     const shown = row.nextElementSibling;
-    if (shown?.classList.contains("cb-diff")) {
+    if (shown?.classList.contains("cb-changes")) {
       shown.remove();
       return;
     }
-    const source = this.chat.notebook.revisedBy(code);
-    if (source === null) {
-      this.chat.note.show("No cell resembles this code any more.");
+    const { notebook } = this.chat;
+    const cell = notebook.revisedBy(source, about) ?? notebook.lastCell();
+    if (!cell) {
+      this.chat.note.show("There is no cell to compare with any more.");
       return;
     }
-    const id = this.chat.newId();
-    this.waiting.set(id, row);
-    this.chat.send({ type: "diff", id, old: source, new: code });
+    row.after(new Difference(this.chat, source, cell).node);
   }
 
   /** @param {string} id @param {[string, string][]} rows */
   show(id, rows) {
-    const row = this.waiting.get(id);
+    this.waiting.get(id)?.show(rows);
     this.waiting.delete(id);
-    const lines = rows.map(([mark, text]) =>
-      make("span", { className: ROW_CLASSES[mark] ?? "" }, `${mark} ${text}\n`));
-    const properties = { className: "cb-diff", tabIndex: 0, aria: { label: "Changes" } };
-    row?.after(make("pre", properties, ...lines));
   }
 }

@@ -1,11 +1,17 @@
 /** The list of completions above the composer. */
 
-import { make } from "../shared/elements.js";
+/** @import { OfferFields } from "../protocol.js" */
 
-/** Shows names, of which one is marked, and says which is picked. */
+import { make } from "../shared/elements.js";
+import { panelOf } from "../shared/problems.js";
+
+/** Pixels of the list at most. */
+const MOST_LIST = 240;
+
+/** Shows names and what each is; one is marked. Says which is picked. */
 export class Completions {
-  /** @type {string[]} */
-  names = [];
+  /** @type {OfferFields[]} */
+  offers = [];
   marked = 0;
 
   /**
@@ -21,16 +27,16 @@ export class Completions {
   }
 
   get isOpen() {
-    return this.names.length > 0;
+    return this.offers.length > 0;
   }
 
-  /** @param {string[]} names None to close the list. */
-  show(names) {
-    this.names = names;
+  /** @param {OfferFields[]} offers None to close the list. */
+  show(offers) {
+    this.offers = offers;
     this.marked = 0;
     this.node.hidden = !this.isOpen;
-    this.area.setAttribute("aria-expanded", String(this.isOpen));
-    this.node.replaceChildren(...names.map((name, index) => this.item(name, index)));
+    if (this.isOpen) this.node.style.maxHeight = `${this.room()}px`;
+    this.node.replaceChildren(...offers.map((offer, index) => this.item(offer, index)));
     this.mark();
   }
 
@@ -38,15 +44,22 @@ export class Completions {
     this.show([]);
   }
 
-  /** @param {string} name @param {number} index */
-  item(name, index) {
+  /** @returns {number} The pixels above the composer, since the panel cuts off the rest. */
+  room() {
+    const top = panelOf(this.area)?.getBoundingClientRect().top ?? 0;
+    return Math.min(MOST_LIST, this.area.getBoundingClientRect().top - top - 12);
+  }
+
+  /** @param {OfferFields} offer @param {number} index */
+  item({ name, about }, index) {
     const onPress = (/** @type {Event} */ event) => {
       // Or the composer would lose the focus.
       event.preventDefault();
       this.onPick(name);
     };
     const id = `${this.node.id}-${index}`;
-    return make("li", { id, aria: { role: "option" }, on: { mousedown: onPress } }, name);
+    return make("li", { id, title: about, aria: { role: "option" }, on: { mousedown: onPress } },
+      make("span", { className: "cb-offer" }, name), make("span", { className: "cb-about" }, about));
   }
 
   mark() {
@@ -61,7 +74,7 @@ export class Completions {
 
   /** @param {number} step */
   move(step) {
-    const { length } = this.names;
+    const { length } = this.offers;
     this.marked = (this.marked + step + length) % length;
     this.mark();
   }
@@ -76,6 +89,6 @@ export class Completions {
     if (key === "ArrowUp") return () => this.move(-1);
     if (key === "Escape") return () => this.close();
     const picks = isPlain && (key === "Enter" || key === "Tab");
-    return picks ? () => this.onPick(this.names[this.marked]) : null;
+    return picks ? () => this.onPick(this.offers[this.marked].name) : null;
   }
 }

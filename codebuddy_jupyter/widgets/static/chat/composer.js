@@ -1,11 +1,12 @@
 /** Where questions are typed. */
 
-/** @import { CompletionsMessage } from "../protocol.js" */
+/** @import { CompletionsMessage, OfferFields } from "../protocol.js" */
 /** @import { Chat } from "./view.js" */
 
 import { make } from "../shared/elements.js";
 import { Completions } from "./completions.js";
 import { isComposed, isFrontEndKey, isPlainKey } from "./keys.js";
+import { Recall } from "./recall.js";
 
 /** Characters before the cursor that are sent to complete them. */
 const MOST_TYPED = 1000;
@@ -22,9 +23,10 @@ export class Composer {
   /** @param {Chat} chat */
   constructor(chat) {
     this.chat = chat;
+    this.recall = new Recall(chat);
     const id = `cb-${chat.view}`;
     const label = "Ask a question";
-    const aria = { role: "combobox", label, controls: id, expanded: "false" };
+    const aria = { label, controls: id, haspopup: "listbox" };
     const on = {
       keydown: (/** @type {KeyboardEvent} */ event) => this.onKey(event),
       input: () => this.onInput(),
@@ -44,10 +46,11 @@ export class Composer {
 
   send() {
     const text = this.area.value;
-    if (!text.trim() || this.chat.isAnswering) return;
+    if (!text.trim() || this.chat.restart.isGone) return;
     const { replaces } = this.chat;
     this.set("");
-    this.chat.ask(text, replaces);
+    if (this.chat.isAnswering) this.chat.queue.add(text, replaces);
+    else this.chat.ask(text, replaces);
     this.chat.showState();
   }
 
@@ -72,8 +75,8 @@ export class Composer {
     const text = this.textBeforeCursor();
     const word = this.area.value.slice(this.start, this.area.selectionStart);
     // Show the known names that still fit, until the kernel sends others.
-    const fits = (/** @type {string} */ name) => name !== word && name.startsWith(word);
-    this.completions.show(word ? this.completions.names.filter(fits) : []);
+    const fits = (/** @type {OfferFields} */ { name }) => name !== word && name.startsWith(word);
+    this.completions.show(word ? this.completions.offers.filter(fits) : []);
     if (COMPLETABLE.test(text)) this.chat.send({ type: "complete", text });
   }
 
@@ -82,11 +85,11 @@ export class Composer {
   }
 
   /** @param {CompletionsMessage} message */
-  takeCompletions({ text, word, names }) {
+  takeCompletions({ text, word, offers }) {
     // Not if the user has typed on.
     if (text !== this.textBeforeCursor()) return;
     this.start = this.area.selectionStart - word.length;
-    this.completions.show(word === names[0] ? [] : names);
+    this.completions.show(word === offers[0]?.name ? [] : offers);
   }
 
   /** @param {string} name What replaces the word before the cursor. */
@@ -120,15 +123,9 @@ export class Composer {
    */
   actionFor(key, isPlain) {
     if (key === "Enter" && isPlain) return () => this.send();
-    if (key === "ArrowUp" && isPlain && !this.area.value) return () => this.recall();
+    if (isPlain && key.startsWith("Arrow")) return this.recall.actionFor(key, this.area.value);
     if (key !== "Escape") return null;
     if (!this.chat.stopButton.hidden) return () => this.chat.stop();
     return this.chat.replaces === null ? null : () => this.chat.replaceNothing();
-  }
-
-  /** Put the last question or command into the composer again. */
-  recall() {
-    const last = [...this.chat.log.turns.values()].pop();
-    if (last) this.set(last.question);
   }
 }

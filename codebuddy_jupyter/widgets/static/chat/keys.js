@@ -2,13 +2,23 @@
 
 import { panelOf } from "../shared/problems.js";
 
+/** Keys of VS Code, with Ctrl: its lists of commands and files, search, and to save. */
+const VSCODE_KEYS = /^[bfgjps]$/i;
+
 /**
  * @param {KeyboardEvent} event
  * @returns {boolean} Whether a key belongs to the front end everywhere: to save, and to
  *   show all commands.
  */
 export function isFrontEndKey({ key, ctrlKey, metaKey, shiftKey }) {
-  return (ctrlKey || metaKey) && key.toLowerCase() === (shiftKey ? "c" : "s");
+  const hasControl = ctrlKey || metaKey;
+  if (isVsCode()) return /^F\d+$/.test(key) || (hasControl && VSCODE_KEYS.test(key));
+  return hasControl && key.toLowerCase() === (shiftKey ? "c" : "s");
+}
+
+/** @returns {boolean} Whether the page is VS Code's, which marks its theme there. */
+function isVsCode() {
+  return "vscodeThemeKind" in document.body.dataset;
 }
 
 /** @param {KeyboardEvent} event */

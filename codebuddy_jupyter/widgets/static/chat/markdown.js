@@ -10,9 +10,9 @@ import { make } from "../shared/elements.js";
  *   Draws Markdown in an element.
  */
 
-/** A fenced block: its fence and its code. */
+/** A fenced block: its fence, its language and its code. */
 const FENCED =
-  /^ *(`{3,}|~{3,})[^\n]*\n([\s\S]*?)(?:^ *\1[`~]*[ \t]*$|$(?![\s\S]))/m;
+  /^ *(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n]*\n([\s\S]*?)(?:^ *\1[`~]*[ \t]*$|$(?![\s\S]))/m;
 const ENTITIES = /** @type {{ [name: string]: string }} */ (
   { "&lt;": "<", "&gt;": ">", "&amp;": "&" });
 
@@ -36,6 +36,11 @@ export function painterOf(model) {
     const renderer = rendermime.createRenderer("text/markdown");
     const data = { "text/markdown": markdown };
     await renderer.renderModel({ trusted: false, data, metadata: {}, setData() {} });
+    // Without a parser, the renderer would show each paragraph as code.
+    if (!rendermime.markdownParser && !hasShadow(renderer.node)) {
+      renderer.dispose();
+      return paintPlainly(host, markdown);
+    }
     host.replaceChildren(renderer.node);
     // The messages of Lumino for a widget that enters and leaves the page: the renderer
     // sets formulas then.
@@ -52,15 +57,34 @@ export function painterOf(model) {
 
 /** @type {Painter} */
 async function paintPlainly(host, markdown) {
-  // The text between blocks alternates with the fence and the code of each block.
+  // The text between blocks alternates with fence, language and code of each block.
   const parts = markdown.split(FENCED);
   const nodes = [];
   for (const [index, part] of parts.entries()) {
-    if (index % 3 === 0) nodes.push(make("div", { className: "cb-plain" }, unescaped(part)));
-    if (index % 3 === 2) nodes.push(make("pre", {}, make("code", {}, part)));
+    const className = `language-${parts[index - 1]}`;
+    if (index % 4 === 0) nodes.push(make("div", { className: "cb-plain" }, unescaped(part)));
+    if (index % 4 === 3) nodes.push(make("pre", {}, make("code", { className }, part)));
   }
   host.replaceChildren(...nodes.filter(node => node.textContent?.trim()));
   return () => {};
+}
+
+/** @param {Element} node */
+function hasShadow(node) {
+  return [node, ...node.querySelectorAll("*")].some(({ shadowRoot }) => shadowRoot);
+}
+
+/**
+ * @param {Element} host
+ * @returns {HTMLPreElement[]} The code in what was drawn, also in what VS Code's renderer
+ *   hides in a shadow root.
+ */
+export function codeIn(host) {
+  const found = [...host.querySelectorAll("pre")];
+  for (const { shadowRoot } of host.querySelectorAll("*")) {
+    if (shadowRoot) found.push(...shadowRoot.querySelectorAll("pre"));
+  }
+  return found;
 }
 
 /**

@@ -28,6 +28,8 @@ export function handleMessage(chat, message) {
       return chat.composer.takeCompletions(message);
     case "chats":
       return chat.history.show(message.chats, message.current);
+    case "found":
+      return chat.history.showFound(message.text, message.numbers);
     case "measured":
       return chat.meter.show(message);
     case "unmeasured":
@@ -38,14 +40,18 @@ export function handleMessage(chat, message) {
       return chat.meter.soon();
     case "diff":
       return chat.code.show(message.id, message.rows);
+    case "answer":
+      // What waits would fail in the same way.
+      return message.error ? chat.queue.takeBack() : undefined;
     default:
       return undefined;
   }
 }
 
 /** @param {Chat} chat @param {Extract<ChatMessage, { type: "all" }>} message */
-function showAll(chat, { view, turns, cell }) {
+function showAll(chat, { view, turns, cell, languages }) {
   if (view !== chat.view) return;
+  chat.code.languages = languages;
   chat.log.replaceAll(turns);
   chat.notebook.lastRun = cell;
 }

@@ -5,7 +5,7 @@
 /** @import { Chat } from "./view.js" */
 
 import { make, button } from "../shared/elements.js";
-import { showProblem } from "../shared/problems.js";
+import { showProblem, shownOnce } from "../shared/problems.js";
 
 /** Milliseconds without a key after which the meter measures again. */
 const QUIET_TIME = 600;
@@ -112,7 +112,7 @@ export class Meter {
   /** @param {UnmeasuredMessage} message */
   showError({ error, sections }) {
     this.showSummary("cannot be sent", sections);
-    showProblem(this.error, error);
+    showProblem(this.error, shownOnce(this.error, error));
     this.bar.replaceChildren();
     this.button.title = error.what;
   }

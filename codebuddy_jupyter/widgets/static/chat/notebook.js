@@ -4,14 +4,16 @@
 /** @import { CellFields } from "../protocol.js" */
 
 import { frontEnd } from "./markdown.js";
+import { commonShare, linesOf, shortened } from "./sources.js";
 
-/** Characters of all outputs that are sent with a question, and of one text in them. */
+/** Characters of all outputs that are sent with a question. */
 const MOST_OUTPUT = 400000;
-const LONGEST_OUTPUT = 4000;
 /** The share of common lines from which on code counts as a revision of a cell. */
 const REVISION_SHARE = 0.4;
+/** Characters of a cell's first line that tell it from others. */
+const LONGEST_TITLE = 40;
 
-/** Finds and adds cells. */
+/** Finds, adds and changes cells. */
 export class Notebook {
   /** @param {AnyModel} model */
   constructor(model) {
@@ -21,7 +23,10 @@ export class Notebook {
 
   /** @returns {any} JupyterLab's shared model of the notebook, or null. */
   shared() {
-    const shared = frontEnd(this.model).context?.model?.sharedModel;
+    const { context } = frontEnd(this.model);
+    // VS Code has an empty notebook there, which is of no file.
+    if (typeof context?.path !== "string") return null;
+    const shared = context.model?.sharedModel;
     const isNotebook = typeof shared?.insertCell === "function" && Array.isArray(shared.cells);
     return isNotebook ? shared : null;
   }
@@ -48,79 +53,73 @@ export class Notebook {
 
   /**
    * Insert code as a new cell; it is not run.
-   * @param {string} code
+   * @param {string} source
    * @returns {string} A note of where it is, or an empty text without access to the
    *   notebook.
    */
-  insert(code) {
+  insert(source) {
     const shared = this.shared();
     if (!shared) return "";
-    const cell = { cell_type: "code", source: code, metadata: {} };
+    // As JupyterLab marks the cells that its users add.
+    const cell = { cell_type: "code", source, metadata: { trusted: true } };
     const above = shared.cells.findIndex((/** @type {any} */ { id }) => id === this.lastRun);
-    if (above < 0) {
-      shared.insertCell(shared.cells.length, cell);
-      return "Inserted as the last cell.";
-    }
-    shared.insertCell(above + 1, cell);
-    return "Inserted below the cell that was run last.";
+    const index = above < 0 ? shared.cells.length : above + 1;
+    shared.insertCell(index, cell);
+    scrollTo(index);
+    return above < 0 ? "Inserted as the last cell." : "Inserted below the cell that was run last.";
+  }
+
+  /** @returns {any[]} The cells with code, without those that ask the buddy. */
+  codeCells() {
+    const cells = this.shared()?.cells ?? [];
+    return cells.filter((/** @type {any} */ { cell_type: type, source }) =>
+      type === "code" && source.trim() && !/^\s*%%?buddy/.test(source));
+  }
+
+  /**
+   * @param {string} id
+   * @returns {any} The cell, if it is still there.
+   */
+  cell(id) {
+    return this.codeCells().find(cell => cell.id === id);
+  }
+
+  /** @param {any} cell @returns {string} How it is called in a list. */
+  titleOf({ execution_count: count, source }) {
+    const [line] = source.trim().split("\n");
+    return `[${count ?? " "}] ${line.slice(0, LONGEST_TITLE)}`;
   }
 
   /**
    * @param {string} code
-   * @returns {string | null} The source of the cell that the code most likely revises.
+   * @param {number | null} about The execution count of the cell that the question is about.
+   * @returns {any} The cell that the code revises: that one, else the most similar.
    */
-  revisedBy(code) {
+  revisedBy(code, about) {
+    const cells = this.codeCells();
     const lines = linesOf(code);
+    const share = (/** @type {any} */ cell) => commonShare(lines, linesOf(cell.source));
+    const named = cells.find(cell => about !== null && cell.execution_count === about);
     let best = null;
     let bestShare = REVISION_SHARE;
-    for (const cell of this.shared()?.cells ?? []) {
-      const source = cell.cell_type === "code" ? String(cell.source) : "";
-      if (source.trim() === code.trim() || /^\s*%%?buddy/.test(source)) continue;
-      const share = commonShare(lines, linesOf(source));
-      if (share >= bestShare) [best, bestShare] = [source, share];
+    for (const cell of cells) {
+      // One that has the code already was inserted.
+      if (cell.source.trim() === code.trim()) continue;
+      if (share(cell) >= bestShare) [best, bestShare] = [cell, share(cell)];
     }
-    return best;
+    // The error may be a later one than the one that was asked about.
+    return named && (share(named) > 0 || !best) ? named : best;
+  }
+
+  /** @returns {any} The cell to compare with if none is similar: the one that ran last. */
+  lastCell() {
+    return this.cell(this.lastRun) ?? this.codeCells().pop();
   }
 }
 
-/** @param {string} text @returns {Set<string>} */
-function linesOf(text) {
-  const lines = text.split("\n").map(line => line.trim());
-  return new Set(lines.filter(Boolean));
-}
-
-/** @param {Set<string>} some @param {Set<string>} others */
-function commonShare(some, others) {
-  const common = [...some].filter(line => others.has(line));
-  return common.length / Math.max(some.size, others.size, 1);
-}
-
-/**
- * An output with head and tail of long texts, and of a picture only that there is one.
- * @param {any} output
- * @returns {object}
- */
-function shortened({ output_type, name, ename, evalue, text, data, traceback }) {
-  return {
-    output_type,
-    name,
-    ename,
-    evalue: evalue && shortText(evalue),
-    text: text && shortText(text),
-    data: data && shortData(data),
-    traceback: traceback && [shortText(traceback)],
-  };
-}
-
-/** @param {{ [type: string]: unknown }} data */
-function shortData(data) {
-  const isImage = Object.keys(data).some(type => type.startsWith("image/"));
-  return { "text/plain": isImage ? "image" : shortText(data["text/plain"]) };
-}
-
-/** @param {unknown} value A text, or its lines. */
-function shortText(value) {
-  const text = Array.isArray(value) ? value.join("") : String(value ?? "");
-  if (text.length <= LONGEST_OUTPUT) return text;
-  return `${text.slice(0, LONGEST_OUTPUT / 2)}\n…\n${text.slice(-LONGEST_OUTPUT / 2)}`;
+/** @param {number} index Of the cell to bring into view, once it is drawn. */
+function scrollTo(index) {
+  const css = `.jp-Notebook [data-windowed-list-index="${index}"]`;
+  requestAnimationFrame(() =>
+    document.querySelector(css)?.scrollIntoView({ block: "nearest" }));
 }

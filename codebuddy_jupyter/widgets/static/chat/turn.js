@@ -6,6 +6,7 @@
 
 import { make, button, copy } from "../shared/elements.js";
 import { showProblem } from "../shared/problems.js";
+import { codeIn } from "./markdown.js";
 
 /** Draws blocks that are final once, and the growing tail again and again. */
 export class Turn {
@@ -25,9 +26,10 @@ export class Turn {
   cleanUpTail = () => {};
 
   /** @param {Chat} chat @param {QuestionFields} fields */
-  constructor(chat, { turn, question, command }) {
+  constructor(chat, { turn, question, command, about }) {
     this.chat = chat;
     this.number = turn;
+    this.about = about ?? null;
     this.question = question;
     this.isCommand = Boolean(command);
     this.thoughts = make("div", { className: "cb-text" });
@@ -80,9 +82,11 @@ export class Turn {
     }
     const retry = () => this.chat.ask(this.question, this.number);
     const edit = () => this.chat.edit(this);
-    this.foot.append(make("span", { className: "cb-last" },
-      button("Retry", retry, "Ask the same question again"),
-      button("Edit", edit, "Edit the question and send it again")));
+    const retryButton = button("Retry", retry, "Ask the same question again");
+    const editButton = button("Edit", edit, "Edit the question and send it again");
+    retryButton.className = "cb-last";
+    editButton.className = "cb-edit";
+    this.foot.append(retryButton, editButton);
   }
 
   text() {
@@ -116,7 +120,7 @@ export class Turn {
   async paintBlock(block) {
     const host = make("div");
     this.cleanUps.push(await this.chat.paint(host, block));
-    for (const pre of host.querySelectorAll("pre")) this.chat.code.addButtons(pre);
+    for (const pre of codeIn(host)) this.chat.code.addButtons(pre, host, this.about);
     return host;
   }
 

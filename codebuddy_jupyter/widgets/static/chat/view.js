@@ -20,12 +20,16 @@ import { handleMessage } from "./messages.js";
 import { Meter } from "./meter.js";
 import { Note } from "./note.js";
 import { Notebook } from "./notebook.js";
+import { Queue } from "./queue.js";
+import { Restart } from "./restart.js";
+import { STOPPING, showStateOf } from "./state.js";
 
 /** Milliseconds after which a question that was not received counts as late. */
 const LATE_AFTER = 1000;
 const LATE =
   "Waiting for the running cell. If the kernel was restarted, run the panel's cell again.";
-const STOPPING = "Stopping…";
+const REPLACES = "Send replaces the last question. Esc: send it as a new one.";
+const BRANCHES = "Send goes on from here in a new conversation; this one stays in the list.";
 
 /** Conversations, turns, composer and meter, and the messages to and from the kernel. */
 export class Chat {
@@ -45,6 +49,8 @@ export class Chat {
     this.history = new History(this);
     this.log = new Log(this);
     this.note = new Note();
+    this.queue = new Queue(this);
+    this.restart = new Restart(this);
     this.composer = new Composer(this);
     this.meter = new Meter(this, el);
     this.sendButton = button("Send", () => this.composer.send(), "Send (Enter)");
@@ -52,11 +58,15 @@ export class Chat {
     this.stopButton = button("Stop", () => this.stop(), "Stop the answer (Esc)");
     const gap = make("span", { className: "cb-gap" });
     this.node = make("div", { className: "cb-chat" },
-      this.history.node, this.log.node, this.note.node, this.composer.node,
+      this.history.node, this.restart.node, this.log.node, this.queue.node,
+      this.note.node, this.composer.node,
       make("div", { className: "cb-bar" },
         this.meter.button, this.meter.ahead, gap, this.stopButton, this.sendButton),
       this.meter.node);
+    el.classList.add("cb-place");
     el.append(this.node);
+    const draft = this.restart.draft();
+    if (draft) this.composer.set(draft);
     this.listen();
     this.showState();
     this.send({ type: "ready", view: this.view });
@@ -78,6 +88,7 @@ export class Chat {
 
   close() {
     this.stopListening?.();
+    this.restart.close();
     this.note.close();
     this.history.close();
     this.log.close();
@@ -127,6 +138,7 @@ export class Chat {
   }
 
   stop() {
+    this.queue.takeBack();
     this.send({ type: "stop" });
     this.note.show(STOPPING);
   }
@@ -135,7 +147,8 @@ export class Chat {
   edit(turn) {
     this.replaces = turn.number;
     this.composer.set(turn.question);
-    this.note.show("Send replaces the last question. Esc: send it as a new one.");
+    const isLast = turn === this.log.lastQuestion();
+    this.note.show(isLast ? REPLACES : BRANCHES);
   }
 
   /** The text in the composer is a new question again. */
@@ -145,19 +158,7 @@ export class Chat {
   }
 
   showState() {
-    const turns = [...this.log.turns.values()];
-    const working = turns.filter(turn => turn.blocks && !turn.done);
-    const wasAnswering = this.isAnswering;
-    this.isAnswering = this.log.pending.size > 0 || working.some(turn => !turn.isCommand);
-    if (wasAnswering && !this.isAnswering) this.meter.soon();
-    this.stopButton.hidden = !this.isAnswering && !working.length;
-    this.sendButton.hidden = this.isAnswering;
-    const last = this.log.lastQuestion();
-    for (const turn of turns) {
-      turn.node.classList.toggle("cb-is-last", turn === last && !this.isAnswering);
-    }
-    if (this.replaces !== null && this.replaces !== last?.number) this.replaceNothing();
-    if (this.stopButton.hidden && this.note.text() === STOPPING) this.note.show("");
+    showStateOf(this);
   }
 }
 

@@ -1,26 +1,16 @@
 /** Notes and test results, below the buttons that requested them. */
 
-/** @import { AnyModel } from "@anywidget/types" */
 /** @import { CheckFields, ReportFields, StateMessage } from "../protocol.js" */
 
 import { make } from "../shared/elements.js";
 import { problemNodes, remedyNode } from "../shared/problems.js";
 
 /** Shows notes, settings that are overridden, and the report of a test. */
-class Findings {
-  /** @param {AnyModel} model @param {HTMLElement} el */
-  constructor(model, el) {
-    this.model = model;
+export class Findings {
+  constructor() {
     this.notes = make("div", { className: "cb-notes", aria: { role: "status" } });
     this.report = make("div", { className: "cb-report", aria: { role: "status" } });
-    el.append(make("div", { className: "cb-provider" }, this.notes, this.report));
-    this.receive = (/** @type {StateMessage} */ message) => this.show(message);
-    model.on("msg:custom", this.receive);
-    model.send({ type: "ready" });
-  }
-
-  close() {
-    this.model.off("msg:custom", this.receive);
+    this.node = make("div", { className: "cb-provider" }, this.notes, this.report);
   }
 
   /** @param {StateMessage} state */
@@ -47,11 +37,3 @@ class Findings {
       make("span", {}, mark), make("b", {}, name), make("div", {}, finding, ...nodes));
   }
 }
-
-export default {
-  /** @param {{ model: AnyModel, el: HTMLElement }} context */
-  render({ model, el }) {
-    const view = new Findings(model, el);
-    return () => view.close();
-  },
-};

@@ -35,6 +35,20 @@ export function problemNodes(host, problem) {
 }
 
 /**
+ * An error for another place than the conversation, which has the buttons once.
+ * @param {HTMLElement} host An element of the panel.
+ * @param {string | Problem | null | undefined} problem
+ * @returns {string | Problem | null | undefined} Without what can be done about it, if
+ *   the last answer shows that.
+ */
+export function shownOnce(host, problem) {
+  if (!problem || typeof problem === "string") return problem;
+  const shown = panelOf(host)?.querySelectorAll(".cb-turn .cb-error:not([hidden]) > span");
+  const last = [...shown ?? []].pop();
+  return last?.textContent === problem.what ? problem.what : problem;
+}
+
+/**
  * @param {HTMLElement} host An element of the panel.
  * @param {RemedyFields} remedy
  */

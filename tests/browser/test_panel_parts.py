@@ -1,0 +1,347 @@
+"""The parts of the panel in a live JupyterLab: questions that wait, conversations that
+branch, the difference that is applied, the kernel that is restarted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.panels import picture, shown
+from tests.browser.test_panel import CELL, CODE, SOURCES, ask, ended
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import (
+    MODELS,
+    Answer,
+    ScriptedServer,
+    as_json,
+    delta,
+    event,
+    model_list,
+    reply,
+)
+
+Opens = Callable[..., Notebook]
+UNDO = """index => {
+    const cell = window.notebook.context.model.sharedModel.cells[index];
+    cell.undo();
+    return cell.source;
+}"""
+IN_TAB = """async () => {
+    const {jupyterapp, notebook} = window;
+    notebook.content.activeCellIndex = 1;
+    await jupyterapp.commands.execute('notebook:create-output-view');
+}"""
+HEIGHTS = """() => {
+    const view = document.querySelector('.jp-LinkedOutputView');
+    const panel = view.querySelector('.codebuddy-panel');
+    const composer = panel.querySelector('.cb-composer').getBoundingClientRect();
+    const box = view.getBoundingClientRect();
+    return {
+        fills: Math.abs(panel.getBoundingClientRect().height - box.height) < 2,
+        composerIsInView: composer.bottom <= box.bottom,
+        scrolls: [...panel.querySelectorAll('*')]
+            .filter(part => part.scrollHeight > part.clientHeight + 1)
+            .filter(part => ['auto', 'scroll'].includes(getComputedStyle(part).overflowY))
+            .map(part => part.className),
+    };
+}"""
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Opens:
+    """Opens a notebook whose second cell shows the panel; more cells stand below."""
+
+    def open(name: str, *cells: str) -> Notebook:
+        return shown(lab, opened, server, name, cells)
+
+    return open
+
+
+def questions(page: Page) -> list[str]:
+    """The questions of the conversation."""
+    return [str(text) for text in page.locator(".cb-question").all_inner_texts()]
+
+
+def half(text: str) -> Answer:
+    """An answer that begins, and never ends."""
+    return Answer(pieces=[(0, event(delta(text)))], end="hang")
+
+
+def test_a_question_waits_for_the_answer_and_is_asked_then(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(
+        Answer(tokens=200, per_second=20), reply("To the second."), half("No")
+    )
+    page = panel("parts_queue").page
+    ask(page, "the first")
+    page.get_by_role("button", name="Stop the answer").wait_for()
+    ask(page, "the second")
+    ask(page, "the third")
+    waiting = page.locator(".cb-queue .cb-waiting")
+    expect(waiting).to_have_text(["the second", "the third"])
+    page.screenshot(path=picture("queue"))
+    page.get_by_role("button", name="Remove: the third").click()
+    expect(waiting).to_have_text(["the second"])
+    page.get_by_text("To the second.").wait_for()
+    ended(page, 2)
+    expect(waiting).to_have_count(0)
+    assert questions(page) == ["the first", "the second"]
+    # Stop keeps what waits, and asks nothing.
+    ask(page, "a story")
+    page.locator(".cb-tail", has_text="No").wait_for()
+    ask(page, "another")
+    page.get_by_role("button", name="Stop the answer").click()
+    ended(page, 3)
+    expect(page.locator(".cb-input")).to_have_value("another")
+    assert len(server.asked()) == 3
+
+
+def test_an_earlier_question_is_edited_in_a_branch(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(*[reply(f"Answer {number}.") for number in range(1, 5)])
+    page = panel("parts_branch").page
+    for number, text in enumerate(("one", "two", "three"), 1):
+        ask(page, text)
+        ended(page, number)
+    page.locator(".cb-turn").nth(1).hover()
+    page.get_by_role("button", name="Edit the question").nth(1).click()
+    expect(page.locator(".cb-note")).to_contain_text("in a new conversation")
+    assert page.locator(".cb-input").input_value() == "two"
+    ask(page, "two, but better")
+    page.get_by_text("Answer 4.").wait_for()
+    assert questions(page) == ["one", "two, but better"]
+    page.locator(".cb-chat-title").click()
+    rows = page.locator(".cb-list button")
+    expect(rows).to_have_text(["two, but better2 questions", "one3 questions"])
+    page.screenshot(path=picture("branches"))
+    rows.nth(1).click()
+    expect(page.locator(".cb-question")).to_have_text(["one", "two", "three"])
+
+
+def test_conversations_are_named_searched_and_exported(
+    panel: Opens, server: ScriptedServer, lab: Lab
+) -> None:
+    server.script(reply("It is the merge."), reply("Blue."))
+    page = panel("parts_chats").page
+    ask(page, "why is it empty?")
+    ended(page)
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".cb-turn")).to_have_count(0)
+    ask(page, "which colour?")
+    ended(page)
+    page.locator(".cb-chat-title").click()
+    rows = page.locator(".cb-list button > span")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Rename this conversation").click()
+    name = page.get_by_label("Name of this conversation")
+    expect(name).to_have_value("which colour?")
+    name.fill("Colours")
+    name.press("Enter")
+    expect(rows).to_have_text(["Colours", "why is it empty?"])
+    expect(page.locator(".cb-chat-title")).to_have_text("Colours")
+    search = page.get_by_label("Search conversations")
+    search.fill("colou")
+    expect(rows).to_have_text(["Colours"])
+    # The words of an answer are found, too.
+    search.fill("MERGE")
+    expect(rows).to_have_text(["why is it empty?"])
+    search.fill("nowhere")
+    expect(rows).to_have_count(0)
+    page.get_by_role("button", name="Write this conversation to a file").click()
+    expect(page.locator(".cb-turn").last).to_contain_text("parts_chats-chat.md")
+    assert "Blue." in (lab.root / "parts_chats-chat.md").read_text(encoding="utf-8")
+
+
+def test_the_arrows_go_through_all_questions(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    page = panel("parts_arrows").page
+    for number, text in enumerate(("one", "two"), 1):
+        ask(page, text)
+        ended(page, number)
+    box = page.locator(".cb-input")
+    for key, text in (
+        ("ArrowUp", "two"),
+        ("ArrowUp", "one"),
+        ("ArrowUp", "one"),
+        ("ArrowDown", "two"),
+        ("ArrowDown", ""),
+        ("ArrowDown", ""),
+    ):
+        box.press(key)
+        expect(box).to_have_value(text)
+    box.fill("typed")
+    box.press("ArrowUp")
+    expect(box).to_have_value("typed")
+
+
+def test_completions_say_what_they_are_and_the_likeliest_is_first(panel: Opens) -> None:
+    notebook = panel(
+        "parts_offers", "import math\nclass Frame: pass\ndf = Frame()\nfor i in [1]: df"
+    )
+    notebook.run(2)
+    page = notebook.page
+    box = page.locator(".cb-input")
+    box.press_sequentially("what is in @")
+    first = page.locator(".cb-offers li").first
+    expect(first).to_contain_text("@df")
+    expect(first).to_contain_text("Frame")
+    # The panel does not cut it off.
+    assert page.evaluate(
+        "() => document.querySelector('.cb-offers').getBoundingClientRect().top"
+        " >= document.querySelector('.codebuddy-panel').getBoundingClientRect().top"
+    )
+    page.screenshot(path=picture("mentions"))
+    box.fill("")
+    box.press_sequentially("/ex")
+    expect(first).to_contain_text("ask the model to explain")
+    page.screenshot(path=picture("commands"))
+
+
+def test_the_difference_is_applied_to_the_cell_as_one_step_and_not_run(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(reply(CODE))
+    page = panel("parts_apply", "y = 1", CELL).page
+    ask(page, "drop the gaps")
+    ended(page)
+    page.get_by_role("button", name="Show what the code changes").click()
+    expect(page.locator(".cb-diff .cb-added")).to_have_text("+ df = df.dropna()\n")
+    choice = page.get_by_label("Compare with cell")
+    expect(choice.locator("option:checked")).to_contain_text("df = orders.merge")
+    # Another cell can be chosen.
+    choice.select_option(label="[ ] y = 1")
+    expect(page.locator(".cb-diff .cb-removed")).to_have_text("- y = 1\n")
+    choice.select_option(index=choice.locator("option").count() - 1)
+    expect(page.locator(".cb-diff .cb-added")).to_have_count(1)
+    page.screenshot(path=picture("difference"))
+    page.get_by_role("button", name="Put the code into this cell").click()
+    expect(page.locator(".cb-note")).to_contain_text("it was not run")
+    code = "df = orders.merge(clients)\ndf = df.dropna()\nprint(len(df))"
+    assert page.evaluate(SOURCES)[3] == code
+    assert (
+        page.evaluate(
+            "() => window.notebook.context.model.sharedModel.cells[3].execution_count"
+        )
+        is None
+    )
+    assert page.evaluate(UNDO, 3) == CELL
+
+
+def test_a_cell_that_has_changed_meanwhile_is_not_overwritten(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(reply(CODE))
+    page = panel("parts_changed", CELL).page
+    ask(page, "drop the gaps")
+    ended(page)
+    page.get_by_role("button", name="Show what the code changes").click()
+    expect(page.locator(".cb-diff .cb-added")).to_have_count(1)
+    edited = f"{CELL}\n# mine"
+    page.evaluate(
+        "text => window.notebook.context.model.sharedModel.cells[2].setSource(text)",
+        edited,
+    )
+    page.get_by_role("button", name="Put the code into this cell").click()
+    expect(page.locator(".cb-note")).to_contain_text("has changed since then")
+    expect(page.locator(".cb-diff .cb-removed")).to_have_text("- # mine\n")
+    assert page.evaluate(SOURCES)[2] == edited
+
+
+def test_after_fix_the_failed_cell_is_compared_however_little_stays(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(reply("```python\nx = 1\ny = x + 2\nz = 5\n```\n"))
+    notebook = panel("parts_fix", "x = 1\n1 / 0\na = 3\nb = 4", "y = 2")
+    notebook.run(2)
+    page = notebook.page
+    ask(page, "/fix")
+    ended(page)
+    page.get_by_role("button", name="Show what the code changes").click()
+    choice = page.get_by_label("Compare with cell")
+    expect(choice.locator("option:checked")).to_contain_text("x = 1")
+
+
+def test_the_model_is_chosen_in_the_line_and_the_settings_are_folded(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(model_list("llama3", "qwen"), path=MODELS)
+    page = panel("parts_line").page
+    line = page.locator(".cb-summary")
+    expect(line).to_contain_text("stays on this machine")
+    expect(line.locator(".cb-name")).to_have_text("Local")
+    expect(page.get_by_label("Base URL", exact=True)).to_be_hidden()
+    choice = page.get_by_label("Model in use")
+    expect(choice).to_have_value("llama3")
+    page.screenshot(path=picture("line"))
+    choice.select_option("qwen")
+    expect(page.locator(".cb-facts")).to_contain_text("qwen")
+    ask(page, "hello")
+    ended(page)
+    assert server.asked()[-1]["body"]["model"] == "qwen"
+
+
+def test_trouble_at_the_beginning_unfolds_the_settings_and_has_its_buttons_once(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(as_json({"error": {"message": "broken"}}, 500), path=MODELS)
+    server.script(as_json({"error": {"message": "broken"}}, 500))
+    page = panel("parts_trouble").page
+    trouble = page.locator(".cb-provider .cb-wrong")
+    expect(trouble).to_be_visible()
+    page.screenshot(path=picture("trouble"))
+    ask(page, "hello")
+    expect(page.locator(".cb-turn .cb-error")).to_be_visible()
+    what = page.locator(".cb-turn .cb-error > span").inner_text()
+    page.screenshot(path=picture("trouble-asked"))
+    remedies = page.locator(".codebuddy-panel .cb-remedy:visible")
+    texts = remedies.all_inner_texts()
+    assert len(texts) == len(set(texts)), (what, texts)
+
+
+def test_after_a_restart_the_panel_opens_again_and_the_draft_is_kept(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    page = panel("parts_restart").page
+    page.locator(".cb-input").fill("a draft")
+    page.evaluate("() => window.notebook.sessionContext.restartKernel()")
+    gone = page.locator(".cb-gone")
+    expect(gone).to_contain_text("The kernel was restarted.")
+    expect(page.locator(".cb-bar .cb-primary").first).to_be_disabled()
+    page.screenshot(path=picture("restarted"))
+    page.get_by_role("button", name="Open the panel again").click()
+    expect(gone).to_be_hidden()
+    expect(page.locator(".cb-input")).to_have_value("a draft")
+    expect(page.locator(".cb-summary .cb-name")).to_have_text("Local")
+
+
+def test_in_a_tab_of_its_own_the_log_alone_scrolls(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(reply("\n\n".join(f"Paragraph {n}." for n in range(60))))
+    notebook = panel("parts_tab")
+    page = notebook.page
+    ask(page, "a long story")
+    ended(page)
+    page.evaluate(IN_TAB)
+    page.locator(".jp-LinkedOutputView .cb-foot .cb-line").wait_for()
+    expect(page.locator(".jp-LinkedOutputView .cb-settled")).to_contain_text(
+        "Paragraph 59."
+    )
+    page.screenshot(path=picture("tab"))
+    assert page.evaluate(HEIGHTS) == {
+        "fills": True,
+        "composerIsInView": True,
+        "scrolls": ["cb-log"],
+    }
