@@ -68,7 +68,7 @@ def test_blanks_stay_in_texts_and_regular_expressions(folder: Path) -> None:
 
 def test_style_sheets_lose_comments_and_blanks(folder: Path) -> None:
     (folder / "a.css").write_text('/* A, b. */\n.a > b, c { d: "e ·"; f: 1px 2px; }\n')
-    assert joined_styles("a.css") == '.a>b,c{d:"e ·";f:1px 2px;}'
+    assert joined_styles("a.css") == '.a>b,c{d:"e ·";f:1px 2px}'
 
 
 def test_comments_stay_in_the_sources(folder: Path) -> None:

@@ -33,6 +33,7 @@ LITERAL = re.compile(
     re.VERBOSE,
 )
 AROUND_SIGNS = re.compile(r" ?(=>|[!=]==|\?\?=?|&&|\|\||[=,;:?{}]) ?")
+AROUND_PARENTHESES = re.compile(r"(?<=\)) |(?<=\bif) (?=\()|(?<=\bfor) (?=\()")
 LINE_ENDS = re.compile(r"(?<=[,;{])\n")
 CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 AROUND_CSS_SIGNS = re.compile(r"\s*([{};,>])\s*")
@@ -54,7 +55,7 @@ def joined_styles(*names: str) -> str:
     text = "".join(_text(STATIC / name) for name in names)
     text = CSS_COMMENT.sub("", text)
     text = AROUND_CSS_SIGNS.sub(r"\1", text.strip())
-    return text.replace(": ", ":")
+    return text.replace(": ", ":").replace(";}", "}")
 
 
 def imports_of(module: Path) -> list[Path]:
@@ -110,7 +111,7 @@ def _body(module: Path) -> str:
 
 
 def _dense(code: str) -> str:
-    return AROUND_SIGNS.sub(r"\1", code)
+    return AROUND_PARENTHESES.sub("", AROUND_SIGNS.sub(r"\1", code))
 
 
 def _text(path: Path) -> str:
