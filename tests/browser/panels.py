@@ -31,7 +31,7 @@ def shown(
     cells: Sequence[str] = (),
 ) -> Notebook:
     """A notebook whose second cell shows the panel, which asks ``server``; more cells
-    stand below.
+    stand below. The panel knows nothing of the extension, which shows changes itself.
     """
     notebook = opened(
         lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), PANEL, *cells])
@@ -39,6 +39,7 @@ def shown(
     notebook.run(0)
     notebook.run(1)
     notebook.page.locator(".cb-input").wait_for()
+    notebook.page.evaluate("() => delete document.body.dataset.codebuddyEditor")
     return notebook
 
 

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.panels import settle, show_key_field, unfold_settings
+from tests.browser.panels import settle, show_key_field, shown, unfold_settings
 from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
 from tests.browser.test_streaming import LOAD, pieces
@@ -89,13 +89,7 @@ def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -
     """Opens a notebook whose second cell shows the panel; more cells stand below."""
 
     def open(name: str, *cells: str) -> Notebook:
-        notebook = opened(
-            lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), PANEL, *cells])
-        )
-        notebook.run(0)
-        notebook.run(1)
-        notebook.page.locator(".cb-input").wait_for()
-        return notebook
+        return shown(lab, opened, server, name, cells)
 
     return open
 
