@@ -48,7 +48,7 @@ def talked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) 
     ):
         ask(page, question)
         ended(page, number)
-    page.get_by_role("button", name="Show what the code changes").click()
+    page.get_by_role("button", name="Show what the code changes").last.click()
     expect(page.locator(".cb-diff")).to_be_visible()
     return page
 
