@@ -80,7 +80,7 @@ def test_a_question_waits_for_the_answer_and_is_asked_then(
     panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(
-        Answer(tokens=200, per_second=20), reply("To the second."), half("No")
+        Answer(tokens=400, per_second=20), reply("To the second."), half("No")
     )
     page = panel("parts_queue").page
     ask(page, "the first")
