@@ -80,7 +80,7 @@ def test_a_question_waits_for_the_answer_and_is_asked_then(
     panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(
-        Answer(tokens=400, per_second=20), reply("To the second."), half("No")
+        Answer(tokens=200, per_second=4), reply("To the second."), half("No")
     )
     page = panel("parts_queue").page
     ask(page, "the first")
@@ -92,7 +92,7 @@ def test_a_question_waits_for_the_answer_and_is_asked_then(
     page.screenshot(path=picture("queue"))
     page.get_by_role("button", name="Remove: the third").click()
     expect(waiting).to_have_text(["the second"])
-    page.get_by_text("To the second.").wait_for()
+    page.get_by_text("To the second.").wait_for(timeout=120_000)
     ended(page, 2)
     expect(waiting).to_have_count(0)
     assert questions(page) == ["the first", "the second"]

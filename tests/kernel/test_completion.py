@@ -44,7 +44,8 @@ def test_variables_are_suggested_in_a_prompt(completing: Kernel) -> None:
         "x = %buddy @sal",
     ):
         answer = tab(completing, text)
-        assert answer["matches"] == ["@sales", "@sales_2024"]
+        # What was bound last is the likeliest.
+        assert answer["matches"] == ["@sales_2024", "@sales"]
         assert replaced(text, answer) == "@sal"
 
 
