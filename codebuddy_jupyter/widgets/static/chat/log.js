@@ -54,6 +54,8 @@ export class Log {
     // The kernel shows the question now.
     if (fields.ask) this.takePending(fields.ask)?.remove();
     const turn = this.turns.get(fields.turn) ?? this.add(fields);
+    // Its answer begins now, from its first block on: what waits is not asked yet.
+    if (fields.ask) turn.blocks ??= [];
     if (fields.blocks) turn.take(/** @type {AnswerFields} */ (fields));
     this.follow();
   }
