@@ -79,9 +79,7 @@ def half(text: str) -> Answer:
 def test_a_question_waits_for_the_answer_and_is_asked_then(
     panel: Opens, server: ScriptedServer
 ) -> None:
-    server.script(
-        Answer(tokens=200, per_second=4), reply("To the second."), half("No")
-    )
+    server.script(Answer(tokens=200, per_second=4), reply("To the second."), half("No"))
     page = panel("parts_queue").page
     ask(page, "the first")
     page.get_by_role("button", name="Stop the answer").wait_for()
