@@ -4,15 +4,18 @@ anybody.
 
 from __future__ import annotations
 
+import _imp
 import _thread
 import asyncio
 import concurrent.futures
+import importlib
 import os
 import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -349,3 +352,20 @@ def test_an_idle_thread_holds_nothing_of_its_last_call(loop: Loop) -> None:
     del large
     assert eventually(lambda: gone() is None)
     assert worker_threads()
+
+
+async def imported(name: str) -> str:
+    return importlib.import_module(name).__name__
+
+
+def test_an_import_lock_that_an_interrupt_left_taken_holds_up_nothing(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "never_imported_before.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    # twice, as two interrupts leave it
+    _imp.acquire_lock()
+    _imp.acquire_lock()
+    future = loop.submit(imported("never_imported_before"))
+    assert future.result(ENOUGH) == "never_imported_before"
+    assert not _imp.lock_held()

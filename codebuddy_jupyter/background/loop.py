@@ -9,6 +9,7 @@ busy.
 
 from __future__ import annotations
 
+import _imp
 import asyncio
 import atexit
 import concurrent.futures
@@ -18,6 +19,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from .logs import quiet_threads, quietly
@@ -123,6 +125,7 @@ class Loop:
             The future.
         """
         future = future or concurrent.futures.Future()
+        _release_import_lock()
         quiet_threads()
         # With the lock, so that a later `stop` cancels the coroutine.
         with self._lock:
@@ -209,6 +212,18 @@ class Loop:
             # Assigned last, so that an interrupt before leaves no loop without a thread.
             self._loop, self._thread = loop, thread
         return self._loop
+
+
+def _release_import_lock() -> None:
+    """Release Python's lock of imports if an interrupt left it taken by this thread.
+
+    ``importlib._bootstrap._get_module_lock`` takes it before its ``try``: an interrupt in
+    between keeps all other threads from importing anything for good.
+    """
+    with suppress(RuntimeError):
+        # An error says that this thread does not hold it.
+        while True:
+            _imp.release_lock()
 
 
 def _begin(
