@@ -214,7 +214,8 @@ def test_a_question_stops_it_before_it_is_sent(
 
     fake.answer = answer
     buddy.ask("why?").result()
-    assert ended_then == [True]
+    # It may read ahead again after the answer.
+    assert ended_then[0]
 
 
 def test_a_cell_stops_it_and_its_end_lets_it_go_on(
