@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
 
+from .changes import Changes
+
 Job = Callable[[], None]
 T = TypeVar("T")
 
@@ -63,7 +65,7 @@ class Worker:
 
     def _reset(self) -> None:
         self._process = os.getpid()
-        self._changed = threading.Condition()
+        self._changed = Changes()
         self._numbers = count()
         self._jobs: list[_Entry] = []
         self._thread: threading.Thread | None = None
@@ -90,7 +92,7 @@ class Worker:
             if due <= time.monotonic():
                 job()
             return
-        with self._changed:
+        with self._changed.lock:
             if not self._cancelled:
                 self._push(job, due)
 
@@ -115,12 +117,13 @@ class Worker:
         """
         if self._process != os.getpid():
             return True
-        done = threading.Event()
-        with self._changed:
+        done = threading.Lock()
+        done.acquire()
+        with self._changed.lock:
             if self._thread is None:
                 return True
-            self._push(done.set, time.monotonic())
-        return done.wait(self._timeout if timeout is None else timeout)
+            self._push(done.release, time.monotonic())
+        return done.acquire(timeout=self._timeout if timeout is None else timeout)
 
     def close(self) -> None:
         """Finish the remaining jobs that are due now, and drop the others."""
@@ -130,7 +133,7 @@ class Worker:
     def cancel(self) -> None:
         """Drop the remaining jobs, and those that are put later."""
         atexit.unregister(self._finish)
-        with self._changed:
+        with self._changed.lock:
             self._cancelled = True
             self._jobs.clear()
             self._changed.notify()
@@ -140,15 +143,17 @@ class Worker:
         self._finished = True
         if self._process != os.getpid():
             return
-        with self._changed:
+        with self._changed.lock:
             now = time.monotonic()
             self._jobs = [entry for entry in self._jobs if entry.due <= now]
             heapq.heapify(self._jobs)
             self._changed.notify()
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        thread.start()
+        # Assigned last: one that an interrupt kept from starting must not count.
+        self._thread = thread
 
     def _run(self) -> None:
         try:
@@ -159,7 +164,7 @@ class Worker:
 
     def _replace(self) -> None:
         """Start another thread if this one ends by an error while jobs are left."""
-        with self._changed:
+        with self._changed.lock:
             if self._thread is not threading.current_thread():
                 return
             self._thread = None
@@ -167,17 +172,21 @@ class Worker:
                 self._start()
 
     def _next(self) -> Job | None:
-        with self._changed:
-            while self._jobs or self._await_job():
-                seconds = self._jobs[0].due - time.monotonic()
-                if seconds <= 0:
+        """Wait for the next job, a moment if there is none; return None if none came."""
+        idle_end = time.monotonic() + IDLE_SECONDS
+        while True:
+            with self._changed.lock:
+                if self._thread is not threading.current_thread():
+                    return None
+                now = time.monotonic()
+                if self._jobs and self._jobs[0].due <= now:
                     return heapq.heappop(self._jobs).job
-                self._changed.wait(seconds)
-            self._thread = None
-            return None
+                if not self._jobs and (self._is_closed() or now >= idle_end):
+                    self._thread = None
+                    return None
+                end = self._jobs[0].due if self._jobs else idle_end
+                change = self._changed.next()
+            self._changed.wait(change, end - now)
 
-    def _await_job(self) -> bool:
-        """Wait a moment for another job; return whether there is one."""
-        if not (self._cancelled or self._finished):
-            self._changed.wait(IDLE_SECONDS)
-        return bool(self._jobs)
+    def _is_closed(self) -> bool:
+        return self._cancelled or self._finished

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any, NamedTuple, Self, cast
 
+from ..background.changes import Changes
 from ..background.loop import SLICE, Loop
 from ..errors import BuddyError, CutOff, Remedy, SettingError, Stopped, printable
 from ..messages import Chunk, Reading, ToolCall, Usage
@@ -132,8 +132,8 @@ class Reply:
 
     def _prepare(self) -> None:
         self._future: concurrent.futures.Future[None] | None = None
-        self._changed = threading.Condition()
-        self._done = threading.Event()
+        self._changed = Changes()
+        self._done = False
         self._callbacks: list[Callable[[], None]] = []
         # The number of chunks whose text was reasoning.
         self._answer_start = 0
@@ -169,11 +169,19 @@ class Reply:
 
     def start(self) -> Reply:
         """Send the request, unless it has been sent already."""
-        with self._changed:
-            if self._future is None and self._loop is not None and not self.done:
-                self.started = time.monotonic()
-                self._future = self._loop.submit(self._receive())
-                self._future.add_done_callback(lambda _: self._end(Stopped(STOPPED)))
+        future: concurrent.futures.Future[None] = concurrent.futures.Future()
+        future.add_done_callback(lambda _: self._end(Stopped(STOPPED)))
+        with self._changed.lock:
+            if self._future is not None or self._loop is None or self.done:
+                return self
+            self.started = time.monotonic()
+            # Known before the request begins, so that `close` can always cancel it.
+            self._future = future
+        try:
+            self._loop.submit(self._receive(), future)
+        except BaseException:
+            future.cancel()
+            raise
         return self
 
     def close(self) -> None:
@@ -185,7 +193,7 @@ class Reply:
     @property
     def done(self) -> bool:
         """Whether the reply has ended, successfully or not."""
-        return self._done.is_set()
+        return self._done
 
     @property
     def text(self) -> str:
@@ -284,7 +292,7 @@ class Reply:
 
         It runs in the thread that ends the reply.
         """
-        with self._changed:
+        with self._changed.lock:
             if not self.done:
                 self._callbacks.append(call)
                 return
@@ -306,11 +314,10 @@ class Reply:
             Whether that happened in time.
         """
         if beyond is None:
-            return self._done.wait(timeout)
-        with self._changed:
-            return self._changed.wait_for(
-                lambda: self.done or len(self.chunks) > beyond, timeout
-            )
+            return self._changed.wait_for(lambda: self.done, timeout)
+        return self._changed.wait_for(
+            lambda: self.done or len(self.chunks) > beyond, timeout
+        )
 
     def result(self) -> Reply:
         """Wait for the end of the reply.
@@ -395,7 +402,7 @@ class Reply:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._changed:
+        with self._changed.lock:
             state = vars(self).copy()
             for name in OF_THIS_PROCESS:
                 del state[name]
@@ -408,7 +415,7 @@ class Reply:
         self._loop = None
         self._display = None
         self._prepare()
-        self._done.set()
+        self._done = True
         vars(self).update(state)
 
     def _lasting_error(self) -> BaseException | None:
@@ -464,22 +471,22 @@ class Reply:
         if has_content:
             self.last = time.monotonic()
             self.first = self.first or self.last
-        with self._changed:
+        with self._changed.lock:
             # A reply that has ended reads the same every time.
             if not self.done:
                 if chunk.answer_begins:
                     self._answer_start = len(self.chunks)
                 self.chunks.append(chunk)
-                self._changed.notify_all()
+                self._changed.notify()
 
     def _end(self, error: BaseException | None) -> None:
-        with self._changed:
+        with self._changed.lock:
             if self.done:
                 return
             self.ended = time.monotonic()
             self.error = error
-            self._done.set()
-            self._changed.notify_all()
+            self._done = True
+            self._changed.notify()
             callbacks, self._callbacks = self._callbacks, []
         for call in callbacks:
             call()
