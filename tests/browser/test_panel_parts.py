@@ -274,7 +274,7 @@ def test_after_fix_the_failed_cell_is_compared_however_little_stays(
 def test_the_model_is_chosen_in_the_line_and_the_settings_are_folded(
     panel: Opens, server: ScriptedServer
 ) -> None:
-    server.script(model_list("llama3", "qwen"), path=MODELS)
+    server.script(model_list("llama3", "qwen", "/models/small/tiny.gguf"), path=MODELS)
     page = panel("parts_line").page
     line = page.locator(".cb-summary")
     expect(line).to_contain_text("stays on this machine")
@@ -282,6 +282,7 @@ def test_the_model_is_chosen_in_the_line_and_the_settings_are_folded(
     expect(page.get_by_label("Base URL", exact=True)).to_be_hidden()
     choice = page.get_by_label("Model in use")
     expect(choice).to_have_value("llama3")
+    expect(choice.locator("option")).to_have_text(["llama3", "qwen", "tiny.gguf"])
     page.screenshot(path=picture("line"))
     choice.select_option("qwen")
     expect(page.locator(".cb-facts")).to_contain_text("qwen")

@@ -5,6 +5,7 @@
 import { make } from "../shared/elements.js";
 
 const AUTOMATIC = "chosen automatically";
+const FOLDERS = /^(\/|~|[a-z]:\\).*[\\/]/i;
 
 /** Shows the line; another model is chosen in it. */
 export class Summary {
@@ -32,7 +33,7 @@ export class Summary {
     this.brief.textContent = dot === "reachable" ? brief : title;
     const names = models.includes(model) ? models : [model, ...models];
     this.choice.replaceChildren(...names.map(value =>
-      make("option", { value }, value || AUTOMATIC)));
+      make("option", { value, title: value }, value.replace(FOLDERS, "") || AUTOMATIC)));
     this.choice.value = model;
     this.choice.disabled = names.length < 2;
   }
