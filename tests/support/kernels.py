@@ -27,6 +27,8 @@ PYTHONS = {"newest": Path(sys.executable), "colab": COLAB}
 OLDER = {"ipykernel 7.3": ROOT / ".venv-ipykernel-7.3"}
 # a bound for what hangs, not a measure of what is slow
 SECONDS = 60.0
+# the same for a start: the first kernel compiles all that it imports
+STARTING = 180.0
 FOREIGN = (
     "CODEBUDDY_",
     "OPENAI_",
@@ -223,7 +225,7 @@ class Kernel:
         self.manager.start_kernel(env=self.environment, cwd=str(self.home))
         self.client: BlockingKernelClient = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=SECONDS)
+        self.client.wait_for_ready(timeout=STARTING)
         return self
 
     def __exit__(self, *exc: object) -> None:
