@@ -146,7 +146,7 @@ def test_an_interrupt_at_any_moment_leaves_a_worker_that_works() -> None:
     workers: list[Worker] = []
 
     def put() -> Callable[[], object]:
-        workers.append(Worker("buddy-test"))
+        workers.append(Worker("buddy-interrupted"))
 
         def work() -> None:
             workers[-1].put(lambda: ran.append(1))

@@ -68,7 +68,8 @@ class Changes:
             with self.lock:
                 if is_true():
                     return True
+                left = end - time.monotonic()
+                if left <= 0:
+                    return False
                 change = self.next()
-            self.wait(change, end - time.monotonic())
-            if time.monotonic() >= end:
-                return is_true()
+            self.wait(change, left)
