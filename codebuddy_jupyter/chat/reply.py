@@ -180,6 +180,7 @@ class Reply:
         try:
             self._loop.submit(self._receive(), future)
         except BaseException:
+            # An interrupt is one, too.
             future.cancel()
             raise
         return self
@@ -194,6 +195,11 @@ class Reply:
     def done(self) -> bool:
         """Whether the reply has ended, successfully or not."""
         return self._done
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether it was read from disk, and is of an earlier kernel."""
+        return self.done and self.started is None
 
     @property
     def text(self) -> str:

@@ -49,7 +49,7 @@ def apply(invocation: Invocation, arguments: str) -> str:
         language = change.block.language or "no language that is known"
         raise SettingError(
             f"No cell of this notebook can run the code: it is in {language}.",
-            Remedy("Choose another block of the answer", "%buddy /apply 2"),
+            Remedy("Ask for Python", "%buddy -f code write it in Python"),
         )
     if change.revised is None:
         heading = "No cell resembles this code:"
@@ -105,7 +105,7 @@ def _likeliest(
     if session is None:
         return best
     # An earlier kernel has numbered its cells otherwise.
-    question = "" if turn.sent is None else turn.question
+    question = "" if turn.reply.is_restored else turn.question
     for block in blocks:
         revised = revised_cell(block.code, question, session)
         if revised is None:

@@ -333,8 +333,7 @@ class Conversation:
         """Return the number of the cell that a question is about, if it names one."""
         session = self.buddy.collector.session
         # An earlier kernel has numbered its cells otherwise.
-        is_earlier = reply.done and reply.started is None
-        if session is None or is_earlier:
+        if session is None or reply.is_restored:
             return None
         return asked_about(reply.prompt, session)
 
