@@ -177,8 +177,13 @@ class History:
         self._changed()
         return True
 
-    def rename(self, number: int, name: str) -> None:
+    def rename(self, number: int, name: str) -> str:
         """Name a conversation of this notebook; an empty name takes its name away.
+
+        Returns
+        -------
+        str
+            The name as it is kept, on one line and not too long.
 
         Raises
         ------
@@ -192,6 +197,7 @@ class History:
         line = " ".join(name.split())[:MAX_NAME]
         self._answer(lambda: store.name(chosen.id, line))
         self._changed()
+        return line
 
     def search(self, words: str) -> list[int]:
         """Return the numbers of this notebook's conversations that contain these words.

@@ -80,10 +80,10 @@ def _delete(buddy: Buddy, number: str) -> str:
 def _rename(buddy: Buddy, typed: str) -> str:
     number, _, name = typed.partition(" ")
     chat_number = _chat_number(number)
-    buddy.history.rename(chat_number, name)
-    if not name.strip():
+    kept = buddy.history.rename(chat_number, name)
+    if not kept:
         return f"Conversation {chat_number} has no name of its own any more."
-    return escape(f"Conversation {chat_number} is named “{name.strip()}”.")
+    return escape(f"Conversation {chat_number} is named “{kept}”.")
 
 
 def _chat_number(text: str) -> int:
