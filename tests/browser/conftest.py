@@ -13,8 +13,10 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.panels import Opens, shown
 from tests.browser.recorder import Recorder
 from tests.support.lab import Lab, Notebook, SharedPage, chromium, open_notebook
+from tests.support.scripted_server import ScriptedServer
 
 
 @pytest.fixture(scope="package")
@@ -76,3 +78,13 @@ def recorder() -> Iterator[Recorder]:
     """A server that keeps the paths it was asked for."""
     with Recorder().running() as recorder:
         yield recorder
+
+
+@pytest.fixture
+def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Opens:
+    """Opens a notebook whose second cell shows the panel; more cells stand below."""
+
+    def open(name: str, *cells: str) -> Notebook:
+        return shown(lab, opened, server, name, cells)
+
+    return open

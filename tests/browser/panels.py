@@ -23,6 +23,9 @@ PAUSE = 1000
 PICTURES = ROOT / "build" / "screenshots"
 
 
+Opens = Callable[..., Notebook]
+
+
 def shown(
     lab: Lab,
     opened: Callable[[str], Notebook],

@@ -4,7 +4,7 @@ would be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.panels import settle, show_key_field, shown, unfold_settings
+from tests.browser.panels import Opens, settle, show_key_field, unfold_settings
 from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
 from tests.browser.test_streaming import LOAD, pieces
@@ -74,24 +74,6 @@ SAVED = "() => !window.notebook.context.model.dirty"
 
 # a bound for what hangs, not a measure of what is slow
 expect.set_options(timeout=20_000)
-
-Opens = Callable[..., Notebook]
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Opens:
-    """Opens a notebook whose second cell shows the panel; more cells stand below."""
-
-    def open(name: str, *cells: str) -> Notebook:
-        return shown(lab, opened, server, name, cells)
-
-    return open
 
 
 def ask(page: Page, text: str) -> None:

@@ -4,14 +4,11 @@ branch, the difference that is applied, the kernel that is restarted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.panels import picture, shown
+from tests.browser.panels import Opens, picture
 from tests.browser.test_panel import CELL, CODE, SOURCES, ask, ended
-from tests.support.lab import Lab, Notebook
+from tests.support.lab import Lab
 from tests.support.scripted_server import (
     MODELS,
     Answer,
@@ -23,7 +20,6 @@ from tests.support.scripted_server import (
     reply,
 )
 
-Opens = Callable[..., Notebook]
 UNDO = """index => {
     const cell = window.notebook.context.model.sharedModel.cells[index];
     cell.undo();
@@ -48,22 +44,6 @@ HEIGHTS = """() => {
             .map(part => part.className),
     };
 }"""
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Opens:
-    """Opens a notebook whose second cell shows the panel; more cells stand below."""
-
-    def open(name: str, *cells: str) -> Notebook:
-        return shown(lab, opened, server, name, cells)
-
-    return open
 
 
 def questions(page: Page) -> list[str]:
