@@ -62,7 +62,7 @@ def test_blanks_stay_in_texts_and_regular_expressions(folder: Path) -> None:
         "const b=`${a ? a : a} , `;"
         "const c=/a , [/] = b/g.exec(a)??a;"
         "const d=100 / 2; const e=4 / 2;"
-        "function f(x){return x===a?b:c;}\n"
+        "function f(x){return x===a?b:c}\n"
     )
 
 
@@ -84,7 +84,7 @@ def test_comments_stay_in_the_sources(folder: Path) -> None:
         "}\n"
     )
     assert joined_script("a.js") == (
-        'function a(){const url="http://a";// beside code\nreturn ()=>\n(url);}\n'
+        'function a(){const url="http://a";// beside code\nreturn ()=>\n(url)}\n'
     )
 
 

@@ -35,6 +35,8 @@ LITERAL = re.compile(
 AROUND_SIGNS = re.compile(r" ?(=>|[!=]==|\?\?=?|&&|\|\||[=,;:?{}]) ?")
 AROUND_PARENTHESES = re.compile(r"(?<=\)) |(?<=\bif) (?=\()|(?<=\bfor) (?=\()")
 LINE_ENDS = re.compile(r"(?<=[,;{])\n")
+# The last statement of a block needs none.
+LAST_SEMICOLON = re.compile(r";(?=\})")
 CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 AROUND_CSS_SIGNS = re.compile(r"\s*([{};,>])\s*")
 
@@ -106,12 +108,13 @@ def _body(module: Path) -> str:
     text = BLANK_LINES.sub("\n", text)
     # Literals have the odd places of what `split` gives.
     parts = LITERAL.split(text)
-    parts[::2] = [LINE_ENDS.sub("", _dense(part)) for part in parts[::2]]
+    parts[::2] = [_dense(part) for part in parts[::2]]
     return "".join(parts).lstrip("\n")
 
 
 def _dense(code: str) -> str:
-    return AROUND_PARENTHESES.sub("", AROUND_SIGNS.sub(r"\1", code))
+    code = AROUND_PARENTHESES.sub("", AROUND_SIGNS.sub(r"\1", code))
+    return LAST_SEMICOLON.sub("", LINE_ENDS.sub("", code))
 
 
 def _text(path: Path) -> str:
