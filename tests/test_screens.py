@@ -90,6 +90,21 @@ def test_an_answer_grows_among_other_outputs_where_updates_are_applied(
     assert shell.display_pub.sent[-1][1]["text/plain"].startswith("Hello.\n\nAnd")
 
 
+@pytest.mark.parametrize(
+    "code", ["%%buddy\nwhy?", "print(1)\n%buddy why?"], ids=["alone", "among others"]
+)
+def test_an_output_keeps_its_metadata_while_it_grows(loop: Loop, code: str) -> None:
+    # With other metadata, VS Code replaces all outputs of the cell.
+    shell = a_shell(code, cell_id="a1b2")
+    reply = a_reply(loop, Chunk(reasoning="Hm."), 0.3, "First.\n\n", 0.3, "Second.")
+    Display(shell).show(reply)
+    shown = [sent for sent in shell.display_pub.sent if sent[0] != "clear"]
+    *growing, last = [metadata for _, _, metadata in shown]
+    assert {"codebuddy": {"complete": False}} in growing
+    assert all(metadata == growing[0] for metadata in growing)
+    assert last["codebuddy"]["complete"]
+
+
 CALLS = {
     "of the package": ("buddy.ask('why?', model=model, format='code')", True),
     "with code of the user's": ("buddy.ask(question())", False),

@@ -223,15 +223,15 @@ class TourClient(NotebookClient):
 
     def _write_output(self, content: Mapping[str, Any]) -> None:
         """Write what is new in an output; an output that is final is written as text."""
-        metadata = content["metadata"].get("codebuddy", {})
-        if metadata.get("waiting"):
+        transient = content.get("transient") or {}
+        if transient.get("codebuddy_waiting"):
             return
+        metadata = content["metadata"].get("codebuddy", {})
         data = content["data"]
         shown = data.get("text/plain", GROWING)
         is_growing = shown == GROWING
         if is_growing:
             shown = data["text/markdown"]
-        transient = content.get("transient") or {}
         display_id = transient.get("display_id", "")
         self._shown = {**self._shown, display_id: shown}
         text = "".join(self._shown.values())
@@ -239,7 +239,7 @@ class TourClient(NotebookClient):
             new_text = text.removeprefix(self._written)
             sys.stdout.write(plain(new_text))
             self._written = text
-        elif metadata:
+        elif metadata and not is_growing:
             sys.stdout.write(f"\n\n{plain(text)}")
         if not is_growing:
             sys.stdout.write("\n")

@@ -41,8 +41,16 @@ class LiveOutput:
         """Whether it has been published."""
         return self._id != ""
 
-    def put(self, data: Bundle, metadata: Bundle) -> None:
-        """Publish the output, or update it if it has changed."""
+    def put(self, data: Bundle, metadata: Bundle, **transient: Any) -> None:
+        """Publish the output, or update it if it has changed.
+
+        Parameters
+        ----------
+        data, metadata
+            The output.
+        transient
+            More about it that is not saved with the notebook.
+        """
         if self._shown == (data, metadata):
             return
         is_update = self.is_shown
@@ -51,7 +59,7 @@ class LiveOutput:
         self._shell.display_pub.publish(
             data,
             metadata,
-            transient={"display_id": self._id},
+            transient={"display_id": self._id, **transient},
             update=is_update,
         )
 

@@ -55,7 +55,9 @@ NOTHING: Bundle = {"text/plain": ""}
 EMPTY_ANSWER: Bundle = {"text/markdown": "*No answer.*", "text/plain": "No answer."}
 # Characters of a cell that is looked at for a single call.
 LONGEST_CALL = 10_000
-WAITING: Bundle = {"codebuddy": {"waiting": True}}
+# The metadata of an output that grows. It never changes: VS Code would draw all outputs of
+# the cell again.
+INCOMPLETE: Bundle = {"codebuddy": {"complete": False}}
 
 # Clients in Python name their messages otherwise: SESSION_PROCESS_NUMBER.
 _UUID = re.compile(r"(?i:[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})")
@@ -388,7 +390,7 @@ class BlockByBlock:
         if text.strip():
             reply = self.drawing.reply
             markdown = growing_markdown(text, reply.format)
-            self._output.put(_growing(markdown, self._is_first), {})
+            self._output.put(_growing(markdown, self._is_first), INCOMPLETE)
             self._output = LiveOutput(self._shell)
             self._is_first = False
         _put_tail(self._output, self.drawing, self._is_first)
@@ -437,8 +439,9 @@ def _put_tail(output: LiveOutput, drawing: Drawing, is_first: bool = True) -> No
     markdown = drawing.tail_markdown()
     if not markdown:
         return
-    metadata = {} if drawing.has_text else WAITING
-    output.put(_growing(markdown, is_first), metadata)
+    # Who measures when an answer begins, or writes it elsewhere, needs this.
+    is_waiting = not drawing.has_text
+    output.put(_growing(markdown, is_first), INCOMPLETE, codebuddy_waiting=is_waiting)
 
 
 def _growing(markdown: str, is_first: bool) -> Bundle:

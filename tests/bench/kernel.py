@@ -72,5 +72,5 @@ class MeasuredKernel(Kernel):
 
 def is_answer(message: Message) -> bool:
     """Whether a message shows something of an answer, not only that one is waited for."""
-    told = message.content.get("metadata", {}).get("codebuddy", {})
-    return message.type in SHOWN and not told.get("waiting")
+    transient = message.content.get("transient", {})
+    return message.type in SHOWN and not transient.get("codebuddy_waiting")

@@ -118,7 +118,7 @@ def test_a_silent_server_is_waited_for_visibly(
     waiting = [
         message
         for message in cell.messages
-        if message.content.get("metadata") == {"codebuddy": {"waiting": True}}
+        if message.content.get("transient", {}).get("codebuddy_waiting")
     ]
     assert "waiting for llama3… 1 s" in waiting[0].markdown
     assert len(cell.outputs) == 1
