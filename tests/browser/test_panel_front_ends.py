@@ -13,33 +13,33 @@ from playwright.sync_api import Browser, Page, expect
 from codebuddy_jupyter.widgets.modules import joined_script, joined_styles
 
 ADDRESS = "http://plain.invalid/"
-# A front end with a renderer of some kind, and a notebook that may be a sham.
+# A front end with a notebook that is a sham, and either VS Code's renderer, or the one of
+# JupyterLab without a parser of Markdown.
 SHOW = """async ([source, kind]) => {
     const listeners = new Set();
-    const rendermime = {createRenderer: () => {
-        const node = document.createElement('div');
-        return {node, dispose() {}, async renderModel({data}) {
-            const text = data['text/markdown'];
-            const code = text.replace(/^```.*\\n|```$/gm, '');
-            if (kind === 'without parser') {
-                node.append(Object.assign(document.createElement('pre'), {textContent: text}));
-                return;
-            }
-            const root = node.attachShadow({mode: 'open'});
-            const pre = document.createElement('pre');
-            const block = document.createElement('code');
-            block.className = 'language-python';
-            block.textContent = code;
-            pre.append(block);
-            root.append(pre);
-        }};
+    const rendermime = {createRenderer: () => { throw new Error('not asked'); }};
+    const renderer = {renderOutputItem: (item, element) => {
+        if (kind === 'broken') throw new Error('broken');
+        const root = element.shadowRoot ?? element.attachShadow({mode: 'open'});
+        const block = document.createElement('code');
+        block.className = 'language-python';
+        block.textContent = item.text().replace(/^```.*\\n|```$/gm, '');
+        const pre = document.createElement('pre');
+        pre.append(block);
+        root.replaceChildren(pre);
     }};
+    delete globalThis.jupyter_vscode_rendererContext;
+    if (kind !== 'without parser') {
+        const getRenderer = async () => (kind === 'no renderer' ? undefined : renderer);
+        globalThis.jupyter_vscode_rendererContext = {getRenderer};
+    }
     window.inserted = [];
     const sharedModel = {cells: [], insertCell: (...cell) => window.inserted.push(cell)};
     window.sent = [];
     const model = {
         on: (name, listener) => { if (name === 'msg:custom') listeners.add(listener); },
         off: (name, listener) => listeners.delete(listener),
+        get: () => undefined,
         send: content => window.sent.push(content),
         widget_manager: {rendermime, context: {model: {sharedModel}}},
     };
@@ -111,8 +111,11 @@ def test_a_notebook_of_no_file_is_neither_sent_nor_written_to(plain: Page) -> No
     assert page.evaluate("() => window.inserted") == []
 
 
-def test_without_a_parser_prose_is_no_code(plain: Page) -> None:
-    page = shown(plain, "without parser")
+@pytest.mark.parametrize("kind", ["without parser", "no renderer", "broken"])
+def test_without_a_renderer_of_markdown_prose_is_plain_text(
+    plain: Page, kind: str
+) -> None:
+    page = shown(plain, kind)
     page.evaluate(ANSWER, "Just *prose*.\n")
     expect(page.locator(".cb-plain")).to_have_text("Just *prose*.")
     expect(page.locator(".cb-code")).to_have_count(0)

@@ -10,6 +10,8 @@ import { make } from "../shared/elements.js";
  *   Draws Markdown in an element.
  */
 
+/** What draws Markdown in VS Code's notebooks. */
+const VSCODE_RENDERER = "vscode.markdown-it-renderer";
 /** A fenced block: its fence, its language and its code. */
 const FENCED =
   /^ *(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n]*\n([\s\S]*?)(?:^ *\1[`~]*[ \t]*$|$(?![\s\S]))/m;
@@ -26,32 +28,64 @@ export function frontEnd(model) {
 
 /**
  * @param {AnyModel} model
- * @returns {Painter} The front end's renderer, which sanitises once more, if a widget
- *   can have it; else one that shows plain text with code in boxes.
+ * @returns {Painter} The front end's renderer, if a widget can have it; else one that
+ *   shows plain text with code in boxes.
  */
 export function painterOf(model) {
+  const vsCode = /** @type {any} */ (globalThis).jupyter_vscode_rendererContext;
+  if (typeof vsCode?.getRenderer === "function") return vsCodePainter(vsCode);
   const { rendermime } = frontEnd(model);
-  if (typeof rendermime?.createRenderer !== "function") return paintPlainly;
+  // Without a parser, the renderer would show each paragraph as code.
+  if (!rendermime?.markdownParser) return paintPlainly;
+  return (host, markdown) => paintByRendermime(rendermime, host, markdown);
+}
+
+/**
+ * @param {any} rendermime
+ * @param {HTMLElement} host
+ * @param {string} markdown
+ * @returns {Promise<CleanUp>}
+ */
+async function paintByRendermime(rendermime, host, markdown) {
+  const renderer = rendermime.createRenderer("text/markdown");
+  const data = { "text/markdown": markdown };
+  await renderer.renderModel({ trusted: false, data, metadata: {}, setData() {} });
+  host.replaceChildren(renderer.node);
+  // The messages of Lumino for a widget that enters and leaves the page: the renderer
+  // sets formulas then.
+  const send = (/** @type {string[]} */ ...types) => {
+    for (const type of types) renderer.processMessage({ type });
+  };
+  if (/[$\\]/.test(markdown)) send("after-attach");
+  return () => {
+    if (renderer.isAttached) send("before-detach", "after-detach");
+    renderer.dispose();
+  };
+}
+
+/**
+ * VS Code's renderer is asked for directly: the rendermime of its widgets hands each text
+ * to it as JSON, in quotes.
+ * @param {any} context VS Code's, from which renderers get others.
+ * @returns {Painter}
+ */
+function vsCodePainter(context) {
+  const found = Promise.resolve(context.getRenderer(VSCODE_RENDERER)).catch(() => null);
   return async (host, markdown) => {
-    const renderer = rendermime.createRenderer("text/markdown");
-    const data = { "text/markdown": markdown };
-    await renderer.renderModel({ trusted: false, data, metadata: {}, setData() {} });
-    // Without a parser, the renderer would show each paragraph as code.
-    if (!rendermime.markdownParser && !hasShadow(renderer.node)) {
-      renderer.dispose();
+    const renderer = await found;
+    if (!renderer) return paintPlainly(host, markdown);
+    // It draws again in the shadow root that it has made.
+    const earlier = host.querySelector(".cb-shadow");
+    const node = earlier ?? make("div", { className: "cb-shadow" });
+    const text = () => markdown;
+    const item = { id: "codebuddy", mime: "text/markdown", metadata: {}, text };
+    try {
+      await renderer.renderOutputItem(item, node);
+    } catch {
       return paintPlainly(host, markdown);
     }
-    host.replaceChildren(renderer.node);
-    // The messages of Lumino for a widget that enters and leaves the page: the renderer
-    // sets formulas then.
-    const send = (/** @type {string[]} */ ...types) => {
-      for (const type of types) renderer.processMessage({ type });
-    };
-    if (/[$\\]/.test(markdown)) send("after-attach");
-    return () => {
-      if (renderer.isAttached) send("before-detach", "after-detach");
-      renderer.dispose();
-    };
+    if (!earlier) host.replaceChildren(node);
+    return () => {};
   };
 }
 
@@ -67,11 +101,6 @@ async function paintPlainly(host, markdown) {
   }
   host.replaceChildren(...nodes.filter(node => node.textContent?.trim()));
   return () => {};
-}
-
-/** @param {Element} node */
-function hasShadow(node) {
-  return [node, ...node.querySelectorAll("*")].some(({ shadowRoot }) => shadowRoot);
 }
 
 /**

@@ -24,11 +24,10 @@ export class Notebook {
   /** @returns {any} JupyterLab's shared model of the notebook, or null. */
   shared() {
     const { context } = frontEnd(this.model);
-    // VS Code has an empty notebook there, which is of no file.
-    if (typeof context?.path !== "string") return null;
+    if (!isNotebook(context)) return null;
     const shared = context.model?.sharedModel;
-    const isNotebook = typeof shared?.insertCell === "function" && Array.isArray(shared.cells);
-    return isNotebook ? shared : null;
+    const hasCells = typeof shared?.insertCell === "function" && Array.isArray(shared.cells);
+    return hasCells ? shared : null;
   }
 
   /** @returns {CellFields[] | null} The cells with their outputs as short texts. */
@@ -115,6 +114,15 @@ export class Notebook {
   lastCell() {
     return this.cell(this.lastRun) ?? this.codeCells().pop();
   }
+}
+
+/**
+ * @param {any} context Of a front end, if it has one.
+ * @returns {boolean} Whether it is of the notebook, and not the sham of VS Code, which is
+ *   of no file.
+ */
+export function isNotebook(context) {
+  return typeof context?.path === "string";
 }
 
 /** @param {number} index Of the cell to bring into view, once it is drawn. */

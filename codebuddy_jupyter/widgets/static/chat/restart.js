@@ -5,6 +5,7 @@
 import { make, button } from "../shared/elements.js";
 import { panelOf } from "../shared/problems.js";
 import { frontEnd } from "./markdown.js";
+import { isNotebook } from "./notebook.js";
 
 const GONE = "The kernel was restarted.";
 const BY_HAND = " Run the panel's cell again to open it; your text is kept.";
@@ -35,7 +36,8 @@ export class Restart {
 
   /** @returns {any} The kernel of the notebook, if the front end gives access. */
   kernel() {
-    return frontEnd(this.chat.model).context?.sessionContext?.session?.kernel;
+    const { context } = frontEnd(this.chat.model);
+    return isNotebook(context) ? context.sessionContext?.session?.kernel : null;
   }
 
   /** Show whether the widget has lost its kernel; a connection can come back. */
