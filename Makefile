@@ -12,6 +12,8 @@ endif
 # Checks the types of the JavaScript of the panel and of the JupyterLab extension.
 TYPESCRIPT := typescript@5.9.3 @anywidget/types@0.4.0
 TSC := .venv-node/node_modules/.bin/tsc
+# What VS Code runs for widgets, for tests; packed, since their dependencies are in them.
+VSCODE := @vscode/jupyter-ipywidgets8@1.0.9 @vscode/jupyter-ipywidgets7@2.0.4 requirejs@2.3.7 markdown-it@15.0.0
 
 # What Colab pins, and the oldest of what we depend on.
 PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.7.*" "openai==2.0.0"
@@ -91,6 +93,7 @@ model: .venv/.test
 .venv-node/.done: Makefile
 	@command -v npm >/dev/null || { echo "Missing: npm, for the types of the panel. On Debian or Ubuntu: sudo apt-get install npm"; exit 1; }
 	npm install --silent --no-audit --no-fund --prefix .venv-node $(TYPESCRIPT)
+	cd .venv-node && npm pack --silent $(VSCODE)
 	@touch $@
 
 .venv-colab/.done: pyproject.toml
