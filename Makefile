@@ -33,7 +33,7 @@ else
 	$(MAKE) --jobs 4 test-kernel test-first test-rest test-browser test-checks test-colab
 endif
 
-environments: system .venv/.test model .venv-colab/.done .venv-ipykernel-7.3/.done .venv-node/.done
+environments: system .venv/.test model .venv-colab/.done .venv-ipykernel-7.3/.done .venv-marimo/.done .venv-node/.done
 
 test-checks: environments
 	$(TSC) --project .
@@ -104,4 +104,9 @@ model: .venv/.test
 # One package, which a kernel of .venv finds before its own.
 .venv-ipykernel-7.3/.done: .venv/.test
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .venv-ipykernel-7.3 "ipykernel==7.3.*"
+	@touch $@
+
+# Found by the kernels of marimo alone, before the packages of .venv.
+.venv-marimo/.done: .venv/.test
+	$(BIN)/python -m pip install --quiet --no-compile --upgrade --target .venv-marimo "marimo==0.25.*"
 	@touch $@

@@ -6,6 +6,7 @@ In IPython they use the Buddy of the magics, elsewhere a Buddy of their own.
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,9 +20,14 @@ from .question.options import Options
 from .values.batch.call import call_map
 
 if TYPE_CHECKING:
+    from .widgets.marimo_chat import MarimoChat
     from .widgets.panel import Panel
 
 T = TypeVar("T", bound=Callable[[Any], str | Awaitable[str]])
+NO_NOTEBOOK = (
+    "context has no effect here: only IPython knows the notebook. Put what matters into "
+    "the prompt."
+)
 
 
 def ask(
@@ -83,7 +89,7 @@ def ask(
         new=new,
         replay=replay,
     )
-    return _buddy().ask(prompt, options)
+    return _buddy_for(context).ask(prompt, options)
 
 
 async def aask(prompt: str, **options: Any) -> Reply:
@@ -165,8 +171,10 @@ def map(
     )
 
 
-def panel() -> Panel:
+def panel() -> Panel | MarimoChat:
     """Return the panel with chat and settings, for the end of a cell of a notebook.
+
+    In marimo, it is the chat alone.
 
     Raises
     ------
@@ -174,11 +182,15 @@ def panel() -> Panel:
         Outside a notebook.
     """
     shell = _try_shell()
-    if not hasattr(shell, "kernel"):
+    if hasattr(shell, "kernel"):
+        _buddy()
+        opened: Panel = shell.codebuddy.panel()
+        return opened
+    if not _is_marimo():
         raise no_panel()
-    _buddy()
-    opened: Panel = shell.codebuddy.panel()
-    return opened
+    from .widgets.marimo_chat import MarimoChat
+
+    return MarimoChat(Buddy(display=Display()))
 
 
 def describe(cls: type) -> Callable[[T], T]:
@@ -228,6 +240,13 @@ def save() -> Path:
     return path
 
 
+def _buddy_for(context: str) -> Buddy:
+    """Return the Buddy; warn where it cannot know these parts of the notebook."""
+    if context != "none" and _try_shell() is None:
+        warnings.warn(NO_NOTEBOOK, stacklevel=3)
+    return _buddy()
+
+
 def _buddy() -> Buddy:
     shell = _try_shell()
     if shell is None:
@@ -236,6 +255,12 @@ def _buddy() -> Buddy:
         shell.extension_manager.load_extension("codebuddy_jupyter")
     buddy: Buddy = shell.codebuddy.buddy
     return buddy
+
+
+def _is_marimo() -> bool:
+    """Return whether this runs in a marimo notebook."""
+    marimo = sys.modules.get("marimo")
+    return marimo is not None and bool(marimo.running_in_notebook())
 
 
 def _try_shell() -> Any:

@@ -237,6 +237,7 @@ LATE = {
     "ipython.extension": "the same: what it needs is imported when it is first used",
     "ipython.magics": "the same: loading the extension imports it",
     "ipython.suggest_key": "a terminal whose key is not used needs nothing of it",
+    "api": "only marimo needs its own panel",
     "cli.command_line": "the demo needs packages that are optional",
     "display.screens": "only a terminal needs what renders Markdown there",
 }

@@ -445,6 +445,10 @@ class Reply:
             raise NotImplementedError
         self._display(self)
 
+    def _mime_(self) -> tuple[str, str]:
+        """Give marimo what it shows of a reply that ends a cell: the text."""
+        return "text/plain", printable(str(self))
+
     def _is_read(self, seen: int) -> bool:
         """Return whether a reader that saw so many chunks has seen everything."""
         return self.done and seen >= len(self.chunks)

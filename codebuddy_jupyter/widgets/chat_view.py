@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import traitlets
+
 from ..buddy import Buddy
 from ..chat.reply import Reply
 from .conversation import Conversation
@@ -25,6 +27,8 @@ class ChatView(PageWidget):
         Called with each reply that has ended.
     """
 
+    # Whether no other widget of a panel is around it.
+    is_alone = traitlets.Bool(False).tag(sync=True)
     _esm = joined_script("chat/view.js")
     # The other widgets of a panel are on the same page and use the same base.
     _css = joined_styles("base.css", "chat/chat.css")

@@ -92,8 +92,8 @@ class Conversation:
     buddy
         Whose conversation it is.
     shell
-        IPython's shell, or an object with its ``user_ns``, ``set_next_input`` and
-        ``history_manager``.
+        IPython's shell, or an object with its ``user_ns`` and ``history_manager``, and
+        with its ``set_next_input`` where cells can be added.
     send
         Called, on any thread, with a message for all pages.
     on_end
@@ -452,9 +452,15 @@ class Conversation:
             "view": view,
             "turns": cast(list[TurnFields], turns),
             "cell": self.cell,
-            "languages": cell_languages(commands.cell_magics(self.shell)),
+            "languages": self._languages(),
         }
         self._send(message)
+
+    def _languages(self) -> dict[str, str]:
+        """Return the languages whose code can become a cell, if any cell can be added."""
+        if not hasattr(self.shell, "set_next_input"):
+            return {}
+        return cell_languages(commands.cell_magics(self.shell))
 
     def _send_turn(self, number: int) -> None:
         entry = self._entries.get(number)

@@ -42,6 +42,7 @@ SHOW = """async source => {
     const model = {
         on: (name, listener) => listeners.add(listener),
         off: (name, listener) => listeners.delete(listener),
+        get: () => undefined,
         send: content => window.toKernel(JSON.stringify(content)),
     };
     window.ran = [];
@@ -99,7 +100,10 @@ class PlainPage(PageKernel):
 
     def _carry(self) -> None:
         try:
+            # All that has come, since each call of the page takes its time.
             self._take(self.client.get_iopub_msg(timeout=0.05))
+            while True:
+                self._take(self.client.get_iopub_msg(timeout=0))
         except queue.Empty:
             self.page.wait_for_timeout(20)
         heard, self.heard = self.heard, []

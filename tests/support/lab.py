@@ -96,7 +96,7 @@ class Lab:
             fetchNews="false",
             checkForUpdates=False,
         )
-        self.port = _free_port()
+        self.port = free_port()
         options = {
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": self.port,
@@ -305,7 +305,8 @@ def open_notebook(
     page.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port at which nobody listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

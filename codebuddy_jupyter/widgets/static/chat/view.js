@@ -130,7 +130,8 @@ export class Chat {
 
   /** @param {Event} event A remedy in this panel has a command run. */
   onRun(event) {
-    const target = /** @type {Element} */ (event.target);
+    // Some front ends have each widget in a shadow root.
+    const target = /** @type {Element} */ (event.composedPath()[0]);
     const panel = panelOf(target) ?? document;
     if (!panel.contains(this.node)) return;
     this.ask(/** @type {CustomEvent<string>} */ (event).detail);
@@ -165,6 +166,7 @@ export class Chat {
 export default {
   /** @param {{ model: AnyModel, el: HTMLElement }} context */
   render({ model, el }) {
+    if (model.get("is_alone")) el.classList.add("codebuddy-panel", "codebuddy-alone");
     const chat = new Chat(model, el);
     return () => chat.close();
   },

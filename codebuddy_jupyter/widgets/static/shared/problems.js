@@ -75,7 +75,7 @@ function copyable(command) {
 function actionFor(host, command) {
   if (command.startsWith("%buddy /") && !PLACEHOLDER.test(command)) {
     const detail = command.replace("%buddy ", "");
-    return () => host.dispatchEvent(new CustomEvent(RUN, { bubbles: true, detail }));
+    return () => host.dispatchEvent(new CustomEvent(RUN, { bubbles: true, composed: true, detail }));
   }
   const [, owner, name] = SETTING.exec(command) ?? [];
   const panel = owner && panelOf(host);

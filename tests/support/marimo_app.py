@@ -1,0 +1,98 @@
+"""A real headless marimo that serves a notebook as an app."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.support.kernels import ROOT, clean_environment
+from tests.support.lab import SECONDS, free_port
+
+MARIMO = ROOT / ".venv-marimo"
+HEAD = "import marimo\n\napp = marimo.App()\n"
+CELL = "\n\n@app.cell\ndef _({needs}):\n{code}\n    return{gives}\n"
+IMPORT = CELL.format(
+    needs="", code="    import codebuddy_jupyter as buddy", gives=" (buddy,)"
+)
+
+
+class MarimoApp:
+    """The server of an app of its own; nothing of the user's is used.
+
+    Parameters
+    ----------
+    home
+        An empty folder.
+    cells
+        The code of its cells, which have ``buddy``, the package.
+    environment
+        More environment variables.
+    """
+
+    def __init__(self, home: Path, cells: Sequence[str], **environment: str) -> None:
+        self.home = home
+        self.file = home / "app.py"
+        shown = [
+            CELL.format(needs="buddy", code=f"    {cell}", gives="") for cell in cells
+        ]
+        self.file.write_text("".join([HEAD, IMPORT, *shown]), encoding="utf-8")
+        self._environment = clean_environment(
+            home,
+            PYTHONPATH=os.pathsep.join([str(ROOT), str(MARIMO)]),
+            MARIMO_SKIP_UPDATE_CHECK="1",
+            **environment,
+        )
+
+    def __enter__(self) -> Self:
+        assert MARIMO.exists(), "marimo is missing: make .venv-marimo/.done"
+        self.url = f"http://127.0.0.1:{free_port()}"
+        port = self.url.rpartition(":")[2]
+        options = ["--headless", "--no-token", "--host", "127.0.0.1", "--port", port]
+        self._log = (self.home / "marimo.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "marimo", "run", str(self.file), *options],
+            env=self._environment,
+            cwd=self.home,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait_until_up()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        """What the server and its kernels wrote."""
+        return (self.home / "marimo.log").read_text(errors="replace")
+
+    def _wait_until_up(self) -> None:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{self.url}/health", timeout=5).close()
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+            else:
+                return
+        raise RuntimeError(f"marimo did not start: {self.log[-2000:]}")
