@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codebuddy_jupyter.inspection.answer_check import answer_findings
+from codebuddy_jupyter.context.inspection.answer_check import answer_findings
 from tests.support.snippets import namespace
 
 WRONG = "clients['Region']"

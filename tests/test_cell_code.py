@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from codebuddy_jupyter.inspection.cell_code import MAX_CODE, cell_code
+from codebuddy_jupyter.context.inspection.cell_code import MAX_CODE, cell_code
 
 
 def python(code: str) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codebuddy_jupyter.inspection.code_check import CodeCheck, findings
+from codebuddy_jupyter.context.inspection.code_check import CodeCheck, findings
 from tests.support.snippets import RIGHT, WRONG, namespace
 
 

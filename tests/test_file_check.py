@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from codebuddy_jupyter.inspection.code_check import findings
+from codebuddy_jupyter.context.inspection.code_check import findings
 
 CELLS = ["", "import pandas as pd\nclients = pd.read_csv('data/clients.csv')"]
 

@@ -7,7 +7,7 @@ import ast
 import pandas as pd
 import pytest
 
-from codebuddy_jupyter.inspection.hints import (
+from codebuddy_jupyter.context.inspection.hints import (
     ErrorFacts,
     error_hints,
     failing_statement,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codebuddy_jupyter.inspection.names import try_nearest
+from codebuddy_jupyter.context.inspection.names import try_nearest
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import scipy
 import sklearn
 from sklearn.ensemble import RandomForestClassifier
 
-from codebuddy_jupyter.inspection import installed
+from codebuddy_jupyter.context.inspection import installed
 
 
 @pytest.mark.parametrize(

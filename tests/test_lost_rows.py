@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import polars as pl
 
-from codebuddy_jupyter.inspection.lost_rows import is_empty_frame, lost_rows
+from codebuddy_jupyter.context.inspection.lost_rows import is_empty_frame, lost_rows
 
 A = pd.DataFrame({"id": [1, 2], "v": [1, 2]})
 B = pd.DataFrame({"id": ["1", "2", "3"]})

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codebuddy_jupyter.inspection.merge_hints import merge_hints
+from codebuddy_jupyter.context.inspection.merge_hints import merge_hints
 from tests.support.hostile_errors import Hostile
 
 A = pd.DataFrame({"id": [1, 2, 3, 3], "code": ["x ", "Y", "z", None]})

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codebuddy_jupyter.inspection.package_text import (
+from codebuddy_jupyter.context.inspection.package_text import (
     MAX_DOC,
     MAX_EXAMPLE,
     NotFound,
@@ -94,7 +94,7 @@ def test_modules_of_the_user_s_and_what_poses_as_one_are_not_read() -> None:
 
 def test_nothing_is_imported() -> None:
     code = (
-        "import sys; from codebuddy_jupyter.inspection import package_text as p\n"
+        "import sys; from codebuddy_jupyter.context.inspection import package_text as p\n"
         "before = set(sys.modules)\n"
         "try: p.package_text('wave.open', {})\n"
         "except p.NotFound: print('not found')\n"

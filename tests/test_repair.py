@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from codebuddy_jupyter.inspection.code_check import findings
-from codebuddy_jupyter.inspection.finding import Finding
-from codebuddy_jupyter.inspection.repair import repair_question
+from codebuddy_jupyter.context.inspection.code_check import findings
+from codebuddy_jupyter.context.inspection.finding import Finding
+from codebuddy_jupyter.context.inspection.repair import repair_question
 from tests.support.snippets import namespace
 
 

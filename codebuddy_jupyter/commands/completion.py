@@ -17,7 +17,7 @@ from typing import Any
 
 from ..context.attached import mention_of
 from ..context.buddy_cells import is_buddy_cell
-from ..inspection.package_text import completions_of
+from ..context.inspection.package_text import completions_of
 from .likeliest import kind_of, likeliest_first
 from .table import COMMANDS
 

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..context.inspection.cell_code import cell_code
 from ..display.formats import closed
-from ..inspection.cell_code import cell_code
 from ..markdown.blocks import CodeBlock, code_blocks
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "ipython", "ipython3"})

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..inspection.hints import ErrorFacts, error_hints
 from .error_message import exception_part
 from .failure import Failure, innermost_code, locals_of
+from .inspection.hints import ErrorFacts, error_hints
 from .traceback_frames import Sources
 
 HEADING = "Facts about it:"

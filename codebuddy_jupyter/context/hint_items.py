@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..inspection.hints import question_hints
+from .inspection.hints import question_hints
 from .items import Cell, Item
 from .mentions import Mention
 from .relevance import names_in

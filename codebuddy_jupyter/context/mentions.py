@@ -18,10 +18,10 @@ from itertools import islice
 from typing import Any, Literal, Protocol
 
 from ..errors import PromptError, Remedy, did_you_mean
-from ..inspection.package_text import NotFound, package_text
 from ..messages import Image
 from .attached import MAX_IMAGE_BYTES, Attachment, attach_file, send_as_text
 from .describe.text import size
+from .inspection.package_text import NotFound, package_text
 from .items import Cell, Item, Notebook
 from .prose import blank_code
 

@@ -11,11 +11,11 @@ from ..chat.conversation import CORRECTED
 from ..chat.reply import Reply
 from ..context.fit import Redact
 from ..context.inert import without_control_tokens
+from ..context.inspection.answer_check import answer_findings
+from ..context.inspection.finding import Finding
+from ..context.inspection.repair import repair_question
 from ..context.items import Snapshot
 from ..context.session import Session
-from ..inspection.answer_check import answer_findings
-from ..inspection.finding import Finding
-from ..inspection.repair import repair_question
 from ..messages import Chunk, Message
 from .draft import Draft
 from .options import Options

@@ -13,8 +13,8 @@ import pandas as pd
 
 from codebuddy_jupyter.context.error_hints import hints_text
 from codebuddy_jupyter.context.failure import failure_of
+from codebuddy_jupyter.context.inspection.answer_check import answer_findings
 from codebuddy_jupyter.context.traceback_frames import Source
-from codebuddy_jupyter.inspection.answer_check import answer_findings
 from tests.support.snippets import RIGHT, WRONG, namespace
 
 from .server import Server

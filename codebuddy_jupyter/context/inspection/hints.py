@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from ..context.describe.types import instance_dict, is_instance, name_of
+from ..describe.types import instance_dict, is_instance, name_of
 from .cell_code import cell_code
 from .code_check import CodeCheck
 from .columns import frame_library, told, try_columns

@@ -12,8 +12,8 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..context.describe.code import is_installed
-from ..context.describe.types import instance_dict, is_exactly, is_instance, try_loaded
+from ..describe.code import is_installed
+from ..describe.types import instance_dict, is_exactly, is_instance, try_loaded
 from .abstract import (
     Arguments,
     Column,

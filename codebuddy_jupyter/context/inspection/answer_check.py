@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..markdown.blocks import code_blocks
+from ...markdown.blocks import code_blocks
 from .cell_code import MAX_CODE, cell_code
 from .code_check import CodeCheck
 from .finding import Finding

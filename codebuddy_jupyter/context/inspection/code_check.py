@@ -15,7 +15,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..context.describe.types import is_exactly, is_instance, try_loaded
+from ..describe.types import is_exactly, is_instance, try_loaded
 from .abstract import text_of, words
 from .cell_code import CellCode, cell_code
 from .file_check import check_files

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..context.describe.types import is_exactly, is_of_library
+from ..describe.types import is_exactly, is_of_library
 from .abstract import Arguments, texts_in
 from .columns import frame_library, try_columns
 

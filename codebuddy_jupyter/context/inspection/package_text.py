@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..context.describe.types import (
+from ..describe.types import (
     class_body,
     instance_dict,
     is_exactly,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any, Protocol
 
-from ..context.describe.types import (
+from ..describe.types import (
     is_instance,
     name_of,
     try_loaded,

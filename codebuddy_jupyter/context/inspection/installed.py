@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..context.describe.code import is_installed
-from ..context.describe.types import (
+from ..describe.code import is_installed
+from ..describe.types import (
     class_body,
     instance_dict,
     is_exactly,

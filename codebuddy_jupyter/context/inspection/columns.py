@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..context.describe.types import is_exactly, is_of_library, try_loaded
+from ..describe.types import is_exactly, is_of_library, try_loaded
 
 # Columns of a frame that are read.
 MAX_COLUMNS = 5_000

@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from ..context.describe.types import try_loaded
+from ..describe.types import try_loaded
 from .abstract import Arguments, Frame, texts_in, words
 from .installed import class_lacks, class_names, is_plain_class
 from .pandas_steps import Checker

@@ -6,7 +6,7 @@ import ast
 import types
 from typing import Any
 
-from ..context.describe.types import (
+from ..describe.types import (
     class_body,
     instance_dict,
     is_instance,
