@@ -99,6 +99,48 @@ class Reading:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Tool:
+    """A tool that a model may call.
+
+    Parameters
+    ----------
+    name, description
+        What it is called, and what it does, for the model.
+    parameters
+        The JSON schema of its arguments, which are an object.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at the notebook has shown.
+
+    Parameters
+    ----------
+    title, summary
+        What was looked at and what was found, for people: ``orders``, ``8 columns``.
+    text
+        What the model is told.
+    is_error
+        Whether there was nothing to look at; the text says why.
+    """
+
+    title: str
+    summary: str
+    text: str
+    is_error: bool = False
+
+    @property
+    def line(self) -> str:
+        """The look as one line for people."""
+        return f"looked at `{self.title}`: {self.summary}"
+
+
 REPETITION = "repetition"
 """How an answer ends that is stopped since it repeats itself without end."""
 
@@ -128,6 +170,8 @@ class Chunk:
         How far the server has read the prompt; it comes before the answer.
     finding
         A line for the user about what in the answer's code does not fit the kernel.
+    looked
+        What looks at the notebook have shown; they come before the answer.
     """
 
     text: str = ""
@@ -139,6 +183,7 @@ class Chunk:
     answer_begins: bool = False
     reading: Reading | None = None
     finding: str = ""
+    looked: tuple[Looked, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,6 +204,8 @@ class Request:
         Any other field of the request, by its wire name.
     schema
         The JSON schema that the answer shall have; None: it is text.
+    tools
+        The tools that the model may call instead of answering.
     """
 
     messages: tuple[Message, ...]
@@ -167,6 +214,7 @@ class Request:
     max_tokens: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from codebuddy_jupyter.messages import Image, Message, Request, ToolCall
+from codebuddy_jupyter.errors import ServerError
+from codebuddy_jupyter.messages import Image, Message, Request, Tool, ToolCall
 from codebuddy_jupyter.providers.chat_request import chat_request, is_strict
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.outcome import ask
-from tests.support.scripted_server import (
-    ScriptedServer,
-)
+from tests.support.scripted_server import ScriptedServer, as_json
 
 
 def test_the_request_holds_what_was_set_and_nothing_else(
@@ -155,3 +154,26 @@ def test_only_what_clouds_define_is_asked_for_strictly(
     schema = {**SCHEMA, "properties": {"value": part}}
     assert is_strict(schema) is expected
     assert is_strict({**SCHEMA, "$defs": {"Part": part}}) is expected
+
+
+def test_tools_are_functions() -> None:
+    tool = Tool("rows", "Count rows.", {"type": "object", "properties": {}})
+    request = Request((Message("user", "hello"),), "m", tools=(tool,))
+    function = {
+        "name": "rows",
+        "description": "Count rows.",
+        "parameters": {"type": "object", "properties": {}},
+    }
+    tools = chat_request(request, "max_tokens")["tools"]
+    assert tools == [{"type": "function", "function": function}]
+
+
+def test_a_server_that_refuses_tools_is_not_asked_without_them(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    server.script(as_json({"error": {"message": "tools is not supported"}}, 400))
+    tool = Tool("rows", "Count rows.", {"type": "object", "properties": {}})
+    request = Request((Message("user", "hello"),), "m", tools=(tool,))
+    outcome = ask(provider, request)
+    assert isinstance(outcome.error, ServerError)
+    assert outcome.chunks == []

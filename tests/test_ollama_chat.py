@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from codebuddy_jupyter.messages import Chunk, Image, Message, Request, Usage
+from codebuddy_jupyter.messages import (
+    Chunk,
+    Image,
+    Message,
+    Request,
+    Tool,
+    ToolCall,
+    Usage,
+)
 from codebuddy_jupyter.providers.http.chat_stream import ChatStream
 from codebuddy_jupyter.providers.http.server_error import ErrorResponse
 from codebuddy_jupyter.providers.kinds.ollama_chat import Lines, native_body
@@ -150,3 +158,18 @@ def test_tool_calls_pass_through() -> None:
     assert [(call.name, call.arguments) for call in calls] == [
         ("look_up", '{"at": "here"}')
     ] * 2
+
+
+def test_tools_and_their_calls_are_sent() -> None:
+    tool = Tool("rows", "Count rows.", {"type": "object", "properties": {}})
+    call = ToolCall("1", "rows", '{"name": "df"}')
+    messages = (
+        *HELLO,
+        Message("assistant", "", tool_calls=(call,)),
+        Message("tool", "3", tool_call_id="1"),
+    )
+    body = native_body(Request(messages, "m", tools=(tool,)), 0)
+    assert body["tools"][0]["function"]["name"] == "rows"
+    function = {"name": "rows", "arguments": {"name": "df"}}
+    assert body["messages"][1]["tool_calls"] == [{"function": function}]
+    assert body["messages"][2] == {"role": "tool", "content": "3"}

@@ -16,8 +16,9 @@ from .http.server_error import ErrorResponse
 Body = dict[str, Any]
 Message = Mapping[str, Any]
 
-# The fields of a request that are never left out.
-REQUIRED_FIELDS = frozenset({"model", "messages", "stream"})
+# The fields of a request that are never left out. Where tools are refused, what they
+# find must come in another way.
+REQUIRED_FIELDS = frozenset({"model", "messages", "stream", "tools"})
 # The names that servers have for the maximum length of the reply.
 USUAL_LIMITS = ("max_tokens", "max_completion_tokens")
 LIMITS = (*USUAL_LIMITS, "max_output_tokens", "max_new_tokens")

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from ..messages import Image, Message, Request, ToolCall
+from ..messages import Image, Message, Request, Tool, ToolCall
 
 # The name that each schema has; servers only repeat it in errors.
 SCHEMA_NAME = "answer"
@@ -37,6 +37,8 @@ def chat_request(
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
         body[max_tokens_field] = request.max_tokens
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
     if request.schema is not None:
         body["response_format"] = _response_format(request.schema, takes_schemas)
     body.update(request.extra)
@@ -120,6 +122,16 @@ def _image(image: Image) -> dict[str, Any]:
         "type": "image_url",
         "image_url": {"url": url},
     }
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    """Return a tool as servers expect it."""
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }
+    return {"type": "function", "function": function}
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:

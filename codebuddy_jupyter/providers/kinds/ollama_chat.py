@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...messages import Message, Request
+from ...messages import Message, Request, Tool, ToolCall
 from ..http.chat_stream import Events
 from ..http.server_error import as_mapping, parsed
 
@@ -64,6 +64,8 @@ def native_body(request: Request, num_ctx: int) -> dict[str, Any]:
         "truncate": False,
         "options": options,
     }
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
     if request.schema is not None:
         body["format"] = request.schema
     _add_fields(body, options, request.extra)
@@ -101,7 +103,24 @@ def _message(message: Message) -> dict[str, Any]:
         images.append(base64.b64encode(image.data).decode())
     if images:
         body["images"] = images
+    if message.tool_calls:
+        body["tool_calls"] = [_call(call) for call in message.tool_calls]
     return body
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    # Its arguments are an object here, not text.
+    arguments = as_mapping(parsed(call.arguments))
+    return {"function": {"name": call.name, "arguments": arguments}}
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }
+    return {"type": "function", "function": function}
 
 
 def _format(response_format: Mapping[str, Any]) -> Any:
