@@ -47,6 +47,8 @@ _IMAGE_SIGNATURES: Mapping[bytes, str] = {
     b"RIFF": "image/webp",
 }
 _WORKBOOK_SUFFIXES = (".xlsx", ".xls", ".xlsm", ".ods")
+# Files of code and prose, which hold no data.
+_CODE_SUFFIXES = (".py", ".pyi", ".md", ".rst", ".sql", ".r", ".jl", ".js", ".ts")
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -102,6 +104,20 @@ def attach_file(target: str, folder: Path | None = None) -> Attachment:
     path = find_file(target, folder)
     try:
         return _attachment(path, target)
+    except OSError as error:
+        raise _unreadable(target, error) from error
+
+
+def outline_file(target: str, folder: Path | None = None) -> str:
+    """Return what is told of a file where values are not shared.
+
+    That is the text of code, the columns of a table, the sources of a notebook, a
+    folder's names; of any other file only its size. Parameters and errors are as for
+    `attach_file`.
+    """
+    path = find_file(target, folder)
+    try:
+        return _outline(path, target)
     except OSError as error:
         raise _unreadable(target, error) from error
 
@@ -185,10 +201,7 @@ def _attachment(path: Path, target: str) -> Attachment:
     if stat.S_ISDIR(status.st_mode):
         return Attachment(_listing(path, target))
     if not stat.S_ISREG(status.st_mode):
-        raise PromptError(
-            f"{target} is not a regular file, so it is not attached: reading it might "
-            "never end."
-        )
+        raise _not_regular(target)
     suffix = path.suffix.lower()
     title = f"{target}: {size(status.st_size)}"
     if suffix in _IMAGE_SUFFIXES:
@@ -207,6 +220,31 @@ def _attachment(path: Path, target: str) -> Attachment:
     if table is not None:
         return Attachment(_shortened(table.text(title)))
     return Attachment(f"{title}\n{_text(path, target, status.st_size)}")
+
+
+def _outline(path: Path, target: str) -> str:
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        return _listing(path, target)
+    if not stat.S_ISREG(status.st_mode):
+        raise _not_regular(target)
+    suffix = path.suffix.lower()
+    title = f"{target}: {size(status.st_size)}"
+    if suffix in _CODE_SUFFIXES:
+        return f"{title}\n{_text(path, target, status.st_size)}"
+    if suffix == ".ipynb":
+        return _notebook(path, target, title, with_outputs=False)
+    table = _table(path, target, suffix, status.st_size)
+    if table is not None:
+        return _shortened(table.text(title, with_rows=False))
+    return f"{title}, whose content is told only if Buddy.share_values is on"
+
+
+def _not_regular(target: str) -> PromptError:
+    return PromptError(
+        f"{target} is not a regular file, so it is not attached: reading it might "
+        "never end."
+    )
 
 
 def _shortened(text: str) -> str:
@@ -250,7 +288,7 @@ def _image(path: Path, target: str, title: str) -> Attachment:
     )
 
 
-def _notebook(path: Path, target: str, title: str) -> str:
+def _notebook(path: Path, target: str, title: str, *, with_outputs: bool = True) -> str:
     try:
         cells = NotebookFiles().read(path).cells
     except Unreadable as error:
@@ -258,7 +296,8 @@ def _notebook(path: Path, target: str, title: str) -> str:
     lines = [f"{title}, a notebook of {count(len(cells), 'cell')}"]
     for number, cell in enumerate(cells, 1):
         lines += [f"--- {cell.type} cell {number}", shorten(cell.source)]
-        lines += [f"output: {output.text}" for output in cell.outputs]
+        if with_outputs:
+            lines += [f"output: {output.text}" for output in cell.outputs]
     return _shortened("\n".join(lines))
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AnySet
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from typing import TypeVar
@@ -171,6 +172,18 @@ class Collector:
 
                 ran = sources.read("The cells", last_sources, NOTEBOOK_SECTIONS)
             return ran or [], schemas
+
+    @contextmanager
+    def reading(self) -> Iterator[Session | None]:
+        """Hold other readers of the kernel off, with the secrets of the present
+        variables known; gives the session, if there is one.
+        """
+        session = self.session
+        with self._collecting:
+            if session is not None:
+                self.describers.begin(session.code_names())
+                self._know_secrets(session.names())
+            yield session
 
     def _know_secrets(self, names: Mapping[str, object] | None) -> None:
         """Redact the secrets among the variables and in the environment from now on.

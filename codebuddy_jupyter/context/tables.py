@@ -61,8 +61,8 @@ class Table:
     head: Sequence[Sequence[Any]]
     other_columns: int = 0
 
-    def text(self, title: str) -> str:
-        """Return the schema, a line for each column, and the first rows."""
+    def text(self, title: str, *, with_rows: bool = True) -> str:
+        """Return the schema, a line for each column, and the first rows if wanted."""
         typed = self.columns[:_MAX_TYPED_COLUMNS]
         width = len(self.columns) + self.other_columns
         names = [name for name, _ in typed]
@@ -74,12 +74,10 @@ class Table:
         described = _field_lines(names, types)
         if len(names) < width:
             described.append(f"  … and {width - len(names):,} more")
-        lines = [
-            f"{title}, {self.rows}, {count(width, 'column')}",
-            *described,
-            f"{first_rows}:",
-            *table(shown, self._first_columns(len(shown))),
-        ]
+        lines = [f"{title}, {self.rows}, {count(width, 'column')}", *described]
+        if with_rows:
+            head = self._first_columns(len(shown))
+            lines += [f"{first_rows}:", *table(shown, head)]
         return "\n".join(lines)
 
     def _first_columns(self, width: int) -> list[list[Any]]:

@@ -111,6 +111,10 @@ class Describers:
         """Return the schema with the value or the first rows, in 4,000 characters."""
         return self._describe(value, with_values=True)
 
+    def built_in_values(self, value: object) -> str:
+        """Return what `values` returns where no describer of the user's is registered."""
+        return self._describe(value, with_values=True, may_run_code=False)
+
     def _describe(
         self, value: object, *, with_values: bool, may_run_code: bool = True
     ) -> str:
