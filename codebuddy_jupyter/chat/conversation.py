@@ -71,6 +71,9 @@ class Turn:
         What was left out of ``sent`` since reading it would have taken too long, by id.
     place
         Where this kernel asked it; None for a question of the panel or another kernel.
+    looks
+        The looks before the answer, as calls of tools and their results. What they have
+        shown is in `sent` as well, in words that every model can read.
     """
 
     question: str
@@ -84,6 +87,7 @@ class Turn:
     kept_question: str = ""
     postponed: Mapping[str, ItemRecord] = field(default_factory=dict)
     place: Place | None = None
+    looks: tuple[Message, ...] = ()
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -101,9 +105,9 @@ class Turn:
 
     @property
     def messages_so_far(self) -> tuple[Message, ...]:
-        """Its messages as typed, with the part of the answer that has come."""
+        """Its messages as typed, with the looks and the part of the answer that came."""
         question = Message("user", self.question)
-        return (question, *self._with_answer())
+        return (question, *self.looks, *self._with_answer())
 
     @property
     def has_answer(self) -> bool:

@@ -21,6 +21,7 @@ from ..errors import NotKept, Remedy, SettingError
 from ..messages import Chunk, Message
 from .conversation import Chat, Turn
 from .keeping import Keeping
+from .looks import is_of_look, looks_in
 from .reply import Reply
 from .sqlite_file import SHORT_BUSY_SECONDS
 from .store import Store
@@ -400,11 +401,14 @@ class History:
         return Chat([*turns, *waiting.values()], id)
 
     def _turn(self, stored: StoredTurn) -> Turn:
+        steps = _steps(stored.messages)
+        looks = tuple(filter(is_of_look, steps))
         content = Chunk(
             stored.answer,
             stored.reasoning,
             usage=stored.usage,
             finish=stored.finish,
+            looked=tuple(looks_in(looks)),
         )
         reply = Reply.ended_with(
             stored.question,
@@ -421,8 +425,9 @@ class History:
             reply,
             id=stored.id,
             asked=stored.asked,
-            steps=_steps(stored.messages),
+            steps=tuple([step for step in steps if not is_of_look(step)]),
             kept_question=stored.question,
+            looks=looks,
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self, cast
 from ..background.changes import Changes
 from ..background.loop import SLICE, Loop
 from ..errors import BuddyError, CutOff, Remedy, SettingError, Stopped, printable
-from ..messages import Chunk, Reading, ToolCall, Usage
+from ..messages import Chunk, Looked, Reading, ToolCall, Usage
 
 Source = Callable[["Reply"], AsyncIterator[Chunk]]
 
@@ -273,6 +273,14 @@ class Reply:
     def findings(self) -> tuple[str, ...]:
         """Lines for the user about what in the answer's code does not fit the kernel."""
         return tuple([chunk.finding for chunk in self.chunks if chunk.finding])
+
+    @property
+    def looked(self) -> tuple[Looked, ...]:
+        """What looks at the notebook have shown before the answer."""
+        looked: list[Looked] = []
+        for chunk in self.chunks:
+            looked += chunk.looked
+        return tuple(looked)
 
     @property
     def seconds_to_first(self) -> float | None:
