@@ -64,6 +64,15 @@ ROOMS: dict[str, set[str]] = {
     # The conversation, and a question on its way to a model
     "chat": {"background", "context", "errors", "messages", "settings"},
     "values": {"chat", "context", "errors", "messages", "providers", "secrets"},
+    "tools": {
+        "context",
+        "context.describe",
+        "context.inspection",
+        "errors",
+        "markdown",
+        "messages",
+        "values",
+    },
     "question": {
         "background",
         "chat",
@@ -221,6 +230,8 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "question.question": "test_pipeline",
     "secrets.syntax_formats": "test_secrets",
     "secrets.vendor_formats": "test_secrets",
+    "tools.counts": "test_tools_notebook",
+    "tools.search": "test_tools_notebook",
     "values.data": "test_form",
     "values.frames": "test_form",
     "values.schema": "test_form",

@@ -1,0 +1,240 @@
+"""A look: a function that tells something and changes nothing, as a model can call it.
+
+Its JSON schema is made of its types, its description of its docstring. What it tells is
+redacted, inert and short, whoever wrote the function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import json
+import threading
+import typing
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BuddyError, printable
+from ..messages import Looked, Tool
+from ..values.form import Form, NotValid, form_of
+
+# Characters of what a look tells a model, and of a line for people.
+MAX_TEXT = 2_000
+MAX_LINE = 80
+# Characters of a look's text that are redacted before it is cut.
+MAX_READ = 20_000
+# Seconds for a look of another package.
+TIMEOUT = 2.0
+CUT = "\n… (cut)"
+
+
+class NothingThere(LookupError):
+    """There is nothing to look at; the message is one line that says why."""
+
+
+class TooSlow(Exception):
+    """A look took longer than its time limit."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a look has found, before it is made safe.
+
+    Parameters
+    ----------
+    title, summary
+        As in `Looked`.
+    text
+        The text for the model.
+    """
+
+    title: str
+    summary: str
+    text: str
+
+
+Function = Callable[..., "str | Found"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look.
+
+    Parameters
+    ----------
+    name, description
+        What it is called, and what it does, for a model.
+    parameters
+        The JSON schema of its arguments, which are an object.
+    function
+        Finds what is asked for, on any thread; it may raise anything.
+    safe
+        Redacts secrets in a text and makes it inert.
+    choices
+        Gives the values that exist now, by the names of parameters that take no others.
+    timeout
+        The seconds that it may take; None: it is known to be quick.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    function: Function
+    safe: Callable[[str], str]
+    choices: Callable[[], Mapping[str, list[Any]]] = dict
+    timeout: float | None = None
+
+    @property
+    def tool(self) -> Tool:
+        """The look as a tool that a model may call."""
+        return Tool(self.name, self.description, self.parameters)
+
+    def run(self, arguments: Mapping[str, Any]) -> str:
+        """Return the text of what `look` returns."""
+        return self.look(arguments).text
+
+    def look(self, arguments: Mapping[str, Any]) -> Looked:
+        """Return what is found; never raises.
+
+        Parameters
+        ----------
+        arguments
+            As a model or a client gave them.
+        """
+        try:
+            found = self._found(self._read(arguments))
+        except BuddyError as error:
+            # Its remedies are for people, and can name folders.
+            return self._failed(arguments, error.what)
+        except (NothingThere, NotValid) as error:
+            return self._failed(arguments, str(error))
+        except TooSlow:
+            why = f"{self.name} took longer than {self.timeout:g} s."
+            return self._failed(arguments, why)
+        except Exception as error:  # noqa: BLE001 - a look costs no answer, whatever it meets
+            return self._failed(
+                arguments, f"{self.name} failed: {type(error).__name__}."
+            )
+        title, summary = self._line(found.title), self._line(found.summary)
+        return Looked(title or self.name, summary, self._text(found.text))
+
+    def _read(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the arguments in the types of the function."""
+        known = self.parameters.get("properties", {})
+        for name in arguments:
+            if name not in known:
+                listed = ", ".join(known) or "none"
+                what = f"{self.name} has no argument {self._line(str(name))!r}"
+                raise NothingThere(f"{what}; it takes {listed}.")
+        for name in self.parameters.get("required", ()):
+            if name not in arguments:
+                raise NothingThere(f"{self.name} needs the argument {name!r}.")
+        form = form_of_arguments(self.function)
+        if form is None:
+            return {}
+        return form.record(form.read(json.dumps(dict(arguments))))
+
+    def _found(self, arguments: Mapping[str, Any]) -> Found:
+        call = functools.partial(self.function, **arguments)
+        told = call() if self.timeout is None else _limited(call, self.timeout)
+        if isinstance(told, Found):
+            return told
+        text = str(told) if type(told) is str else ""
+        if not text.strip():
+            raise NothingThere(f"{self.name} found nothing.")
+        first = next((value for value in arguments.values() if value), self.name)
+        return Found(str(first), text.strip().splitlines()[0], text)
+
+    def _failed(self, arguments: Mapping[str, Any], reason: str) -> Looked:
+        first = next((one for one in arguments.values() if type(one) is str), "")
+        line = self._line(reason, len(reason))[:MAX_TEXT]
+        title = self._line(first) or self.name
+        return Looked(title, "nothing found", line, is_error=True)
+
+    def _line(self, text: str, most: int = MAX_LINE) -> str:
+        """Return a text as one safe line without backticks."""
+        safe = printable(self.safe(text[:MAX_READ]))
+        line = " ".join(safe.split()).replace("`", "'")
+        return line if len(line) <= most else f"{line[: most - 1]}…"
+
+    def _text(self, text: str) -> str:
+        if len(text) > MAX_READ:
+            # In a part of a line, a secret could not be recognised.
+            text = text[:MAX_READ].rpartition("\n")[0]
+        safe = self.safe(text).strip()
+        if len(safe) <= MAX_TEXT:
+            return safe
+        return safe[: MAX_TEXT - len(CUT)].rstrip() + CUT
+
+
+def parameters_of(function: Function) -> dict[str, Any]:
+    """Return the JSON schema of a function's arguments.
+
+    Raises
+    ------
+    codebuddy_jupyter.errors.SettingError
+        If the type of one has no schema.
+    """
+    form = form_of_arguments(function)
+    schema: dict[str, Any] = {"type": "object", "properties": {}}
+    if form is not None:
+        schema |= form.schema
+        schema.pop("description", None)
+    required = []
+    for parameter in _parameters(function):
+        if parameter.default is parameter.empty:
+            required.append(parameter.name)
+    return {**schema, "required": required, "additionalProperties": False}
+
+
+def description_of(function: Function) -> str:
+    """Return the first paragraph of a function's docstring as one line."""
+    doc = inspect.cleandoc(function.__doc__ or "")
+    return " ".join(doc.partition("\n\n")[0].split())
+
+
+def form_of_arguments(function: Function) -> Form | None:
+    """Return the form of a function's arguments; None if it takes none."""
+    return _form_of_arguments(getattr(function, "__func__", function))
+
+
+@functools.cache
+def _form_of_arguments(function: Function) -> Form | None:
+    types = typing.get_type_hints(function, include_extras=True)
+    fields: list[Any] = []
+    for parameter in _parameters(function):
+        kind = types.get(parameter.name, str)
+        if parameter.default is parameter.empty:
+            fields.append((parameter.name, kind))
+        else:
+            default = dataclasses.field(default=parameter.default)
+            fields.append((parameter.name, kind, default))
+    if not fields:
+        return None
+    return form_of(dataclasses.make_dataclass(function.__name__, fields))
+
+
+def _parameters(function: Function) -> list[inspect.Parameter]:
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter for parameter in parameters if parameter.name != "self"]
+
+
+def _limited(call: Callable[[], Any], seconds: float) -> Any:
+    """Return what a call returns, made on a thread that is abandoned if it is slow."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except Exception as error:  # noqa: BLE001 - a future carries what its call raised
+            future.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - it must not end the thread that waits
+            future.set_exception(RuntimeError(type(error).__name__))
+
+    threading.Thread(target=run, name="buddy-look", daemon=True).start()
+    if not wait([future], seconds).done:
+        raise TooSlow
+    return future.result()

@@ -1,0 +1,183 @@
+"""The looks that there are: those of this package, and what other installed packages
+register in the entry-point group.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AnySet
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+from ..context.collector import Collector
+from ..context.describe.types import is_instance
+from ..context.inert import inert
+from ..context.items import SECTIONS, Section
+from ..context.session import Session
+from .look import TIMEOUT, Function, Look, description_of, parameters_of
+from .notebook import NotebookLooks
+
+GROUP = "codebuddy_jupyter.looks"
+"""The entry-point group: a function with types and a docstring by its name."""
+# Variables and cells that a model can choose from.
+MOST_NAMES = 60
+
+SECTION_OF: Mapping[str, Section] = {
+    "variable": "variables",
+    "cell": "cells",
+    "search_cells": "cells",
+    "error": "error",
+    "signature": "variables",
+    "file_head": "mentions",
+    "columns_like": "variables",
+}
+"""The section of the context that must be shared for a look of this package."""
+
+
+def looks_of(
+    collector: Collector,
+    *,
+    share_values: bool,
+    redact_secrets: bool = True,
+    sections: AnySet[Section] = frozenset(SECTIONS),
+) -> list[Look]:
+    """Return the looks at a notebook; nothing is read before one is used.
+
+    Parameters
+    ----------
+    collector
+        Knows the kernel, and redacts secrets.
+    share_values
+        Whether values of variables may be told.
+    redact_secrets
+        Whether secrets are redacted.
+    sections
+        The sections of the context that may be told; without any there are no looks.
+    """
+    redact = collector.redaction(enabled=redact_secrets)
+
+    def safe(text: str) -> str:
+        return inert(redact(text).text)
+
+    notebook = NotebookLooks(
+        collector,
+        safe,
+        share_values=share_values,
+        share_outputs="outputs" in sections,
+    )
+    looks = []
+    for name, section in SECTION_OF.items():
+        if section in sections:
+            function = getattr(notebook, name)
+            parameters = parameters_of(function)
+            choices = _Choices(collector, name)
+            if name == "variable" and not share_values:
+                parameters = _without_head(parameters)
+            description = description_of(function)
+            look = Look(name, description, parameters, function, safe, choices)
+            looks.append(look)
+    if sections:
+        for name, (function, parameters) in other_looks().items():
+            description = description_of(function)
+            looks.append(
+                Look(name, description, parameters, function, safe, timeout=TIMEOUT)
+            )
+    return looks
+
+
+def _without_head(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a look at variables without what would tell values."""
+    properties = dict(parameters["properties"])
+    part = properties["part"]
+    allowed = [value for value in part["enum"] if value != "head"]
+    properties["part"] = {**part, "enum": allowed}
+    return {**parameters, "properties": properties}
+
+
+class _Choices:
+    """Gives what a model can choose from now, for the parameters of one look.
+
+    Parameters
+    ----------
+    collector
+        Knows the kernel.
+    look
+        The name of the look.
+    """
+
+    def __init__(self, collector: Collector, look: str) -> None:
+        self._collector = collector
+        self._look = look
+
+    def __call__(self) -> Mapping[str, list[Any]]:
+        """Return the values by the name of the parameter."""
+        session = self._collector.session
+        if session is None:
+            return {}
+        try:
+            return _choices(self._look, session)
+        except Exception:  # noqa: BLE001 - a model can choose without knowing what there is
+            return {}
+
+
+def _choices(look: str, session: Session) -> Mapping[str, list[Any]]:
+    if look == "variable":
+        names = []
+        for name, value in session.names().items():
+            if name.isidentifier() and not is_instance(value, ModuleType):
+                names.append(name)
+        return {"name": names[:MOST_NAMES]}
+    if look == "cell":
+        cells = session.notebook().cells
+        numbers = sorted(one.number for one in cells if one.number is not None)
+        return {"number": numbers[-MOST_NAMES:]}
+    return {}
+
+
+def other_looks() -> Mapping[str, tuple[Function, dict[str, Any]]]:
+    """Return the looks of other packages, with the schemas of their arguments.
+
+    One that cannot be loaded is left out, as is one of a name that is taken; `problems`
+    tells why.
+    """
+    return _others().looks
+
+
+def problems() -> tuple[str, ...]:
+    """Return a line about each look of another package that is left out."""
+    return _others().problems
+
+
+@dataclass(frozen=True)
+class Others:
+    """The looks of other packages by name, and what is wrong with some."""
+
+    looks: Mapping[str, tuple[Function, dict[str, Any]]]
+    problems: tuple[str, ...]
+
+
+@functools.cache
+def _others() -> Others:
+    # Searching all installed packages takes 10 to 20 ms, so that is done once.
+    return loaded(entry_points(group=GROUP))
+
+
+def loaded(entries: Iterable[EntryPoint]) -> Others:
+    """Return the looks that entry points name."""
+    found: dict[str, tuple[Function, dict[str, Any]]] = {}
+    problems = []
+    for entry in entries:
+        try:
+            if entry.name in SECTION_OF or not entry.name.isidentifier():
+                raise ValueError("its name is taken, or is no identifier")
+            function = entry.load()
+            if not description_of(function):
+                raise ValueError("it has no docstring")
+            found[entry.name] = function, parameters_of(function)
+        except Exception as error:  # noqa: BLE001 - the code of another package may raise anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            problems.append(f"The look {entry.name} cannot be used: {reason}")
+    return Others(found, tuple(problems))

@@ -1,0 +1,259 @@
+"""The looks at the notebook: what the kernel knows, each as a function for a model.
+
+They run no code of the user's, and tell no values of variables unless that is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Any, Literal
+
+from ..context.attached import attach_file, find_file, outline_file
+from ..context.buddy_cells import is_buddy_cell
+from ..context.collector import Collector
+from ..context.describe.text import count
+from ..context.describe.types import is_instance, name_of
+from ..context.inspection.columns import frame_library
+from ..context.inspection.names import try_nearest
+from ..context.inspection.package_text import NotFound, package_text
+from ..context.items import Cell, cell_name
+from ..context.outputs import shorten
+from ..context.session import Session
+from ..errors import PromptError
+from ..markdown.safe import fence
+from .counts import missing_values, unique_values
+from .look import Found, NothingThere
+from .search import columns_like, lines_with
+
+# Characters of a cell's source and of its outputs.
+MAX_SOURCE = 1_200
+MAX_OUTPUT = 600
+# Names that an error lists.
+MOST_NAMES = 20
+NOT_SHARED = (
+    "Values are not shared. The user can allow it: %config Buddy.share_values = True"
+)
+# How the remedy of a file that does not exist begins.
+DID_YOU_MEAN = "Did you mean @file:"
+
+_BASE = re.compile(r"[^\W\d]\w*")
+
+Part = Literal["schema", "missing", "unique", "head"]
+"""What is told of a variable."""
+
+
+class NotebookLooks:
+    """The looks at one notebook.
+
+    Parameters
+    ----------
+    collector
+        Knows the kernel.
+    safe
+        Redacts secrets in a text and makes it inert: before a part of it is cut out, in
+        which they could not be recognised.
+    share_values
+        Whether values of variables and contents of files may be told.
+    share_outputs
+        Whether outputs of cells may be told.
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        safe: Callable[[str], str],
+        *,
+        share_values: bool,
+        share_outputs: bool,
+    ) -> None:
+        self._collector = collector
+        self._safe = safe
+        self._share_values = share_values
+        self._share_outputs = share_outputs
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._collector.reading() as session:
+            if session is None:
+                raise NothingThere("There is no notebook here.")
+            yield session
+
+    def variable(self, name: str, part: Part = "schema") -> Found:
+        """Tell of a variable: its type, shape and columns (schema), how many values
+        are missing in each column (missing), how many differ (unique), or its first
+        rows (head).
+        """
+        with self._reading() as session:
+            names = session.names()
+            name = _known(name, names)
+            value = names[name]
+            if part == "missing":
+                return missing_values(name, value)
+            if part == "unique":
+                return unique_values(name, value)
+            if part == "head" and not self._share_values:
+                raise NothingThere(NOT_SHARED)
+            describers = self._collector.describers
+            if part == "head":
+                text = describers.built_in_values(value)
+            else:
+                text = describers.built_in_schema(value)
+        return Found(name, _summary(value, text), f"{name}: {text}")
+
+    def cell(self, number: int) -> Found:
+        """Tell the code and the output of the cell that ran as In[number]."""
+        with self._reading() as session:
+            cells = [one for one in session.notebook().cells if one.number is not None]
+            cell = next((one for one in cells if one.number == number), None)
+            source = session.input_of(number)
+        name = cell_name(number)
+        if cell is not None:
+            return Found(name, cell.state, self._cell_text(cell))
+        if source is None or is_buddy_cell(source):
+            raise NothingThere(f"There is no {name}; {_existing(cells)}.")
+        return Found(name, "run earlier", self._code(name, source))
+
+    def _cell_text(self, cell: Cell) -> str:
+        text = self._code(cell.title, cell.text)
+        output = cell.output_text
+        if not (output and self._share_outputs):
+            return text
+        shown = shorten(self._safe(output), MAX_OUTPUT)
+        return f"{text}\nIts output:\n{shown}"
+
+    def _code(self, title: str, source: str) -> str:
+        shown = shorten(self._safe(source), MAX_SOURCE)
+        return f"{title}:\n{fence(shown, 'python')}".rstrip("\n")
+
+    def search_cells(self, text: str) -> Found:
+        """Tell which lines of the notebook's cells contain a text."""
+        with self._reading() as session:
+            cells = session.notebook().cells
+        return lines_with(text, cells, self._safe)
+
+    def error(self) -> Found:
+        """Tell the last error of the notebook, with the lines that it came from."""
+        with self._reading() as session:
+            failure = session.failure()
+        if failure is None:
+            text = "There is no error: nothing has failed since the last success."
+            return Found("error", "there is none", text)
+        summary = f"{failure.name} in {cell_name(failure.cell)}"
+        return Found("error", summary, failure.text)
+
+    def signature(self, dotted: str) -> Found:
+        """Tell the parameters and the documentation of a function, method or class,
+        such as pandas.merge, df.pivot or a function of the notebook.
+        """
+        with self._reading() as session:
+            names = session.names()
+        dotted = dotted.strip().removesuffix("()")
+        first, _, rest = dotted.partition(".")
+        own = names.get(first)
+        if own is not None and not is_instance(own, types.ModuleType):
+            if not rest:
+                text = self._collector.describers.built_in_schema(own)
+                return Found(dotted, "its signature", f"{dotted}: {text}")
+            dotted = f"{_class_name(own)}.{rest}"
+        try:
+            text = package_text(dotted, names)
+        except NotFound as missing:
+            raise NothingThere(_not_found(missing)) from missing
+        return Found(dotted, "its signature", text)
+
+    def file_head(self, path: str) -> Found:
+        """Tell what is in a file of the notebook's folder: the columns of a table, the
+        beginning of code, the names in a folder.
+        """
+        with self._reading() as session:
+            folder = session.folder()
+        text = _file_text(path, folder, share_values=self._share_values)
+        summary, _, _ = text.partition("\n")
+        return Found(path, summary.removeprefix(f"{path}: "), text)
+
+    def columns_like(self, text: str) -> Found:
+        """Tell which columns of which frames have names like a text."""
+        with self._reading() as session:
+            return columns_like(text, session.names())
+
+
+def _known(name: str, names: Mapping[str, Any]) -> str:
+    """Return the name of the variable that is meant, such as that of ``df["price"]``."""
+    name = name.strip()
+    base = _BASE.match(name)
+    for candidate in (name, base[0] if base else ""):
+        if candidate in names:
+            return candidate
+    nearest = try_nearest(name, names)
+    if nearest is not None:
+        raise NothingThere(f"There is no variable {name!r}; nearest: {nearest!r}.")
+    listed = ", ".join(list(names)[:MOST_NAMES]) or "no variables"
+    raise NothingThere(f"There is no variable {name!r}; there are: {listed}.")
+
+
+def _summary(value: Any, text: str) -> str:
+    if frame_library(value):
+        return count(value.shape[1], "column")
+    return text.partition("\n")[0]
+
+
+def _existing(cells: list[Cell]) -> str:
+    numbers = sorted(cell.number for cell in cells if cell.number is not None)
+    if not numbers:
+        return "no cell has run in this kernel yet"
+    names = ", ".join(map(cell_name, numbers[-MOST_NAMES:]))
+    return f"the last that ran are {names}"
+
+
+def _class_name(value: Any) -> str:
+    """Return the name of a value's class, by which its package has it."""
+    library = frame_library(value)
+    return f"{library}.DataFrame" if library else name_of(type(value))
+
+
+def _not_found(missing: NotFound) -> str:
+    if not missing.owner:
+        return f"{missing.name} is not imported in this kernel."
+    nearest = try_nearest(missing.name, missing.candidates)
+    hint = f"; nearest: {nearest!r}" if nearest else ""
+    return f"There is no {missing.name!r} in {missing.owner}{hint}."
+
+
+def _file_text(path: str, folder: Path | None, *, share_values: bool) -> str:
+    """Return what is told of a file: one in the notebook's folder that is not hidden."""
+    typed = PurePath(path)
+    outside = NothingThere(f"{path} is no visible file of the notebook's folder.")
+    # A path of Windows can have a drive, and begin with a backslash.
+    if typed.is_absolute() or typed.drive or path[:1] in ("~", "/", "\\"):
+        raise outside
+    try:
+        found = find_file(path, folder)
+        root = Path(os.path.realpath(folder or Path.cwd()))
+        # A link can lead to what is hidden.
+        parts = (*typed.parts, *found.relative_to(root).parts)
+        if any(map(_is_hidden, parts)):
+            raise outside
+        if share_values:
+            return attach_file(path, folder).text
+        return outline_file(path, folder)
+    except PromptError as error:
+        raise NothingThere(_without_mention(error)) from error
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") and part.strip(".") != ""
+
+
+def _without_mention(error: PromptError) -> str:
+    """Return the line of an error about a file, with the nearest name if it has one."""
+    for remedy in error.remedies:
+        nearest = remedy.text.removeprefix(DID_YOU_MEAN).rstrip("?").strip("\"'")
+        is_nearest = remedy.text.startswith(DID_YOU_MEAN)
+        if is_nearest and not any(map(_is_hidden, PurePath(nearest).parts)):
+            return f"{error.what} The nearest is {nearest}."
+    return error.what
