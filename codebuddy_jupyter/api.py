@@ -44,6 +44,7 @@ def ask(
     context: str = "none",
     remember: bool = False,
     new: bool = False,
+    look: bool = False,
     replay: str = "",
 ) -> Reply:
     """Ask the model a question outside the conversation, or with ``remember`` in it.
@@ -53,22 +54,20 @@ def ask(
 
     Parameters
     ----------
-    prompt
-        The question; braces and mentions are sent as they are.
-    into
-        The type of ``reply.value``: ``bool``, ``list[Person]``, ``"name, age int"``…
+    prompt, into
+        The question, whose braces and mentions are sent as they are; and the type of
+        ``reply.value``: ``bool``, ``list[Person]``, ``"name, age int"``…
     model, provider, system
         A model, ``provider/model`` or ``provider:model``; a provider's name; the system
-        prompt. Empty or None: as the settings say.
+        prompt. Here and below, empty or None: as the settings say.
     temperature, max_tokens, extra
-        0 (always the likeliest word) to 2; the longest answer in tokens; and any other
-        field of the request by its wire name. None: as the settings say.
+        0 (always the likeliest word) to 2; the longest answer in tokens; other fields.
     format, context
-        The form of the answer: markdown, text, code, json, html or math; and the parts
-        of the notebook that are sent: none, auto or a list such as ``cells,variables``.
-    remember, new, replay
-        Ask in the notebook's conversation, or in a new one; and whether to give a kept
-        answer again: on, prompt, only or off. Empty: as the settings say.
+        The form of the answer: markdown, text, code, json, html or math; the parts of
+        the notebook that are sent: none, auto or a list such as ``cells,variables``.
+    remember, new, look, replay
+        Ask in the notebook's conversation, or in a new one; let the model look things up
+        in the kernel; and give a kept answer again: on, prompt, only or off.
 
     Raises
     ------
@@ -87,6 +86,7 @@ def ask(
         context=context,
         remember=remember,
         new=new,
+        look=look,
         replay=replay,
     )
     return _buddy_for(context).ask(prompt, options)

@@ -82,6 +82,7 @@ ROOMS: dict[str, set[str]] = {
         "messages",
         "providers",
         "settings",
+        "tools",
         "values",
     },
     "buddy": {

@@ -169,7 +169,7 @@ class KeptAnswers:
             system = self._settings.system_prompt
         if temperature is None:
             temperature = provider.temperature
-        return {
+        request: dict[str, object] = {
             "provider": name,
             "model": model,
             "system": self._redact(system).text,
@@ -178,6 +178,10 @@ class KeptAnswers:
             "extra": sorted(options.extra.items()),
             "format": options.format,
         }
+        # Answers that were kept before there were looks are still found.
+        if options.look or self._settings.looks != "off":
+            request["looks"] = True
+        return request
 
     async def find(self, lookup: Lookup) -> KeptAnswer | None:
         """Return the answer that is kept for a question; None: the model is to be asked.

@@ -112,6 +112,12 @@ class Options:
         action="store_true",
         help="begin a new conversation with this question",
     )
+    look: bool = _option(
+        False,
+        "--look",
+        action="store_true",
+        help="let the model look things up in the kernel before it answers",
+    )
     replay: str = _option(
         "",
         "--replay",

@@ -41,6 +41,7 @@ from .correction import HEADING, Correction, corrected, find, is_checked, try_co
 from .draft import Draft, Drafter, conversation
 from .exchange import ANSWER_ROOM, Exchange
 from .kept_answers import KeptAnswers, Lookup, steps_of
+from .looks import Looks
 from .options import Options, sections_of
 from .question import Question
 from .quiet import WhileQuiet
@@ -106,6 +107,7 @@ class Pipeline:
         self._history = history
         self._tokens = tokens
         self._schema_modes = SchemaModes()
+        self._looks = Looks(settings, collector, self._schema_modes)
         self._readers = Readers(ReadingSpeeds(default_speeds_path()), tokens)
         self.kept_answers = KeptAnswers(settings, targets, collector)
         self.ahead = ReadAhead(self._next_exchange, self._readers)
@@ -273,6 +275,9 @@ class Pipeline:
         question.check_length(target)
         exchange = self._exchange(question, target, chat.before(reply))
         draft = await exchange.counted()
+        looking = await self._looks.prepare(
+            question, exchange, turn, self._stream, self._safe
+        )
         for attempt in range(1, ATTEMPTS + 1):
             turn.sent = draft.question
             turn.sent_items = draft.update.sent_items
@@ -282,6 +287,8 @@ class Pipeline:
             stream = self._stream(exchange, draft, reply)
             if question.form is not None:
                 stream = self._valid(question.form, exchange, draft, reply)
+            elif looking is not None:
+                stream = looking.chunks(draft)
             try:
                 async with aclosing(cast(Any, stream)) as chunks:
                     async for chunk in chunks:
@@ -295,6 +302,8 @@ class Pipeline:
                     enlarge = alone.try_widening(error.window)
                     raise _with_larger_window(error, enlarge) from error
                 draft = exchange.smaller(draft, error.tokens, error.window)
+        if looking is not None:
+            draft = looking.draft or draft
         self.ahead.note_success()
         # The answer does not wait for the disk.
         asyncio.get_running_loop().run_in_executor(None, self._readers.speeds.save)
@@ -341,7 +350,7 @@ class Pipeline:
             )
             size = exchange.tokens.total(messages)
             attempt = replace(draft, messages=messages, tokens=size)
-            return self._stream(exchange, attempt, reply, request.schema)
+            return self._stream(exchange, attempt, reply, schema=request.schema)
 
         target = exchange.target
         parts = answering(
@@ -379,15 +388,19 @@ class Pipeline:
         exchange: Exchange,
         draft: Draft,
         reply: Reply,
-        schema: Mapping[str, Any] | None = None,
+        **fields: Any,
     ) -> AsyncIterator[Chunk]:
-        """Send a draft, yield the chunks, and learn from what the server reports."""
-        request = replace(exchange.request(draft), schema=schema)
+        """Send a draft, yield the chunks, and learn from what the server reports.
+
+        The request has the fields of the exchange, and other ones.
+        """
+        request = replace(exchange.request(draft), **fields)
         stream = until_repeated(self._watched(exchange.target, request, reply))
         async with aclosing(cast(Any, stream)) as chunks:
             async for chunk in chunks:
                 yield chunk
-                if chunk.usage is None:
+                # The server counts tools as well.
+                if chunk.usage is None or request.tools:
                     continue
                 note = exchange.learn(draft, chunk.usage)
                 if note:

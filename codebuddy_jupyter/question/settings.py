@@ -105,6 +105,15 @@ class QuestionSettings(Configured):
             "not exist here: repair (ask the model once more), tell, or off."
         ),
     ).tag(config=True)
+    looks = CaselessStrEnum(
+        ["off", "auto"],
+        "off",
+        help=(
+            "Whether the model may look things up in the kernel before it answers, such "
+            "as the columns of a frame or the code of a cell: off, or auto. Nothing is "
+            "run or changed by that."
+        ),
+    ).tag(config=True)
     completion_model = Unicode(
         "",
         help=(

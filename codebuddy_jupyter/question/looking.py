@@ -1,0 +1,285 @@
+"""The looks before an answer: the model chooses what is looked up in the kernel, and
+reads what was found with its question.
+
+Small models choose by a JSON schema; large ones call tools where their server supports
+that, which is remembered for the server and the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, Literal, Protocol, cast
+
+from ..chat.conversation import Turn
+from ..chat.looks import look_messages
+from ..context.inert import inert, without_control_tokens
+from ..errors import InvalidAnswer, ServerError
+from ..messages import Chunk, Looked, Message, Request, ToolCall
+from ..tools.calls import Call
+from ..tools.choice import choice_form, instruction
+from ..tools.look import Look
+from ..values.asking import REFUSALS, Answered, SchemaModes, answering, place_of
+from .draft import Draft
+from .exchange import Exchange
+from .target import Target
+from .tokens import Tokens
+from .tool_stream import ToolStream
+
+# Looks for one question.
+MAX_LOOKS = 4
+# Tokens in which a look is chosen.
+CHOICE_TOKENS = 200
+LOOKED_UP = "Looked up in the kernel for this question:"
+CHOOSING = "choosing what to look up"
+UNKNOWN = "unknown"
+"""What a tool is called that a model invents."""
+# Characters of its name that are quoted.
+MAX_NAME = 40
+
+Mode = Literal["tools", "schema"]
+"""How a model chooses: by calling tools, or by a JSON schema."""
+Send = Callable[[Draft, dict[str, Any]], AsyncIterator[Chunk]]
+"""Sends a draft, with other fields of the request, and yields the chunks."""
+
+
+class Modes(Protocol):
+    """Knows how models choose."""
+
+    async def of(self, target: Target) -> Mode:
+        """Return how a model chooses."""
+
+    def note(self, target: Target, mode: Mode) -> None:
+        """Note what worked."""
+
+
+class Looking:
+    """Looks things up for one question, then lets the model answer.
+
+    Parameters
+    ----------
+    looks
+        What can be looked up.
+    exchange
+        The question and who answers it.
+    turn
+        Its turn, which gets the looks.
+    send
+        Sends a request.
+    safe
+        Makes messages safe to send.
+    modes, schemas
+        What held before.
+    problems
+        Lines for the user about looks that cannot be used.
+
+    Attributes
+    ----------
+    draft : Draft or None
+        The question with what was found, as it was sent last.
+    """
+
+    def __init__(
+        self,
+        looks: Sequence[Look],
+        exchange: Exchange,
+        turn: Turn,
+        send: Send,
+        safe: Callable[[tuple[Message, ...]], list[Message]],
+        modes: Modes,
+        schemas: SchemaModes,
+        problems: Sequence[str] = (),
+    ) -> None:
+        self.draft: Draft | None = None
+        self._looks = {look.name: look for look in looks}
+        self._exchange = exchange
+        self._turn = turn
+        self._send = send
+        self._safe = safe
+        self._modes = modes
+        self._schemas = schemas
+        self._problems = problems
+        self._found: list[Looked] = []
+        self._calls: list[Call] = []
+        self._chosen: Call | None = None
+        # Whether nothing more is looked up, and whether the model has answered.
+        self._is_over = False
+        self._has_answered = False
+
+    async def chunks(self, draft: Draft) -> AsyncGenerator[Chunk]:
+        """Yield what is looked up, then the answer.
+
+        It may be called again with a smaller draft: what was found is found.
+
+        Parameters
+        ----------
+        draft
+            The question without looks.
+        """
+        self._tell(draft, self._found)
+        for problem in self._problems:
+            yield Chunk(note=problem)
+        if not self._is_over:
+            mode = await self._modes.of(self._exchange.target)
+            by_tools = mode == "tools"
+            looking = self._by_tools(draft) if by_tools else self._by_schema(draft)
+            async with aclosing(looking) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        self._is_over = True
+        if not self._has_answered:
+            async with aclosing(cast(Any, self._send(self._told, {}))) as answer:
+                async for chunk in answer:
+                    yield chunk
+
+    @property
+    def _told(self) -> Draft:
+        assert self.draft is not None
+        return self.draft
+
+    def _tell(self, draft: Draft, found: Sequence[Looked]) -> None:
+        """Make the draft with what was found the one that is sent."""
+        self.draft = with_looks(draft, found, self._exchange.tokens)
+        self._turn.sent = self.draft.question
+        self._turn.reply.sent_tokens = self.draft.tokens
+
+    async def _by_schema(self, draft: Draft) -> AsyncGenerator[Chunk]:
+        """Yield the looks that the model chooses by a JSON schema."""
+        while not self._is_over:
+            self._chosen = None
+            async with aclosing(self._choice()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            if self._chosen is None:
+                break
+            async with aclosing(self._looked(draft, self._chosen)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _choice(self) -> AsyncGenerator[Chunk]:
+        """Ask for a choice, and yield what is to be told of that."""
+        looks = list(self._looks.values())
+        form = await asyncio.to_thread(choice_form, looks)
+        draft = with_text(self._told, instruction(looks), self._exchange.tokens)
+        if draft.tokens > draft.room.prompt:
+            return
+
+        def ask(request: Request) -> AsyncIterator[Chunk]:
+            self._turn.reply.activity = CHOOSING
+            before = len(draft.messages) - 1
+            safe = self._safe(request.messages[before:])
+            messages = (*draft.messages[:before], *safe)
+            size = self._exchange.tokens.total(messages)
+            fields = {
+                "schema": request.schema,
+                "max_tokens": CHOICE_TOKENS,
+                "temperature": 0.0,
+            }
+            return self._send(replace(draft, messages=messages, tokens=size), fields)
+
+        target = self._exchange.target
+        request = replace(self._exchange.request(draft), max_tokens=CHOICE_TOKENS)
+        place = place_of(target.provider, target.model)
+        parts = answering(ask, request, form, self._schemas, place, is_told=True)
+        try:
+            async with aclosing(cast(Any, parts)) as coming:
+                async for part in coming:
+                    if isinstance(part, Answered):
+                        self._chosen = part.value
+                    elif part.note:
+                        yield Chunk(note=part.note)
+        except InvalidAnswer:
+            # It answers without a look.
+            return
+        finally:
+            self._turn.reply.activity = ""
+
+    async def _by_tools(self, draft: Draft) -> AsyncGenerator[Chunk]:
+        """Yield the looks that the model calls as tools, and its answer."""
+        tools = tuple(look.tool for look in self._looks.values())
+        target = self._exchange.target
+        while not self._is_over:
+            messages = (*draft.messages, *self._turn.looks)
+            size = self._exchange.tokens.total(messages)
+            sent = replace(draft, messages=messages, tokens=size)
+            stream = ToolStream(self._looks)
+            try:
+                answer = self._send(sent, {"tools": tools})
+                async with aclosing(cast(Any, answer)) as chunks:
+                    async for chunk in chunks:
+                        for shown in stream.feed(chunk):
+                            yield shown
+            except ServerError as error:
+                if error.status not in REFUSALS or stream.has_text:
+                    raise
+                self._modes.note(target, "schema")
+                break
+            for shown in stream.end():
+                yield shown
+            if stream.calls and stream.has_text:
+                yield Chunk(text="\n\n")
+            if not stream.calls:
+                self._has_answered = True
+                return
+            self._modes.note(target, "tools" if stream.are_native else "schema")
+            for call in stream.calls:
+                async with aclosing(self._looked(draft, call)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            if not stream.are_native:
+                break
+        async with aclosing(self._by_schema(draft)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _looked(self, draft: Draft, call: Call) -> AsyncGenerator[Chunk]:
+        """Look, and yield what is found, unless it is known or has no room."""
+        if self._is_over or call in self._calls:
+            self._is_over = True
+            return
+        look = self._looks.get(call.name)
+        if look is None:
+            found = self._unknown(call)
+        else:
+            found = await asyncio.to_thread(look.look, call.arguments)
+        everything = [*self._found, found]
+        longer = with_looks(draft, everything, self._exchange.tokens)
+        if longer.tokens > draft.room.prompt:
+            self._is_over = True
+            return
+        self._calls.append(call)
+        self._found = everything
+        # Servers refuse names of tools that are not plain.
+        name = UNKNOWN if look is None else call.name
+        arguments = json.dumps(dict(call.arguments), ensure_ascii=False)
+        made = ToolCall("", name, without_control_tokens(arguments))
+        self._turn.looks += look_messages(len(everything), made, found)
+        self._tell(draft, everything)
+        self._is_over = len(everything) >= MAX_LOOKS
+        yield Chunk(looked=(found,))
+
+    def _unknown(self, call: Call) -> Looked:
+        names = ", ".join(self._looks)
+        text = f"There is no {inert(call.name[:MAX_NAME])!r}; there are: {names}."
+        return Looked(UNKNOWN, "nothing found", text, is_error=True)
+
+
+def with_looks(draft: Draft, found: Sequence[Looked], tokens: Tokens) -> Draft:
+    """Return a draft whose question tells what was found."""
+    if not found:
+        return draft
+    parts = [LOOKED_UP, *(looked.text for looked in found)]
+    text = "\n\n".join(parts)
+    longer = with_text(draft, text, tokens)
+    question = replace(draft.question, text=f"{draft.question.text}\n\n{text}")
+    return replace(longer, question=question)
+
+
+def with_text(draft: Draft, text: str, tokens: Tokens) -> Draft:
+    """Return a draft to whose last message a text is added; its question stays."""
+    *before, last = draft.messages
+    messages = (*before, replace(last, text=f"{last.text}\n\n{text}"))
+    return replace(draft, messages=messages, tokens=tokens.total(messages))

@@ -1,0 +1,132 @@
+"""Which looks a question has, and how each model chooses among them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from ..chat.conversation import Turn
+from ..context.collector import Collector
+from ..errors import BuddyError
+from ..messages import Chunk, Message
+from ..providers.base import Provider
+from ..tools.looks import looks_of, problems
+from ..values.asking import SchemaModes, place_of
+from .draft import Draft
+from .exchange import Exchange
+from .looking import Looking, Mode
+from .options import sections_of
+from .question import Question
+from .settings import QuestionSettings
+from .target import Target
+
+# Parameters from which on a model calls tools well.
+LARGE = 7_000_000_000
+
+Stream = Callable[..., AsyncIterator[Chunk]]
+"""Sends a draft of an exchange for a reply, with other fields of the request."""
+Safe = Callable[[tuple[Message, ...]], list[Message]]
+
+
+class LookModes:
+    """How each model of each server chooses its looks."""
+
+    def __init__(self) -> None:
+        self._modes: dict[tuple[str, str], Mode] = {}
+
+    async def of(self, target: Target) -> Mode:
+        """Return how a model chooses: as it did before, or as is likely to work."""
+        place = place_of(target.provider, target.model)
+        if place not in self._modes:
+            mode = await _likely_mode(target.provider, target.model)
+            self._modes.setdefault(place, mode)
+        return self._modes[place]
+
+    def note(self, target: Target, mode: Mode) -> None:
+        """Note what worked."""
+        self._modes[place_of(target.provider, target.model)] = mode
+
+
+async def _likely_mode(provider: Provider, model: str) -> Mode:
+    try:
+        if provider.stays_here():
+            return await _mode_by_size(provider, model)
+        # The models of clouds call tools.
+        return "schema" if provider.address() is None else "tools"
+    except BuddyError:
+        return "schema"
+
+
+async def _mode_by_size(provider: Provider, model: str) -> Mode:
+    for offered in await provider.catalogue():
+        is_large = (offered.parameters or 0) >= LARGE
+        if offered.is_named(model) and is_large and "tools" in offered.abilities:
+            return "tools"
+    return "schema"
+
+
+class Looks:
+    """Prepares the looks of questions.
+
+    Parameters
+    ----------
+    settings
+        The settings; they are read for each question.
+    collector
+        Knows the kernel, and redacts secrets.
+    schemas
+        What held of JSON schemas.
+    """
+
+    def __init__(
+        self, settings: QuestionSettings, collector: Collector, schemas: SchemaModes
+    ) -> None:
+        self._settings = settings
+        self._collector = collector
+        self._schemas = schemas
+        self._modes = LookModes()
+
+    async def prepare(
+        self,
+        question: Question,
+        exchange: Exchange,
+        turn: Turn,
+        stream: Stream,
+        safe: Safe,
+    ) -> Looking | None:
+        """Return what looks things up for a question; None if nothing is to be.
+
+        Parameters
+        ----------
+        question, exchange, turn
+            The question, who answers it, and its turn.
+        stream
+            Sends a request.
+        safe
+            Makes messages safe to send.
+        """
+        options, settings = question.options, self._settings
+        is_wanted = options.look or settings.looks == "auto"
+        # An answer of a type is a value of its own.
+        if not is_wanted or question.form is not None:
+            return None
+        if self._collector.session is None:
+            return None
+        # The first time, schemas are made of functions, and packages searched.
+        looks = await asyncio.to_thread(
+            looks_of,
+            self._collector,
+            share_values=settings.share_values,
+            redact_secrets=settings.redact_secrets,
+            sections=sections_of(options.context or settings.context),
+        )
+        if not looks:
+            return None
+
+        def send(draft: Draft, fields: dict[str, Any]) -> AsyncIterator[Chunk]:
+            return stream(exchange, draft, turn.reply, **fields)
+
+        return Looking(
+            looks, exchange, turn, send, safe, self._modes, self._schemas, problems()
+        )
