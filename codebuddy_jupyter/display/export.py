@@ -108,6 +108,8 @@ def as_markdown(chat: Chat, redact: Redact) -> str:
             neutralise(_answer(turn)),
             _source(turn),
         ]
+        if turn.reply.looked:
+            parts.insert(1, _looks(turn))
         turns.append("\n\n".join(parts))
     # All of it is made safe again: a single mark in one answer can form a pair with one
     # in the next.
@@ -123,6 +125,8 @@ def as_notebook(chat: Chat, redact: Redact) -> str:
     cells: list[dict[str, Any]] = []
     for turn in chat.turns:
         cells.append(_cell("markdown", _question(turn, redact)))
+        if turn.reply.looked:
+            cells.append(_cell("markdown", _looks(turn)))
         for type, text in _parts(_answer(turn)):
             safe = name_invisible(text) if type == "code" else neutralise(text)
             cells.append(_cell(type, safe))
@@ -150,6 +154,11 @@ def _question(turn: Turn, redact: Redact) -> str:
     lines = _lines(prompt)
     quoted = [f"> {line}".rstrip() for line in lines]
     return neutralise("\n".join(quoted))
+
+
+def _looks(turn: Turn) -> str:
+    """Return a line for each look before the answer; what it showed is in the chat."""
+    return "\n".join([f"- {escape(one.line)}" for one in turn.reply.looked])
 
 
 def _answer(turn: Turn) -> str:

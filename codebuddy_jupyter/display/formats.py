@@ -48,9 +48,16 @@ def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
     if not text.strip() and reply.error is None:
         text = plain(no_text_line(reply))
     make_output = _FINAL_OUTPUTS.get(reply.format, _final_markdown)
-    data = make_output(text, plain(status_line(reply)))
+    is_folded = reply.format in IN_BLOCKS
+    data = make_output(text, plain(status_line(reply, looks=not is_folded)))
     if reply.reasoning and "text/markdown" in data:
         data["text/markdown"] = _folded_reasoning(reply) + data["text/markdown"]
+    if reply.looked and is_folded:
+        data["text/markdown"] = _folded_looks(reply) + data["text/markdown"]
+        # The plain text of code is the code alone.
+        if reply.format != "code":
+            lines = plain("\n".join(one.line for one in reply.looked))
+            data["text/plain"] = f"{lines}\n\n{data['text/plain']}"
     return data, {"codebuddy": _metadata(reply)}
 
 
@@ -205,6 +212,16 @@ def _folded_reasoning(reply: Reply) -> str:
         quoted.append(f"> {escape(line)}".rstrip())
     lines = "  \n".join(quoted)
     return f"<details><summary>{title}</summary>\n\n{lines}\n\n</details>\n\n"
+
+
+def _folded_looks(reply: Reply) -> str:
+    """Return what was looked up, each as a line that unfolds."""
+    parts = []
+    for looked in reply.looked:
+        shown = fence(plain(name_invisible(looked.text)))
+        line = escape(looked.line)
+        parts.append(f"<details><summary>{line}</summary>\n\n{shown}\n</details>\n\n")
+    return "".join(parts)
 
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")

@@ -43,7 +43,8 @@ def waiting_markdown(reply: Reply, now: float) -> str:
     """Return what to show while an answer has no text; empty in the first second.
 
     This is what is waited for, below the notes of the reply; or for how long the model
-    has been thinking, above the last words of its reasoning.
+    has been thinking, above the last words of its reasoning. What was looked up stands
+    above it.
 
     Parameters
     ----------
@@ -52,6 +53,11 @@ def waiting_markdown(reply: Reply, now: float) -> str:
     now
         Seconds of ``time.monotonic()``.
     """
+    looked = [f"*{escape(one.line)}*" for one in reply.looked]
+    return "\n\n".join(filter(None, [*looked, _waiting(reply, now)]))
+
+
+def _waiting(reply: Reply, now: float) -> str:
     if reply.first is not None:
         line = f"*{stalled_line(reply, now) or _thinking(reply, now)}*"
         last_words = reply.reasoning[-SHOWN_REASONING:].split()
@@ -90,13 +96,14 @@ def stalled_line(reply: Reply, now: float) -> str:
     return f"nothing for {seconds:.0f} s; interrupt to stop"
 
 
-def status_line(reply: Reply) -> str:
+def status_line(reply: Reply, *, looks: bool = True) -> str:
     """Return the line under an answer.
 
     It has the model, the tokens, the seconds to the first token, the tokens per second,
     and why the answer is incomplete; then the notes of the reply. One that is replayed
-    has the day on which it was given instead of times. What was found in the answer's
-    code stands above it, each on a line of its own.
+    has the day on which it was given instead of times. What was looked up, unless it is
+    shown elsewhere, and what was found in the answer's code stand above it, each on a
+    line of its own.
     """
     parts = [reply.model or reply.provider]
     if reply.replayed is not None:
@@ -111,7 +118,8 @@ def status_line(reply: Reply) -> str:
     if incomplete:
         parts.append(incomplete)
     line = " · ".join([*parts, *reply.notes])
-    return "\n".join([*reply.findings, line])
+    looked = [one.line for one in reply.looked] if looks else []
+    return "\n".join([*looked, *reply.findings, line])
 
 
 def _pace(reply: Reply) -> list[str]:

@@ -1,0 +1,340 @@
+"""The looks before an answer: chosen by a schema or called as tools, told with the
+question, and visible.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.context.session import Session
+from codebuddy_jupyter.display.export import as_markdown, as_notebook
+from codebuddy_jupyter.display.formats import final_output
+from codebuddy_jupyter.display.status import status_line, waiting_markdown
+from codebuddy_jupyter.errors import PromptTooLong, ServerError, Stopped
+from codebuddy_jupyter.messages import Chunk, Model, Request, ToolCall, Usage
+from codebuddy_jupyter.question.looking import LOOKED_UP, MAX_LOOKS
+from codebuddy_jupyter.question.looks import LARGE
+from codebuddy_jupyter.question.options import Options
+from tests.support.fakes import (
+    FOREVER,
+    FakeProvider,
+    Step,
+    eventually,
+    is_well_formed,
+)
+from tests.support.notebooks_kept import Start
+from tests.support.snippets import namespace
+
+END = Chunk(finish="stop", usage=Usage(200, 5))
+LOOK = Options(look=True)
+LINE = "looked at `clients`: 5 columns"
+
+
+def choice(look: str, /, **arguments: Any) -> tuple[str, Chunk]:
+    """The answer of a model that chooses by a schema."""
+    return json.dumps({"look": look, **arguments}), END
+
+
+def call(name: str, /, **arguments: Any) -> tuple[Chunk, Chunk]:
+    """The answer of a model that calls a tool."""
+    made = ToolCall("", name, json.dumps(arguments))
+    return Chunk(tool_calls=(made,)), Chunk(finish="tool_calls")
+
+
+CLIENTS = choice("variable", name="clients", part="schema")
+ORDERS = choice("variable", name="orders", part="missing")
+NONE = choice("answer")
+ANSWER = ("It has ", "five.", END)
+
+
+@pytest.fixture
+def buddy(buddy: Buddy) -> Buddy:
+    """A Buddy in a kernel that has the variables of `namespace`."""
+    shell: Any = SimpleNamespace(user_ns=namespace())
+    buddy.collector.session = Session(shell)
+    return buddy
+
+
+@pytest.fixture
+def large(buddy: Buddy, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> Buddy:
+    """One whose model is large and calls tools."""
+    fake.offers = [Model("fake-1", abilities=("tools",), parameters=LARGE)]
+    monkeypatch.setattr(fake, "stays_here", lambda: True)
+    return buddy
+
+
+def last(request: Request) -> str:
+    return request.messages[-1].text
+
+
+def test_by_default_nothing_is_looked_up(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [ANSWER]
+    assert buddy.looks == "off"
+    assert buddy.ask("columns?").result().looked == ()
+    assert len(fake.requests) == 1
+
+
+def test_what_is_chosen_is_told_with_the_question(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [CLIENTS, NONE, ANSWER]
+    reply = buddy.ask("columns?", LOOK).result()
+    assert reply.text == "It has five."
+    assert [looked.line for looked in reply.looked] == [LINE]
+    first, second, answer = fake.requests
+    assert first.schema is not None
+    assert first.temperature == 0
+    assert "- variable(name, part): " in last(first)
+    assert answer.schema is None
+    assert answer.max_tokens is None
+    assert LOOKED_UP in last(answer)
+    assert "'Official language'" in last(answer)
+    assert "Do not answer yet" not in last(answer)
+    # What was read stays in the server's cache.
+    assert last(second).startswith(last(answer))
+    assert is_well_formed(answer)
+
+
+def test_the_setting_looks_without_the_option(buddy: Buddy, fake: FakeProvider) -> None:
+    buddy.looks = "auto"
+    fake.replies = [NONE, ANSWER]
+    assert buddy.ask("hello").result().looked == ()
+    assert len(fake.requests) == 2
+    assert LOOKED_UP not in last(fake.requests[1])
+
+
+def test_at_most_four_looks_come_before_the_answer(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    names = ["clients", "orders", "growth", "cities", "ages"]
+    fake.replies = [choice("variable", name=name, part="schema") for name in names]
+    fake.replies[MAX_LOOKS:] = [ANSWER]
+    reply = buddy.ask("columns?", LOOK).result()
+    assert len(reply.looked) == MAX_LOOKS
+    assert len(fake.requests) == MAX_LOOKS + 1
+    assert reply.text == "It has five."
+
+
+def test_the_same_look_is_not_made_twice(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [CLIENTS, CLIENTS, ANSWER]
+    assert len(buddy.ask("columns?", LOOK).result().looked) == 1
+
+
+def test_a_look_at_nothing_is_told_as_such(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [choice("signature", dotted="pd.mrge"), NONE, ANSWER]
+    reply = buddy.ask("merge?", LOOK).result()
+    assert reply.looked[0].is_error
+    assert "nearest: 'merge'" in last(fake.requests[-1])
+
+
+def test_a_choice_that_is_never_valid_costs_the_look_alone(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [("Hm.", END)] * 3 + [ANSWER]
+    reply = buddy.ask("columns?", LOOK).result()
+    assert (reply.text, reply.looked) == ("It has five.", ())
+
+
+def test_a_server_without_schemas_is_asked_in_words(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    refusal = ServerError("unknown field response_format", status=400)
+    fake.replies = [(refusal,), CLIENTS, NONE, ANSWER]
+    reply = buddy.ask("columns?", LOOK).result()
+    assert len(reply.looked) == 1
+    assert fake.requests[1].schema is None
+    assert "Answer with JSON" in last(fake.requests[1])
+
+
+def test_a_large_model_calls_tools(large: Buddy, fake: FakeProvider) -> None:
+    wanted = call("variable", name="clients", part="schema")
+    fake.replies = [wanted, ANSWER]
+    reply = large.ask("columns?", LOOK).result()
+    assert (reply.text, reply.tool_calls) == ("It has five.", ())
+    assert [looked.line for looked in reply.looked] == [LINE]
+    first, second = fake.requests
+    assert first.schema is None
+    assert {tool.name for tool in first.tools} >= {"variable", "error"}
+    assert [message.role for message in second.messages[-2:]] == ["assistant", "tool"]
+    assert "'Official language'" in last(second)
+    # The tools are not in the next prompt, so that their tokens do not count.
+    assert reply.usage == Usage(None, 5)
+
+
+def test_a_large_model_may_simply_answer(large: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [ANSWER]
+    reply = large.ask("hello", LOOK).result()
+    assert (reply.text, reply.looked) == ("It has five.", ())
+    assert len(fake.requests) == 1
+
+
+def test_after_four_calls_there_are_no_more_tools(
+    large: Buddy, fake: FakeProvider
+) -> None:
+    names = ["clients", "orders", "growth", "cities"]
+    fake.replies = [call("variable", name=name) for name in names]
+    fake.replies += [ANSWER]
+    reply = large.ask("columns?", LOOK).result()
+    assert len(reply.looked) == MAX_LOOKS
+    assert fake.requests[-1].tools == ()
+    assert LOOKED_UP in last(fake.requests[-1])
+
+
+def test_an_unknown_tool_is_told_as_such(large: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [call("run_code", code="1"), ANSWER]
+    reply = large.ask("columns?", LOOK).result()
+    assert reply.looked[0].text.startswith("There is no 'run_code'; there are: ")
+
+
+def test_a_written_call_is_understood_and_the_schema_used_from_then_on(
+    large: Buddy, fake: FakeProvider
+) -> None:
+    written = '```json\n{"name": "variable", "arguments": {"name": "clients"}}\n```'
+    fake.replies = [(written, END), NONE, ANSWER]
+    reply = large.ask("columns?", LOOK).result()
+    assert (reply.text, len(reply.looked)) == ("It has five.", 1)
+    assert fake.requests[1].schema is not None
+    fake.replies = [NONE, ANSWER]
+    large.ask("columns?", LOOK).result()
+    assert fake.requests[-2].schema is not None
+
+
+def test_a_server_that_refuses_tools_is_asked_by_schema(
+    large: Buddy, fake: FakeProvider
+) -> None:
+    refusal = ServerError("fake-1 does not support tools", status=400)
+    fake.replies = [(refusal,), CLIENTS, NONE, ANSWER]
+    reply = large.ask("columns?", LOOK).result()
+    assert (reply.text, len(reply.looked)) == ("It has five.", 1)
+
+
+def test_another_error_of_the_server_is_the_answer_s(
+    large: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [(ServerError("out of memory", status=503),)]
+    with pytest.raises(ServerError, match="out of memory"):
+        large.ask("columns?", LOOK).result()
+
+
+def test_stop_ends_the_choice_at_once(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [(FOREVER,)]
+    reply = buddy.ask("columns?", LOOK).start()
+    assert fake.asked.wait(30)
+    reply.close()
+    assert fake.ended.wait(30)
+    assert isinstance(reply.error, Stopped)
+    assert len(fake.requests) == 1
+
+
+def test_a_stopped_answer_keeps_its_looks(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [CLIENTS, NONE, ("It", FOREVER)]
+    reply = buddy.ask("columns?", LOOK).start()
+    assert eventually(lambda: reply.text == "It")
+    reply.close()
+    assert [looked.line for looked in reply.looked] == [LINE]
+    (turn,) = buddy.chat.turns
+    roles = [message.role for message in turn.messages_so_far]
+    assert roles == ["user", "assistant", "tool", "assistant"]
+
+
+def test_looks_that_were_made_are_not_made_again_for_a_smaller_prompt(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    too_long = PromptTooLong("too long", tokens=9000, window=4000)
+    fake.replies = [CLIENTS, NONE, (too_long,), ANSWER]
+    reply = buddy.ask("columns?", LOOK).result()
+    assert (reply.text, len(reply.looked)) == ("It has five.", 1)
+    assert LOOKED_UP in last(fake.requests[-1])
+
+
+def test_a_look_without_room_is_left_out(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.size = 900
+    buddy.context = "variables"
+    buddy.context_tokens = 0
+    names = iter(["pd.DataFrame", "pd.merge", "pd.cut", "pd.Series"])
+
+    def answer(request: Request) -> Sequence[Step]:
+        if request.schema is None:
+            return ANSWER
+        return choice("signature", dotted=next(names))
+
+    fake.answer = answer
+    reply = buddy.ask("columns? " + "word " * 150, LOOK).result()
+    assert reply.text == "It has five."
+    assert len(reply.looked) < MAX_LOOKS
+
+
+def test_the_next_question_has_the_looks_before_it(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [CLIENTS, NONE, ANSWER, ANSWER]
+    buddy.ask("columns?", LOOK).result()
+    buddy.ask("and rows?").result()
+    third, fourth = fake.requests[-2:]
+    assert fourth.messages[: len(third.messages)] == third.messages
+    assert is_well_formed(fourth)
+
+
+def test_an_answer_of_a_type_looks_nothing_up(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [('{"value": 5}', END)]
+    assert buddy.ask("columns?", Options(look=True, into=int)).value == 5
+
+
+def test_what_may_not_be_sent_is_not_looked_at(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [ANSWER]
+    buddy.ask("columns?", Options(look=True, context="none")).result()
+    assert len(fake.requests) == 1
+    fake.replies = [NONE, ANSWER]
+    buddy.ask("error?", Options(look=True, context="error")).result()
+    assert "- error" in last(fake.requests[1])
+    assert "- variable" not in last(fake.requests[1])
+
+
+def test_a_look_is_a_line_that_unfolds(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [CLIENTS, NONE, ANSWER]
+    reply = buddy.ask("columns?", LOOK).result()
+    data, _ = final_output(reply)
+    markdown = data["text/markdown"]
+    assert markdown.startswith("<details><summary>looked at ")
+    assert "Official language" in markdown
+    assert data["text/plain"].startswith(f"{LINE}\n\nIt has five.")
+    assert status_line(reply).startswith(LINE)
+    assert "looked at" not in status_line(reply, looks=False)
+    assert "5 columns" in as_markdown(buddy.chat, buddy.redacted)
+    assert "5 columns" in as_notebook(buddy.chat, buddy.redacted)
+
+
+def test_a_look_is_told_while_the_answer_is_awaited(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [CLIENTS, (FOREVER,)]
+    reply = buddy.ask("columns?", LOOK).start()
+    assert eventually(lambda: len(reply.looked) == 1)
+    assert "5 columns" in waiting_markdown(reply, reply.started or 0.0)
+    reply.close()
+
+
+def test_looks_outlive_the_kernel(start: Start, tmp_path: Path) -> None:
+    first = start(context="auto")
+    session: Any = first.collector.session
+    session.namespace().update(namespace())
+    fake = first.provider_named("Local")
+    assert isinstance(fake, FakeProvider)
+    fake.replies = [CLIENTS, NONE, ANSWER]
+    first.ask("columns?", LOOK).result()
+    first.close()
+    second = start()
+    (turn,) = second.chat.turns
+    assert [looked.line for looked in turn.reply.looked] == [LINE]
+    assert turn.reply.text == "It has five."
+    # What they showed is of the former kernel.
+    assert [message.role for message in turn.messages] == ["user", "assistant"]
