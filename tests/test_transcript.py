@@ -9,7 +9,7 @@ import pytest
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import ProviderError, Remedy, Stopped
-from codebuddy_jupyter.messages import Chunk
+from codebuddy_jupyter.messages import Chunk, Looked
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.widgets.transcript import AnswerEntry, CommandOutput
 from tests.support.attacks import ATTACKS, attack
@@ -155,3 +155,20 @@ def test_a_command_that_the_user_stopped_has_a_line_and_no_error() -> None:
     output = CommandOutput(1, "/models")
     output.end(error=Stopped("stopped"))
     assert (output.full()["line"], output.full()["error"]) == ("stopped", None)
+
+
+def test_looks_are_told_once_and_again_to_a_new_page(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    looked = Looked("orders", "8 columns", "orders: <b>8</b> columns")
+    other = Looked("error", "there is none", "There is no error.")
+    fake.replies = [[Chunk(looked=(looked,)), 0.1, Chunk(looked=(other,)), "Yes."]]
+    chat.ask("hello")
+    assert chat.answered()
+    told = [message["looks"] for message in chat.told("answer") if "looks" in message]
+    assert told[-1] == [
+        {"line": "looked at `orders`: 8 columns", "text": "orders: <b>8</b> columns"},
+        {"line": "looked at `error`: there is none", "text": "There is no error."},
+    ]
+    assert len(told) <= 2
+    assert "looked at" not in chat.told("answer")[-1]["line"]

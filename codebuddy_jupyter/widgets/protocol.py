@@ -42,6 +42,13 @@ class Problem(TypedDict):
 _From = TypedDict("_From", {"from": int})
 
 
+class LookFields(TypedDict):
+    """A look at the kernel before an answer: what it was as a line, and what it told."""
+
+    line: str
+    text: str
+
+
 class AnswerFields(_From):
     """The blocks of an answer from number ``from`` on, its unfinished tail, and at its
     end (``done``) how it ended.
@@ -51,6 +58,7 @@ class AnswerFields(_From):
     blocks: list[str]
     tail: str
     thoughts: NotRequired[str]
+    looks: NotRequired[list[LookFields]]
     done: NotRequired[bool]
     line: NotRequired[str]
     error: NotRequired[Problem | None]
@@ -77,6 +85,7 @@ _AnswerIfAny = TypedDict(
         "blocks": list[str],
         "tail": str,
         "thoughts": str,
+        "looks": list[LookFields],
         "done": bool,
         "line": str,
         "error": Problem | None,

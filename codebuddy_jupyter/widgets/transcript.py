@@ -71,6 +71,7 @@ class AnswerEntry:
         self._blocks: list[str] = []
         self._rest: Message = {"tail": ""}
         self._sent_thoughts = False
+        self._looks: Message = {}
 
     def head(self) -> Message:
         """Return what the page needs to show the question without its answer."""
@@ -92,6 +93,7 @@ class AnswerEntry:
             "from": 0,
             "blocks": self._blocks,
             **thoughts,
+            **self._looks,
             **self._rest,
         }
 
@@ -106,13 +108,16 @@ class AnswerEntry:
         self.due = time.monotonic() + pause
         blocks = self._blocks[start:]
         thoughts = self._new_thoughts()
-        if not blocks and not thoughts and self._rest == rest_before:
+        looks = self._new_looks()
+        is_same = self._rest == rest_before and not looks
+        if not blocks and not thoughts and is_same:
             return None
         return {
             "turn": self.number,
             "from": start,
             "blocks": blocks,
             **thoughts,
+            **looks,
             **self._rest,
         }
 
@@ -132,7 +137,7 @@ class AnswerEntry:
     def _ending(self) -> Message:
         return {
             "done": True,
-            "line": status_line(self.reply),
+            "line": status_line(self.reply, looks=False),
             "error": _problem(self.reply.error),
             "has_text": self._drawing.has_text,
         }
@@ -143,6 +148,14 @@ class AnswerEntry:
             return {}
         self._sent_thoughts = True
         return {"thoughts": thoughts}
+
+    def _new_looks(self) -> Message:
+        """Return all looks, if there are more than were reported."""
+        looks = [{"line": one.line, "text": one.text} for one in self.reply.looked]
+        if len(looks) == len(self._looks.get("looks", [])):
+            return {}
+        self._looks = {"looks": looks}
+        return self._looks
 
 
 class CommandOutput:

@@ -13,6 +13,12 @@ export interface Problem {
   remedies: RemedyFields[];
 }
 
+/** A look at the kernel before an answer: what it was as a line, and what it told. */
+export interface LookFields {
+  line: string;
+  text: string;
+}
+
 /**
  * The blocks of an answer from number `from` on, its unfinished tail, and at its
  * end (`done`) how it ended.
@@ -23,6 +29,7 @@ export interface AnswerFields {
   blocks: string[];
   tail: string;
   thoughts?: string;
+  looks?: LookFields[];
   done?: boolean;
   line?: string;
   error?: Problem | null;
@@ -51,6 +58,7 @@ export interface TurnFields {
   blocks?: string[];
   tail?: string;
   thoughts?: string;
+  looks?: LookFields[];
   done?: boolean;
   line?: string;
   error?: Problem | null;
@@ -219,6 +227,7 @@ export interface TurnMessage {
   blocks?: string[];
   tail?: string;
   thoughts?: string;
+  looks?: LookFields[];
   done?: boolean;
   line?: string;
   error?: Problem | null;
@@ -234,6 +243,7 @@ export interface AnswerMessage {
   blocks: string[];
   tail: string;
   thoughts?: string;
+  looks?: LookFields[];
   done?: boolean;
   line?: string;
   error?: Problem | null;

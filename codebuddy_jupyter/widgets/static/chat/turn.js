@@ -35,6 +35,7 @@ export class Turn {
     this.thoughts = make("div", { className: "cb-text" });
     this.folded = make("details", { className: "cb-thoughts", hidden: true },
       make("summary", {}, "Thoughts before the answer"), this.thoughts);
+    this.looks = make("div", {});
     this.settled = make("div", { className: "cb-blocks cb-settled" });
     this.growing = make("div", { className: "cb-blocks cb-tail", aria: { live: "off" } });
     this.error = make("div", { className: "cb-error", hidden: true });
@@ -42,7 +43,7 @@ export class Turn {
     const label = "Question and answer";
     this.node = make("article", { className: "cb-turn", aria: { label } },
       make("div", { className: "cb-question" }, this.question),
-      this.folded, this.settled, this.growing, this.error, this.foot);
+      this.folded, this.looks, this.settled, this.growing, this.error, this.foot);
     this.node.dataset.turn = String(this.number);
   }
 
@@ -59,6 +60,10 @@ export class Turn {
     if (part.thoughts) {
       this.thoughts.textContent = part.thoughts;
       this.folded.hidden = false;
+    }
+    for (const look of (part.looks ?? []).slice(this.looks.childElementCount)) {
+      this.looks.append(make("details", { className: "cb-thoughts cb-look" },
+        make("summary", {}, look.line), make("div", { className: "cb-text" }, look.text)));
     }
     if (part.done && !this.done) this.end(part);
     this.node.ariaBusy = String(!this.done);
