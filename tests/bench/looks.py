@@ -19,7 +19,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.question.options import Options
 
@@ -230,14 +229,17 @@ def notebook() -> Iterator[Buddy]:
             InteractiveShell.clear_instance()
 
 
-def looked_up(buddy: Buddy, question: Question) -> tuple[list[tuple[str, Any]], Reply]:
-    """Return the looks that the model chose, with their arguments, and the reply."""
-    reply = buddy.ask(question.text, OPTIONS).result()
+def looked_up(buddy: Buddy, question: Question) -> list[tuple[str, Any]]:
+    """Return the first look that the model chose, with its arguments, if it did."""
+    reply = buddy.ask(question.text, OPTIONS).start()
+    while not (reply.looked or reply.text or reply.done):
+        reply.wait(1.0, beyond=len(reply.chunks))
+    reply.close()
     looks = []
     for message in buddy.chat.turns[-1].looks:
         for call in message.tool_calls:
             looks.append((call.name, json.loads(call.arguments)))
-    return looks, reply
+    return looks
 
 
 def is_right(question: Question, looks: list[tuple[str, Any]]) -> bool:
@@ -265,7 +267,7 @@ def choices(server: Server, quick: bool) -> Iterator[Row]:
         model = buddy.ask("Hello", OPTIONS).result().model
         for question in (*need_one, *need_none):
             began = time.perf_counter()
-            looks, _ = looked_up(buddy, question)
+            looks = looked_up(buddy, question)
             times.append(time.perf_counter() - began)
             is_good = is_right(question, looks)
             right += is_good and bool(question.look)
@@ -275,7 +277,7 @@ def choices(server: Server, quick: bool) -> Iterator[Row]:
     yield Row(
         f"{len(need_one)} questions that need a look, {model}: right choice",
         f"{MUST_BE_RIGHT} of 40",
-        f"{right}; {seconds(times)} to the answer's first word",
+        f"{right}; {seconds(times)} to the choice",
         "",
         right * 40 >= MUST_BE_RIGHT * len(need_one),
     )
