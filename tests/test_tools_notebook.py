@@ -17,6 +17,7 @@ from codebuddy_jupyter.context.failure import Failure
 from codebuddy_jupyter.context.items import Cell, Notebook, Output
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.messages import Looked
+from codebuddy_jupyter.tools.counts import MOST_COLUMNS
 from codebuddy_jupyter.tools.looks import looks_of
 from tests.support.secrets_planted import PLANTED
 from tests.support.sessions import run
@@ -112,6 +113,17 @@ def test_a_large_frame_is_not_counted_whole(
     looked = looking(collector)("variable", name="large", part="unique")
     assert "0: 1 different value" in looked.text
     assert "2 columns not counted" in looked.text
+
+
+def test_a_wide_frame_is_not_counted_whole(
+    collector: Collector, names: dict[str, Any]
+) -> None:
+    names["wide"] = pl.DataFrame({f"c{n}": [n, None] for n in range(MOST_COLUMNS + 5)})
+    look = looking(collector)
+    looked = look("variable", name="wide", part="missing")
+    assert looked.summary == f"{MOST_COLUMNS} missing values"
+    assert "none missing" not in looked.text
+    assert "5 columns not counted" in look("variable", name="wide", part="unique").text
 
 
 @pytest.mark.parametrize("part", ["missing", "unique"])

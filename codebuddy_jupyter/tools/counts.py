@@ -20,8 +20,8 @@ MOST_MISSING = 3_000_000
 MOST_UNIQUE = 300_000
 # Values of a column of objects whose types are looked at first.
 MOST_OBJECTS = 300_000
-# Columns of a frame.
-MOST_COLUMNS = 200
+# Columns of a frame that are counted.
+MOST_COLUMNS = 80
 NOT_COUNTED = "not counted"
 
 # The types of values in a column of objects that compare by code of Python's own.
@@ -41,8 +41,8 @@ class _Column:
 
 def missing_values(name: str, frame: Any) -> Found:
     """Return how many values are missing in each column of a frame."""
-    rows, columns = _columns(name, frame)
-    total, lines, uncounted = 0, [], 0
+    rows, columns, uncounted = _columns(name, frame)
+    total, lines = 0, []
     for number, one in enumerate(columns):
         found = one.missing() if rows * (number + 1) <= MOST_MISSING else None
         if found is None:
@@ -51,17 +51,16 @@ def missing_values(name: str, frame: Any) -> Found:
             total += found
             lines.append(f"  {one.name}: {found:,} missing")
     heading = f"{name}: {count(rows, 'row')}, {total:,} missing values"
-    if lines:
+    if 0 < len(lines) < len(columns) - uncounted:
         lines.append("  the other columns: none missing")
-    lines += _uncounted(uncounted)
     summary = count(total, "missing value")
-    return Found(name, summary, "\n".join([heading, *lines]))
+    return Found(name, summary, "\n".join([heading, *_uncounted(uncounted), *lines]))
 
 
 def unique_values(name: str, frame: Any) -> Found:
     """Return how many different values each column of a frame has."""
-    rows, columns = _columns(name, frame)
-    lines, uncounted = [], 0
+    rows, columns, uncounted = _columns(name, frame)
+    lines = []
     for number, one in enumerate(columns):
         found = one.unique() if rows * (number + 1) <= MOST_UNIQUE else None
         if found is None:
@@ -70,7 +69,7 @@ def unique_values(name: str, frame: Any) -> Found:
             lines.append(f"  {one.name}: {count(found, 'different value')}")
     heading = f"{name}: {count(rows, 'row')}; different values in each column:"
     summary = f"different values of {count(len(lines), 'column')}"
-    return Found(name, summary, "\n".join([heading, *lines, *_uncounted(uncounted)]))
+    return Found(name, summary, "\n".join([heading, *_uncounted(uncounted), *lines]))
 
 
 def _uncounted(columns: int) -> Iterator[str]:
@@ -78,15 +77,15 @@ def _uncounted(columns: int) -> Iterator[str]:
         yield f"  {count(columns, 'column')} {NOT_COUNTED}"
 
 
-def _columns(name: str, frame: Any) -> tuple[int, list[_Column]]:
-    """Return the number of rows, and the columns."""
+def _columns(name: str, frame: Any) -> tuple[int, list[_Column], int]:
+    """Return the number of rows, the columns, and how many others there are."""
     library = frame_library(frame)
-    if library == "pandas":
-        width = min(frame.shape[1], MOST_COLUMNS)
-        return len(frame), [_of_pandas(frame, place) for place in range(width)]
-    if library == "polars":
-        names = frame.columns[:MOST_COLUMNS]
-        return frame.height, [_of_polars(frame, one) for one in names]
+    if library:
+        rows, width = frame.shape
+        left_out = max(width - MOST_COLUMNS, 0)
+        places = range(width - left_out)
+        of_library = _of_pandas if library == "pandas" else _of_polars
+        return rows, [of_library(frame, place) for place in places], left_out
     kind = name_of(type(frame))
     raise NothingThere(
         f"{name} is a {kind}: only values of pandas and polars frames are counted."
@@ -123,8 +122,8 @@ def _is_plain(series: Any) -> bool:
     return ids <= {id(plain) for plain in _PLAIN}
 
 
-def _of_polars(frame: Any, name: str) -> _Column:
-    series = frame.get_column(name)
+def _of_polars(frame: Any, place: int) -> _Column:
+    series = frame.to_series(place)
     is_simple = series.dtype.__class__.__name__ not in ("List", "Array", "Struct")
     is_plain = is_simple and "Object" not in str(series.dtype)
 
@@ -134,4 +133,4 @@ def _of_polars(frame: Any, name: str) -> _Column:
     def unique() -> int | None:
         return int(series.drop_nulls().n_unique()) if is_plain else None
 
-    return _Column(column(name), missing, unique)
+    return _Column(column(series.name), missing, unique)
