@@ -101,7 +101,7 @@ def test_different_values_are_counted(
     assert "'price': 2 different values" in looked.text
     assert "'kind': 2 different values" in looked.text
     assert (
-        "'city': 1 different value\n"
+        "'city': 1 different value"
         in look("variable", name="cities", part="unique").text
     )
 

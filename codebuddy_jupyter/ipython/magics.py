@@ -69,6 +69,7 @@ class BuddyMagics(Magics):
             --dry-run                show what would be sent, and send nothing
             -n, --new                begin a new conversation with this question
             --into NAME TYPE         put the answer into a variable, as a value of a type
+            --look                   let the model look things up in the kernel before it answers
             --replay [=MODE]         give a kept answer again: on | prompt | only | off
             -h, --help               show what can be typed
 
