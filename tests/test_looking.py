@@ -140,6 +140,13 @@ def test_a_choice_that_is_never_valid_costs_the_look_alone(
     fake.replies = [("Hm.", END)] * 3 + [ANSWER]
     reply = buddy.ask("columns?", LOOK).result()
     assert (reply.text, reply.looked) == ("It has five.", ())
+    line = "fake-1 does not choose what to look up, so nothing is looked up."
+    assert reply.notes == (line,)
+    # It is not asked to choose again.
+    fake.replies = [ANSWER]
+    assert buddy.ask("rows?", LOOK).result().text == "It has five."
+    assert fake.requests[-1].schema is None
+    assert len(fake.requests) == 5
 
 
 def test_a_server_without_schemas_is_asked_in_words(

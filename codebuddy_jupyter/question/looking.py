@@ -40,8 +40,10 @@ UNKNOWN = "unknown"
 # Characters of its name that are quoted.
 MAX_NAME = 40
 
-Mode = Literal["tools", "schema"]
-"""How a model chooses: by calling tools, or by a JSON schema."""
+CANNOT_CHOOSE = "{} does not choose what to look up, so nothing is looked up."
+
+Mode = Literal["tools", "schema", "none"]
+"""How a model chooses: by calling tools, by a JSON schema, or not at all."""
 Send = Callable[[Draft, dict[str, Any]], AsyncIterator[Chunk]]
 """Sends a draft, with other fields of the request, and yields the chunks."""
 
@@ -124,6 +126,7 @@ class Looking:
             yield Chunk(note=problem)
         if not self._is_over:
             mode = await self._modes.of(self._exchange.target)
+            self._is_over = mode == "none"
             by_tools = mode == "tools"
             looking = self._by_tools(draft) if by_tools else self._by_schema(draft)
             async with aclosing(looking) as chunks:
@@ -192,8 +195,9 @@ class Looking:
                     elif part.note:
                         yield Chunk(note=part.note)
         except InvalidAnswer:
-            # It answers without a look.
-            return
+            # Asking for it takes time; a model that cannot do that is asked once.
+            self._modes.note(target, "none")
+            yield Chunk(note=CANNOT_CHOOSE.format(target.model))
         finally:
             self._turn.reply.activity = ""
 
