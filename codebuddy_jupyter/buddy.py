@@ -68,12 +68,10 @@ class Buddy(QuestionSettings):
         another.
         """
         self.history = History(
-            self.loop,
-            self._notebook,
-            self.keeps_chats,
-            display,
-            self._notify_watchers,
+            self.loop, self._notebook, self.keeps_chats, display, self._notify_watchers
         )
+        self.server: object = None
+        """The MCP server of the notebook, once it was started."""
         self.registry = registry or Registry()
         self.display = display
         self._providers = Instances(

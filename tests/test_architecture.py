@@ -104,6 +104,16 @@ ROOMS: dict[str, set[str]] = {
         "providers",
         "question",
     },
+    # The notebook for agents
+    "tools.server": {
+        "buddy",
+        "context",
+        "errors",
+        "messages",
+        "question",
+        "settings",
+        "tools",
+    },
     # One question about many rows
     "values.batch": {
         "background",
@@ -237,6 +247,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "values.frames": "test_form",
     "values.schema": "test_form",
     "settings.configured": "test_settings",
+    "tools.server.exchange": "test_visits",
     "widgets.editor_protocol": "test_protocol",
     "widgets.subshell": "test_page",
 }
@@ -252,6 +263,7 @@ LATE = {
     "api": "only marimo needs its own panel",
     "cli.command_line": "the demo needs packages that are optional",
     "display.screens": "only a terminal needs what renders Markdown there",
+    "tools.server.notebook_server": "the SDK of MCP is optional, and slow to import",
 }
 """Modules that may import their own package inside functions, with the reason."""
 
