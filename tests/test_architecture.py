@@ -198,6 +198,7 @@ ROOMS: dict[str, set[str]] = {
         "errors",
         "question",
         "settings",
+        "tools.server",
     },
     "__init__": {"api", "chat", "errors", "ipython", "messages", "providers"},
 }

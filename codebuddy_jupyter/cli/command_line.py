@@ -1,5 +1,5 @@
 """The shell command ``codebuddy``: ask a question from a terminal, run the demo,
-examine the provider, store a key, download a model.
+examine the provider, store a key, download a model, pass on the notebook to an agent.
 
 It holds no state.
 """
@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from .. import __version__
@@ -22,6 +23,7 @@ from ..display.live import ProgressLines
 from ..display.screens import Display
 from ..errors import BuddyError, ExtraMissing, Remedy, SettingError
 from ..question.options import add_arguments, options_from
+from .bridge import Bridge, run_bridge
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_doctor(commands)
     _add_key(commands)
+    _add_mcp(commands)
     _add_pull(commands)
     return parser
 
@@ -113,6 +116,26 @@ def _add_key(commands: Any) -> None:
     key.set_defaults(run=_key)
 
 
+def _add_mcp(commands: Any) -> None:
+    mcp = commands.add_parser(
+        "mcp",
+        help="for agents: read the notebook that %%buddy /serve serves, by MCP on "
+        "standard input and output",
+    )
+    mcp.add_argument(
+        "notebook",
+        nargs="?",
+        default="",
+        help="the name of its file; without it, the notebook that was served last",
+    )
+    mcp.add_argument(
+        "--folder",
+        type=Path,
+        help="Jupyter's runtime folder, where it is another one than here",
+    )
+    mcp.set_defaults(run=_mcp)
+
+
 def _add_pull(commands: Any) -> None:
     pull = commands.add_parser(
         "pull", help="download a model, as %%buddy /pull does in a notebook"
@@ -155,6 +178,11 @@ def _doctor(options: argparse.Namespace) -> int:
     text = report.json() if options.json else report.text()
     sys.stdout.write(f"{plain(text)}\n")
     return 0 if report.ok else 1
+
+
+def _mcp(options: argparse.Namespace) -> None:
+    bridge = Bridge(options.notebook, options.folder)
+    run_bridge(bridge, sys.stdin.buffer, sys.stdout.buffer)
 
 
 def _show_progress(text: str, done: int, total: int) -> None:
