@@ -151,6 +151,7 @@ ROOMS: dict[str, set[str]] = {
         "messages",
         "providers",
         "question",
+        "tools.server",
     },
     # The faces: none imports another, except that each may open the panel
     "widgets": {

@@ -22,6 +22,7 @@ from .models import load, pull, show_models, unload
 from .panel import open_panel
 from .provider import doctor, show_version, use
 from .replay import replay
+from .serve import serve
 from .tasks import TASKS, task_prompt
 
 
@@ -88,6 +89,7 @@ COMMANDS = _by_name(
     chats,
     write_export,
     replay,
+    serve,
     open_panel,
     show_version,
     show_help,
