@@ -71,7 +71,10 @@ def test_anything_else_is_not_valid(text: str) -> None:
 
 
 def test_the_instruction_names_each_look() -> None:
-    text = instruction(looks(["df"]))
+    text = instruction(looks(["df"]), "How many rows?\n")
     assert "- variable(name, part): Tell of a variable." in text
     assert "- error: Tell the last error." in text
-    assert text.splitlines()[-1].startswith("- answer: ")
+    *_, answer, question = text.splitlines()
+    assert answer.startswith("- answer: ")
+    assert question == "The question: How many rows?"
+    assert "The question" not in instruction(looks(["df"]), "why? " * 200)

@@ -96,7 +96,7 @@ def test_what_is_chosen_is_told_with_the_question(
     assert answer.max_tokens is None
     assert LOOKED_UP in last(answer)
     assert "'Official language'" in last(answer)
-    assert "Do not answer yet" not in last(answer)
+    assert "Before you answer" not in last(answer)
     # What was read stays in the server's cache.
     assert last(second).startswith(last(answer))
     assert is_well_formed(answer)

@@ -166,7 +166,8 @@ class Looking:
         """Ask for a choice, and yield what is to be told of that."""
         looks = list(self._looks.values())
         form = await asyncio.to_thread(choice_form, looks)
-        draft = with_text(self._told, instruction(looks), self._exchange.tokens)
+        told = instruction(looks, self._turn.question)
+        draft = with_text(self._told, told, self._exchange.tokens)
         if draft.tokens > draft.room.prompt:
             return
 

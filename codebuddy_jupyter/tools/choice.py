@@ -37,22 +37,36 @@ def choice_form(looks: Sequence[Look]) -> Form:
     )
 
 
-def instruction(looks: Sequence[Look]) -> str:
-    """Return what the model is told of the looks."""
+def instruction(looks: Sequence[Look], question: str) -> str:
+    """Return what the model is told of the looks.
+
+    Parameters
+    ----------
+    looks
+        What can be looked up.
+    question
+        The question, which a short one repeats at the end: small models choose by what
+        they read last.
+    """
     lines = [HEADING]
     for look in looks:
         lines.append(f"- {_heading(look)}: {look.description}")
     lines.append(f"- {ANSWER}: {NOTHING_NEEDED}")
+    if len(question) <= LONGEST_QUESTION:
+        lines.append(f"The question: {question.strip()}")
     return "\n".join(lines)
 
 
 HEADING = (
-    "Do not answer yet. Choose what to look up in the kernel first. Choose only what "
-    "the answer needs and what is not told above:"
+    "Before you answer, choose the one of these that finds out what the question asks "
+    "for:"
 )
 NOTHING_NEEDED = (
-    "look up nothing, since what is told above is enough, or code will find it out"
+    "Nothing is to be found out: the question wants code, a plot, an explanation or a "
+    "text, or what is told above answers it."
 )
+# Characters of a question that is repeated.
+LONGEST_QUESTION = 500
 
 
 def _heading(look: Look) -> str:

@@ -84,9 +84,9 @@ class NotebookLooks:
             yield session
 
     def variable(self, name: str, part: Part = "schema") -> Found:
-        """Tell of a variable: its type, shape and columns (schema), how many values
-        are missing in each column (missing), how many differ (unique), or its first
-        rows (head).
+        """Count the missing values of each column of a frame (part missing), or the
+        different, distinct, unique values (part unique); or tell the type, shape and
+        columns of a variable (part schema), or its first rows (part head).
         """
         with self._reading() as session:
             names = session.names()
@@ -106,7 +106,7 @@ class NotebookLooks:
         return Found(name, _summary(value, text), f"{name}: {text}")
 
     def cell(self, number: int) -> Found:
-        """Tell the code and the output of the cell that ran as In[number]."""
+        """Tell what the cell In[number] printed or showed, and its code."""
         with self._reading() as session:
             cells = [one for one in session.notebook().cells if one.number is not None]
             cell = next((one for one in cells if one.number == number), None)
@@ -131,13 +131,13 @@ class NotebookLooks:
         return f"{title}:\n{fence(shown, 'python')}".rstrip("\n")
 
     def search_cells(self, text: str) -> Found:
-        """Tell which lines of the notebook's cells contain a text."""
+        """Find a word in the code: in which cells and lines it is used."""
         with self._reading() as session:
             cells = session.notebook().cells
         return lines_with(text, cells, self._safe)
 
     def error(self) -> Found:
-        """Tell the last error of the notebook, with the lines that it came from."""
+        """Tell the last error of the notebook, what failed and where."""
         with self._reading() as session:
             failure = session.failure()
         if failure is None:
@@ -147,8 +147,8 @@ class NotebookLooks:
         return Found("error", summary, failure.text)
 
     def signature(self, dotted: str) -> Found:
-        """Tell the parameters and the documentation of a function, method or class,
-        such as pandas.merge, df.pivot or a function of the notebook.
+        """Tell the parameters, options, defaults and documentation of a function,
+        such as pandas.merge or df.pivot.
         """
         with self._reading() as session:
             names = session.names()
@@ -167,8 +167,8 @@ class NotebookLooks:
         return Found(dotted, "its signature", text)
 
     def file_head(self, path: str) -> Found:
-        """Tell what is in a file of the notebook's folder: the columns of a table, the
-        beginning of code, the names in a folder.
+        """Tell what is in a file, such as data.csv or tool.py: its columns, or its
+        code.
         """
         with self._reading() as session:
             folder = session.folder()
@@ -177,7 +177,7 @@ class NotebookLooks:
         return Found(path, summary.removeprefix(f"{path}: "), text)
 
     def columns_like(self, text: str) -> Found:
-        """Tell which columns of which frames have names like a text."""
+        """Find the frames and columns whose column name contains a text."""
         with self._reading() as session:
             return columns_like(text, session.names())
 
