@@ -10,11 +10,47 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.marimo_app import MarimoApp
 from tests.support.scripted_server import ScriptedServer, begun, reply
 
-CELLS = [
-    "buddy.panel()",
-    "buddy.ask('What is a mean?')",
-    "str(buddy.map(['good', 'bad'], 'Is it so?', progress=False))",
-]
+APP = """
+import marimo
+
+app = marimo.App()
+
+
+@app.cell
+def _():
+    import marimo as mo
+    import codebuddy_jupyter as buddy
+    return buddy, mo
+
+
+@app.cell
+def _(mo):
+    again = mo.ui.button(label="Again")
+    again
+    return (again,)
+
+
+@app.cell
+def _(again, buddy):
+    again
+    buddy.panel()
+    return
+
+
+@app.cell
+def _(buddy):
+    buddy.ask("What is a mean?")
+    return
+
+
+@app.cell
+def _(buddy):
+    str(buddy.map(["good", "bad"], "Is it so?", progress=False))
+    return
+"""
+# A bound for what hangs, not a measure of what is slow, in ms.
+WAIT = 60_000
+expect.set_options(timeout=WAIT)
 ANSWER = "Use the **mean**:\n\n```python\nsum(x) / 3\n```\n"
 
 
@@ -30,16 +66,16 @@ def page(
     server: ScriptedServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Page]:
-    """A page with the app of ``CELLS``, which has run."""
+    """A page with the app, which has run."""
     home = tmp_path_factory.mktemp("marimo")
-    with MarimoApp(home, CELLS, CODEBUDDY_BASE_URL=server.url) as app:
+    with MarimoApp(home, APP, CODEBUDDY_BASE_URL=server.url) as app:
         context = browser.new_context()
         # It looks for fonts and the like elsewhere.
         context.route(
             lambda url: not url.startswith(app.url), lambda route: route.abort()
         )
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(WAIT)
         page.goto(app.url)
         page.locator(".cb-input").wait_for()
         yield page
@@ -89,3 +125,16 @@ def test_what_needs_a_notebook_says_so_in_one_line(
     expect(page.locator(".cb-chat .cb-error").last).to_contain_text(
         "There is no code to fix yet."
     )
+
+
+def test_when_its_cell_runs_again_there_is_a_new_chat(
+    page: Page, server: ScriptedServer
+) -> None:
+    server.forget()
+    ask(page, "one?")
+    expect(page.locator(".cb-turn").last.locator(".cb-line")).to_contain_text("llama3")
+    page.get_by_role("button", name="Again", exact=True).click()
+    expect(page.locator(".cb-turn")).to_have_count(0)
+    ask(page, "two?")
+    expect(page.locator(".cb-turn").last.locator(".cb-line")).to_contain_text("llama3")
+    expect(page.locator(".cb-turn")).to_have_count(1)

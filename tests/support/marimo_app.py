@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,11 +16,6 @@ from tests.support.kernels import ROOT, clean_environment
 from tests.support.lab import SECONDS, free_port
 
 MARIMO = ROOT / ".venv-marimo"
-HEAD = "import marimo\n\napp = marimo.App()\n"
-CELL = "\n\n@app.cell\ndef _({needs}):\n{code}\n    return{gives}\n"
-IMPORT = CELL.format(
-    needs="", code="    import codebuddy_jupyter as buddy", gives=" (buddy,)"
-)
 
 
 class MarimoApp:
@@ -31,19 +25,16 @@ class MarimoApp:
     ----------
     home
         An empty folder.
-    cells
-        The code of its cells, which have ``buddy``, the package.
+    source
+        The source of the app.
     environment
         More environment variables.
     """
 
-    def __init__(self, home: Path, cells: Sequence[str], **environment: str) -> None:
+    def __init__(self, home: Path, source: str, **environment: str) -> None:
         self.home = home
         self.file = home / "app.py"
-        shown = [
-            CELL.format(needs="buddy", code=f"    {cell}", gives="") for cell in cells
-        ]
-        self.file.write_text("".join([HEAD, IMPORT, *shown]), encoding="utf-8")
+        self.file.write_text(source, encoding="utf-8")
         self._environment = clean_environment(
             home,
             PYTHONPATH=os.pathsep.join([str(ROOT), str(MARIMO)]),
