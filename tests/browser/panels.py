@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.test_streaming import LOAD
 from tests.support.comms import PANEL
@@ -21,6 +21,13 @@ STILL = """() => {
 # ms
 PAUSE = 1000
 PICTURES = ROOT / "build" / "screenshots"
+CONTENTS = "**/api/contents/*.ipynb*"
+TO_MARKDOWN = """index => {
+    window.notebook.content.activeCellIndex = index;
+    return window.jupyterapp.commands.execute('notebook:change-cell-to-markdown');
+}"""
+NOT_EDITABLE = """index => window.notebook.content.widgets[index].model.sharedModel
+    .setMetadata('editable', false)"""
 
 
 Opens = Callable[..., Notebook]
@@ -71,3 +78,18 @@ def picture(name: str) -> Path:
     """Where a picture is kept for somebody to look at; each run writes it anew."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     return PICTURES / f"{name}.png"
+
+
+def make_read_only(page: Page) -> None:
+    """Have the page learn that the notebook's file cannot be written, which it can."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), "writable": False})
+
+    page.route(CONTENTS, answer)
+    page.evaluate("() => window.notebook.context.save()")
+    page.unroute(CONTENTS)
+    page.wait_for_function(
+        "() => window.notebook.context.contentsModel.writable === false"
+    )

@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.panels import Opens, picture
+from tests.browser.panels import (
+    NOT_EDITABLE,
+    TO_MARKDOWN,
+    Opens,
+    make_read_only,
+    picture,
+)
 from tests.browser.test_panel import CELL, CODE, SOURCES, ask, ended
 from tests.support.lab import Lab
 from tests.support.scripted_server import (
@@ -201,7 +207,7 @@ def test_the_difference_is_applied_to_the_cell_as_one_step_and_not_run(
     # Another cell can be chosen.
     choice.select_option(label="[ ] y = 1")
     expect(page.locator(".cb-diff .cb-removed")).to_have_text("- y = 1\n")
-    choice.select_option(index=choice.locator("option").count() - 1)
+    choice.select_option(index=0)
     expect(page.locator(".cb-diff .cb-added")).to_have_count(1)
     page.screenshot(path=picture("difference"))
     page.get_by_role("button", name="Put the code into this cell").click()
@@ -215,6 +221,36 @@ def test_the_difference_is_applied_to_the_cell_as_one_step_and_not_run(
         is None
     )
     assert page.evaluate(UNDO, 3) == CELL
+
+
+def test_what_cannot_be_changed_has_no_apply_and_says_why(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(reply(CODE))
+    page = panel("parts_refused", "y = 1", CELL, "text").page
+    page.evaluate(TO_MARKDOWN, 4)
+    page.evaluate(NOT_EDITABLE, 3)
+    ask(page, "drop the gaps")
+    ended(page)
+    page.get_by_role("button", name="Show what the code changes").click()
+    expect(page.locator(".cb-diff .cb-added")).to_have_count(1)
+    apply = page.locator(".cb-changes .cb-primary")
+    refusal = page.locator(".cb-refusal")
+    expect(refusal).to_contain_text("The cell is read-only.")
+    expect(apply).to_be_hidden()
+    choice = page.get_by_label("Compare with cell")
+    # The likeliest is the first, and a Markdown cell cannot be chosen.
+    titles = choice.locator("option").all_inner_texts()
+    assert titles[0] == "[ ] df = orders.merge(clients)"
+    assert "[ ] text" not in titles
+    choice.select_option(label="[ ] y = 1")
+    expect(refusal).to_be_hidden()
+    expect(apply).to_be_visible()
+    make_read_only(page)
+    choice.select_option(index=0)
+    choice.select_option(label="[ ] y = 1")
+    expect(refusal).to_contain_text("The notebook is read-only")
+    expect(apply).to_be_hidden()
 
 
 def test_a_cell_that_has_changed_meanwhile_is_not_overwritten(

@@ -69,8 +69,10 @@ export class CodeActions {
    * @param {number | null} about
    */
   apply(row, source, about) {
-    const likely = this.chat.notebook.revisedBy(source, about)?.source ?? null;
-    const detail = { code: source, likely };
+    const { notebook } = this.chat;
+    const likely = notebook.revisedBy(source, about)?.source ?? null;
+    const ranked = notebook.likeliest(source).map(({ id }) => id);
+    const detail = { code: source, likely, ranked };
     row.dispatchEvent(new CustomEvent(APPLY, { bubbles: true, detail }));
   }
 

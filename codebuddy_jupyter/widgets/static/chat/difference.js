@@ -28,16 +28,17 @@ export class Difference {
     this.lines = make("pre", { className: "cb-diff", tabIndex: 0, aria: { label: "Changes" } });
     this.apply = button("Apply", () => this.change(), "Put the code into this cell; it is not run");
     this.apply.className = "cb-primary";
+    this.refusal = make("div", { className: "cb-refusal", aria: { role: "status" } });
     this.node = make("div", { className: "cb-changes" },
       make("div", { className: "cb-bar" }, this.choice, this.apply,
         button("Hide", () => this.node.remove(), "Hide the changes")),
-      this.lines);
+      this.refusal, this.lines);
     this.request();
   }
 
   options() {
     const { notebook } = this.chat;
-    return notebook.codeCells().map(cell =>
+    return notebook.likeliest(this.source).map(cell =>
       make("option", { value: cell.id }, notebook.titleOf(cell)));
   }
 
@@ -47,8 +48,17 @@ export class Difference {
     if (!cell) return;
     const id = this.chat.newId();
     this.old = String(cell.source);
+    this.showRefusal(cell);
     this.chat.code.waiting.set(id, this);
     this.chat.send({ type: "diff", id, old: this.old, new: this.source });
+  }
+
+  /** @param {any} cell */
+  showRefusal(cell) {
+    const refusal = this.chat.notebook.refusal(cell);
+    this.refusal.textContent = refusal;
+    this.refusal.hidden = !refusal;
+    this.apply.hidden = Boolean(refusal);
   }
 
   /** @param {[string, string][]} rows */

@@ -12,6 +12,8 @@ const MOST_OUTPUT = 400000;
 const REVISION_SHARE = 0.4;
 /** Characters of a cell's first line that tell it from others. */
 const LONGEST_TITLE = 40;
+const READ_ONLY_NOTEBOOK = "The notebook is read-only, so its cells cannot be changed.";
+const READ_ONLY_CELL = "The cell is read-only. Its metadata says that it is not editable.";
 
 /** Finds, adds and changes cells. */
 export class Notebook {
@@ -81,6 +83,23 @@ export class Notebook {
    */
   cell(id) {
     return this.codeCells().find(cell => cell.id === id);
+  }
+
+  /** @param {string} code @returns {any[]} The cells with code, the likeliest for it first. */
+  likeliest(code) {
+    const lines = linesOf(code);
+    const ranked = this.codeCells().map(cell =>
+      ({ cell, share: commonShare(lines, linesOf(cell.source)) }));
+    ranked.sort((one, other) => other.share - one.share);
+    return ranked.map(({ cell }) => cell);
+  }
+
+  /** @param {any} cell @returns {string} Why it cannot be changed; empty if it can. */
+  refusal(cell) {
+    const { context } = frontEnd(this.model);
+    const isWritable = context?.contentsModel?.writable ?? true;
+    if (!isWritable || context?.model?.readOnly) return READ_ONLY_NOTEBOOK;
+    return cell.getMetadata?.("editable") === false ? READ_ONLY_CELL : "";
   }
 
   /** @param {any} cell @returns {string} How it is called in a list. */
