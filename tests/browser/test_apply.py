@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.panels import NOT_EDITABLE, TO_MARKDOWN, make_read_only
 from tests.browser.recorder import Recorder
 from tests.browser.test_sidebar import answered, show, sidebar
 from tests.browser.test_streaming import LOAD
@@ -26,19 +27,18 @@ UNDO = "index => window.notebook.content.widgets[index].model.sharedModel.undo()
 # Has the panel hand over code, as its button does.
 APPLY = """code => {
     const panel = document.querySelector('#codebuddy-sidebar .codebuddy-panel');
-    const detail = {code, likely: null};
+    const detail = {code, likely: null, ranked: []};
     panel.dispatchEvent(new CustomEvent('codebuddy-apply', {bubbles: true, detail}));
 }"""
 ACTIVATE = "index => { window.notebook.content.activeCellIndex = index; }"
-NOT_EDITABLE = """index => window.notebook.content.widgets[index].model.sharedModel
-    .setMetadata('editable', false)"""
 READ_ONLY = "() => { window.notebook.context.model.readOnly = true; }"
-TO_MARKDOWN = """index => {
-    window.notebook.content.activeCellIndex = index;
-    return window.jupyterapp.commands.execute('notebook:change-cell-to-markdown');
-}"""
 TAGS = """() => [...new Set([...document.querySelectorAll('.codebuddy-difference *')]
     .map(element => element.localName))].sort()"""
+# The number of the cell in which the difference stands, and the texts of the choices.
+PLACE = """() => window.notebook.content.widgets
+    .findIndex(cell => cell.node.querySelector('.codebuddy-difference'))"""
+CHOICES = """() => [...document.querySelector('.codebuddy-cells').options]
+    .map(option => option.text)"""
 WATCH = "() => { window.ran = []; window.pwned = name => { window.ran.push(name); }; }"
 HIDDEN = "x = 'a\u202eb\u200bc\U000e0041'"
 
@@ -150,24 +150,80 @@ def test_a_cell_that_changed_meanwhile_is_compared_again(
     difference.get_by_role("button", name="Close").click()
 
 
+def refused(page: Page, reason: str) -> None:
+    """Expect that a difference is shown, that it says why it cannot be applied, and that
+    neither a button nor a key applies it.
+    """
+    difference = page.locator(".codebuddy-difference")
+    expect(difference).to_contain_text(reason)
+    expect(difference.locator(".codebuddy-hunk").first).to_be_focused()
+    before = page.evaluate(SOURCE, page.evaluate(PLACE))
+    expect(difference.get_by_role("button")).to_have_text(["Close"])
+    for key in ("a", "A", "r"):
+        page.keyboard.press(key)
+    assert page.evaluate(SOURCE, page.evaluate(PLACE)) == before
+    page.keyboard.press("Escape")
+    expect(difference).to_have_count(0)
+
+
 def test_where_nothing_can_be_applied_the_reason_is_told(
     broken: Callable[[str], Notebook],
 ) -> None:
     page = broken("apply_refused").page
     page.evaluate(ACTIVATE, 2)
     page.evaluate(APPLY, "after = 1")
-    notice(page, "already has this code")
+    difference = page.locator(".codebuddy-difference")
+    expect(difference).to_contain_text("already has this code")
+    expect(difference.get_by_role("button", name="Close")).to_be_focused()
     page.evaluate(NOT_EDITABLE, 2)
     page.evaluate(APPLY, "after = 2")
-    notice(page, "The cell is read-only.")
-    page.evaluate(TO_MARKDOWN, 1)
-    page.evaluate(APPLY, "after = 3")
-    notice(page, "no cell of code")
-    page.evaluate(ACTIVATE, 0)
+    refused(page, "The cell is read-only.")
+    page.evaluate(ACTIVATE, 1)
     page.evaluate(READ_ONLY)
     page.evaluate(APPLY, "after = 4")
-    notice(page, "The notebook is read-only")
-    assert page.locator(".codebuddy-difference").count() == 0
+    refused(page, "The notebook is read-only")
+
+
+def test_in_a_file_that_cannot_be_written_nothing_is_applied(
+    broken: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    server.script(reply(ANSWER))
+    page = broken("apply_protected").page
+    make_read_only(page)
+    fix(page)
+    assert page.evaluate(PLACE) == 1
+    refused(page, "The notebook is read-only")
+
+
+def test_a_markdown_cell_is_not_changed(broken: Callable[[str], Notebook]) -> None:
+    page = broken("apply_markdown").page
+    page.evaluate(TO_MARKDOWN, 1)
+    page.evaluate(APPLY, MENDED)
+    difference = page.locator(".codebuddy-difference")
+    expect(difference).to_contain_text("The selected cell has no code.")
+    assert page.evaluate(PLACE) != 1
+    assert not any("first = 1" in choice for choice in page.evaluate(CHOICES))
+    for index in (0, 2):
+        page.evaluate(TO_MARKDOWN, index)
+    page.evaluate(APPLY, MENDED)
+    notice(page, "no cell that this code could change")
+
+
+def test_another_cell_is_chosen_and_the_likeliest_come_first(
+    broken: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    server.script(reply(ANSWER))
+    page = broken("apply_choice").page
+    page.evaluate(SET_SOURCE, [2, "third = 3"])
+    difference = fix(page)
+    first, second, third = page.evaluate(CHOICES)
+    assert (first, second) == ("[2] first = 1", "[ ] third = 3")
+    assert third.startswith("[1] ")
+    difference.get_by_label("Cell to change").select_option(label=second)
+    page.wait_for_function(f"() => ({PLACE})() === 2")
+    difference.get_by_role("button", name="Accept all changes").click()
+    expect(difference).to_have_count(0)
+    assert [page.evaluate(SOURCE, index) for index in (1, 2)] == [BROKEN, MENDED]
 
 
 def test_attacks_in_a_difference_are_shown_and_do_nothing(
@@ -192,4 +248,5 @@ def test_attacks_in_a_difference_are_shown_and_do_nothing(
     page.wait_for_timeout(500)
     assert page.evaluate("() => window.ran") == []
     assert recorder.paths == []
-    assert page.evaluate(TAGS) == ["button", "div", "pre", "span"]
+    tags = ["button", "div", "option", "pre", "select", "span"]
+    assert page.evaluate(TAGS) == tags

@@ -1,17 +1,30 @@
 /** From the code of an answer to a changed cell: which cell, whether, and how. */
 
 /** @import { Cell, Lab, NotebookPanel, SharedCell } from "./lab.js" */
+/** @import { Choice } from "./hunk_list.js" */
 /** @import { Meant } from "./editor.js" */
 
 import { hunksOf } from "./difference.js";
 import { HunkList } from "./hunk_list.js";
 
 const NO_CELL = "The notebook has no cell that this code could change. Insert it below instead.";
-const NOT_CODE = "The selected cell is no cell of code. Select the cell to change.";
+const NOT_CODE = "The selected cell has no code. This is the cell that is most like the answer.";
 const READ_ONLY_NOTEBOOK = "The notebook is read-only, so its cells cannot be changed.";
 const READ_ONLY_CELL = "The cell is read-only. Its metadata says that it is not editable.";
 const SAME = "The cell already has this code.";
+const GONE = "The cell is not there any more.";
 const CHANGED = "The cell has changed meanwhile. These are the changes now.";
+/** Characters of a cell's first line that tell it from others. */
+const LONGEST_TITLE = 40;
+/** A cell that asks codebuddy. */
+const QUESTION = /^\s*%%?buddy\b/;
+
+/**
+ * @typedef {object} Answer The code of an answer.
+ * @property {NotebookPanel} notebook
+ * @property {readonly string[]} ranked The ids of cells that it could change, likeliest first.
+ * @property {(cell: Cell) => string} textFor Returns the new text of a cell.
+ */
 
 /** Shows changes in cells, at most one list of changes for each. */
 export class Applied {
@@ -24,32 +37,50 @@ export class Applied {
   }
 
   /**
-   * Show what a new text changes in a cell, or why it cannot be applied.
-   * @param {NotebookPanel} notebook
-   * @param {Cell | null} cell
-   * @param {string} text
+   * Show what an answer changes in the cell that it means, or why there is none.
+   * @param {Answer} answer
+   * @param {Cell | null} meant
+   */
+  show(answer, meant) {
+    const isCode = meant?.model.type === "code";
+    const cell = isCode ? meant : candidates(answer)[0];
+    if (!cell) return this.lab.notify(NO_CELL);
+    this.showIn(cell, answer, meant && !isCode ? NOT_CODE : "");
+  }
+
+  /**
+   * @param {Cell} cell
+   * @param {Answer} answer
    * @param {string} [note] Is shown above the changes.
    */
-  show(notebook, cell, text, note = "") {
-    const reason = refusal(notebook, cell);
-    if (reason || !cell) return this.lab.notify(reason || NO_CELL);
+  showIn(cell, answer, note = "") {
     const { sharedModel } = cell.model;
     this.lists.get(sharedModel)?.close();
     const source = sharedModel.source;
-    const hunks = hunksOf(source, text);
-    if (!hunks.length) return this.lab.notify(SAME);
+    const hunks = hunksOf(source, answer.textFor(cell));
+    const refusal = hunks.length ? refusalOf(answer.notebook, cell) : SAME;
     const onEnd = (/** @type {string | null} */ changed) => {
       this.lists.delete(sharedModel);
       if (changed === null) return;
-      if (sharedModel.source !== source) return this.show(notebook, cell, text, CHANGED);
+      if (sharedModel.source !== source) return this.showIn(cell, answer, CHANGED);
       replaceText(sharedModel, changed);
       cell.editor?.focus();
     };
-    const list = new HunkList({ source, hunks, note, onEnd }, this.lab);
+    const onCell = (/** @type {string} */ id) => this.moveTo(id, answer);
+    const cells = choices(cell, answer);
+    const notes = [note, refusal].filter(Boolean);
+    const isRefused = Boolean(refusal);
+    const list = new HunkList({ source, hunks, notes, isRefused, cells, onEnd, onCell }, this.lab);
     this.lists.set(sharedModel, list);
     cell.disposed.connect(() => list.close());
-    placeBelowInput(cell, list);
-    this.reveal(notebook, cell, list);
+    this.reveal(answer.notebook, cell, list);
+  }
+
+  /** @param {string} id Of the cell that the user chose. @param {Answer} answer */
+  moveTo(id, answer) {
+    const cell = answer.notebook.content.widgets.find(({ model }) => model.id === id);
+    if (cell) this.showIn(cell, answer);
+    else this.lab.notify(GONE);
   }
 
   /** @param {NotebookPanel} notebook @param {Cell} cell @param {HunkList} list */
@@ -57,6 +88,10 @@ export class Applied {
     const index = notebook.content.widgets.indexOf(cell);
     notebook.content.activeCellIndex = index;
     await notebook.content.scrollToItem(index);
+    // A cell that was out of sight has no parts before it is drawn.
+    await cell.ready;
+    if (list.isClosed) return;
+    placeBelowInput(cell, list);
     // The notebook focuses the cell when it is drawn again.
     await nextFrame();
     await nextFrame();
@@ -99,13 +134,41 @@ function lastFailed(cells) {
 }
 
 /**
+ * @param {Answer} answer
+ * @returns {Cell[]} The cells that its code could change, likeliest first.
+ */
+function candidates({ notebook, ranked }) {
+  const cells = notebook.content.widgets.filter(({ model }) =>
+    model.type === "code" && !QUESTION.test(model.sharedModel.source));
+  const rank = (/** @type {Cell} */ { model }) => {
+    const index = ranked.indexOf(model.id);
+    return index < 0 ? ranked.length : index;
+  };
+  return cells.sort((one, other) => rank(one) - rank(other));
+}
+
+/**
+ * @param {Cell} cell The one that is shown.
+ * @param {Answer} answer
+ * @returns {Choice[]}
+ */
+function choices(cell, answer) {
+  const others = candidates(answer).filter(other => other !== cell);
+  return [cell, ...others].map(({ model }) => ({ id: model.id, title: titleOf(model.sharedModel) }));
+}
+
+/** @param {SharedCell} cell */
+function titleOf({ execution_count: count, source }) {
+  const [line] = source.trim().split("\n");
+  return `[${count ?? " "}] ${line.slice(0, LONGEST_TITLE)}`;
+}
+
+/**
  * @param {NotebookPanel} notebook
- * @param {Cell | null} cell
+ * @param {Cell} cell
  * @returns {string} Why the cell cannot be changed; empty if it can.
  */
-function refusal({ context }, cell) {
-  if (!cell) return NO_CELL;
-  if (cell.model.type !== "code") return NOT_CODE;
+function refusalOf({ context }, cell) {
   if (context.model.readOnly || context.contentsModel?.writable === false) return READ_ONLY_NOTEBOOK;
   return cell.model.sharedModel.getMetadata("editable") === false ? READ_ONLY_CELL : "";
 }

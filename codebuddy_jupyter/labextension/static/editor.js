@@ -75,7 +75,7 @@ export class Editor {
     }
   }
 
-  /** @param {CustomEvent<{ code: string, likely: string | null }>} event */
+  /** @param {CustomEvent<{ code: string, likely: string | null, ranked: string[] }>} event */
   apply(event) {
     const target = /** @type {HTMLElement} */ (event.target);
     const notebook = this.notebookOf(target);
@@ -83,8 +83,9 @@ export class Editor {
     const turn = target.closest(".cb-turn");
     const question = turn?.querySelector(".cb-question")?.textContent?.trim() ?? "";
     const meant = this.meant.get(question) ?? null;
-    const cell = meantCell(notebook, { question, meant, likely: event.detail.likely });
-    this.applied.show(notebook, cell, codeFor(cell, meant, event.detail.code));
+    const { code, likely, ranked } = event.detail;
+    const textFor = (/** @type {Cell} */ cell) => codeFor(cell, meant, code);
+    this.applied.show({ notebook, ranked, textFor }, meantCell(notebook, { question, meant, likely }));
   }
 
   /** @param {HTMLElement} element An element of the sidebar, or of an output. */
@@ -104,15 +105,15 @@ function selectionOf(cell) {
 }
 
 /**
- * @param {Cell | null} cell
+ * @param {Cell} cell
  * @param {Meant | null} meant
  * @param {string} code
  * @returns {string} The new text of the cell, of which the code may be only a part.
  */
 function codeFor(cell, meant, code) {
-  const source = cell?.model.sharedModel.source ?? "";
+  const { source } = cell.model.sharedModel;
   const { selection, cell: id } = meant ?? { selection: "", cell: "" };
   const start = selection ? source.indexOf(selection) : -1;
-  if (start < 0 || cell?.model.id !== id) return code;
+  if (start < 0 || cell.model.id !== id) return code;
   return source.slice(0, start) + code.trim() + source.slice(start + selection.length);
 }

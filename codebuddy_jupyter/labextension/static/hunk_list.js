@@ -15,11 +15,16 @@ const INVISIBLE = new RegExp(
   + "\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0"
   + "\\ufff0-\\ufffb\\u{e0000}-\\u{e0fff}]", "gu");
 
+/** @typedef {{ id: string, title: string }} Choice A cell that can be chosen. */
+
 /**
  * @typedef {object} Changes
  * @property {string} source The text of the cell.
  * @property {Hunk[]} hunks
- * @property {string} note
+ * @property {string[]} notes Lines above the changes.
+ * @property {boolean} isRefused Whether they cannot be applied.
+ * @property {Choice[]} cells This cell, and those that the code could change instead.
+ * @property {(id: string) => void} onCell Called when another cell was chosen.
  * @property {(changed: string | null) => void} onEnd Called once, with the new text if
  *   any change was accepted.
  */
@@ -29,23 +34,21 @@ export class HunkList {
   isClosed = false;
 
   /** @param {Changes} changes @param {Lab} lab */
-  constructor({ source, hunks, note, onEnd }, lab) {
+  constructor({ source, hunks, notes, isRefused, cells, onEnd, onCell }, lab) {
     this.source = source;
     this.hunks = hunks;
+    this.isRefused = isRefused;
     this.onEnd = onEnd;
+    this.onCell = onCell;
     const lines = source.split("\n");
     this.rows = hunks.map((hunk, index) => this.row(hunk, index, lines));
-    const count = hunks.length === 1 ? "1 change" : `${hunks.length} changes`;
-    const bar = make("div", "codebuddy-choices", make("span", "", `${count} of the answer`),
-      button("Accept all", () => this.acceptAll(), "Accept all changes (A)"),
-      button("Close", () => this.close(), "Close without a change (Esc)"));
-    const node = make("div", "codebuddy-difference", bar, ...this.rows);
-    if (note) node.prepend(make("p", "", note));
+    const said = notes.map(note => make("p", "", note));
+    const node = make("div", "codebuddy-difference", ...said, this.bar(cells), ...this.rows);
     node.setAttribute("role", "group");
-    node.setAttribute("aria-label", `Changes of the answer. ${KEYS}`);
+    node.setAttribute("aria-label", `Changes of the answer. ${isRefused ? "" : KEYS}`);
     // JupyterLab's keys for cells stay away: A would add a cell. Notebook 7 looks for the
     // mark on the element with the focus alone.
-    for (const element of node.querySelectorAll("button, [tabindex]")) {
+    for (const element of node.querySelectorAll("button, select, [tabindex]")) {
       element.setAttribute("data-lm-suppress-shortcuts", "true");
     }
     node.addEventListener("keydown", event => this.onKey(event));
@@ -53,7 +56,31 @@ export class HunkList {
   }
 
   focus() {
-    this.undecided()[0]?.focus();
+    const [first] = this.undecided();
+    (first ?? this.closeButton)?.focus();
+  }
+
+  /** @param {Choice[]} cells */
+  bar(cells) {
+    const count = this.hunks.length === 1 ? "1 change" : `${this.hunks.length} changes`;
+    const close = button("Close", () => this.close(), "Close without a change (Esc)");
+    this.closeButton = close;
+    const buttons = this.isRefused ? [close]
+      : [button("Accept all", () => this.acceptAll(), "Accept all changes (A)"), close];
+    return make("div", "codebuddy-choices",
+      make("span", "", `${count} in`), this.choice(cells), ...buttons);
+  }
+
+  /** @param {Choice[]} cells */
+  choice(cells) {
+    const select = make("select", "codebuddy-cells");
+    select.append(...cells.map(({ id, title }) => new Option(title, id)));
+    select.setAttribute("aria-label", "Cell to change");
+    select.addEventListener("change", () => {
+      this.close();
+      this.onCell(select.value);
+    });
+    return select;
   }
 
   close() {
@@ -67,10 +94,12 @@ export class HunkList {
     const code = make("pre", "",
       ...marked(" ", above), ...marked("-", removed), ...marked("+", added),
       ...marked(" ", lines.slice(end, end + CONTEXT)));
-    const row = make("div", "codebuddy-hunk", code, make("div", "codebuddy-choices",
-      make("span", "codebuddy-context", `from line ${start + 1}`),
+    const buttons = this.isRefused ? [] : [
       button("Accept", () => this.decide(index, "accepted"), "Accept this change (a)"),
-      button("Reject", () => this.decide(index, "rejected"), "Reject this change (r)")));
+      button("Reject", () => this.decide(index, "rejected"), "Reject this change (r)"),
+    ];
+    const row = make("div", "codebuddy-hunk", code, make("div", "codebuddy-choices",
+      make("span", "codebuddy-context", `from line ${start + 1}`), ...buttons));
     row.tabIndex = 0;
     row.setAttribute("role", "group");
     row.setAttribute("aria-label", `Change ${index + 1} of ${this.hunks.length}`);
@@ -110,9 +139,12 @@ export class HunkList {
 
   /** @param {KeyboardEvent} event */
   onKey(event) {
-    const index = this.rows.findIndex(row => row.contains(/** @type {Node} */ (event.target)));
+    const target = /** @type {Element} */ (event.target);
+    const index = this.rows.findIndex(row => row.contains(target));
     const act = this.actionFor(event.key, index);
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    // Letters choose an entry of a list.
+    if (target.localName === "select" && event.key !== "Escape") return;
     event.preventDefault();
     event.stopPropagation();
     act();
@@ -125,12 +157,13 @@ export class HunkList {
    */
   actionFor(key, index) {
     if (key === "Escape") return () => this.close();
+    const step = { ArrowDown: 1, ArrowUp: -1 }[key];
+    if (step && index >= 0) return () => this.rows[index + step]?.focus();
+    if (this.isRefused) return null;
     if (key === "A") return () => this.acceptAll();
     if (index < 0) return null;
     if (key === "a") return () => this.decide(index, "accepted");
-    if (key === "r") return () => this.decide(index, "rejected");
-    const step = { ArrowDown: 1, ArrowUp: -1 }[key];
-    return step ? () => this.rows[index + step]?.focus() : null;
+    return key === "r" ? () => this.decide(index, "rejected") : null;
   }
 }
 

@@ -112,6 +112,7 @@ export interface CodeEditor {
 
 export interface Cell extends LuminoWidget {
   model: { id: string; type: string; sharedModel: SharedCell };
+  ready: Promise<void>;
   editor: CodeEditor | null;
   layout: { widgets: readonly LuminoWidget[]; insertWidget(index: number, widget: LuminoWidget): void };
 }
