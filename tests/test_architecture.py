@@ -159,6 +159,7 @@ ROOMS: dict[str, set[str]] = {
         "buddy",
         "chat",
         "commands",
+        "completion",
         "context",
         "display",
         "doctor",

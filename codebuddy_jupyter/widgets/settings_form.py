@@ -20,6 +20,7 @@ from ..messages import Model
 from ..providers.base import Provider
 from ..providers.http.address import is_loopback
 from ..settings.configured import KERNEL, Configured
+from .completion_switch import CompletionSwitch
 from .field import LAYOUT, STYLE, Field, fields_of, label_of
 from .page import answer_while_a_cell_runs, close, help_of
 from .protocol import Problem, problem_of
@@ -56,13 +57,14 @@ class SettingsForm(ipywidgets.VBox):
         self._is_closed = False
         self.choice = _provider_choice(buddy)
         self.view = ProviderView(buddy, self._offer_models, troubled)
+        self.completion = CompletionSwitch(buddy, self._note)
         self.main = ipywidgets.VBox()
         self.rest = ipywidgets.VBox(layout={"display": HIDDEN})
         self._make_buttons()
         # The page knows by the class which part of the view it shows there.
         self.found = ipywidgets.HBox([self.view])
         self.found.add_class("codebuddy-found")
-        parts = [self.choice, self.main, self.view, self.buttons]
+        parts = [self.choice, self.main, self.view, self.completion, self.buttons]
         super().__init__([*parts, self.found, self.rest])
         self.add_class("codebuddy-settings")
         self.add_class(_owner_class(buddy))
@@ -79,7 +81,7 @@ class SettingsForm(ipywidgets.VBox):
         self._is_closed = True
         self.buddy.unobserve(self._on_provider, "provider")
         self._remove_fields()
-        close(self.choice, self.found, self.view, self.main, self.rest)
+        close(self.choice, self.found, self.view, self.completion, self.main, self.rest)
         close(self.test, self.keep, self.more, self.buttons)
         super().close()
 
