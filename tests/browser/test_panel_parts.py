@@ -12,8 +12,10 @@ from tests.browser.panels import (
     Opens,
     make_read_only,
     picture,
+    unfold_settings,
 )
 from tests.browser.test_panel import CELL, CODE, SOURCES, ask, ended
+from tests.support.infill import COMPLETIONS, SUFFIX
 from tests.support.lab import Lab
 from tests.support.scripted_server import (
     MODELS,
@@ -360,3 +362,63 @@ def test_in_a_tab_of_its_own_the_log_alone_scrolls(
         "composerIsInView": True,
         "scrolls": ["cb-log"],
     }
+
+
+def test_the_list_of_models_shows_all_whatever_the_field_says(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    server.script(model_list("llama3", "qwen"), path=MODELS)
+    page = panel("parts_models").page
+    unfold_settings(page)
+    field = page.get_by_label("Model", exact=True)
+    field.fill("qwen")
+    field.press("Enter")
+    field.blur()
+    expect(page.locator(".cb-facts")).to_contain_text("qwen")
+    # The browser offers what fits the text in the field.
+    field.focus()
+    expect(field).to_have_value("")
+    expect(field).to_have_attribute("placeholder", "qwen")
+    options = field.evaluate("field => [...field.list.options].map(({value}) => value)")
+    assert options == ["llama3", "qwen"]
+    field.blur()
+    expect(field).to_have_value("qwen")
+    field.focus()
+    field.press("End")
+    expect(field).to_have_value("qwen")
+    field.press("Backspace")
+    expect(field).to_have_value("qwe")
+    field.press("n")
+    field.blur()
+    field.focus()
+    field.press("Backspace")
+    expect(field).to_have_value("")
+    field.blur()
+    choice = page.get_by_label("Model in use")
+    expect(choice).to_have_value("llama3")
+    expect(field).to_have_value("")
+    expect(field).to_have_attribute("placeholder", "chosen automatically")
+
+
+def test_completion_is_turned_on_by_one_click_and_off_again(
+    panel: Opens, server: ScriptedServer
+) -> None:
+    SUFFIX.on(server)
+    page = panel("parts_completion").page
+    unfold_settings(page)
+    box = page.locator(".codebuddy-completion input")
+    notes = page.locator(".cb-notes")
+    expect(box).not_to_be_checked()
+    box.check()
+    expect(notes).to_contain_text("coder completes code while you type.")
+    page.screenshot(path=picture("completion"))
+    box.uncheck()
+    expect(notes).to_contain_text("Code is not completed while you type.")
+    server.script(as_json({"error": {"message": "no"}}, 404), path=COMPLETIONS)
+    server.script(model_list("llama3"), path=MODELS)
+    page.get_by_label("Model", exact=True).fill("llama3")
+    page.get_by_label("Model", exact=True).press("Enter")
+    box.check()
+    expect(notes).to_contain_text("llama3 cannot write in the middle of a text")
+    expect(box).not_to_be_checked()
+    expect(notes.get_by_role("button", name="Download one")).to_be_visible()

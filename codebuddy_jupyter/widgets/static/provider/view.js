@@ -5,6 +5,7 @@
 
 import { Facts } from "./facts.js";
 import { Findings } from "./findings.js";
+import { offerAll } from "./model_list.js";
 import { Summary } from "./summary.js";
 
 /** Shows the part for its place, which is known once it is in the page. */
@@ -45,8 +46,12 @@ class ProviderView {
   /** @param {HTMLElement} el */
   partFor(el) {
     if (el.closest(".codebuddy-found")) return new Findings();
-    // A key goes to the kernel once, in a message.
-    if (el.closest(".codebuddy-settings")) return new Facts(key => this.send({ type: "key", key }));
+    const settings = el.closest(".codebuddy-settings");
+    if (settings) {
+      offerAll(settings);
+      // A key goes to the kernel once, in a message.
+      return new Facts(key => this.send({ type: "key", key }));
+    }
     el.classList.add("cb-summary-place");
     return new Summary(model => this.send({ type: "use", model }));
   }
