@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.panels import Opens, shown
 from tests.browser.recorder import Recorder
 from tests.support.lab import Lab, Notebook, SharedPage, chromium, open_notebook
 from tests.support.scripted_server import ScriptedServer
+
+# ms: a bound for what hangs, not a measure of what is slow
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="package")

@@ -72,9 +72,6 @@ p.form.view.show(trouble=problem_of(error))
 """
 SAVED = "() => !window.notebook.context.model.dirty"
 
-# a bound for what hangs, not a measure of what is slow
-expect.set_options(timeout=20_000)
-
 
 def ask(page: Page, text: str) -> None:
     """Type a question and send it."""

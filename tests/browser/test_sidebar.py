@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.panels import picture
 from tests.browser.test_streaming import LOAD
 from tests.support.lab import READY, Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply
@@ -33,6 +35,17 @@ LOADED = """() => performance.getEntriesByType('resource')
     .map(entry => new URL(entry.name).pathname)
     .filter(path => path.includes('/codebuddy-jupyter/'))
     .map(path => path.split('/').pop())"""
+
+BROKEN = "first = 1\nsecond = first / 0"
+CODE = "So:\n\n```python\nfirst = 1\nsecond = first / 1\n```\n"
+# What the sidebar needs more than it has, in pixels.
+EXCESS = """() => Math.max(...[...document.querySelectorAll(
+    '#codebuddy-sidebar, #codebuddy-sidebar .codebuddy-panel, #codebuddy-sidebar .cb-bar')]
+    .map(element => element.scrollWidth - element.clientWidth))"""
+# The sidebar as narrow as JupyterLab lets it be, or as wide as it was.
+WIDTH = """width => {
+    document.querySelector('#codebuddy-sidebar').style.maxWidth = width;
+}"""
 
 Opens = Callable[..., Notebook]
 
@@ -172,21 +185,6 @@ def test_after_a_restart_it_says_so_and_keeps_the_draft(loaded: Opens) -> None:
     expect(sidebar(page).locator(".cb-input")).to_have_value("not sent yet")
 
 
-def test_two_pages_show_one_conversation(
-    loaded: Opens, opened: Callable[[str], Notebook], server: ScriptedServer
-) -> None:
-    first = loaded("sidebar_pages").page
-    show(first)
-    second = opened("sidebar_pages.ipynb").page
-    field = show(second)
-    server.script(reply("For both."))
-    field.fill("who reads this?")
-    field.press("Enter")
-    for page in (second, first):
-        expect(sidebar(page)).to_contain_text("For both.")
-        answered(page, 1)
-
-
 def test_a_cell_and_a_selection_are_what_is_asked_about(
     loaded: Opens, server: ScriptedServer
 ) -> None:
@@ -236,3 +234,73 @@ def test_a_page_loads_only_the_door_until_it_is_used(loaded: Opens) -> None:
     assert {"remoteEntry.js", "plugin.js", "shared.js"} <= set(files)
     toolbar = page.locator(".jp-NotebookPanel-toolbar:visible")
     toolbar.get_by_title("Ask codebuddy about this notebook").first.wait_for()
+
+
+def test_two_pages_show_one_conversation_and_a_restart(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    path = lab.write("kept_pages.ipynb", [LOAD.format(url=server.url)])
+    notebook = opened(path)
+    notebook.run(0)
+    first, second = notebook.page, opened(path).page
+    show(first)
+    field = show(second)
+    server.script(reply("For both."))
+    field.fill("who reads this?")
+    field.press("Enter")
+    for page in (second, first):
+        expect(sidebar(page)).to_contain_text("For both.")
+        answered(page, 1)
+    field.fill("not sent yet")
+    first.evaluate(RESTART)
+    for page in (first, second):
+        message = sidebar(page).locator(".codebuddy-message")
+        expect(message.locator("p")).to_have_text(["The kernel was restarted."])
+        load = sidebar(page).get_by_role("button", name="Run %load_ext")
+        expect(load).to_be_visible()
+        load.click()
+        sidebar(page).locator(".cb-input").wait_for()
+    expect(field).to_have_value("not sent yet")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_the_sidebar_is_accessible_and_fits_when_it_is_narrow(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer, theme: str
+) -> None:
+    cells = [LOAD.format(url=server.url), BROKEN]
+    notebook = opened(lab.write(f"kept_{theme.lower()}.ipynb", cells))
+    page = notebook.page
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+        f"JupyterLab {theme}",
+    )
+    page.evaluate(EXECUTE, "codebuddy:open")
+    load = sidebar(page).get_by_role("button", name="Run %load_ext")
+    load.wait_for()
+    assert violations(page, "#codebuddy-sidebar") == []
+    notebook.run(0)
+    notebook.run(1)
+    field = show(page)
+    server.script(reply(CODE))
+    field.fill("why?")
+    field.press("Enter")
+    answered(page, 1)
+    page.get_by_role("button", name="Settings", exact=True).click()
+    page.get_by_role("button", name="Test connection").wait_for()
+    sidebar(page).get_by_role("button", name="Apply the code").click()
+    expect(page.locator(".codebuddy-hunk").first).to_be_focused()
+    for part in ("#codebuddy-sidebar", ".codebuddy-difference", ".codebuddy-error"):
+        assert violations(page, part) == [], part
+    page.screenshot(path=picture(f"sidebar-{theme.lower()}"))
+    page.evaluate(WIDTH, "280px")
+    page.wait_for_function(f"() => ({EXCESS})() <= 1")
+    page.locator("#codebuddy-sidebar").screenshot(
+        path=picture(f"sidebar-narrow-{theme.lower()}")
+    )
+    page.evaluate(WIDTH, "")
+
+
+def violations(page: Page, part: str) -> list[tuple[str, list[str]]]:
+    """What axe finds in a part of the page."""
+    found = Axe().run(page, context={"include": [[part]]}).response["violations"]
+    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]

@@ -72,10 +72,18 @@ export interface Comm {
   close(): unknown;
 }
 
+export interface IOPubMessage {
+  header: { session: string };
+  content: { execution_state?: string };
+}
+
 export interface Kernel {
+  iopubMessage: Signal<Kernel, IOPubMessage>;
   info: Promise<{ language_info: { name: string } }>;
   supportsSubshells?: boolean;
   createComm(target: string): Comm;
+  requestKernelInfo(): Promise<unknown>;
+  _updateStatus?(status: string): void;
   requestExecute(content: object): { done: Promise<{ content: any }> };
 }
 

@@ -1,6 +1,6 @@
 /** Requests to a kernel, over a comm that works while a cell runs. */
 
-/** @import { Comm, Kernel } from "./lab.js" */
+/** @import { Comm, IOPubMessage, Kernel } from "./lab.js" */
 /** @import { EditorMessage, Problem } from "./protocol.js" */
 
 const TARGET = "codebuddy";
@@ -61,7 +61,26 @@ export class Link {
     });
     comm.open();
     await opened;
+    link.watch(kernel);
     return link;
+  }
+
+  /**
+   * Notice that another page has restarted the kernel: its messages come from another
+   * process then.
+   * @param {Kernel} kernel
+   */
+  watch(kernel) {
+    let process = "";
+    const look = (/** @type {unknown} */ _, /** @type {IOPubMessage} */ { header, content }) => {
+      process ||= header.session;
+      // The server itself says that it restarts a kernel that has died.
+      if (header.session === process || content.execution_state === "restarting") return;
+      this.end();
+      noteRestart(kernel);
+    };
+    kernel.iopubMessage.connect(look);
+    this.ended.then(() => kernel.iopubMessage.disconnect(look));
   }
 
   /**
@@ -124,4 +143,16 @@ export class Link {
     this.waiting.clear();
     this.onEnd?.(undefined);
   }
+}
+
+/**
+ * Have JupyterLab know of a restart by another page. It would go on to use comms and
+ * subshells of the process that is gone, and its widgets would be dead.
+ * @param {Kernel} kernel
+ */
+function noteRestart(kernel) {
+  // A private method; without it, a reload of the page is needed.
+  kernel._updateStatus?.("restarting");
+  // The answer ends that status.
+  kernel.requestKernelInfo().catch(() => {});
 }

@@ -185,8 +185,7 @@ export class NotebookView {
     if (language.name !== "python") return this.say(NOT_PYTHON);
     const load = () => this.load(kernel);
     const loadButton = button("Load codebuddy in this notebook", load, `Run ${LOAD}`);
-    this.say(NOT_LOADED, loadButton);
-    if (this.before) this.message.prepend(make("p", "", this.before));
+    this.say(this.before || NOT_LOADED, loadButton);
     this.before = "";
   }
 
