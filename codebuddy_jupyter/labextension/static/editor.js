@@ -52,6 +52,10 @@ export class Editor {
   async askAboutError(task, notebook, cell, error) {
     const { source, execution_count: count = null } = cell.model.sharedModel;
     const request = { task, source, error, count };
+    if (await this.lab.setting("errorAnswers") === "output") {
+      const { askBelow } = await import("./cell_question.js");
+      if (await askBelow(this.lab, notebook, cell, request)) return;
+    }
     await this.ask(notebook, request, { cell: cell.model.id, selection: "" });
   }
 

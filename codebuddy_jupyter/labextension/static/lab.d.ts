@@ -158,14 +158,23 @@ export interface App {
   };
 }
 
+/** JupyterLab's actions of a notebook, on the cell that is selected. */
+export interface NotebookActions {
+  /** Tells of each cell that has run in this page. */
+  executed: Signal<unknown, { notebook: NotebookPanel["content"]; cell: Cell }>;
+  insertBelow(content: NotebookPanel["content"]): void;
+  run(content: NotebookPanel["content"], context: SessionContext): Promise<boolean>;
+}
+
 /** What the modules of the extension have of the page. */
 export interface Lab {
   app: App;
   tracker: Tracker;
   lumino: Lumino;
   links: Links;
-  /** Tells of each cell that has run in this page. */
-  executed: Signal<unknown, { notebook: NotebookPanel["content"]; cell: Cell }>;
+  actions: NotebookActions;
   /** Shows a line for a while. */
   notify(text: string): void;
+  /** Gives a setting of the extension in JupyterLab; undefined where there are none. */
+  setting(name: string): Promise<unknown>;
 }

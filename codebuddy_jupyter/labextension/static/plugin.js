@@ -15,6 +15,8 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24
   2 0 0 1-2-2V5a2 2 0 0 1 2-2zm5.3 3.8L5.6 10.500l3.700 3.700 1.400-1.400-2.300-2.300
   2.300-2.300zm5.400 0-1.400 1.400 2.300 2.300-2.300 2.300 1.400 1.400 3.700-3.700z"/></svg>`;
 const ERROR = "application/vnd.jupyter.error";
+/** Also the name of its settings. */
+const ID = "codebuddy-jupyter:plugin";
 /** Before JupyterLab's own renderer of errors, which has 110. */
 const ERROR_RANK = 100;
 const SIDEBAR_RANK = 950;
@@ -31,15 +33,19 @@ const TASKS = /** @type {const} */ ({
  * @returns {Promise<object>} What JupyterLab activates.
  */
 export async function extension(scope) {
-  const names = ["notebook", "rendermime", "apputils", "launcher", "ui-components", "completer"];
+  const names = [
+    "notebook", "rendermime", "apputils", "launcher", "ui-components", "completer",
+    "application", "settingregistry",
+  ];
   const modules = names.map(name => sharedModule(scope, `@jupyterlab/${name}`));
   const lumino = sharedModule(scope, "@lumino/widgets");
-  const [notebook, rendermime, apputils, launcher, ui, completer] = await Promise.all(modules);
+  const [notebook, rendermime, apputils, launcher, ui, completer, application, settings] =
+    await Promise.all(modules);
   const { Notification, ICommandPalette } = apputils;
-  const { executed } = notebook.NotebookActions;
-  const page = { lumino: await lumino, executed, Notification, LabIcon: ui.LabIcon };
+  const { NotebookActions: actions } = notebook;
+  const page = { lumino: await lumino, actions, Notification, LabIcon: ui.LabIcon };
   return {
-    id: "codebuddy-jupyter:plugin",
+    id: ID,
     description: "The panel of codebuddy in the sidebar, and what it does in cells.",
     autoStart: true,
     requires: [notebook.INotebookTracker, rendermime.IRenderMimeRegistry],
@@ -47,6 +53,8 @@ export async function extension(scope) {
     optional: [
       ICommandPalette,
       completer.ICompletionProviderManager,
+      application.ILayoutRestorer,
+      settings.ISettingRegistry,
       launcher.ILauncher,
     ].filter(Boolean),
     activate: (/** @type {any[]} */ ...services) => activate(page, services),
@@ -57,12 +65,17 @@ export async function extension(scope) {
  * @param {any} page
  * @param {any[]} services
  */
-function activate({ lumino, executed, Notification, LabIcon }, services) {
-  const [app, tracker, rendermime, palette, completions, launcher] = services;
+function activate({ lumino, actions, Notification, LabIcon }, services) {
+  const [app, tracker, rendermime, palette, completions, restorer, registry, launcher] = services;
   const icon = new LabIcon({ name: "codebuddy:icon", svgstr: ICON });
   const notify = (/** @type {string} */ text) => Notification.warning(text, { autoClose: 8000 });
+  // Read when it is needed, so that a page does not wait for it.
+  const setting = async (/** @type {string} */ name) => {
+    const settings = await registry?.load(ID);
+    return settings?.get(name).composite;
+  };
   /** @type {Lab} */
-  const lab = { app, tracker, lumino, links: new Links(), executed, notify };
+  const lab = { app, tracker, lumino, links: new Links(), actions, notify, setting };
   const sidebar = new lumino.Panel();
   sidebar.id = "codebuddy-sidebar";
   sidebar.title.caption = "codebuddy";
@@ -75,6 +88,8 @@ function activate({ lumino, executed, Notification, LabIcon }, services) {
   };
   sidebar.onAfterShow = () => load().then(editor => editor.sidebar.follow());
   app.shell.add(sidebar, "right", { rank: SIDEBAR_RANK });
+  // If it was open, it is again after a reload of the page.
+  restorer?.add(sidebar, sidebar.id);
   addCommands(app, tracker, load, icon);
   addEntries(palette, launcher);
   completions?.registerInlineProvider(inlineProvider());

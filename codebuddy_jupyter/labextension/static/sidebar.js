@@ -23,7 +23,7 @@ export class Sidebar {
     });
     host.addWidget(this.empty);
     lab.tracker.currentChanged.connect(() => this.follow());
-    lab.executed.connect((_, { notebook, cell }) => {
+    lab.actions.executed.connect((_, { notebook, cell }) => {
       if (!LOADS.test(cell.model.sharedModel.source)) return;
       for (const [panel, view] of this.views) {
         if (panel.content === notebook && !view.link) view.reconnect();

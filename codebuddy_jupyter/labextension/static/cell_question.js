@@ -1,0 +1,44 @@
+/** A question that is asked in a cell of the notebook, whose output is the answer. */
+
+/** @import { Cell, Lab, NotebookPanel } from "./lab.js" */
+
+/**
+ * Ask in a new cell below another one.
+ * @param {Lab} lab
+ * @param {NotebookPanel} notebook
+ * @param {Cell} cell
+ * @param {object} request The fields of a `TaskRequest`.
+ * @returns {Promise<boolean>} Whether it was asked. It cannot be where the kernel has not
+ *   loaded codebuddy, which the sidebar offers, or where no cell can be added.
+ */
+export async function askBelow(lab, notebook, cell, request) {
+  const { content, context, sessionContext } = notebook;
+  if (context.model.readOnly) return false;
+  const text = await questionFor(lab, notebook, request);
+  const index = content.widgets.indexOf(cell);
+  if (text === null || index < 0) return false;
+  content.activeCellIndex = index;
+  lab.actions.insertBelow(content);
+  const asking = content.widgets[index + 1];
+  asking.model.sharedModel.source = text.includes("\n") ? `%%buddy\n${text}` : `%buddy ${text}`;
+  await content.scrollToItem(index + 1);
+  lab.actions.run(content, sessionContext);
+  return true;
+}
+
+/**
+ * @param {Lab} lab
+ * @param {NotebookPanel} notebook
+ * @param {object} request
+ * @returns {Promise<string | null>}
+ */
+async function questionFor(lab, notebook, request) {
+  try {
+    const link = await lab.links.of(notebook);
+    const { text } = await link.ask("task", request);
+    return text;
+  } catch {
+    // The sidebar asks instead, and says what is wrong.
+    return null;
+  }
+}
