@@ -21,7 +21,7 @@ from codebuddy_jupyter.cli import command_line
 from codebuddy_jupyter.commands import COMMANDS
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
-from tests.docs import picture, settings
+from tests.docs import editor_picture, picture, settings
 from tests.docs.texts import (
     CHANGELOG,
     CONTEXT,
@@ -82,7 +82,11 @@ def test_the_settings_table_is_what_the_traits_say(page: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("path", picture.PICTURES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [*picture.PICTURES, *editor_picture.PICTURES],
+    ids=lambda path: path.stem,
+)
 def test_each_picture_is_there_and_small(path: Path) -> None:
     content = path.read_bytes()
     assert content.startswith(b"\x89PNG")

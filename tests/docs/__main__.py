@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import picture, protocol, settings
+from . import editor_picture, picture, protocol, settings
 
 PARTS = {
     "protocol": protocol.write,
     "settings": settings.write,
     "pictures": picture.write,
+    "editor_pictures": editor_picture.write,
 }
 
 
