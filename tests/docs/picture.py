@@ -110,7 +110,7 @@ def take_panel(notebook: Notebook) -> None:
 def take_settings(notebook: Notebook, url: str) -> None:
     """Save a picture of the settings, with the result of a connection test."""
     page = notebook.page
-    page.set_viewport_size({"width": 900, "height": 1300})
+    page.set_viewport_size({"width": 900, "height": 1500})
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Provider").select_option(label="Local LLM (Ollama/LM Studio)")
