@@ -3,10 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COLAB := .venv-colab/bin
+LATER := nice -n 4
 ifeq ($(OS),Windows_NT)
 PYTHON = py -3
 BIN := .venv/Scripts
 COLAB := .venv-colab/Scripts
+LATER :=
 endif
 
 # Checks the types of the JavaScript of the panel and of the JupyterLab extension.
@@ -39,10 +41,9 @@ test-checks: environments
 	$(TSC) --project .
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(LATER) $(BIN)/mypy
 
-# What starts kernels and browsers mostly waits, so each runs beside the others, which compute and are two halves, one for
-# each core. The longest begins first.
+# What starts kernels and browsers mostly waits and takes longest, so the others, which compute, leave the processors to it.
 test-kernel: environments
 	$(BIN)/python -m pytest -q tests/kernel
 
@@ -50,13 +51,13 @@ test-browser: environments
 	$(BIN)/python -m pytest -q tests/browser
 
 test-first: environments
-	$(BIN)/python -m pytest -q $(sort $(wildcard tests/test_[a-k]*.py))
+	$(LATER) $(BIN)/python -m pytest -q $(sort $(wildcard tests/test_[a-k]*.py))
 
 test-rest: environments
-	$(BIN)/python -m pytest -q $(sort $(filter-out $(wildcard tests/test_[a-k]*.py),$(wildcard tests/test_*.py)))
+	$(LATER) $(BIN)/python -m pytest -q $(sort $(filter-out $(wildcard tests/test_[a-k]*.py),$(wildcard tests/test_*.py)))
 
 test-colab: environments
-	$(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py))
+	$(LATER) $(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py))
 
 bench: system .venv/.test
 	$(BIN)/python -m tests.bench $(ARGS)
