@@ -286,6 +286,8 @@ class SharedPage:
     def clear(self) -> None:
         """Close what is open without saving it, end the kernels, and reset the window."""
         self.page.evaluate(CLEAR)
+        # Tests of the panel alone delete the mark of the extension.
+        self.page.evaluate("() => { document.body.dataset.codebuddyEditor = ''; }")
         self.page.set_viewport_size(WINDOW)
         self._lab.end_kernels()
 
