@@ -14,7 +14,8 @@ from tests.support.scripted_server import ScriptedServer, reply
 
 FRESH_PAGES = True
 WORKSPACE = """async () => {
-    const answer = await fetch('/lab/api/workspaces/default');
+    const name = location.pathname.split('/')[3];
+    const answer = await fetch(`/lab/api/workspaces/${name}`);
     const { data } = await answer.json();
     return JSON.stringify(data).includes('"current":"codebuddy-sidebar"');
 }"""
@@ -32,10 +33,10 @@ def answers_below(lab: Lab) -> Iterator[None]:
     file.unlink()
 
 
-def reload(page: Page, lab: Lab) -> None:
+def reload(page: Page) -> None:
     """Load JupyterLab again as it was left."""
     page.wait_for_function(WORKSPACE)
-    page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}")
+    page.reload()
     page.wait_for_function("() => window.jupyterapp !== undefined")
 
 
@@ -73,7 +74,7 @@ def test_an_open_sidebar_is_open_again_and_loads_nothing_into_the_kernel(
     page = opened(path).page
     page.evaluate(EXECUTE, "codebuddy:open")
     expect(sidebar(page)).to_contain_text("has not loaded codebuddy")
-    reload(page, lab)
+    reload(page)
     page.locator("#codebuddy-sidebar:visible").wait_for()
     page.evaluate(READY, path)
     expect(sidebar(page)).to_contain_text("has not loaded codebuddy")

@@ -273,7 +273,10 @@ class SharedPage:
         self.context = browser.new_context(viewport=WINDOW)
         self.page = self.context.new_page()
         self.page.set_default_timeout(1000 * seconds)
-        self.page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
+        # Pages that share a workspace would each restore what another shows.
+        workspace = f"lab/workspaces/{secrets.token_hex(4)}"
+        address = f"http://127.0.0.1:{lab.port}/{workspace}"
+        self.page.goto(f"{address}?token={lab.token}&reset")
         self.page.wait_for_function("() => window.jupyterapp !== undefined")
 
     def open(self, path: str) -> Notebook:
