@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from codebuddy_jupyter.widgets.modules import (
     imports_of,
     joined_script,
     joined_styles,
+    packed_script,
 )
 
 WIDGETS = ("chat/view.js", "provider/view.js")
@@ -45,25 +49,17 @@ def test_dependencies_come_first_and_once(folder: Path) -> None:
         'import { b } from "./b.js";\nimport { a } from "./a.js";\n'
         "export default { a, b };\n"
     )
-    joined = "const a=1;const b=a;export default{a,b};"
-    assert joined_script("c.js").replace("\n", "") == joined
+    joined = "const a = 1;\nconst b = a;\nexport default { a, b };\n"
+    assert joined_script("c.js") == joined
 
 
-def test_blanks_stay_in_texts_and_regular_expressions(folder: Path) -> None:
-    (folder / "a.js").write_text(
-        'const a = "x = 1, y";\n'
-        "const b = `${a ? a : a} , `;\n"
-        "const c = /a , [/] = b/g.exec(a) ?? a;\n"
-        "const d = 100 / 2;  const e = 4 / 2;\n"
-        "function f(x) {\n    return x === a ? b : c;\n}\n"
-    )
-    assert joined_script("a.js") == (
-        'const a="x = 1, y";'
-        "const b=`${a ? a : a} , `;"
-        "const c=/a , [/] = b/g.exec(a)??a;"
-        "const d=100 / 2; const e=4 / 2;"
-        "function f(x){return x===a?b:c}\n"
-    )
+def test_a_widget_carries_its_script_packed(folder: Path) -> None:
+    (folder / "a.js").write_text('const a = "·";\nexport default { a };\n')
+    packed = re.search(r'atob\("([^"]+)"\)', packed_script("a.js"))
+    assert packed
+    script = gzip.decompress(base64.b64decode(packed[1])).decode()
+    assert script == joined_script("a.js")
+    assert packed_script("a.js") == packed_script("a.js")
 
 
 def test_style_sheets_lose_comments_and_blanks(folder: Path) -> None:
@@ -84,7 +80,11 @@ def test_comments_stay_in_the_sources(folder: Path) -> None:
         "}\n"
     )
     assert joined_script("a.js") == (
-        'function a(){const url="http://a";// beside code\nreturn ()=>\n(url)}\n'
+        "function a() {\n"
+        '  const url = "http://a"; // beside code\n'
+        "  return () =>\n"
+        "    (url);\n"
+        "}\n"
     )
 
 
@@ -126,7 +126,10 @@ def test_each_module_belongs_to_a_widget_and_is_short() -> None:
 
 
 @pytest.mark.parametrize("widget", WIDGETS)
-def test_a_joined_script_is_a_module(widget: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("script_of", [joined_script, packed_script])
+def test_a_joined_script_is_a_module(
+    script_of: Callable[[str], str], widget: str, tmp_path: Path
+) -> None:
     script = tmp_path / "joined.mjs"
-    script.write_text(joined_script(widget), encoding="utf-8")
+    script.write_text(script_of(widget), encoding="utf-8")
     subprocess.run(["node", "--check", str(script)], check=True)

@@ -19,7 +19,7 @@ from codebuddy_jupyter.widgets.protocol import StateMessage, matches
 from tests.support.fakes import FakeProvider, eventually
 
 # Characters of all scripts and styles that a panel brings into the page.
-MOST_SCRIPT = 64_000
+MOST_SCRIPT = 60_000
 
 
 def run(shell: InteractiveShell, *cells: str) -> None:

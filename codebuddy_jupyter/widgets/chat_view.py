@@ -10,7 +10,7 @@ import traitlets
 from ..buddy import Buddy
 from ..chat.reply import Reply
 from .conversation import Conversation
-from .modules import joined_script, joined_styles
+from .modules import joined_styles, packed_script
 from .page import PageWidget
 
 
@@ -29,7 +29,7 @@ class ChatView(PageWidget):
 
     # Whether no other widget of a panel is around it.
     is_alone = traitlets.Bool(False).tag(sync=True)
-    _esm = joined_script("chat/view.js")
+    _esm = packed_script("chat/view.js")
     # The other widgets of a panel are on the same page and use the same base.
     _css = joined_styles("base.css", "chat/chat.css")
 

@@ -6,12 +6,15 @@ import names of others, written on one line::
     import { make, button } from "../shared/elements.js";
 
 All of them share one scope once joined, so a name may be declared in one module only,
-and cannot be imported under another name. Comments and needless blanks stay in the
-sources, since every widget carries its script to the page.
+and cannot be imported under another name. Every widget carries its script to the page,
+and front ends may write it into the notebook, so comments stay in the sources, and the
+rest is compressed.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,22 +26,19 @@ IMPORT_LINE = re.compile(r"^import.*\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 COMMENT = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.MULTILINE)
 TYPE_COMMENT = re.compile(r"/\*\*(?:[^*]|\*(?!/))*\*/ ?")
-BLANK_LINES = re.compile(r"\n{2,}")
-INDENTATION = re.compile(r"^ +", re.MULTILINE)
-# Texts, templates and regular expressions, in which each blank counts. A division has a
-# blank after its sign.
-LITERAL = re.compile(
-    r"""("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`
-    |/(?![*/\s])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*)""",
-    re.VERBOSE,
-)
-AROUND_SIGNS = re.compile(r" ?(=>|[!=]==|\?\?=?|&&|\|\||[=,;:?{}]) ?")
-AROUND_PARENTHESES = re.compile(r"(?<=\)) |(?<=\bif) (?=\()|(?<=\bfor) (?=\()")
-LINE_ENDS = re.compile(r"(?<=[,;{])\n")
-# The last statement of a block needs none.
-LAST_SEMICOLON = re.compile(r";(?=\})")
 CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 AROUND_CSS_SIGNS = re.compile(r"\s*([{};,>])\s*")
+
+# A module that unpacks another, and is what that one is.
+UNPACKED = """\
+const packed = Uint8Array.from(atob("{packed}"), sign => sign.charCodeAt(0));
+const unpacking = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+const script = await new Response(unpacking).text();
+const url = URL.createObjectURL(new Blob([script], {{ type: "text/javascript" }}));
+const {{ default: widget }} = await import(url);
+URL.revokeObjectURL(url);
+export default widget;
+"""
 
 
 def joined_script(name: str) -> str:
@@ -50,6 +50,16 @@ def joined_script(name: str) -> str:
         If modules import each other in a circle, or an import has another form.
     """
     return "".join(_joined(STATIC / name, (), set()))
+
+
+def packed_script(name: str) -> str:
+    """Return the module that `joined_script` returns as one that unpacks it.
+
+    Needs a browser of 2023 or later, for ``DecompressionStream``.
+    """
+    script = joined_script(name).encode()
+    packed = base64.b64encode(gzip.compress(script, mtime=0)).decode()
+    return UNPACKED.format(packed=packed)
 
 
 def joined_styles(*names: str) -> str:
@@ -97,24 +107,11 @@ def _joined(
 
 
 def _body(module: Path) -> str:
-    """Return a module without imports, the word ``export``, comments, and needless
-    blanks.
-    """
+    """Return a module without imports, the word ``export``, and comments."""
     text = IMPORT_LINE.sub("", _text(module))
     text = COMMENT.sub("", text)
     text = EXPORT.sub("", text)
-    text = TYPE_COMMENT.sub("", text)
-    text = INDENTATION.sub("", text)
-    text = BLANK_LINES.sub("\n", text)
-    # Literals have the odd places of what `split` gives.
-    parts = LITERAL.split(text)
-    parts[::2] = [_dense(part) for part in parts[::2]]
-    return "".join(parts).lstrip("\n")
-
-
-def _dense(code: str) -> str:
-    code = AROUND_PARENTHESES.sub("", AROUND_SIGNS.sub(r"\1", code))
-    return LAST_SEMICOLON.sub("", LINE_ENDS.sub("", code))
+    return TYPE_COMMENT.sub("", text).lstrip("\n")
 
 
 def _text(path: Path) -> str:

@@ -21,7 +21,7 @@ from ..doctor.report import MARKS, Report
 from ..errors import BuddyError
 from ..messages import Model
 from ..providers.base import Address, Provider
-from .modules import joined_script, joined_styles
+from .modules import joined_styles, packed_script
 from .page import Content, PageWidget
 from .protocol import (
     CheckFields,
@@ -56,7 +56,7 @@ class ProviderView(PageWidget):
         Called on the background loop when the provider cannot be used as it is set.
     """
 
-    _esm = joined_script("provider/view.js")
+    _esm = packed_script("provider/view.js")
     _css = joined_styles("provider/provider.css")
 
     def __init__(
