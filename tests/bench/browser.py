@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from playwright.sync_api import CDPSession
+from playwright.sync_api import Browser, CDPSession
 
 from tests.support.lab import Lab, Notebook, chromium, open_notebook
 
 # seconds in which page and kernel come to rest
 REST = 3.0
+NOW = "() => performance.now() / 1000"
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,36 @@ def _metrics(devtools: CDPSession) -> dict[str, float]:
         metric["name"]: metric["value"]
         for metric in devtools.send("Performance.getMetrics")["metrics"]
     }
+
+
+@contextmanager
+def live_lab(url: str) -> Iterator[tuple[Browser, Lab]]:
+    """A browser, and a JupyterLab whose kernels ask the server at this base URL."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as home,
+        chromium() as browser,
+        Lab(Path(home), CODEBUDDY_BASE_URL=url) as lab,
+    ):
+        yield browser, lab
+
+
+@contextmanager
+def notebooks(url: str) -> Iterator[Callable[..., AbstractContextManager[Notebook]]]:
+    """Opens notebooks of some name and cells, each in a fresh page with a fresh kernel."""
+    with live_lab(url) as (browser, lab):
+        yield lambda name, *code: open_notebook(
+            browser, lab, lab.write(f"{name}.ipynb", code), seconds=180
+        )
+
+
+def seconds_ahead(notebook: Notebook) -> float:
+    """Seconds by which ``time.monotonic()`` is ahead of the clock of the page."""
+    asked = []
+    for _ in range(20):
+        before, there, after = (
+            time.monotonic(),
+            float(notebook.page.evaluate(NOW)),
+            time.monotonic(),
+        )
+        asked.append((after - before, (before + after) / 2 - there))
+    return min(asked)[1]

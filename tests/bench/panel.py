@@ -4,19 +4,16 @@ costs the page.
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.support.comms import PANEL, PageKernel
-from tests.support.lab import RUN, Lab, Notebook, chromium, open_notebook
+from tests.support.lab import RUN, Notebook
 from tests.support.scripted_server import Answer, delta, event
 
 from . import cells
-from .browser import REST, busy_during
+from .browser import REST, busy_during, notebooks, seconds_ahead
 from .kernel import MeasuredKernel
 from .server import PACE, PHASES, Server
 from .table import Row, median, megabytes, milliseconds
@@ -34,7 +31,6 @@ ONE_WORD = Answer(
 )
 WORKING = "import time\nfor _ in range(3000): time.sleep(0.1)"
 ENDED = "count => document.querySelectorAll('.cb-foot .cb-line').length === count"
-NOW = "() => performance.now() / 1000"
 STOP = (
     "() => { document.querySelector('[aria-label^=\"Stop\"]').click(); return "
     "performance.now() / 1000; }"
@@ -105,7 +101,7 @@ def moments(server: Server, quick: bool) -> Iterator[Row]:
     """
     times = Times()
     pages, rounds = (2, 2) if quick else (5, 4)
-    with _lab(server) as opened:
+    with notebooks(server.url) as opened:
         for number in range(pages):
             with opened(f"moments{number}", cells.LOAD, PANEL, WORKING) as notebook:
                 notebook.run(0)
@@ -143,7 +139,10 @@ def page(server: Server, quick: bool) -> Iterator[Row]:
         "import codebuddy_jupyter as buddy\n"
         f"for _ in range({before - 2}): buddy.ask('And what else?', remember=True).result()"
     )
-    with _lab(server) as opened, opened("page", cells.LOAD, PANEL, many) as notebook:
+    with (
+        notebooks(server.url) as opened,
+        opened("page", cells.LOAD, PANEL, many) as notebook,
+    ):
         notebook.run(0)
         notebook.page.evaluate(OPEN, 1)
         server.script(Answer(tokens=tokens, per_second=PACE))
@@ -186,19 +185,6 @@ def sent(server: Server, quick: bool) -> Iterator[Row]:
     yield Row(figure, "0.4 MB", megabytes([count], 3), "", count <= 0.4e6)
 
 
-@contextmanager
-def _lab(server: Server) -> Iterator[Callable[..., AbstractContextManager[Notebook]]]:
-    """Opens notebooks of some name and cells, each in a fresh page with a fresh kernel."""
-    with (
-        tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as home,
-        chromium() as browser,
-        Lab(Path(home), CODEBUDDY_BASE_URL=server.url) as lab,
-    ):
-        yield lambda name, *code: open_notebook(
-            browser, lab, lab.write(f"{name}.ipynb", code), seconds=180
-        )
-
-
 def _time_questions(
     notebook: Notebook, server: Server, rounds: int, times: Times
 ) -> None:
@@ -213,7 +199,7 @@ def _time_questions(
         )
         times.asked.append(painted["question"] - painted["clicked"])
         times.answered.append(
-            painted["answer"] + _ahead(notebook) - float(server.last()["first"])
+            painted["answer"] + seconds_ahead(notebook) - float(server.last()["first"])
         )
 
 
@@ -232,7 +218,7 @@ def _stop(notebook: Notebook, server: Server, answer: Answer) -> float:
     server.script(answer)
     notebook.page.evaluate(SEND, "Tell me a story")
     time.sleep(max(0.0, server.wait_for("arrived") + 0.5 - time.monotonic()))
-    clicked = float(notebook.page.evaluate(STOP)) + _ahead(notebook)
+    clicked = float(notebook.page.evaluate(STOP)) + seconds_ahead(notebook)
     closed = server.wait_for("closed")
     notebook.page.wait_for_function(
         "() => !document.querySelector('[aria-label^=\"Send\"]').hidden"
@@ -244,19 +230,6 @@ def _ask(notebook: Notebook, text: str, count: int) -> None:
     """Ask, and wait until the page shows so many answers that have ended."""
     notebook.page.evaluate(SEND, text)
     notebook.page.wait_for_function(ENDED, arg=count, polling=POLLING)
-
-
-def _ahead(notebook: Notebook) -> float:
-    """Seconds by which ``time.monotonic()`` is ahead of the clock of the page."""
-    asked = []
-    for _ in range(20):
-        before, there, after = (
-            time.monotonic(),
-            float(notebook.page.evaluate(NOW)),
-            time.monotonic(),
-        )
-        asked.append((after - before, (before + after) / 2 - there))
-    return min(asked)[1]
 
 
 def _told(times: list[float], most: float) -> tuple[str, str, bool]:
