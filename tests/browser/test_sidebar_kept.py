@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.test_sidebar import EXECUTE, asked, sidebar
 from tests.browser.test_streaming import LOAD
+from tests.support.fakes import eventually
 from tests.support.lab import READY, Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply
 
@@ -35,7 +36,7 @@ def answers_below(lab: Lab) -> Iterator[None]:
 
 def reload(page: Page) -> None:
     """Load JupyterLab again as it was left."""
-    page.wait_for_function(WORKSPACE)
+    assert eventually(lambda: page.evaluate(WORKSPACE))
     page.reload()
     page.wait_for_function("() => window.jupyterapp !== undefined")
 
