@@ -72,14 +72,14 @@ system:
 clean:
 	rm -rf .venv .venv-* build dist
 
+# The newest pip finds what to install in half the time, and most of what is installed is never imported, nor compiled.
 .venv/.demo: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	$(PYTHON) -m venv --upgrade-deps .venv
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[demo]"
 	$(BIN)/python tests/support/labextension.py
 	$(BIN)/python tests/support/install_system.py libgomp1
 	@touch $@
 
-# The newest pip finds what to install in half the time, and most of what is installed is never imported, nor compiled.
 .venv/.test: pyproject.toml
 	$(PYTHON) -m venv --upgrade-deps .venv
 	$(BIN)/python -m pip install --quiet --no-compile --editable ".[test]"
