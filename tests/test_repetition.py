@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.repetition import (
     LENGTH,
+    LINES_LENGTH,
     TIMES,
     Repetition,
     without_repetition,
@@ -17,11 +20,15 @@ from tests.support.fakes import fake_of
 
 SENTENCE = "The `left_on` parameter is a tuple of one string, which is a string.\n\n"
 TABLE = "".join(f"| {number} | {number * number} | 0 |\n" for number in range(300))
+PLANETS = ["Mercury", "Earth", "Venus", "Mars"]
+LABELS = "".join(
+    f'    "{name}",\n' for name in random.Random(7).choices(PLANETS, k=300)
+)
 PROGRAM = "".join(f"x{number} = load('file{number}.csv')\n" for number in range(200))
 
 
-def is_noticed(text: str, piece: int = 4) -> bool:
-    repetition = Repetition()
+def is_noticed(text: str, piece: int = 4, *, by_lines: bool = True) -> bool:
+    repetition = Repetition(by_lines=by_lines)
     starts = range(0, len(text), piece)
     return any(repetition.feed(text[start : start + piece]) for start in starts)
 
@@ -36,17 +43,35 @@ def test_a_text_without_end_is_noticed(repeated: str, piece: int) -> None:
     assert is_noticed("It began well. " + repeated * times, piece)
 
 
+@pytest.mark.parametrize("piece", [1, 4, 1000])
+def test_a_few_lines_without_end_in_any_order_are_noticed(piece: int) -> None:
+    assert is_noticed(f"planets = [\n{LABELS}", piece)
+    assert not is_noticed(LABELS, piece, by_lines=False)
+    assert without_repetition(f"planets = [\n{LABELS}") == "planets = [\n" + "".join(
+        dict.fromkeys(LABELS.splitlines(keepends=True))
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
+        LABELS[: LINES_LENGTH - 100],
         SENTENCE * (TIMES - 1),
         TABLE,
         PROGRAM,
         "-" * (LENGTH // 2),
         (SENTENCE * 10 + "And then something else happened to the table.\n") * 2,
     ],
-    ids=["empty", "a few times", "table", "program", "line", "different ends"],
+    ids=[
+        "empty",
+        "some labels",
+        "a few times",
+        "table",
+        "program",
+        "line",
+        "different ends",
+    ],
 )
 def test_another_text_is_not(text: str) -> None:
     assert not is_noticed(text)

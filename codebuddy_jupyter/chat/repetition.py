@@ -15,6 +15,10 @@ from ..messages import REPETITION, Chunk
 LENGTH = 1_500
 # How often that piece is repeated in them at least.
 TIMES = 6
+# Characters of whole lines that must be the same few, each so often on average. Longer,
+# since a list of labels, one per row of a frame, has few of them as well.
+LINES_LENGTH = 2_500
+LINE_TIMES = 10
 # Characters after which a text is looked at again.
 STEP = 250
 # Characters by which an earlier repetition is found.
@@ -22,25 +26,39 @@ END = 60
 
 
 class Repetition:
-    """Follows a text that grows."""
+    """Follows a text that grows.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    by_lines
+        Whether few lines, many times in any order, are a repetition as well.
+    """
+
+    def __init__(self, *, by_lines: bool = True) -> None:
+        self._by_lines = by_lines
         self._tail = ""
         self._unseen = 0
 
     def feed(self, text: str) -> bool:
         """Take the next piece; return whether the text repeats itself by now."""
-        self._tail = (self._tail + text)[-LENGTH:]
+        self._tail = (self._tail + text)[-LINES_LENGTH:]
         self._unseen += len(text)
         if self._unseen < STEP or len(self._tail) < LENGTH:
             return False
         self._unseen = 0
-        return _period(self._tail) > 0
+        if _period(self._tail[-LENGTH:]):
+            return True
+        return self._by_lines and _repeats_lines(self._tail)
 
 
-async def until_repeated(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """Yield the chunks of a reply, up to where it repeats itself without end."""
-    repetition = Repetition()
+async def until_repeated(
+    chunks: AsyncIterator[Chunk], *, by_lines: bool = True
+) -> AsyncIterator[Chunk]:
+    """Yield the chunks of a reply, up to where it repeats itself without end.
+
+    A typed answer may be a long list of few labels: `by_lines` is false for it.
+    """
+    repetition = Repetition(by_lines=by_lines)
     async with aclosing(cast(Any, chunks)) as coming:
         async for chunk in coming:
             yield chunk
@@ -53,7 +71,7 @@ def without_repetition(text: str) -> str:
     """Return a text that repeats itself at its end with the repeated piece once."""
     period = _period(text[-LENGTH:])
     if not period:
-        return text
+        return _without_repeated_lines(text)
     start = max(len(text) - LENGTH, 0)
     while start and text[start - 1] == text[start - 1 + period]:
         start -= 1
@@ -69,3 +87,22 @@ def _period(text: str) -> int:
     if earlier < 0 or period * TIMES > len(text):
         return 0
     return period if text[period:] == text[:-period] else 0
+
+
+def _repeats_lines(text: str) -> bool:
+    """Return whether the lines of a text are few ones in any order, each many times."""
+    # The first and the last one may be cut off.
+    lines = text.splitlines()[1:-1]
+    return len(text) >= LINES_LENGTH and len(lines) >= LINE_TIMES * len(set(lines))
+
+
+def _without_repeated_lines(text: str) -> str:
+    """Return a text that repeats a few lines at its end without the repeated ones."""
+    if not _repeats_lines(text[-LINES_LENGTH:]):
+        return text
+    lines = text.splitlines(keepends=True)
+    repeated = set(text[-LINES_LENGTH:].splitlines(keepends=True)[1:])
+    start = len(lines)
+    while start and lines[start - 1] in repeated:
+        start -= 1
+    return "".join([*lines[:start], *dict.fromkeys(lines[start:])])
