@@ -5,11 +5,12 @@ sidebar, a difference and a suggestion are there.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from tests.support.infill import INFILL, LLAMA_CPP
 from tests.support.lab import READY, Lab, Notebook
@@ -23,6 +24,9 @@ from .table import Row, median, milliseconds
 # ms for each wait of a page
 PATIENCE = 60_000
 EXTENSION = "codebuddy-jupyter"
+CONFIG = re.compile(
+    r'(?<=<script id="jupyter-config-data" type="application/json">)[^<]+'
+)
 LOADED = """async name => {
     while (!window.jupyterapp) await new Promise(go => setTimeout(go, 1));
     await window.jupyterapp.restored;
@@ -109,7 +113,7 @@ FIRST = event({"content": "rted(y)", "stop": False})
 
 def loading(server: Server, quick: bool) -> Iterator[Row]:
     """A JupyterLab without open documents is loaded in a fresh page, in turn with the
-    extension and with it disabled, until JupyterLab says that it is restored; the
+    extension and without it, until JupyterLab says that it is restored; the
     difference of the medians. The bytes are those of the extension's files over the
     network, with their headers.
     """
@@ -138,13 +142,25 @@ def loading(server: Server, quick: bool) -> Iterator[Row]:
 
 def _load(browser: Browser, lab: Lab, *, is_on: bool) -> tuple[float, float]:
     """Return the seconds of a page load, and the bytes of the extension."""
-    config = lab.home / "jupyter_config_dir" / "labconfig" / "page_config.json"
-    config.parent.mkdir(parents=True, exist_ok=True)
-    disabled = {"disabledExtensions": {EXTENSION: not is_on}}
-    config.write_text(json.dumps(disabled), encoding="utf-8")
     context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        page_text = CONFIG.sub(with_extensions, response.text())
+        route.fulfill(response=response, body=page_text)
+
+    def with_extensions(match: re.Match[str]) -> str:
+        config = json.loads(match[0])
+        extensions = config["federated_extensions"]
+        config["federated_extensions"] = [
+            one for one in extensions if is_on or one["name"] != EXTENSION
+        ]
+        return json.dumps(config).replace("<", r"\u003c")
+
+    # JupyterLab loads the files of an extension that is disabled in its settings, too.
+    page.route("**/lab?**", answer)
     page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
     seconds, size = page.evaluate(LOADED, EXTENSION)
     context.close()
