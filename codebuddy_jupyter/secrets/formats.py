@@ -60,9 +60,8 @@ class SecretFormat:
 def find_formats(text: str, formats: Iterable[SecretFormat]) -> Iterator[Span]:
     """Find secrets in any of the formats."""
     for secret_format in formats:
-        anchors = secret_format.anchors
         # Of most formats, no anchor is in the text.
-        if anchors and not any(anchor in text for anchor in anchors):
+        if not _may_be_in(secret_format.anchors, text):
             continue
         for match in _matches(secret_format, text):
             group = "secret" if match.groupdict().get("secret") else 0
@@ -71,6 +70,14 @@ def find_formats(text: str, formats: Iterable[SecretFormat]) -> Iterator[Span]:
                 continue
             if secret_format.accepts(secret):
                 yield Span(_start_of(match), match.end(group), secret_format.label)
+
+
+def _may_be_in(anchors: tuple[str, ...], text: str) -> bool:
+    # A loop takes a third of the time of `any`; a notebook has thousands of short texts.
+    for anchor in anchors:
+        if anchor in text:
+            return True
+    return not anchors
 
 
 def _matches(secret_format: SecretFormat, text: str) -> Iterator[re.Match[str]]:

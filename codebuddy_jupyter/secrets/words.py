@@ -245,9 +245,12 @@ def _strength_of_phrase(words: list[str]) -> Strength | None:
 
 def _ends_with_any(word: str, phrases: frozenset[str]) -> bool:
     """Return whether a word of a script without word borders ends with a phrase."""
-    if word.isascii():
-        return False
-    return word.endswith(tuple(phrase for phrase in phrases if not phrase.isascii()))
+    return not word.isascii() and word.endswith(_not_ascii(phrases))
+
+
+@lru_cache
+def _not_ascii(phrases: frozenset[str]) -> tuple[str, ...]:
+    return tuple(phrase for phrase in phrases if not phrase.isascii())
 
 
 def _is_password_name(owner: str, last: str) -> bool:
