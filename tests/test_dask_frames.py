@@ -30,6 +30,8 @@ from tests.support.map_server import MapServer
 
 SLOTS = 4
 ROWS = 200
+# Workers that are forked need not each import all of Dask.
+STARTED_BY = "forkserver" if os.name == "posix" else "spawn"
 
 
 @dataclass
@@ -56,6 +58,7 @@ def servers() -> Iterator[list[MapServer]]:
 def cluster(home: Path) -> Iterator[Client]:
     """Two workers, each a process; leases of one that dies are soon free again."""
     settings = {
+        "distributed.worker.multiprocessing-method": STARTED_BY,
         "distributed.scheduler.locks.lease-timeout": "8s",
         "distributed.scheduler.allowed-failures": 10,
     }
@@ -67,6 +70,7 @@ def cluster(home: Path) -> Iterator[Client]:
             processes=True,
             dashboard_address=None,
             local_directory=str(home),
+            env=dict(os.environ),
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -74,7 +74,7 @@ def test_five_hundred_questions_are_kept_over_a_full_disk_and_a_lock(
     monkeypatch.setattr(keeping, "RETRY_SECONDS", 0.05)
     buddy = start()
     fake = fake_of(buddy)
-    fake.size, fake.answer = 100_000, reply
+    fake.size, fake.answer = 8_000, reply
     told: dict[int, tuple[str, ...]] = {}
     with ExitStack() as trouble:
         for number in range(QUESTIONS):
