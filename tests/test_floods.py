@@ -47,10 +47,12 @@ buddy.close()
 
 # numbered, since an answer that only repeats itself is stopped long before; in large
 # pieces, which are parsed sooner
-BLOCK = b"".join(event(delta(f"word {number} and " * 40)) for number in range(500))
-THOUGHTS = b"".join(
-    event(delta(reasoning=f"hm, {number}, hm " * 40)) for number in range(500)
-)
+WORDS = [
+    " ".join(f"word {number} and {another}" for another in range(300))
+    for number in range(50)
+]
+BLOCK = b"".join(event(delta(text)) for text in WORDS)
+THOUGHTS = b"".join(event(delta(reasoning=text)) for text in WORDS)
 FLOODS = {
     "one line of 100 MB": (
         Answer(pieces=[(0, b'data: {"x":"')] + [(0, MILLION)] * 100),
@@ -84,11 +86,11 @@ FLOODS = {
                     event(
                         delta(
                             tool_calls=[
-                                {"index": 0, "function": {"arguments": "x" * 900}}
+                                {"index": 0, "function": {"arguments": "x" * 9000}}
                             ]
                         )
                     )
-                    * 90,
+                    * 9,
                 )
             ]
             * 2000
