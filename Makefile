@@ -11,6 +11,9 @@ COLAB := .venv-colab/Scripts
 LATER :=
 endif
 
+# Every kernel and command that a test starts would compile all that it imports: nothing here is compiled on installation.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Checks the types of the JavaScript of the panel and of the JupyterLab extension.
 TYPESCRIPT := typescript@5.9.3 @anywidget/types@0.4.0
 TSC := .venv-node/node_modules/.bin/tsc
