@@ -5,12 +5,14 @@ way beyond loopback.
 from __future__ import annotations
 
 import atexit
+import gc
 import ipaddress
 import itertools
 import os
 import re
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +47,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("buddy")
 
+# jsonschema imports it where it is there, which takes seconds, for formats of addresses
+# that no notebook has.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
 # A shell that runs the tests in the background has the interrupt ignored, here and in
 # every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -66,6 +72,12 @@ FOLDERS = (
     "XDG_DATA_HOME",
     "XDG_STATE_HOME",
 )
+
+
+def pytest_collection_finish() -> None:
+    """Let no later collection of garbage look at all the tests that were collected."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
