@@ -259,7 +259,7 @@ def test_a_server_that_moved_to_another_path_is_found_again(
 def test_a_server_that_is_there_but_not_well_is_asked_nowhere_else(
     server: ScriptedServer, provider: LocalProvider, status: int
 ) -> None:
-    provider.retries, provider.first_token_timeout = 0, 0.5
+    provider.retries = 0
     server.script(plain("no", status=status), path=MODELS)
     with pytest.raises(errors.ProviderError):
         run(provider, provider.models)
