@@ -303,8 +303,10 @@ def suggestions(server: Server, quick: bool) -> Iterator[Row]:
 
 def _suggested_after(notebook: Notebook, server: Server) -> float:
     page = notebook.page
-    page.evaluate(EDIT, 2)
+    # A suggestion stays where a cell is emptied by a script.
+    page.keyboard.press("Escape")
     page.wait_for_function(CLEARED)
+    page.evaluate(EDIT, 2)
     # The first of all requests follows a probe.
     index = max(server.count(INFILL), 1)
     page.evaluate(WATCH)
