@@ -263,3 +263,28 @@ def test_a_corrected_answer_is_the_same_in_the_next_kernel(start: Start) -> None
     (request,) = fake_of(again).requests
     assert is_well_formed(request)
     assert texts(request)[-2] == ("assistant", RIGHT)
+
+
+ELSEWHERE = "```python\norders['revenue']\n```"
+
+
+def test_where_a_missing_column_is_goes_into_the_line_and_the_repair(
+    repairing: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [(ELSEWHERE, END), (RIGHT, END)]
+    reply = repairing.ask("the revenue?").result()
+    line = "orders has no column 'revenue'; there is clients['revenue']"
+    assert reply.findings == (line,)
+    assert line in texts(fake.requests[1])[-1][1]
+
+
+def test_a_lookup_that_fails_costs_no_finding(
+    buddy: Buddy, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("codebuddy_jupyter.question.correction.with_places", fail)
+    fake.replies = [(ELSEWHERE, END)]
+    reply = buddy.ask("the revenue?").result()
+    assert reply.findings == ("orders has no column 'revenue'",)

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 
 from ..chat.conversation import CORRECTED
 from ..chat.reply import Reply
+from ..context.collector import Collector
 from ..context.fit import Redact
 from ..context.inert import without_control_tokens
 from ..context.inspection.answer_check import answer_findings
 from ..context.inspection.finding import Finding
 from ..context.inspection.repair import repair_question
 from ..context.items import Snapshot
-from ..context.session import Session
 from ..messages import Chunk, Message
+from ..tools.missing import with_places
 from .draft import Draft
 from .options import Options
 from .tokens import Tokens
@@ -32,15 +33,31 @@ def is_checked(options: Options, snapshot: Snapshot) -> bool:
     return options.remember or bool(snapshot.sections)
 
 
-async def find(answer: str, session: Session | None) -> Findings:
-    """Return what in the code of an answer does not fit the kernel; never raises."""
+async def find(answer: str, collector: Collector, snapshot: Snapshot) -> Findings:
+    """Return what in the code of an answer does not fit the kernel, and where it may be
+    found instead; never raises.
+
+    Parameters
+    ----------
+    answer
+        The answer, as Markdown.
+    collector
+        Knows the kernel.
+    snapshot
+        What could be sent of the notebook: nothing else is looked up.
+    """
+    session = collector.session
     if session is None:
         return ()
     namespace = session.namespace().copy()
     try:
-        return await asyncio.to_thread(answer_findings, answer, namespace)
+        found = await asyncio.to_thread(answer_findings, answer, namespace)
     except Exception:  # noqa: BLE001 - the answer counts more than what is said about it
         return ()
+    try:
+        return await asyncio.to_thread(with_places, found, collector, snapshot.sections)
+    except Exception:  # noqa: BLE001 - what was found counts without it
+        return found
 
 
 @dataclass(frozen=True)

@@ -440,8 +440,7 @@ class Pipeline:
         if mode == "off" or not (is_text and is_checked(question.options, snapshot)):
             return
         reply = turn.reply
-        session = self._collector.session
-        found = await find(reply.text, session)
+        found = await find(reply.text, self._collector, snapshot)
         for finding in found:
             yield Chunk(finding=finding.text)
         if mode != "repair" or not question.options.remember:
@@ -455,8 +454,8 @@ class Pipeline:
         async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 yield chunk
-        first_answer = correction.steps[0].text
-        for finding in await find(reply.text.removeprefix(first_answer), session):
+        rest = reply.text.removeprefix(correction.steps[0].text)
+        for finding in await find(rest, self._collector, snapshot):
             yield Chunk(finding=f"in the corrected code: {finding.text}")
 
     async def _corrected(
