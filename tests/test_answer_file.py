@@ -23,6 +23,7 @@ from codebuddy_jupyter.chat.answer_file import (
     KeptAnswer,
     _identity,
 )
+from codebuddy_jupyter.chat.looks import KeptLook
 from codebuddy_jupyter.errors import NotKept
 from codebuddy_jupyter.messages import Usage
 from tests.support.kernels import ROOT
@@ -55,6 +56,7 @@ def test_an_answer_is_read_as_it_was_written(file: AnswerFile) -> None:
         usage=Usage(11, 2),
         findings=("no column 'a'",),
         correction="Correct it.",
+        looks=(KeptLook("variable", '{"name": "orders"}', "looked at `orders`"),),
     )
     file.add(whole)
     file.add(answer("bare", digest="d2"))
@@ -109,6 +111,9 @@ def test_the_later_of_two_equal_ones_counts(file: AnswerFile) -> None:
         '{"when": "2026-11-12", "answer": "a", "digest": "d", "findings": "f"}',
         '{"when": "2026-11-12", "answer": "a", "digest": "d", "findings": [1]}',
         '{"when": "2026-11-12", "answer": "a", "digest": "d", "prompt_tokens": -1}',
+        '{"when": "2026-11-12", "answer": "a", "digest": "d", "looks": {}}',
+        '{"when": "2026-11-12", "answer": "a", "digest": "d", "looks": ["l"]}',
+        '{"when": "2026-11-12", "answer": "a", "digest": "d", "looks": [{"look": 1}]}',
     ],
 )
 def test_a_line_without_an_answer_is_ignored_and_stays(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ from codebuddy_jupyter.errors import NotKept, NotReplayed, SettingError, Unreach
 from codebuddy_jupyter.messages import REPETITION, Chunk, ToolCall, Usage
 from codebuddy_jupyter.question import kept_answers
 from codebuddy_jupyter.question.options import Options
-from tests.support.fakes import FOREVER, FakeProvider, fake_of, texts
+from tests.support.fakes import FOREVER, FakeProvider, Step, fake_of, texts
 from tests.support.notebooks_kept import Start, settle
 from tests.support.secrets_planted import PLANTED
 from tests.support.snippets import namespace
@@ -199,6 +200,52 @@ def test_a_corrected_answer_is_not_corrected_again(kernel: Start) -> None:
     assert asked(again) == 0
     assert again.chat.turns[-1].steps == fresh.chat.turns[0].steps
     assert ask(again, "2?").replayed is not None
+
+
+LOOKS: list[Sequence[Step]] = [
+    ['{"look": "variable", "name": "clients", "part": "schema"}', END],
+    ['{"look": "answer"}', END],
+]
+
+
+def test_what_was_looked_up_is_told_again_without_a_request(kernel: Start) -> None:
+    fresh = kernel(context="auto")
+    names_of(fresh).update(namespace())
+    fake_of(fresh).replies = [*LOOKS, ["Five.", END]]
+    first = ask(fresh, "columns?", look=True)
+    ask(fresh, "2?")
+    again = kernel(context="auto", replay="only")
+    names_of(again).update(namespace())
+    reply = ask(again, "columns?", look=True)
+    assert [one.line for one in first.looked] == ["looked at `clients`: 5 columns"]
+    assert (reply.text, reply.looked) == ("Five.", first.looked)
+    assert again.chat.turns[0].looks == fresh.chat.turns[0].looks
+    # What was looked up is part of the answer, which the next question follows.
+    assert ask(again, "2?").replayed is not None
+    assert asked(again) == 0
+
+
+def test_an_answer_without_looks_is_not_one_with_them(kernel: Start) -> None:
+    fresh = kernel(context="auto")
+    names_of(fresh).update(namespace())
+    ask(fresh, "columns?")
+    again = kernel(context="auto", replay="only")
+    names_of(again).update(namespace())
+    with pytest.raises(NotReplayed):
+        ask(again, "columns?", look=True)
+
+
+def test_secrets_in_what_was_looked_up_are_not_kept(kernel: Start, path: Path) -> None:
+    key = PLANTED[0].secret
+    fresh = kernel(context="auto", redact_secrets=False)
+    names_of(fresh).update(namespace())
+    chosen = json.dumps({"look": "search_cells", "text": key})
+    fake_of(fresh).replies = [[chosen, END], LOOKS[1], ["None.", END]]
+    assert key in ask(fresh, "where?", look=True).looked[0].text
+    fresh.redact_secrets = True
+    fake_of(fresh).replies = [[chosen, END], LOOKS[1], ["None.", END]]
+    ask(fresh, "and now?", look=True)
+    assert key not in path.read_text(encoding="utf-8").splitlines()[-1]
 
 
 # What counts

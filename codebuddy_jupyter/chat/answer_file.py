@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from ..errors import NotKept, Remedy
 from ..messages import Usage
 from ..settings.files import cache_folder, replacing, try_lock
+from .looks import KeptLook
 
 SUFFIX = ".buddy.jsonl"
 # Bytes of a file that is read.
@@ -93,6 +94,8 @@ class KeptAnswer:
         What the model was asked for the second part of an answer that was corrected.
     map
         The map that asked it, about one row; empty: it is the answer to a question.
+    looks
+        What was looked up before it.
     """
 
     when: datetime
@@ -107,6 +110,7 @@ class KeptAnswer:
     findings: tuple[str, ...] = ()
     correction: str = ""
     map: str = ""
+    looks: tuple[KeptLook, ...] = ()
 
     def line(self) -> bytes:
         """Return it as a line of the file."""
@@ -123,6 +127,7 @@ class KeptAnswer:
             "findings": list(self.findings),
             "correction": self.correction,
             "map": self.map,
+            "looks": [one._asdict() for one in self.looks],
         }
         told = {name: value for name, value in values.items() if value not in NOTHING}
         text = json.dumps({**told, **self.asked._asdict()}, ensure_ascii=False)
@@ -158,6 +163,7 @@ class KeptAnswer:
             findings=_texts(values, "findings"),
             correction=_text(values, "correction", ""),
             map=_text(values, "map", ""),
+            looks=_looks(values),
         )
 
 
@@ -181,6 +187,18 @@ def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise ValueError(f"{name} is no list of texts")
     return tuple(value)
+
+
+def _looks(values: Mapping[str, Any]) -> tuple[KeptLook, ...]:
+    given = values.get("looks", [])
+    if not isinstance(given, list):
+        raise ValueError("looks is no list")
+    looks = []
+    for one in given:
+        if not isinstance(one, dict):
+            raise ValueError("a look is no object")
+        looks.append(KeptLook(*[_text(one, name) for name in KeptLook._fields]))
+    return tuple(looks)
 
 
 def _count(values: Mapping[str, Any], name: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from ..messages import Looked, Message, ToolCall
 
@@ -23,13 +24,46 @@ def look_messages(number: int, call: ToolCall, looked: Looked) -> tuple[Message,
     looked
         What was shown.
     """
+    return _messages(number, call, f"{looked.line}\n{looked.text}")
+
+
+def _messages(number: int, call: ToolCall, result: str) -> tuple[Message, ...]:
+    """Return a call and its result, which have an id in common."""
     id = call.id or f"look-{number}"
     made = ToolCall(id, call.name, call.arguments)
-    result = f"{looked.line}\n{looked.text}"
     return (
         Message("assistant", "", tool_calls=(made,)),
         Message("tool", result, tool_call_id=id),
     )
+
+
+class KeptLook(NamedTuple):
+    """A look as it is kept in a file: what was called, and what it told."""
+
+    look: str
+    arguments: str
+    told: str
+
+
+def kept_looks(messages: Iterable[Message]) -> tuple[KeptLook, ...]:
+    """Return the looks that messages tell of, to be kept."""
+    calls: dict[str, ToolCall] = {}
+    kept = []
+    for message in messages:
+        calls.update({call.id: call for call in message.tool_calls})
+        call = calls.get(message.tool_call_id)
+        if message.role == "tool" and call is not None:
+            kept.append(KeptLook(call.name, call.arguments, message.text))
+    return tuple(kept)
+
+
+def messages_of(kept: Iterable[KeptLook]) -> tuple[Message, ...]:
+    """Return looks that were kept as the messages that they were."""
+    messages: list[Message] = []
+    for number, one in enumerate(kept, 1):
+        call = ToolCall("", one.look, one.arguments)
+        messages += _messages(number, call, one.told)
+    return tuple(messages)
 
 
 def is_of_look(message: Message) -> bool:

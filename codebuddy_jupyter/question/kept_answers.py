@@ -19,6 +19,7 @@ from ..background.worker import Worker, settle
 from ..chat.answer_file import SUFFIX, AnswerFile, Answers, Asked, KeptAnswer
 from ..chat.conversation import CORRECTED, Chat, Place, Turn
 from ..chat.history import MAX_QUESTION
+from ..chat.looks import KeptLook, kept_looks
 from ..context.collector import Collector
 from ..context.fit import Redact
 from ..context.items import Snapshot
@@ -380,6 +381,9 @@ def _kept(asked: Asked, turn: Turn, redact: Redact) -> KeptAnswer:
     """Return the answer of a turn without secrets."""
     reply = turn.reply
     asked_again = [step.text for step in turn.steps if step.role == "user"]
+    looks = []
+    for one in kept_looks(turn.looks):
+        looks.append(KeptLook(*[redact(text).text for text in one]))
     return KeptAnswer(
         when=datetime.now().astimezone().replace(microsecond=0),
         provider=reply.provider,
@@ -392,6 +396,7 @@ def _kept(asked: Asked, turn: Turn, redact: Redact) -> KeptAnswer:
         usage=reply.usage,
         findings=tuple(redact(finding).text for finding in reply.findings),
         correction=redact("\n".join(asked_again)).text,
+        looks=tuple(looks),
     )
 
 

@@ -16,6 +16,7 @@ from ..background.loop import Loop
 from ..chat.answer_file import KeptAnswer
 from ..chat.conversation import Chat, Turn
 from ..chat.history import MAX_QUESTION, History
+from ..chat.looks import looks_in, messages_of
 from ..chat.repetition import until_repeated
 from ..chat.reply import Reply
 from ..context.collector import Collector
@@ -229,6 +230,9 @@ class Pipeline:
         reply.provider, reply.model = kept.provider, kept.model
         reply.replayed = kept.when
         turn.steps = steps_of(kept)
+        turn.looks = messages_of(kept.looks)
+        for looked in looks_in(turn.looks):
+            yield Chunk(looked=(looked,))
         yield Chunk(text=kept.answer, reasoning=kept.reasoning)
         for finding in kept.findings:
             yield Chunk(finding=finding)
