@@ -345,3 +345,39 @@ def test_looks_outlive_the_kernel(start: Start, tmp_path: Path) -> None:
     assert turn.reply.text == "It has five."
     # What they showed is of the former kernel.
     assert [message.role for message in turn.messages] == ["user", "assistant"]
+
+
+def test_a_question_that_is_asked_again_looks_again(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [CLIENTS, NONE, ANSWER, ORDERS, NONE, ANSWER]
+    first = buddy.ask("columns?", LOOK).result()
+    again = buddy.ask("missing?", LOOK).result()
+    assert buddy.history.take_back(first) is False
+    assert buddy.history.take_back(again)
+    (turn,) = buddy.chat.turns
+    assert turn.reply is first
+    fake.replies = [CLIENTS, NONE, ANSWER]
+    buddy.ask("columns once more?", LOOK).result()
+    # Of the question that was taken back, nothing is sent any more.
+    assert "missing" not in str(fake.requests[-1].messages)
+    assert is_well_formed(fake.requests[-1])
+
+
+def test_a_branch_keeps_the_looks_before_it(start: Start) -> None:
+    buddy = start(context="auto")
+    session: Any = buddy.collector.session
+    session.namespace().update(namespace())
+    fake = buddy.provider_named("Local")
+    assert isinstance(fake, FakeProvider)
+    fake.replies = [CLIENTS, NONE, ANSWER, ORDERS, NONE, ANSWER]
+    buddy.ask("columns?", LOOK).result()
+    second = buddy.ask("missing?", LOOK).result()
+    buddy.ask("rows?").result()
+    assert buddy.history.branch(second, "another")
+    (turn,) = buddy.chat.turns
+    assert [looked.line for looked in turn.reply.looked] == [LINE]
+    assert "5 columns" in as_markdown(buddy.chat, buddy.redacted)
+    fake.replies = [ORDERS, NONE, ANSWER]
+    buddy.ask("missing, then?", LOOK).result()
+    assert is_well_formed(fake.requests[-1])
