@@ -17,6 +17,7 @@ from codebuddy_jupyter.messages import Message, Model, Request
 from codebuddy_jupyter.providers.embedded.engine import Engine
 from codebuddy_jupyter.providers.http.probe import probing
 from codebuddy_jupyter.providers.kinds import KINDS, FoundServer, Kind, recognise
+from codebuddy_jupyter.providers.kinds.base import parameter_count
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.engines import engine_with, fetch
 from tests.support.kinds import KOBOLDCPP, OLLAMA, PLAYED, TEXT, Played, listed
@@ -56,11 +57,12 @@ class Real(Played):
 
 def real(engine: Engine) -> Real:
     """What the real llama.cpp is known to be."""
-    size = fetch(engine, "/v1/models")["data"][0]["meta"]["size"]
+    meta = fetch(engine, "/v1/models")["data"][0]["meta"]
+    size, weights = meta["size"], meta["n_params"]
     return Real(
         name="llama.cpp",
         version=fetch(engine, "/props")["build_info"],
-        models=(Model("recital", 4096, True, ("chat", "tools"), size, 32768),),
+        models=(Model("recital", 4096, True, ("chat", "tools"), size, 32768, weights),),
         chosen="recital",
         window=4096,
         too_long=hang(),
@@ -390,3 +392,24 @@ def test_the_real_engine_tells_how_long_a_prompt_was_and_how_far_it_sees(
 def test_the_real_engine_that_is_shown_no_key_says_so(engine: Engine) -> None:
     with pytest.raises(errors.KeyRefused, match="requires a key"):
         used(LocalProvider(base_url=engine.url, model="recital"), ask)
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [
+        ("8.2B", 8_200_000_000),
+        ("137M", 137_000_000),
+        ("494.03M", 494_030_000),
+        ("7b", 7_000_000_000),
+        ("1T", 1_000_000_000_000),
+        ("30B-A3B", None),
+        ("", None),
+        (7, None),
+        (None, None),
+        ("9" * 400 + "B", None),
+    ],
+)
+def test_a_number_of_parameters_is_read_as_servers_write_it(
+    written: object, count: int | None
+) -> None:
+    assert parameter_count(written) == count

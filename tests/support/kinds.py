@@ -195,9 +195,16 @@ OLLAMA = Played(
             ("chat", "tools", "reasoning"),
             274302450,
             40960,
+            137_000_000,
         ),
         Model(
-            "qwen3:8b", 4096, True, ("chat", "tools", "reasoning"), 5225388164, 40960
+            "qwen3:8b",
+            4096,
+            True,
+            ("chat", "tools", "reasoning"),
+            5225388164,
+            40960,
+            8_200_000_000,
         ),
     ),
     "qwen3:8b",
@@ -232,6 +239,7 @@ LM_STUDIO_MODELS = {
             "publisher": "qwen",
             "key": "qwen/qwen3-4b",
             "size_bytes": 2500000000,
+            "params_string": "4B",
             "loaded_instances": [],
             "max_context_length": 32768,
             "capabilities": {"vision": False, "trained_for_tool_use": True},
@@ -262,7 +270,15 @@ LM_STUDIO = Played(
     "LM Studio",
     "",
     (
-        Model("qwen/qwen3-4b", None, False, ("chat", "tools"), 2500000000, 32768),
+        Model(
+            "qwen/qwen3-4b",
+            None,
+            False,
+            ("chat", "tools"),
+            2500000000,
+            32768,
+            4_000_000_000,
+        ),
         Model(
             "openai/gpt-oss-20b",
             8192,
@@ -358,7 +374,17 @@ PROPS = {
 LLAMA_CPP = Played(
     "llama.cpp",
     "b11549",
-    (Model("/models/qwen.gguf", 8192, True, ("chat", "tools"), 4_700_000_000, 32768),),
+    (
+        Model(
+            "/models/qwen.gguf",
+            8192,
+            True,
+            ("chat", "tools"),
+            4_700_000_000,
+            32768,
+            7_615_616_512,
+        ),
+    ),
     "/models/qwen.gguf",
     8192,
     as_json({"error": OVERFLOW}, 400, Server="llama.cpp"),
@@ -374,6 +400,7 @@ LLAMA_CPP = Played(
                         "meta": {
                             "n_ctx": 8192,
                             "n_ctx_train": 32768,
+                            "n_params": 7_615_616_512,
                             "size": 4_700_000_000,
                         },
                     }

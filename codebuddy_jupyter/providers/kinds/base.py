@@ -17,6 +17,7 @@ abilities) and `count` (tokenizer).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,9 @@ from ..http.chat_stream import ChatStream
 from ..http.infill import InfillWay, Suffix, find_marks, takes_suffix
 from ..http.probe import Probe, ProbeAnswer
 from ..http.server_error import ErrorResponse, as_mapping
+
+_PARAMETERS = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([KMBT])", re.IGNORECASE)
+_UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 
 class Kind:
@@ -239,6 +243,12 @@ def positive(value: Any) -> int | None:
     if value <= 0:
         return None
     return value
+
+
+def parameter_count(value: object) -> int | None:
+    """Return a number of parameters that is written as ``8.2B`` or ``137M``, or None."""
+    match = _PARAMETERS.fullmatch(value) if isinstance(value, str) else None
+    return None if match is None else round(float(match[1]) * _UNITS[match[2].lower()])
 
 
 def abilities(reported: object, names: Mapping[str, str]) -> tuple[str, ...]:

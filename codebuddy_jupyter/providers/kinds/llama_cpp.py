@@ -110,6 +110,7 @@ async def _read_model(probe: Probe, entry: Mapping[str, Any]) -> Model:
         abilities=_abilities(props),
         size=positive(meta.get("size")),
         max_window=positive(meta.get("n_ctx_train")),
+        parameters=positive(meta.get("n_params")),
     )
 
 

@@ -11,7 +11,7 @@ from ...errors import Remedy, SettingError
 from ...messages import Model
 from ..http.probe import Probe
 from ..http.server_error import as_mapping
-from .base import Kind, abilities, check_done, model_name, positive
+from .base import Kind, abilities, check_done, model_name, parameter_count, positive
 
 Entries = list[Mapping[str, Any]]
 
@@ -144,6 +144,7 @@ def _new_model(entry: Mapping[str, Any]) -> Model:
         abilities=_abilities(entry, supported),
         size=positive(entry.get("size_bytes")),
         max_window=positive(entry.get("max_context_length")),
+        parameters=parameter_count(entry.get("params_string")),
     )
 
 

@@ -16,7 +16,7 @@ from ..http.chat_stream import ChatStream
 from ..http.infill import InfillWay
 from ..http.probe import Probe, ProbeAnswer
 from ..http.server_error import ErrorResponse, as_mapping, quote
-from .base import Kind, abilities, check_done, positive
+from .base import Kind, abilities, check_done, parameter_count, positive
 from .infill import OllamaInfill
 from .ollama_chat import Lines, native_body
 
@@ -230,12 +230,14 @@ def _model(entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]]) ->
     """
     name = str(entry.get("name") or entry.get("model") or "")
     window = as_mapping(loaded.get(name)).get("context_length")
+    details = as_mapping(entry.get("details"))
     return Model(
         name,
         window=positive(window),
         loaded=name in loaded,
         abilities=abilities(entry.get("capabilities"), ABILITIES),
         size=positive(entry.get("size")),
+        parameters=parameter_count(details.get("parameter_size")),
     )
 
 
