@@ -451,10 +451,10 @@ def _growing(markdown: str, is_first: bool) -> Bundle:
 
 
 def _leaves_output(reply: Reply) -> bool:
-    """Return whether an output stays: not if the request failed before the first word."""
+    """Return whether an output stays: not if the request failed before anything came."""
     if reply.error is None:
         return True
-    return bool(reply.text or reply.reasoning)
+    return bool(reply.text or reply.reasoning or reply.looked)
 
 
 def _is_rendered(stream: TextIO) -> bool:
