@@ -12,6 +12,7 @@ from traitlets import TraitError, validate
 from traitlets.config import Config
 
 from .background.loop import Loop
+from .background.notice import Notice
 from .chat.conversation import Chat
 from .chat.history import History
 from .chat.reply import Reply
@@ -72,6 +73,8 @@ class Buddy(QuestionSettings):
         )
         self.server: object = None
         """The MCP server of the notebook, once it was started."""
+        self.served = Notice()
+        """Who reads the notebook by it; empty while it does not run."""
         self.registry = registry or Registry()
         self.display = display
         self._providers = Instances(

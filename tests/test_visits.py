@@ -88,6 +88,21 @@ def test_only_so_much_of_a_question_is_redacted_for_the_user() -> None:
     assert lengths == [LONGEST_READ]
 
 
+def test_the_line_tells_who_was_here_last_and_what_was_asked_last() -> None:
+    told: list[str] = []
+    visits = Visits(kept, lambda: told.append(visits.line))
+    assert visits.line == "none has connected yet"
+    for agent in ("a", "b", "c", "d"):
+        noted(visits, "tools/list", agent)
+    assert sorted(told[-1].split(", ")) == ["b", "c", "d"]
+    noted(visits, "tools/call", "a", name="error")
+    names, _, asked = told[-1].partition("; ")
+    assert names.startswith("a, ")
+    assert asked.startswith("asked last, ")
+    assert asked.endswith(": error")
+    assert len(told) == 5
+
+
 def test_refusals_are_counted() -> None:
     visits = Visits(kept)
     for status in (401, 401, 403):

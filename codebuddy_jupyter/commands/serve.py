@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from ..buddy import Buddy
 from ..errors import Remedy, SettingError
 from ..markdown.safe import escape, fence
 from ..tools.server.agents import ways
 from ..tools.server.notebook_server import Running, server_of
+from ..tools.server.visits import clock
 from .command import Invocation, command
 from .text_table import text_table
 
@@ -79,18 +78,14 @@ def _status(running: Running) -> str:
     paragraphs = [f"Served at `{running.url}`, {_what(running)}."]
     rows = []
     for client in visits.clients:
-        rows.append((client.name, f"{client.requests:,}", _clock(client.last)))
+        rows.append((client.name, f"{client.requests:,}", clock(client.last)))
     if rows:
         paragraphs.append(text_table(("agent", "requests", "last one"), rows, [1]))
     else:
         paragraphs.append("No agent has connected yet.")
     if visits.refused:
         paragraphs.append(f"Requests that were not let in: {visits.refused:,}.")
-    asked = [f"{_clock(one.when)} {one.client}: {one.what}" for one in visits.asked]
+    asked = [f"{clock(one.when)} {one.client}: {one.what}" for one in visits.asked]
     if asked:
         paragraphs.append(fence("\n".join(asked)))
     return "\n\n".join(paragraphs)
-
-
-def _clock(when: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(when))

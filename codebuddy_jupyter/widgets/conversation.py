@@ -65,6 +65,8 @@ from .transcript import STOPPED, AnswerEntry, CommandOutput
 # they come into view.
 TURNS_IN_FULL = 20
 MOST_COMPLETIONS = 12
+# Seconds between two lines about the agents that read the notebook.
+SERVED_INTERVAL = 0.25
 
 NO_BRANCH = (
     "Conversations are not kept, so the question was asked as a new one at the end."
@@ -121,6 +123,7 @@ class Conversation:
         )
         self._lock = threading.Lock()
         self._is_closed = False
+        self._serves_soon = False
         self._worker = Worker("buddy-panel")
         self._offers = _offers(buddy, shell)
         self._handlers: Mapping[str, Callable[[Any], None]] = {
@@ -141,6 +144,7 @@ class Conversation:
         }
         buddy.watchers.append(self._on_turns_changed)
         buddy.ahead.watchers.append(self._send_ahead)
+        buddy.served.watchers.append(self._on_served)
         buddy.observe(self._on_keeping_changed, "keep_chats")
 
     def close(self) -> None:
@@ -152,6 +156,7 @@ class Conversation:
         self._worker.cancel()
         self.buddy.watchers.remove(self._on_turns_changed)
         self.buddy.ahead.watchers.remove(self._send_ahead)
+        self.buddy.served.watchers.remove(self._on_served)
         self.buddy.unobserve(self._on_keeping_changed, "keep_chats")
         self.meter.close()
         self._stop_own()
@@ -189,6 +194,7 @@ class Conversation:
         self._worker.put(partial(self._send_all, request["view"]))
         self._worker.put(self._send_chats)
         self._worker.put(self._send_ahead)
+        self._worker.put(self._send_served)
         # From now on a question is likely.
         self.buddy.quiet.begin()
 
@@ -273,6 +279,12 @@ class Conversation:
     def _on_keeping_changed(self, change: object) -> None:
         self._worker.put(self._send_chats)
 
+    def _on_served(self) -> None:
+        # An agent can ask many times a second.
+        if not self._serves_soon:
+            self._serves_soon = True
+            self._worker.put(self._send_served, time.monotonic() + SERVED_INTERVAL)
+
     # All below runs on the worker's thread
 
     def _send(self, message: ChatMessage) -> None:
@@ -282,6 +294,11 @@ class Conversation:
     def _send_ahead(self) -> None:
         """Send how much is read ahead; the background loop calls this, too."""
         self._send({"type": "ahead", "tokens": self.buddy.ahead.tokens})
+
+    def _send_served(self) -> None:
+        """Send which agents read the notebook."""
+        self._serves_soon = False
+        self._send({"type": "served", "line": self.buddy.served.line})
 
     def _sync(self) -> None:
         """Bring the entries in line with the conversation, and send what is new."""

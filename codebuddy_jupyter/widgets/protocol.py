@@ -388,6 +388,13 @@ class AheadMessage(TypedDict):
     tokens: int
 
 
+class ServedMessage(TypedDict):
+    """Which agents read the notebook and what they asked last; empty: none can."""
+
+    type: Literal["served"]
+    line: str
+
+
 class UnmeasuredMessage(TypedDict):
     """The next question cannot be sent as it is."""
 
@@ -477,6 +484,7 @@ ChatMessage = (
     | GoneMessage
     | RefusedMessage
     | NotedMessage
+    | ServedMessage
     | CellMessage
     | StaleMessage
     | CompletionsMessage

@@ -133,6 +133,7 @@ class NotebookServer:
         self._task = asyncio.create_task(serving)
         try:
             self._running = await started
+            self._say()
         except BaseException:
             # An interrupt is one, too.
             self._task.cancel()
@@ -142,6 +143,7 @@ class NotebookServer:
     async def _end(self) -> None:
         task = self._task
         self._running = self._task = None
+        self._say()
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -154,7 +156,7 @@ class NotebookServer:
             with _free_port() as listening:
                 port = listening.getsockname()[1]
                 key = secrets.token_urlsafe(KEY_BYTES)
-                visits = Visits(self._buddy.redacted)
+                visits = Visits(self._buddy.redacted, self._say)
                 ready: Ready = asyncio.get_running_loop().create_future()
                 admit = _admitting(Guard(port, key), visits)
                 listener = Listener(admit, _noting(ready, visits))
@@ -168,6 +170,17 @@ class NotebookServer:
             self.problem = f"{type(error).__name__}: {error}"
             if not started.done():
                 started.set_exception(error)
+            self._buddy.served.say("")
+
+    def _say(self) -> None:
+        """Say who is here to those who show it."""
+        running = self._running
+        if running is None:
+            self._buddy.served.say("")
+            return
+        values = ", with values" if running.shares_values else ""
+        line = f"Agents can read this notebook{values}: {running.visits.line}"
+        self._buddy.served.say(line)
 
     @contextmanager
     def _announced(self, port: int, key: str) -> Iterator[Path]:

@@ -23,6 +23,8 @@ LONGEST_QUESTION = 160
 LONGEST_READ = 4_000
 """Characters of a question that are redacted, before it is cut further."""
 UNNAMED = "an unnamed client"
+MOST_NAMED = 3
+"""Clients that the line names, those that were here last."""
 # What tells what a tool or a resource is asked for.
 ASKING = frozenset({"tools/call", "resources/read"})
 
@@ -72,10 +74,15 @@ class Visits:
     ----------
     redact
         Removes secrets from a text.
+    on_visit
+        Called, on any thread, after each request that was let in.
     """
 
-    def __init__(self, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self, redact: Callable[[str], str], on_visit: Callable[[], None] | None = None
+    ) -> None:
         self._redact = redact
+        self._on_visit = on_visit
         self._lock = threading.Lock()
         self._clients: dict[str, Client] = {}
         # Names by the header that names the program: most requests have only that.
@@ -94,6 +101,8 @@ class Visits:
             if message.get("method") in ASKING:
                 what = self._question(params_of(message))
                 self._asked.append(Asked(client.name, what, now))
+        if self._on_visit is not None:
+            self._on_visit()
 
     def note_refusal(self, status: int) -> None:
         """Note a request that was not let in, by its HTTP status."""
@@ -111,6 +120,18 @@ class Visits:
         """What was asked last, the latest last."""
         with self._lock:
             return list(self._asked)
+
+    @property
+    def line(self) -> str:
+        """Who was here and what was asked last, in a line."""
+        latest = sorted(self.clients, key=lambda client: client.last, reverse=True)
+        if not latest:
+            return "none has connected yet"
+        names = ", ".join(client.name for client in latest[:MOST_NAMED])
+        asked = self.asked
+        if not asked:
+            return names
+        return f"{names}; asked last, {clock(asked[-1].when)}: {asked[-1].what}"
 
     @property
     def refused(self) -> int:
@@ -142,6 +163,11 @@ class Visits:
     def _line(self, text: str) -> str:
         # Redacted before it is cut: a part of a secret may not look like one.
         return _shown(self._redact(text[:LONGEST_READ]), LONGEST_QUESTION)
+
+
+def clock(when: float) -> str:
+    """Return the time of a day as people read it."""
+    return time.strftime("%H:%M:%S", time.localtime(when))
 
 
 def _shown(text: str, most: int) -> str:

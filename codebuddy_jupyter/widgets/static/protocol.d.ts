@@ -339,6 +339,12 @@ export interface AheadMessage {
   tokens: number;
 }
 
+/** Which agents read the notebook and what they asked last; empty: none can. */
+export interface ServedMessage {
+  type: "served";
+  line: string;
+}
+
 /** The next question cannot be sent as it is. */
 export interface UnmeasuredMessage {
   type: "unmeasured";
@@ -418,6 +424,7 @@ export type ChatMessage =
   | GoneMessage
   | RefusedMessage
   | NotedMessage
+  | ServedMessage
   | CellMessage
   | StaleMessage
   | CompletionsMessage

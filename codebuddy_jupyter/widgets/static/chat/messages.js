@@ -36,6 +36,8 @@ export function handleMessage(chat, message) {
       return chat.meter.showError(message);
     case "ahead":
       return chat.meter.showAhead(message.tokens);
+    case "served":
+      return chat.served.replaceChildren(...message.line ? [message.line, chat.unserve] : []);
     case "stale":
       return chat.meter.soon();
     case "diff":

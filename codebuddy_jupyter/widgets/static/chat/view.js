@@ -49,6 +49,8 @@ export class Chat {
     this.history = new History(this);
     this.log = new Log(this);
     this.note = new Note();
+    this.served = make("div", { className: "cb-served" });
+    this.unserve = button("Stop", () => this.ask("/serve off"), "Stop serving the notebook");
     this.queue = new Queue(this);
     this.restart = new Restart(this);
     this.composer = new Composer(this);
@@ -59,7 +61,7 @@ export class Chat {
     const gap = make("span", { className: "cb-gap" });
     this.node = make("div", { className: "cb-chat" },
       this.history.node, this.restart.node, this.log.node, this.queue.node,
-      this.note.node, this.composer.node,
+      this.served, this.note.node, this.composer.node,
       make("div", { className: "cb-bar" },
         this.meter.button, this.meter.ahead, gap, this.stopButton, this.sendButton),
       this.meter.node);
