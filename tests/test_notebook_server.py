@@ -10,11 +10,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from mcp import Client
 
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import ExtraMissing, SettingError
 from codebuddy_jupyter.tools.server import notebook_server
 from codebuddy_jupyter.tools.server.address_file import Address, addresses, folder
@@ -25,6 +29,7 @@ from codebuddy_jupyter.tools.server.notebook_server import (
     Running,
     server_of,
 )
+from codebuddy_jupyter.tools.server.offers import ERROR, OUTLINE
 from tests.support.fakes import buddy_with_fakes, eventually
 from tests.support.mcp_clients import (
     address_in,
@@ -32,7 +37,10 @@ from tests.support.mcp_clients import (
     head,
     request,
     sent,
+    with_client,
 )
+from tests.support.secrets_planted import PLANTED, Planted
+from tests.support.sessions import forget_outputs, run
 
 CALL = {
     "jsonrpc": "2.0",
@@ -326,3 +334,100 @@ def test_it_notes_who_asks_what_and_who_is_not_let_in(buddy: Buddy) -> None:
     assert visits.clients[0].name == "probe"
     assert visits.asked[-1].what == 'context {"question": "which frames?"}'
     assert visits.refused == 1
+
+
+def test_who_shows_it_is_told_who_reads_the_notebook(buddy: Buddy) -> None:
+    lines: list[str] = []
+    buddy.served.watchers.append(lambda: lines.append(buddy.served.line))
+    running = server_of(buddy).start(share_values=False)
+    assert lines == ["Agents can read this notebook: none has connected yet"]
+    called(address_in(running.file), "context", question="which frames?")
+    assert "asked last" in lines[-1]
+    assert lines[-1].endswith(': context {"question": "which frames?"}')
+    server_of(buddy).start(share_values=True)
+    assert lines[-2:] == [
+        "",
+        "Agents can read this notebook, with values: none has connected yet",
+    ]
+    server_of(buddy).stop()
+    assert lines[-1] == buddy.served.line == ""
+
+
+# How many secrets are planted, of all formats.
+MOST_PLANTED = 30
+
+
+@pytest.fixture
+def planted(
+    shell: InteractiveShell,
+    buddy: Buddy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[list[Planted]]:
+    """Secrets in the variables, cells, outputs, files and the error of a notebook."""
+    monkeypatch.chdir(tmp_path)
+    step = len(PLANTED) // MOST_PLANTED
+    chosen = PLANTED[::step][:MOST_PLANTED]
+    texts = [one.text for one in chosen]
+    Path("notes.md").write_text("\n\n".join(texts), encoding="utf-8")
+    Path("data.csv").write_text(f"{texts[0]}\n" * 3, encoding="utf-8")
+    forget_outputs(shell)
+    buddy.collector.session = session = Session(shell)
+    session.listen()
+    run("import pandas as pd")
+    for number, text in enumerate(texts):
+        run(f"planted_{number} = {text!r}")
+    names = ", ".join([f"planted_{number}" for number in range(len(texts))])
+    run(f"print({names})")
+    run(f"frame = pd.DataFrame({{'planted': [{names}]}})")
+    run("raise ValueError(planted_0 + planted_1)")
+    yield chosen
+    session.leave()
+
+
+@pytest.mark.parametrize("share_values", [False, True])
+def test_of_thirty_secrets_none_goes_over_the_wire(
+    buddy: Buddy, planted: list[Planted], share_values: bool
+) -> None:
+    """Not by any tool or resource, and not by the line that the panel shows."""
+    assert len(planted) == MOST_PLANTED
+    # For agents, secrets are redacted whatever the settings say.
+    buddy.redact_secrets = False
+    running = server_of(buddy).start(share_values=share_values)
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("error", {}),
+        ("search_cells", {"text": "planted"}),
+        ("columns_like", {"text": "planted"}),
+        ("file_head", {"path": "notes.md"}),
+        ("file_head", {"path": "data.csv"}),
+        ("variable", {"name": "frame"}),
+    ]
+    for number, one in enumerate(planted):
+        name = f"planted_{number}"
+        calls += [
+            ("variable", {"name": name}),
+            ("cell", {"number": number + 2}),
+            ("context", {"question": f"what is {name}?", "tokens": 8_000}),
+            ("search_cells", {"text": one.text[:12]}),
+        ]
+        if share_values:
+            calls.append(("variable", {"name": name, "part": "head"}))
+    lines: list[str] = []
+    buddy.served.watchers.append(lambda: lines.append(buddy.served.line))
+
+    async def use(client: Client) -> str:
+        told = []
+        for tool, arguments in calls:
+            result = await client.call_tool(tool, arguments)
+            told += [part.text for part in result.content if part.type == "text"]
+        for uri in (OUTLINE, ERROR):
+            read = await client.read_resource(uri)
+            told += [str(content) for content in read.contents]
+        return "\n".join(told)
+
+    told = with_client(address_in(running.file), use)
+    # Something was told, and of all of it.
+    assert "planted_29" in told
+    assert len(told) > 5_000
+    everything = "\n".join([told, *lines])
+    assert [one.name for one in planted if one.secret in everything] == []
