@@ -5,6 +5,7 @@ How many answers of a model are right is told by the benchmarks, not asserted he
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from codebuddy_jupyter.tools.choice import ANSWER
 from tests.bench.answers import lean, report
 from tests.bench.answers.code import code_in
 from tests.bench.answers.forms import form_of, has_same_values, is_same
@@ -24,6 +26,7 @@ from tests.bench.answers.measure import (
     CELLS,
     CHECKED,
     LEAN,
+    LOOKED,
     OURS,
     Answer,
     Asked,
@@ -358,7 +361,11 @@ def test_a_correction_without_code_leaves_the_first_answer() -> None:
 @pytest.mark.timeout(300)
 def test_each_way_of_asking_is_judged(server: ScriptedServer, tmp_path: Path) -> None:
     url = played(8192).on(server)
-    server.script(says(fenced(SALES[1].reference)))
+    right = says(fenced(SALES[1].reference))
+    look = {"look": "variable", "name": "sales", "part": "schema"}
+    # The last arm chooses two times, then it answers.
+    chosen = [says(json.dumps(look)), says(json.dumps({"look": ANSWER}))]
+    server.script(*[right] * 4, *chosen, right)
     choice = Choice(notebooks=["bakery"], questions=1)
     record = Record(tmp_path / "record.jsonl")
     with Recorder(url, "key", "model", record) as recorder:
@@ -367,13 +374,32 @@ def test_each_way_of_asking_is_judged(server: ScriptedServer, tmp_path: Path) ->
     assert {answer.verdict.verdict for answer in judged} == {RIGHT}
     assert {answer.prompt_tokens for answer in judged} == {40}
     prompts = [request["body"]["messages"][-1]["content"] for request in server.asked()]
-    assert [SALES[1].text in prompt for prompt in prompts] == [True] * 4
-    assert ["sales.csv" in prompt for prompt in prompts] == [False, True, True, True]
+    assert [SALES[1].text in prompt for prompt in prompts] == [True] * 7
+    files = ["sales.csv" in prompt for prompt in prompts]
+    assert files == [False, *[True] * 6]
     assert ["'Unit price' float64" in prompt for prompt in prompts[:3]] == [
         False,
         False,
         True,
     ]
+
+
+@pytest.mark.timeout(300)
+def test_an_answer_without_looks_is_the_one_that_was_given(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    url = played(8192).on(server)
+    right, none = says(fenced(SALES[1].reference)), says(json.dumps({"look": ANSWER}))
+    server.script(right, none, right)
+    choice = Choice(arms=[CHECKED, LOOKED], notebooks=["bakery"], questions=1)
+    record = Record(tmp_path / "record.jsonl")
+    with Recorder(url, "key", "model", record) as recorder:
+        before, after = answers(choice, recorder, tmp_path)
+    assert len(server.asked()) == 2
+    assert before.exchange == after.exchange
+    assert (before.prompt_tokens, after.prompt_tokens) == (40, 40)
+    assert after.seconds >= before.seconds
+    assert (len(after.looked), after.repaired) == (0, False)
 
 
 def arm(name: str, verdicts: str, tokens: int, found: str = "") -> list[Answer]:
@@ -416,6 +442,16 @@ def test_the_figures_of_the_arms() -> None:
         ("3 of 6 (50 %), +0.0 points at 140 tokens", True),
         ("1 of 2; 0 of 3, of which it doubts 0", True),
     ]
+
+
+def test_what_looks_bring_is_compared_with_the_time_that_they_take() -> None:
+    with_looks = arm(LOOKED, "rrrw", 10)
+    with_looks = [replace(one, seconds=1.5) for one in with_looks]
+    with_looks[0] = replace(with_looks[0], looked=["looked at `sales`: 3 columns"])
+    without = [replace(one, seconds=1.0) for one in arm(CHECKED, "rrww", 10)]
+    (row,) = report.rows(report.arms_of([*with_looks, *without]))
+    told = "3 of 4 (75 %), +25.0 points at 1.5 times the time; looked for 1"
+    assert (row.buddy, row.met) == (told, True)
 
 
 def test_a_right_answer_that_a_repair_makes_wrong_misses_the_goal() -> None:

@@ -21,12 +21,14 @@ from .recorder import Exchange, Record, Recorder
 from .verdict import WRONG, Verdict
 
 ALONE, CELLS, LEAN, OURS, CHECKED = "alone", "cells", "lean", "ours", "checked"
+LOOKED = "looked"
 ARMS: Mapping[str, str] = {
     ALONE: "the question alone",
     CELLS: "sources of the earlier cells",
     LEAN: "the same, then a line for each variable",
     OURS: "the buddy's prompt",
     CHECKED: "the buddy's prompt, code checked and repaired",
+    LOOKED: "the same, after looks at what the model chooses",
 }
 BUDDYS = frozenset({OURS, CHECKED})
 MODEL = "qwen2.5-coder-1.5b"
@@ -92,6 +94,10 @@ class Answer:
         What the buddy found wrong with the code.
     repaired
         Whether the model was asked to correct it.
+    seconds
+        How long all requests took.
+    looked
+        What was looked up before.
     """
 
     arm: str
@@ -102,10 +108,12 @@ class Answer:
     verdict: Verdict
     findings: Sequence[str] = ()
     repaired: bool = False
+    seconds: float = 0.0
+    looked: Sequence[str] = ()
 
     def __str__(self) -> str:
         error = f" ({self.verdict.error})" if self.verdict.error else ""
-        error += "".join(f"; {finding}" for finding in self.findings)
+        error += "".join(f"; {line}" for line in (*self.findings, *self.looked))
         name = f"{self.notebook.name}/{self.question.name}"
         return f"{self.arm:8} {name:32} {self.verdict.verdict}{error}"
 
@@ -116,20 +124,26 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """The exchanges with the model that a question led to, and what was found in the
-    code of the first answer.
+    """The exchanges with the model that a question led to, what was found in the code
+    of the first answer, and what was looked up before it.
     """
 
     exchanges: Sequence[Exchange]
     findings: Sequence[str] = ()
+    looked: Sequence[str] = ()
+
+    @property
+    def answers(self) -> list[Exchange]:
+        """The exchanges that are answers, and no choices of a look."""
+        return [one for one in self.exchanges if not one.is_choice]
 
     @property
     def final(self) -> Exchange:
         """The exchange with the code that counts: of a correction without code, the
         first.
         """
-        with_code = [one for one in self.exchanges if code_in(one.answer)]
-        return with_code[-1] if with_code else self.exchanges[0]
+        with_code = [one for one in self.answers if code_in(one.answer)]
+        return with_code[-1] if with_code else self.answers[0]
 
 
 @contextmanager
@@ -190,8 +204,8 @@ def _ask(
     sessions: Sessions,
 ) -> Asked:
     """Ask a question in one way."""
-    if arm == OURS:
-        return sessions.ask_buddy(notebook, question)
+    if arm in (OURS, LOOKED):
+        return sessions.ask_buddy(notebook, question, look=arm == LOOKED)
     cells = notebook.cells_before(question)
     if arm == ALONE:
         text = lean.alone(question.text)
@@ -211,8 +225,8 @@ def _served(
     arm: str, notebook: Notebook, question: Question, asked: Asked, judge: Judge
 ) -> Iterator[Answer]:
     """Yield the answers of the arms that the exchanges serve."""
-    first = asked.exchanges[0]
-    served = {arm: first}
+    first = asked.answers[0]
+    served = {arm: asked.final if arm == LOOKED else first}
     if arm == OURS:
         served = {OURS: first, CHECKED: asked.final}
     for name, exchange in served.items():
@@ -224,7 +238,9 @@ def _served(
             prompt_tokens=first.prompt_tokens,
             verdict=judge.verdict(notebook, question, exchange.answer),
             findings=asked.findings,
-            repaired=len(asked.exchanges) > 1,
+            repaired=len(asked.answers) > 1,
+            seconds=sum(one.seconds for one in asked.exchanges),
+            looked=asked.looked,
         )
 
 
@@ -256,8 +272,10 @@ class Sessions:
         """Return a line for each variable."""
         return self._session(notebook, question)[1]
 
-    def ask_buddy(self, notebook: Notebook, question: Question) -> Asked:
-        """Ask the buddy.
+    def ask_buddy(
+        self, notebook: Notebook, question: Question, *, look: bool = False
+    ) -> Asked:
+        """Ask the buddy, which looks things up before if it shall.
 
         Raises
         ------
@@ -271,11 +289,13 @@ class Sessions:
             "text": question.text,
             "context": "auto",
             "max_tokens": MAX_TOKENS,
+            "look": look,
         }
         answered = session.ask(request, ANSWERING)
         if answered["error"]:
             raise Unanswered(f"{question.name}: {answered['error']}")
-        return Asked(self._recorder.exchanges[before:], answered["findings"])
+        exchanges = self._recorder.exchanges[before:]
+        return Asked(exchanges, answered["findings"], answered["looked"])
 
     def _session(
         self, notebook: Notebook, question: Question

@@ -24,6 +24,7 @@ PATIENCE = 900.0
 _DROPPED = {"connection", "content-length", "transfer-encoding"}
 # What an answer depends on.
 _ASKED = ("messages", "temperature", "max_tokens")
+SCHEMA = "response_format"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Exchange:
     prompt_tokens, tokens
         The tokens of the whole prompt, and of the answer.
     seconds
-        How long it took; 0 where the answer was remembered.
+        How long it took when it was asked.
+    is_choice
+        Whether a look was chosen: the request had a schema.
     """
 
     key: str
@@ -53,6 +56,7 @@ class Exchange:
     prompt_tokens: int
     tokens: int
     seconds: float
+    is_choice: bool = False
 
 
 class Record:
@@ -159,6 +163,8 @@ class Recorder(ThreadingHTTPServer):
     def key(self, body: Mapping[str, Any]) -> str:
         """Return the digest of a request."""
         asked = [self.model, *(body.get(name) for name in _ASKED)]
+        # Answers that were kept before there were choices are still found.
+        asked += [body[SCHEMA]] if SCHEMA in body else []
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]
 
 
@@ -250,6 +256,7 @@ def _exchange(
         prompt_tokens=int(usage.get("prompt_tokens", 0)),
         tokens=int(usage.get("completion_tokens", 0)),
         seconds=round(seconds, 2),
+        is_choice=SCHEMA in body,
     )
 
 

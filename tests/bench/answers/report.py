@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from ..table import Row
-from .measure import ALONE, ARMS, CELLS, CHECKED, LEAN, OURS, Answer
+from .measure import ALONE, ARMS, CELLS, CHECKED, LEAN, LOOKED, OURS, Answer
 from .verdict import LOOSE, RIGHT, WRONG
 
 # Errors that come from a name, column or attribute that does not exist.
@@ -19,6 +19,7 @@ POINTS_MORE_THAN_CELLS = 10.0
 TOKENS_OF_CELLS = 1.7
 POINTS_MORE_THAN_LEAN = 3.0
 SHARE_FOUND = 0.5
+POINTS_BY_LOOKS, TIMES_BY_LOOKS = 5.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Arm:
     def prompt_tokens(self) -> float:
         """The mean number of tokens of a prompt."""
         return mean(answer.prompt_tokens for answer in self.answers)
+
+    @property
+    def seconds(self) -> float:
+        """The mean time of all requests for an answer, in seconds."""
+        return mean(answer.seconds for answer in self.answers)
 
     @property
     def errors(self) -> Counter[str]:
@@ -101,6 +107,8 @@ def rows(arms: dict[str, Arm]) -> Iterator[Row]:
         yield _more_than_lean(ours, arms[LEAN])
     if checked and ours:
         yield _found(ours, checked)
+    if checked and LOOKED in arms:
+        yield _by_looks(arms[LOOKED], checked)
 
 
 def _more_than_alone(checked: Arm, alone: Arm) -> Row:
@@ -155,6 +163,20 @@ def _found(ours: Arm, checked: Arm) -> Row:
         f"doubts {len(doubted)}",
         "",
         share >= SHARE_FOUND and not harmed,
+    )
+
+
+def _by_looks(looked: Arm, checked: Arm) -> Row:
+    points = looked.percent - checked.percent
+    times = looked.seconds / max(checked.seconds, 0.01)
+    with_looks = sum(bool(answer.looked) for answer in looked.answers)
+    return Row(
+        "right answers with looks, less those without",
+        f"{POINTS_BY_LOOKS:.0f} points, at {TIMES_BY_LOOKS:.0f} times the time at most",
+        f"{looked}, {points:+.1f} points at {times:.1f} times the time; looked for "
+        f"{with_looks}",
+        str(checked),
+        points >= POINTS_BY_LOOKS and times <= TIMES_BY_LOOKS,
     )
 
 

@@ -28,9 +28,10 @@ def right_answers(
     SQL, errors) are asked of a real model in a llama.cpp with two threads, temperature
     0, at most 400 tokens: the question alone; after the sources of the earlier cells;
     after these and a line for each variable; by the buddy in a session that has run the
-    notebook; and by the buddy with the code checked and repaired once. Each stands
-    alone. The Python of the answer runs in a copy of the notebook's state; right is what
-    gives the value, the variable or the figure that a solution gives.
+    notebook; by the buddy with the code checked and repaired once; and the same with
+    looks before the answer. Each stands alone. The Python of the answer runs in a copy
+    of the notebook's state; right is what gives the value, the variable or the figure
+    that a solution gives.
     """
     choice = choice or Choice()
     if quick:

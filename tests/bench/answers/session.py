@@ -65,14 +65,16 @@ class NotebookSession:
             max_tokens=request["max_tokens"],
             context=request["context"],
             new=True,
+            look=request["look"],
         )
         buddy = self.shell.codebuddy.buddy
         reply = buddy.ask(request["text"], options, self.shell.user_ns)
         try:
             str(reply)
         except BuddyError as error:
-            return {"error": str(error), "findings": []}
-        return {"error": "", "findings": list(getattr(reply, "findings", ()))}
+            return {"error": str(error), "findings": [], "looked": []}
+        looked = [one.line for one in reply.looked]
+        return {"error": "", "findings": list(reply.findings), "looked": looked}
 
     def _run(self, source: str) -> None:
         self.shell.run_cell(source, store_history=True)
