@@ -37,6 +37,7 @@ from . import (
     models,
     panel,
     replay,
+    serving,
     typed,
 )
 from .answers.rows import right_answers
@@ -394,6 +395,8 @@ ROWS: dict[str, Callable[[Server, bool], Iterator[Row]]] = {
     "typed": typed.valid_answers,
     "checking": inspection.checking,
     "looks": looks.choices,
+    "looking": serving.looking,
+    "serving": serving.serving,
     "panel": panel.moments,
     "panel_page": panel.page,
     "panel_bytes": panel.sent,
