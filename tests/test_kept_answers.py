@@ -204,7 +204,7 @@ def test_a_corrected_answer_is_not_corrected_again(kernel: Start) -> None:
 
 LOOKS: list[Sequence[Step]] = [
     ['{"look": "variable", "name": "clients", "part": "schema"}', END],
-    ['{"look": "answer"}', END],
+    ['{"look": "explain"}', END],
 ]
 
 
@@ -212,11 +212,11 @@ def test_what_was_looked_up_is_told_again_without_a_request(kernel: Start) -> No
     fresh = kernel(context="auto")
     names_of(fresh).update(namespace())
     fake_of(fresh).replies = [*LOOKS, ["Five.", END]]
-    first = ask(fresh, "columns?", look=True)
+    first = ask(fresh, "clients or orders?", look=True)
     ask(fresh, "2?")
     again = kernel(context="auto", replay="only")
     names_of(again).update(namespace())
-    reply = ask(again, "columns?", look=True)
+    reply = ask(again, "clients or orders?", look=True)
     assert [one.line for one in first.looked] == ["looked at `clients`: 5 columns"]
     assert (reply.text, reply.looked) == ("Five.", first.looked)
     assert again.chat.turns[0].looks == fresh.chat.turns[0].looks
@@ -241,10 +241,10 @@ def test_secrets_in_what_was_looked_up_are_not_kept(kernel: Start, path: Path) -
     names_of(fresh).update(namespace())
     chosen = json.dumps({"look": "search_cells", "text": key})
     fake_of(fresh).replies = [[chosen, END], LOOKS[1], ["None.", END]]
-    assert key in ask(fresh, "where?", look=True).looked[0].text
+    assert key in ask(fresh, "where is 'clients or orders'?", look=True).looked[0].text
     fresh.redact_secrets = True
     fake_of(fresh).replies = [[chosen, END], LOOKS[1], ["None.", END]]
-    ask(fresh, "and now?", look=True)
+    ask(fresh, "and where is 'clients or orders'?", look=True)
     assert key not in path.read_text(encoding="utf-8").splitlines()[-1]
 
 

@@ -22,6 +22,7 @@ from codebuddy_jupyter.messages import Chunk, Model, Request, ToolCall, Usage
 from codebuddy_jupyter.question.looking import LOOKED_UP, MAX_LOOKS
 from codebuddy_jupyter.question.looks import LARGE
 from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.tools.choice import ANSWER
 from tests.support.fakes import (
     FOREVER,
     FakeProvider,
@@ -30,6 +31,7 @@ from tests.support.fakes import (
     is_well_formed,
 )
 from tests.support.notebooks_kept import Start
+from tests.support.secrets_planted import PLANTED
 from tests.support.snippets import namespace
 
 END = Chunk(finish="stop", usage=Usage(200, 5))
@@ -50,8 +52,8 @@ def call(name: str, /, **arguments: Any) -> tuple[Chunk, Chunk]:
 
 CLIENTS = choice("variable", name="clients", part="schema")
 ORDERS = choice("variable", name="orders", part="missing")
-NONE = choice("answer")
-ANSWER = ("It has ", "five.", END)
+NONE = choice(ANSWER)
+REPLY = ("It has ", "five.", END)
 
 
 @pytest.fixture
@@ -75,37 +77,40 @@ def last(request: Request) -> str:
 
 
 def test_by_default_nothing_is_looked_up(buddy: Buddy, fake: FakeProvider) -> None:
-    fake.replies = [ANSWER]
+    fake.replies = [REPLY]
     assert buddy.looks == "off"
-    assert buddy.ask("columns?").result().looked == ()
+    assert buddy.ask("clients or orders?").result().looked == ()
     assert len(fake.requests) == 1
 
 
 def test_what_is_chosen_is_told_with_the_question(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
-    fake.replies = [CLIENTS, NONE, ANSWER]
-    reply = buddy.ask("columns?", LOOK).result()
+    fake.replies = [CLIENTS, NONE, REPLY]
+    reply = buddy.ask("clients or orders?", LOOK).result()
     assert reply.text == "It has five."
     assert [looked.line for looked in reply.looked] == [LINE]
     first, second, answer = fake.requests
     assert first.schema is not None
     assert first.temperature == 0
-    assert "- variable(name, part): " in last(first)
+    assert '- {"look": "variable", "name": "NAME", "part": "missing"}: ' in last(first)
     assert answer.schema is None
     assert answer.max_tokens is None
     assert LOOKED_UP in last(answer)
     assert "'Official language'" in last(answer)
-    assert "Before you answer" not in last(answer)
+    assert "write_code" not in last(answer)
     # What was read stays in the server's cache.
     assert last(second).startswith(last(answer))
+    assert first.messages[:-1] == answer.messages[:-1]
+    assert last(first).endswith("The question: clients or orders?")
+    assert last(first).count("clients or orders?") == 1
     assert is_well_formed(answer)
 
 
 def test_the_setting_looks_without_the_option(buddy: Buddy, fake: FakeProvider) -> None:
     buddy.looks = "auto"
-    fake.replies = [NONE, ANSWER]
-    assert buddy.ask("hello").result().looked == ()
+    fake.replies = [NONE, REPLY]
+    assert buddy.ask("clients?").result().looked == ()
     assert len(fake.requests) == 2
     assert LOOKED_UP not in last(fake.requests[1])
 
@@ -115,21 +120,21 @@ def test_at_most_four_looks_come_before_the_answer(
 ) -> None:
     names = ["clients", "orders", "growth", "cities", "ages"]
     fake.replies = [choice("variable", name=name, part="schema") for name in names]
-    fake.replies[MAX_LOOKS:] = [ANSWER]
-    reply = buddy.ask("columns?", LOOK).result()
+    fake.replies[MAX_LOOKS:] = [REPLY]
+    reply = buddy.ask(f"{', '.join(names)}?", LOOK).result()
     assert len(reply.looked) == MAX_LOOKS
     assert len(fake.requests) == MAX_LOOKS + 1
     assert reply.text == "It has five."
 
 
 def test_the_same_look_is_not_made_twice(buddy: Buddy, fake: FakeProvider) -> None:
-    fake.replies = [CLIENTS, CLIENTS, ANSWER]
-    assert len(buddy.ask("columns?", LOOK).result().looked) == 1
+    fake.replies = [CLIENTS, CLIENTS, REPLY]
+    assert len(buddy.ask("clients or orders?", LOOK).result().looked) == 1
 
 
 def test_a_look_at_nothing_is_told_as_such(buddy: Buddy, fake: FakeProvider) -> None:
-    fake.replies = [choice("signature", dotted="pd.mrge"), NONE, ANSWER]
-    reply = buddy.ask("merge?", LOOK).result()
+    fake.replies = [choice("signature", dotted="pd.mrge"), NONE, REPLY]
+    reply = buddy.ask("pd.merge or pd.cut?", LOOK).result()
     assert reply.looked[0].is_error
     assert "nearest: 'merge'" in last(fake.requests[-1])
 
@@ -137,14 +142,14 @@ def test_a_look_at_nothing_is_told_as_such(buddy: Buddy, fake: FakeProvider) -> 
 def test_a_choice_that_is_never_valid_costs_the_look_alone(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
-    fake.replies = [("Hm.", END)] * 3 + [ANSWER]
-    reply = buddy.ask("columns?", LOOK).result()
+    fake.replies = [("Hm.", END)] * 3 + [REPLY]
+    reply = buddy.ask("clients or orders?", LOOK).result()
     assert (reply.text, reply.looked) == ("It has five.", ())
     line = "fake-1 does not choose what to look up, so nothing is looked up."
     assert reply.notes == (line,)
     # It is not asked to choose again.
-    fake.replies = [ANSWER]
-    assert buddy.ask("rows?", LOOK).result().text == "It has five."
+    fake.replies = [REPLY]
+    assert buddy.ask("orders?", LOOK).result().text == "It has five."
     assert fake.requests[-1].schema is None
     assert len(fake.requests) == 5
 
@@ -153,8 +158,8 @@ def test_a_server_without_schemas_is_asked_in_words(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
     refusal = ServerError("unknown field response_format", status=400)
-    fake.replies = [(refusal,), CLIENTS, NONE, ANSWER]
-    reply = buddy.ask("columns?", LOOK).result()
+    fake.replies = [(refusal,), CLIENTS, NONE, REPLY]
+    reply = buddy.ask("clients or orders?", LOOK).result()
     assert len(reply.looked) == 1
     assert fake.requests[1].schema is None
     assert "Answer with JSON" in last(fake.requests[1])
@@ -162,8 +167,8 @@ def test_a_server_without_schemas_is_asked_in_words(
 
 def test_a_large_model_calls_tools(large: Buddy, fake: FakeProvider) -> None:
     wanted = call("variable", name="clients", part="schema")
-    fake.replies = [wanted, ANSWER]
-    reply = large.ask("columns?", LOOK).result()
+    fake.replies = [wanted, REPLY]
+    reply = large.ask("clients or orders?", LOOK).result()
     assert (reply.text, reply.tool_calls) == ("It has five.", ())
     assert [looked.line for looked in reply.looked] == [LINE]
     first, second = fake.requests
@@ -176,7 +181,7 @@ def test_a_large_model_calls_tools(large: Buddy, fake: FakeProvider) -> None:
 
 
 def test_a_large_model_may_simply_answer(large: Buddy, fake: FakeProvider) -> None:
-    fake.replies = [ANSWER]
+    fake.replies = [REPLY]
     reply = large.ask("hello", LOOK).result()
     assert (reply.text, reply.looked) == ("It has five.", ())
     assert len(fake.requests) == 1
@@ -187,16 +192,16 @@ def test_after_four_calls_there_are_no_more_tools(
 ) -> None:
     names = ["clients", "orders", "growth", "cities"]
     fake.replies = [call("variable", name=name) for name in names]
-    fake.replies += [ANSWER]
-    reply = large.ask("columns?", LOOK).result()
+    fake.replies += [REPLY]
+    reply = large.ask("clients or orders?", LOOK).result()
     assert len(reply.looked) == MAX_LOOKS
     assert fake.requests[-1].tools == ()
     assert LOOKED_UP in last(fake.requests[-1])
 
 
 def test_an_unknown_tool_is_told_as_such(large: Buddy, fake: FakeProvider) -> None:
-    fake.replies = [call("run_code", code="1"), ANSWER]
-    reply = large.ask("columns?", LOOK).result()
+    fake.replies = [call("run_code", code="1"), REPLY]
+    reply = large.ask("clients or orders?", LOOK).result()
     assert reply.looked[0].text.startswith("There is no 'run_code'; there are: ")
 
 
@@ -204,12 +209,12 @@ def test_a_written_call_is_understood_and_the_schema_used_from_then_on(
     large: Buddy, fake: FakeProvider
 ) -> None:
     written = '```json\n{"name": "variable", "arguments": {"name": "clients"}}\n```'
-    fake.replies = [(written, END), NONE, ANSWER]
-    reply = large.ask("columns?", LOOK).result()
+    fake.replies = [(written, END), NONE, REPLY]
+    reply = large.ask("clients or orders?", LOOK).result()
     assert (reply.text, len(reply.looked)) == ("It has five.", 1)
     assert fake.requests[1].schema is not None
-    fake.replies = [NONE, ANSWER]
-    large.ask("columns?", LOOK).result()
+    fake.replies = [NONE, REPLY]
+    large.ask("clients or orders?", LOOK).result()
     assert fake.requests[-2].schema is not None
 
 
@@ -217,8 +222,8 @@ def test_a_server_that_refuses_tools_is_asked_by_schema(
     large: Buddy, fake: FakeProvider
 ) -> None:
     refusal = ServerError("fake-1 does not support tools", status=400)
-    fake.replies = [(refusal,), CLIENTS, NONE, ANSWER]
-    reply = large.ask("columns?", LOOK).result()
+    fake.replies = [(refusal,), CLIENTS, NONE, REPLY]
+    reply = large.ask("clients or orders?", LOOK).result()
     assert (reply.text, len(reply.looked)) == ("It has five.", 1)
 
 
@@ -227,12 +232,12 @@ def test_another_error_of_the_server_is_the_answer_s(
 ) -> None:
     fake.replies = [(ServerError("out of memory", status=503),)]
     with pytest.raises(ServerError, match="out of memory"):
-        large.ask("columns?", LOOK).result()
+        large.ask("clients or orders?", LOOK).result()
 
 
 def test_stop_ends_the_choice_at_once(buddy: Buddy, fake: FakeProvider) -> None:
     fake.replies = [(FOREVER,)]
-    reply = buddy.ask("columns?", LOOK).start()
+    reply = buddy.ask("clients or orders?", LOOK).start()
     assert fake.asked.wait(30)
     reply.close()
     assert fake.ended.wait(30)
@@ -242,7 +247,7 @@ def test_stop_ends_the_choice_at_once(buddy: Buddy, fake: FakeProvider) -> None:
 
 def test_a_stopped_answer_keeps_its_looks(buddy: Buddy, fake: FakeProvider) -> None:
     fake.replies = [CLIENTS, NONE, ("It", FOREVER)]
-    reply = buddy.ask("columns?", LOOK).start()
+    reply = buddy.ask("clients or orders?", LOOK).start()
     assert eventually(lambda: reply.text == "It")
     reply.close()
     assert [looked.line for looked in reply.looked] == [LINE]
@@ -255,8 +260,8 @@ def test_looks_that_were_made_are_not_made_again_for_a_smaller_prompt(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
     too_long = PromptTooLong("too long", tokens=9000, window=4000)
-    fake.replies = [CLIENTS, NONE, (too_long,), ANSWER]
-    reply = buddy.ask("columns?", LOOK).result()
+    fake.replies = [CLIENTS, NONE, (too_long,), REPLY]
+    reply = buddy.ask("clients or orders?", LOOK).result()
     assert (reply.text, len(reply.looked)) == ("It has five.", 1)
     assert LOOKED_UP in last(fake.requests[-1])
 
@@ -269,7 +274,7 @@ def test_a_look_without_room_is_left_out(buddy: Buddy, fake: FakeProvider) -> No
 
     def answer(request: Request) -> Sequence[Step]:
         if request.schema is None:
-            return ANSWER
+            return REPLY
         return choice("signature", dotted=next(names))
 
     fake.answer = answer
@@ -281,8 +286,8 @@ def test_a_look_without_room_is_left_out(buddy: Buddy, fake: FakeProvider) -> No
 def test_the_next_question_has_the_looks_before_it(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
-    fake.replies = [CLIENTS, NONE, ANSWER, ANSWER]
-    buddy.ask("columns?", LOOK).result()
+    fake.replies = [CLIENTS, NONE, REPLY, REPLY]
+    buddy.ask("clients or orders?", LOOK).result()
     buddy.ask("and rows?").result()
     third, fourth = fake.requests[-2:]
     assert fourth.messages[: len(third.messages)] == third.messages
@@ -291,24 +296,24 @@ def test_the_next_question_has_the_looks_before_it(
 
 def test_an_answer_of_a_type_looks_nothing_up(buddy: Buddy, fake: FakeProvider) -> None:
     fake.replies = [('{"value": 5}', END)]
-    assert buddy.ask("columns?", Options(look=True, into=int)).value == 5
+    assert buddy.ask("clients or orders?", Options(look=True, into=int)).value == 5
 
 
 def test_what_may_not_be_sent_is_not_looked_at(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
-    fake.replies = [ANSWER]
-    buddy.ask("columns?", Options(look=True, context="none")).result()
+    fake.replies = [REPLY]
+    buddy.ask("clients or orders?", Options(look=True, context="none")).result()
     assert len(fake.requests) == 1
-    fake.replies = [NONE, ANSWER]
+    fake.replies = [NONE, REPLY]
     buddy.ask("error?", Options(look=True, context="error")).result()
-    assert "- error" in last(fake.requests[1])
-    assert "- variable" not in last(fake.requests[1])
+    assert '- {"look": "error"}' in last(fake.requests[1])
+    assert '- {"look": "variable"' not in last(fake.requests[1])
 
 
 def test_a_look_is_a_line_that_unfolds(buddy: Buddy, fake: FakeProvider) -> None:
-    fake.replies = [CLIENTS, NONE, ANSWER]
-    reply = buddy.ask("columns?", LOOK).result()
+    fake.replies = [CLIENTS, NONE, REPLY]
+    reply = buddy.ask("clients or orders?", LOOK).result()
     data, _ = final_output(reply)
     markdown = data["text/markdown"]
     assert markdown.startswith("<details><summary>looked at ")
@@ -324,7 +329,7 @@ def test_a_look_is_told_while_the_answer_is_awaited(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
     fake.replies = [CLIENTS, (FOREVER,)]
-    reply = buddy.ask("columns?", LOOK).start()
+    reply = buddy.ask("clients or orders?", LOOK).start()
     assert eventually(lambda: len(reply.looked) == 1)
     assert "5 columns" in waiting_markdown(reply, reply.started or 0.0)
     reply.close()
@@ -336,8 +341,8 @@ def test_looks_outlive_the_kernel(start: Start, tmp_path: Path) -> None:
     session.namespace().update(namespace())
     fake = first.provider_named("Local")
     assert isinstance(fake, FakeProvider)
-    fake.replies = [CLIENTS, NONE, ANSWER]
-    first.ask("columns?", LOOK).result()
+    fake.replies = [CLIENTS, NONE, REPLY]
+    first.ask("clients or orders?", LOOK).result()
     first.close()
     second = start()
     (turn,) = second.chat.turns
@@ -350,17 +355,17 @@ def test_looks_outlive_the_kernel(start: Start, tmp_path: Path) -> None:
 def test_a_question_that_is_asked_again_looks_again(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
-    fake.replies = [CLIENTS, NONE, ANSWER, ORDERS, NONE, ANSWER]
-    first = buddy.ask("columns?", LOOK).result()
-    again = buddy.ask("missing?", LOOK).result()
+    fake.replies = [CLIENTS, NONE, REPLY, ORDERS, NONE, REPLY]
+    first = buddy.ask("clients or orders?", LOOK).result()
+    again = buddy.ask("orders or clients?", LOOK).result()
     assert buddy.history.take_back(first) is False
     assert buddy.history.take_back(again)
     (turn,) = buddy.chat.turns
     assert turn.reply is first
-    fake.replies = [CLIENTS, NONE, ANSWER]
-    buddy.ask("columns once more?", LOOK).result()
+    fake.replies = [CLIENTS, NONE, REPLY]
+    buddy.ask("clients or orders, once more?", LOOK).result()
     # Of the question that was taken back, nothing is sent any more.
-    assert "missing" not in str(fake.requests[-1].messages)
+    assert "orders or clients?" not in str(fake.requests[-1].messages)
     assert is_well_formed(fake.requests[-1])
 
 
@@ -370,14 +375,60 @@ def test_a_branch_keeps_the_looks_before_it(start: Start) -> None:
     session.namespace().update(namespace())
     fake = buddy.provider_named("Local")
     assert isinstance(fake, FakeProvider)
-    fake.replies = [CLIENTS, NONE, ANSWER, ORDERS, NONE, ANSWER]
-    buddy.ask("columns?", LOOK).result()
-    second = buddy.ask("missing?", LOOK).result()
+    fake.replies = [CLIENTS, NONE, REPLY, ORDERS, NONE, REPLY]
+    buddy.ask("clients or orders?", LOOK).result()
+    second = buddy.ask("orders or clients?", LOOK).result()
     buddy.ask("rows?").result()
     assert buddy.history.branch(second, "another")
     (turn,) = buddy.chat.turns
     assert [looked.line for looked in turn.reply.looked] == [LINE]
     assert "5 columns" in as_markdown(buddy.chat, buddy.redacted)
-    fake.replies = [ORDERS, NONE, ANSWER]
-    buddy.ask("missing, then?", LOOK).result()
+    fake.replies = [ORDERS, NONE, REPLY]
+    buddy.ask("orders or clients, then?", LOOK).result()
     assert is_well_formed(fake.requests[-1])
+
+
+def test_a_question_that_names_nothing_costs_no_request(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [REPLY]
+    assert buddy.ask("Thanks!", LOOK).result().text == "It has five."
+    assert len(fake.requests) == 1
+
+
+def test_once_all_that_it_names_is_known_nothing_is_chosen(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [CLIENTS, REPLY]
+    reply = buddy.ask("clients?", LOOK).result()
+    assert (reply.text, len(reply.looked)) == ("It has five.", 1)
+    assert len(fake.requests) == 2
+
+
+def test_a_long_question_is_not_asked_twice(buddy: Buddy, fake: FakeProvider) -> None:
+    fake.replies = [NONE, REPLY]
+    question = "clients? " + "word " * 200 + "Well?"
+    buddy.ask(question, LOOK).result()
+    choosing, answer = fake.requests
+    assert last(choosing).startswith(last(answer))
+    assert last(choosing).count("Well?") == 1
+
+
+def test_a_secret_of_the_question_is_no_choice(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    key = PLANTED[0].secret
+    fake.replies = [NONE, REPLY]
+    buddy.ask(f"Where in clients is '{key}' used?", LOOK).result()
+    assert key not in str(fake.requests)
+
+
+def test_a_search_for_candidates_that_fails_costs_no_answer(
+    buddy: Buddy, fake: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("codebuddy_jupyter.question.looks.candidates_of", fail)
+    fake.replies = [REPLY]
+    assert buddy.ask("clients?", LOOK).result().text == "It has five."

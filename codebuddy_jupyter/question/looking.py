@@ -9,9 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, Protocol, cast
 
 from ..chat.conversation import Turn
@@ -20,6 +27,7 @@ from ..context.inert import inert, without_control_tokens
 from ..errors import InvalidAnswer, ServerError
 from ..messages import Chunk, Looked, Message, Request, ToolCall
 from ..tools.calls import Call
+from ..tools.candidates import Candidate
 from ..tools.choice import choice_form, instruction
 from ..tools.look import Look
 from ..values.asking import REFUSALS, Answered, SchemaModes, answering, place_of
@@ -44,6 +52,8 @@ CANNOT_CHOOSE = "{} does not choose what to look up, so nothing is looked up."
 
 Mode = Literal["tools", "schema", "none"]
 """How a model chooses: by calling tools, by a JSON schema, or not at all."""
+Find = Callable[[str], list[Candidate]]
+"""Gives the looks that a question can need."""
 Send = Callable[[Draft, dict[str, Any]], AsyncIterator[Chunk]]
 """Sends a draft, with other fields of the request, and yields the chunks."""
 
@@ -65,6 +75,8 @@ class Looking:
     ----------
     looks
         What can be looked up.
+    find
+        Finds what of that the question can need, for a model that chooses by a schema.
     exchange
         The question and who answers it.
     turn
@@ -87,6 +99,7 @@ class Looking:
     def __init__(
         self,
         looks: Sequence[Look],
+        find: Find,
         exchange: Exchange,
         turn: Turn,
         send: Send,
@@ -97,6 +110,8 @@ class Looking:
     ) -> None:
         self.draft: Draft | None = None
         self._looks = {look.name: look for look in looks}
+        self._find = find
+        self._candidates: list[Candidate] | None = None
         self._exchange = exchange
         self._turn = turn
         self._send = send
@@ -163,11 +178,16 @@ class Looking:
                     yield chunk
 
     async def _choice(self) -> AsyncGenerator[Chunk]:
-        """Ask for a choice, and yield what is to be told of that."""
-        looks = list(self._looks.values())
-        form = await asyncio.to_thread(choice_form, looks)
-        told = instruction(looks, self._turn.question)
-        draft = with_text(self._told, told, self._exchange.tokens)
+        """Ask for a choice, if there is one, and yield what is to be told of that."""
+        if self._candidates is None:
+            find = partial(self._find, self._turn.question)
+            self._candidates = await asyncio.to_thread(find)
+        candidates = without(self._candidates, self._calls)
+        if not candidates:
+            return
+        form = choice_form(candidates)
+        told = instruction(candidates, self._turn.question)
+        draft = asking(self._told, told, self._turn.question, self._exchange.tokens)
         if draft.tokens > draft.room.prompt:
             return
 
@@ -281,6 +301,31 @@ def with_looks(draft: Draft, found: Sequence[Looked], tokens: Tokens) -> Draft:
     longer = with_text(draft, text, tokens)
     question = replace(draft.question, text=f"{draft.question.text}\n\n{text}")
     return replace(longer, question=question)
+
+
+def without(candidates: Iterable[Candidate], calls: Iterable[Call]) -> list[Candidate]:
+    """Return what is left to choose after these calls."""
+    left = list(candidates)
+    for call in calls:
+        still: list[Candidate] = []
+        for candidate in left:
+            rest: Candidate | None = candidate
+            if candidate.look.name == call.name:
+                rest = candidate.without(call.arguments)
+            if rest is not None:
+                still.append(rest)
+        left = still
+    return left
+
+
+def asking(draft: Draft, text: str, question: str, tokens: Tokens) -> Draft:
+    """Return a draft that asks a text; if both end in the question, that comes once."""
+    *before, last = draft.messages
+    if not (last.text.endswith(question) and text.endswith(question)):
+        return with_text(draft, text, tokens)
+    told = f"{last.text.removesuffix(question)}{text}"
+    messages = (*before, replace(last, text=told))
+    return replace(draft, messages=messages, tokens=tokens.total(messages))
 
 
 def with_text(draft: Draft, text: str, tokens: Tokens) -> Draft:

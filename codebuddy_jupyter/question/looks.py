@@ -11,6 +11,7 @@ from ..context.collector import Collector
 from ..errors import BuddyError
 from ..messages import Chunk, Message
 from ..providers.base import Provider
+from ..tools.candidates import Candidate, candidates_of
 from ..tools.looks import looks_of, problems
 from ..values.asking import SchemaModes, place_of
 from .draft import Draft
@@ -127,6 +128,20 @@ class Looks:
         def send(draft: Draft, fields: dict[str, Any]) -> AsyncIterator[Chunk]:
             return stream(exchange, draft, turn.reply, **fields)
 
+        def find(text: str) -> list[Candidate]:
+            try:
+                return candidates_of(text, self._collector, looks)
+            except Exception:  # noqa: BLE001 - the answer counts more than what is looked up
+                return []
+
         return Looking(
-            looks, exchange, turn, send, safe, self._modes, self._schemas, problems()
+            looks,
+            find,
+            exchange,
+            turn,
+            send,
+            safe,
+            self._modes,
+            self._schemas,
+            problems(),
         )

@@ -2,30 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..values.form import Form
 from ..values.schema import Schema
 from .calls import Call, try_call
+from .candidates import Candidate
 from .look import Look
 
 LOOK = "look"
 """The field that names the look."""
-ANSWER = "answer"
-"""What is chosen in place of a look by a model that needs none."""
-# Values among which a parameter is chosen; of more, none are named.
-MOST_CHOICES = 60
+CODE, ANSWER = "write_code", "explain"
+"""What is chosen in place of a look: small models choose a thing to do, not none."""
+NOTHING: Mapping[str, str] = {
+    CODE: "it wants code, a plot, a test, or data sorted, filtered, joined or changed",
+    ANSWER: "it wants an explanation, general knowledge or a text",
+}
+
+Way = tuple[Mapping[str, Any], str, str, Mapping[str, Any]]
+"""One use of a look: arguments, what it finds out, and a question with its arguments."""
+WAYS: Mapping[str, Sequence[Way]] = {
+    "variable": (
+        (
+            {"part": "missing"},
+            "how many values are missing, or whether any are",
+            "How many values of t are missing?",
+            {"name": "t", "part": "missing"},
+        ),
+        (
+            {"part": "unique"},
+            "how many different, distinct or unique values there are",
+            "How many different names are in t?",
+            {"name": "t", "part": "unique"},
+        ),
+        (
+            {"part": "head"},
+            "what the first rows or the values are",
+            "What are the values of t?",
+            {"name": "t", "part": "head"},
+        ),
+    ),
+    "cell": (
+        ({}, "what In[N] printed or showed", "What did In[2] show?", {"number": 2}),
+    ),
+    "search_cells": (
+        (
+            {},
+            "in which cells a word or a function is used",
+            "Where is plot used?",
+            {"text": "plot"},
+        ),
+    ),
+    "error": (({}, "what failed, the last error", "What went wrong?", {}),),
+    "signature": (
+        (
+            {},
+            "parameters, options, defaults or documentation of a function",
+            "What are the parameters of np.sort?",
+            {"dotted": "np.sort"},
+        ),
+    ),
+    "file_head": (
+        (
+            {},
+            "what is in a file: its columns, or its code",
+            "What does notes.csv contain?",
+            {"path": "notes.csv"},
+        ),
+    ),
+    "columns_like": (
+        (
+            {},
+            "which frame has a column that is about something",
+            "Which frame has the weights?",
+            {"text": "weight"},
+        ),
+    ),
+}
+"""How each look of this package is explained to a small model."""
+EXAMPLES = (
+    ("Sort t by name.", CODE),
+    ("Plot t.", CODE),
+    ("What is a loop?", ANSWER),
+)
+"""Questions that need no look."""
+LONGEST_QUESTION = 500
+"""Characters of a question that is asked again after what can be looked up."""
+HEADING = "What is needed first to answer the question? One of these:"
 
 
-def choice_form(looks: Sequence[Look]) -> Form:
+def choice_form(candidates: Sequence[Candidate]) -> Form:
     """Return the form of a choice among these looks, and of none of them; its value is
     a `Call`, or None.
     """
-    options: list[Schema] = [_option(ANSWER, {})]
-    for look in looks:
-        options.append(_option(look.name, _properties(look)))
-    names = [look.name for look in looks]
+    options = [_option(name, {}) for name in NOTHING]
+    for candidate in candidates:
+        options.append(_option(candidate.look.name, _properties(candidate)))
+    names = [candidate.look.name for candidate in candidates]
     return Form(
         name="choice",
         fields=(),
@@ -37,41 +112,54 @@ def choice_form(looks: Sequence[Look]) -> Form:
     )
 
 
-def instruction(looks: Sequence[Look], question: str) -> str:
+def instruction(candidates: Sequence[Candidate], question: str) -> str:
     """Return what the model is told of the looks.
 
     Parameters
     ----------
-    looks
+    candidates
         What can be looked up.
     question
-        The question, which a short one repeats at the end: small models choose by what
+        The question, which comes last unless it is long: small models choose by what
         they read last.
     """
     lines = [HEADING]
-    for look in looks:
-        lines.append(f"- {_heading(look)}: {look.description}")
-    lines.append(f"- {ANSWER}: {NOTHING_NEEDED}")
+    for name, meaning in NOTHING.items():
+        lines.append(f"- {_written(name, {})}: {meaning}")
+    examples = [f"{asked} {_written(name, {})}" for asked, name in EXAMPLES]
+    for candidate in candidates:
+        look = candidate.look
+        for arguments, meaning, asked, example in _ways(look):
+            shown = _placeholders(look, arguments)
+            lines.append(f"- {_written(look.name, shown)}: {meaning}")
+            examples.insert(-1, f"{asked} {_written(look.name, example)}")
+        if look.name not in WAYS:
+            shown = _placeholders(look, {})
+            lines.append(f"- {_written(look.name, shown)}: {look.description}")
+    told = ["\n".join(lines), "\n".join(["Examples:", *examples])]
     if len(question) <= LONGEST_QUESTION:
-        lines.append(f"The question: {question.strip()}")
-    return "\n".join(lines)
+        told.append(f"The question: {question}")
+    return "\n\n".join(told)
 
 
-HEADING = (
-    "Before you answer, choose the one of these that finds out what the question asks "
-    "for:"
-)
-NOTHING_NEEDED = (
-    "Nothing is to be found out: the question wants code, a plot, an explanation or a "
-    "text, or what is told above answers it."
-)
-# Characters of a question that is repeated.
-LONGEST_QUESTION = 500
+def _ways(look: Look) -> Iterator[Way]:
+    """Yield how a look can be used, without what its parameters do not allow."""
+    properties = look.parameters.get("properties", {})
+    for way in WAYS.get(look.name, ()):
+        is_allowed = True
+        for name, value in way[0].items():
+            is_allowed = value in properties.get(name, {}).get("enum", [value])
+        if is_allowed:
+            yield way
 
 
-def _heading(look: Look) -> str:
-    parameters = ", ".join(look.parameters.get("properties", {}))
-    return f"{look.name}({parameters})" if parameters else look.name
+def _placeholders(look: Look, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    names: Iterable[str] = look.parameters.get("properties", {})
+    return {name: arguments.get(name, name.upper()) for name in names}
+
+
+def _written(look: str, arguments: Mapping[str, Any]) -> str:
+    return json.dumps({LOOK: look, **arguments})
 
 
 def _option(name: str, properties: Mapping[str, Schema]) -> Schema:
@@ -84,14 +172,16 @@ def _option(name: str, properties: Mapping[str, Schema]) -> Schema:
     }
 
 
-def _properties(look: Look) -> dict[str, Schema]:
-    """Return the schemas of a look's arguments, with the values that exist now."""
-    choices = look.choices()
+def _properties(candidate: Candidate) -> dict[str, Schema]:
+    """Return the schemas of a look's arguments, with the values that the question names."""
+    look = candidate.look
     properties: dict[str, Schema] = {}
     for name, schema in look.parameters.get("properties", {}).items():
-        values = choices.get(name, [])
-        if 0 < len(values) <= MOST_CHOICES:
-            schema = {"type": schema.get("type", "string"), "enum": values}
+        values = list(candidate.values.get(name, ()))
+        told = [way[0][name] for way in _ways(look) if name in way[0]]
+        if values or told:
+            kind = schema.get("type", "string")
+            schema = {"type": kind, "enum": values or told}
         properties[name] = schema
     return properties
 
@@ -110,9 +200,8 @@ class _Reader:
 
     def validate_python(self, data: Any) -> Call | None:
         """Return the call that was chosen; None: to look at nothing."""
-        call = try_call(data, [*self._names, ANSWER])
+        known = [*NOTHING, *self._names]
+        call = try_call(data, known)
         if call is None:
-            raise ValueError(
-                f"look must be {ANSWER} or one of {', '.join(self._names)}"
-            )
-        return None if call.name == ANSWER else call
+            raise ValueError(f"look must be one of {', '.join(known)}")
+        return None if call.name in NOTHING else call

@@ -73,8 +73,6 @@ class Look:
         Finds what is asked for, on any thread; it may raise anything.
     safe
         Redacts secrets in a text and makes it inert.
-    choices
-        Gives the values that exist now, by the names of parameters that take no others.
     timeout
         The seconds that it may take; None: it is known to be quick.
     """
@@ -84,7 +82,6 @@ class Look:
     parameters: Mapping[str, Any]
     function: Function
     safe: Callable[[str], str]
-    choices: Callable[[], Mapping[str, list[Any]]] = dict
     timeout: float | None = None
 
     @property

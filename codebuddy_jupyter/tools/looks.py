@@ -9,21 +9,16 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AnySet
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
 from typing import Any
 
 from ..context.collector import Collector
-from ..context.describe.types import is_instance
 from ..context.inert import inert
 from ..context.items import SECTIONS, Section
-from ..context.session import Session
 from .look import TIMEOUT, Function, Look, description_of, parameters_of
 from .notebook import NotebookLooks
 
 GROUP = "codebuddy_jupyter.looks"
 """The entry-point group: a function with types and a docstring by its name."""
-# Variables and cells that a model can choose from.
-MOST_NAMES = 60
 
 SECTION_OF: Mapping[str, Section] = {
     "variable": "variables",
@@ -73,11 +68,10 @@ def looks_of(
         if section in sections:
             function = getattr(notebook, name)
             parameters = parameters_of(function)
-            choices = _Choices(collector, name)
             if name == "variable" and not share_values:
                 parameters = _without_head(parameters)
             description = description_of(function)
-            look = Look(name, description, parameters, function, safe, choices)
+            look = Look(name, description, parameters, function, safe)
             looks.append(look)
     if sections:
         for name, (function, parameters) in other_looks().items():
@@ -95,46 +89,6 @@ def _without_head(parameters: Mapping[str, Any]) -> dict[str, Any]:
     allowed = [value for value in part["enum"] if value != "head"]
     properties["part"] = {**part, "enum": allowed}
     return {**parameters, "properties": properties}
-
-
-class _Choices:
-    """Gives what a model can choose from now, for the parameters of one look.
-
-    Parameters
-    ----------
-    collector
-        Knows the kernel.
-    look
-        The name of the look.
-    """
-
-    def __init__(self, collector: Collector, look: str) -> None:
-        self._collector = collector
-        self._look = look
-
-    def __call__(self) -> Mapping[str, list[Any]]:
-        """Return the values by the name of the parameter."""
-        session = self._collector.session
-        if session is None:
-            return {}
-        try:
-            return _choices(self._look, session)
-        except Exception:  # noqa: BLE001 - a model can choose without knowing what there is
-            return {}
-
-
-def _choices(look: str, session: Session) -> Mapping[str, list[Any]]:
-    if look == "variable":
-        names = []
-        for name, value in session.names().items():
-            if name.isidentifier() and not is_instance(value, ModuleType):
-                names.append(name)
-        return {"name": names[:MOST_NAMES]}
-    if look == "cell":
-        cells = session.notebook().cells
-        numbers = sorted(one.number for one in cells if one.number is not None)
-        return {"number": numbers[-MOST_NAMES:]}
-    return {}
 
 
 def other_looks() -> Mapping[str, tuple[Function, dict[str, Any]]]:

@@ -17,14 +17,14 @@ from tests.support.scripted_server import ScriptedServer, reply
 
 LINE = "looked at `orders`: "
 # What a hostile name of a key is told as.
-SETUP = "orders = {'price': 1, '<img src=x onerror=alert(1)>': 2}"
+SETUP = "orders, limits = {'price': 1, '<img src=x onerror=alert(1)>': 2}, [3]"
 CHOSEN = json.dumps({"look": "variable", "name": "orders", "part": "schema"})
-ASK = "%%buddy --look\nWhat is in orders?"
+ASK = "%%buddy --look\nWhat is in orders, and what in limits?"
 
 
 def script(server: ScriptedServer) -> None:
     server.script(
-        reply(CHOSEN), reply(json.dumps({"look": "answer"})), reply("Two **keys**.")
+        reply(CHOSEN), reply(json.dumps({"look": "explain"})), reply("Two **keys**.")
     )
 
 

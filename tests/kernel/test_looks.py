@@ -22,11 +22,11 @@ from tests.support.scripted_server import (
     stream,
 )
 
-SETUP = "orders = {'price': [1, 2], 'city': ['Bern', 'Lyon']}"
-ASK = "%%buddy --look\nWhat is in orders?"
+SETUP = "orders, limits = {'price': [1, 2], 'city': ['Bern', 'Lyon']}, [3]"
+ASK = "%%buddy --look\nWhat is in orders, and what in limits?"
 LINE = "looked at `orders`: dict of 2 keys"
 CHOSEN = json.dumps({"look": "variable", "name": "orders", "part": "schema"})
-NONE = json.dumps({"look": "answer"})
+NONE = json.dumps({"look": "explain"})
 PROPS = {"chat_template_caps": {"supports_tools": True}, "build_info": "b1"}
 META = {"n_ctx_train": 8_192, "n_params": 8_000_000_000}
 
