@@ -18,7 +18,6 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.commands import COMMANDS
 from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.messages import Chunk, Model
-from codebuddy_jupyter.tools.server.notebook_server import server_of
 from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL
 from tests.support.fakes import (
     FOREVER,
@@ -657,25 +656,6 @@ def test_an_open_page_lets_the_model_read_ahead_and_shows_how_much(
     assert eventually(lambda: chat.told("ahead")[-1]["tokens"] == buddy.ahead.tokens)
     chat.close()
     assert buddy.ahead.watchers == []
-
-
-def test_a_page_shows_who_reads_the_notebook_and_stops_that(
-    chat: Watched, buddy: Buddy
-) -> None:
-    server = server_of(buddy)
-    server.start(share_values=False)
-    assert eventually(lambda: chat.told("served"))
-    assert chat.told("served")[-1]["line"].endswith(": none has connected yet")
-    # A page that opens later is told as well.
-    before = len(chat.told("served"))
-    chat.page("ready", view="page")
-    assert eventually(lambda: len(chat.told("served")) > before)
-    assert chat.told("served")[-1]["line"] == buddy.served.line != ""
-    chat.ask("/serve off")
-    assert eventually(lambda: chat.told("served")[-1]["line"] == "")
-    assert server.running is None
-    chat.close()
-    assert buddy.served.watchers == []
 
 
 def test_many_requests_of_agents_are_few_messages(chat: Watched, buddy: Buddy) -> None:

@@ -11,7 +11,9 @@ from codebuddy_jupyter.commands.serve import NOT_SERVED, OFFLINE, STOPPED
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.tools.server.notebook_server import Running, server_of
 from tests.support.command_line import run_line
+from tests.support.fakes import eventually
 from tests.support.mcp_clients import address_in, called, head, request, sent
+from tests.support.watched import Watched
 
 
 def running_of(buddy: Buddy) -> Running:
@@ -81,3 +83,21 @@ def test_anything_else_is_an_error_and_starts_nothing(buddy: Buddy, line: str) -
     with pytest.raises(SettingError, match="/serve takes --values, status or off, not"):
         run_line(buddy, line)
     assert server_of(buddy).running is None
+
+
+def test_a_page_shows_who_reads_the_notebook_and_stops_that(buddy: Buddy) -> None:
+    chat = Watched(buddy, {})
+    server = server_of(buddy)
+    server.start(share_values=False)
+    assert eventually(lambda: chat.told("served"))
+    assert chat.told("served")[-1]["line"].endswith(": none has connected yet")
+    # A page that opens later is told as well.
+    before = len(chat.told("served"))
+    chat.page("ready", view="page")
+    assert eventually(lambda: len(chat.told("served")) > before)
+    assert chat.told("served")[-1]["line"] == buddy.served.line != ""
+    chat.ask("/serve off")
+    assert eventually(lambda: chat.told("served")[-1]["line"] == "")
+    assert server.running is None
+    chat.close()
+    assert buddy.served.watchers == []

@@ -93,7 +93,9 @@ def _repeats_lines(text: str) -> bool:
     """Return whether the lines of a text are few ones in any order, each many times."""
     # The first and the last one may be cut off.
     lines = text.splitlines()[1:-1]
-    return len(text) >= LINES_LENGTH and len(lines) >= LINE_TIMES * len(set(lines))
+    if len(text) < LINES_LENGTH or not lines:
+        return False
+    return len(lines) >= LINE_TIMES * len(set(lines))
 
 
 def _without_repeated_lines(text: str) -> str:

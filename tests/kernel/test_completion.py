@@ -22,8 +22,15 @@ sales, sales_2024 = 1, {"north": 1}
 
 
 def tab(kernel: Kernel, text: str) -> Mapping[str, Any]:
-    """What the kernel answers to Tab at the end of a text."""
-    return dict(kernel.client.complete(text, reply=True, timeout=SECONDS)["content"])
+    """What the kernel answers to Tab at the end of a text.
+
+    Without the types of what it names, which IPython leaves out if they take long.
+    """
+    answer = kernel.client.complete(text, reply=True, timeout=SECONDS)["content"]
+    for described in answer["metadata"].get("_jupyter_types_experimental", []):
+        del described["type"]
+        described.pop("signature", None)
+    return dict(answer)
 
 
 def replaced(text: str, answer: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ def shown(kernel: Kernel, line: str) -> str:
 def test_the_models_are_a_table(kernel: Kernel, server: ScriptedServer) -> None:
     OLLAMA.on(server)
     assert (
-        "| qwen3:8b | 4,096 | 40,960 | 5.2 GB | chat, tools, reasoning | loaded |"
+        "| qwen3:8b | 4,096 | 40,960 | 5.2 GB | 8.2B | chat, tools, reasoning | loaded |"
         in shown(kernel, "%buddy /models")
     )
 
