@@ -23,8 +23,10 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from tests.support import labextension
 from tests.support.kernels import clean_environment
 
-# a bound for what hangs, not a measure of what is slow
+# bounds for what hangs, not measures of what is slow; the first page reads JupyterLab
+# from the disk while kernels do the same
 SECONDS = 60.0
+LOADING = 180.0
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 QUIET = [
     "--headless",
@@ -194,7 +196,7 @@ class Lab:
         return answer
 
     def _wait_until_up(self) -> None:
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + LOADING
         while time.monotonic() < end:
             if self._process.poll() is not None:
                 break
@@ -276,8 +278,10 @@ class SharedPage:
         # Pages that share a workspace would each restore what another shows.
         workspace = f"lab/workspaces/{secrets.token_hex(4)}"
         address = f"http://127.0.0.1:{lab.port}/{workspace}"
-        self.page.goto(f"{address}?token={lab.token}&reset")
-        self.page.wait_for_function("() => window.jupyterapp !== undefined")
+        self.page.goto(f"{address}?token={lab.token}&reset", timeout=1000 * LOADING)
+        self.page.wait_for_function(
+            "() => window.jupyterapp !== undefined", timeout=1000 * LOADING
+        )
 
     def open(self, path: str) -> Notebook:
         """Open a notebook, and wait until its kernel is ready."""
