@@ -13,6 +13,7 @@ from codebuddy_jupyter.context.collector import Collector
 from codebuddy_jupyter.context.failure import Failure
 from codebuddy_jupyter.context.items import Cell, Notebook
 from codebuddy_jupyter.context.session import Session
+from codebuddy_jupyter.tools.calls import Call
 from codebuddy_jupyter.tools.candidates import MOST_VALUES, Candidate, candidates_of
 from codebuddy_jupyter.tools.look import Look, description_of, parameters_of
 from codebuddy_jupyter.tools.looks import SECTION_OF, looks_of
@@ -98,6 +99,16 @@ def found(collector: Collector, question: str) -> Found:
             },
             id="a quotation",
         ),
+        pytest.param(
+            "Where is 'the total' written?",
+            {"search_cells": {"text": ["the total"]}},
+            id="a quotation of the code",
+        ),
+        pytest.param(
+            "Which columns have 'official l' in their name?",
+            {"columns_like": {"text": ["official l"]}},
+            id="a quotation of a column",
+        ),
         pytest.param("It's what the user's data isn't.", {}, id="apostrophes"),
         pytest.param("What is the last error?", {"error": {}}, id="an error"),
         pytest.param(
@@ -139,6 +150,26 @@ def test_only_what_a_question_names_is_offered(
     collector: Collector, question: str, expected: Found
 ) -> None:
     assert found(collector, question) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "is_sure"),
+    [
+        ("Load budget.csv and plot it.", True),
+        ("Load budget.csv and no_such.csv.", True),
+        ("Load no_such.csv.", False),
+        ("What did In[2] show?", False),
+    ],
+)
+def test_a_file_that_is_there_is_looked_at_in_any_case(
+    collector: Collector, question: str, is_sure: bool
+) -> None:
+    looks = looks_of(collector, share_values=False)
+    candidates = candidates_of(question, collector, looks)
+    named = [one for one in candidates if one.look.name in SECTION_OF]
+    assert [one.is_sure for one in named] == [is_sure]
+    if is_sure:
+        assert named[0].calls == [Call("file_head", {"path": "budget.csv"})]
 
 
 def test_after_an_error_it_is_offered_in_any_language(

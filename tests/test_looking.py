@@ -432,3 +432,20 @@ def test_a_search_for_candidates_that_fails_costs_no_answer(
     monkeypatch.setattr("codebuddy_jupyter.question.looks.candidates_of", fail)
     fake.replies = [REPLY]
     assert buddy.ask("clients?", LOOK).result().text == "It has five."
+
+
+def test_a_file_that_is_named_is_looked_at_without_a_choice(
+    buddy: Buddy, fake: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("budget.csv").write_text("year,amount\n2024,1\n", encoding="utf-8")
+    fake.replies = [REPLY]
+    reply = buddy.ask("Plot budget.csv.", LOOK).result()
+    assert [looked.title for looked in reply.looked] == ["budget.csv"]
+    assert len(fake.requests) == 1
+    assert "amount" in last(fake.requests[0])
+    # What else the question names can still be chosen.
+    fake.replies = [CLIENTS, REPLY]
+    reply = buddy.ask("Join budget.csv to clients.", LOOK).result()
+    titles = [looked.title for looked in reply.looked]
+    assert titles == ["budget.csv", "clients"]

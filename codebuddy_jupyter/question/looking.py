@@ -165,7 +165,17 @@ class Looking:
         self._turn.reply.sent_tokens = self.draft.tokens
 
     async def _by_schema(self, draft: Draft) -> AsyncGenerator[Chunk]:
-        """Yield the looks that the model chooses by a JSON schema."""
+        """Yield the looks that help in any case, then those that the model chooses by a
+        JSON schema.
+        """
+        if self._candidates is None:
+            find = partial(self._find, self._turn.question)
+            self._candidates = await asyncio.to_thread(find)
+        for candidate in without(self._candidates, self._calls):
+            for call in candidate.calls if candidate.is_sure else ():
+                async with aclosing(self._looked(draft, call)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
         while not self._is_over:
             self._chosen = None
             async with aclosing(self._choice()) as chunks:
@@ -179,10 +189,7 @@ class Looking:
 
     async def _choice(self) -> AsyncGenerator[Chunk]:
         """Ask for a choice, if there is one, and yield what is to be told of that."""
-        if self._candidates is None:
-            find = partial(self._find, self._turn.question)
-            self._candidates = await asyncio.to_thread(find)
-        candidates = without(self._candidates, self._calls)
+        candidates = without(self._candidates or (), self._calls)
         if not candidates:
             return
         form = choice_form(candidates)

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -23,6 +23,7 @@ from ..context.inspection.cell_code import cell_code
 from ..context.inspection.columns import frame_library, try_columns
 from ..context.inspection.installed import class_has, is_installed_module
 from ..context.items import Cell
+from .calls import Call
 from .look import Look
 
 Values = Mapping[str, Sequence[Any]]
@@ -63,10 +64,22 @@ class Candidate:
         The look.
     values
         The values by the name of the parameter.
+    is_sure
+        Whether it helps with any question that names these values, so that no model
+        need be asked.
     """
 
     look: Look
     values: Values
+    is_sure: bool = False
+
+    @property
+    def calls(self) -> list[Call]:
+        """A call for each value."""
+        calls = []
+        for name, values in self.values.items():
+            calls += [Call(self.look.name, {name: value}) for value in values]
+        return calls
 
     def without(self, arguments: Mapping[str, Any]) -> Candidate | None:
         """Return what is left to choose once these were looked at; None: nothing."""
@@ -75,7 +88,7 @@ class Candidate:
             left[name] = [value for value in values if value != arguments.get(name)]
             if not left[name]:
                 return None
-        return Candidate(self.look, left) if left else None
+        return replace(self, values=left) if left else None
 
 
 @dataclass(frozen=True)
@@ -130,7 +143,11 @@ def candidates_of(
         finder = _FINDERS.get(look.name)
         values = {} if finder is None else finder(scene)
         if values is not None:
-            found.append(Candidate(look, _offered(look, values)))
+            # The columns of a file, or its code, help with code as well.
+            is_sure = look.name == "file_head" and set(values["path"]) <= set(
+                scene.files
+            )
+            found.append(Candidate(look, _offered(look, values), is_sure))
     return found
 
 
@@ -193,8 +210,13 @@ def _cell(scene: _Scene) -> Values | None:
 def _search_cells(scene: _Scene) -> Values | None:
     """Offer names in the code that are neither variables nor columns, and quotations."""
     in_code = _names_in_code(scene.cells)
-    known = {*scene.names, *_all_columns(scene)}
-    found = [*scene.quoted]
+    columns = _all_columns(scene)
+    known = {*scene.names, *columns}
+    code = "\n".join(cell.source for cell in scene.cells)
+    # What is a part of a column's name alone is looked for there.
+    found = [
+        text for text in scene.quoted if text in code or not _has_part(columns, text)
+    ]
     for word in scene.words:
         last = word.rpartition(".")[2]
         if last in in_code and last not in known:
@@ -261,14 +283,25 @@ def _file_head(scene: _Scene) -> Values | None:
 def _columns_like(scene: _Scene) -> Values | None:
     """Offer words that are a part of a column's name, and quotations."""
     columns = _all_columns(scene)
-    folded = "\n".join(columns).casefold()
+    code = "\n".join(cell.source for cell in scene.cells)
     known = {_singular(one) for one in (*columns, *scene.names)}
-    found = [text for text in scene.quoted if _singular(text) not in known]
+    found = []
+    for text in scene.quoted:
+        # What stands in the code alone is looked for there.
+        is_likely = text not in code or _has_part(columns, text)
+        if is_likely and _singular(text) not in known:
+            found.append(text)
     for word in _NAME.findall(_QUOTED.sub(" ", scene.question)):
-        is_part = len(word) >= SHORTEST_PART and word.casefold() in folded
+        is_part = len(word) >= SHORTEST_PART and _has_part(columns, word)
         if is_part and _singular(word) not in known:
             found.append(word)
     return {"text": list(dict.fromkeys(found))} if found and columns else None
+
+
+def _has_part(columns: Iterable[str], text: str) -> bool:
+    """Return whether a text is a part of the name of a column."""
+    folded = text.casefold()
+    return any(folded in one.casefold() for one in columns)
 
 
 def _all_columns(scene: _Scene) -> list[str]:

@@ -44,7 +44,7 @@ ARGUMENTS: Mapping[str, list[Mapping[str, Any]]] = {
 }
 # What `/serve` alone imports.
 IS_UNUSED = (
-    "not {'mcp', 'h11', 'codebuddy_jupyter.tools.server.endpoint'} & "
+    "not {'mcp', 'starlette', 'codebuddy_jupyter.tools.server.endpoint'} & "
     "set(__import__('sys').modules)"
 )
 
