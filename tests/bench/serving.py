@@ -97,7 +97,7 @@ def serving(server: Server, quick: bool) -> Iterator[Row]:
     """`%buddy /serve` from sending the cell to its end, in a fresh kernel that has
     answered a question, and until the client of the official SDK, a new one each time,
     has the answer of its first call, which includes what is imported then. Before, what
-    only the server needs is not imported, and no thread of it runs.
+    only the server needs must not be imported.
     """
     starts: list[float] = []
     firsts: list[float] = []
