@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codebuddy_jupyter.display.difference import diff_rows, diff_text
+from codebuddy_jupyter.markdown.difference import diff_rows, diff_text
 
 
 def rows_of(diff: str) -> list[tuple[str, str]]:

@@ -8,10 +8,10 @@ from ..buddy import Buddy
 from ..chat.conversation import Turn
 from ..context.items import cell_name
 from ..context.revised import Revised, RevisedSource, likeness, revised_cell
-from ..display.difference import diff_text
 from ..display.formats import closed
 from ..errors import PromptError, Remedy, SettingError
 from ..markdown.blocks import CodeBlock, code_blocks
+from ..markdown.difference import diff_text
 from ..markdown.safe import fence
 from .command import Invocation, command
 from .new_cell import cell_source

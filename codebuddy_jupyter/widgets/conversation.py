@@ -29,8 +29,8 @@ from ..commands import Call, Invocation
 from ..commands.completion import Offers
 from ..commands.new_cell import cell_languages
 from ..context.revised import asked_about
-from ..display.difference import diff_rows
 from ..errors import BuddyError, Stopped
+from ..markdown.difference import diff_rows
 from ..question.options import Options
 from .meter import Meter
 from .protocol import (
