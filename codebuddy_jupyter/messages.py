@@ -5,6 +5,8 @@ They know no wire format.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -117,8 +119,43 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """Code that a model proposes to put into the notebook. A person decides.
+
+    Parameters
+    ----------
+    id
+        Its id, which no other proposal has.
+    code
+        The text of the new cell, or the new text of the cell.
+    cell
+        The number of the cell that it changes, or below which it comes; None: below the
+        last one.
+    old
+        The text of the cell when the change was proposed; None: it is a new cell.
+    cell_id
+        The id of the cell in the notebook, if it is known.
+    step
+        Which of the steps it is that follow from one question.
+    """
+
+    id: str
+    code: str
+    cell: int | None = None
+    old: str | None = None
+    cell_id: str = ""
+    step: int = 1
+
+    @property
+    def digest(self) -> str:
+        """The digest of all that a person decides about."""
+        shown = [self.id, self.code, self.cell, self.old, self.cell_id]
+        return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
 class Looked:
-    """What a look at the notebook has shown.
+    """What a look at the notebook has shown, or what a model has proposed.
 
     Parameters
     ----------
@@ -128,17 +165,23 @@ class Looked:
         What the model is told.
     is_error
         Whether there was nothing to look at; the text says why.
+    verb
+        What was done, as the line begins.
+    proposal
+        The proposal, in the kernel in which it was made; None: it is a look.
     """
 
     title: str
     summary: str
     text: str
     is_error: bool = False
+    verb: Literal["looked at", "proposed"] = "looked at"
+    proposal: Proposal | None = None
 
     @property
     def line(self) -> str:
         """The look as one line for people."""
-        return f"looked at `{self.title}`: {self.summary}"
+        return f"{self.verb} `{self.title}`: {self.summary}"
 
 
 REPETITION = "repetition"

@@ -9,7 +9,7 @@ from codebuddy_jupyter.chat.looks import (
     looks_in,
     messages_of,
 )
-from codebuddy_jupyter.messages import Looked, Message, ToolCall
+from codebuddy_jupyter.messages import Looked, Message, Proposal, ToolCall
 
 
 def test_a_look_is_two_messages_from_which_it_can_be_read() -> None:
@@ -34,3 +34,13 @@ def test_looks_that_were_kept_are_the_same_messages_again() -> None:
     assert kept[0].told.startswith("looked at `orders`: 8 columns\n")
     assert list(messages_of(kept)) == messages
     assert kept_looks([Message("tool", "?", tool_call_id="other")]) == ()
+
+
+def test_a_proposal_is_read_as_text_that_nobody_can_accept() -> None:
+    proposal = Proposal("a", "x = 1")
+    told = "a new cell: x = 1"
+    looked = Looked("a new cell", "1 line", told, verb="proposed", proposal=proposal)
+    call = ToolCall("", "propose_cell", '{"code": "x = 1"}')
+    (read,) = looks_in(look_messages(1, call, looked))
+    assert read == Looked("a new cell", "1 line", told, verb="proposed")
+    assert read.line == "proposed `a new cell`: 1 line"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..messages import Looked, Message, ToolCall
 
 # The first line of a result says what people read.
-_LINE = re.compile(r"looked at `(?P<title>[^`\n]*)`: (?P<summary>[^\n]*)\n")
+_LINE = re.compile(
+    r"(?P<verb>looked at|proposed) `(?P<title>[^`\n]*)`: (?P<summary>[^\n]*)\n"
+)
 
 
 def look_messages(number: int, call: ToolCall, looked: Looked) -> tuple[Message, ...]:
@@ -72,8 +74,10 @@ def is_of_look(message: Message) -> bool:
 
 
 def looks_in(messages: Iterable[Message]) -> Iterator[Looked]:
-    """Yield the looks that messages tell of."""
+    """Yield the looks that messages tell of; of proposals, their texts alone."""
     for message in messages:
         match = _LINE.match(message.text) if message.role == "tool" else None
         if match is not None:
-            yield Looked(match["title"], match["summary"], message.text[match.end() :])
+            verb: Any = match["verb"]
+            text = message.text[match.end() :]
+            yield Looked(match["title"], match["summary"], text, verb=verb)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self, cast
 from ..background.changes import Changes
 from ..background.loop import SLICE, Loop
 from ..errors import BuddyError, CutOff, Remedy, SettingError, Stopped, printable
-from ..messages import Chunk, Looked, Reading, ToolCall, Usage
+from ..messages import Chunk, Looked, Proposal, Reading, ToolCall, Usage
 
 Source = Callable[["Reply"], AsyncIterator[Chunk]]
 
@@ -281,6 +281,12 @@ class Reply:
         for chunk in self.chunks:
             looked += chunk.looked
         return tuple(looked)
+
+    @property
+    def proposed(self) -> tuple[Proposal, ...]:
+        """The code that the answer proposes to put into the notebook."""
+        proposed = [looked.proposal for looked in self.looked]
+        return tuple([one for one in proposed if one is not None])
 
     @property
     def seconds_to_first(self) -> float | None:

@@ -83,6 +83,9 @@ class Candidate:
 
     def without(self, arguments: Mapping[str, Any]) -> Candidate | None:
         """Return what is left to choose once these were looked at; None: nothing."""
+        if self.look.proposes:
+            # What could not be proposed may be corrected.
+            return self
         left: dict[str, Sequence[Any]] = {}
         for name, values in self.values.items():
             left[name] = [value for value in values if value != arguments.get(name)]
@@ -312,6 +315,16 @@ def _all_columns(scene: _Scene) -> list[str]:
     return columns
 
 
+def _propose_edit(scene: _Scene) -> Values | None:
+    """Offer the cells that have run, of which those of the question come first."""
+    named = _cell(scene) or {}
+    code = [cell for cell in scene.cells if cell.type == "code"]
+    ran = sorted([cell.number for cell in code if cell.number is not None], reverse=True)
+    found = [number for number in named.get("number", ()) if number in ran]
+    numbers = list(dict.fromkeys([*found, *ran]))
+    return {"cell": numbers} if numbers else None
+
+
 _FINDERS = {
     "variable": _variable,
     "cell": _cell,
@@ -320,4 +333,5 @@ _FINDERS = {
     "signature": _signature,
     "file_head": _file_head,
     "columns_like": _columns_like,
+    "propose_edit": _propose_edit,
 }

@@ -80,6 +80,22 @@ WAYS: Mapping[str, Sequence[Way]] = {
             {"text": "weight"},
         ),
     ),
+    "propose_cell": (
+        (
+            {},
+            "it wants something done: code, a plot, a test, or data sorted or changed",
+            "Plot t.",
+            {"code": "t.plot()", "after": 0},
+        ),
+    ),
+    "propose_edit": (
+        (
+            {},
+            "it wants the code of In[N] changed; CODE is all of the new code",
+            "Let In[2] sort t by name.",
+            {"cell": 2, "code": "t.sort_values('name')"},
+        ),
+    ),
 }
 """How each look of this package is explained to a small model."""
 EXAMPLES = (
@@ -97,7 +113,7 @@ def choice_form(candidates: Sequence[Candidate]) -> Form:
     """Return the form of a choice among these looks, and of none of them; its value is
     a `Call`, or None.
     """
-    options = [_option(name, {}) for name in NOTHING]
+    options = [_option(name, {}) for name in _nothing(candidates)]
     for candidate in candidates:
         options.append(_option(candidate.look.name, _properties(candidate)))
     names = [candidate.look.name for candidate in candidates]
@@ -124,9 +140,13 @@ def instruction(candidates: Sequence[Candidate], question: str) -> str:
         they read last.
     """
     lines = [HEADING]
-    for name, meaning in NOTHING.items():
+    nothing = _nothing(candidates)
+    for name, meaning in nothing.items():
         lines.append(f"- {_written(name, {})}: {meaning}")
-    examples = [f"{asked} {_written(name, {})}" for asked, name in EXAMPLES]
+    examples = []
+    for asked, name in EXAMPLES:
+        if name in nothing:
+            examples.append(f"{asked} {_written(name, {})}")
     for candidate in candidates:
         look = candidate.look
         for arguments, meaning, asked, example in _ways(look):
@@ -140,6 +160,13 @@ def instruction(candidates: Sequence[Candidate], question: str) -> str:
     if len(question) <= LONGEST_QUESTION:
         told.append(f"The question: {question}")
     return "\n\n".join(told)
+
+
+def _nothing(candidates: Sequence[Candidate]) -> Mapping[str, str]:
+    """Return what can be chosen in place of a look; code is proposed where it can be."""
+    if any(candidate.look.proposes for candidate in candidates):
+        return {ANSWER: NOTHING[ANSWER]}
+    return NOTHING
 
 
 def _ways(look: Look) -> Iterator[Way]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BuddyError, printable
-from ..messages import Looked, Tool
+from ..messages import Looked, Proposal, Tool
 from ..values.form import Form, NotValid, form_of
 
 # Characters of what a look tells a model, and of a line for people.
@@ -49,11 +49,14 @@ class Found:
         As in `Looked`.
     text
         The text for the model.
+    proposal
+        What was proposed, if that is what was found.
     """
 
     title: str
     summary: str
     text: str
+    proposal: Proposal | None = None
 
 
 Function = Callable[..., "str | Found"]
@@ -75,6 +78,8 @@ class Look:
         Redacts secrets in a text and makes it inert.
     timeout
         The seconds that it may take; None: it is known to be quick.
+    proposes
+        Whether it shows code to the user instead of finding something.
     """
 
     name: str
@@ -83,6 +88,7 @@ class Look:
     function: Function
     safe: Callable[[str], str]
     timeout: float | None = None
+    proposes: bool = False
 
     @property
     def tool(self) -> Tool:
@@ -116,7 +122,10 @@ class Look:
                 arguments, f"{self.name} failed: {type(error).__name__}."
             )
         title, summary = self._line(found.title), self._line(found.summary)
-        return Looked(title or self.name, summary, self._text(found.text))
+        text = self._text(found.text)
+        if found.proposal is None:
+            return Looked(title or self.name, summary, text)
+        return Looked(title, summary, text, verb="proposed", proposal=found.proposal)
 
     def _read(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the arguments in the types of the function."""

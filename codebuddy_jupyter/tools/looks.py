@@ -5,7 +5,7 @@ register in the entry-point group.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AnySet
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -52,11 +52,7 @@ def looks_of(
     sections
         The sections of the context that may be told; without any there are no looks.
     """
-    redact = collector.redaction(enabled=redact_secrets)
-
-    def safe(text: str) -> str:
-        return inert(redact(text).text)
-
+    safe = safe_text(collector, redact_secrets=redact_secrets)
     notebook = NotebookLooks(
         collector,
         safe,
@@ -80,6 +76,18 @@ def looks_of(
                 Look(name, description, parameters, function, safe, timeout=TIMEOUT)
             )
     return looks
+
+
+def safe_text(
+    collector: Collector, *, redact_secrets: bool = True
+) -> Callable[[str], str]:
+    """Return what redacts secrets in a text and makes it inert."""
+    redact = collector.redaction(enabled=redact_secrets)
+
+    def safe(text: str) -> str:
+        return inert(redact(text).text)
+
+    return safe
 
 
 def _without_head(parameters: Mapping[str, Any]) -> dict[str, Any]:

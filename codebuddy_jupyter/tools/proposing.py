@@ -1,0 +1,173 @@
+"""The tools with which a model proposes code: they show it to a person, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AnySet
+
+from ..context.collector import Collector
+from ..context.describe.text import count
+from ..context.items import Cell, Section, cell_name
+from ..context.session import Session
+from ..errors import printable
+from ..markdown.characters import has_invisible
+from ..markdown.difference import diff_text
+from ..markdown.safe import fence
+from ..messages import Proposal
+from .look import Found, Function, Look, NothingThere, description_of, parameters_of
+from .proposals import Proposals
+
+LONGEST_CODE = 12_000
+"""Characters of the code of a proposal."""
+# Cells that an error lists.
+MOST_CELLS = 60
+PROPOSED = (
+    "The user sees this proposal and decides about it. Nothing was changed or run. "
+    "Answer in a sentence or two what it does, without repeating the code."
+)
+NOTHING_TO_SEE = "The code is empty."
+TOO_LONG = f"The code is longer than {LONGEST_CODE:,} characters."
+UNSEEN = "The code has characters that cannot be seen, so nobody could check it."
+
+
+class Proposing:
+    """Proposes code for one question.
+
+    Parameters
+    ----------
+    collector
+        Knows the kernel.
+    proposals
+        Keeps what is proposed.
+    step
+        Which of the steps this is that follow from one question.
+    """
+
+    def __init__(
+        self, collector: Collector, proposals: Proposals, step: int = 1
+    ) -> None:
+        self._collector = collector
+        self._proposals = proposals
+        self._step = step
+
+    def propose_cell(self, code: str, after: int = 0) -> Found:
+        """Propose a new cell with this Python code, for the user to insert and run by a
+        click; after is the number of the cell In[number] above it, 0 for the last one.
+        """
+        code = _checked(code)
+        number, cell_id = None, ""
+        if after > 0:
+            cell = self._cell(after)
+            number, cell_id = cell.number, cell.id
+        proposal = self._proposals.add(
+            code, cell=number, cell_id=cell_id, step=self._step
+        )
+        return _found(proposal)
+
+    def propose_edit(self, cell: int, code: str) -> Found:
+        """Propose a new text for the cell In[cell], for the user to accept by a click;
+        code is all of the new text.
+        """
+        code = _checked(code)
+        found = self._cell(cell)
+        if found.source.strip() == code.strip():
+            raise NothingThere(f"{cell_name(cell)} has this code already.")
+        proposal = self._proposals.add(
+            code,
+            cell=cell,
+            old=found.source,
+            cell_id=found.id,
+            step=self._step,
+        )
+        return _found(proposal)
+
+    def _cell(self, number: int) -> Cell:
+        cells = self._numbered()
+        if number not in cells:
+            listed = ", ".join(map(cell_name, sorted(cells)[-MOST_CELLS:])) or "none"
+            raise NothingThere(f"There is no cell In[{number}]; there are: {listed}.")
+        return cells[number]
+
+    def _numbered(self) -> dict[int, Cell]:
+        """Return the cells that have run, by their numbers."""
+        with self._collector.reading() as session:
+            return {} if session is None else _cells(session)
+
+
+def _cells(session: Session) -> dict[int, Cell]:
+    cells = {}
+    for cell in session.notebook().cells:
+        if cell.type == "code" and cell.number is not None:
+            cells[cell.number] = cell
+    return cells
+
+
+def proposing_tools(
+    proposing: Proposing, sections: AnySet[Section], safe: Callable[[str], str]
+) -> list[Look]:
+    """Return the tools; to change a cell only where the model may know of cells.
+
+    Parameters
+    ----------
+    proposing
+        What they do.
+    sections
+        The sections of the context that may be told.
+    safe
+        Redacts secrets in a text and makes it inert.
+    """
+    functions: list[Function] = [proposing.propose_cell]
+    if "cells" in sections:
+        functions.append(proposing.propose_edit)
+    tools = []
+    for function in functions:
+        name, description = function.__name__, description_of(function)
+        parameters = parameters_of(function)
+        tool = Look(name, description, parameters, function, safe, proposes=True)
+        tools.append(tool)
+    return tools
+
+
+def _checked(code: str) -> str:
+    """Return code that a person can see as it is."""
+    code = code.replace("\r\n", "\n").strip("\n")
+    if not code.strip():
+        raise NothingThere(NOTHING_TO_SEE)
+    if len(code) > LONGEST_CODE:
+        raise NothingThere(TOO_LONG)
+    # What Python takes for one line must not be shown as two.
+    has_odd_line_ends = code.splitlines() != code.split("\n")
+    if has_odd_line_ends or has_invisible(code) or printable(code) != code:
+        raise NothingThere(UNSEEN)
+    return code
+
+
+def _found(proposal: Proposal) -> Found:
+    shown = shown_code(proposal)
+    text = f"{title_of(proposal)}:\n{shown}\n{PROPOSED}"
+    lines = count(len(proposal.code.splitlines()), "line")
+    return Found(title_of(proposal), lines, text, proposal)
+
+
+def as_text(proposals: Iterable[Proposal]) -> str:
+    """Return proposals as Markdown that can be stored, by which nothing can be accepted."""
+    parts = []
+    for proposal in proposals:
+        parts.append(f"Proposed: {title_of(proposal)}.\n\n{shown_code(proposal)}")
+    return "\n\n".join(parts)
+
+
+def title_of(proposal: Proposal) -> str:
+    """Return what a proposal is, in a few words."""
+    if proposal.old is not None:
+        return f"a change of {cell_name(proposal.cell)}"
+    if proposal.cell is not None:
+        return f"a new cell below {cell_name(proposal.cell)}"
+    return "a new cell"
+
+
+def shown_code(proposal: Proposal) -> str:
+    """Return the code of a proposal as Markdown: a change as a difference."""
+    if proposal.old is None:
+        return fence(proposal.code, "python").rstrip("\n")
+    return fence(diff_text(proposal.old, proposal.code), "diff").rstrip("\n")
