@@ -85,6 +85,7 @@ class Buddy(QuestionSettings):
         self._pipeline = Pipeline(
             self, self._targets, self.collector, self.history, self.tokens, self.loop
         )
+        self.proposed = self._pipeline.proposed
         self.ahead = self._pipeline.ahead
         self.quiet = self._pipeline.quiet
         self.kept_answers = self._pipeline.kept_answers

@@ -696,3 +696,17 @@ def test_only_prepares_no_requests(
     assert prepared == []
     kernel().warm()
     assert len(prepared) == 1
+
+
+def test_a_replayed_answer_shows_what_it_proposed_as_text(kernel: Start) -> None:
+    first = kernel(proposals="click")
+    choice = '{"look": "propose_cell", "code": "x = 1", "after": 0}'
+    fake_of(first).replies = [[choice, END], ["Done.", END]]
+    assert len(ask(first, "do it").proposed) == 1
+    settle(first)
+    again = ask(kernel(proposals="click"), "do it")
+    assert again.replayed is not None
+    (looked,) = again.looked
+    assert looked.line == "proposed `a new cell`: 1 line"
+    assert "```python\nx = 1\n```" in looked.text
+    assert again.proposed == ()

@@ -28,6 +28,7 @@ from tests.support.fakes import (
     FakeProvider,
     Step,
     eventually,
+    fake_of,
     is_well_formed,
 )
 from tests.support.notebooks_kept import Start
@@ -449,3 +450,108 @@ def test_a_file_that_is_named_is_looked_at_without_a_choice(
     reply = buddy.ask("Join budget.csv to clients.", LOOK).result()
     titles = [looked.title for looked in reply.looked]
     assert titles == ["budget.csv", "clients"]
+
+
+PROPOSE = Options(propose=True)
+CELL = choice("propose_cell", code="clients.head()", after=0)
+PROPOSED = "proposed `a new cell`: 1 line"
+
+
+def test_code_is_proposed_only_if_that_is_wanted(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [CELL, ("clients.head() shows it.", END)]
+    reply = buddy.ask("show it", PROPOSE).result()
+    assert [looked.line for looked in reply.looked] == [PROPOSED]
+    (proposal,) = reply.proposed
+    assert proposal.code == "clients.head()"
+    assert buddy.proposed.state(proposal.id) == "waiting"
+    first, answer = fake.requests
+    told = last(first)
+    assert '- {"look": "propose_cell", "code": "CODE", "after": "AFTER"}: ' in told
+    assert '"look": "variable"' not in told
+    # It is shown once, and the model is told so.
+    assert "Nothing was changed or run." in last(answer)
+    assert answer.schema is None
+
+
+def test_the_setting_proposes_beside_looks(buddy: Buddy, fake: FakeProvider) -> None:
+    buddy.proposals = "click"
+    fake.replies = [CLIENTS, CELL, REPLY]
+    reply = buddy.ask("show clients", LOOK).result()
+    assert [looked.line for looked in reply.looked] == [LINE, PROPOSED]
+    assert len(fake.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(remember=False, propose=True),
+        Options(format="code", propose=True),
+        Options(into=bool, propose=True),
+    ],
+    ids=["from Python", "code", "value"],
+)
+def test_what_nobody_could_decide_about_is_not_proposed(
+    buddy: Buddy, fake: FakeProvider, options: Options
+) -> None:
+    fake.replies = [("true", END)]
+    assert buddy.ask("show it", options).result().proposed == ()
+    assert len(fake.requests) == 1
+
+
+def test_a_large_model_proposes_by_tools(large: Buddy, fake: FakeProvider) -> None:
+    wanted = call("propose_cell", code="clients.head()")
+    fake.replies = [wanted, REPLY]
+    reply = large.ask("show it", PROPOSE).result()
+    assert [one.code for one in reply.proposed] == ["clients.head()"]
+    assert fake.requests[1].tools == ()
+
+
+def test_several_calls_at_once_are_several_proposals(
+    large: Buddy, fake: FakeProvider
+) -> None:
+    codes = ["a = 1", "b = 2"]
+    made = tuple(ToolCall("", "propose_cell", json.dumps({"code": c})) for c in codes)
+    fake.replies = [(Chunk(tool_calls=made), END), REPLY]
+    reply = large.ask("do it", PROPOSE).result()
+    assert [one.code for one in reply.proposed] == codes
+
+
+def test_what_cannot_be_proposed_is_told_and_may_be_corrected(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    wrong = choice("propose_cell", code=" ", after=0)
+    fake.replies = [wrong, CELL, REPLY]
+    reply = buddy.ask("show it", PROPOSE).result()
+    assert [looked.is_error for looked in reply.looked] == [True, False]
+    assert len(reply.proposed) == 1
+
+
+def test_a_restored_conversation_shows_proposals_as_text_alone(
+    start: Start,
+) -> None:
+    first = start(keep_chats=True, proposals="click")
+    fake_of(first).replies = [CELL, REPLY]
+    first.ask("show it").result()
+    first.history.close()
+    restored = start(keep_chats=True).chat.turns[0].reply
+    (looked,) = restored.looked
+    assert looked.line == PROPOSED
+    assert "clients.head()" in looked.text
+    assert restored.proposed == ()
+
+
+def test_an_answer_shows_what_it_proposes_as_text(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    code = "for name in clients:\n    print(name)"
+    text = "See:\n\n```python\nclients\n```\n"
+    fake.replies = [choice("propose_cell", code=code, after=0), (text, END)]
+    reply = buddy.ask("show it", PROPOSE).result()
+    data, _ = final_output(reply)
+    for type in ("text/markdown", "text/plain"):
+        assert f"```python\n{code}\n```" in data[type]
+        assert "`%buddy /apply 2` puts the code into the next cell" in data[type]
+    for written in (as_markdown, as_notebook):
+        assert "Proposed: a new cell" in written(buddy.chat, str)

@@ -133,6 +133,8 @@ def test_another_field_without_name_or_value_is_refused(typed: str) -> None:
 def test_python_and_the_magic_take_the_same_options() -> None:
     names = {field.name for field in fields(Options)}
     typed = {action.dest for action in parser()._actions}
-    assert typed == names - {"remember", "into", "variable", "in_cell", "replaces_cell"}
-    asked = names - {"dry_run", "variable", "in_cell", "replaces_cell"} | {"prompt"}
+    internal = {"variable", "in_cell", "replaces_cell", "step"}
+    assert typed == names - {"remember", "into"} - internal
+    # What is proposed is shown by a cell or a panel.
+    asked = names - {"dry_run", "propose"} - internal | {"prompt"}
     assert set(inspect.signature(ask).parameters) == asked

@@ -70,6 +70,7 @@ class BuddyMagics(Magics):
             -n, --new                begin a new conversation with this question
             --into NAME TYPE         put the answer into a variable, as a value of a type
             --look                   let the model look things up in the kernel before it answers
+            --propose                let the model propose code, which you accept or reject
             --replay [=MODE]         give a kept answer again: on | prompt | only | off
             -h, --help               show what can be typed
 

@@ -182,6 +182,8 @@ class KeptAnswers:
         # Answers that were kept before there were looks are still found.
         if options.look or self._settings.looks != "off":
             request["looks"] = True
+        if options.propose or self._settings.proposals != "off":
+            request["proposals"] = True
         return request
 
     async def find(self, lookup: Lookup) -> KeptAnswer | None:

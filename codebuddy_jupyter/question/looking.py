@@ -39,10 +39,12 @@ from .tool_stream import ToolStream
 
 # Looks for one question.
 MAX_LOOKS = 4
-# Tokens in which a look is chosen.
+# Tokens in which a look is chosen, and in which code is proposed.
 CHOICE_TOKENS = 200
+PROPOSAL_TOKENS = 1_500
 LOOKED_UP = "Looked up in the kernel for this question:"
 CHOOSING = "choosing what to look up"
+PROPOSING = "choosing what to look up or to propose"
 UNKNOWN = "unknown"
 """What a tool is called that a model invents."""
 # Characters of its name that are quoted.
@@ -124,7 +126,9 @@ class Looking:
         self._chosen: Call | None = None
         # Whether nothing more is looked up, and whether the model has answered.
         self._is_over = False
+        self._has_proposed = False
         self._has_answered = False
+        self._may_propose = any(look.proposes for look in looks)
 
     async def chunks(self, draft: Draft) -> AsyncGenerator[Chunk]:
         """Yield what is looked up, then the answer.
@@ -186,6 +190,7 @@ class Looking:
             async with aclosing(self._looked(draft, self._chosen)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+            self._is_over = self._is_over or self._has_proposed
 
     async def _choice(self) -> AsyncGenerator[Chunk]:
         """Ask for a choice, if there is one, and yield what is to be told of that."""
@@ -197,22 +202,23 @@ class Looking:
         draft = asking(self._told, told, self._turn.question, self._exchange.tokens)
         if draft.tokens > draft.room.prompt:
             return
+        most = PROPOSAL_TOKENS if self._may_propose else CHOICE_TOKENS
 
         def ask(request: Request) -> AsyncIterator[Chunk]:
-            self._turn.reply.activity = CHOOSING
+            self._turn.reply.activity = PROPOSING if self._may_propose else CHOOSING
             before = len(draft.messages) - 1
             safe = self._safe(request.messages[before:])
             messages = (*draft.messages[:before], *safe)
             size = self._exchange.tokens.total(messages)
             fields = {
                 "schema": request.schema,
-                "max_tokens": CHOICE_TOKENS,
+                "max_tokens": most,
                 "temperature": 0.0,
             }
             return self._send(replace(draft, messages=messages, tokens=size), fields)
 
         target = self._exchange.target
-        request = replace(self._exchange.request(draft), max_tokens=CHOICE_TOKENS)
+        request = replace(self._exchange.request(draft), max_tokens=most)
         place = place_of(target.provider, target.model)
         parts = answering(ask, request, form, self._schemas, place, is_told=True)
         try:
@@ -261,6 +267,8 @@ class Looking:
                 async with aclosing(self._looked(draft, call)) as chunks:
                     async for chunk in chunks:
                         yield chunk
+            # What it proposes next depends on what becomes of this.
+            self._is_over = self._is_over or self._has_proposed
             if not stream.are_native:
                 break
         async with aclosing(self._by_schema(draft)) as chunks:
@@ -291,6 +299,7 @@ class Looking:
         self._turn.looks += look_messages(len(everything), made, found)
         self._tell(draft, everything)
         self._is_over = len(everything) >= MAX_LOOKS
+        self._has_proposed = self._has_proposed or found.proposal is not None
         yield Chunk(looked=(found,))
 
     def _unknown(self, call: Call) -> Looked:

@@ -12,12 +12,15 @@ from ..errors import BuddyError
 from ..messages import Chunk, Message
 from ..providers.base import Provider
 from ..tools.candidates import Candidate, candidates_of
-from ..tools.looks import looks_of, problems
+from ..tools.look import Look
+from ..tools.looks import looks_of, problems, safe_text
+from ..tools.proposals import Proposals
+from ..tools.proposing import Proposing, proposing_tools
 from ..values.asking import SchemaModes, place_of
 from .draft import Draft
 from .exchange import Exchange
 from .looking import Looking, Mode
-from .options import sections_of
+from .options import Options, sections_of
 from .question import Question
 from .settings import QuestionSettings
 from .target import Target
@@ -78,14 +81,21 @@ class Looks:
         Knows the kernel, and redacts secrets.
     schemas
         What held of JSON schemas.
+    proposals
+        Keeps the code that is proposed.
     """
 
     def __init__(
-        self, settings: QuestionSettings, collector: Collector, schemas: SchemaModes
+        self,
+        settings: QuestionSettings,
+        collector: Collector,
+        schemas: SchemaModes,
+        proposals: Proposals,
     ) -> None:
         self._settings = settings
         self._collector = collector
         self._schemas = schemas
+        self._proposals = proposals
         self._modes = LookModes()
 
     async def prepare(
@@ -96,7 +106,8 @@ class Looks:
         stream: Stream,
         safe: Safe,
     ) -> Looking | None:
-        """Return what looks things up for a question; None if nothing is to be.
+        """Return what looks things up and proposes code for a question; None if nothing
+        is to be.
 
         Parameters
         ----------
@@ -107,21 +118,11 @@ class Looks:
         safe
             Makes messages safe to send.
         """
-        options, settings = question.options, self._settings
-        is_wanted = options.look or settings.looks == "auto"
         # An answer of a type is a value of its own.
-        if not is_wanted or question.form is not None:
-            return None
-        if self._collector.session is None:
+        if question.form is not None or self._collector.session is None:
             return None
         # The first time, schemas are made of functions, and packages searched.
-        looks = await asyncio.to_thread(
-            looks_of,
-            self._collector,
-            share_values=settings.share_values,
-            redact_secrets=settings.redact_secrets,
-            sections=sections_of(options.context or settings.context),
-        )
+        looks = await asyncio.to_thread(self._tools, question.options)
         if not looks:
             return None
 
@@ -145,3 +146,35 @@ class Looks:
             self._schemas,
             problems(),
         )
+
+    def _tools(self, options: Options) -> list[Look]:
+        """Return the looks of a question, and the tools to propose code."""
+        settings, collector = self._settings, self._collector
+        sections = sections_of(options.context or settings.context)
+        tools: list[Look] = []
+        if looks_wanted(options, settings):
+            tools += looks_of(
+                collector,
+                share_values=settings.share_values,
+                redact_secrets=settings.redact_secrets,
+                sections=sections,
+            )
+        if proposals_wanted(options, settings):
+            safe = safe_text(collector, redact_secrets=settings.redact_secrets)
+            proposing = Proposing(collector, self._proposals, options.step)
+            tools += proposing_tools(proposing, sections, safe)
+        return tools
+
+
+def looks_wanted(options: Options, settings: QuestionSettings) -> bool:
+    """Return whether a question may look things up."""
+    return options.look or settings.looks == "auto"
+
+
+def proposals_wanted(options: Options, settings: QuestionSettings) -> bool:
+    """Return whether the answer to a question may propose code: it must be shown where
+    a person can decide.
+    """
+    is_wanted = options.propose or settings.proposals == "click"
+    is_shown = options.remember and options.format == "markdown"
+    return is_wanted and is_shown

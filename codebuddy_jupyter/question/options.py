@@ -118,6 +118,12 @@ class Options:
         action="store_true",
         help="let the model look things up in the kernel before it answers",
     )
+    propose: bool = _option(
+        False,
+        "--propose",
+        action="store_true",
+        help="let the model propose code, which you accept or reject",
+    )
     replay: str = _option(
         "",
         "--replay",
@@ -136,6 +142,10 @@ class Options:
     replaces_cell: bool = False
     """Whether the code of the answer replaces the cell that asks. Only a magic has an
     option for it.
+    """
+    step: int = 1
+    """Which of the steps it is that follow from one question, for what is proposed; it
+    cannot be typed.
     """
     in_cell: bool = True
     """Whether a cell asks it, so that its answer can be kept for replay; it cannot be

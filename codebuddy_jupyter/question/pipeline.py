@@ -33,6 +33,7 @@ from ..errors import (
 )
 from ..messages import Chunk, Message, Request
 from ..providers.base import Provider
+from ..tools.proposals import Proposals
 from ..values.asking import Answered, SchemaModes, answering, place_of
 from ..values.form import Form, NotValid, form_of
 from . import prompts
@@ -85,6 +86,8 @@ class Pipeline:
 
     Attributes
     ----------
+    proposed
+        Keeps the code that answers propose.
     ahead
         Reads the next prompt ahead.
     quiet
@@ -108,7 +111,8 @@ class Pipeline:
         self._history = history
         self._tokens = tokens
         self._schema_modes = SchemaModes()
-        self._looks = Looks(settings, collector, self._schema_modes)
+        self.proposed = Proposals()
+        self._looks = Looks(settings, collector, self._schema_modes, self.proposed)
         self._readers = Readers(ReadingSpeeds(default_speeds_path()), tokens)
         self.kept_answers = KeptAnswers(settings, targets, collector)
         self.ahead = ReadAhead(self._next_exchange, self._readers)

@@ -114,6 +114,15 @@ class QuestionSettings(Configured):
             "run or changed by that."
         ),
     ).tag(config=True)
+    proposals = CaselessStrEnum(
+        ["off", "click"],
+        "off",
+        help=(
+            "Whether the model may propose code for the notebook: off, or click. What it "
+            "proposes is shown as a difference, and nothing is changed or run without a "
+            "click of yours."
+        ),
+    ).tag(config=True)
     completion_model = Unicode(
         "",
         help=(

@@ -21,7 +21,7 @@ PAGE = ROOT / "docs" / "SETTINGS.md"
 # The settings of providers that the README lists.
 COMMON = {"base_url", "model", "num_ctx", "temperature", "max_tokens"}
 # Those of the Buddy that it does not list.
-UNCOMMON = {"reading_seconds", "replay_file", "completion_model", "looks"}
+UNCOMMON = {"reading_seconds", "replay_file", "completion_model", "looks", "proposals"}
 BEGIN = "<!-- settings: written by `make docs` -->\n"
 END = "<!-- end of settings -->\n"
 HEADER = ("| setting | default | meaning |", "|---|---|---|")
