@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
@@ -9,6 +11,8 @@ from codebuddy_jupyter.commands.apply import NOT_PUT, PUT_BELOW
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError, SettingError
 from codebuddy_jupyter.markdown.safe import fence
+from codebuddy_jupyter.messages import Proposal
+from codebuddy_jupyter.question.options import Options
 from tests.support.command_line import prompt_of, run_line
 from tests.support.fakes import FakeProvider
 from tests.support.sessions import run
@@ -108,3 +112,79 @@ def test_without_a_session_the_code_is_put_below(
     added: list[str] = []
     assert PUT_BELOW in run_line(buddy, "/apply", add_cell=added.append)
     assert added == ["x = 1"]
+
+
+def propose(
+    buddy: Buddy,
+    fake: FakeProvider,
+    tool: str,
+    text: str = "Done.",
+    **arguments: object,
+) -> Proposal:
+    """Have the model propose code, and answer with a text."""
+    fake.replies += [[json.dumps({"look": tool, **arguments})], [text]]
+    (proposal,) = buddy.ask("do it", Options(propose=True)).result().proposed
+    return proposal
+
+
+def test_a_proposal_is_put_below_as_a_difference(
+    fixed: Buddy, fake: FakeProvider
+) -> None:
+    proposal = propose(fixed, fake, "propose_edit", cell=1, code=FIXED)
+    added: list[str] = []
+    shown = run_line(fixed, "/apply", add_cell=added.append)
+    assert shown.startswith("Proposed: a change of In[1].")
+    assert DIFFERENCE in shown
+    assert shown.endswith(PUT_BELOW)
+    assert added == [FIXED]
+    assert fixed.proposed.state(proposal.id) == "accepted"
+    # It has not run, so that it may be needed once more.
+    run_line(fixed, "/apply 1", add_cell=added.append)
+    assert added == [FIXED, FIXED]
+
+
+def test_proposals_are_numbered_after_the_code_blocks(
+    fixed: Buddy, fake: FakeProvider
+) -> None:
+    text = fence("x = 2", "python")
+    proposal = propose(fixed, fake, "propose_cell", text, code="y = 3", after=0)
+    added: list[str] = []
+    run_line(fixed, "/apply 1", add_cell=added.append)
+    assert fixed.proposed.state(proposal.id) == "waiting"
+    run_line(fixed, "/apply 2", add_cell=added.append)
+    assert added == ["x = 2", "y = 3"]
+    with pytest.raises(SettingError, match="has 1 block and 1 proposal"):
+        run_line(fixed, "/apply 3")
+
+
+def test_where_no_cell_can_be_added_a_proposal_stays_undecided(
+    fixed: Buddy, fake: FakeProvider
+) -> None:
+    proposal = propose(fixed, fake, "propose_cell", code="y = 3", after=0)
+    assert run_line(fixed, "/apply").endswith(NOT_PUT)
+    assert fixed.proposed.state(proposal.id) == "waiting"
+
+
+def test_a_proposal_for_a_cell_that_has_changed_is_not_applied(
+    fixed: Buddy, fake: FakeProvider
+) -> None:
+    proposal = propose(fixed, fake, "propose_edit", cell=1, code=FIXED)
+    session = fixed.collector.session
+    assert session is not None
+    (first, *_) = session.notebook().cells
+    changed = {"id": first.id, "cell_type": "code", "source": "rows = []"}
+    session.set_open_cells([{**changed, "execution_count": 1, "outputs": []}])
+    added: list[str] = []
+    with pytest.raises(SettingError, match="has changed since"):
+        run_line(fixed, "/apply", add_cell=added.append)
+    assert (added, fixed.proposed.state(proposal.id)) == ([], "stale")
+
+
+def test_a_rejected_proposal_is_not_applied(fixed: Buddy, fake: FakeProvider) -> None:
+    proposal = propose(fixed, fake, "propose_cell", code="y = 3", after=0)
+    fixed.proposed.note_shown(proposal.id, proposal.digest, "page")
+    fixed.proposed.decide(proposal.id, proposal.digest, "page", "reject")
+    added: list[str] = []
+    with pytest.raises(SettingError, match="was rejected"):
+        run_line(fixed, "/apply", add_cell=added.append)
+    assert added == []

@@ -136,6 +136,7 @@ ROOMS: dict[str, set[str]] = {
         "messages",
         "question",
         "settings",
+        "tools",
     },
     "doctor": {"errors", "markdown", "messages", "providers", "secrets", "settings"},
     "commands": {
@@ -151,6 +152,7 @@ ROOMS: dict[str, set[str]] = {
         "messages",
         "providers",
         "question",
+        "tools",
         "tools.server",
     },
     # The faces: none imports another, except that each may open the panel

@@ -1,4 +1,6 @@
-"""``/apply``: what the code of the last answer changes in the notebook."""
+"""``/apply``: what the code of the last answer, or what it proposes, changes in the
+notebook.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from dataclasses import dataclass
 
 from ..buddy import Buddy
 from ..chat.conversation import Turn
+from ..context.describe.text import count
 from ..context.items import cell_name
 from ..context.revised import Revised, RevisedSource, likeness, revised_cell
 from ..display.formats import closed
@@ -13,6 +16,9 @@ from ..errors import PromptError, Remedy, SettingError
 from ..markdown.blocks import CodeBlock, code_blocks
 from ..markdown.difference import diff_text
 from ..markdown.safe import fence
+from ..messages import Proposal
+from ..tools.proposals import CELL
+from ..tools.proposing import shown_code, title_of
 from .command import Invocation, command
 from .new_cell import cell_source
 
@@ -33,15 +39,21 @@ class _Change:
 @command(
     "apply",
     "[N]",
-    "show what the code of the last answer (or its block N) changes in the cell that it "
-    "revises, and put the new text into a new cell below; nothing is run",
+    "show what the code of the last answer (or its block or proposal N) changes in the "
+    "cell that it revises, and put the new text into a new cell below; nothing is run",
 )
 def apply(invocation: Invocation, arguments: str) -> str:
     """Show the difference to a cell, and put the new text below."""
     turn = _last_with_code(invocation.buddy)
     blocks = code_blocks(closed(turn.reply.text))
+    proposed = turn.reply.proposed
     if arguments:
-        blocks = [_numbered(blocks, arguments)]
+        number = _number(arguments, len(blocks), len(proposed))
+        proposed = proposed[max(number - len(blocks) - 1, 0) :]
+        if number <= len(blocks):
+            blocks, proposed = [blocks[number - 1]], ()
+    if proposed:
+        return apply_proposal(invocation, proposed[0])
     session = invocation.buddy.collector.session
     change = _likeliest(blocks, turn, session)
     source = cell_source(change.block, invocation.magics)
@@ -65,6 +77,39 @@ def apply(invocation: Invocation, arguments: str) -> str:
     return f"{heading}\n\n{shown}\n{end}"
 
 
+def apply_proposal(invocation: Invocation, proposal: Proposal) -> str:
+    """Show what is proposed, and put the new text below; that accepts it.
+
+    Raises
+    ------
+    SettingError
+        If it was rejected, or is of another kernel, or its cell has changed.
+    """
+    proposed = invocation.buddy.proposed
+    proposed.note_shown(proposal.id, proposal.digest, CELL)
+    if _has_changed(invocation.buddy, proposal):
+        proposed.note_stale(proposal.id, CELL)
+    shown = f"Proposed: {title_of(proposal)}.\n\n{shown_code(proposal)}\n\n"
+    if invocation.add_cell is None:
+        return f"{shown}{NOT_PUT}"
+    # What has not run yet can be put into a cell once more.
+    if proposed.state(proposal.id) != "accepted":
+        proposed.decide(proposal.id, proposal.digest, CELL, "insert")
+    return f"{shown}{_put(invocation, proposal.code)}"
+
+
+def _has_changed(buddy: Buddy, proposal: Proposal) -> bool:
+    """Return whether the cell that is to change has another text by now."""
+    session = buddy.collector.session
+    if proposal.old is None or session is None:
+        return False
+    for cell in session.notebook().cells:
+        is_same = cell.id == proposal.cell_id
+        if is_same or cell.number == proposal.cell:
+            return cell.source != proposal.old
+    return True
+
+
 def _put(invocation: Invocation, source: str) -> str:
     """Put the source into a new cell, if that is possible; return what was done."""
     if invocation.add_cell is None:
@@ -75,7 +120,8 @@ def _put(invocation: Invocation, source: str) -> str:
 
 def _last_with_code(buddy: Buddy) -> Turn:
     for turn in reversed(list(buddy.chat.turns)):
-        if turn.reply.done and code_blocks(turn.reply.text):
+        has_code = turn.reply.proposed or code_blocks(turn.reply.text)
+        if turn.reply.done and has_code:
             return turn
     raise PromptError(
         "There is no answer with code yet.",
@@ -83,15 +129,16 @@ def _last_with_code(buddy: Buddy) -> Turn:
     )
 
 
-def _numbered(blocks: list[CodeBlock], typed: str) -> CodeBlock:
-    count = len(blocks)
+def _number(typed: str, blocks: int, proposed: int) -> int:
+    """Return the number of a code block, or of what is proposed after these."""
     is_number = typed.isdecimal() and len(typed) <= MOST_DIGITS
-    if is_number and 1 <= int(typed) <= count:
-        return blocks[int(typed) - 1]
-    noun = "block" if count == 1 else "blocks"
+    if is_number and 1 <= int(typed) <= blocks + proposed:
+        return int(typed)
+    noun = "block" if blocks == 1 else "blocks"
+    more = f" and {count(proposed, 'proposal')}" if proposed else ""
     raise SettingError(
         f"/apply takes the number of a code block, not {typed}: the last answer has "
-        f"{count} {noun}.",
+        f"{blocks} {noun}{more}.",
         Remedy("Apply the first one", "%buddy /apply 1"),
     )
 

@@ -20,6 +20,7 @@ from ..markdown.characters import name_invisible
 from ..markdown.code_spans import parser
 from ..markdown.safe import escape, fence, neutralise
 from ..settings.files import replacing
+from ..tools.proposing import as_text
 
 PYTHON = ("python", "py", "python3", "ipython")
 BROKEN_OFF = "*This answer broke off.*"
@@ -110,6 +111,8 @@ def as_markdown(chat: Chat, redact: Redact) -> str:
         ]
         if turn.reply.looked:
             parts.insert(1, _looks(turn))
+        if turn.reply.proposed:
+            parts.insert(-1, _proposed(turn))
         turns.append("\n\n".join(parts))
     # All of it is made safe again: a single mark in one answer can form a pair with one
     # in the next.
@@ -130,6 +133,8 @@ def as_notebook(chat: Chat, redact: Redact) -> str:
         for type, text in _parts(_answer(turn)):
             safe = name_invisible(text) if type == "code" else neutralise(text)
             cells.append(_cell(type, safe))
+        if turn.reply.proposed:
+            cells.append(_cell("markdown", _proposed(turn)))
         cells.append(_cell("markdown", _source(turn)))
     for number, cell in enumerate(cells):
         cell["id"] = f"chat-{number}"
@@ -159,6 +164,11 @@ def _question(turn: Turn, redact: Redact) -> str:
 def _looks(turn: Turn) -> str:
     """Return a line for each look before the answer; what it showed is in the chat."""
     return "\n".join([f"- {escape(one.line)}" for one in turn.reply.looked])
+
+
+def _proposed(turn: Turn) -> str:
+    """Return the code that the answer proposed, as text."""
+    return neutralise(as_text(turn.reply.proposed))
 
 
 def _answer(turn: Turn) -> str:

@@ -16,6 +16,7 @@ from ..errors import printable
 from ..markdown.blocks import blocks_of, code_blocks
 from ..markdown.characters import name_hiding, name_invisible
 from ..markdown.safe import escape, fence, neutralise, show_invisible
+from .proposed import proposed_markdown
 from .status import no_text_line, status_line
 
 Bundle = dict[str, Any]
@@ -45,8 +46,10 @@ def closed(text: str, format: str = "markdown") -> str:
 def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
     """Return the data and the metadata of the one output that stays."""
     text = closed(reply.text, reply.format)
-    if not text.strip() and reply.error is None:
+    if not (text.strip() or reply.proposed) and reply.error is None:
         text = plain(no_text_line(reply))
+    if reply.proposed:
+        text = f"{text}\n\n{proposed_markdown(reply)}".lstrip()
     make_output = _FINAL_OUTPUTS.get(reply.format, _final_markdown)
     is_folded = reply.format in IN_BLOCKS
     data = make_output(text, plain(status_line(reply, looks=not is_folded)))

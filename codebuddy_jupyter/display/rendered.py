@@ -22,6 +22,7 @@ from ..chat.reply import Reply
 from ..markdown.safe import escape, fence
 from .drawing import Drawing, OneBlock, Pace, splitter_for
 from .formats import SOURCES, final_source, growing_markdown, plain
+from .proposed import proposed_markdown
 from .status import THOUGHTS_ABOVE, no_text_line, status_line
 
 PACE = Pace(before_text=1 / 8, between=1 / 12)
@@ -297,5 +298,7 @@ class RenderedTerminal:
             self._paper.write([fence(source, language)])
         elif not reply.text.strip() and reply.error is None:
             self._paper.write([escape(no_text_line(reply))])
+        if reply.proposed:
+            self._paper.write([proposed_markdown(reply)])
         if reply.text or reply.error is None:
             self._paper.write_dim(status_line(reply))

@@ -34,6 +34,7 @@ from .formats import (
     plain,
 )
 from .live import LiveOutput, ProgressLine, is_live, is_notebook
+from .proposed import proposed_markdown
 from .status import (
     SILENT,
     THOUGHTS_ABOVE,
@@ -512,6 +513,8 @@ class Terminal:
         elif not text.strip() and reply.error is None:
             text = no_text_line(reply)
             self._write(text)
+        if reply.proposed:
+            self._write(f"\n\n{proposed_markdown(reply)}")
         if self._is_source and not self._stream.isatty():
             # The output may be a file of code.
             self._write("" if text.endswith("\n") else "\n")
