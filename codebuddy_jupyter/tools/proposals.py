@@ -164,8 +164,9 @@ class Proposals:
         """Return the latest accepted proposal whose code is that of a cell."""
         with self._lock:
             for entry in reversed(self._entries.values()):
-                is_same = entry.proposal.code.strip() == source.strip()
-                if entry.state == "accepted" and is_same:
+                if entry.state != "accepted":
+                    continue
+                if entry.proposal.code.strip() == source.strip():
                     return entry.proposal
         return None
 

@@ -1,0 +1,246 @@
+"""What a run did to variables, and how that is undone.
+
+Names are bound again to the identical objects that they had. The contents of plain lists,
+dicts, sets and bytearrays are put back into the identical object. Nothing else that a
+run has changed can be taken back, unless a copy was made before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..context.describe.types import is_of_library
+from ..context.inspection.columns import frame_library
+from .effects import Effects, effects_of
+
+MOST_ITEMS = 100_000
+"""Items of all containers whose contents are kept for one run."""
+MOST_COPIED = 100_000_000
+"""Bytes of an object of which a copy is offered."""
+
+# What IPython itself binds: inputs, outputs, and what belongs to the shell.
+_OF_SHELL = re.compile(
+    r"_{1,3}|_i{1,3}|_i\d+|_\d+|_[ido]h|_exit_code|__builtins?__|In|Out|exit|quit|open"
+    r"|get_ipython"
+)
+
+
+_CONTAINERS = (list, dict, set, bytearray)
+
+
+class _Missing:
+    """Stands for a name that is not bound."""
+
+
+MISSING = _Missing()
+Names = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What was undone, by the names of variables.
+
+    Parameters
+    ----------
+    restored
+        Bound again to what they were bound to.
+    removed
+        Deleted, since they did not exist.
+    refilled
+        Containers that have their former contents again.
+    copied
+        Bound to the copy that was made before.
+    left
+        Left alone, since they were changed again since the run.
+    not_undone
+        What cannot be undone, in words.
+    """
+
+    restored: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    refilled: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    not_undone: tuple[str, ...] = ()
+
+
+@dataclass
+class _Contents:
+    """A container, the variable in which it was found, and its items before a run and
+    after it.
+    """
+
+    name: str
+    container: Any
+    before: Any
+    after: Any = None
+
+
+@dataclass
+class _Parts:
+    """What `Undone` consists of, while it is collected."""
+
+    restored: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    refilled: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+class Undo:
+    """What a run does to variables, from its beginning on.
+
+    Parameters
+    ----------
+    code
+        The code that is about to run.
+    names
+        The variables. They are only read here.
+    copies
+        The names of objects of which a copy is kept, of those that `copyable` names.
+    """
+
+    def __init__(
+        self, code: str, names: Mapping[str, Any], copies: Collection[str] = ()
+    ) -> None:
+        self.effects = effects_of(code)
+        self._before = dict(names)
+        self._contents = list(_contents(self.effects, names))
+        self._copies: dict[str, tuple[Any, Any]] = {}
+        offered = copyable(code, names)
+        for name in copies:
+            if name in offered:
+                self._copies[name] = names[name], names[name].copy()
+        self._watched: set[str] = set()
+        # What each name that the run bound had before, and has after it.
+        self._bound: dict[str, tuple[Any, Any]] = {}
+
+    def end(self, names: Mapping[str, Any]) -> None:
+        """Note what the run has left; only what it has changed is kept."""
+        after = dict(names)
+        for name in {**self._before, **after}:
+            had = self._before.get(name, MISSING)
+            has = after.get(name, MISSING)
+            if had is not has and not _is_of_shell(name):
+                self._bound[name] = had, has
+        self._before = {}
+        self._watched = {kept.name for kept in self._contents}
+        changed = []
+        for kept in self._contents:
+            if not _same_items(kept.container, kept.before):
+                kept.after = kept.container.copy()
+                changed.append(kept)
+        self._contents = changed
+
+    def undo(self, names: Names) -> Undone:
+        """Give the variables back what they had before the run."""
+        parts = _Parts()
+        for name, (had, has) in self._bound.items():
+            if names.get(name, MISSING) is not has:
+                parts.left.append(name)
+            elif had is MISSING:
+                del names[name]
+                parts.removed.append(name)
+            else:
+                names[name] = had
+                parts.restored.append(name)
+        for kept in self._contents:
+            if _same_items(kept.container, kept.after):
+                _refill(kept.container, kept.before)
+                parts.refilled.append(kept.name)
+            else:
+                parts.left.append(kept.name)
+        for name, (changed, copy) in self._copies.items():
+            if names.get(name, MISSING) is changed:
+                names[name] = copy
+                parts.copied.append(name)
+        return self._undone(parts)
+
+    def _undone(self, parts: _Parts) -> Undone:
+        refilled = {kept.name for kept in self._contents}
+        # Of what is deeper in a container, only other containers are known.
+        seen = refilled | (self._watched - self.effects.deep)
+        inside = self.effects.changes - seen - set(self._copies) - set(parts.removed)
+        not_undone = [f"changes inside {name}" for name in sorted(inside)]
+        return Undone(
+            tuple(sorted(parts.restored)),
+            tuple(sorted(parts.removed)),
+            tuple(sorted(set(parts.refilled))),
+            tuple(sorted(parts.copied)),
+            tuple(sorted(set(parts.left))),
+            (*not_undone, *self.effects.unseen),
+        )
+
+
+def copyable(code: str, names: Mapping[str, Any]) -> dict[str, int]:
+    """Return the frames and arrays that code may change in place and of which a copy can
+    be made, each with its bytes.
+    """
+    sizes = {}
+    for name in sorted(effects_of(code).changes):
+        size = _size(names.get(name))
+        if size is not None and size <= MOST_COPIED:
+            sizes[name] = size
+    return sizes
+
+
+def _size(value: Any) -> int | None:
+    """Return the bytes of a frame of pandas or an array of numpy; None of others."""
+    cls = type(value)
+    if frame_library(value) == "pandas":
+        return int(value.memory_usage().sum())
+    is_array = is_of_library(cls, "numpy") and cls.__name__ == "ndarray"
+    return int(value.nbytes) if is_array else None
+
+
+def _is_of_shell(name: object) -> bool:
+    return not isinstance(name, str) or _OF_SHELL.fullmatch(name) is not None
+
+
+def _contents(effects: Effects, names: Mapping[str, Any]) -> Iterator[_Contents]:
+    """Yield the plain containers that the code names, and those in them, with their
+    items.
+    """
+    left = MOST_ITEMS
+    known: set[int] = set()
+    for name in sorted(effects.names):
+        waiting = [names.get(name, MISSING)]
+        while waiting:
+            value = waiting.pop()
+            if type(value) not in _CONTAINERS or id(value) in known:
+                continue
+            known.add(id(value))
+            left -= len(value)
+            if left < 0:
+                return
+            # A shallow copy, for which no code of the items runs.
+            yield _Contents(name, value, value.copy())
+            if type(value) is dict:
+                waiting += value.values()
+            elif type(value) is list:
+                waiting += value
+
+
+def _same_items(container: Any, items: Any) -> bool:
+    """Return whether a container has the identical items, in the same order."""
+    if type(container) is bytearray:
+        return bool(container == items)
+    if len(container) != len(items):
+        return False
+    if type(container) is set:
+        return set(map(id, container)) == set(map(id, items))
+    if type(container) is dict:
+        pairs = zip(container.items(), items.items(), strict=True)
+        return all(one[0] is two[0] and one[1] is two[1] for one, two in pairs)
+    return all(one is two for one, two in zip(container, items, strict=True))
+
+
+def _refill(container: Any, items: Any) -> None:
+    if type(container) in (list, bytearray):
+        container[:] = items
+    else:
+        container.clear()
+        container.update(items)
