@@ -86,6 +86,7 @@ class Buddy(QuestionSettings):
             self, self._targets, self.collector, self.history, self.tokens, self.loop
         )
         self.proposed = self._pipeline.proposed
+        self.proposed_runs = self._pipeline.proposed_runs
         self.ahead = self._pipeline.ahead
         self.quiet = self._pipeline.quiet
         self.kept_answers = self._pipeline.kept_answers

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.commands.apply import NOT_PUT, PUT_BELOW
+from codebuddy_jupyter.commands.apply import NOT_PUT, PUT_BELOW, UNDO
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError, SettingError
 from codebuddy_jupyter.markdown.safe import fence
@@ -135,7 +135,7 @@ def test_a_proposal_is_put_below_as_a_difference(
     shown = run_line(fixed, "/apply", add_cell=added.append)
     assert shown.startswith("Proposed: a change of In[1].")
     assert DIFFERENCE in shown
-    assert shown.endswith(PUT_BELOW)
+    assert shown.endswith(f"{PUT_BELOW}{UNDO}")
     assert added == [FIXED]
     assert fixed.proposed.state(proposal.id) == "accepted"
     # It has not run, so that it may be needed once more.

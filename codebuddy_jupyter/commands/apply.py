@@ -25,6 +25,7 @@ from .new_cell import cell_source
 MOST_DIGITS = 4
 """Digits in the number of a code block, at most."""
 PUT_BELOW = "The new text is in the next cell. It was not run."
+UNDO = " Once it has run, `%buddy /undo` gives its variables back."
 NOT_PUT = "No cell can be added here: copy the text from the answer."
 
 
@@ -95,7 +96,7 @@ def apply_proposal(invocation: Invocation, proposal: Proposal) -> str:
     # What has not run yet can be put into a cell once more.
     if proposed.state(proposal.id) != "accepted":
         proposed.decide(proposal.id, proposal.digest, CELL, "insert")
-    return f"{shown}{_put(invocation, proposal.code)}"
+    return f"{shown}{_put(invocation, proposal.code)}{UNDO}"
 
 
 def _has_changed(buddy: Buddy, proposal: Proposal) -> bool:

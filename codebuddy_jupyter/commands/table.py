@@ -24,6 +24,7 @@ from .provider import doctor, show_version, use
 from .replay import replay
 from .serve import serve
 from .tasks import TASKS, task_prompt
+from .undo import undo
 
 
 class HelpRow(NamedTuple):
@@ -78,6 +79,7 @@ def _by_name(*commands: Command) -> Mapping[str, Command]:
 COMMANDS = _by_name(
     *TASKS,
     apply,
+    undo,
     show_context,
     use,
     show_models,

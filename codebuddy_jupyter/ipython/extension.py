@@ -274,9 +274,13 @@ class Extension:
             self._suggest_key = SuggestKey(session, lambda: self.completer)
 
     def _before_cell(self, info: Any = None) -> None:
-        """Stop what is read ahead: the cell needs the processors."""
+        """Stop what is read ahead, since the cell needs the processors; note what a
+        proposed one can change.
+        """
         if self._buddy_and_display is not None:
             self.buddy.quiet.note_cell_start()
+            source = getattr(info, "raw_cell", None) or ""
+            self.buddy.proposed_runs.begin(source, self.shell.user_ns)
 
     def _after_cell(self, result: Any = None) -> None:
         """Say which settings of the cell have no effect; then it is quiet.
@@ -285,6 +289,8 @@ class Extension:
         """
         if self._buddy_and_display is not None:
             self.buddy.quiet.note_cell_end()
+            source = getattr(getattr(result, "info", None), "raw_cell", None) or ""
+            self.buddy.proposed_runs.end(source, self.shell.user_ns)
             for line in self.buddy.settings_without_effect():
                 self.display.text(line)
 

@@ -34,6 +34,7 @@ from ..errors import (
 from ..messages import Chunk, Message, Request
 from ..providers.base import Provider
 from ..tools.proposals import Proposals
+from ..tools.proposed_runs import ProposedRuns
 from ..values.asking import Answered, SchemaModes, answering, place_of
 from ..values.form import Form, NotValid, form_of
 from . import prompts
@@ -86,8 +87,8 @@ class Pipeline:
 
     Attributes
     ----------
-    proposed
-        Keeps the code that answers propose.
+    proposed, proposed_runs
+        The code that answers propose, and what it did when it ran.
     ahead
         Reads the next prompt ahead.
     quiet
@@ -112,6 +113,7 @@ class Pipeline:
         self._tokens = tokens
         self._schema_modes = SchemaModes()
         self.proposed = Proposals()
+        self.proposed_runs = ProposedRuns(self.proposed)
         self._looks = Looks(settings, collector, self._schema_modes, self.proposed)
         self._readers = Readers(ReadingSpeeds(default_speeds_path()), tokens)
         self.kept_answers = KeptAnswers(settings, targets, collector)
