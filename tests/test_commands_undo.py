@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.commands.undo import NO_NOTEBOOK, NOTHING, undone_text
+from codebuddy_jupyter.commands.undo import NO_NOTEBOOK, NOTHING, undone_lines
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import PromptError, SettingError
 from codebuddy_jupyter.ipython.extension import Extension
@@ -49,9 +49,9 @@ def test_a_proposed_cell_is_applied_run_and_undone(
     assert shell.user_ns["x"] == 3
     shown = run_line(notebook, "/undo")
     assert shown.splitlines()[:3] == [
-        "- as before: `x`",
-        "- with their former contents: `rows`",
-        "- deleted, since they did not exist: `y`",
+        "- as before: x",
+        "- with their former contents: rows",
+        "- deleted, since they did not exist: y",
     ]
     assert "not undone, if the code did such things: files" in shown
     assert shell.user_ns["rows"] is rows
@@ -68,7 +68,7 @@ def test_a_proposed_cell_that_fails_is_undone_as_well(
     cells: list[str] = []
     run_line(notebook, "/apply", add_cell=cells.append)
     run(cells[0])
-    assert run_line(notebook, "/undo") == "- deleted, since they did not exist: `x`"
+    assert run_line(notebook, "/undo") == "- deleted, since they did not exist: x"
 
 
 def test_cells_that_nobody_proposed_cannot_be_undone(
@@ -88,7 +88,7 @@ def test_without_a_notebook_there_is_nothing_to_undo(buddy: Buddy) -> None:
 
 def test_the_text_names_all_that_was_and_was_not_undone() -> None:
     undone = Undone(("a",), ("b",), ("c",), ("d",), ("e", "f*"), ("changes inside g",))
-    lines = undone_text(undone).splitlines()
+    lines = undone_lines(undone)
     assert len(lines) == 6
-    assert lines[4].endswith("changed again: `e`, f&#42;")
-    assert undone_text(Undone()) == NOTHING
+    assert lines[4].endswith("changed again: e, f*")
+    assert undone_lines(Undone()) == [NOTHING]

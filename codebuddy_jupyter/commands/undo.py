@@ -19,11 +19,12 @@ NOTHING = "The run had changed no variable."
 )
 def undo(invocation: Invocation, arguments: str) -> str:
     """Undo the last run of a proposed cell."""
-    return undo_run(invocation.buddy)
+    lines = undone_lines(undo_run(invocation.buddy))
+    return "\n".join(f"- {escape(line)}" for line in lines)
 
 
-def undo_run(buddy: Buddy, id: str = "") -> str:
-    """Undo the run of a proposal, the last one unless one is named; return Markdown.
+def undo_run(buddy: Buddy, id: str = "") -> Undone:
+    """Undo the run of a proposal, the last one unless one is named.
 
     Raises
     ------
@@ -33,27 +34,23 @@ def undo_run(buddy: Buddy, id: str = "") -> str:
     session = buddy.collector.session
     if session is None:
         raise PromptError(NO_NOTEBOOK)
-    return undone_text(buddy.proposed_runs.undo(session.namespace(), id))
+    return buddy.proposed_runs.undo(session.namespace(), id)
 
 
-def undone_text(undone: Undone) -> str:
-    """Return what was undone and what was not, as Markdown."""
+def undone_lines(undone: Undone) -> list[str]:
+    """Return what was undone and what was not, as lines of plain text."""
     lines = []
     for names, said in (
-        (undone.restored, "as before: {}"),
-        (undone.refilled, "with their former contents: {}"),
-        (undone.copied, "bound to the copy from before, which other names are not: {}"),
-        (undone.removed, "deleted, since they did not exist: {}"),
-        (undone.left, "left alone, since they were changed again: {}"),
+        (undone.restored, "as before"),
+        (undone.refilled, "with their former contents"),
+        (undone.copied, "bound to the copy from before, which other names are not"),
+        (undone.removed, "deleted, since they did not exist"),
+        (undone.left, "left alone, since they were changed again"),
     ):
         if names:
-            lines.append(f"- {said.format(', '.join(_code(name) for name in names))}")
+            lines.append(f"{said}: {', '.join(names)}")
     lines = lines or [NOTHING]
     if undone.not_undone:
-        what = escape("; ".join(undone.not_undone))
-        lines.append(f"- not undone, if the code did such things: {what}")
-    return "\n".join(lines)
-
-
-def _code(name: str) -> str:
-    return f"`{name}`" if name.isidentifier() else escape(name)
+        what = "; ".join(undone.not_undone)
+        lines.append(f"not undone, if the code did such things: {what}")
+    return lines
