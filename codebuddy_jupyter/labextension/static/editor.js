@@ -9,6 +9,7 @@ import { Refused } from "./link.js";
 import { Sidebar } from "./sidebar.js";
 
 const NO_CELL = "Open a notebook and select a cell of code first.";
+const CHANGED = "The cell has changed meanwhile, so it was not run.";
 const NO_NOTEBOOK = "The notebook of this answer is not open.";
 
 /** @typedef {{ cell: string, selection: string }} Meant A cell, and its part if any. */
@@ -90,6 +91,25 @@ export class Editor {
     const { code, likely, ranked } = event.detail;
     const textFor = (/** @type {Cell} */ cell) => codeFor(cell, meant, code);
     this.applied.show({ notebook, ranked, textFor }, meantCell(notebook, { question, meant, likely }));
+  }
+
+  /**
+   * Run a cell of the panel's notebook, for a button of the panel.
+   * @param {CustomEvent<{ cell: string, source: string, done: () => void }>} event
+   */
+  async runCell({ target, detail: { cell: id, source, done } }) {
+    const notebook = this.notebookOf(/** @type {HTMLElement} */ (target));
+    if (!notebook) return this.lab.notify(NO_NOTEBOOK);
+    const { content, sessionContext } = notebook;
+    const index = content.widgets.findIndex(({ model }) => model.id === id);
+    // Nothing runs but what the user has seen.
+    if (content.widgets[index]?.model.sharedModel.source !== source) {
+      return this.lab.notify(CHANGED);
+    }
+    content.deselectAll();
+    content.activeCellIndex = index;
+    await this.lab.actions.run(content, sessionContext);
+    done();
   }
 
   /** @param {HTMLElement} element An element of the sidebar, or of an output. */

@@ -132,6 +132,7 @@ export interface NotebookPanel extends LuminoWidget {
     activeCellIndex: number;
     rendermime: RenderMime;
     scrollToItem(index: number): Promise<void>;
+    deselectAll(): void;
   };
   context: {
     path: string;

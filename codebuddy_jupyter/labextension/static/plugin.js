@@ -98,6 +98,8 @@ function activate({ lumino, actions, Notification, LabIcon }, services) {
   document.body.dataset.codebuddyEditor = "";
   document.addEventListener("codebuddy-apply", event =>
     load().then(editor => editor.apply(/** @type {CustomEvent} */ (event))));
+  document.addEventListener("codebuddy-run-cell", event =>
+    load().then(editor => editor.runCell(/** @type {CustomEvent} */ (event))));
 }
 
 /**
