@@ -163,6 +163,7 @@ ROOMS: dict[str, set[str]] = {
         "commands",
         "completion",
         "context",
+        "context.describe",
         "display",
         "doctor",
         "errors",
@@ -172,6 +173,7 @@ ROOMS: dict[str, set[str]] = {
         "providers.http",
         "question",
         "settings",
+        "tools",
     },
     "api": {
         "buddy",
@@ -254,6 +256,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "settings.configured": "test_settings",
     "tools.server.exchange": "test_visits",
     "widgets.editor_protocol": "test_protocol",
+    "widgets.received": "test_protocol",
     "widgets.subshell": "test_page",
 }
 """Modules without a ``test_<module>.py`` of their own: the test file that shows what they

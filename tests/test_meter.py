@@ -16,7 +16,8 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.errors import Unreachable
 from codebuddy_jupyter.widgets.meter import OPTIONAL_SECTIONS, Meter
-from codebuddy_jupyter.widgets.protocol import ChatMessage, matches
+from codebuddy_jupyter.widgets.protocol import ChatMessage
+from codebuddy_jupyter.widgets.received import matches
 from tests.support.fakes import FakeProvider, eventually
 
 NAMES: dict[str, Any] = {"rate": 0.19, "label": "wine"}

@@ -15,7 +15,8 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import ProviderError
 from codebuddy_jupyter.widgets.page import PageWidget
 from codebuddy_jupyter.widgets.panel import Panel
-from codebuddy_jupyter.widgets.protocol import StateMessage, matches
+from codebuddy_jupyter.widgets.protocol import StateMessage
+from codebuddy_jupyter.widgets.received import matches
 from tests.support.fakes import FakeProvider, eventually
 
 # Characters of all scripts and styles that a panel brings into the page.

@@ -14,11 +14,9 @@ from codebuddy_jupyter.widgets.protocol import (
     ChatMessage,
     ChatRequest,
     ProviderRequest,
-    WrongFields,
-    matches,
     problem_of,
-    read_message,
 )
+from codebuddy_jupyter.widgets.received import WrongFields, matches, read_message
 from tests.docs import protocol
 
 

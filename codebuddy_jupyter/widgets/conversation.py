@@ -32,6 +32,7 @@ from ..context.revised import asked_about
 from ..errors import BuddyError, Stopped
 from ..markdown.difference import diff_rows
 from ..question.options import Options
+from .cards import Cards
 from .meter import Meter
 from .protocol import (
     AllMessage,
@@ -43,10 +44,12 @@ from .protocol import (
     ChatsMessage,
     CompleteRequest,
     CompletionsMessage,
+    DecideRequest,
     DeleteRequest,
     DiffRequest,
     InsertRequest,
     MeasureRequest,
+    OutdatedRequest,
     ReadyRequest,
     RenameRequest,
     SearchRequest,
@@ -54,11 +57,11 @@ from .protocol import (
     SwitchRequest,
     TurnFields,
     TurnMessage,
+    UndoRequest,
     WantRequest,
-    WrongFields,
     problem_of,
-    read_message,
 )
+from .received import WrongFields, read_message
 from .transcript import STOPPED, AnswerEntry, CommandOutput
 
 # A page that opens gets so many of the last turns in full. It requests the others when
@@ -114,7 +117,9 @@ class Conversation:
         self.send = send
         self.on_end = on_end
         self.cell = ""
+        self._is_closed = False
         self.meter = Meter(buddy, shell.user_ns, self._send)
+        self.cards = Cards(buddy, self._send)
         self._chat = buddy.chat
         self._entries: dict[int, Entry] = {}
         self._numbers = count(1)
@@ -122,7 +127,6 @@ class Conversation:
             weakref.WeakKeyDictionary()
         )
         self._lock = threading.Lock()
-        self._is_closed = False
         self._serves_soon = False
         self._worker = Worker("buddy-panel")
         self._offers = _offers(buddy, shell)
@@ -141,6 +145,10 @@ class Conversation:
             "complete": self._on_complete,
             "insert": self._on_insert,
             "diff": self._on_diff,
+            "showed": self.cards.on_showed,
+            "decide": self._on_decide,
+            "outdated": self._on_outdated,
+            "undo": self._on_undo,
         }
         buddy.watchers.append(self._on_turns_changed)
         buddy.ahead.watchers.append(self._send_ahead)
@@ -159,6 +167,7 @@ class Conversation:
         self.buddy.served.watchers.remove(self._on_served)
         self.buddy.unobserve(self._on_keeping_changed, "keep_chats")
         self.meter.close()
+        self.cards.close()
         self._stop_own()
         for entry in list(self._entries.values()):
             if isinstance(entry, CommandOutput):
@@ -256,6 +265,15 @@ class Conversation:
     def _on_diff(self, request: DiffRequest) -> None:
         self._worker.put(partial(self._diff, request))
 
+    def _on_decide(self, request: DecideRequest) -> None:
+        self._worker.put(partial(self.cards.on_decide, request))
+
+    def _on_outdated(self, request: OutdatedRequest) -> None:
+        self.buddy.proposed.note_stale(request["id"], request["view"])
+
+    def _on_undo(self, request: UndoRequest) -> None:
+        self._worker.put(partial(self.cards.on_undo, request))
+
     def _note_notebook(self, request: AskRequest | MeasureRequest) -> None:
         """Let the session know the cells in the page, unsaved ones, too."""
         session = self.buddy.collector.session
@@ -343,7 +361,8 @@ class Conversation:
                 continue
             number = next(self._numbers)
             typed = self._typed.get(reply, NOT_TYPED)
-            answer = AnswerEntry(number, reply, typed.text, self._about(reply))
+            about, card = self._about(reply), self.cards.fields
+            answer = AnswerEntry(number, reply, typed.text, about, card)
             self._add(answer, typed.ask)
 
     def _about(self, reply: Reply) -> int | None:
@@ -387,6 +406,9 @@ class Conversation:
         ask = request["ask"]
         prompt = text
         try:
+            if request.get("after"):
+                self._ask_on(request)
+                return
             call = commands.read(text)
             if call is not None:
                 call_prompt = call.prompt(self.buddy)
@@ -407,6 +429,18 @@ class Conversation:
             if self._is_closed:
                 return
             self._typed[reply] = _Typed(ask, text)
+        reply.start()
+
+    def _ask_on(self, request: AskRequest) -> None:
+        """Tell the model what came of its proposal, which may propose the next step."""
+        prompt, step = self.cards.next_prompt(request.get("after", ""))
+        options = Options(in_cell=False, propose=True, step=step)
+        # What a cell has printed is never read as a template.
+        reply = self.buddy.ask(prompt, options)
+        with self._lock:
+            if self._is_closed:
+                return
+            self._typed[reply] = _Typed(request["ask"], request["text"])
         reply.start()
 
     def _replace(self, reply: Reply, text: str) -> None:

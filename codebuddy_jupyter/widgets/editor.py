@@ -16,7 +16,8 @@ from ..buddy import Buddy
 from ..errors import BuddyError
 from ..question.prompts import literal
 from .editor_protocol import EditorMessage, EditorRequest, TaskRequest
-from .protocol import WrongFields, problem_of, read_message
+from .protocol import problem_of
+from .received import WrongFields, read_message
 from .subshell import answer_on_subshell
 
 # The opening of the comm is answered as a request with this id.

@@ -13,7 +13,8 @@ from typing import Any
 import anywidget
 import ipywidgets
 
-from .protocol import ProviderRequest, WrongFields, read_message
+from .protocol import ProviderRequest
+from .received import WrongFields, read_message
 from .subshell import answer_on_subshell
 
 Content = Mapping[str, Any]

@@ -4,19 +4,8 @@
 imports no widget library. Every message has a ``type``; JSON carries the rest.
 """
 
-import types
-from collections.abc import Iterable, Iterator, Mapping
-from typing import (
-    Any,
-    Literal,
-    NotRequired,
-    TypedDict,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-    is_typeddict,
-)
+from collections.abc import Iterable
+from typing import Any, Literal, NotRequired, TypedDict
 
 from ..errors import BuddyError, Remedy
 
@@ -49,6 +38,30 @@ class LookFields(TypedDict):
     text: str
 
 
+class CardFields(TypedDict):
+    """Code that an answer proposes, as a card with buttons.
+
+    ``rows`` is the difference to ``old``, the text of the cell that it changes. ``note``
+    is what became of it. ``copies`` are objects of which a copy can be made before it
+    runs, each with its size; ``undo`` tells whether its run can be undone, ``goes_on``
+    whether another step may follow.
+    """
+
+    id: str
+    digest: str
+    title: str
+    code: str
+    old: str | None
+    rows: list[tuple[str, str]]
+    cell: int | None
+    cell_id: str
+    state: str
+    note: str
+    copies: list[list[str]]
+    undo: bool
+    goes_on: bool
+
+
 class AnswerFields(_From):
     """The blocks of an answer from number ``from`` on, its unfinished tail, and at its
     end (``done``) how it ended.
@@ -59,6 +72,7 @@ class AnswerFields(_From):
     tail: str
     thoughts: NotRequired[str]
     looks: NotRequired[list[LookFields]]
+    cards: NotRequired[list[CardFields]]
     done: NotRequired[bool]
     line: NotRequired[str]
     error: NotRequired[Problem | None]
@@ -86,6 +100,7 @@ _AnswerIfAny = TypedDict(
         "tail": str,
         "thoughts": str,
         "looks": list[LookFields],
+        "cards": list[CardFields],
         "done": bool,
         "line": str,
         "error": Problem | None,
@@ -179,12 +194,15 @@ class AskRequest(TypedDict):
     ``ask`` identifies it until it has a number. ``replaces`` is the turn that it
     replaces.
     ``cells`` are the cells of the notebook in the page, if the page knows them.
+    ``after`` is the proposal that has run, whose result the model is told instead of a
+    question.
     """
 
     type: Literal["ask"]
     ask: str
     text: str
     replaces: NotRequired[int | None]
+    after: NotRequired[str]
     cells: NotRequired[list[CellFields] | None]
 
 
@@ -266,6 +284,46 @@ class DiffRequest(TypedDict):
     id: str
     old: str
     new: str
+
+
+class ShowedRequest(TypedDict):
+    """The page ``view`` shows a card."""
+
+    type: Literal["showed"]
+    id: str
+    digest: str
+    view: str
+
+
+class DecideRequest(TypedDict):
+    """The user decided about a card, by a click in the page ``view``.
+
+    ``source`` is the present text of the cell to change, if the page knows it.
+    ``copies`` are the objects of which the user wants a copy before it runs.
+    """
+
+    type: Literal["decide"]
+    id: str
+    digest: str
+    view: str
+    choice: Literal["insert", "edit", "run", "reject"]
+    source: str | None
+    copies: list[str]
+
+
+class OutdatedRequest(TypedDict):
+    """The page that is to act has found that the cell has changed: it did nothing."""
+
+    type: Literal["outdated"]
+    id: str
+    view: str
+
+
+class UndoRequest(TypedDict):
+    """Undo the run of a proposal."""
+
+    type: Literal["undo"]
+    id: str
 
 
 # From the kernel to the page of the conversation
@@ -411,6 +469,21 @@ class DiffMessage(TypedDict):
     rows: list[tuple[str, str]]
 
 
+class CardMessage(CardFields):
+    """What became of a proposal."""
+
+    type: Literal["card"]
+
+
+class ActMessage(TypedDict):
+    """A decision counts: the page ``view`` does to the notebook what was chosen."""
+
+    type: Literal["act"]
+    id: str
+    view: str
+    choice: str
+
+
 # Between the kernel and the pages of the provider
 
 
@@ -473,6 +546,10 @@ ChatRequest = (
     | CompleteRequest
     | InsertRequest
     | DiffRequest
+    | ShowedRequest
+    | DecideRequest
+    | OutdatedRequest
+    | UndoRequest
 )
 """From the page of the conversation to the kernel."""
 
@@ -494,15 +571,13 @@ ChatMessage = (
     | UnmeasuredMessage
     | AheadMessage
     | DiffMessage
+    | CardMessage
+    | ActMessage
 )
 """From the kernel to the page of the conversation."""
 
 ProviderRequest = ShownRequest | KeyRequest | UseRequest
 """From the pages of the provider to the kernel."""
-
-
-class WrongFields(ValueError):
-    """A message has a known type, and fields that are missing or of another type."""
 
 
 def problem_of(error: BaseException) -> Problem:
@@ -520,76 +595,3 @@ def remedy_fields(remedies: Iterable[Remedy]) -> list[RemedyFields]:
     for remedy in remedies:
         fields.append({"text": remedy.text, "command": remedy.command})
     return fields
-
-
-def read_message(content: object, messages: Any) -> Any | None:
-    """Return a message that has arrived, or None if its type is unknown.
-
-    Parameters
-    ----------
-    content
-        What arrived.
-    messages
-        The union of the messages that may arrive, such as `ChatRequest`.
-
-    Raises
-    ------
-    WrongFields
-        If fields are missing or have another type than declared.
-    """
-    if not isinstance(content, Mapping):
-        return None
-    for message in get_args(messages):
-        hints = get_type_hints(message)
-        if matches(content.get("type"), hints["type"]):
-            wrong = ", ".join(_wrong_fields(content, message))
-            if wrong:
-                raise WrongFields(f"{content['type']}: {wrong}")
-            return content
-    return None
-
-
-def matches(value: object, declared: Any) -> bool:
-    """Return whether a value of a message has its declared type."""
-    origin, arguments = get_origin(declared), get_args(declared)
-    if declared is Any:
-        return True
-    if is_typeddict(declared):
-        return isinstance(value, Mapping) and not any(_wrong_fields(value, declared))
-    if origin is Literal:
-        return value in arguments
-    if origin in (Union, types.UnionType):
-        return any(matches(value, argument) for argument in arguments)
-    if origin is list:
-        return _is_list_of(value, arguments[0])
-    if origin is tuple:
-        return _is_tuple_of(value, arguments)
-    if origin is dict:
-        return isinstance(value, dict)
-    if isinstance(value, bool):
-        return declared is bool
-    return isinstance(value, declared)
-
-
-def _is_list_of(value: object, declared: Any) -> bool:
-    if not isinstance(value, list):
-        return False
-    return all(matches(item, declared) for item in value)
-
-
-def _is_tuple_of(value: Any, declared: tuple[Any, ...]) -> bool:
-    # JSON knows only lists.
-    if not isinstance(value, list | tuple) or len(value) != len(declared):
-        return False
-    pairs = zip(value, declared, strict=True)
-    return all(matches(item, item_type) for item, item_type in pairs)
-
-
-def _wrong_fields(message: Mapping[str, object], declared: Any) -> Iterator[str]:
-    """Yield the names of fields that are missing or have another type."""
-    for name, field_type in get_type_hints(declared).items():
-        if name in message:
-            if not matches(message[name], field_type):
-                yield name
-        elif name in declared.__required_keys__:
-            yield name

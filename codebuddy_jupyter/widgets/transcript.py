@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -20,7 +21,8 @@ from ..display.formats import growing_markdown
 from ..display.status import no_text_line, progress_share, status_line
 from ..errors import Stopped
 from ..markdown.safe import escape
-from .protocol import Problem, problem_of
+from ..messages import Proposal
+from .protocol import CardFields, Problem, problem_of
 
 # Drawing the tail costs the page about the same for a short and a long text.
 PAGE_PACE = Pace(before_text=0.02, between=1 / 8)
@@ -44,6 +46,8 @@ class AnswerEntry:
         What the user typed; by default the prompt that was sent.
     about
         The number of the cell that the question is about, if it names one.
+    card
+        Returns what the page shows of a proposal; None: no page can decide about any.
 
     Attributes
     ----------
@@ -58,6 +62,7 @@ class AnswerEntry:
         reply: Reply,
         question: str = "",
         about: int | None = None,
+        card: Callable[[Proposal], CardFields] | None = None,
     ) -> None:
         self.number = number
         self.about = about
@@ -72,6 +77,7 @@ class AnswerEntry:
         self._rest: Message = {"tail": ""}
         self._sent_thoughts = False
         self._looks: Message = {}
+        self._card = card
 
     def head(self) -> Message:
         """Return what the page needs to show the question without its answer."""
@@ -94,6 +100,7 @@ class AnswerEntry:
             "blocks": self._blocks,
             **thoughts,
             **self._looks,
+            **self._cards(),
             **self._rest,
         }
 
@@ -155,7 +162,14 @@ class AnswerEntry:
         if len(looks) == len(self._looks.get("looks", [])):
             return {}
         self._looks = {"looks": looks}
-        return self._looks
+        return {**self._looks, **self._cards()}
+
+    def _cards(self) -> Message:
+        """Return all that is proposed, as it is now."""
+        proposed = self.reply.proposed
+        if self._card is None or not proposed:
+            return {}
+        return {"cards": [self._card(one) for one in proposed]}
 
 
 class CommandOutput:

@@ -11,7 +11,8 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.reply import Reply
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.widgets.conversation import Conversation
-from codebuddy_jupyter.widgets.protocol import ChatMessage, matches
+from codebuddy_jupyter.widgets.protocol import ChatMessage
+from codebuddy_jupyter.widgets.received import matches
 from tests.support.fakes import eventually
 
 

@@ -20,6 +20,30 @@ export interface LookFields {
 }
 
 /**
+ * Code that an answer proposes, as a card with buttons.
+ *
+ * `rows` is the difference to `old`, the text of the cell that it changes. `note`
+ * is what became of it. `copies` are objects of which a copy can be made before it
+ * runs, each with its size; `undo` tells whether its run can be undone, `goes_on`
+ * whether another step may follow.
+ */
+export interface CardFields {
+  id: string;
+  digest: string;
+  title: string;
+  code: string;
+  old: string | null;
+  rows: ([string, string])[];
+  cell: number | null;
+  cell_id: string;
+  state: string;
+  note: string;
+  copies: string[][];
+  undo: boolean;
+  goes_on: boolean;
+}
+
+/**
  * The blocks of an answer from number `from` on, its unfinished tail, and at its
  * end (`done`) how it ended.
  */
@@ -30,6 +54,7 @@ export interface AnswerFields {
   tail: string;
   thoughts?: string;
   looks?: LookFields[];
+  cards?: CardFields[];
   done?: boolean;
   line?: string;
   error?: Problem | null;
@@ -59,6 +84,7 @@ export interface TurnFields {
   tail?: string;
   thoughts?: string;
   looks?: LookFields[];
+  cards?: CardFields[];
   done?: boolean;
   line?: string;
   error?: Problem | null;
@@ -133,12 +159,15 @@ export interface WantRequest {
  * `ask` identifies it until it has a number. `replaces` is the turn that it
  * replaces.
  * `cells` are the cells of the notebook in the page, if the page knows them.
+ * `after` is the proposal that has run, whose result the model is told instead of a
+ * question.
  */
 export interface AskRequest {
   type: "ask";
   ask: string;
   text: string;
   replaces?: number | null;
+  after?: string;
   cells?: CellFields[] | null;
 }
 
@@ -211,6 +240,43 @@ export interface DiffRequest {
   new: string;
 }
 
+/** The page `view` shows a card. */
+export interface ShowedRequest {
+  type: "showed";
+  id: string;
+  digest: string;
+  view: string;
+}
+
+/**
+ * The user decided about a card, by a click in the page `view`.
+ *
+ * `source` is the present text of the cell to change, if the page knows it.
+ * `copies` are the objects of which the user wants a copy before it runs.
+ */
+export interface DecideRequest {
+  type: "decide";
+  id: string;
+  digest: string;
+  view: string;
+  choice: "insert" | "edit" | "run" | "reject";
+  source: string | null;
+  copies: string[];
+}
+
+/** The page that is to act has found that the cell has changed: it did nothing. */
+export interface OutdatedRequest {
+  type: "outdated";
+  id: string;
+  view: string;
+}
+
+/** Undo the run of a proposal. */
+export interface UndoRequest {
+  type: "undo";
+  id: string;
+}
+
 /** The kernel has received a question. */
 export interface TakenMessage {
   type: "taken";
@@ -228,6 +294,7 @@ export interface TurnMessage {
   tail?: string;
   thoughts?: string;
   looks?: LookFields[];
+  cards?: CardFields[];
   done?: boolean;
   line?: string;
   error?: Problem | null;
@@ -244,6 +311,7 @@ export interface AnswerMessage {
   tail: string;
   thoughts?: string;
   looks?: LookFields[];
+  cards?: CardFields[];
   done?: boolean;
   line?: string;
   error?: Problem | null;
@@ -359,6 +427,32 @@ export interface DiffMessage {
   rows: ([string, string])[];
 }
 
+/** What became of a proposal. */
+export interface CardMessage {
+  id: string;
+  digest: string;
+  title: string;
+  code: string;
+  old: string | null;
+  rows: ([string, string])[];
+  cell: number | null;
+  cell_id: string;
+  state: string;
+  note: string;
+  copies: string[][];
+  undo: boolean;
+  goes_on: boolean;
+  type: "card";
+}
+
+/** A decision counts: the page `view` does to the notebook what was chosen. */
+export interface ActMessage {
+  type: "act";
+  id: string;
+  view: string;
+  choice: string;
+}
+
 /** A page shows the provider and has nothing yet. */
 export interface ShownRequest {
   type: "ready";
@@ -414,7 +508,11 @@ export type ChatRequest =
   | SectionsRequest
   | CompleteRequest
   | InsertRequest
-  | DiffRequest;
+  | DiffRequest
+  | ShowedRequest
+  | DecideRequest
+  | OutdatedRequest
+  | UndoRequest;
 
 export type ChatMessage =
   | TakenMessage
@@ -433,7 +531,9 @@ export type ChatMessage =
   | MeasuredMessage
   | UnmeasuredMessage
   | AheadMessage
-  | DiffMessage;
+  | DiffMessage
+  | CardMessage
+  | ActMessage;
 
 export type ProviderRequest =
   | ShownRequest

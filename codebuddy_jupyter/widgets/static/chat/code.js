@@ -1,8 +1,10 @@
 /** The buttons below the code of an answer: copy, insert, compare. */
 
+/** @import { CardFields } from "../protocol.js" */
 /** @import { Chat } from "./view.js" */
 
 import { make, button, copy } from "../shared/elements.js";
+import { Card } from "./card.js";
 import { Difference } from "./difference.js";
 
 /** The event with which a panel has JupyterLab's extension change a cell. */
@@ -20,6 +22,15 @@ export class CodeActions {
     this.chat = chat;
     /** @type {Map<string, Difference>} Those that wait for their lines. */
     this.waiting = new Map();
+    /** @type {Map<string, Card>} What is proposed, by its id. */
+    this.cards = new Map();
+  }
+
+  /** @param {CardFields} fields */
+  card(fields) {
+    const card = new Card(this.chat, fields);
+    this.cards.set(fields.id, card);
+    return card;
   }
 
   /**

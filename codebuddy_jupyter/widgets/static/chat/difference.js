@@ -9,6 +9,12 @@ const ROW_CLASSES = /** @type {{ [mark: string]: string }} */ (
 const APPLIED = "Applied; it was not run. Undo in the cell brings the old text back.";
 const CHANGED = "The cell has changed since then: look at the difference again.";
 
+/** @param {[string, string][]} rows @returns {HTMLElement[]} */
+export function linesOfDiff(rows) {
+  return rows.map(([mark, text]) =>
+    make("span", { className: ROW_CLASSES[mark] ?? "" }, `${mark} ${text}\n`));
+}
+
 /** Compares code with a cell that can be chosen. */
 export class Difference {
   /** The text of the cell with which the code was compared. */
@@ -63,8 +69,7 @@ export class Difference {
 
   /** @param {[string, string][]} rows */
   show(rows) {
-    const lines = rows.map(([mark, text]) =>
-      make("span", { className: ROW_CLASSES[mark] ?? "" }, `${mark} ${text}\n`));
+    const lines = linesOfDiff(rows);
     if (!lines.length) lines.push(make("span", {}, "The cell has this code."));
     this.lines.replaceChildren(...lines);
     this.apply.disabled = !rows.length;

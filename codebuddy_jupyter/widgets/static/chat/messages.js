@@ -42,6 +42,11 @@ export function handleMessage(chat, message) {
       return chat.meter.soon();
     case "diff":
       return chat.code.show(message.id, message.rows);
+    case "card":
+      return chat.code.cards.get(message.id)?.take(message);
+    case "act":
+      if (message.view === chat.view) chat.code.cards.get(message.id)?.act(message.choice);
+      return undefined;
     case "answer":
       // What waits would fail in the same way.
       return message.error ? chat.queue.takeBack() : undefined;

@@ -59,15 +59,26 @@ export class Notebook {
    *   notebook.
    */
   insert(source) {
+    if (!this.addCell(source, this.lastRun)) return "";
+    const isBelow = this.shared().cells.some((/** @type {any} */ { id }) => id === this.lastRun);
+    return isBelow ? "Inserted below the cell that was run last." : "Inserted as the last cell.";
+  }
+
+  /**
+   * @param {string} source
+   * @param {string} aboveId The cell above the new one; without it, that is the last one.
+   * @returns {any} The new cell, or null without access to the notebook.
+   */
+  addCell(source, aboveId) {
     const shared = this.shared();
-    if (!shared) return "";
+    if (!shared) return null;
     // As JupyterLab marks the cells that its users add.
     const cell = { cell_type: "code", source, metadata: { trusted: true } };
-    const above = shared.cells.findIndex((/** @type {any} */ { id }) => id === this.lastRun);
+    const above = shared.cells.findIndex((/** @type {any} */ { id }) => id === aboveId);
     const index = above < 0 ? shared.cells.length : above + 1;
-    shared.insertCell(index, cell);
+    const added = shared.insertCell(index, cell);
     scrollTo(index);
-    return above < 0 ? "Inserted as the last cell." : "Inserted below the cell that was run last.";
+    return added;
   }
 
   /** @returns {any[]} The cells with code, without those that ask the buddy. */

@@ -38,12 +38,14 @@ export class Turn {
     this.looks = make("div", {});
     this.settled = make("div", { className: "cb-blocks cb-settled" });
     this.growing = make("div", { className: "cb-blocks cb-tail", aria: { live: "off" } });
+    this.cards = make("div", { className: "cb-blocks" });
     this.error = make("div", { className: "cb-error", hidden: true });
     this.foot = make("div", { className: "cb-foot" });
     const label = "Question and answer";
     this.node = make("article", { className: "cb-turn", aria: { label } },
       make("div", { className: "cb-question" }, this.question),
-      this.folded, this.looks, this.settled, this.growing, this.error, this.foot);
+      this.folded, this.looks, this.settled, this.growing, this.cards, this.error,
+      this.foot);
     this.node.dataset.turn = String(this.number);
   }
 
@@ -64,6 +66,9 @@ export class Turn {
     for (const look of (part.looks ?? []).slice(this.looks.childElementCount)) {
       this.looks.append(make("details", { className: "cb-thoughts cb-look" },
         make("summary", {}, look.line), make("div", { className: "cb-text" }, look.text)));
+    }
+    for (const card of (part.cards ?? []).slice(this.cards.childElementCount)) {
+      this.cards.append(this.chat.code.card(card).node);
     }
     if (part.done && !this.done) this.end(part);
     this.node.ariaBusy = String(!this.done);

@@ -121,13 +121,17 @@ export class Chat {
 
   // What the user does
 
-  /** @param {string} text @param {number | null} [replaces] */
-  ask(text, replaces = null) {
+  /**
+   * @param {string} text
+   * @param {number | null} [replaces]
+   * @param {string} [after] The proposal that has run, from which the answer goes on.
+   */
+  ask(text, replaces = null, after = "") {
     const ask = this.newId();
     const timer = window.setTimeout(() => this.note.keep(LATE), LATE_AFTER);
     this.log.addPending(ask, text, timer);
     const cells = this.notebook.cells();
-    this.send({ type: "ask", ask, text, replaces, cells });
+    this.send({ type: "ask", ask, text, replaces, cells, after });
   }
 
   /** @param {Event} event A remedy in this panel has a command run. */
