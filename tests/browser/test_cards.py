@@ -1,0 +1,183 @@
+"""Proposals in the panel of a real page: each click counts once, for what was shown, and
+the notebook is changed in one step or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.panels import shown
+from tests.browser.test_apply import COUNT, SET_SOURCE, SOURCE, UNDO
+from tests.browser.test_sidebar import show as show_sidebar
+from tests.browser.test_sidebar import sidebar
+from tests.browser.test_streaming import LOAD
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import ScriptedServer, reply
+
+CLICK = "\n%config Buddy.proposals = 'click'\n%config Buddy.read_ahead = 'off'"
+OLD = "rows = [1, 2]\ntotal = sum(rows)"
+NEW = "rows = [1, 2]\ntotal = max(rows) * 21\ntotal"
+CHANGE = {"look": "propose_edit", "cell": 2, "code": NEW}
+SECOND = {"look": "propose_cell", "code": "print('second')", "after": 0}
+NOTHING = {"look": "answer"}
+TWICE = "element => { element.click(); element.click(); }"
+CELLS = (
+    "() => window.notebook.content.widgets.map(cell => cell.model.sharedModel.source)"
+)
+RESTART = "() => window.notebook.sessionContext.session.kernel.restart()"
+
+Opens = Callable[[str], Notebook]
+
+
+@pytest.fixture
+def ready(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Opens:
+    """Opens a notebook with a cell that has run, and shows the sidebar."""
+
+    def open(name: str) -> Notebook:
+        load = LOAD.format(url=server.url) + CLICK
+        notebook = opened(lab.write(f"{name}.ipynb", [load, OLD]))
+        notebook.run(0)
+        notebook.run(1)
+        show_sidebar(notebook.page)
+        return notebook
+
+    return open
+
+
+def proposed(page: Page, server: ScriptedServer, *choices: dict[str, Any]) -> Locator:
+    """Ask for something that the model proposes; gives the card."""
+    script = []
+    for choice in choices:
+        script += [reply(json.dumps(choice)), reply("Done.")]
+    server.script(*script)
+    field = sidebar(page).locator(".cb-input").last
+    field.fill("do it")
+    field.press("Enter")
+    card = sidebar(page).locator(".cb-card").first
+    expect(button(card, "Reject")).to_be_visible()
+    return card
+
+
+def button(card: Locator, text: str) -> Locator:
+    """A button of a card, by all of its text."""
+    return card.locator("button", has_text=re.compile(f"^{text}$"))
+
+
+def press(card: Locator, name: str) -> None:
+    """Click twice, as fast as a page can."""
+    button(card, name).evaluate(TWICE)
+
+
+def test_run_changes_the_cell_runs_it_once_and_the_next_step_waits(
+    ready: Opens, server: ScriptedServer
+) -> None:
+    notebook = ready("cards_run")
+    page = notebook.page
+    card = proposed(page, server, CHANGE, SECOND, NOTHING)
+    expect(card).to_contain_text("Proposed: a change of In[2], step 1 of 5")
+    expect(card.locator(".cb-added").first).to_have_text("+ total = max(rows) * 21\n")
+    before = page.evaluate(COUNT, 1)
+    assert page.evaluate(SOURCE, 1) == OLD
+    press(card, "Run")
+    # The result is told, and the next proposal waits for a click of its own.
+    other = sidebar(page).locator(".cb-card").nth(1)
+    expect(other).to_contain_text("a new cell, step 2 of 5")
+    expect(button(other, "Run")).to_be_visible()
+    notebook.wait_idle()
+    assert page.evaluate(SOURCE, 1) == NEW
+    assert page.evaluate(COUNT, 1) == before + 1
+    assert page.evaluate(CELLS)[1:] == [NEW]
+    told = [request["body"]["messages"][-1]["content"] for request in server.asked()]
+    assert any("has run" in text and "42" in text for text in told)
+    button(card, "Undo").click()
+    expect(card).to_contain_text("as before: rows, total")
+    # The text of the cell is another step, which the editor undoes.
+    page.evaluate(UNDO, 1)
+    assert page.evaluate(SOURCE, 1) == OLD
+
+
+def test_a_cell_that_changed_meanwhile_stays_as_it_is(
+    ready: Opens, server: ScriptedServer
+) -> None:
+    page = ready("cards_stale").page
+    card = proposed(page, server, CHANGE, NOTHING)
+    page.evaluate(SET_SOURCE, [1, "mine = 1"])
+    press(card, "Run")
+    expect(card).to_contain_text("The cell has changed since")
+    expect(card.get_by_role("button")).to_have_count(0)
+    assert page.evaluate(CELLS)[1:] == ["mine = 1"]
+
+
+def test_rejected_and_edited_proposals(ready: Opens, server: ScriptedServer) -> None:
+    notebook = ready("cards_edit")
+    page = notebook.page
+    card = proposed(page, server, CHANGE, NOTHING)
+    press(card, "Reject")
+    expect(card).to_contain_text("Rejected.")
+    assert page.evaluate(CELLS)[1:] == [OLD]
+    server.script(reply(json.dumps(SECOND)), reply("Done."))
+    field = sidebar(page).locator(".cb-input").last
+    field.fill("more")
+    field.press("Enter")
+    card = sidebar(page).locator(".cb-card").nth(1)
+    button(card, "Edit").click()
+    card.locator("textarea").fill("print('edited')")
+    press(card, "Insert")
+    expect(card).to_contain_text("Put into the notebook.")
+    assert page.evaluate(CELLS)[1:] == [OLD, "print('edited')"]
+    notebook.wait_idle()
+    assert page.evaluate(COUNT, 2) is None
+
+
+def test_of_two_pages_the_one_that_was_clicked_acts(
+    ready: Opens,
+    lab: Lab,
+    opened: Callable[[str], Notebook],
+    server: ScriptedServer,
+) -> None:
+    first = ready("cards_two").page
+    card = proposed(first, server, CHANGE, NOTHING)
+    second = opened("cards_two.ipynb").page
+    show_sidebar(second)
+    twin = sidebar(second).locator(".cb-card").first
+    expect(button(twin, "Reject")).to_be_visible()
+    button(twin, "Replace").click()
+    expect(card).to_contain_text("Put into the notebook.")
+    expect(card.get_by_role("button")).to_have_count(0)
+    expect(twin).to_contain_text("Put into the notebook.")
+    assert first.evaluate(SOURCE, 1) == OLD
+    second.wait_for_function(f"text => ({SOURCE})(1) === text", arg=NEW)
+
+
+def test_a_kernel_that_dies_at_the_click_leaves_the_old_or_the_new_text(
+    ready: Opens, server: ScriptedServer
+) -> None:
+    page = ready("cards_killed").page
+    card = proposed(page, server, CHANGE, NOTHING)
+    run = button(card, "Run")
+    run.evaluate(f"element => {{ element.click(); return ({RESTART})(); }}")
+    assert page.evaluate(SOURCE, 1) in (OLD, NEW)
+
+
+def test_without_the_extension_nothing_can_be_run_from_the_panel(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    notebook = shown(lab, opened, server, "cards_alone", [CLICK.strip(), OLD])
+    page = notebook.page
+    notebook.run(2)
+    notebook.run(3)
+    server.script(reply(json.dumps(SECOND)), reply("Done."))
+    page.locator(".cb-input").last.fill("do it")
+    page.locator(".cb-input").last.press("Enter")
+    card = page.locator(".cb-card")
+    expect(card).to_contain_text("Only JupyterLab with codebuddy's extension")
+    expect(card.get_by_role("button")).to_have_text(["Insert", "Edit", "Reject"])
+    press(card, "Insert")
+    expect(card).to_contain_text("Put into the notebook.")
+    assert page.evaluate(CELLS)[2:] == [CLICK.strip(), OLD, "print('second')"]
