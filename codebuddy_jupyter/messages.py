@@ -137,6 +137,8 @@ class Proposal:
         The id of the cell in the notebook, if it is known.
     step
         Which of the steps it is that follow from one question.
+    by_agent
+        Whether another agent proposes it, and not the model that answers here.
     """
 
     id: str
@@ -145,6 +147,7 @@ class Proposal:
     old: str | None = None
     cell_id: str = ""
     step: int = 1
+    by_agent: bool = False
 
     @property
     def digest(self) -> str:

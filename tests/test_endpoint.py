@@ -24,8 +24,11 @@ class Scripted:
     description = "For tests."
     parameters: dict[str, Any] = {"type": "object", "properties": {}}  # noqa: RUF012
 
-    def __init__(self, name: str, outcome: Looked | BaseException) -> None:
+    def __init__(
+        self, name: str, outcome: Looked | BaseException, *, proposes: bool = False
+    ) -> None:
         self.name = name
+        self.proposes = proposes
         self._outcome = outcome
 
     def look(self, arguments: Any) -> Looked:
@@ -111,3 +114,20 @@ def test_many_ask_at_once(buddy: Buddy, offers: Offers) -> None:
     for thread in threads:
         thread.join()
     assert texts == ["found ⟦1⟧"] * 6
+
+
+def test_tools_that_propose_are_said_to_be_no_reading(
+    buddy: Buddy, offers: Offers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = Scripted("propose_cell", Looked("a", "b", "shown"), proposes=True)
+    proposing = Offers([tool], [])
+    monkeypatch.setattr(notebook_server, "offers_of", lambda *_, **__: proposing)
+    running = server_of(buddy).start(share_values=False, proposes=True)
+    assert running.proposes
+
+    async def use(client: Client) -> Any:
+        return (await client.list_tools()).tools
+
+    (listed,) = with_client(address_in(running.file), use, MODES[0])
+    hints = listed.annotations
+    assert (hints.read_only_hint, hints.destructive_hint) == (False, False)

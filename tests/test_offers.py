@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.question.tokens import Tokens
+from codebuddy_jupyter.tools.proposing import MOST_WAITING, NO_PANEL, TOO_MANY
 from codebuddy_jupyter.tools.server.offers import (
     ERROR,
     FEWEST_TOKENS,
@@ -164,3 +165,33 @@ def test_no_secret_is_told(notebook: Buddy, planted: Planted) -> None:
     run("raise ValueError(planted)")
     for share_values in (False, True):
         assert planted.secret not in told_of(notebook, share_values)
+
+
+def test_code_is_proposed_only_if_that_is_offered(notebook: Buddy) -> None:
+    offers = offers_of(notebook, share_values=True)
+    assert not any(tool.proposes for tool in offers.tools)
+    offers = offers_of(notebook, share_values=False, proposes=True)
+    names = [tool.name for tool in offers.tools if tool.proposes]
+    assert names == ["propose_cell", "propose_edit"]
+
+
+def test_what_an_agent_proposes_waits_and_is_bounded(notebook: Buddy) -> None:
+    run("x = 1")
+    offers = offers_of(notebook, share_values=False, proposes=True)
+    cell, edit = [tool for tool in offers.tools if tool.proposes]
+    for tool, arguments in ((cell, {"code": "y"}), (edit, {"cell": 1, "code": "y"})):
+        looked = tool.look(arguments)
+        assert looked.is_error
+        assert looked.text == NO_PANEL
+    told: list[str] = []
+    notebook.proposed.watchers.append(told.append)
+    for number in range(MOST_WAITING):
+        looked = cell.look({"code": f"x = {number}"})
+        assert looked.proposal is not None
+        assert looked.proposal.by_agent
+    assert cell.look({"code": "x = 99"}).text == TOO_MANY
+    waiting = notebook.proposed.waiting_of_agents()
+    assert [one.id for one in waiting] == told
+    assert len(told) == MOST_WAITING
+    session: Any = notebook.collector.session
+    assert session.namespace()["x"] == 1

@@ -62,7 +62,8 @@ class Proposals:
     Attributes
     ----------
     watchers : list of callable
-        Called with the id of a proposal whose state has changed, on any thread.
+        Called with the id of a proposal whose state has changed, or that an agent has
+        made, on any thread. Each open panel is among them.
     """
 
     def __init__(self) -> None:
@@ -78,15 +79,28 @@ class Proposals:
         old: str | None = None,
         cell_id: str = "",
         step: int = 1,
+        by_agent: bool = False,
     ) -> Proposal:
         """Keep a new proposal, which waits for a decision; parameters as its own."""
         id = secrets.token_hex(ID_BYTES)
-        proposal = Proposal(id, code, cell, old, cell_id, step)
+        proposal = Proposal(id, code, cell, old, cell_id, step, by_agent)
         with self._lock:
             self._entries[id] = _Entry(proposal)
             while len(self._entries) > MOST_KEPT:
                 del self._entries[next(iter(self._entries))]
+        if by_agent:
+            # No answer shows it.
+            self._tell(id)
         return proposal
+
+    def waiting_of_agents(self) -> list[Proposal]:
+        """Return the proposals of agents about which nobody has decided."""
+        waiting = []
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.proposal.by_agent and entry.state == "waiting":
+                    waiting.append(entry.proposal)
+        return waiting
 
     def state(self, id: str) -> State | None:
         """Return the state of a proposal; None if this kernel has none of this id."""

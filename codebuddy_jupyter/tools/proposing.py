@@ -25,6 +25,13 @@ PROPOSED = (
     "The user sees this proposal and decides about it. Nothing was changed or run. "
     "Answer in a sentence or two what it does, without repeating the code."
 )
+MOST_WAITING = 10
+"""Proposals of agents that wait for the user."""
+NO_PANEL = (
+    "The user has no panel open that would show it. To open one, they type: "
+    "%buddy /panel"
+)
+TOO_MANY = f"{MOST_WAITING} proposals wait for the user already."
 NOTHING_TO_SEE = "The code is empty."
 TOO_LONG = f"The code is longer than {LONGEST_CODE:,} characters."
 UNSEEN = "The code has characters that cannot be seen, so nobody could check it."
@@ -41,26 +48,39 @@ class Proposing:
         Keeps what is proposed.
     step
         Which of the steps this is that follow from one question.
+    for_agents
+        Whether other agents propose, whose proposals only a panel shows.
     """
 
     def __init__(
-        self, collector: Collector, proposals: Proposals, step: int = 1
+        self,
+        collector: Collector,
+        proposals: Proposals,
+        step: int = 1,
+        *,
+        for_agents: bool = False,
     ) -> None:
         self._collector = collector
         self._proposals = proposals
         self._step = step
+        self._for_agents = for_agents
 
     def propose_cell(self, code: str, after: int = 0) -> Found:
         """Propose a new cell with this Python code, for the user to insert and run by a
         click; after is the number of the cell In[number] above it, 0 for the last one.
         """
+        self._check_panel()
         code = _checked(code)
         number, cell_id = None, ""
         if after > 0:
             cell = self._cell(after)
             number, cell_id = cell.number, cell.id
         proposal = self._proposals.add(
-            code, cell=number, cell_id=cell_id, step=self._step
+            code,
+            cell=number,
+            cell_id=cell_id,
+            step=self._step,
+            by_agent=self._for_agents,
         )
         return _found(proposal)
 
@@ -68,6 +88,7 @@ class Proposing:
         """Propose a new text for the cell In[cell], for the user to accept by a click;
         code is all of the new text.
         """
+        self._check_panel()
         code = _checked(code)
         found = self._cell(cell)
         if found.source.strip() == code.strip():
@@ -78,8 +99,18 @@ class Proposing:
             old=found.source,
             cell_id=found.id,
             step=self._step,
+            by_agent=self._for_agents,
         )
         return _found(proposal)
+
+    def _check_panel(self) -> None:
+        """Find out whether what an agent proposes can be shown."""
+        if not self._for_agents:
+            return
+        if not self._proposals.watchers:
+            raise NothingThere(NO_PANEL)
+        if len(self._proposals.waiting_of_agents()) >= MOST_WAITING:
+            raise NothingThere(TOO_MANY)
 
     def _cell(self, number: int) -> Cell:
         cells = self._numbered()

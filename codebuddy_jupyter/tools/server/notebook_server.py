@@ -47,6 +47,8 @@ class Running:
         The file with its address and key.
     shares_values
         Whether values and outputs are offered.
+    proposes
+        Whether agents may propose code.
     visits
         Who was here.
     process
@@ -58,6 +60,7 @@ class Running:
     shares_values: bool
     visits: Visits
     process: int = field(default_factory=os.getpid)
+    proposes: bool = False
 
     @property
     def url(self) -> str:
@@ -97,13 +100,15 @@ class NotebookServer:
             return None
         return running if running.process == os.getpid() else None
 
-    def start(self, *, share_values: bool) -> Running:
+    def start(self, *, share_values: bool, proposes: bool = False) -> Running:
         """Start the server, with a new port and a new key; one that runs is stopped.
 
         Parameters
         ----------
         share_values
             Whether values and outputs are offered, too.
+        proposes
+            Whether agents may propose code, which a panel shows to the user.
 
         Raises
         ------
@@ -113,10 +118,11 @@ class NotebookServer:
             When no port or no file can be had.
         """
         _check_sdk()
-        offers = offers_of(self._buddy, share_values=share_values)
+        offers = offers_of(self._buddy, share_values=share_values, proposes=proposes)
         with self._lock:
             self.stop()
-            return self._buddy.loop.run(self._begin(offers, share_values=share_values))
+            begin = self._begin(offers, share_values=share_values)
+            return self._buddy.loop.run(begin)
 
     def stop(self) -> bool:
         """Stop the server; return whether one ran."""
@@ -162,7 +168,13 @@ class NotebookServer:
                 listener = Listener(admit, _noting(ready, visits))
                 async with listener.listening(listening):
                     with self._announced(port, key) as file:
-                        running = Running(port, file, share_values, visits)
+                        running = Running(
+                            port,
+                            file,
+                            share_values,
+                            visits,
+                            proposes=any(tool.proposes for tool in offers.tools),
+                        )
                         if not started.cancelled():
                             started.set_result(running)
                         await _respond(offers, port, ready)

@@ -1,7 +1,8 @@
 """What agents are offered: the looks, the context of a question, and two resources.
 
-All of it only reads. Secrets are always redacted here, whatever the settings say: an
-agent may send what it reads to another machine.
+All of it only reads, except that agents may propose code if the user wants that: a panel
+shows it for a click, and nothing is executed here. Secrets are always redacted here,
+whatever the settings say: an agent may send what it reads to another machine.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from ...messages import Looked
 from ...question.options import sections_of
 from ...question.tokens import Tokens
 from ...question.unsent import unsent_after
-from ..looks import looks_of
+from ..looks import looks_of, safe_text
+from ..proposing import Proposing, proposing_tools
 
 FEWEST_TOKENS, USUAL_TOKENS, MOST_TOKENS = 200, 2_000, 8_000
 """Of the context of a question."""
@@ -56,6 +58,11 @@ class NotebookTool(Protocol):
     @property
     def description(self) -> str:
         """What it does, for a model."""
+        ...
+
+    @property
+    def proposes(self) -> bool:
+        """Whether it shows code to the user instead of finding something."""
         ...
 
     @property
@@ -94,7 +101,7 @@ class Offers:
     resources: Sequence[Resource]
 
 
-def offers_of(buddy: Buddy, *, share_values: bool) -> Offers:
+def offers_of(buddy: Buddy, *, share_values: bool, proposes: bool = False) -> Offers:
     """Return what is offered of a Buddy's notebook, by its settings as they are now.
 
     Parameters
@@ -103,6 +110,8 @@ def offers_of(buddy: Buddy, *, share_values: bool) -> Offers:
         The Buddy.
     share_values
         Whether the values of variables and the outputs of cells are offered, too.
+    proposes
+        Whether agents may propose code, which a panel shows to the user.
     """
     collector = buddy.collector
     sections = sections_of(buddy.context)
@@ -111,6 +120,9 @@ def offers_of(buddy: Buddy, *, share_values: bool) -> Offers:
     looks = looks_of(
         collector, share_values=share_values, redact_secrets=True, sections=sections
     )
+    if proposes:
+        proposing = Proposing(collector, buddy.proposed, for_agents=True)
+        looks += proposing_tools(proposing, sections, safe_text(collector))
     context = ContextTool(collector, sections, share_values=share_values)
     resources = []
     if "cells" in sections:
@@ -135,6 +147,7 @@ class ContextTool:
     """
 
     name = "context"
+    proposes = False
     description = (
         "What matters in the notebook for a question: the code that ran, variables with "
         "types, shapes and columns, and the last error, ranked and cut to a number of "
