@@ -14,6 +14,7 @@ from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.tools.proposals import CELL, DECIDED, MOST_STEPS, NOT_KNOWN
 from codebuddy_jupyter.widgets.cards import MOST_OUTPUT, NO_STEP_LEFT, NOT_RUN
+from codebuddy_jupyter.widgets.transcript import BY_AGENT
 from tests.support.fakes import FakeProvider, Step, eventually
 from tests.support.secrets_planted import PLANTED
 from tests.support.sessions import run
@@ -242,6 +243,8 @@ def asked_on(chat: Watched, fake: FakeProvider, card: dict[str, Any]) -> str:
     count = len(fake.requests)
     chat.ask("Go on", after=card["id"])
     assert eventually(lambda: len(fake.requests) > count)
+    turns = chat.buddy.chat.turns
+    assert eventually(lambda: all(turn.reply.done for turn in turns))
     return str(fake.requests[count].messages[-1].text)
 
 
@@ -350,3 +353,47 @@ def test_other_panels_are_told_what_became_of_a_card(
     run("total = 7", id="b")
     assert state(chat, card) == "ran"
     assert len(other.sent) == count
+
+
+def by_agent(chat: Watched, code: str) -> dict[str, Any]:
+    """Have an agent propose code; gives the card."""
+    proposal = chat.buddy.proposed.add(code, by_agent=True)
+
+    def found() -> list[dict[str, Any]]:
+        return [one for one in cards(chat) if one["id"] == proposal.id]
+
+    assert eventually(lambda: found() != [])
+    return found()[0]
+
+
+def test_what_an_agent_proposes_waits_in_the_panel(chat: Watched) -> None:
+    card = by_agent(chat, "total = 7")
+    assert (card["title"], card["state"]) == ("a new cell", "waiting")
+    assert chat.told("turn")[-1]["question"] == BY_AGENT
+    assert chat.shell.user_ns["total"] == 3
+    chat.page("showed", id=card["id"], digest=card["digest"], view="one")
+    decide(chat, card, "one", "run")
+    assert eventually(lambda: acts(chat) == [("one", "run")])
+    run("total = 7", id="b")
+    assert state(chat, card) == "ran"
+    # What comes next is the agent's own business.
+    assert not chat.told("card")[-1]["goes_on"]
+    chat.ask("Go on", after=card["id"])
+    assert refused(chat, NO_STEP_LEFT)
+
+
+def test_an_agent_s_proposal_waits_through_conversations_and_panels(
+    chat: Watched,
+) -> None:
+    card = by_agent(chat, "total = 7")
+    chat.page("reset")
+    other = Watched(chat.buddy, {})
+    other.page("ready", view="new")
+    assert eventually(lambda: [one["id"] for one in cards(other)] == [card["id"]])
+    assert chat.told("gone") == []
+    chat.page("showed", id=card["id"], digest=card["digest"], view="one")
+    decide(chat, card, "one", "reject")
+    assert eventually(lambda: state(other, card) == "rejected")
+    chat.page("reset")
+    assert eventually(lambda: chat.told("gone") != [])
+    other.close()

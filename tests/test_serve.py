@@ -78,9 +78,12 @@ def test_it_can_be_stopped(buddy: Buddy) -> None:
     assert run_line(buddy, "/serve status") == NOT_SERVED
 
 
-@pytest.mark.parametrize("line", ["/serve on", "/serve --value", "/serve --values off"])
+@pytest.mark.parametrize(
+    "line",
+    ["/serve on", "/serve --value", "/serve --values off", "/serve --values --values"],
+)
 def test_anything_else_is_an_error_and_starts_nothing(buddy: Buddy, line: str) -> None:
-    with pytest.raises(SettingError, match="/serve takes --values, status or off, not"):
+    with pytest.raises(SettingError, match="/serve takes --values, --propose, status"):
         run_line(buddy, line)
     assert server_of(buddy).running is None
 
@@ -101,3 +104,15 @@ def test_a_page_shows_who_reads_the_notebook_and_stops_that(buddy: Buddy) -> Non
     assert server.running is None
     chat.close()
     assert buddy.served.watchers == []
+
+
+def test_agents_propose_only_if_that_is_typed(buddy: Buddy) -> None:
+    told = shown(buddy, "/serve --propose")
+    assert "code that they propose waits in the panel for your click" in told
+    assert "without the values" in told
+    running = server_of(buddy).running
+    assert running is not None
+    assert running.proposes
+    told = shown(buddy, "/serve --propose --values")
+    assert "with the values" in told
+    assert "propose" not in shown(buddy, "/serve")

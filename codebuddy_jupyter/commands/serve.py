@@ -11,7 +11,7 @@ from ..tools.server.visits import clock
 from .command import Invocation, command
 from .text_table import text_table
 
-VALUES = "--values"
+VALUES, PROPOSE = "--values", "--propose"
 STOPPED = "The notebook is no longer served, and its key is no longer valid."
 NOT_SERVED = "The notebook is not served."
 OFFLINE = (
@@ -22,9 +22,10 @@ OFFLINE = (
 
 @command(
     "serve",
-    "[--values]",
+    "[--values] [--propose]",
     "let agents such as Claude Code read this notebook by MCP, without values unless "
-    "you type --values; /serve status shows who asked what, /serve off stops it",
+    "you type --values; with --propose they may show you code in the panel, which a "
+    "click accepts; /serve status shows who asked what, /serve off stops it",
 )
 def serve(invocation: Invocation, arguments: str) -> str:
     """Start, show or stop the server."""
@@ -37,12 +38,12 @@ def serve(invocation: Invocation, arguments: str) -> str:
         if running is None:
             return escape(f"{NOT_SERVED} {server.problem}")
         return _status(running)
-    if words not in ([], [VALUES]):
+    if len(set(words)) < len(words) or not {*words} <= {VALUES, PROPOSE}:
         raise SettingError(
-            f"/serve takes --values, status or off, not {arguments}.",
+            f"/serve takes --values, --propose, status or off, not {arguments}.",
             Remedy("Serve without values", "%buddy /serve"),
         )
-    running = server.start(share_values=bool(words))
+    running = server.start(share_values=VALUES in words, proposes=PROPOSE in words)
     return _started(invocation.buddy, running)
 
 
@@ -50,8 +51,8 @@ def _started(buddy: Buddy, running: Running) -> str:
     """Return how agents connect. The key is not in it: notebooks keep their outputs."""
     paragraphs = [
         f"Agents on this machine can read this notebook now, {_what(running)}. They can "
-        "change and run nothing. Who asks what: `%buddy /serve status`; stop: "
-        "`%buddy /serve off`.",
+        f"change and run nothing{_proposing(running)}. Who asks what: `%buddy /serve "
+        "status`; stop: `%buddy /serve off`.",
     ]
     if buddy.offline:
         paragraphs.append(escape(OFFLINE))
@@ -71,6 +72,12 @@ def _what(running: Running) -> str:
     if running.shares_values:
         return "with the values of its variables and its outputs"
     return "without the values of its variables and without its outputs"
+
+
+def _proposing(running: Running) -> str:
+    if running.proposes:
+        return "; code that they propose waits in the panel for your click"
+    return ""
 
 
 def _status(running: Running) -> str:

@@ -54,11 +54,19 @@ class Cards:
         Whose proposals they are.
     send
         Sends a message to all pages, on any thread.
+    on_agent
+        Called, on any thread, when an agent has proposed something.
     """
 
-    def __init__(self, buddy: Buddy, send: Callable[[ChatMessage], None]) -> None:
+    def __init__(
+        self,
+        buddy: Buddy,
+        send: Callable[[ChatMessage], None],
+        on_agent: Callable[[], None],
+    ) -> None:
         self._buddy = buddy
         self._send = send
+        self._on_agent = on_agent
         self._notes: dict[str, str] = {}
         # The proposals after which the next step was asked for.
         self._followed: set[str] = set()
@@ -78,7 +86,7 @@ class Cards:
         return {
             "id": proposal.id,
             "digest": proposal.digest,
-            "title": f"{title_of(proposal)}, step {proposal.step} of {MOST_STEPS}",
+            "title": title_of(proposal) + _step(proposal),
             "code": proposal.code,
             "old": proposal.old,
             "rows": diff_rows(proposal.old or "", proposal.code),
@@ -88,7 +96,7 @@ class Cards:
             "note": self._notes.get(proposal.id, ""),
             "copies": [[name, size(number)] for name, number in copies.items()],
             "undo": self._buddy.proposed_runs.can_undo(proposal.id),
-            "goes_on": proposal.step < MOST_STEPS,
+            "goes_on": _goes_on(proposal),
         }
 
     def on_showed(self, request: ShowedRequest) -> None:
@@ -139,9 +147,12 @@ class Cards:
 
     def _tell(self, id: str) -> None:
         proposal = self._buddy.proposed.get(id)
-        if proposal is not None:
-            message: CardMessage = {"type": "card", **self.fields(proposal)}
-            self._send(message)
+        if proposal is None:
+            return
+        if proposal.by_agent and self._buddy.proposed.state(id) == "waiting":
+            self._on_agent()
+        message: CardMessage = {"type": "card", **self.fields(proposal)}
+        self._send(message)
 
     # What follows from a run
 
@@ -160,7 +171,7 @@ class Cards:
             raise SettingError(NOT_RUN)
         if id in self._followed:
             raise SettingError(DECIDED["ran"])
-        if proposal.step >= MOST_STEPS:
+        if not _goes_on(proposal):
             raise SettingError(NO_STEP_LEFT)
         self._followed.add(id)
         return self._prompt(proposal), proposal.step + 1
@@ -187,6 +198,15 @@ class Cards:
             return None
         found = [cell for cell in session.notebook().cells if is_it(cell)]
         return max(found, key=lambda cell: cell.number or 0, default=None)
+
+
+def _goes_on(proposal: Proposal) -> bool:
+    """Return whether another step may follow; what an agent goes on with is its own."""
+    return proposal.step < MOST_STEPS and not proposal.by_agent
+
+
+def _step(proposal: Proposal) -> str:
+    return "" if proposal.by_agent else f", step {proposal.step} of {MOST_STEPS}"
 
 
 def _shortened(text: str) -> str:

@@ -62,7 +62,7 @@ from .protocol import (
     problem_of,
 )
 from .received import WrongFields, read_message
-from .transcript import STOPPED, AnswerEntry, CommandOutput
+from .transcript import STOPPED, AgentProposal, AnswerEntry, CommandOutput
 
 # A page that opens gets so many of the last turns in full. It requests the others when
 # they come into view.
@@ -75,7 +75,7 @@ NO_BRANCH = (
     "Conversations are not kept, so the question was asked as a new one at the end."
 )
 NEVER = float("inf")
-Entry = AnswerEntry | CommandOutput
+Entry = AnswerEntry | CommandOutput | AgentProposal
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,10 @@ class Conversation:
         self.cell = ""
         self._is_closed = False
         self.meter = Meter(buddy, shell.user_ns, self._send)
-        self.cards = Cards(buddy, self._send)
+        self.cards = Cards(buddy, self._send, self._on_turns_changed)
         self._chat = buddy.chat
+        # The proposals of agents that have been shown.
+        self._proposed: set[str] = set()
         self._entries: dict[int, Entry] = {}
         self._numbers = count(1)
         self._typed: weakref.WeakKeyDictionary[Reply, _Typed] = (
@@ -326,6 +328,7 @@ class Conversation:
         replies = [turn.reply for turn in list(chat.turns)]
         self._remove_entries(replies, is_other_chat=is_other_chat)
         self._add_entries(replies)
+        self._add_proposals()
         for entry in self._entries.values():
             if entry.due < NEVER:
                 entry.due = 0.0
@@ -364,6 +367,14 @@ class Conversation:
             about, card = self._about(reply), self.cards.fields
             answer = AnswerEntry(number, reply, typed.text, about, card)
             self._add(answer, typed.ask)
+
+    def _add_proposals(self) -> None:
+        """Add what agents propose, unless it was shown."""
+        for proposal in self.buddy.proposed.waiting_of_agents():
+            if proposal.id not in self._proposed:
+                self._proposed.add(proposal.id)
+                number = next(self._numbers)
+                self._add(AgentProposal(number, proposal, self.cards.fields), "")
 
     def _about(self, reply: Reply) -> int | None:
         """Return the number of the cell that a question is about, if it names one."""

@@ -29,6 +29,7 @@ PAGE_PACE = Pace(before_text=0.02, between=1 / 8)
 # seconds between two reports of the progress of a command
 PROGRESS_INTERVAL = 0.25
 STOPPED = "stopped"
+BY_AGENT = "An agent proposes:"
 
 Message = dict[str, Any]
 
@@ -247,6 +248,63 @@ class CommandOutput:
         """Stop the command if it still runs."""
         self.end(error=Stopped(STOPPED))
         self.stop.cancel()
+
+
+class AgentProposal:
+    """Code that an agent proposes; no question came before it.
+
+    Parameters
+    ----------
+    number
+        Identifies the entry in the page.
+    proposal
+        What is proposed.
+    card
+        Returns what the page shows of it.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        proposal: Proposal,
+        card: Callable[[Proposal], CardFields],
+    ) -> None:
+        self.number = number
+        self.proposal = proposal
+        self.due = 0.0
+        self._card = card
+
+    @property
+    def ended(self) -> bool:
+        """Whether somebody has decided; until then, each conversation shows it."""
+        return self._card(self.proposal)["state"] != "waiting"
+
+    def head(self) -> Message:
+        """Return what the page needs to show who proposes."""
+        return {"turn": self.number, "question": BY_AGENT, "command": True}
+
+    def full(self) -> Message:
+        """Return all of it."""
+        return {**self.head(), **self._content()}
+
+    def changes(self) -> Message | None:
+        """Return all of it, once; the card is told by itself what becomes of it."""
+        self.due = math.inf
+        return {"turn": self.number, **self._content()}
+
+    def _content(self) -> Message:
+        return {
+            "from": 0,
+            "blocks": [],
+            "tail": "",
+            "cards": [self._card(self.proposal)],
+            "done": True,
+            "line": "",
+            "error": None,
+        }
+
+    def close(self) -> None:
+        """Do nothing: it has ended."""
 
 
 def _problem(error: BaseException | None) -> Problem | None:
