@@ -555,3 +555,23 @@ def test_an_answer_shows_what_it_proposes_as_text(
         assert "`%buddy /apply 2` puts the code into the next cell" in data[type]
     for written in (as_markdown, as_notebook):
         assert "Proposed: a new cell" in written(buddy.chat, str)
+
+
+def test_proposed_code_is_compared_with_the_kernel(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    wrong = choice("propose_cell", code="clients['Regoin'].sum()", after=0)
+    fake.replies = [wrong, ANSWER]
+    (finding,) = buddy.ask("sum it", PROPOSE).result().findings
+    assert finding.startswith("in the proposed code: ")
+    assert "Regoin" in finding
+
+
+def test_a_model_that_cannot_propose_answers_without(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    fake.replies = [("Hm.", END)] * 3 + [ANSWER]
+    reply = buddy.ask("do it", PROPOSE).result()
+    assert (reply.text, reply.proposed) == ("It has five.", ())
+    line = "fake-1 does not choose what to propose, so nothing is proposed."
+    assert reply.notes == (line,)

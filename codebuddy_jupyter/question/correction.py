@@ -18,6 +18,7 @@ from ..context.inspection.repair import repair_question
 from ..context.items import Snapshot
 from ..messages import Chunk, Message
 from ..tools.missing import with_places
+from ..tools.proposing import code_block
 from .draft import Draft
 from .options import Options
 from .tokens import Tokens
@@ -58,6 +59,17 @@ async def find(answer: str, collector: Collector, snapshot: Snapshot) -> Finding
         return await asyncio.to_thread(with_places, found, collector, snapshot.sections)
     except Exception:  # noqa: BLE001 - what was found counts without it
         return found
+
+
+async def find_proposed(
+    reply: Reply, collector: Collector, snapshot: Snapshot
+) -> list[str]:
+    """Return lines about what in proposed code does not fit the kernel, as `find`."""
+    lines = []
+    for proposal in reply.proposed:
+        for finding in await find(code_block(proposal), collector, snapshot):
+            lines.append(f"in the proposed code: {finding.text}")
+    return lines
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..chat.conversation import Turn
-from ..errors import PromptError, Remedy
+from ..errors import PromptError, PromptTooLong, Remedy
 from ..messages import Message, Request, Usage, bare_name
 from .budget import Budget
 from .draft import Draft, Drafter, Room
@@ -271,3 +271,18 @@ def _cut_note(draft: Draft) -> str:
     if turns == 1:
         return f"The oldest turn was left out: {reason}"
     return f"The {turns} oldest turns were left out: {reason}"
+
+
+def with_larger_window(error: PromptTooLong, enlarge: Remedy | None) -> PromptTooLong:
+    """Return the error with how to enlarge the context window: by a command that is
+    known, else in general.
+    """
+    remedies = [*error.remedies, Remedy("Load the model with a larger context window")]
+    if enlarge is not None:
+        remedies = [enlarge, *error.remedies]
+    return PromptTooLong(
+        error.what,
+        *remedies,
+        tokens=error.tokens,
+        window=error.window,
+    )

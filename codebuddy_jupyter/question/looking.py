@@ -51,6 +51,7 @@ UNKNOWN = "unknown"
 MAX_NAME = 40
 
 CANNOT_CHOOSE = "{} does not choose what to look up, so nothing is looked up."
+CANNOT_PROPOSE = "{} does not choose what to propose, so nothing is proposed."
 
 Mode = Literal["tools", "schema", "none"]
 """How a model chooses: by calling tools, by a JSON schema, or not at all."""
@@ -231,7 +232,8 @@ class Looking:
         except InvalidAnswer:
             # Asking for it takes time; a model that cannot do that is asked once.
             self._modes.note(target, "none")
-            yield Chunk(note=CANNOT_CHOOSE.format(target.model))
+            line = CANNOT_PROPOSE if self._may_propose else CANNOT_CHOOSE
+            yield Chunk(note=line.format(target.model))
         finally:
             self._turn.reply.activity = ""
 

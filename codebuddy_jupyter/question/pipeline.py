@@ -40,9 +40,17 @@ from ..values.form import Form, NotValid, form_of
 from . import prompts
 from .ahead import ReadAhead
 from .budget import Budget
-from .correction import HEADING, Correction, corrected, find, is_checked, try_correction
+from .correction import (
+    HEADING,
+    Correction,
+    corrected,
+    find,
+    find_proposed,
+    is_checked,
+    try_correction,
+)
 from .draft import Draft, Drafter, conversation
-from .exchange import ANSWER_ROOM, Exchange
+from .exchange import ANSWER_ROOM, Exchange, with_larger_window
 from .kept_answers import KeptAnswers, Lookup, steps_of
 from .looks import Looks
 from .options import Options, sections_of
@@ -310,7 +318,7 @@ class Pipeline:
                     # What the question alone needs; the rest was left out already.
                     alone = replace(exchange, earlier=[])
                     enlarge = alone.try_widening(error.window)
-                    raise _with_larger_window(error, enlarge) from error
+                    raise with_larger_window(error, enlarge) from error
                 draft = exchange.smaller(draft, error.tokens, error.window)
         if looking is not None:
             draft = looking.draft or draft
@@ -453,6 +461,8 @@ class Pipeline:
         found = await find(reply.text, self._collector, snapshot)
         for finding in found:
             yield Chunk(finding=finding.text)
+        for line in await find_proposed(reply, self._collector, snapshot):
+            yield Chunk(finding=line)
         if mode != "repair" or not question.options.remember:
             return
         correction = try_correction(
@@ -576,18 +586,3 @@ def _sent_again(reply: Reply) -> list[Message]:
     if reply.reasoning or not reply.text:
         return []
     return [Message("assistant", reply.text)]
-
-
-def _with_larger_window(error: PromptTooLong, enlarge: Remedy | None) -> PromptTooLong:
-    """Return the error with how to enlarge the context window: by a command that is
-    known, else in general.
-    """
-    remedies = [*error.remedies, Remedy("Load the model with a larger context window")]
-    if enlarge is not None:
-        remedies = [enlarge, *error.remedies]
-    return PromptTooLong(
-        error.what,
-        *remedies,
-        tokens=error.tokens,
-        window=error.window,
-    )

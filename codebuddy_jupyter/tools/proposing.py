@@ -197,8 +197,13 @@ def title_of(proposal: Proposal) -> str:
     return "a new cell"
 
 
+def code_block(proposal: Proposal) -> str:
+    """Return all of the code of a proposal as a block of Markdown."""
+    return fence(proposal.code, "python")
+
+
 def shown_code(proposal: Proposal) -> str:
     """Return the code of a proposal as Markdown: a change as a difference."""
     if proposal.old is None:
-        return fence(proposal.code, "python").rstrip("\n")
+        return code_block(proposal).rstrip("\n")
     return fence(diff_text(proposal.old, proposal.code), "diff").rstrip("\n")

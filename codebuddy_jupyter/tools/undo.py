@@ -213,9 +213,9 @@ def _contents(effects: Effects, names: Mapping[str, Any]) -> Iterator[_Contents]
             if type(value) not in _CONTAINERS or id(value) in known:
                 continue
             known.add(id(value))
+            if len(value) > left:
+                continue
             left -= len(value)
-            if left < 0:
-                return
             # A shallow copy, for which no code of the items runs.
             yield _Contents(name, value, value.copy())
             if type(value) is dict:
