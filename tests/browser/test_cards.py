@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.panels import shown
-from tests.browser.test_apply import COUNT, SET_SOURCE, SOURCE, UNDO
+from tests.browser.test_apply import COUNT, SET_SOURCE, SOURCE, UNDO, notice
 from tests.browser.test_sidebar import show as show_sidebar
 from tests.browser.test_sidebar import sidebar
 from tests.browser.test_streaming import LOAD
@@ -30,6 +30,13 @@ TWICE = "element => { element.click(); element.click(); }"
 CELLS = (
     "() => window.notebook.content.widgets.map(cell => cell.model.sharedModel.source)"
 )
+# Has the extension run a cell that has this text, as the panel does.
+RUN_CELL = """([index, source]) => {
+    const cell = window.notebook.content.widgets[index].model.id;
+    const detail = {cell, source, done: () => { window.isDone = true; }};
+    const panel = document.querySelector('#codebuddy-sidebar .codebuddy-panel');
+    panel.dispatchEvent(new CustomEvent('codebuddy-run-cell', {bubbles: true, detail}));
+}"""
 RESTART = "() => window.notebook.sessionContext.session.kernel.restart()"
 
 Opens = Callable[[str], Notebook]
@@ -112,6 +119,14 @@ def test_a_cell_that_changed_meanwhile_stays_as_it_is(
     expect(card).to_contain_text("The cell has changed since")
     expect(card.get_by_role("button")).to_have_count(0)
     assert page.evaluate(CELLS)[1:] == ["mine = 1"]
+    # Nor is it run where it changes between the click and the run.
+    before = page.evaluate(COUNT, 1)
+    page.evaluate(RUN_CELL, [1, NEW])
+    notice(page, "The cell has changed meanwhile, so it was not run.")
+    assert page.evaluate(COUNT, 1) == before
+    page.evaluate(RUN_CELL, [1, "mine = 1"])
+    page.wait_for_function("() => window.isDone")
+    assert page.evaluate(COUNT, 1) == before + 1
 
 
 def test_rejected_and_edited_proposals(ready: Opens, server: ScriptedServer) -> None:

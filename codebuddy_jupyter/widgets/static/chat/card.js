@@ -30,7 +30,7 @@ export class Card {
     this.bar = make("div", { className: "cb-bar" });
     this.line = make("div", { className: "cb-text", aria: { role: "status" } });
     this.copies = make("input", { type: "checkbox" });
-    this.node = make("div", { className: "cb-changes cb-card" },
+    this.node = make("div", { className: "cb-changes cb-card", tabIndex: -1 },
       make("div", {}, `Proposed: ${fields.title}`), this.code, this.bar, this.line);
     this.code.append(make("pre", { className: "cb-diff" }, ...linesOfDiff(fields.rows)));
     const { id, digest } = fields;
@@ -51,7 +51,7 @@ export class Card {
     this.fields = fields;
     const { state, old, note, copies, undo } = fields;
     this.line.textContent = note || STATES[state] || "";
-    this.bar.replaceChildren();
+    this.clear();
     if (state === "ran" && undo) {
       this.bar.append(button("Undo", () => this.chat.send({ type: "undo", id: fields.id }),
         "Undo what it did to variables"));
@@ -69,6 +69,13 @@ export class Card {
       if (copies.length && this.canRun()) this.offerCopies();
     } else this.line.textContent = refusal;
     this.add("Reject", "reject", "Reject the code");
+  }
+
+  /** Take the buttons away; keys must not go to the notebook then. */
+  clear() {
+    const hasFocus = this.bar.contains(document.activeElement);
+    this.bar.replaceChildren();
+    if (hasFocus) this.node.focus();
   }
 
   canRun() {
@@ -98,7 +105,7 @@ export class Card {
   /** @param {DecideRequest["choice"]} choice */
   decide(choice) {
     // A second click finds no button; the kernel counts none either.
-    this.bar.replaceChildren();
+    this.clear();
     const { id, digest, copies } = this.fields;
     const source = this.chat.notebook.shared() ? String(this.cell?.source ?? "") : null;
     const wanted = this.copies.checked ? copies.map(([name]) => name) : [];
