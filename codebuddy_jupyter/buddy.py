@@ -87,8 +87,7 @@ class Buddy(QuestionSettings):
         )
         self.proposed = self._pipeline.proposed
         self.proposed_runs = self._pipeline.proposed_runs
-        self.ahead = self._pipeline.ahead
-        self.quiet = self._pipeline.quiet
+        self.ahead, self.quiet = self._pipeline.ahead, self._pipeline.quiet
         self.kept_answers = self._pipeline.kept_answers
         path = settings_path or default_settings_path()
         sections = {"Buddy", *(f"{name}Provider" for name in self.registry.known())}

@@ -561,7 +561,7 @@ def test_proposed_code_is_compared_with_the_kernel(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
     wrong = choice("propose_cell", code="clients['Regoin'].sum()", after=0)
-    fake.replies = [wrong, ANSWER]
+    fake.replies = [wrong, REPLY]
     (finding,) = buddy.ask("sum it", PROPOSE).result().findings
     assert finding.startswith("in the proposed code: ")
     assert "Regoin" in finding
@@ -570,7 +570,7 @@ def test_proposed_code_is_compared_with_the_kernel(
 def test_a_model_that_cannot_propose_answers_without(
     buddy: Buddy, fake: FakeProvider
 ) -> None:
-    fake.replies = [("Hm.", END)] * 3 + [ANSWER]
+    fake.replies = [("Hm.", END)] * 3 + [REPLY]
     reply = buddy.ask("do it", PROPOSE).result()
     assert (reply.text, reply.proposed) == ("It has five.", ())
     line = "fake-1 does not choose what to propose, so nothing is proposed."

@@ -21,6 +21,7 @@ from codebuddy_jupyter.errors import BuddyError
 from codebuddy_jupyter.messages import Chunk, Model, Request, ToolCall
 from codebuddy_jupyter.question.looks import LARGE
 from codebuddy_jupyter.question.options import Options
+from codebuddy_jupyter.tools.choice import ANSWER
 from codebuddy_jupyter.tools.proposals import CELL
 from tests.support.command_line import run_line
 from tests.support.fakes import Step, fake_of
@@ -184,7 +185,7 @@ def obeying(request: Request) -> Sequence[Step]:
         return [f"I have run {orders[-1:]}.", END]
     if orders and "proposed `" not in text and "Nothing was changed" not in text:
         return by_schema(orders[-1])
-    return [json.dumps({"look": "answer"}), END]
+    return [json.dumps({"look": ANSWER}), END]
 
 
 def shown_output(kernel: Kernel, order: str) -> None:

@@ -138,7 +138,9 @@ def test_a_model_chooses_among_the_cells_that_there_are(
     # What could not be proposed may be corrected.
     assert cell.without({"code": ""}) is cell
     told = instruction([cell, edit], "Change In[1].")
-    assert '- {"look": "propose_cell", "code": "CODE", "after": "AFTER"}: it wants' in told
+    assert (
+        '- {"look": "propose_cell", "code": "CODE", "after": "AFTER"}: it wants' in told
+    )
     assert "write_code" not in told
 
 

@@ -319,7 +319,9 @@ def _propose_edit(scene: _Scene) -> Values | None:
     """Offer the cells that have run, of which those of the question come first."""
     named = _cell(scene) or {}
     code = [cell for cell in scene.cells if cell.type == "code"]
-    ran = sorted([cell.number for cell in code if cell.number is not None], reverse=True)
+    ran = sorted(
+        [cell.number for cell in code if cell.number is not None], reverse=True
+    )
     found = [number for number in named.get("number", ()) if number in ran]
     numbers = list(dict.fromkeys([*found, *ran]))
     return {"cell": numbers} if numbers else None

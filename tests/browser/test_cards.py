@@ -25,7 +25,7 @@ OLD = "rows = [1, 2]\ntotal = sum(rows)"
 NEW = "rows = [1, 2]\ntotal = max(rows) * 21\ntotal"
 CHANGE = {"look": "propose_edit", "cell": 2, "code": NEW}
 SECOND = {"look": "propose_cell", "code": "print('second')", "after": 0}
-NOTHING = {"look": "answer"}
+NOTHING = {"look": "explain"}
 TWICE = "element => { element.click(); element.click(); }"
 CELLS = (
     "() => window.notebook.content.widgets.map(cell => cell.model.sharedModel.source)"
