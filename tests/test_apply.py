@@ -123,7 +123,7 @@ def propose(
 ) -> Proposal:
     """Have the model propose code, and answer with a text."""
     fake.replies += [[json.dumps({"look": tool, **arguments})], [text]]
-    (proposal,) = buddy.ask("do it", Options(propose=True)).result().proposed
+    (proposal,) = buddy.ask("do it in In[1]", Options(propose=True)).result().proposed
     return proposal
 
 

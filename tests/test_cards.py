@@ -54,7 +54,7 @@ def propose(
     count = len(cards(chat))
     replies: list[Sequence[Step]] = [[json.dumps(choice)], ["Done."]]
     fake.replies += replies
-    chat.ask("do it")
+    chat.ask("do it in In[1]")
     assert eventually(lambda: len(cards(chat)) > count)
     assert eventually(lambda: not fake.replies)
     card = cards(chat)[-1]

@@ -152,7 +152,7 @@ def test_no_proposed_cell_runs(
         code = template.format(str(kernel.canary))
         answer = f"Done, it has run.\n\n```python\n{code}\n```"
         kernel.fake.replies = [ask_for(code), [answer, END]]
-        reply = kernel.buddy.ask("tidy up", Options(new=True)).result()
+        reply = kernel.buddy.ask("tidy up In[1]", Options(new=True)).result()
         proposed += [one.code for one in reply.proposed]
         for one in reply.proposed:
             press_everything_but_the_button(kernel, one.id, one.digest)

@@ -128,13 +128,15 @@ def test_cells_are_changed_only_where_the_model_may_know_of_them(
     assert [tool.name for tool in tools] == ["propose_cell"]
 
 
-def test_a_model_chooses_among_the_cells_that_there_are(
+def test_a_model_chooses_among_the_cells_that_the_question_names(
     collector: Collector, tools: dict[str, Look]
 ) -> None:
     run("x = 1")
     cell, edit = candidates_of("Change In[1].", collector, tools.values())
-    assert (cell.values, edit.values) == ({}, {"cell": [1, 2]})
+    assert (cell.values, edit.values) == ({}, {"cell": [1]})
     assert cell.look.proposes
+    (only,) = candidates_of("Change it.", collector, tools.values())
+    assert only.look.name == "propose_cell"
     # What could not be proposed may be corrected.
     assert cell.without({"code": ""}) is cell
     told = instruction([cell, edit], "Change In[1].")

@@ -316,15 +316,13 @@ def _all_columns(scene: _Scene) -> list[str]:
 
 
 def _propose_edit(scene: _Scene) -> Values | None:
-    """Offer the cells that have run, of which those of the question come first."""
-    named = _cell(scene) or {}
-    code = [cell for cell in scene.cells if cell.type == "code"]
-    ran = sorted(
-        [cell.number for cell in code if cell.number is not None], reverse=True
-    )
-    found = [number for number in named.get("number", ()) if number in ran]
-    numbers = list(dict.fromkeys([*found, *ran]))
-    return {"cell": numbers} if numbers else None
+    """Offer the cells that the question names: a small model writes a part of a cell
+    where all of it is meant.
+    """
+    named = (_cell(scene) or {}).get("number", ())
+    code = [cell.number for cell in scene.cells if cell.type == "code"]
+    found = [number for number in named if number in code]
+    return {"cell": found} if found else None
 
 
 _FINDERS = {

@@ -64,7 +64,7 @@ def proposed(page: Page, server: ScriptedServer, *choices: dict[str, Any]) -> Lo
         script += [reply(json.dumps(choice)), reply("Done.")]
     server.script(*script)
     field = sidebar(page).locator(".cb-input").last
-    field.fill("do it")
+    field.fill("do it in In[2]")
     field.press("Enter")
     card = sidebar(page).locator(".cb-card").first
     expect(button(card, "Reject")).to_be_visible()
