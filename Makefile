@@ -25,7 +25,7 @@ PINS := "ipython==7.34.*" "ipykernel==6.17.*" "ipywidgets==7.7.*" "traitlets==5.
 # The rooms that use what is pinned, and whose tests need nothing beyond it.
 ROOMS := any_stream api buddy chat_request chat_stream chat_view cloud command commands_conversation commands_models commands_panel commands_provider commands_table completion context conversation error_lines exchange export extension field history late_settings local_provider local_server loop matching meter model_choice ollama openai_chat openai_client options page panel pipeline provider_view reply runs self_hosted server_error session settings settings_form target tasks text_table timeouts transcript transport worker
 
-.PHONY: demo test environments model test-checks test-kernel test-colab-kernel test-browser test-panel test-first test-rest test-colab bench docs system clean
+.PHONY: demo test environments model test-checks test-kernel test-browser test-first test-rest test-colab bench docs system clean
 
 demo: .venv/.demo
 	$(BIN)/codebuddy demo $(if $(HEADLESS),--headless) $(if $(MODEL),--model $(MODEL))
@@ -35,7 +35,7 @@ ifdef ARGS
 	$(MAKE) --jobs 3 test-checks
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(MAKE) --jobs 6 test-kernel test-colab-kernel test-browser test-panel test-first test-rest test-checks test-colab
+	$(MAKE) --jobs 4 test-kernel test-first test-rest test-browser test-checks test-colab
 endif
 
 environments: system .venv/.test model .venv-colab/.done .venv-ipykernel-7.3/.done .venv-marimo/.done .venv-node/.done
@@ -46,19 +46,12 @@ test-checks: environments
 	$(BIN)/ruff format --check .
 	$(LATER) $(BIN)/mypy
 
-# What starts kernels and browsers mostly waits and takes longest: it is in four parts, and the others, which compute, leave
-# the processors to it.
+# What starts kernels and browsers mostly waits and takes longest, so the others, which compute, leave the processors to it.
 test-kernel: environments
-	$(BIN)/python -m pytest -q tests/kernel -k "not colab"
-
-test-colab-kernel: environments
-	$(BIN)/python -m pytest -q tests/kernel -k colab
+	$(BIN)/python -m pytest -q tests/kernel
 
 test-browser: environments
-	$(BIN)/python -m pytest -q tests/browser --ignore-glob "*/test_panel*"
-
-test-panel: environments
-	$(BIN)/python -m pytest -q $(wildcard tests/browser/test_panel*.py)
+	$(BIN)/python -m pytest -q tests/browser
 
 # What is left out is named, since pytest reads the whole folder anew for each file that is named.
 HALF := $(LATER) $(BIN)/python -m pytest -q tests --ignore tests/kernel --ignore tests/browser
