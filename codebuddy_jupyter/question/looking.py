@@ -127,7 +127,6 @@ class Looking:
         self._chosen: Call | None = None
         # Whether nothing more is looked up, and whether the model has answered.
         self._is_over = False
-        self._has_proposed = False
         self._has_answered = False
         self._may_propose = any(look.proposes for look in looks)
 
@@ -191,7 +190,7 @@ class Looking:
             async with aclosing(self._looked(draft, self._chosen)) as chunks:
                 async for chunk in chunks:
                     yield chunk
-            self._is_over = self._is_over or self._has_proposed
+            self._is_over |= self._has_proposed()
 
     async def _choice(self) -> AsyncGenerator[Chunk]:
         """Ask for a choice, if there is one, and yield what is to be told of that."""
@@ -270,7 +269,7 @@ class Looking:
                     async for chunk in chunks:
                         yield chunk
             # What it proposes next depends on what becomes of this.
-            self._is_over = self._is_over or self._has_proposed
+            self._is_over |= self._has_proposed()
             if not stream.are_native:
                 break
         async with aclosing(self._by_schema(draft)) as chunks:
@@ -301,8 +300,10 @@ class Looking:
         self._turn.looks += look_messages(len(everything), made, found)
         self._tell(draft, everything)
         self._is_over = len(everything) >= MAX_LOOKS
-        self._has_proposed = self._has_proposed or found.proposal is not None
         yield Chunk(looked=(found,))
+
+    def _has_proposed(self) -> bool:
+        return any(found.proposal is not None for found in self._found)
 
     def _unknown(self, call: Call) -> Looked:
         names = ", ".join(self._looks)
