@@ -12,7 +12,8 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -25,14 +26,14 @@ from ..context.inspection.installed import class_has, is_installed_module
 from ..context.items import Cell
 from .calls import Call
 from .look import Look
+from .search import columns_of_frames
 
 Values = Mapping[str, Sequence[Any]]
 """The values that a parameter of a look can have; one that is not there takes any."""
 
-# Characters of a question, files of a folder, frames, and values that are offered.
+# Characters of a question, files of a folder, and values that are offered.
 MAX_QUESTION = 4_000
 MOST_FILES = 500
-MOST_FRAMES = 100
 MOST_VALUES = 12
 # Characters of code that is searched.
 MAX_CODE = 200_000
@@ -109,6 +110,11 @@ class _Scene:
         """The names in the question, with what stands in quotation marks."""
         return list(dict.fromkeys([*self.quoted, *_NAME.findall(self.question)]))
 
+    @cached_property
+    def columns(self) -> list[str]:
+        """The columns of all frames."""
+        return list(chain.from_iterable(columns_of_frames(self.names).values()))
+
     @property
     def quoted(self) -> list[str]:
         """What stands in quotation marks."""
@@ -147,9 +153,8 @@ def candidates_of(
         values = {} if finder is None else finder(scene)
         if values is not None:
             # The columns of a file, or its code, help with code as well.
-            is_sure = look.name == "file_head" and set(values["path"]) <= set(
-                scene.files
-            )
+            paths = values.get("path", ()) if look.name == "file_head" else ()
+            is_sure = bool(paths) and set(paths) <= set(scene.files)
             found.append(Candidate(look, _offered(look, values), is_sure))
     return found
 
@@ -213,13 +218,13 @@ def _cell(scene: _Scene) -> Values | None:
 def _search_cells(scene: _Scene) -> Values | None:
     """Offer names in the code that are neither variables nor columns, and quotations."""
     in_code = _names_in_code(scene.cells)
-    columns = _all_columns(scene)
-    known = {*scene.names, *columns}
+    known = {*scene.names, *scene.columns}
     code = "\n".join(cell.source for cell in scene.cells)
     # What is a part of a column's name alone is looked for there.
-    found = [
-        text for text in scene.quoted if text in code or not _has_part(columns, text)
-    ]
+    found = []
+    for text in scene.quoted:
+        if text in code or not _has_part(scene.columns, text):
+            found.append(text)
     for word in scene.words:
         last = word.rpartition(".")[2]
         if last in in_code and last not in known:
@@ -285,7 +290,7 @@ def _file_head(scene: _Scene) -> Values | None:
 
 def _columns_like(scene: _Scene) -> Values | None:
     """Offer words that are a part of a column's name, and quotations."""
-    columns = _all_columns(scene)
+    columns = scene.columns
     code = "\n".join(cell.source for cell in scene.cells)
     known = {_singular(one) for one in (*columns, *scene.names)}
     found = []
@@ -305,14 +310,6 @@ def _has_part(columns: Iterable[str], text: str) -> bool:
     """Return whether a text is a part of the name of a column."""
     folded = text.casefold()
     return any(folded in one.casefold() for one in columns)
-
-
-def _all_columns(scene: _Scene) -> list[str]:
-    columns: list[str] = []
-    frames = [value for value in scene.names.values() if frame_library(value)]
-    for frame in frames[:MOST_FRAMES]:
-        columns += [one for one in try_columns(frame) or () if type(one) is str]
-    return columns
 
 
 def _propose_edit(scene: _Scene) -> Values | None:

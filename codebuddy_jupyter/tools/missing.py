@@ -17,14 +17,14 @@ from ..context.collector import Collector
 from ..context.describe.text import column
 from ..context.describe.types import instance_dict, is_instance
 from ..context.inspection.cell_code import cell_code
-from ..context.inspection.columns import frame_library, try_columns
+from ..context.inspection.columns import frame_library
 from ..context.inspection.finding import Finding
 from ..context.inspection.installed import is_installed_module
 from ..context.inspection.names import is_same_name
 from ..context.inspection.package_text import NotFound, package_text
 from ..context.inspection.stored import stored_in
 from ..context.items import Cell, Section
-from .search import MOST_FRAMES
+from .search import columns_of_frames
 
 # Places that one line tells.
 MOST_PLACES = 3
@@ -104,13 +104,12 @@ def _is_module(name: str, names: Mapping[str, object]) -> bool:
 
 def _columns(finding: Finding, names: Mapping[str, object]) -> list[str]:
     """Return the columns of this name, of the frames in which it was not looked for."""
-    frames = [name for name, value in names.items() if frame_library(value)]
     found = []
-    for frame in frames[:MOST_FRAMES]:
+    for frame, columns in columns_of_frames(names).items():
         if frame == finding.owner:
             continue
-        for one in try_columns(names[frame]) or ():
-            if type(one) is str and is_same_name(one, finding.name):
+        for one in columns:
+            if is_same_name(one, finding.name):
                 found.append(f"{frame}[{column(one)}]")
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..context.describe.text import column, count
@@ -74,18 +74,15 @@ def columns_like(text: str, names: Mapping[str, Any]) -> Found:
     NothingThere
         If there are none.
     """
-    frames = []
-    for name, value in names.items():
-        if frame_library(value):
-            frames.append((name, value))
-    if not frames:
+    columns = columns_of_frames(names)
+    if not columns:
         raise NothingThere("There is no pandas or polars frame with columns.")
     found = []
-    for name, frame in frames[:MOST_FRAMES]:
-        for one in _like(text, try_columns(frame) or []):
+    for name, texts in columns.items():
+        for one in _like(text, texts):
             found.append(f"{name}[{column(one)}]")
     if not found:
-        listed = ", ".join(name for name, _ in frames[:MOST_FRAMES])
+        listed = ", ".join(columns)
         raise NothingThere(f"No column is like {text!r} in {listed}.")
     summary = count(len(found), "column")
     heading = f"Columns like {text!r}:"
@@ -93,15 +90,24 @@ def columns_like(text: str, names: Mapping[str, Any]) -> Found:
     return Found(text, summary, told)
 
 
-def _like(text: str, columns: list[object]) -> list[object]:
+def columns_of_frames(names: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the columns whose names are texts, by the variables of the frames."""
+    frames = [name for name, value in names.items() if frame_library(value)]
+    found = {}
+    for frame in frames[:MOST_FRAMES]:
+        columns = try_columns(names[frame]) or ()
+        found[frame] = [one for one in columns if type(one) is str]
+    return found
+
+
+def _like(text: str, columns: Sequence[str]) -> list[str]:
     """Return the columns that contain a text or mean the same, else the nearest."""
     wanted = text.casefold().strip()
-    texts = [one for one in columns if type(one) is str]
-    found: list[object] = []
-    for one in texts:
+    found = []
+    for one in columns:
         if wanted and (wanted in one.casefold() or is_same_name(text, one)):
             found.append(one)
     if found:
         return found
-    nearest = try_nearest(text, texts)
+    nearest = try_nearest(text, columns)
     return [] if nearest is None else [nearest]
