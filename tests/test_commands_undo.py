@@ -87,7 +87,7 @@ def test_without_a_notebook_there_is_nothing_to_undo(buddy: Buddy) -> None:
 
 
 def test_the_text_names_all_that_was_and_was_not_undone() -> None:
-    undone = Undone(("a",), ("b",), ("c",), ("d",), ("e", "f*"), ("changes inside g",))
+    undone = Undone(["a"], ["b"], ["c"], ["d"], ["e", "f*"], ["changes inside g"])
     lines = undone_lines(undone)
     assert len(lines) == 6
     assert lines[4].endswith("changed again: e, f*")

@@ -52,7 +52,7 @@ def test_a_run_of_an_accepted_proposal_can_be_undone_once(
     cell(runs, names)
     assert proposals.state(proposal.id) == "ran"
     assert runs.can_undo(proposal.id)
-    assert runs.undo(names).restored == ("x",)
+    assert runs.undo(names).restored == ["x"]
     assert names == {"x": 1}
     assert proposals.state(proposal.id) == "undone"
     with pytest.raises(SettingError, match=NOTHING_TO_UNDO):
@@ -79,7 +79,7 @@ def test_a_second_run_by_hand_is_not_noted(
     cell(runs, names)
     cell(runs, names)
     # What the first run left has not changed, as far as can be seen.
-    assert runs.undo(names).restored == ("x",)
+    assert runs.undo(names).restored == ["x"]
 
 
 def test_runs_are_undone_from_the_last_one_on(
@@ -109,7 +109,7 @@ def test_nothing_is_undone_while_a_cell_runs(
     runs.end("sleep()", names)
     # The cell that types the command runs, too.
     runs.begin("%buddy /undo", names)
-    assert runs.undo(names).restored == ("x",)
+    assert runs.undo(names).restored == ["x"]
 
 
 def test_a_cell_that_runs_others_is_kept_apart_from_them(
@@ -126,7 +126,7 @@ def test_a_cell_that_runs_others_is_kept_apart_from_them(
     runs.end("nothing began", names)
     assert proposals.state(proposal.id) == "accepted"
     runs.end("run('y')", names)
-    assert runs.undo(names).removed == ("y",)
+    assert runs.undo(names).removed == ["y"]
 
 
 def test_copies_are_kept_of_what_was_chosen(
@@ -137,5 +137,5 @@ def test_copies_are_kept_of_what_was_chosen(
     proposal = accepted(proposals, "df['b'] = 2")
     runs.keep_copies(proposal.id, ["df"])
     cell(runs, names, "df['b'] = 2")
-    assert runs.undo(names).copied == ("df",)
+    assert runs.undo(names).copied == ["df"]
     assert list(names["df"].columns) == ["a"]

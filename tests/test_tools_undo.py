@@ -117,7 +117,7 @@ def test_undo_gives_back_the_identical_objects(
     assert all(names[name] is value for name, value in before.items())
     assert {name: ids_of(names[name]) for name in CONTAINERS} == contents
     assert undone.restored or undone.removed or undone.refilled
-    assert undone.left == ()
+    assert undone.left == []
 
 
 def ran(code: str, names: dict[str, Any], *copies: str) -> Undo:
@@ -152,22 +152,22 @@ def test_what_was_changed_again_is_left_alone() -> None:
     names["number"] = 2
     names["rows"].append(5)
     undone = undo.undo(names)
-    assert (undone.left, undone.restored) == (("number", "rows"), ("text",))
+    assert (undone.left, undone.restored) == (["number", "rows"], ["text"])
     assert (names["number"], names["rows"]) == (2, [3, 1, 2, 4, 5])
 
 
 def test_a_new_name_is_deleted_unless_it_is_gone(run: Callable[..., Undone]) -> None:
     names = variables()
-    assert run("new = 1\nnewer = 2", names).removed == ("new", "newer")
+    assert run("new = 1\nnewer = 2", names).removed == ["new", "newer"]
     undo = ran("new = 1", names)
     del names["new"]
-    assert undo.undo(names).left == ("new",)
+    assert undo.undo(names).left == ["new"]
 
 
 def test_what_is_ipython_s_own_is_not_touched(run: Callable[..., Undone]) -> None:
     names = {**variables(), "_": 1, "_i": "a", "Out": {}, "_5": 2}
     undone = run("_ = 3\n_i = 'b'\n_5 = 4\n_own = 5\nOut = 1", names)
-    assert undone.removed == ("_own",)
+    assert undone.removed == ["_own"]
     assert names["_"] == 3
 
 
@@ -178,10 +178,10 @@ def test_a_frame_is_given_back_from_a_copy_that_was_wanted(
     names = variables()
     assert list(copyable(code, names)) == ["df"]
     without = run(code, dict(variables()))
-    assert without.copied == ()
+    assert without.copied == []
     assert "changes inside df" in without.not_undone
     undone = run(code, names, "df")
-    assert (undone.copied, undone.not_undone) == (("df",), ())
+    assert (undone.copied, undone.not_undone) == (["df"], [])
     assert list(names["df"].columns) == ["a"]
 
 
@@ -196,8 +196,8 @@ def test_an_array_can_be_copied_and_other_objects_cannot() -> None:
     undo = ran("a[0] = 1\nthing.value = 2", names, "a", "thing", "other")
     undone = undo.undo(names)
     assert names["a"][0] == 0
-    assert undone.copied == ("a",)
-    assert undone.not_undone == ("changes inside thing",)
+    assert undone.copied == ["a"]
+    assert undone.not_undone == ["changes inside thing"]
 
 
 def test_what_is_inside_a_container_and_is_none_is_said(
@@ -205,18 +205,18 @@ def test_what_is_inside_a_container_and_is_none_is_said(
 ) -> None:
     names = variables()
     undone = run("things[0].value = 5", names)
-    assert undone.not_undone == ("changes inside things",)
+    assert undone.not_undone == ["changes inside things"]
 
 
 def test_files_are_said_where_something_is_called(run: Callable[..., Undone]) -> None:
-    assert run("number = len(text)", variables()).not_undone == (CALLS,)
-    assert run("number = 5", variables()).not_undone == ()
+    assert run("number = len(text)", variables()).not_undone == [CALLS]
+    assert run("number = 5", variables()).not_undone == []
 
 
 def test_very_large_containers_are_not_copied(run: Callable[..., Undone]) -> None:
     names: dict[str, Any] = {"rows": [0] * (MOST_ITEMS + 1)}
     undone = run("rows.append(1)", names)
-    assert undone.refilled == ()
+    assert undone.refilled == []
     assert "changes inside rows" in undone.not_undone
 
 
@@ -226,5 +226,5 @@ def test_a_container_that_contains_itself_is_copied_once(
     rows: list[Any] = [1]
     rows.append(rows)
     names: dict[str, Any] = {"rows": rows}
-    assert run("rows.append(rows)", names).refilled == ("rows",)
+    assert run("rows.append(rows)", names).refilled == ["rows"]
     assert len(rows) == 2

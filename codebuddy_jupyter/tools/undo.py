@@ -8,7 +8,7 @@ run has changed can be taken back, unless a copy was made before.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,6 @@ _OF_SHELL = re.compile(
     r"|get_ipython"
 )
 
-
 _CONTAINERS = (list, dict, set, bytearray)
 
 
@@ -39,7 +38,7 @@ MISSING = _Missing()
 Names = MutableMapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Undone:
     """What was undone, by the names of variables.
 
@@ -59,12 +58,12 @@ class Undone:
         What cannot be undone, in words.
     """
 
-    restored: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    refilled: tuple[str, ...] = ()
-    copied: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    not_undone: tuple[str, ...] = ()
+    restored: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    refilled: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    not_undone: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -77,17 +76,6 @@ class _Contents:
     container: Any
     before: Any
     after: Any = None
-
-
-@dataclass
-class _Parts:
-    """What `Undone` consists of, while it is collected."""
-
-    restored: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    refilled: list[str] = field(default_factory=list)
-    copied: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
 
 
 class Undo:
@@ -137,42 +125,39 @@ class Undo:
 
     def undo(self, names: Names) -> Undone:
         """Give the variables back what they had before the run."""
-        parts = _Parts()
-        for name, (had, has) in self._bound.items():
+        undone = Undone()
+        for name, (had, has) in sorted(self._bound.items()):
             if names.get(name, MISSING) is not has:
-                parts.left.append(name)
+                undone.left.append(name)
             elif had is MISSING:
                 del names[name]
-                parts.removed.append(name)
+                undone.removed.append(name)
             else:
                 names[name] = had
-                parts.restored.append(name)
+                undone.restored.append(name)
+        refilled, left = set(), set(undone.left)
         for kept in self._contents:
             if _same_items(kept.container, kept.after):
                 _refill(kept.container, kept.before)
-                parts.refilled.append(kept.name)
+                refilled.add(kept.name)
             else:
-                parts.left.append(kept.name)
-        for name, (changed, copy) in self._copies.items():
+                left.add(kept.name)
+        undone.refilled, undone.left = sorted(refilled), sorted(left)
+        for name, (changed, copy) in sorted(self._copies.items()):
             if names.get(name, MISSING) is changed:
                 names[name] = copy
-                parts.copied.append(name)
-        return self._undone(parts)
+                undone.copied.append(name)
+        undone.not_undone = self._not_undone(undone.removed)
+        return undone
 
-    def _undone(self, parts: _Parts) -> Undone:
-        refilled = {kept.name for kept in self._contents}
+    def _not_undone(self, removed: Iterable[str]) -> list[str]:
+        """Return what cannot be undone, in words."""
         # Of what is deeper in a container, only other containers are known.
-        seen = refilled | (self._watched - self.effects.deep)
-        inside = self.effects.changes - seen - set(self._copies) - set(parts.removed)
-        not_undone = [f"changes inside {name}" for name in sorted(inside)]
-        return Undone(
-            tuple(sorted(parts.restored)),
-            tuple(sorted(parts.removed)),
-            tuple(sorted(set(parts.refilled))),
-            tuple(sorted(parts.copied)),
-            tuple(sorted(set(parts.left))),
-            (*not_undone, *self.effects.unseen),
-        )
+        seen = {kept.name for kept in self._contents}
+        seen |= self._watched - self.effects.deep
+        inside = self.effects.changes - seen - set(self._copies) - set(removed)
+        changes = [f"changes inside {name}" for name in sorted(inside)]
+        return [*changes, *self.effects.unseen]
 
 
 def copyable(code: str, names: Mapping[str, Any]) -> dict[str, int]:
