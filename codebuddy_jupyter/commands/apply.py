@@ -135,11 +135,10 @@ def _number(typed: str, blocks: int, proposed: int) -> int:
     is_number = typed.isdecimal() and len(typed) <= MOST_DIGITS
     if is_number and 1 <= int(typed) <= blocks + proposed:
         return int(typed)
-    noun = "block" if blocks == 1 else "blocks"
     more = f" and {count(proposed, 'proposal')}" if proposed else ""
     raise SettingError(
         f"/apply takes the number of a code block, not {typed}: the last answer has "
-        f"{blocks} {noun}{more}.",
+        f"{count(blocks, 'block')}{more}.",
         Remedy("Apply the first one", "%buddy /apply 1"),
     )
 

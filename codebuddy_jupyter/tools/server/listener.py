@@ -227,6 +227,7 @@ def loopback_socket() -> socket.socket:
         listening.bind((LOOPBACK, 0))
         listening.listen(MOST_CONNECTIONS)
     except BaseException:
+        # Whatever ended this, nobody else knows the socket.
         listening.close()
         raise
     return listening
