@@ -82,7 +82,7 @@ def test_it_tells_the_tokens_by_section_and_the_window(
 
 def test_unfolded_it_tells_all_that_would_be_sent(meter: Meter, sent: Messages) -> None:
     preview = measured(meter, sent, "what of {rate} and @label?", full=True)["preview"]
-    for part in ("nothing was sent", "what of 0.19 and", "wine", "4,096 (assumed"):
+    for part in ("Nothing was sent", "what of 0.19 and", "wine", "4,096 (assumed"):
         assert part in preview
 
 

@@ -36,8 +36,8 @@ def shown(
 
 def test_model_address_and_each_part_with_its_tokens_are_shown() -> None:
     markdown = shown("df = 1")
-    assert markdown.startswith("qwen at http://localhost:1/v1 would be sent about ")
-    assert "nothing was sent" in markdown
+    assert markdown.startswith("Nothing was sent. About ")
+    assert " tokens would go to qwen (http://localhost:1/v1)." in markdown
     assert "| system prompt | 7 |" in markdown
     assert f"| cells | {Tokens().count('df = 1')} |" in markdown
     assert "| question | " in markdown

@@ -32,8 +32,8 @@ def preview(draft: Draft, model: str, where: str) -> str:
         The address that the request would go to.
     """
     summary = (
-        f"{escape(model)} at {escape(where)} would be sent about "
-        f"{draft.tokens:,} tokens; nothing was sent."
+        f"Nothing was sent. About {draft.tokens:,} tokens would go to {escape(model)} "
+        f"({escape(where)})."
     )
     sections = [
         summary,

@@ -240,7 +240,7 @@ def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
     expect(page.locator(".cb-meter")).to_contain_text("of an assumed 4,096 tokens")
     expect(page.locator(".cb-gauge .cb-part[title^=variables]")).to_have_count(1)
     page.locator(".cb-meter").click()
-    expect(page.locator(".cb-preview")).to_contain_text("nothing was sent")
+    expect(page.locator(".cb-preview")).to_contain_text("Nothing was sent")
     page.get_by_text("The full text").click()
     expect(page.locator(".cb-preview pre").last).to_contain_text("price: float")
     page.get_by_role("checkbox", name="variables").uncheck()
