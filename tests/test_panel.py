@@ -126,11 +126,14 @@ def test_the_settings_are_folded_until_something_is_wrong(
     assert eventually(lambda: panel.form.view._state["dot"] == "reachable")
     assert not panel.settings.value
     assert panel.form.layout.display == "none"
+    # Not even drawn.
+    assert not panel.form.children
     panel.close()
     fake.offers = ProviderError("It is gone.")
     panel = Panel(buddy, shell)
     assert eventually(lambda: panel.settings.value)
     assert panel.form.layout.display == "flex"
+    assert panel.form.children
     # What the user has folded stays so.
     panel.settings.value = False
     panel.form.view.refresh()

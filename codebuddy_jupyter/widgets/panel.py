@@ -14,7 +14,7 @@ import ipywidgets
 from ..buddy import Buddy
 from .chat_view import ChatView
 from .page import answer_while_a_cell_runs, close, help_of
-from .settings_form import HIDDEN, SHOWN, SettingsForm
+from .settings_form import HIDDEN, SettingsForm
 
 NARROW = {"width": "auto"}
 CLOSED = "The panel of an earlier session. Open a new one: %buddy /panel"
@@ -40,7 +40,6 @@ class Panel(ipywidgets.VBox):
         self._has_trouble = False
         self._has_unfolded = False
         self.form = SettingsForm(buddy, self._show_trouble)
-        self.form.layout.display = HIDDEN
         self.chat = ChatView(buddy, shell, self.form.note_end)
         self._make_bar()
         super().__init__([self.bar, self.form, self.chat])
@@ -114,8 +113,7 @@ class Panel(ipywidgets.VBox):
         self.bar.add_class("codebuddy-bar")
 
     def _on_fold(self, change: Mapping[str, Any]) -> None:
-        display = SHOWN if change["new"] else HIDDEN
-        self.form.layout.display = display
+        self.form.show(change["new"])
 
     def _show_trouble(self) -> None:
         """Unfold the settings for what is wrong when the panel opens.

@@ -65,13 +65,24 @@ class SettingsForm(ipywidgets.VBox):
         self.found = ipywidgets.HBox([self.view])
         self.found.add_class("codebuddy-found")
         parts = [self.choice, self.main, self.view, self.completion, self.buttons]
-        super().__init__([*parts, self.found, self.rest])
+        self._parts = [*parts, self.found, self.rest]
+        super().__init__(layout={"display": HIDDEN})
         self.add_class("codebuddy-settings")
         self.add_class(_owner_class(buddy))
         self.choice.observe(self._on_choice, "value")
         self.more.observe(self._on_more, "value")
         buddy.observe(self._on_provider, "provider")
         self._build()
+
+    def show(self, is_shown: bool) -> None:
+        """Show or hide the form, whose parts a page draws when it is first shown.
+
+        For the first label, JupyterLab loads what typesets formulas, for which a panel
+        that only opens need not wait.
+        """
+        if is_shown:
+            self.children = self._parts
+        self.layout.display = SHOWN if is_shown else HIDDEN
 
     def close(self) -> None:
         """Take the form out of every page; the settings stay."""
