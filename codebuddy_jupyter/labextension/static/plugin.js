@@ -83,7 +83,10 @@ function activate({ lumino, actions, Notification, LabIcon }, services) {
   /** @type {Promise<Editor> | null} */
   let loading = null;
   const load = () => {
-    loading ??= import("./editor.js").then(module => new module.Editor(lab, sidebar));
+    if (loading) return loading;
+    // The connection to the kernel is opened meanwhile; what keeps it is said later.
+    if (tracker.currentWidget) lab.links.of(tracker.currentWidget).catch(() => {});
+    loading = import("./editor.js").then(module => new module.Editor(lab, sidebar));
     return loading;
   };
   sidebar.onAfterShow = () => load().then(editor => editor.sidebar.follow());
