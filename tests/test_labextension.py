@@ -1,5 +1,5 @@
-"""The JupyterLab extension without a JupyterLab: its files fit together, are small, and
-compare texts rightly.
+"""The JupyterLab extension without a JupyterLab: its files fit together, are small,
+compare texts rightly, and do what they should to fakes of JupyterLab's objects.
 """
 
 from __future__ import annotations
@@ -35,6 +35,35 @@ const results = pairs.map(([before, after]) => {
 });
 process.stdout.write(JSON.stringify(results));
 """
+# A kernel that has loaded codebuddy, and messages of it or of the server.
+RESTARTS = """
+import { Link } from "MODULE";
+import { readFileSync } from "node:fs";
+const messages = JSON.parse(readFileSync(0, "utf8"));
+const listeners = new Set();
+const statuses = [];
+const comm = {
+    open() { this.onMsg({ content: { data: { type: "done", id: "0", content: {} } } }); },
+    close() {},
+};
+const kernel = {
+    info: Promise.resolve({}),
+    createComm: () => comm,
+    iopubMessage: {
+        connect: listener => listeners.add(listener),
+        disconnect: listener => listeners.delete(listener),
+    },
+    requestKernelInfo: async () => {},
+    _updateStatus: status => statuses.push(status),
+};
+const link = await Link.open(kernel);
+for (const [session, content] of messages) {
+    for (const listener of [...listeners]) listener(kernel, { header: { session }, content });
+}
+process.stdout.write(JSON.stringify({ isClosed: link.isClosed, statuses }));
+"""
+BUSY, IDLE = {"execution_state": "busy"}, {"execution_state": "idle"}
+TOO_FAST = {"name": "stderr", "text": "IOPub data rate exceeded."}
 PAIRS = {
     "equal": ("a\nb", "a\nb", 0),
     "a line changed": ("a\nb\nc", "a\nx\nc", 1),
@@ -48,19 +77,28 @@ PAIRS = {
 }
 
 
-def compare(pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """What the extension's own code says about each pair of texts."""
-    script = COMPARE.replace("MODULE", (STATIC / "difference.js").as_uri())
+def run_script(script: str, module: str, given: object = None) -> Any:
+    """What a script writes that imports a module and reads what is given, as JSON."""
     done = subprocess.run(
-        ["node", "--input-type=module", "--eval", script],
-        input=json.dumps(pairs),
+        [
+            "node",
+            "--input-type=module",
+            "--eval",
+            script.replace("MODULE", (STATIC / module).as_uri()),
+        ],
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=True,
         timeout=60,
     )
-    results: list[dict[str, Any]] = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def compare(pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """What the extension's own code says about each pair of texts."""
+    results: list[dict[str, Any]] = run_script(COMPARE, "difference.js", pairs)
     return results
 
 
@@ -127,3 +165,22 @@ def test_any_difference_gives_the_new_text() -> None:
     pairs.append((long, "\n".join(reversed(long.split("\n")))))
     for (before, after), result in zip(pairs, compare(pairs), strict=True):
         assert (result["all"], result["none"]) == (after, before)
+
+
+def test_a_kernel_that_another_page_has_restarted_is_noticed() -> None:
+    messages = [("old", BUSY), ("old", IDLE), ("new", {"execution_state": "starting"})]
+    result = run_script(RESTARTS, "link.js", messages)
+    assert result == {"isClosed": True, "statuses": ["restarting"]}
+
+
+@pytest.mark.parametrize(
+    "sent", [TOO_FAST, {"execution_state": "restarting"}], ids=["limit", "restarting"]
+)
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+def test_a_message_of_the_server_is_no_restart(
+    sent: dict[str, str], is_first: bool
+) -> None:
+    before = [] if is_first else [("kernel", BUSY)]
+    messages = [*before, ("page", sent), ("kernel", IDLE)]
+    result = run_script(RESTARTS, "link.js", messages)
+    assert result == {"isClosed": False, "statuses": []}

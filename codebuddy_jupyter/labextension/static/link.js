@@ -8,6 +8,8 @@ const TARGET = "codebuddy";
 const OPENING = "0";
 /** Milliseconds that a kernel has to start the thread that answers while a cell runs. */
 const SUBSHELL_TIME = 5000;
+/** The statuses that a kernel reports itself; the Jupyter server reports all others. */
+const KERNEL_STATUSES = ["starting", "busy", "idle"];
 
 /** The kernel has not loaded codebuddy, or not any more. */
 export class NotLoaded extends Error {}
@@ -73,9 +75,10 @@ export class Link {
   watch(kernel) {
     let process = "";
     const look = (/** @type {unknown} */ _, /** @type {IOPubMessage} */ { header, content }) => {
+      // The server sends messages of its own, such as that output comes too fast.
+      if (!KERNEL_STATUSES.includes(content.execution_state ?? "")) return;
       process ||= header.session;
-      // The server itself says that it restarts a kernel that has died.
-      if (header.session === process || content.execution_state === "restarting") return;
+      if (header.session === process) return;
       this.end();
       noteRestart(kernel);
     };
