@@ -64,6 +64,27 @@ process.stdout.write(JSON.stringify({ isClosed: link.isClosed, statuses }));
 """
 BUSY, IDLE = {"execution_state": "busy"}, {"execution_state": "idle"}
 TOO_FAST = {"name": "stderr", "text": "IOPub data rate exceeded."}
+# A notebook of one cell, in which the user selects that cell again whenever it can be.
+BELOW = """
+import { askBelow } from "MODULE";
+const cell = { model: { id: "failed" } };
+const ran = [];
+const content = {
+    widgets: [cell],
+    activeCellIndex: 0,
+    deselectAll() {},
+    async scrollToItem() { this.activeCellIndex = 0; },
+};
+const sharedModel = {
+    insertCell: (index, added) => content.widgets.splice(index, 0, { added }),
+};
+const notebook = { content, context: { model: { readOnly: false, sharedModel } } };
+const link = { ask: async () => ({ text: "/fix" }) };
+const run = ({ widgets, activeCellIndex }) => ran.push(widgets[activeCellIndex].added);
+const lab = { links: { of: async () => link }, actions: { run } };
+const isAsked = await askBelow(lab, notebook, cell, { task: "fix" });
+process.stdout.write(JSON.stringify({ isAsked, ran }));
+"""
 PAIRS = {
     "equal": ("a\nb", "a\nb", 0),
     "a line changed": ("a\nb\nc", "a\nx\nc", 1),
@@ -184,3 +205,10 @@ def test_a_message_of_the_server_is_no_restart(
     messages = [*before, ("page", sent), ("kernel", IDLE)]
     result = run_script(RESTARTS, "link.js", messages)
     assert result == {"isClosed": False, "statuses": []}
+
+
+def test_an_error_is_asked_about_in_a_cell_of_code_that_runs_at_once() -> None:
+    result = run_script(BELOW, "cell_question.js")
+    assert result["isAsked"]
+    (cell,) = result["ran"]
+    assert (cell["cell_type"], cell["source"]) == ("code", "%buddy /fix")

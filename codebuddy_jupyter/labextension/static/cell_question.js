@@ -17,12 +17,15 @@ export async function askBelow(lab, notebook, cell, request) {
   const text = await questionFor(lab, notebook, request);
   const index = content.widgets.indexOf(cell);
   if (text === null || index < 0) return false;
-  content.activeCellIndex = index;
-  lab.actions.insertBelow(content);
-  const asking = content.widgets[index + 1];
-  asking.model.sharedModel.source = text.includes("\n") ? `%%buddy\n${text}` : `%buddy ${text}`;
-  await content.scrollToItem(index + 1);
+  const source = text.includes("\n") ? `%%buddy\n${text}` : `%buddy ${text}`;
+  // JupyterLab's own command adds a cell of Markdown if the user has set that.
+  const asking = { cell_type: "code", source, metadata: { trusted: true } };
+  context.model.sharedModel.insertCell(index + 1, asking);
+  content.deselectAll();
+  content.activeCellIndex = index + 1;
+  // At once, since what runs is the cell that is active then.
   lab.actions.run(content, sessionContext);
+  await content.scrollToItem(index + 1);
   return true;
 }
 

@@ -136,7 +136,7 @@ export interface NotebookPanel extends LuminoWidget {
   };
   context: {
     path: string;
-    model: { readOnly: boolean };
+    model: { readOnly: boolean; sharedModel: { insertCell(index: number, cell: object): unknown } };
     contentsModel: { writable?: boolean } | null;
   };
   sessionContext: SessionContext;
@@ -163,7 +163,6 @@ export interface App {
 export interface NotebookActions {
   /** Tells of each cell that has run in this page. */
   executed: Signal<unknown, { notebook: NotebookPanel["content"]; cell: Cell }>;
-  insertBelow(content: NotebookPanel["content"]): void;
   run(content: NotebookPanel["content"], context: SessionContext): Promise<boolean>;
 }
 
