@@ -71,7 +71,8 @@ function activate({ lumino, actions, Notification, LabIcon }, services) {
   const notify = (/** @type {string} */ text) => Notification.warning(text, { autoClose: 8000 });
   // Read when it is needed, so that a page does not wait for it.
   const setting = async (/** @type {string} */ name) => {
-    const settings = await registry?.load(ID);
+    // A server that does not know the extension has no settings of it.
+    const settings = await registry?.load(ID).catch(() => null);
     return settings?.get(name).composite;
   };
   /** @type {Lab} */
