@@ -77,6 +77,17 @@ def test_what_is_kept_is_bounded_and_shows_no_control_characters() -> None:
     assert max(len(client.name) for client in visits.clients) <= LONGEST_NAME
 
 
+def test_only_so_many_programs_that_call_themselves_the_same_are_known() -> None:
+    visits = Visits(kept)
+    for number in range(MOST_CLIENTS + 1):
+        noted(
+            visits, "tools/list", f"agent {number}", _meta={CLIENT_INFO: {"name": "x"}}
+        )
+    noted(visits, "ping", f"agent {MOST_CLIENTS}")
+    noted(visits, "ping", "agent 0")
+    assert [client.name for client in visits.clients] == ["x", "agent 0"]
+
+
 def test_only_so_much_of_a_question_is_redacted_for_the_user() -> None:
     lengths: list[int] = []
 

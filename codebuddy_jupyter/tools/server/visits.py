@@ -143,11 +143,11 @@ class Visits:
         agent = head.first("user-agent")[:LONGEST_NAME]
         if named:
             self._names[agent] = _shown(named, LONGEST_NAME)
+            _forget_first(self._names)
         name = self._names.get(agent) or _shown(agent, LONGEST_NAME) or UNNAMED
         if name not in self._clients:
             self._clients[name] = Client(name)
             _forget_first(self._clients)
-            _forget_first(self._names)
         return self._clients[name]
 
     def _question(self, params: Mapping[str, Any]) -> str:
