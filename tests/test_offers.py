@@ -17,6 +17,7 @@ from codebuddy_jupyter.tools.proposing import MOST_WAITING, NO_PANEL, TOO_MANY
 from codebuddy_jupyter.tools.server.offers import (
     ERROR,
     FEWEST_TOKENS,
+    LONGEST_LINE,
     MOST_CELLS,
     MOST_TOKENS,
     OUTLINE,
@@ -138,6 +139,22 @@ def test_the_outline_is_bounded(notebook: Buddy) -> None:
         run("x = 'a'")
     lines = read(offers_of(notebook, share_values=False), OUTLINE).splitlines()
     assert len(lines) <= MOST_CELLS + 1
+
+
+def test_the_outline_has_the_headings_of_texts_cut_and_without_secrets(
+    notebook: Buddy,
+) -> None:
+    text = (
+        f"# Prices {'x' * 500}\n```\n# a comment\n```\n## password = 'Xk3vQ9zT4m'\nmore"
+    )
+    session = notebook.collector.session
+    assert session is not None
+    session.set_open_cells([{"id": "a", "cell_type": "markdown", "source": text}])
+    lines = read(offers_of(notebook, share_values=False), OUTLINE).splitlines()
+    assert lines[0] == f"# Prices {'x' * 500}"[:LONGEST_LINE]
+    assert lines[1].startswith("## ")
+    assert "Xk3vQ9zT4m" not in lines[1]
+    assert "# a comment" not in lines
 
 
 def test_the_last_error_is_a_resource(notebook: Buddy) -> None:

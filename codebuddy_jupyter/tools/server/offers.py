@@ -8,7 +8,7 @@ whatever the settings say: an agent may send what it reads to another machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -32,7 +32,7 @@ LONGEST_QUESTION = 4_000
 MOST_CELLS = 300
 """In the outline."""
 LONGEST_LINE = 80
-"""Characters of the line by which a cell is recognised."""
+"""Characters of a heading, and of the line by which a cell is recognised."""
 OUTLINE, ERROR = "notebook://outline", "notebook://error"
 OUTLINE_TEXTS = (
     "outline",
@@ -210,7 +210,7 @@ class ContextTool:
         notebook = envelope(update, first=True)
         parts = filter(None, (notebook.stable, notebook.asked))
         text = without_control_tokens("\n\n".join(parts))
-        return text, [collector.redact(line).text for line in snapshot.troubles]
+        return text, [inert(collector.redact(line).text) for line in snapshot.troubles]
 
 
 def _wrong(line: str) -> Looked:
@@ -234,8 +234,9 @@ def _lines(cells: Sequence[Cell], collector: Collector) -> Iterator[str]:
     for cell in cells:
         # Redacted before it is cut: a part of a secret may not look like one.
         source = inert(collector.redact(cell.source).text)
-        if cell.headings:
-            yield from (line for line in source.splitlines() if line.startswith("#"))
-        else:
+        headings = replace(cell, source=source).headings
+        for heading in headings:
+            yield heading[:LONGEST_LINE]
+        if not headings:
             first = source.strip().partition("\n")[0]
             yield f"{inert(cell.title)}: {first[:LONGEST_LINE]}"
