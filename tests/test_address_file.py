@@ -53,6 +53,7 @@ def test_the_last_one_comes_first() -> None:
         b"{}",
         b'{"port": "1", "key": "k"}',
         b'{"port": 1}',
+        b'{"port": 65536, "key": "k"}',
         b"\xff",
         b"[" * (LARGEST_FILE - 1),
         b" " * LARGEST_FILE + b'{"port": 1, "key": "k"}',

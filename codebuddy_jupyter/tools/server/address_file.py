@@ -24,6 +24,7 @@ from ...settings.files import replacing
 PREFIX = "codebuddy-mcp-"
 VARIABLES = ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "XDG_DATA_HOME")
 """What moves the folder."""
+LAST_PORT = 65_535
 LARGEST_FILE = 10_000
 """Bytes; a larger file is none of ours."""
 
@@ -111,6 +112,8 @@ def _address_in(data: Any) -> Address | None:
         return None
     port, key = data.get("port"), data.get("key")
     if not (isinstance(port, int) and isinstance(key, str)):
+        return None
+    if not 0 < port <= LAST_PORT:
         return None
     started = data.get("started")
     return Address(
