@@ -188,7 +188,10 @@ def test_a_malformed_message_with_the_key_is_an_error(
     assert b'"result"' not in answer
     # What libraries write would stand in a cell.
     assert "".join(capfd.readouterr()) == ""
-    assert "which" not in called(address, "signature", dotted="len")
+    # The server goes on.
+    assert (
+        called(address, "context", question="?") == "There is nothing in the notebook."
+    )
 
 
 @pytest.mark.parametrize("name", ["execute", "", "../error", "__class__", "x" * 10_000])

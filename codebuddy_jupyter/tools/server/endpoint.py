@@ -193,15 +193,13 @@ class _Call:
         """Take a part of the answer."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            # Without a session, all other headers are written by the listener.
             for name, value in message.get("headers", []):
-                self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+                if name.lower() == b"content-type":
+                    self._headers["content-type"] = value.decode("latin-1")
         elif message["type"] == "http.response.body":
             self._parts.append(message.get("body", b""))
 
     def answer(self) -> Answer:
         """Return what was sent."""
-        headers: dict[str, str] = {}
-        for name in ("content-type", "mcp-session-id", "mcp-protocol-version"):
-            if name in self._headers:
-                headers[name] = self._headers[name]
-        return Answer(self._status, b"".join(self._parts), headers)
+        return Answer(self._status, b"".join(self._parts), self._headers)

@@ -11,9 +11,8 @@ from typing import Any
 
 PATH = "/mcp"
 """Where the server answers."""
-SESSION = "mcp-session-id"
 PROTOCOL_VERSION = "mcp-protocol-version"
-"""Headers of MCP, in lower case."""
+"""A header of MCP, in lower case."""
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 """In ``_meta`` of a request: who sends it."""
 
