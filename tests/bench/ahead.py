@@ -4,26 +4,19 @@ asked without the notebook in the same run.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.reply import Reply
-from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.question.options import Options
 
+from . import in_process
 from .server import Server
 from .table import Row, median, seconds
 
-MODEL_VARIABLE = "CODEBUDDY_BENCH_MODEL"
 BARE = ("What is a list?", "What is a dict?", "What is a set?")
 ALONE = Options(remember=False, context="none", max_tokens=4)
 SHORT = Options(max_tokens=4)
@@ -94,24 +87,11 @@ class Notebook:
 @contextmanager
 def notebook() -> Iterator[Notebook]:
     """Open a notebook; its engine has read nothing of it."""
-    InteractiveShell.clear_instance()
-    history = Config({"HistoryManager": {"enabled": False}})
-    shell: Any = InteractiveShell.instance(config=history)
-    with tempfile.TemporaryDirectory() as folder:
-        buddy = Buddy(settings_path=Path(folder, "codebuddy.json"))
-        buddy.collector.session = session = Session(shell)
-        session.listen()
-        provider: Any = buddy.provider_named("Embedded")
-        provider.model = os.environ.get(MODEL_VARIABLE, "")
-        buddy.provider = "Embedded"
-        try:
-            for source in cells():
-                shell.run_cell(source, store_history=True)
-            yield Notebook(shell, buddy)
-        finally:
-            session.leave()
-            buddy.close()
-            InteractiveShell.clear_instance()
+    with (
+        in_process.notebook(cells()) as (shell, session),
+        in_process.real_buddy(session) as buddy,
+    ):
+        yield Notebook(shell, buddy)
 
 
 def first_words(server: Server, quick: bool) -> Iterator[Row]:

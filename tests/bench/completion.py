@@ -21,7 +21,8 @@ from codebuddy_jupyter.providers.base import Provider
 from tests.support.infill import INFILL, LLAMA_CPP
 from tests.support.scripted_server import FOREVER, Answer, event
 
-from .ahead import MODEL_VARIABLE, cells, notebook
+from .ahead import cells, notebook
+from .in_process import MODEL_VARIABLE
 from .server import Server
 from .table import Row, median, milliseconds
 

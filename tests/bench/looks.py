@@ -5,7 +5,6 @@ it chooses none where none is needed.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -15,14 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
-
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.question.options import Options
 
-from .ahead import MODEL_VARIABLE
+from . import in_process
 from .server import Server
 from .table import Row, seconds
 
@@ -206,29 +201,17 @@ NEED_NONE = [
 @contextmanager
 def notebook() -> Iterator[Buddy]:
     """Open a notebook whose cells have run, with a Buddy whose engine is the real one."""
-    InteractiveShell.clear_instance()
-    history = Config({"HistoryManager": {"enabled": False}})
-    shell: Any = InteractiveShell.instance(config=history)
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         for name, text in FILES.items():
             Path(name).write_text(text, encoding="utf-8")
-        buddy = Buddy(settings_path=Path(folder, "codebuddy.json"))
-        buddy.collector.session = session = Session(shell)
-        session.listen()
-        provider: Any = buddy.provider_named("Embedded")
-        provider.model = os.environ.get(MODEL_VARIABLE, "")
-        buddy.provider = "Embedded"
-        buddy.keep_chats = False
-        # What is told must not depend on how busy the machine is.
-        buddy.reading_seconds = 0.0
-        try:
-            for source in CELLS:
-                shell.run_cell(source, store_history=True)
+        with (
+            in_process.notebook(CELLS) as (_, session),
+            in_process.real_buddy(session) as buddy,
+        ):
+            buddy.keep_chats = False
+            # What is sent must not depend on how busy the machine is.
+            buddy.reading_seconds = 0.0
             yield buddy
-        finally:
-            session.leave()
-            buddy.close()
-            InteractiveShell.clear_instance()
 
 
 def looked_up(buddy: Buddy, question: Question) -> list[tuple[str, Any]]:

@@ -32,7 +32,7 @@ from tests.support.fakes import buddy_with_fakes, fake_of
 from tests.support.map_server import MapServerProcess, most_at_once
 from tests.support.real_model import NAME
 
-from .answers.measure import MODEL_VARIABLE
+from .in_process import MODEL_VARIABLE
 from .server import Server
 from .table import Row, median, seconds
 

@@ -13,16 +13,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from codebuddy_jupyter.context.collector import Collector
-from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.tools.looks import looks_of
 from codebuddy_jupyter.tools.server.address_file import PREFIX
 from tests.support.mcp_clients import address_in, called
 
-from . import cells
+from . import cells, in_process
 from .kernel import MeasuredKernel
 from .server import Server
 from .table import Row, median, milliseconds, seconds
@@ -70,27 +67,21 @@ def looking(server: Server, quick: bool) -> Iterator[Row]:
 @contextmanager
 def notebook() -> Iterator[Collector]:
     """Open a notebook that has run."""
-    InteractiveShell.clear_instance()
-    # Those of the user are not to be searched.
-    history = Config({"HistoryManager": {"enabled": False}})
-    shell: Any = InteractiveShell.instance(config=history)
-    session = Session(shell)
-    session.listen()
-    shell.user_ns.update(
-        pd=pd,
-        large=pd.DataFrame({"key": np.arange(ROWS), "value": 0.5}),
-        small=pd.DataFrame(np.where(np.random.rand(10_000, 4) < 0.1, np.nan, 1.0)),
-        wide=pd.DataFrame(np.zeros((2, 2_000))).rename(columns="column {}".format),
-    )
+    sources = [f"value_{number} = {number}" for number in range(CELLS)]
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("data.csv").write_text("a,b\n" + "1,2\n" * 1_000, encoding="utf-8")
-        try:
-            for number in range(CELLS):
-                shell.run_cell(f"value_{number} = {number}", store_history=True)
+        with in_process.notebook(sources) as (shell, session):
+            shell.user_ns.update(
+                pd=pd,
+                large=pd.DataFrame({"key": np.arange(ROWS), "value": 0.5}),
+                small=pd.DataFrame(
+                    np.where(np.random.rand(10_000, 4) < 0.1, np.nan, 1.0)
+                ),
+                wide=pd.DataFrame(np.zeros((2, 2_000))).rename(
+                    columns="column {}".format
+                ),
+            )
             yield Collector(session)
-        finally:
-            session.leave()
-            InteractiveShell.clear_instance()
 
 
 def serving(server: Server, quick: bool) -> Iterator[Row]:

@@ -28,7 +28,7 @@ from codebuddy_jupyter.values.form import form_of
 from tests.support.schema_servers import INTO, INVALID, VALID
 from tests.support.scripted_server import Answer
 
-from .ahead import MODEL_VARIABLE
+from .in_process import MODEL_VARIABLE
 from .server import Server
 from .table import Row
 

@@ -12,6 +12,7 @@ from typing import Self
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 
+from ..in_process import MODEL_VARIABLE
 from . import lean
 from .child import Child, Ended, Request
 from .code import code_in
@@ -32,7 +33,6 @@ ARMS: Mapping[str, str] = {
 }
 BUDDYS = frozenset({OURS, CHECKED})
 MODEL = "qwen2.5-coder-1.5b"
-MODEL_VARIABLE = "CODEBUDDY_BENCH_MODEL"
 RECORD = Path(__file__).parents[3] / "build" / "answers.jsonl"
 # Of the engine, in tokens.
 WINDOW = 8192

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from codebuddy_jupyter.errors import BuddyError
 
+from ..in_process import MODEL_VARIABLE
 from ..server import Server
 from ..table import Row
-from .measure import ARMS, MODEL, MODEL_VARIABLE, RECORD, Choice, answers, recording
+from .measure import ARMS, MODEL, RECORD, Choice, answers, recording
 from .notebooks import NOTEBOOKS
 from .report import arms_of, overview, rows
 
