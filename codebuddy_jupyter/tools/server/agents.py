@@ -1,7 +1,7 @@
-"""How agents are told of the notebook, each in its own documented form.
+"""The lines that connect agents to the notebook, in the documented form of each agent.
 
 All of them start ``codebuddy mcp``, which finds the notebook and its key: what is pasted
-contains no key, and holds after a restart.
+contains no key, and is still right after a restart.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAME = "notebook"
 
 @dataclass(frozen=True)
 class Way:
-    """How an agent is told.
+    """How an agent is connected.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Way:
 
 
 def ways(command: Sequence[str] = ()) -> list[Way]:
-    """Return how each agent is told of the notebook.
+    """Return how each agent is connected to the notebook.
 
     Parameters
     ----------
