@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import io
 import json
+import socketserver
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.cli import bridge
 from codebuddy_jupyter.cli.bridge import Bridge, find_server, run_bridge
 from codebuddy_jupyter.errors import SettingError
 from codebuddy_jupyter.tools.server.address_file import (
@@ -66,18 +68,18 @@ def test_an_agent_can_do_all_of_it(buddy: Buddy) -> None:
 def test_it_finds_the_server_again_after_a_restart(buddy: Buddy) -> None:
     server = server_of(buddy)
     server.start(share_values=False)
-    bridge = Bridge()
-    assert "result" in json.loads(bridge.answer(line("tools/list")))
+    passing = Bridge()
+    assert "result" in json.loads(passing.answer(line("tools/list")))
     server.start(share_values=False)
-    assert "result" in json.loads(bridge.answer(line("tools/list")))
+    assert "result" in json.loads(passing.answer(line("tools/list")))
     server.stop()
-    failed = json.loads(bridge.answer(line("tools/list", 5)))
+    failed = json.loads(passing.answer(line("tools/list", 5)))
     assert failed["id"] == 5
     assert failed["error"]["message"] == (
         "No notebook is served. In the notebook, type: %buddy /serve"
     )
     server.start(share_values=False)
-    assert "result" in json.loads(bridge.answer(line("tools/list")))
+    assert "result" in json.loads(passing.answer(line("tools/list")))
 
 
 def test_what_is_no_message_is_an_error(buddy: Buddy) -> None:
@@ -157,5 +159,26 @@ def test_the_folder_can_be_named(buddy: Buddy, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(running.file.parent / "other"))
     with pytest.raises(SettingError, match="No notebook is served"):
         find_server()
-    bridge = Bridge(folder=running.file.parent)
-    assert "result" in json.loads(bridge.answer(line("tools/list")))
+    passing = Bridge(folder=running.file.parent)
+    assert "result" in json.loads(passing.answer(line("tools/list")))
+
+
+def test_a_request_that_is_broken_off_is_sent_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arrived: list[bytes] = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            arrived.append(self.request.recv(65_536))
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        address = Address(server.server_address[1], "key")
+        monkeypatch.setattr(bridge, "find_server", lambda *place: address)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        answer = json.loads(Bridge().answer(line("tools/call", name="propose_cell")))
+        server.shutdown()
+        thread.join()
+    assert "error" in answer
+    assert len(arrived) == 1

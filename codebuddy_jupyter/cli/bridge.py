@@ -101,9 +101,11 @@ class Bridge:
             headers["authorization"] = f"Bearer {address.key}"
             try:
                 status, body = _request(address, "POST", headers, line)
-            except ConnectionError:
+            except ConnectionError as error:
                 self._address = None
-                if attempt == ATTEMPTS:
+                # One that was broken off may have arrived: it could be a proposal.
+                is_unsent = isinstance(error, ConnectionRefusedError)
+                if attempt == ATTEMPTS or not is_unsent:
                     raise
                 continue
             if status != http.client.UNAUTHORIZED or attempt == ATTEMPTS:
