@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..buddy import Buddy
 from ..chat.answer_file import Answers, day_of
+from ..context.describe.text import count
 from ..errors import NotKept, Remedy, SettingError
 from ..markdown.safe import escape
 from .command import Invocation, command
@@ -43,11 +44,11 @@ def _misused(arguments: str) -> SettingError:
 
 
 def _forget(buddy: Buddy, *, only_latest: bool) -> str:
-    count = buddy.loop.run(buddy.kept_answers.forget(only_latest=only_latest))
-    if not count:
+    deleted = buddy.loop.run(buddy.kept_answers.forget(only_latest=only_latest))
+    if not deleted:
         return "There is no such answer."
     return escape(
-        f"Deleted {_counted(count, 'answer')} from {buddy.kept_answers.path()}."
+        f"Deleted {count(deleted, 'answer')} from {buddy.kept_answers.path()}."
     )
 
 
@@ -59,12 +60,12 @@ def _kept(buddy: Buddy) -> str:
         name = str(kept_answers.path())
     except NotKept as error:
         return str(error)
-    lines = [f"{name} has {_counted(len(answers.in_order), 'answer')}{_days(answers)}."]
+    lines = [f"{name} has {count(len(answers.in_order), 'answer')}{_days(answers)}."]
     if answers.unreadable:
-        unreadable = _counted(answers.unreadable, "line")
+        unreadable = count(answers.unreadable, "line")
         lines.append(f"It also has {unreadable} in which no answer can be read.")
-    replayed = _counted(kept_answers.replayed, "question")
-    added = _counted(kept_answers.added, "answer")
+    replayed = count(kept_answers.replayed, "question")
+    added = count(kept_answers.added, "answer")
     lines.append(
         f"In this kernel, {replayed} got a kept answer, and {added} came anew."
     )
@@ -78,8 +79,3 @@ def _days(answers: Answers) -> str:
     if days[0] == days[-1]:
         return f", of {days[0]}"
     return f", of {days[0]} to {days[-1]}"
-
-
-def _counted(number: int, noun: str) -> str:
-    ending = "" if number == 1 else "s"
-    return f"{number:,} {noun}{ending}"

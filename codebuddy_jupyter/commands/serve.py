@@ -82,7 +82,7 @@ def _proposing(running: Running) -> str:
 
 def _status(running: Running) -> str:
     visits = running.visits
-    paragraphs = [f"Served at `{running.url}`, {_what(running)}."]
+    paragraphs = [f"Served at `{running.url}`, {_what(running)}{_proposing(running)}."]
     rows = []
     for client in visits.clients:
         rows.append((client.name, f"{client.requests:,}", clock(client.last)))

@@ -50,10 +50,10 @@ def missing_values(name: str, frame: Any) -> Found:
         elif found:
             total += found
             lines.append(f"  {one.name}: {found:,} missing")
-    heading = f"{name}: {count(rows, 'row')}, {total:,} missing values"
+    summary = count(total, "missing value")
+    heading = f"{name}: {count(rows, 'row')}, {summary}"
     if 0 < len(lines) < len(columns) - uncounted:
         lines.append("  the other columns: none missing")
-    summary = count(total, "missing value")
     return Found(name, summary, "\n".join([heading, *_uncounted(uncounted), *lines]))
 
 
