@@ -54,7 +54,7 @@ OPEN = f"""async () => {{
     const began = performance.now();
     window.jupyterapp.commands.execute('codebuddy:open');
     const ended = await painted(() => visible('#codebuddy-sidebar .cb-input')
-        && visible('#codebuddy-sidebar .cb-title, #codebuddy-sidebar .cb-brief')?.textContent);
+        && visible('#codebuddy-sidebar .cb-summary .cb-name')?.textContent);
     return (ended - began) / 1000;
 }}"""
 # The sidebar of a notebook is known by the text in its composer.

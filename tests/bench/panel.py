@@ -46,7 +46,7 @@ OPEN = f"""index => new Promise(resolve => {{
     const look = () => {{
         const panel = document.querySelector('.codebuddy-panel');
         const input = panel?.querySelector('.cb-input');
-        const usable = input && panel.querySelector('.cb-title')?.textContent;
+        const usable = input && panel.querySelector('.cb-summary .cb-name')?.textContent;
         if (usable) setTimeout(() => resolve((performance.now() - began) / 1000));
         else requestAnimationFrame(look);
     }};

@@ -53,6 +53,10 @@ def shown(
     return notebook
 
 
+# The state of the provider, in the line above the conversation.
+STATE = ".cb-summary [role=status]"
+
+
 def unfold_settings(page: Page) -> None:
     """Show the settings, which are folded as long as all is well."""
     page.get_by_role("button", name="Settings", exact=True).click()
@@ -61,12 +65,11 @@ def unfold_settings(page: Page) -> None:
 
 def show_key_field(page: Page) -> None:
     """Show the field for a key; trouble has unfolded the settings, or they are folded."""
-    title = page.locator(".cb-title")
-    expect(title).not_to_have_text("checking…")
-    summary = page.locator(".cb-provider summary")
-    if title.text_content() == "reachable":
+    state = page.locator(STATE)
+    expect(state).not_to_have_text("checking…")
+    if state.text_content() == "reachable":
         unfold_settings(page)
-    summary.click()
+    page.locator(".cb-provider summary").click()
 
 
 def settle(page: Page) -> None:

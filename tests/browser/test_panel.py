@@ -12,7 +12,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.panels import Opens, settle, show_key_field, unfold_settings
+from tests.browser.panels import (
+    STATE,
+    Opens,
+    settle,
+    show_key_field,
+    unfold_settings,
+)
 from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
 from tests.browser.test_streaming import LOAD, pieces
@@ -69,6 +75,7 @@ error = ProviderError(
     Remedy("Download it", "%buddy /pull NAME"),
 )
 p.form.view.show(trouble=problem_of(error))
+p.chat.send({"type": "noted", "text": problem_of(error)})
 """
 SAVED = "() => !window.notebook.context.model.dirty"
 
@@ -145,7 +152,7 @@ def test_stop_ends_a_command_and_meanwhile_one_can_ask(
 ) -> None:
     page = panel("panel_command").page
     # From here on only the command asks for the models.
-    expect(page.locator(".cb-title")).to_have_text("reachable")
+    expect(page.locator(STATE)).to_have_text("reachable")
     expect(page.locator(".cb-meter")).to_contain_text("tokens")
     server.script(hang(), path=MODELS)
     ask(page, "/models")
@@ -174,16 +181,20 @@ def test_the_remedies_of_an_error_are_buttons_where_the_panel_can_do_them(
     page = notebook.page
     page.locator(".cb-input").nth(1).wait_for()
     panel_below = page.locator(".codebuddy-panel").nth(1)
-    expect(panel_below.locator(".cb-title")).to_have_text("reachable")
-    panel_below.get_by_role("button", name="Settings", exact=True).click()
+    expect(panel_below.locator(STATE)).to_have_text("reachable")
     notebook.run(3)
+    # The settings have not been shown yet.
+    note = panel_below.locator(".cb-chat")
+    note.get_by_role("button", name="Leave offline mode").click()
+    offline = panel_below.get_by_role("checkbox", name="Offline")
+    expect(offline).to_be_focused()
     trouble = panel_below.locator(".cb-wrong").first
     expect(trouble.locator("> span")).to_have_text("The model is gone.")
     expect(trouble.locator("code")).to_have_text(["ollama serve", "%buddy /pull NAME"])
     trouble.get_by_role("button", name="Show the versions").click()
     expect(panel_below.locator(".cb-turn")).to_contain_text("codebuddy-jupyter")
     trouble.get_by_role("button", name="Leave offline mode").click()
-    expect(panel_below.get_by_role("checkbox", name="Offline")).to_be_focused()
+    expect(offline).to_be_focused()
     panel_below.get_by_role("button", name="Settings", exact=True).click()
     expect(panel_below.get_by_label("Base URL", exact=True)).to_be_hidden()
 

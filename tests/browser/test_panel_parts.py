@@ -303,6 +303,7 @@ def test_the_model_is_chosen_in_the_line_and_the_settings_are_folded(
     expect(choice.locator("option")).to_have_text(["llama3", "qwen", "tiny.gguf"])
     page.screenshot(path=picture("line"))
     choice.select_option("qwen")
+    unfold_settings(page)
     expect(page.locator(".cb-facts")).to_contain_text("qwen")
     ask(page, "hello")
     ended(page)

@@ -12,6 +12,9 @@ import { Summary } from "./summary.js";
 class ProviderView {
   /** @type {Facts | Findings | Summary | null} */
   part = null;
+  /** @type {StateMessage | null} */
+  latest = null;
+  isClosed = false;
 
   /** @param {AnyModel} model @param {HTMLElement} el */
   constructor(model, el) {
@@ -23,6 +26,7 @@ class ProviderView {
   }
 
   close() {
+    this.isClosed = true;
     this.model.off("msg:custom", this.receive);
   }
 
@@ -32,7 +36,13 @@ class ProviderView {
   }
 
   /** @param {StateMessage} state */
-  show(state) {
+  async show(state) {
+    this.latest = state;
+    while (!this.el.isConnected) {
+      if (this.isClosed) return;
+      await new Promise(resolve => { requestAnimationFrame(resolve); });
+    }
+    if (state !== this.latest) return;
     this.part ??= this.newPart();
     this.part.show(state);
   }

@@ -101,7 +101,7 @@ async function focusSetting(panel, selector) {
     /** @type {HTMLElement | null} */ (panel.querySelector(css));
   const field = () => find(`${selector} :is(input, select, textarea)`);
   if (!isVisible(find(".codebuddy-settings"))) find(".codebuddy-fold")?.click();
-  await until(() => isVisible(find(".codebuddy-settings")));
+  await until(() => isVisible(find(".codebuddy-more")));
   if (!isVisible(field())) find(".codebuddy-more")?.click();
   await until(() => isVisible(field()));
   field()?.focus();
