@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.panels import shown
-from tests.browser.test_apply import COUNT, SET_SOURCE, SOURCE, UNDO, notice
+from tests.browser.test_apply import COUNT, PLACE, SET_SOURCE, SOURCE, UNDO, notice
+from tests.browser.test_sidebar import answered, sidebar
 from tests.browser.test_sidebar import show as show_sidebar
-from tests.browser.test_sidebar import sidebar
 from tests.browser.test_streaming import LOAD
 from tests.support.fakes import eventually
 from tests.support.lab import Lab, Notebook
@@ -90,6 +90,14 @@ def press(card: Locator, name: str) -> None:
     button(card, name).evaluate(TWICE)
 
 
+def shown_in_cell(page: Page, card: Locator) -> Locator:
+    """Have a change shown in its cell; gives what is shown there."""
+    button(card, "Show in the cell").click()
+    difference = page.locator(".codebuddy-difference")
+    expect(difference.locator(".codebuddy-hunk").first).to_be_focused()
+    return difference
+
+
 def test_run_changes_the_cell_runs_it_once_and_the_next_step_waits(
     ready: Opens, server: ScriptedServer
 ) -> None:
@@ -105,6 +113,7 @@ def test_run_changes_the_cell_runs_it_once_and_the_next_step_waits(
     other = sidebar(page).locator(".cb-card").nth(1)
     expect(other).to_contain_text("a new cell, step 2 of 5")
     expect(button(other, "Run")).to_be_visible()
+    expect(button(other, "Show in the cell")).to_have_count(0)
     notebook.wait_idle()
     assert page.evaluate(SOURCE, 1) == NEW
     assert page.evaluate(COUNT, 1) == before + 1
@@ -116,6 +125,94 @@ def test_run_changes_the_cell_runs_it_once_and_the_next_step_waits(
     # The text of the cell is another step, which the editor undoes.
     page.evaluate(UNDO, 1)
     assert page.evaluate(SOURCE, 1) == OLD
+
+
+def test_a_change_shown_in_its_cell_is_decided_there_once(
+    ready: Opens, server: ScriptedServer
+) -> None:
+    notebook = ready("cards_cell")
+    page = notebook.page
+    card = proposed(page, server, CHANGE, NOTHING)
+    before = page.evaluate(COUNT, 1)
+    difference = shown_in_cell(page, card)
+    assert page.evaluate(PLACE) == 1
+    expect(difference).to_contain_text("Proposed: a change of In[2], step 1 of 5")
+    added = difference.locator(".codebuddy-added")
+    expect(added).to_have_text(["+ total = max(rows) * 21", "+ total"])
+    choices = ["Replace", "Run", "Reject", "Close"]
+    expect(difference.get_by_role("button")).to_have_text(choices)
+    # No key decides, and to close it decides nothing.
+    for key in ("a", "A", "r", "Escape"):
+        page.keyboard.press(key)
+    expect(difference).to_have_count(0)
+    assert page.evaluate(CELLS)[1:] == [OLD]
+    expect(button(card, "Run")).to_be_visible()
+    press(shown_in_cell(page, card), "Run")
+    expect(card).to_contain_text("It has run.")
+    expect(difference).to_have_count(0)
+    answered(page, 2)
+    notebook.wait_idle()
+    assert page.evaluate(CELLS)[1:] == [NEW]
+    assert page.evaluate(COUNT, 1) == before + 1
+
+
+def test_what_the_cell_shows_closes_with_the_card(
+    ready: Opens,
+    lab: Lab,
+    opened: Callable[[str], Notebook],
+    server: ScriptedServer,
+) -> None:
+    page = ready("cards_closed").page
+    card = proposed(page, server, CHANGE, NOTHING)
+    difference = shown_in_cell(page, card)
+    # What is edited is not what is shown.
+    button(card, "Edit").click()
+    expect(difference).to_have_count(0)
+    expect(button(card, "Show in the cell")).to_have_count(0)
+    server.script(reply(json.dumps(CHANGE)), reply("Done."))
+    field = sidebar(page).locator(".cb-input").last
+    field.fill("do it again in In[2]")
+    field.press("Enter")
+    card = sidebar(page).locator(".cb-card").nth(1)
+    difference = shown_in_cell(page, card)
+    second = opened("cards_closed.ipynb").page
+    show_sidebar(second)
+    twin = sidebar(second).locator(".cb-card").nth(1)
+    button(twin, "Reject").click()
+    expect(card).to_contain_text("Rejected.")
+    expect(difference).to_have_count(0)
+    expect(card).to_be_focused()
+    assert page.evaluate(CELLS)[1:] == [OLD]
+
+
+def test_another_conversation_leaves_nothing_in_the_cell(
+    ready: Opens, server: ScriptedServer
+) -> None:
+    page = ready("cards_reset").page
+    difference = shown_in_cell(page, proposed(page, server, CHANGE, NOTHING))
+    sidebar(page).get_by_role("button", name="New conversation").click()
+    expect(sidebar(page).locator(".cb-card")).to_have_count(0)
+    expect(difference).to_have_count(0)
+
+
+def test_in_a_cell_that_changed_meanwhile_nothing_is_replaced(
+    ready: Opens, server: ScriptedServer
+) -> None:
+    page = ready("cards_cell_stale").page
+    card = proposed(page, server, CHANGE, NOTHING)
+    page.evaluate(SET_SOURCE, [1, "mine = 1"])
+    # It would be shown as a change of another text.
+    button(card, "Show in the cell").click()
+    expect(card).to_contain_text("The cell has changed since")
+    expect(page.locator(".codebuddy-difference")).to_have_count(0)
+    page.evaluate(SET_SOURCE, [1, OLD])
+    difference = shown_in_cell(page, card)
+    page.evaluate(SET_SOURCE, [1, "mine = 2"])
+    press(difference, "Replace")
+    expect(difference).to_have_count(0)
+    expect(card).to_contain_text("The cell has changed since")
+    expect(card.get_by_role("button")).to_have_count(0)
+    assert page.evaluate(CELLS)[1:] == ["mine = 2"]
 
 
 def test_a_cell_that_changed_meanwhile_stays_as_it_is(

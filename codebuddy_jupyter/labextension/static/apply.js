@@ -2,10 +2,11 @@
 
 /** @import { Cell, Lab, NotebookPanel, SharedCell } from "./lab.js" */
 /** @import { Choice } from "./hunk_list.js" */
+/** @import { ChangeLists } from "./change_lists.js" */
 /** @import { Meant } from "./editor.js" */
 
+import { cellOf } from "./change_lists.js";
 import { hunksOf } from "./difference.js";
-import { HunkList } from "./hunk_list.js";
 
 const NO_CELL = "The notebook has no cell that this code could change. Insert it below instead.";
 const NOT_CODE = "The selected cell has no code. This is the cell that is most like the answer.";
@@ -26,14 +27,12 @@ const QUESTION = /^\s*%%?buddy\b/;
  * @property {(cell: Cell) => string} textFor Returns the new text of a cell.
  */
 
-/** Shows changes in cells, at most one list of changes for each. */
+/** Shows the changes of answers in cells. */
 export class Applied {
-  /** @type {Map<SharedCell, HunkList>} */
-  lists = new Map();
-
-  /** @param {Lab} lab */
-  constructor(lab) {
+  /** @param {Lab} lab @param {ChangeLists} lists */
+  constructor(lab, lists) {
     this.lab = lab;
+    this.lists = lists;
   }
 
   /**
@@ -55,12 +54,10 @@ export class Applied {
    */
   showIn(cell, answer, note = "") {
     const { sharedModel } = cell.model;
-    this.lists.get(sharedModel)?.close();
     const source = sharedModel.source;
     const hunks = hunksOf(source, answer.textFor(cell));
     const refusal = hunks.length ? refusalOf(answer.notebook, cell) : SAME;
     const onEnd = (/** @type {string | null} */ changed) => {
-      this.lists.delete(sharedModel);
       if (changed === null) return;
       if (sharedModel.source !== source) return this.showIn(cell, answer, CHANGED);
       replaceText(sharedModel, changed);
@@ -70,37 +67,16 @@ export class Applied {
     const cells = choices(cell, answer);
     const notes = [note, refusal].filter(Boolean);
     const isRefused = Boolean(refusal);
-    const list = new HunkList({ source, hunks, notes, isRefused, cells, onEnd, onCell }, this.lab);
-    this.lists.set(sharedModel, list);
-    cell.disposed.connect(() => list.close());
-    this.reveal(answer.notebook, cell, list);
+    const changes = { source, hunks, notes, isRefused, cells, onEnd, onCell };
+    this.lists.open(answer.notebook, cell, changes);
   }
 
   /** @param {string} id Of the cell that the user chose. @param {Answer} answer */
   moveTo(id, answer) {
-    const cell = answer.notebook.content.widgets.find(({ model }) => model.id === id);
+    const cell = cellOf(answer.notebook, id);
     if (cell) this.showIn(cell, answer);
     else this.lab.notify(GONE);
   }
-
-  /** @param {NotebookPanel} notebook @param {Cell} cell @param {HunkList} list */
-  async reveal(notebook, cell, list) {
-    const index = notebook.content.widgets.indexOf(cell);
-    notebook.content.activeCellIndex = index;
-    await notebook.content.scrollToItem(index);
-    // A cell that was out of sight has no parts before it is drawn.
-    await cell.ready;
-    if (list.isClosed) return;
-    placeBelowInput(cell, list);
-    // The notebook focuses the cell when it is drawn again.
-    await nextFrame();
-    await nextFrame();
-    list.focus();
-  }
-}
-
-function nextFrame() {
-  return new Promise(resolve => { requestAnimationFrame(resolve); });
 }
 
 /**
@@ -190,10 +166,4 @@ function replaceText(cell, text) {
   cell.transact(() =>
     cell.updateSource(head, source.length - tail, text.slice(head, text.length - tail)));
   undoManager?.stopCapturing();
-}
-
-/** @param {Cell} cell @param {HunkList} list */
-function placeBelowInput({ layout }, list) {
-  const input = layout.widgets.findIndex(part => part.hasClass("jp-Cell-inputWrapper"));
-  layout.insertWidget(input + 1, list.widget);
 }

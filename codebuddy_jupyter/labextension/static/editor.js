@@ -1,11 +1,14 @@
 /** What commands, buttons at errors and the panel's button Apply do. */
 
 /** @import { Cell, Lab, LuminoPanel, NotebookPanel } from "./lab.js" */
+/** @import { Proposed } from "./proposed.js" */
 /** @import { ErrorFields, TaskRequest } from "./protocol.js" */
 
 import { Applied, meantCell } from "./apply.js";
+import { ChangeLists } from "./change_lists.js";
 import { loadStyles } from "./elements.js";
 import { Refused } from "./link.js";
+import { showProposed } from "./proposed.js";
 import { Sidebar } from "./sidebar.js";
 
 const NO_CELL = "Open a notebook and select a cell of code first.";
@@ -21,7 +24,8 @@ export class Editor {
     this.lab = lab;
     this.host = host;
     this.sidebar = new Sidebar(lab, host);
-    this.applied = new Applied(lab);
+    this.lists = new ChangeLists(lab);
+    this.applied = new Applied(lab, this.lists);
     /** @type {Map<string, Meant>} What a question was about. */
     this.meant = new Map();
     loadStyles();
@@ -91,6 +95,13 @@ export class Editor {
     const { code, likely, ranked } = event.detail;
     const textFor = (/** @type {Cell} */ cell) => codeFor(cell, meant, code);
     this.applied.show({ notebook, ranked, textFor }, meantCell(notebook, { question, meant, likely }));
+  }
+
+  /** @param {CustomEvent<Proposed>} event A card of the panel shows its change. */
+  showProposed({ target, detail }) {
+    const notebook = this.notebookOf(/** @type {HTMLElement} */ (target));
+    if (!notebook) return this.lab.notify(NO_NOTEBOOK);
+    showProposed(this.lists, notebook, detail);
   }
 
   /**

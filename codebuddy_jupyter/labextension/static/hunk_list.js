@@ -18,13 +18,19 @@ const INVISIBLE = new RegExp(
 /** @typedef {{ id: string, title: string }} Choice A cell that can be chosen. */
 
 /**
+ * @typedef {{ text: string, label: string, act: () => void }} Decision A button for all
+ *   changes at once; what it does also closes the list.
+ */
+
+/**
  * @typedef {object} Changes
  * @property {string} source The text of the cell.
  * @property {Hunk[]} hunks
  * @property {string[]} notes Lines above the changes.
- * @property {boolean} isRefused Whether they cannot be applied.
- * @property {Choice[]} cells This cell, and those that the code could change instead.
- * @property {(id: string) => void} onCell Called when another cell was chosen.
+ * @property {boolean} [isRefused] Whether they cannot be applied.
+ * @property {Decision[]} [decisions] Without any, each change is accepted or rejected.
+ * @property {Choice[]} [cells] This cell, and those that the code could change instead.
+ * @property {(id: string) => void} [onCell] Called when another cell was chosen.
  * @property {(changed: string | null) => void} onEnd Called once, with the new text if
  *   any change was accepted.
  */
@@ -34,10 +40,12 @@ export class HunkList {
   isClosed = false;
 
   /** @param {Changes} changes @param {Lab} lab */
-  constructor({ source, hunks, notes, isRefused, cells, onEnd, onCell }, lab) {
+  constructor({ source, hunks, notes, isRefused, decisions = [], cells = [], onEnd, onCell }, lab) {
     this.source = source;
     this.hunks = hunks;
-    this.isRefused = isRefused;
+    this.decisions = decisions;
+    // Whether each change is accepted or rejected by itself.
+    this.isOneByOne = !isRefused && !decisions.length;
     this.onEnd = onEnd;
     this.onCell = onCell;
     const lines = source.split("\n");
@@ -45,7 +53,7 @@ export class HunkList {
     const said = notes.map(note => make("p", "", note));
     const node = make("div", "codebuddy-difference", ...said, this.bar(cells), ...this.rows);
     node.setAttribute("role", "group");
-    node.setAttribute("aria-label", `Changes of the answer. ${isRefused ? "" : KEYS}`);
+    node.setAttribute("aria-label", `Changes of the answer. ${this.isOneByOne ? KEYS : ""}`);
     // JupyterLab's keys for cells stay away: A would add a cell. Notebook 7 looks for the
     // mark on the element with the focus alone.
     for (const element of node.querySelectorAll("button, select, [tabindex]")) {
@@ -65,10 +73,13 @@ export class HunkList {
     const count = this.hunks.length === 1 ? "1 change" : `${this.hunks.length} changes`;
     const close = button("Close", () => this.close(), "Close without a change (Esc)");
     this.closeButton = close;
-    const buttons = this.isRefused ? [close]
-      : [button("Accept all", () => this.acceptAll(), "Accept all changes (A)"), close];
-    return make("div", "codebuddy-choices",
-      make("span", "", `${count} in`), this.choice(cells), ...buttons);
+    const said = cells.length ? [make("span", "", `${count} in`), this.choice(cells)]
+      : [make("span", "codebuddy-count", count)];
+    const buttons = this.decisions.map(({ text, label, act }) => button(text, act, label));
+    if (this.isOneByOne) {
+      buttons.push(button("Accept all", () => this.acceptAll(), "Accept all changes (A)"));
+    }
+    return make("div", "codebuddy-choices", ...said, ...buttons, close);
   }
 
   /** @param {Choice[]} cells */
@@ -78,7 +89,7 @@ export class HunkList {
     select.setAttribute("aria-label", "Cell to change");
     select.addEventListener("change", () => {
       this.close();
-      this.onCell(select.value);
+      this.onCell?.(select.value);
     });
     return select;
   }
@@ -94,7 +105,7 @@ export class HunkList {
     const code = make("pre", "",
       ...marked(" ", above), ...marked("-", removed), ...marked("+", added),
       ...marked(" ", lines.slice(end, end + CONTEXT)));
-    const buttons = this.isRefused ? [] : [
+    const buttons = !this.isOneByOne ? [] : [
       button("Accept", () => this.decide(index, "accepted"), "Accept this change (a)"),
       button("Reject", () => this.decide(index, "rejected"), "Reject this change (r)"),
     ];
@@ -159,7 +170,7 @@ export class HunkList {
     if (key === "Escape") return () => this.close();
     const step = { ArrowDown: 1, ArrowUp: -1 }[key];
     if (step && index >= 0) return () => this.rows[index + step]?.focus();
-    if (this.isRefused) return null;
+    if (!this.isOneByOne) return null;
     if (key === "A") return () => this.acceptAll();
     if (index < 0) return null;
     if (key === "a") return () => this.decide(index, "accepted");

@@ -98,12 +98,14 @@ function activate({ lumino, actions, Notification, LabIcon }, services) {
   addEntries(palette, launcher);
   completions?.registerInlineProvider(inlineProvider());
   rendermime.addFactory(errorFactory(rendermime, lab, load), ERROR_RANK);
-  // The panel shows the button Apply where this is set, and fires the event.
+  // The panel shows the buttons of these events where this is set, and fires them.
   document.body.dataset.codebuddyEditor = "";
   document.addEventListener("codebuddy-apply", event =>
     load().then(editor => editor.apply(/** @type {CustomEvent} */ (event))));
   document.addEventListener("codebuddy-run-cell", event =>
     load().then(editor => editor.runCell(/** @type {CustomEvent} */ (event))));
+  document.addEventListener("codebuddy-show-proposed", event =>
+    load().then(editor => editor.showProposed(/** @type {CustomEvent} */ (event))));
 }
 
 /**

@@ -5,9 +5,8 @@
 
 import { make, button } from "../shared/elements.js";
 import { linesOfDiff } from "./difference.js";
+import { InCell } from "./in_cell.js";
 
-/** The event with which a panel has JupyterLab's extension run a cell. */
-const RUN_CELL = "codebuddy-run-cell";
 const STATES = /** @type {{ [state: string]: string }} */ ({
   accepted: "Put into the notebook.",
   rejected: "Rejected.",
@@ -32,6 +31,7 @@ export class Card {
     this.copies = make("input", { type: "checkbox" });
     this.node = make("div", { className: "cb-changes cb-card", tabIndex: -1 },
       make("div", {}, `Proposed: ${fields.title}`), this.code, this.bar, this.line);
+    this.inCell = new InCell(this.node);
     this.code.append(make("pre", { className: "cb-diff" }, ...linesOfDiff(fields.rows)));
     const { id, digest } = fields;
     chat.send({ type: "showed", id, digest, view: chat.view });
@@ -66,20 +66,36 @@ export class Card {
       if (this.canRun()) this.add("Run", "run", `Run: ${name.toLowerCase()} the code first`);
       else this.line.textContent = NO_RUN;
       this.bar.append(button("Edit", () => this.edit(name), "Edit the code first"));
+      if (this.canShowInCell()) {
+        this.bar.append(button("Show in the cell", () => this.showInCell(),
+          "Show the change in the cell that it means"));
+      }
       if (copies.length && this.canRun()) this.offerCopies();
     } else this.line.textContent = refusal;
     this.add("Reject", "reject", "Reject the code");
   }
 
-  /** Take the buttons away; keys must not go to the notebook then. */
+  /** Take the buttons away, here and in the cell; keys must not go to the notebook then. */
   clear() {
-    const hasFocus = this.bar.contains(document.activeElement);
+    const { activeElement } = document;
+    this.inCell.clear();
     this.bar.replaceChildren();
-    if (hasFocus) this.node.focus();
+    if (activeElement?.isConnected === false) this.node.focus();
   }
 
   canRun() {
     return document.body.dataset.codebuddyEditor !== undefined && this.chat.notebook.shared();
+  }
+
+  canShowInCell() {
+    return this.fields.old !== null && !this.area && this.canRun() && Boolean(this.cell);
+  }
+
+  /** Show the change where it would be made, with the buttons that are here. */
+  showInCell() {
+    const { cell, fields: { old, code, title } } = this;
+    if (String(cell?.source) !== old) this.line.textContent = STATES.stale;
+    else this.inCell.show({ cell: cell.id, source: old, code, title });
   }
 
   offerCopies() {
@@ -89,14 +105,16 @@ export class Card {
 
   /** @param {string} text @param {DecideRequest["choice"]} choice @param {string} label */
   add(text, choice, label) {
-    this.bar.append(button(text, () => this.decide(choice), label));
+    const act = () => this.decide(choice);
+    this.inCell.decisions.push({ text, label, act });
+    this.bar.append(button(text, act, label));
   }
 
   /** @param {string} name Of the button that puts the code into the notebook. */
   edit(name) {
     this.area = make("textarea", { value: this.fields.code, className: "cb-input", rows: 8 });
     this.code.replaceChildren(this.area);
-    this.bar.replaceChildren();
+    this.clear();
     this.add(name, "edit", `${name} your code; it is not run`);
     this.add("Reject", "reject", "Reject the code");
     this.area.focus();
@@ -141,7 +159,6 @@ export class Card {
       const { id, state, goes_on: goesOn, title } = this.fields;
       if (state === "ran" && goesOn) this.chat.ask(`Go on after: ${title}`, null, id);
     };
-    const detail = { cell, source, done };
-    this.node.dispatchEvent(new CustomEvent(RUN_CELL, { bubbles: true, detail }));
+    this.inCell.run(cell, source, done);
   }
 }

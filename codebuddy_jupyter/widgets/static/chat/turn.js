@@ -67,8 +67,10 @@ export class Turn {
       this.looks.append(make("details", { className: "cb-thoughts cb-look" },
         make("summary", {}, look.line), make("div", { className: "cb-text" }, look.text)));
     }
-    for (const card of (part.cards ?? []).slice(this.cards.childElementCount)) {
-      this.cards.append(this.chat.code.card(card).node);
+    for (const fields of (part.cards ?? []).slice(this.cards.childElementCount)) {
+      const card = this.chat.code.card(fields);
+      this.cards.append(card.node);
+      this.cleanUps.push(() => card.clear());
     }
     if (part.done && !this.done) this.end(part);
     this.node.ariaBusy = String(!this.done);
