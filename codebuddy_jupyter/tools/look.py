@@ -176,6 +176,21 @@ class Look:
         return safe[: MAX_TEXT - len(CUT)].rstrip() + CUT
 
 
+def look_of(
+    function: Function, safe: Callable[[str], str], *, proposes: bool = False
+) -> Look:
+    """Return a function of this package as a look; parameters as those of `Look`.
+
+    Raises
+    ------
+    codebuddy_jupyter.errors.SettingError
+        If the type of an argument has no schema.
+    """
+    description, parameters = description_of(function), parameters_of(function)
+    name = function.__name__
+    return Look(name, description, parameters, function, safe, proposes=proposes)
+
+
 def parameters_of(function: Function) -> dict[str, Any]:
     """Return the JSON schema of a function's arguments.
 

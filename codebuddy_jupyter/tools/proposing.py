@@ -14,7 +14,7 @@ from ..markdown.characters import has_invisible
 from ..markdown.difference import diff_text
 from ..markdown.safe import fence
 from ..messages import Proposal
-from .look import Found, Function, Look, NothingThere, description_of, parameters_of
+from .look import Found, Function, Look, NothingThere, look_of
 from .proposals import Proposals
 
 LONGEST_CODE = 12_000
@@ -25,6 +25,7 @@ PROPOSED = (
     "The user sees this proposal and decides about it. Nothing was changed or run. "
     "Answer in a sentence or two what it does, without repeating the code."
 )
+ITS_ID = "{}, of which proposal(id={!r}) tells what became"
 MOST_WAITING = 10
 """Proposals of agents that wait for the user."""
 NO_PANEL = (
@@ -152,10 +153,7 @@ def proposing_tools(
         functions.append(proposing.propose_edit)
     tools = []
     for function in functions:
-        name, description = function.__name__, description_of(function)
-        parameters = parameters_of(function)
-        tool = Look(name, description, parameters, function, safe, proposes=True)
-        tools.append(tool)
+        tools.append(look_of(function, safe, proposes=True))
     return tools
 
 
@@ -175,9 +173,12 @@ def _checked(code: str) -> str:
 
 def _found(proposal: Proposal) -> Found:
     shown = shown_code(proposal)
-    text = f"{title_of(proposal)}:\n{shown}\n{PROPOSED}"
+    title = title_of(proposal)
+    # Before the code, since a long text is cut at its end.
+    head = ITS_ID.format(title, proposal.id) if proposal.by_agent else title
+    text = f"{head}:\n{shown}\n{PROPOSED}"
     lines = count(len(proposal.code.splitlines()), "line")
-    return Found(title_of(proposal), lines, text, proposal)
+    return Found(title, lines, text, proposal)
 
 
 def as_text(proposals: Iterable[Proposal]) -> str:

@@ -12,12 +12,12 @@ from ..buddy import Buddy
 from ..commands.undo import undo_run, undone_lines
 from ..context.describe.text import size
 from ..context.inert import inert
-from ..context.items import Cell
 from ..errors import BuddyError, SettingError
 from ..markdown.difference import diff_rows
 from ..markdown.safe import fence
 from ..messages import Proposal
 from ..question.options import sections_of
+from ..tools.outcomes import try_latest, try_outcome
 from ..tools.proposals import DECIDED, MOST_STEPS, NOT_KNOWN
 from ..tools.proposing import title_of
 from ..tools.undo import copyable
@@ -130,7 +130,8 @@ class Cards:
             return
         source = request["source"]
         if source is None:
-            cell = self._cell(lambda cell: cell.number == proposal.cell)
+            session = self._buddy.collector.session
+            cell = try_latest(session, lambda cell: cell.number == proposal.cell)
             source = None if cell is None else cell.source
         if source != proposal.old:
             self._buddy.proposed.note_stale(proposal.id, request["view"])
@@ -177,27 +178,16 @@ class Cards:
         return self._prompt(proposal), proposal.step + 1
 
     def _prompt(self, proposal: Proposal) -> str:
-        cell = self._cell(lambda cell: cell.source.strip() == proposal.code.strip())
-        if cell is None:
-            return f"{RAN}\n\n{NEXT}"
         sections = sections_of(self._buddy.context)
-        parts = [FAILED if cell.state == "failed" else RAN]
-        shown = cell.shown_text if "outputs" in sections else ""
-        error = cell.error_text if "error" in sections else ""
-        output = "\n".join(filter(None, [shown, error]))
-        if output:
+        outcome = try_outcome(self._buddy.collector.session, proposal, sections)
+        if outcome is None:
+            return f"{RAN}\n\n{NEXT}"
+        parts = [FAILED if outcome.has_failed else RAN]
+        if outcome.output:
             # Redacted before it is cut: a part of a secret may not look like one.
-            safe = inert(self._buddy.redacted(output))
+            safe = inert(self._buddy.redacted(outcome.output))
             parts.append(f"Its output:\n{fence(_shortened(safe))}".rstrip())
         return "\n\n".join([*parts, NEXT])
-
-    def _cell(self, is_it: Callable[[Cell], bool]) -> Cell | None:
-        """Return the cell that ran last of those for which this holds."""
-        session = self._buddy.collector.session
-        if session is None:
-            return None
-        found = [cell for cell in session.notebook().cells if is_it(cell)]
-        return max(found, key=lambda cell: cell.number or 0, default=None)
 
 
 def _goes_on(proposal: Proposal) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from codebuddy_jupyter.tools.server.address_file import PREFIX
 from tests.browser.panels import shown
 from tests.browser.test_apply import COUNT, PLACE, SET_SOURCE, SOURCE, UNDO, notice
 from tests.browser.test_sidebar import answered, sidebar
@@ -19,6 +20,7 @@ from tests.browser.test_sidebar import show as show_sidebar
 from tests.browser.test_streaming import LOAD
 from tests.support.fakes import eventually
 from tests.support.lab import Lab, Notebook
+from tests.support.mcp_clients import address_in, head, request, sent
 from tests.support.scripted_server import ScriptedServer, reply
 
 CLICK = "\n%config Buddy.proposals = 'click'\n%config Buddy.read_ahead = 'off'"
@@ -276,6 +278,35 @@ def test_of_two_pages_the_one_that_was_clicked_acts(
     expect(twin).to_contain_text("Put into the notebook.")
     assert first.evaluate(SOURCE, 1) == OLD
     second.wait_for_function(f"text => ({SOURCE})(1) === text", arg=NEW)
+
+
+def agent(lab: Lab, tool: str, **arguments: Any) -> str:
+    """What a tool of the served notebook tells an agent."""
+    (file,) = (lab.home / "jupyter_runtime_dir").glob(f"{PREFIX}*.json")
+    address = address_in(file)
+    call = {"name": tool, "arguments": arguments}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    # The SDK's client needs an event loop, which Playwright has in this thread.
+    status, body = sent(address.port, request(head(address), message))
+    assert status == 200
+    return str(json.loads(body)["result"]["content"][0]["text"])
+
+
+def test_an_agent_is_told_what_became_of_its_proposal(ready: Opens, lab: Lab) -> None:
+    notebook = ready("cards_agent")
+    page = notebook.page
+    page.evaluate(SET_SOURCE, [1, "%buddy /serve --propose --values"])
+    notebook.run(1)
+    text = agent(lab, "propose_cell", code="print(6 * 7)")
+    (id,) = re.findall(r"proposal\(id='(\w+)'\)", text)
+    assert agent(lab, "proposal", id=id).startswith("waiting: ")
+    card = sidebar(page).locator(".cb-card")
+    press(card, "Run")
+    expect(card).to_contain_text("It has run.")
+    notebook.wait_idle()
+    told = agent(lab, "proposal", id=id)
+    assert told.startswith("ran: ")
+    assert "42" in told
 
 
 def test_a_kernel_that_dies_at_the_click_leaves_the_old_or_the_new_text(

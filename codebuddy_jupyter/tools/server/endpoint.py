@@ -28,7 +28,7 @@ INSTRUCTIONS = (
 )
 PROPOSING = (
     " Code that you propose is shown to the user, who decides whether it is put into the "
-    "notebook and run."
+    "notebook and run; proposal tells what became of it."
 )
 MOST_AT_ONCE = 4
 """Looks at the same time; more wait."""

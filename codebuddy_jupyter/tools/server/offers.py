@@ -22,7 +22,9 @@ from ...messages import Looked
 from ...question.options import sections_of
 from ...question.tokens import Tokens
 from ...question.unsent import unsent_after
+from ..look import look_of
 from ..looks import looks_of, safe_text
+from ..outcomes import Outcomes
 from ..proposing import Proposing, proposing_tools
 
 FEWEST_TOKENS, USUAL_TOKENS, MOST_TOKENS = 200, 2_000, 8_000
@@ -121,8 +123,11 @@ def offers_of(buddy: Buddy, *, share_values: bool, proposes: bool = False) -> Of
         collector, share_values=share_values, redact_secrets=True, sections=sections
     )
     if proposes:
+        safe = safe_text(collector)
         proposing = Proposing(collector, buddy.proposed, for_agents=True)
-        looks += proposing_tools(proposing, sections, safe_text(collector))
+        outcomes = Outcomes(collector, buddy.proposed, sections, safe)
+        looks += proposing_tools(proposing, sections, safe)
+        looks.append(look_of(outcomes.proposal, safe))
     context = ContextTool(collector, sections, share_values=share_values)
     resources = []
     if "cells" in sections:
