@@ -87,10 +87,15 @@ export interface Kernel {
   requestExecute(content: object): { done: Promise<{ content: any }> };
 }
 
+export interface KernelChange {
+  oldValue: Kernel | null;
+  newValue: Kernel | null;
+}
+
 export interface SessionContext {
   ready: Promise<void>;
   session: { kernel: Kernel | null } | null;
-  kernelChanged: Signal<SessionContext, unknown>;
+  kernelChanged: Signal<SessionContext, KernelChange>;
   statusChanged: Signal<SessionContext, string>;
 }
 

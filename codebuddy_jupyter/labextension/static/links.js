@@ -1,6 +1,6 @@
 /** One comm for each notebook, for all that asks its kernel. */
 
-/** @import { NotebookPanel, SessionContext } from "./lab.js" */
+/** @import { KernelChange, NotebookPanel, SessionContext } from "./lab.js" */
 
 import { Link, NotLoaded } from "./link.js";
 
@@ -49,7 +49,11 @@ export class Links {
       // One that is still opening is of the kernel that is gone, too.
       opening?.then(link => link[how](), () => {});
     };
-    notebook.sessionContext.kernelChanged.connect(() => drop("end"));
+    notebook.sessionContext.kernelChanged.connect((
+      /** @type {SessionContext} */ _, /** @type {KernelChange} */ { oldValue }) => {
+      // What is opening while a notebook gets its first kernel waits for that one.
+      if (oldValue) drop("end");
+    });
     notebook.sessionContext.statusChanged.connect((
       /** @type {SessionContext} */ _, /** @type {string} */ status) => {
       if (GONE.includes(status)) drop("end");
