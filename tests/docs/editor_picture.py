@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.infill import INFILL, LLAMA_CPP
 from tests.support.lab import Lab, Notebook, chromium, open_notebook
@@ -20,8 +21,14 @@ from tests.support.scripted_server import (
 )
 
 FOLDER = Path(__file__).parents[2] / "docs"
-PICTURES = SIDEBAR, DIFFERENCE, COMPLETION = [
-    FOLDER / f"editor_{name}.png" for name in ("sidebar", "difference", "completion")
+PICTURES = SIDEBAR, DIFFERENCE, COMPLETION, CARD = [
+    FOLDER / f"{name}.png"
+    for name in (
+        "editor_sidebar",
+        "editor_difference",
+        "editor_completion",
+        "agents_card",
+    )
 ]
 MODEL = "qwen2.5-coder-7b"
 BROKEN = """\
@@ -45,6 +52,19 @@ ANSWER = (
     "`amount` is not defined: the list is called `amounts`.\n\n"
     f"```python\n{MENDED}\n```\n"
 )
+TOTAL = 'total = sales.groupby("shop")["amount"].sum()'
+CARD_CELLS = (
+    "%load_ext codebuddy_jupyter\n%config Buddy.proposals = 'click'",
+    (
+        "import pandas as pd\n\n"
+        'sales = pd.DataFrame({"shop": ["north", "south"], "amount": [3.5, 2.0]})'
+    ),
+    f"{TOTAL}\ntotal",
+)
+TASK = "Show the shares in percent in In[3]."
+SHARES = f"{TOTAL}\nshares = 100 * total / total.sum()\nshares.round(1)"
+PROPOSED = {"look": "propose_edit", "cell": 3, "code": SHARES}
+SAID = "The shares of the shops, rounded to one decimal."
 TYPED = "best = sales.nl"
 SUGGESTED = 'argest(1, "amount")'
 PLAIN = ".jp-cell-toolbar { display: none }"
@@ -80,6 +100,7 @@ def write() -> Path:
         )
         for take in takes:
             take(notebook)
+        take_card(browser, lab, server)
     return FOLDER
 
 
@@ -93,15 +114,21 @@ def script(server: ScriptedServer) -> None:
     server.script(LLAMA_CPP.probe, stream(written, done=False), path=INFILL)
 
 
-def take_sidebar(notebook: Notebook) -> None:
-    """Save a picture of an error, and of its answer in the sidebar."""
-    page = notebook.page
+def open_sidebar(page: Page) -> Locator:
+    """Open the sidebar, and wait until its panel can be used."""
     page.evaluate(
         "command => window.jupyterapp.commands.execute(command)", "codebuddy:open"
     )
-    page.locator("#codebuddy-sidebar .cb-input").wait_for()
-    page.locator(".codebuddy-error").get_by_role("button", name="fix").click()
     sidebar = page.locator("#codebuddy-sidebar")
+    sidebar.locator(".cb-input").wait_for()
+    return sidebar
+
+
+def take_sidebar(notebook: Notebook) -> None:
+    """Save a picture of an error, and of its answer in the sidebar."""
+    page = notebook.page
+    sidebar = open_sidebar(page)
+    page.locator(".codebuddy-error").get_by_role("button", name="fix").click()
     expect(sidebar.locator(".cb-foot .cb-line")).to_have_count(1)
     page.locator(".codebuddy-error").scroll_into_view_if_needed()
     page.wait_for_timeout(1500)
@@ -127,6 +154,29 @@ def take_completion(notebook: Notebook) -> None:
     # Nor the list of names that JupyterLab may have opened.
     page.wait_for_timeout(500)
     save_cell(page, 3, until=".jp-Cell-inputWrapper", path=COMPLETION)
+
+
+def take_card(browser: Browser, lab: Lab, server: ScriptedServer) -> None:
+    """Save a picture of a proposed change: its card, and the change in its cell."""
+    server.script(reply(json.dumps(PROPOSED)), reply(SAID), path=CHAT)
+    path = lab.write("shares.ipynb", CARD_CELLS)
+    with open_notebook(browser, lab, path) as notebook:
+        page = notebook.page
+        page.add_style_tag(content=PLAIN)
+        page.set_viewport_size({"width": 1200, "height": 700})
+        page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        for index in range(len(CARD_CELLS)):
+            notebook.run(index)
+        sidebar = open_sidebar(page)
+        sidebar.locator(".cb-input").fill(TASK)
+        sidebar.locator(".cb-input").press("Enter")
+        expect(sidebar.locator(".cb-foot .cb-line")).to_have_count(1)
+        sidebar.get_by_role("button", name="Show the change").click()
+        expect(page.locator(".codebuddy-hunk")).to_be_focused()
+        # No button is shown as the one below the pointer.
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=CARD)
 
 
 def save_cell(page: Page, index: int, *, until: str, path: Path) -> None:
