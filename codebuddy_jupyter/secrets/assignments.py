@@ -69,6 +69,10 @@ _UNQUOTED = re.compile(r"(?P<value>[^\s\"'`<>{}\[\]]{3,2000}+)")
 _QUERY_VALUE = re.compile(r"(?P<value>[^\s\"'`<>{}\[\]&;#,]{3,2000}+)")
 # A word of a command or a sentence; a backslash starts an escaped line break.
 _WORD_VALUE = re.compile(r"(?P<value>[^\s\"'`<>{}\[\]\\;,|&]{3,300}+)")
+# A long word of which more text follows, but no index or call.
+_LONG_WORD = re.compile(
+    r"(?P<value>[^\s\"'`<>{}\[\]\\;,|&]{20,300}+)(?=[\s\"'\\;,|]|\Z)"
+)
 _TAG_CONTENT = re.compile(r"(?P<value>[^<>\s]{3,400}+)</")
 # To the end of the line, or of the quoted text that holds the line. That text ends at a
 # quote before a space or a bracket; escaped line breaks before the quote are its end,
@@ -449,9 +453,10 @@ def _unquoted_value(assignment: _Assignment) -> Span | None:
             return span
     if sign["closing"].strip():
         return None
-    if not is_line_start:
-        return _value_in_line(assignment)
-    span = _line_value(assignment)
+    span = _line_value(assignment) if is_line_start else _value_in_line(assignment)
+    if span is None and sign["operator"] in _ASSIGNMENTS:
+        # Whatever follows it, a long random word is no code.
+        span = assignment.match_value(_LONG_WORD, is_random_token)
     if span is None and assignment.is_tight and _SHELL_BEFORE.search(before):
         return assignment.match_value(_WORD_VALUE, is_setting)
     return span
