@@ -184,7 +184,7 @@ class Looked:
     @property
     def line(self) -> str:
         """The look as one line for people."""
-        return f"{self.verb} `{self.title}`: {self.summary}"
+        return f"{self.verb} {self.title}: {self.summary}"
 
 
 REPETITION = "repetition"

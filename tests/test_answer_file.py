@@ -56,7 +56,7 @@ def test_an_answer_is_read_as_it_was_written(file: AnswerFile) -> None:
         usage=Usage(11, 2),
         findings=("no column 'a'",),
         correction="Correct it.",
-        looks=(KeptLook("variable", '{"name": "orders"}', "looked at `orders`"),),
+        looks=(KeptLook("variable", '{"name": "orders"}', "looked at orders"),),
     )
     file.add(whole)
     file.add(answer("bare", digest="d2"))

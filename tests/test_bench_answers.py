@@ -447,7 +447,7 @@ def test_the_figures_of_the_arms() -> None:
 def test_what_looks_bring_is_compared_with_the_time_that_they_take() -> None:
     with_looks = arm(LOOKED, "rrrw", 10)
     with_looks = [replace(one, seconds=1.5) for one in with_looks]
-    with_looks[0] = replace(with_looks[0], looked=["looked at `sales`: 3 columns"])
+    with_looks[0] = replace(with_looks[0], looked=["looked at sales: 3 columns"])
     without = [replace(one, seconds=1.0) for one in arm(CHECKED, "rrww", 10)]
     (row,) = report.rows(report.arms_of([*with_looks, *without]))
     told = "3 of 4 (75 %), +25.0 points at 1.5 times the time; looked for 1"

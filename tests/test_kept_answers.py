@@ -217,7 +217,7 @@ def test_what_was_looked_up_is_told_again_without_a_request(kernel: Start) -> No
     again = kernel(context="auto", replay="only")
     names_of(again).update(namespace())
     reply = ask(again, "clients or orders?", look=True)
-    assert [one.line for one in first.looked] == ["looked at `clients`: 5 columns"]
+    assert [one.line for one in first.looked] == ["looked at clients: 5 columns"]
     assert (reply.text, reply.looked) == ("Five.", first.looked)
     assert again.chat.turns[0].looks == fresh.chat.turns[0].looks
     # What was looked up is part of the answer, which the next question follows.
@@ -707,6 +707,6 @@ def test_a_replayed_answer_shows_what_it_proposed_as_text(kernel: Start) -> None
     again = ask(kernel(proposals="click"), "do it")
     assert again.replayed is not None
     (looked,) = again.looked
-    assert looked.line == "proposed `a new cell`: 1 line"
+    assert looked.line == "proposed a new cell: 1 line"
     assert "```python\nx = 1\n```" in looked.text
     assert again.proposed == ()

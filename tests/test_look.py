@@ -70,7 +70,7 @@ def test_a_look_without_arguments_has_an_empty_schema() -> None:
 def test_what_it_returns_becomes_a_line_and_a_text() -> None:
     looked = look_of(weather).look({"city": "Bern", "days": "2"})
     assert looked.text == "Bern: rain for 2 days, here"
-    assert looked.line == "looked at `Bern`: Bern: rain for 2 days, here"
+    assert looked.line == "looked at Bern: Bern: rain for 2 days, here"
     assert look_of(weather).run({"city": "Bern"}).startswith("Bern")
 
 

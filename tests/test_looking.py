@@ -37,7 +37,7 @@ from tests.support.snippets import namespace
 
 END = Chunk(finish="stop", usage=Usage(200, 5))
 LOOK = Options(look=True)
-LINE = "looked at `clients`: 5 columns"
+LINE = "looked at clients: 5 columns"
 
 
 def choice(look: str, /, **arguments: Any) -> tuple[str, Chunk]:
@@ -454,7 +454,7 @@ def test_a_file_that_is_named_is_looked_at_without_a_choice(
 
 PROPOSE = Options(propose=True)
 CELL = choice("propose_cell", code="clients.head()", after=0)
-PROPOSED = "proposed `a new cell`: 1 line"
+PROPOSED = "proposed a new cell: 1 line"
 
 
 def test_code_is_proposed_only_if_that_is_wanted(

@@ -49,7 +49,7 @@ def propose(tools: dict[str, Look], name: str, **arguments: Any) -> Looked:
 
 def test_a_new_cell_is_proposed(tools: dict[str, Look]) -> None:
     found = propose(tools, "propose_cell", code="total * 2\n")
-    assert found.line == "proposed `a new cell`: 1 line"
+    assert found.line == "proposed a new cell: 1 line"
     assert "```python\ntotal * 2\n```" in found.text
     assert "Nothing was changed or run." in found.text
     assert found.proposal is not None
@@ -60,7 +60,7 @@ def test_a_new_cell_is_proposed(tools: dict[str, Look]) -> None:
 
 def test_a_new_cell_can_come_below_another(tools: dict[str, Look]) -> None:
     found = propose(tools, "propose_cell", code="x", after=1)
-    assert found.line == "proposed `a new cell below In[1]`: 1 line"
+    assert found.line == "proposed a new cell below In[1]: 1 line"
     assert found.proposal is not None
     assert (found.proposal.cell, found.proposal.cell_id) == (1, "a")
 
@@ -68,7 +68,7 @@ def test_a_new_cell_can_come_below_another(tools: dict[str, Look]) -> None:
 def test_a_change_of_a_cell_is_proposed_as_a_difference(tools: dict[str, Look]) -> None:
     new = "rows = [1, 2]\ntotal = max(rows)"
     found = propose(tools, "propose_edit", cell=1, code=new)
-    assert found.line == "proposed `a change of In[1]`: 2 lines"
+    assert found.line == "proposed a change of In[1]: 2 lines"
     assert "- total = sum(rows)\n+ total = max(rows)" in found.text
     assert found.proposal is not None
     assert found.proposal.old == "rows = [1, 2]\ntotal = sum(rows)"

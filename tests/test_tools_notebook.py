@@ -73,7 +73,7 @@ def test_a_variable_is_told_without_values(
 ) -> None:
     look = looking(collector)
     looked = look("variable", name="orders")
-    assert looked.line == "looked at `orders`: 4 columns"
+    assert looked.line == "looked at orders: 4 columns"
     assert "3 rows x 4 columns" in looked.text
     assert "'Official language'" in looked.text
     assert SEEN not in looked.text
@@ -200,7 +200,7 @@ def test_a_cell_is_told_with_its_output(collector: Collector) -> None:
     run("total * 21")
     look = looking(collector)
     assert look("cell", number=1).text == "In[1]:\n```python\ntotal = 1 + 1\n```"
-    assert look("cell", number=1).line == "looked at `In[1]`: run"
+    assert look("cell", number=1).line == "looked at In[1]: run"
     missing = look("cell", number=9)
     assert missing.text == "There is no In[9]; the last that ran are In[1], In[2]."
     assert look("cell", number=-1).is_error
@@ -211,7 +211,7 @@ def test_cells_are_searched_by_text_then_by_words(collector: Collector) -> None:
     run("print('done')")
     look = looking(collector)
     looked = look("search_cells", text="MERGE(")
-    assert looked.line == "looked at `MERGE(`: 1 line in 1 cell"
+    assert looked.line == "looked at 'MERGE(': 1 line in 1 cell"
     assert "line 2: merged = orders.merge(clients)" in looked.text
     assert "line 2" in look("search_cells", text="clients merged").text
     assert look("search_cells", text="pivot").text == "No cell contains 'pivot'."
@@ -223,7 +223,7 @@ def test_the_last_error_is_told(collector: Collector, session: Session) -> None:
     assert look("error").text.startswith("There is no error")
     run("{}['price']")
     looked = look("error")
-    assert looked.line == "looked at `error`: KeyError in In[1]"
+    assert looked.line == "looked at error: KeyError in In[1]"
     assert "KeyError" in looked.text
 
 

@@ -167,8 +167,8 @@ def test_looks_are_told_once_and_again_to_a_new_page(
     assert chat.answered()
     told = [message["looks"] for message in chat.told("answer") if "looks" in message]
     assert told[-1] == [
-        {"line": "looked at `orders`: 8 columns", "text": "orders: <b>8</b> columns"},
-        {"line": "looked at `error`: there is none", "text": "There is no error."},
+        {"line": "looked at orders: 8 columns", "text": "orders: <b>8</b> columns"},
+        {"line": "looked at error: there is none", "text": "There is no error."},
     ]
     assert len(told) <= 2
     assert "looked at" not in chat.told("answer")[-1]["line"]

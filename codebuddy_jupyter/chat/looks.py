@@ -10,7 +10,7 @@ from ..messages import Looked, Message, ToolCall
 
 # The first line of a result says what people read.
 _LINE = re.compile(
-    r"(?P<verb>looked at|proposed) `(?P<title>[^`\n]*)`: (?P<summary>[^\n]*)\n"
+    r"(?P<verb>looked at|proposed) (?P<title>[^\n]*?): (?P<summary>[^\n]*)\n"
 )
 
 

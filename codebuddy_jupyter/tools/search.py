@@ -47,7 +47,7 @@ def lines_with(text: str, cells: Iterable[Cell], safe: Callable[[str], str]) -> 
     titles = {title for title, _ in lines}
     found = f"{count(len(lines), 'line')} in {count(len(titles), 'cell')}"
     told = [line for _, line in lines[:MOST_LINES]]
-    return Found(text, found, "\n".join([f"{found} with {text!r}:", *told]))
+    return Found(repr(text), found, "\n".join([f"{found} with {text!r}:", *told]))
 
 
 def _lines(
@@ -87,7 +87,7 @@ def columns_like(text: str, names: Mapping[str, Any]) -> Found:
     summary = count(len(found), "column")
     heading = f"Columns like {text!r}:"
     told = "\n".join([heading, *(f"  {one}" for one in found[:MOST_COLUMNS])])
-    return Found(text, summary, told)
+    return Found(repr(text), summary, told)
 
 
 def columns_of_frames(names: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from tests.support.lab import Lab
 from tests.support.mcp_clients import address_in, head, request, sent
 from tests.support.scripted_server import ScriptedServer, reply
 
-LINE = "looked at `orders`: "
+LINE = "looked at orders: "
 # What a hostile name of a key is told as.
 SETUP = "orders, limits = {'price': 1, '<img src=x onerror=alert(1)>': 2}, [3]"
 CHOSEN = json.dumps({"look": "variable", "name": "orders", "part": "schema"})

@@ -24,7 +24,7 @@ from tests.support.scripted_server import (
 
 SETUP = "orders, limits = {'price': [1, 2], 'city': ['Bern', 'Lyon']}, [3]"
 ASK = "%%buddy --look\nWhat is in orders, and what in limits?"
-LINE = "looked at `orders`: dict of 2 keys"
+LINE = "looked at orders: dict of 2 keys"
 CHOSEN = json.dumps({"look": "variable", "name": "orders", "part": "schema"})
 NONE = json.dumps({"look": "explain"})
 PROPS = {"chat_template_caps": {"supports_tools": True}, "build_info": "b1"}
