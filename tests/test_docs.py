@@ -232,6 +232,7 @@ def kernel(server: ScriptedServer, tmp_path: Path) -> Iterator[Kernel]:
     with Kernel(
         Path(sys.executable),
         tmp_path,
+        copied=True,
         CODEBUDDY_BASE_URL=server.url,
         HF_HUB_CACHE=str(cache),
     ) as kernel:
@@ -308,7 +309,9 @@ def test_the_cells_of_the_page_on_maps_run(tmp_path: Path) -> None:
     with (
         MapServer(slots=2) as one,
         MapServer(slots=2) as other,
-        Kernel(Path(sys.executable), tmp_path, CODEBUDDY_BASE_URL=one.url) as kernel,
+        Kernel(
+            Path(sys.executable), tmp_path, copied=True, CODEBUDDY_BASE_URL=one.url
+        ) as kernel,
     ):
         one.say = other.say = say
         kernel.good("import codebuddy_jupyter as buddy")

@@ -57,6 +57,15 @@ def kernel(shared: Callable[[], Kernel], server: ScriptedServer) -> Kernel:
 
 
 @pytest.fixture
+def copy(python: Path, server: ScriptedServer, tmp_path: Path) -> Iterator[Kernel]:
+    """As ``fresh``, but a copy of a process that has imported its libraries: for tests in
+    which its start and its imports do not matter.
+    """
+    with Kernel(python, tmp_path, copied=True, CODEBUDDY_BASE_URL=server.url) as kernel:
+        yield kernel
+
+
+@pytest.fixture
 def fresh(python: Path, server: ScriptedServer, tmp_path: Path) -> Iterator[Kernel]:
     """A kernel of this test's own, where nothing has been loaded yet."""
     with Kernel(python, tmp_path, CODEBUDDY_BASE_URL=server.url) as kernel:

@@ -401,7 +401,8 @@ def notebook_kernel(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[NotebookKernel]:
     """A kernel that belongs to a notebook."""
-    with NotebookKernel(tmp_path_factory.mktemp("sales") / "sales.ipynb") as kernel:
+    notebook = tmp_path_factory.mktemp("sales") / "sales.ipynb"
+    with NotebookKernel(notebook, copied=True) as kernel:
         yield kernel
 
 

@@ -24,8 +24,10 @@ ERROR = {"name": "ZeroDivisionError", "message": "division by zero"}
 class EditorKernel(PageKernel):
     """A kernel and a page with the extension; requests and answers go over its comm."""
 
-    def __init__(self, python: Path, home: Path, **environment: str) -> None:
-        super().__init__(python, home, **environment)
+    def __init__(
+        self, python: Path, home: Path, *, copied: bool = False, **environment: str
+    ) -> None:
+        super().__init__(python, home, copied=copied, **environment)
         self.answers: list[Mapping[str, Any]] = []
         self.is_closed = False
 
@@ -73,7 +75,9 @@ def page(
     python: Path, server: ScriptedServer, tmp_path: Path
 ) -> Iterator[EditorKernel]:
     """A kernel that has loaded nothing yet."""
-    with EditorKernel(python, tmp_path, CODEBUDDY_BASE_URL=server.url) as kernel:
+    with EditorKernel(
+        python, tmp_path, copied=True, CODEBUDDY_BASE_URL=server.url
+    ) as kernel:
         yield kernel
 
 
@@ -85,6 +89,7 @@ def subshelled(
     with EditorKernel(
         Path(sys.executable),
         tmp_path,
+        copied=request.param not in OLDER,
         **older(request.param),
         CODEBUDDY_BASE_URL=server.url,
     ) as kernel:

@@ -70,16 +70,16 @@ def test_reloading_starts_a_new_conversation(
     assert [len(record["body"]["messages"]) for record in server.asked()] == [2, 2]
 
 
-def test_unloading_leaves_no_trace(fresh: Kernel, server: ScriptedServer) -> None:
-    fresh.good(SNAPSHOT)
+def test_unloading_leaves_no_trace(copy: Kernel, server: ScriptedServer) -> None:
+    copy.good(SNAPSHOT)
     # loads what IPython itself loads lazily
-    fresh.good("%config")
-    fresh.good("before = snapshot()")
-    fresh.good("%load_ext codebuddy_jupyter")
-    fresh.good("%buddy hello?")
-    fresh.good("%config LocalProvider.temperature = 1")
-    fresh.good("%unload_ext codebuddy_jupyter")
-    cell = fresh.good(
+    copy.good("%config")
+    copy.good("before = snapshot()")
+    copy.good("%load_ext codebuddy_jupyter")
+    copy.good("%buddy hello?")
+    copy.good("%config LocalProvider.temperature = 1")
+    copy.good("%unload_ext codebuddy_jupyter")
+    cell = copy.good(
         "end = time.monotonic() + 20\n"
         "while (after := snapshot())['threads'] != before['threads'] and "
         "time.monotonic() < end: time.sleep(0.1)\n"
@@ -122,12 +122,12 @@ def test_a_magic_of_the_same_name_comes_back(kernel: Kernel) -> None:
 @pytest.mark.parametrize(
     "between", ["\n", "\nimport os\n"], ids=["at once", "after an import"]
 )
-def test_config_works_in_the_cell_that_loads(fresh: Kernel, between: str) -> None:
+def test_config_works_in_the_cell_that_loads(copy: Kernel, between: str) -> None:
     with ScriptedServer() as other:
-        fresh.good(
+        copy.good(
             f'%load_ext codebuddy_jupyter{between}%config LocalProvider.base_url = "{other.url}"'
         )
-        fresh.good("%buddy hello")
+        copy.good("%buddy hello")
         assert len(other.asked()) == 1
 
 

@@ -90,13 +90,13 @@ def test_it_ends_with_the_extension(kernel: Kernel) -> None:
 
 
 @newest
-def test_it_ends_with_the_kernel(fresh: Kernel) -> None:
-    fresh.good("%load_ext codebuddy_jupyter")
-    address = served(fresh)
-    fresh.client.shutdown()
-    assert eventually(lambda: not fresh.manager.is_alive())
+def test_it_ends_with_the_kernel(copy: Kernel) -> None:
+    copy.good("%load_ext codebuddy_jupyter")
+    address = served(copy)
+    copy.client.shutdown()
+    assert eventually(lambda: not copy.manager.is_alive())
     assert not is_open(address)
-    assert files(fresh) == []
+    assert files(copy) == []
 
 
 @newest

@@ -229,7 +229,7 @@ def test_a_notebook_sees_the_answer_grow_among_other_outputs(
 ) -> None:
     notebook = tmp_path / "nb.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5}')
-    with NotebookKernel(notebook, CODEBUDDY_BASE_URL=server.url) as kernel:
+    with NotebookKernel(notebook, copied=True, CODEBUDDY_BASE_URL=server.url) as kernel:
         kernel.good("%load_ext codebuddy_jupyter")
         server.script(Answer(tokens=TOKENS, per_second=80))
         cell = kernel.run_cell("a", "print('before')\nx = %buddy hello", stdin=True)

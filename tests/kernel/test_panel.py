@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 
 from tests.support.comms import PANEL, PageKernel
 from tests.support.kernels import OLDER, SECONDS, clean_environment, older
+from tests.support.run_all import use_copy
 from tests.support.scripted_server import Answer, ScriptedServer, begun, reply
 
 ASKS = 300
@@ -84,7 +85,9 @@ class Holdings:
 @pytest.fixture
 def page(python: Path, server: ScriptedServer, tmp_path: Path) -> Iterator[PageKernel]:
     """A kernel with an open panel, and the page that shows it."""
-    with PageKernel(python, tmp_path, CODEBUDDY_BASE_URL=server.url) as kernel:
+    with PageKernel(
+        python, tmp_path, copied=True, CODEBUDDY_BASE_URL=server.url
+    ) as kernel:
         kernel.good("%load_ext codebuddy_jupyter")
         kernel.open_panel()
         yield kernel
@@ -98,6 +101,7 @@ def subshelled(
     with PageKernel(
         Path(sys.executable),
         tmp_path,
+        copied=request.param not in OLDER,
         **older(request.param),
         CODEBUDDY_BASE_URL=server.url,
     ) as kernel:
@@ -257,6 +261,7 @@ def test_a_notebook_that_nbclient_saves_with_its_widgets_has_neither_key_nor_con
     client = NotebookClient(
         notebook, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}
     )
+    use_copy(client, tmp_path)
     client.execute(env=clean_environment(tmp_path, **typed))
     assert server.asked()[-1]["headers"]["authorization"] == f"Bearer {KEY}"
     assert QUESTION in str(server.asked()[-1]["body"])

@@ -15,12 +15,12 @@ from tests.support.scripted_server import ScriptedServer, begun, hang, question_
 HELLO = "Hello from the scripted server."
 
 
-def test_an_idle_kernel_has_no_busy_thread(fresh: Kernel) -> None:
-    fresh.good("%load_ext codebuddy_jupyter")
-    fresh.good("%buddy hello")
-    fresh.good("import time\nbefore = time.process_time()")
+def test_an_idle_kernel_has_no_busy_thread(copy: Kernel) -> None:
+    copy.good("%load_ext codebuddy_jupyter")
+    copy.good("%buddy hello")
+    copy.good("import time\nbefore = time.process_time()")
     time.sleep(2)
-    used = float(fresh.good("print(time.process_time() - before)").printed)
+    used = float(copy.good("print(time.process_time() - before)").printed)
     assert used < 1, "a busy thread would have used 2 s"
 
 
@@ -41,10 +41,10 @@ def test_one_thread_serves_all_questions(kernel: Kernel) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_can_ask(fresh: Kernel, server: ScriptedServer) -> None:
-    fresh.good("%load_ext codebuddy_jupyter")
-    fresh.good("%buddy hello")
-    cell = fresh.good(
+def test_a_forked_child_can_ask(copy: Kernel, server: ScriptedServer) -> None:
+    copy.good("%load_ext codebuddy_jupyter")
+    copy.good("%buddy hello")
+    cell = copy.good(
         "import os, codebuddy_jupyter as buddy\n"
         "read, write = os.pipe()\n"
         "child = os.fork()\n"
@@ -62,18 +62,18 @@ def test_a_forked_child_can_ask(fresh: Kernel, server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("running", ["a cell", "nothing but the request"])
 def test_a_kernel_that_is_shut_down_ends_with_its_request(
-    fresh: Kernel, server: ScriptedServer, running: str
+    copy: Kernel, server: ScriptedServer, running: str
 ) -> None:
-    fresh.good("%load_ext codebuddy_jupyter\nimport codebuddy_jupyter as buddy")
+    copy.good("%load_ext codebuddy_jupyter\nimport codebuddy_jupyter as buddy")
     server.script(begun("Once"))
-    cell = fresh.begin(
+    cell = copy.begin(
         "%buddy hello" if running == "a cell" else "answer = buddy.ask('hello').start()"
     )
     server.wait_for("first", seconds=30)
     if running != "a cell":
-        fresh.end(cell)
-    fresh.manager.shutdown_kernel()
-    assert not fresh.manager.is_alive()
+        copy.end(cell)
+    copy.manager.shutdown_kernel()
+    assert not copy.manager.is_alive()
     assert server.wait_for("closed")
 
 

@@ -44,7 +44,7 @@ def notebook(tmp_path: Path) -> Path:
 
 def run(notebook: Path, url: str, replay: str) -> Cells:
     return restart_and_run_all(
-        notebook, CODEBUDDY_BASE_URL=url, CODEBUDDY_REPLAY=replay
+        notebook, copied=True, CODEBUDDY_BASE_URL=url, CODEBUDDY_REPLAY=replay
     )
 
 

@@ -35,11 +35,11 @@ print(json.dumps([
 
 
 @pytest.fixture
-def notebook(fresh: Kernel, tmp_path: Path) -> Path:
+def notebook(copy: Kernel, tmp_path: Path) -> Path:
     """The notebook of a kernel in which a session listens."""
     path = tmp_path / "sales.ipynb"
-    fresh.good(f"import os\nos.environ['JPY_SESSION_NAME'] = {str(path)!r}")
-    fresh.good(LISTEN)
+    copy.good(f"import os\nos.environ['JPY_SESSION_NAME'] = {str(path)!r}")
+    copy.good(LISTEN)
     return path
 
 
@@ -65,10 +65,10 @@ def look(kernel: Kernel) -> tuple[dict[str, list[object]], list[object], list[ob
     return {cell[0]: cell[1:] for cell in cells}, failure, rest
 
 
-def test_cells_are_matched_with_what_was_run(fresh: Kernel, notebook: Path) -> None:
-    run(fresh, "a", "def f(x):\n    y = [x]\n    return y[1]")
-    run(fresh, "b", "value = 3\nf(\n  value\n)")
-    run(fresh, "c", "print('done')\n41 + 1")
+def test_cells_are_matched_with_what_was_run(copy: Kernel, notebook: Path) -> None:
+    run(copy, "a", "def f(x):\n    y = [x]\n    return y[1]")
+    run(copy, "b", "value = 3\nf(\n  value\n)")
+    run(copy, "c", "print('done')\n41 + 1")
     save(
         notebook,
         code("def f(x):\n    y = [x]\n    return y[1]", "a"),
@@ -76,7 +76,7 @@ def test_cells_are_matched_with_what_was_run(fresh: Kernel, notebook: Path) -> N
         code("print('changed')", "c"),
         code("never", "d", 3),
     )
-    cells, failure, rest = look(fresh)
+    cells, failure, rest = look(copy)
     assert [cells[id][1] for id in "abcd"] == ["run", "failed", "changed", "not run"]
     assert rest[:3] == ["file", "sales.ipynb", []]
     cell, line, text, names, variables = failure
@@ -88,58 +88,56 @@ def test_cells_are_matched_with_what_was_run(fresh: Kernel, notebook: Path) -> N
     assert {"f", "value", "y"} <= set(names)
 
 
-def test_an_unsaved_run_has_its_outputs(fresh: Kernel, notebook: Path) -> None:
+def test_an_unsaved_run_has_its_outputs(copy: Kernel, notebook: Path) -> None:
     save(notebook, code("print('old')", "a", 1))
     run(
-        fresh,
+        copy,
         "a",
         "from IPython.display import display, Markdown\ndisplay(Markdown('**shown**'))\n'result'",
     )
-    cells, failure, _ = look(fresh)
+    cells, failure, _ = look(copy)
     texts = cells["a"][2]
     assert texts == ["**shown**", "'result'"]
     assert failure is None
 
 
 def test_a_picture_is_known_before_the_notebook_is_saved(
-    fresh: Kernel, notebook: Path, server: ScriptedServer
+    copy: Kernel, notebook: Path, server: ScriptedServer
 ) -> None:
     save(notebook, code("show()", "a"))
-    assert look(fresh)[2][3] is False
+    assert look(copy)[2][3] is False
     data = json.dumps({"image/png": text64(PNG)})
-    run(fresh, "a", f"from IPython.display import display\ndisplay({data}, raw=True)")
-    cells, _, rest = look(fresh)
+    run(copy, "a", f"from IPython.display import display\ndisplay({data}, raw=True)")
+    cells, _, rest = look(copy)
     assert rest[3] is True
     assert cells["a"][2] == ["image 640x480"]
 
 
-def test_a_saved_picture_is_known(fresh: Kernel, notebook: Path) -> None:
+def test_a_saved_picture_is_known(copy: Kernel, notebook: Path) -> None:
     save(notebook, code("show()", "a", 1, picture(PNG)))
-    assert look(fresh)[2][3] is True
+    assert look(copy)[2][3] is True
 
 
-def test_an_error_under_a_cell_magic_is_known(fresh: Kernel, notebook: Path) -> None:
+def test_an_error_under_a_cell_magic_is_known(copy: Kernel, notebook: Path) -> None:
     save(notebook, code("%%time\nn = 1\nnope(n)", "a"))
-    run(fresh, "a", "%%time\nn = 1\nnope(n)")
-    cells, failure, _ = look(fresh)
+    run(copy, "a", "%%time\nn = 1\nnope(n)")
+    cells, failure, _ = look(copy)
     assert cells["a"][1] == "failed"
     assert failure[:2] == [cells["a"][0], 3]
     assert "NameError: name 'nope' is not defined" in str(failure[2])
 
 
-def test_a_cell_that_cannot_be_compiled_is_known(fresh: Kernel, notebook: Path) -> None:
+def test_a_cell_that_cannot_be_compiled_is_known(copy: Kernel, notebook: Path) -> None:
     save(notebook, code("for x in y\n    pass", "a"))
-    run(fresh, "a", "for x in y\n    pass")
-    cells, failure, _ = look(fresh)
+    run(copy, "a", "for x in y\n    pass")
+    cells, failure, _ = look(copy)
     assert cells["a"][1] == "failed"
     assert failure[:2] == [cells["a"][0], 1]
     assert str(failure[2]).endswith("SyntaxError: expected ':'")
 
 
-def test_an_error_is_over_once_its_cell_runs_well(
-    fresh: Kernel, notebook: Path
-) -> None:
-    run(fresh, "a", "1 / 0")
-    assert look(fresh)[1] is not None
-    run(fresh, "a", "1 / 1")
-    assert look(fresh)[1] is None
+def test_an_error_is_over_once_its_cell_runs_well(copy: Kernel, notebook: Path) -> None:
+    run(copy, "a", "1 / 0")
+    assert look(copy)[1] is not None
+    run(copy, "a", "1 / 1")
+    assert look(copy)[1] is None

@@ -30,7 +30,9 @@ HELLO = "Hello from the scripted server."
 
 
 class Start(Protocol):
-    def __call__(self, notebook: str = "analysis.ipynb") -> Kernel: ...
+    def __call__(
+        self, notebook: str = "analysis.ipynb", *, copied: bool = True
+    ) -> Kernel: ...
 
 
 @pytest.fixture
@@ -38,9 +40,11 @@ def start(tmp_path: Path, server: ScriptedServer) -> Iterator[Start]:
     """Gives a kernel of a notebook, with the buddy loaded; all of them have one home."""
     with ExitStack() as kernels:
 
-        def start(notebook: str = "analysis.ipynb") -> Kernel:
+        def start(notebook: str = "analysis.ipynb", *, copied: bool = True) -> Kernel:
             kernel = kernels.enter_context(
-                NotebookKernel(tmp_path / notebook, CODEBUDDY_BASE_URL=server.url)
+                NotebookKernel(
+                    tmp_path / notebook, copied=copied, CODEBUDDY_BASE_URL=server.url
+                )
             )
             kernel.good("%load_ext codebuddy_jupyter\n%config Buddy.context = 'none'")
             return kernel
@@ -90,7 +94,8 @@ def test_a_restarted_kernel_goes_on_where_it_was(
 def test_a_killed_kernel_keeps_what_came_of_the_answer_under_way(
     start: Start, server: ScriptedServer, store: Store, tmp_path: Path
 ) -> None:
-    kernel = start()
+    # Of a copy, the process that stands for it would be killed.
+    kernel = start(copied=False)
     kernel.good("%buddy first?")
     server.script(begun("Once upon a time"), reply(HELLO))
     kernel.begin("%buddy second?")

@@ -22,12 +22,14 @@ class PageKernel(Kernel):
 
     Parameters
     ----------
-    python, home, environment
+    python, home, copied, environment
         As for `Kernel`.
     """
 
-    def __init__(self, python: Path, home: Path, **environment: str) -> None:
-        super().__init__(python, home, **environment)
+    def __init__(
+        self, python: Path, home: Path, *, copied: bool = False, **environment: str
+    ) -> None:
+        super().__init__(python, home, copied=copied, **environment)
         self.parts: dict[str, str] = {}
         self.heard: list[Content] = []
         self.subshell: str | None = None

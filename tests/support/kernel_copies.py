@@ -8,6 +8,7 @@ imported here.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -23,7 +24,9 @@ from ipykernel import kernelapp
 LIBRARIES = (
     "IPython.core.oinspect",
     "anywidget",
-    "anyio.abc",
+    "anyio._backends._asyncio",
+    "httpcore",
+    "httpcore2",
     "h11",
     "ipykernel.debugger",
     "ipykernel.zmqshell",
@@ -36,14 +39,24 @@ LIBRARIES = (
     "tornado.platform.asyncio",
     "truststore",
 )
+# Seconds.
+LOOK_EVERY = 5.0
 
 
 def next_kernel(listener: socket.socket) -> socket.socket:
     """Return in a copy of this process once there is a connection, which it gives."""
+    # It ends with the process that started it, however that ends.
+    parent = os.getppid()
+    listener.settimeout(LOOK_EVERY)
     # Copies that have ended need nobody who asks for their status.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            if os.getppid() != parent:
+                sys.exit()
+            continue
         if os.fork() == 0:
             break
         connection.close()
@@ -75,7 +88,9 @@ def end_after(connection: socket.socket) -> None:
 
 if __name__ == "__main__":
     for library in LIBRARIES:
-        importlib.import_module(library)
+        # An older environment has fewer.
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(library)
     # The copies share what is never looked at again.
     gc.collect()
     gc.freeze()

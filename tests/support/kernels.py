@@ -4,13 +4,19 @@ moment at which it came.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import queue
+import secrets
+import socket
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +31,9 @@ COLAB = (
 PYTHONS = {"newest": Path(sys.executable), "colab": COLAB}
 # it takes a widget's messages otherwise than 7.4
 OLDER = {"ipykernel 7.3": ROOT / ".venv-ipykernel-7.3"}
+COPIES = Path(__file__).with_name("kernel_copies.py")
+COPY = Path(__file__).with_name("kernel_copy.py")
+CAN_COPY = sys.platform == "linux"
 # a bound for what hangs, not a measure of what is slow
 SECONDS = 60.0
 # the same for a start: the first kernel compiles all that it imports
@@ -60,6 +69,65 @@ def older(name: str) -> dict[str, str]:
         f"{name} is missing: make {OLDER[name].name}/.done"
     )
     return {"PYTHONPATH": str(OLDER[name])}
+
+
+@cache
+def copies_of(python: Path) -> str:
+    """Start a process of which kernels are copies; it ends with this one.
+
+    Parameters
+    ----------
+    python
+        Its interpreter.
+
+    Returns
+    -------
+    str
+        The name by which `kernel_copy.py` finds it.
+    """
+    name = f"kernels-{secrets.token_hex(8)}"
+    # It listens from here on: whoever connects early waits.
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{name}")
+        listener.listen()
+        descriptor = listener.fileno()
+        process = subprocess.Popen(
+            [str(python), "-P", str(COPIES), str(descriptor)],
+            env=clean_environment(Path(tempfile.gettempdir())),
+            stdin=subprocess.DEVNULL,
+            pass_fds=[descriptor],
+        )
+    atexit.register(process.terminate)
+    return name
+
+
+def command_of(python: Path, *, copied: bool) -> list[str]:
+    """Return the command that starts a kernel, as it stands in a kernel's spec.
+
+    Parameters
+    ----------
+    python
+        Its interpreter; ipykernel must be installed for it.
+    copied
+        Whether it is a copy of a process that has imported its libraries, where the
+        system can copy one: it takes a third of the time.
+    """
+    start = [str(python), "-m", "ipykernel_launcher"]
+    if copied and CAN_COPY:
+        start = [sys.executable, "-I", "-S", str(COPY), copies_of(python)]
+    return [*start, "-f", "{connection_file}"]
+
+
+def specs_of(command: list[str], home: Path) -> KernelSpecManager:
+    """Return specs in which kernels are started by this command, under the name
+    ``tested``.
+    """
+    spec = home / "specs" / "tested"
+    spec.mkdir(parents=True, exist_ok=True)
+    (spec / "kernel.json").write_text(
+        json.dumps({"argv": command, "display_name": "tested", "language": "python"})
+    )
+    return KernelSpecManager(kernel_dirs=[str(spec.parent)], ensure_native_kernel=False)
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
@@ -202,22 +270,19 @@ class Kernel:
         The interpreter; ipykernel must be installed for it.
     home
         An empty folder that stands for the user's.
+    copied
+        Whether it is a copy of a process that has imported its libraries: for tests in
+        which its start and its imports do not matter.
     environment
-        More environment variables.
+        More environment variables; none that Python reads when it starts, for a copy.
     """
 
-    def __init__(self, python: Path, home: Path, **environment: str) -> None:
+    def __init__(
+        self, python: Path, home: Path, *, copied: bool = False, **environment: str
+    ) -> None:
         self.home = home
         self.environment = clean_environment(home, **environment)
-        spec = home / "specs" / "tested"
-        spec.mkdir(parents=True, exist_ok=True)
-        argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        (spec / "kernel.json").write_text(
-            json.dumps({"argv": argv, "display_name": "tested", "language": "python"})
-        )
-        specs = KernelSpecManager(
-            kernel_dirs=[str(spec.parent)], ensure_native_kernel=False
-        )
+        specs = specs_of(command_of(python, copied=copied), home)
         self.manager = KernelManager(kernel_name="tested", kernel_spec_manager=specs)
         self._cells: dict[str, Cell] = {}
 

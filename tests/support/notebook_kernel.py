@@ -29,14 +29,19 @@ class NotebookKernel(Kernel):
     ----------
     notebook
         The file; the kernel's folder is the file's.
+    copied
+        As for `Kernel`.
     environment
         More environment variables.
     """
 
-    def __init__(self, notebook: Path, **environment: str) -> None:
+    def __init__(
+        self, notebook: Path, *, copied: bool = False, **environment: str
+    ) -> None:
         super().__init__(
             Path(sys.executable),
             notebook.parent,
+            copied=copied,
             JPY_SESSION_NAME=str(notebook),
             MPLBACKEND="agg",
             **environment,
@@ -77,7 +82,7 @@ def played(window: int) -> Played:
     )
 
 
-def copied(notebook: str, folder: Path) -> Path:
+def copy_notebook(notebook: str, folder: Path) -> Path:
     """The notebook and the data that it reads, in a folder of the test's own."""
     shutil.copytree(NOTEBOOKS / "data", folder / "data")
     return Path(shutil.copy(NOTEBOOKS / f"{notebook}.ipynb", folder))
@@ -88,8 +93,8 @@ def run_notebook(notebook: str, folder: Path, url: str) -> Iterator[NotebookKern
     """A kernel in which the buddy was loaded and the notebook's cells were then run,
     and which was then saved.
     """
-    file = copied(notebook, folder)
-    with NotebookKernel(file, CODEBUDDY_BASE_URL=url) as kernel:
+    file = copy_notebook(notebook, folder)
+    with NotebookKernel(file, copied=True, CODEBUDDY_BASE_URL=url) as kernel:
         kernel.run_cell("loading", "%load_ext codebuddy_jupyter")
         for id, source in as_run(notebook):
             kernel.run_cell(id, source)

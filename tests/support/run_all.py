@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
-from tests.support.kernels import SECONDS, clean_environment
+from tests.support.kernels import (
+    PYTHONS,
+    SECONDS,
+    clean_environment,
+    command_of,
+    specs_of,
+)
 
 Cells = list[dict[str, Any]]
 
@@ -38,15 +45,25 @@ def write_notebook(path: Path, sources: Iterable[str]) -> None:
     path.write_text(json.dumps(whole), encoding="utf-8")
 
 
-def restart_and_run_all(path: Path, **environment: str) -> Cells:
+def use_copy(client: NotebookClient, home: Path) -> None:
+    """Let nbclient run its notebook in a copy of a kernel, as `Kernel` means it."""
+    specs = specs_of(command_of(PYTHONS["newest"], copied=True), home)
+    client.km = AsyncKernelManager(kernel_name="tested", kernel_spec_manager=specs)
+
+
+def restart_and_run_all(
+    path: Path, *, copied: bool = False, **environment: str
+) -> Cells:
     """Run all cells in a new kernel that knows its notebook, save them, and return them.
 
-    The kernels of one folder have one home.
+    The kernels of one folder have one home; ``copied`` is as for `Kernel`.
     """
     text = path.read_text(encoding="utf-8")
     notebook: Any = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     folder = {"metadata": {"path": str(path.parent)}}
     client = NotebookClient(notebook, timeout=int(SECONDS), resources=folder)
+    if copied:
+        use_copy(client, path.parent)
     known = {"JPY_SESSION_NAME": str(path), **environment}
     client.execute(env=clean_environment(path.parent, **known))
     saved = json.dumps(notebook)

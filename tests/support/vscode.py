@@ -68,7 +68,11 @@ class VsCodePage(Kernel):
     def __init__(self, python: str, home: Path, **environment: str) -> None:
         # That of this checkout, wherever the environment is.
         super().__init__(
-            python_named(python), home, PYTHONPATH=str(ROOT), **environment
+            python_named(python),
+            home,
+            copied=False,
+            PYTHONPATH=str(ROOT),
+            **environment,
         )
         self.fetched: list[str] = []
         self._widgets = WIDGETS[python]
