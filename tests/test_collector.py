@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from codebuddy_jupyter.context.collector import MAX_DESCRIBED, Collector
+from codebuddy_jupyter.context.collector import MAX_DESCRIBED, MAX_END, Collector
 from codebuddy_jupyter.context.failure import Failure
 from codebuddy_jupyter.context.fit import ItemRecord, SentItems, fit
 from codebuddy_jupyter.context.items import SECTIONS, Cell, Notebook, Section, Snapshot
@@ -119,6 +119,16 @@ def test_of_very_many_variables_the_likeliest_are_described() -> None:
     assert {"v17", "v2345", "rate", "old_prices", "v99999"} <= set(described)
     assert len(found.undescribed) == 100_002 - MAX_DESCRIBED
     assert not found.undescribed & set(described)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["why v17? {}", "{} why v17?"], ids=["before", "after"]
+)
+def test_what_is_asked_before_or_after_a_very_long_text_is_found(prompt: str) -> None:
+    collector = Collector(cast(Session, Many()))
+    found = collected(collector, prompt.format("data " * MAX_END))
+    described = [item.title for item in found.items if item.section == "variables"]
+    assert "v17" in described
 
 
 def test_a_variable_among_very_many_is_gone_only_when_it_is() -> None:

@@ -30,6 +30,10 @@ from .snapshot import MAX_LOCALS, KernelState, snapshot
 # Variables that are described for a question; no context window has room for more.
 MAX_DESCRIBED = 1_000
 
+# Characters at each end of a question by which what is about it is found: of a pasted
+# text of megabytes, that would take seconds, and what is asked stands at an end.
+MAX_END = 100_000
+
 # Variables and cells of which the completion of code is told.
 MAX_NAMES, MAX_SOURCES = 20, 20
 # The beginnings of descriptions of which it is not told: the code shows the imports.
@@ -96,7 +100,11 @@ class Collector:
             return Snapshot()
         with self._collecting:
             return self._collect(
-                self.session, prompt, sections, mentions, share_values=share_values
+                self.session,
+                _ends_of(prompt),
+                sections,
+                mentions,
+                share_values=share_values,
             )
 
     def _collect(
@@ -268,6 +276,13 @@ class Collector:
     def redaction(self, *, enabled: bool) -> Redact:
         """Return `redact`, or where the user turned it off, what leaves a text alone."""
         return self.redact if enabled else Redacted
+
+
+def _ends_of(prompt: str) -> str:
+    """Return a question without the middle of a very long one."""
+    if len(prompt) <= 2 * MAX_END:
+        return prompt
+    return f"{prompt[:MAX_END]}\n{prompt[-MAX_END:]}"
 
 
 def _likeliest(
