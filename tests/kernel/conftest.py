@@ -46,11 +46,10 @@ def shared(
 def kernel(shared: Callable[[], Kernel], server: ScriptedServer) -> Kernel:
     """A kernel with a new buddy that asks the scripted server."""
     kernel = shared()
-    kernel.good("%reset -f")
     # %reset collects garbage twice: the next one need not look at what is here now
-    kernel.good("import gc\ngc.freeze()")
     kernel.good(
-        f"import os\nos.environ['CODEBUDDY_BASE_URL'] = {server.url!r}\n"
+        "%reset -f\nimport gc, os\ngc.freeze()\n"
+        f"os.environ['CODEBUDDY_BASE_URL'] = {server.url!r}\n"
         "%reload_ext codebuddy_jupyter"
     )
     return kernel
