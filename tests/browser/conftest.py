@@ -25,7 +25,7 @@ expect.set_options(timeout=20_000)
 @pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab that serves ``lab.root``."""
-    with Lab(tmp_path_factory.mktemp("lab"), copies=True) as lab:
+    with Lab(tmp_path_factory.mktemp("lab"), lean=True) as lab:
         yield lab
 
 

@@ -58,6 +58,30 @@ CLEAR = """async () => {
     app.shell.collapseRight();
     await app.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'});
 }"""
+# Extensions of JupyterLab for other documents than notebooks, or for none.
+NEEDLESS = (
+    "audio",
+    "console",
+    "csvviewer",
+    "debugger",
+    "extensionmanager",
+    "fileeditor",
+    "help",
+    "htmlviewer",
+    "hub",
+    "imageviewer",
+    "logconsole",
+    "lsp",
+    "markdownviewer",
+    "pdf",
+    "pluginmanager",
+    "settingeditor",
+    "terminal",
+    "theme-dark-high-contrast",
+    "toc",
+    "vega5",
+    "video",
+)
 COPIES = Path(__file__).with_name("kernel_copies.py")
 COPY = Path(__file__).with_name("kernel_copy.py")
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
@@ -76,16 +100,17 @@ class Lab:
     ----------
     home
         An empty folder; notebooks are in ``root`` below it.
-    copies
-        Whether its kernels are copies of a process that has imported their libraries,
-        where the system can copy one: they start in a third of the time.
+    lean
+        Whether it does without what costs time and what no notebook needs: pages have
+        no plugins for other documents, and kernels are copies of a process that has
+        imported their libraries, where the system can copy one.
     environment
         More environment variables for the kernels.
     """
 
-    def __init__(self, home: Path, copies: bool = False, **environment: str) -> None:
+    def __init__(self, home: Path, lean: bool = False, **environment: str) -> None:
         self.home, self.root = home, home / "notebooks"
-        self._copies = copies and sys.platform == "linux"
+        self._lean = lean
         self.token = secrets.token_hex(8)
         self._environment = {
             **clean_environment(home, **environment),
@@ -104,6 +129,8 @@ class Lab:
             fetchNews="false",
             checkForUpdates=False,
         )
+        if self._lean:
+            self._leave_out_plugins()
         self.port = free_port()
         options = {
             "ServerApp.ip": "127.0.0.1",
@@ -126,7 +153,7 @@ class Lab:
         ]
         self._log = (self.home / "lab.log").open("wb")
         self._processes = [self._start(command)]
-        if self._copies:
+        if self._lean and sys.platform == "linux":
             self._processes.append(self._start_copies())
         self._wait_until_up()
         return self
@@ -190,6 +217,14 @@ class Lab:
             sessions = json.load(answer)
         for session in sessions:
             self._ask(f"sessions/{session['id']}", "DELETE").close()
+
+    def _leave_out_plugins(self) -> None:
+        disabled = {f"@jupyterlab/{name}-extension": True for name in NEEDLESS}
+        # To check whether JupyterLab is built, the server starts Node for each page.
+        config = {"buildCheck": False, "disabledExtensions": disabled}
+        file = self.home / "jupyter_config_dir" / "labconfig" / "page_config.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(config), encoding="utf-8")
 
     def _start(
         self, command: Sequence[str], descriptors: Sequence[int] = ()
