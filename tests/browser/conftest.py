@@ -8,14 +8,13 @@ loop runs in the main thread, and no other test could use ``asyncio.run``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.panels import Opens, shown
 from tests.browser.recorder import Recorder
-from tests.support.lab import Lab, Notebook, SharedPage, chromium, open_notebook
+from tests.support.lab import WINDOW, Lab, Notebook, SharedPage, chromium
 from tests.support.scripted_server import ScriptedServer
 
 # ms: a bound for what hangs, not a measure of what is slow
@@ -37,43 +36,69 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def pages(browser: Browser, lab: Lab) -> Iterator[list[SharedPage]]:
-    """The page that tests share, once a test has needed it."""
-    pages: list[SharedPage] = []
-    yield pages
-    for page in pages:
-        page.close()
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """What the pages with JupyterLab have in common: files, and their compiled scripts."""
+    context = browser.new_context(viewport=WINDOW)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="package")
+def pages() -> list[SharedPage]:
+    """The pages that tests share, once a test has needed them."""
+    return []
 
 
 @pytest.fixture
 def opened(
     request: pytest.FixtureRequest,
-    browser: Browser,
+    context: BrowserContext,
     lab: Lab,
     pages: list[SharedPage],
 ) -> Iterator[Callable[[str], Notebook]]:
-    """Open notebooks of ``lab.root``, the first one in the page that tests share.
+    """Open notebooks of ``lab.root``, each in a page that tests share.
 
-    After a failed test nobody knows in which state the page is, so the next test gets
-    a new one. A module with ``FRESH_PAGES = True`` leaves the shared page alone.
+    After a failed test nobody knows in which state a page is, so the next test gets
+    new ones.
     """
-    shared: list[SharedPage] = []
+    count = 0
     failures = request.session.testsfailed
-    with ExitStack() as own:
 
-        def open(path: str) -> Notebook:
-            if shared or getattr(request.module, "FRESH_PAGES", False):
-                return own.enter_context(open_notebook(browser, lab, path))
-            if not pages:
-                pages.append(SharedPage(browser, lab))
-            shared.append(pages[0])
-            return pages[0].open(path)
+    def open(path: str) -> Notebook:
+        nonlocal count
+        count += 1
+        if count > len(pages):
+            pages.append(SharedPage(context, lab))
+        return pages[count - 1].open(path)
 
-        yield open
-    if shared and request.session.testsfailed > failures:
-        pages.pop().close()
-    elif shared:
-        shared[0].clear()
+    yield open
+    used = pages[:count]
+    del pages[:count]
+    if request.session.testsfailed > failures:
+        for page in used:
+            page.close()
+    else:
+        for page in used:
+            page.clear()
+        pages[:0] = used
+    lab.end_kernels()
+
+
+@pytest.fixture
+def opened_alone(
+    context: BrowserContext, lab: Lab
+) -> Iterator[Callable[[str], Notebook]]:
+    """Open notebooks of ``lab.root``, each in a page that no other test sees."""
+    own: list[SharedPage] = []
+
+    def open(path: str) -> Notebook:
+        own.append(SharedPage(context, lab))
+        return own[-1].open(path)
+
+    yield open
+    for page in own:
+        page.close()
+    lab.end_kernels()
 
 
 @pytest.fixture

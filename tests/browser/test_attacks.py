@@ -18,9 +18,6 @@ from tests.support.lab import IDLE, READY, Lab, Notebook
 from tests.support.replies import ended
 
 # JupyterLab folds the outputs of a cell away after 50
-# What runs script in a page, or blocks requests of one, must not reach other tests.
-FRESH_PAGES = True
-
 OUTPUTS_PER_CELL = 40
 SHOW = """
 import json
@@ -92,7 +89,7 @@ def show(notebook: Notebook, recorder: Recorder) -> set[int]:
     """
     notebook.page.add_init_script(COUNT)
     notebook.page.evaluate(COUNT)
-    notebook.page.context.route(
+    notebook.page.route(
         re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda route: route.abort()
     )
     for index in range(
@@ -150,9 +147,9 @@ def names(numbers: set[int]) -> list[str]:
 
 
 def test_attacks_run_when_they_are_shown_as_they_are(
-    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+    opened_alone: Callable[[str], Notebook], lab: Lab, recorder: Recorder
 ) -> None:
-    notebook = opened(written(lab, "plain", texts(recorder)))
+    notebook = opened_alone(written(lab, "plain", texts(recorder)))
     assert len(names(show(notebook, recorder))) >= 60
 
 
@@ -221,9 +218,9 @@ def formula_after(
 
 
 def test_maths_shown_as_it_is_defines_something_for_the_page(
-    opened: Callable[[str], Notebook], lab: Lab
+    opened_alone: Callable[[str], Notebook], lab: Lab
 ) -> None:
-    html = formula_after(opened, lab, "defining", list(DEFINITIONS.values()))
+    html = formula_after(opened_alone, lab, "defining", list(DEFINITIONS.values()))
     assert "mjx-container" in html
     assert BETA not in html
 
@@ -259,7 +256,7 @@ display(json.load(open({name!r}, encoding="utf-8"))[{index}], raw=True)
 
 
 def test_a_click_in_an_html_answer_loads_no_page(
-    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+    opened_alone: Callable[[str], Notebook], lab: Lab, recorder: Recorder
 ) -> None:
     loop = Loop()
     bundles = []
@@ -276,7 +273,7 @@ def test_a_click_in_an_html_answer_loads_no_page(
     cells = [
         FRAMED.format(name="frames.json", index=index) for index in range(len(bundles))
     ]
-    notebook = opened(lab.write("frames.ipynb", cells))
+    notebook = opened_alone(lab.write("frames.ipynb", cells))
     for index in range(len(bundles)):
         notebook.run(index)
         cell = notebook.page.locator(".jp-CodeCell").nth(index)
@@ -285,5 +282,5 @@ def test_a_click_in_an_html_answer_loads_no_page(
         if index < len(LINKS):
             frame = frame.frame_locator("iframe")
         frame.locator("a").click()
-        settle(lambda: len(recorder.paths))
+    settle(lambda: len(recorder.paths))
     assert recorder.paths == ["/alone"]

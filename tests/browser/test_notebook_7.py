@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.support.lab import WINDOW, Lab
+from tests.support.lab import Lab
 from tests.support.scripted_server import ScriptedServer, reply
 
 BROKEN = "first = 1 / 0"
@@ -25,17 +25,16 @@ SOURCE = """text => {
 
 
 @pytest.fixture
-def page(browser: Browser, lab: Lab, server: ScriptedServer) -> Iterator[Page]:
+def page(context: BrowserContext, lab: Lab, server: ScriptedServer) -> Iterator[Page]:
     """A notebook whose second cell fails, in Notebook 7."""
     url = f"import os\nos.environ['CODEBUDDY_BASE_URL'] = {server.url!r}"
     path = lab.write("sidebar_seven.ipynb", [url, BROKEN])
-    context = browser.new_context(viewport=WINDOW)
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"http://127.0.0.1:{lab.port}/notebooks/{path}?token={lab.token}")
     page.wait_for_function(READY)
     yield page
-    context.close()
+    page.close()
     lab.end_kernels()
 
 

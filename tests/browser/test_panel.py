@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.panels import (
     STATE,
@@ -732,12 +732,12 @@ def test_it_is_accessible_in_light_and_dark_and_fits_a_narrow_window(
 
 
 def test_it_works_in_notebook_7(
-    browser: Browser, lab: Lab, server: ScriptedServer
+    context: BrowserContext, lab: Lab, server: ScriptedServer
 ) -> None:
     server.script(reply(CODE))
     path = lab.write("panel_seven.ipynb", [LOAD.format(url=server.url), PANEL])
-    context = browser.new_context(viewport={"width": 1000, "height": 800})
     page = context.new_page()
+    page.set_viewport_size({"width": 1000, "height": 800})
     page.goto(f"http://127.0.0.1:{lab.port}/notebooks/{path}?token={lab.token}")
     page.locator(".jp-Notebook .cm-content").first.click()
     # The indicator is idle before there is a kernel as well; what fades then is that
@@ -759,4 +759,5 @@ def test_it_works_in_notebook_7(
         page.keyboard.press(key)
     page.wait_for_timeout(500)
     expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(4)
-    context.close()
+    page.close()
+    lab.end_kernels()

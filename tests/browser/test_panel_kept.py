@@ -19,15 +19,14 @@ QUESTION, THOUGHT, ANSWER, DRAFT = (
     "Herbs at dawn",
     "an unsent word",
 )
-# JupyterLab reads its settings when a page is loaded.
-FRESH_PAGES = True
-
 STATE = "application/vnd.jupyter.widget-state+json"
 
 
 @pytest.fixture
 def keeping(lab: Lab) -> Iterator[None]:
-    """Pages that are opened now save the state of widgets with the notebook."""
+    """Pages that are opened now, which is when JupyterLab reads its settings, save the
+    state of widgets with the notebook.
+    """
     file = lab.set("@jupyter-widgets/jupyterlab-manager", "plugin", saveState=True)
     yield
     file.unlink()
@@ -35,7 +34,7 @@ def keeping(lab: Lab) -> Iterator[None]:
 
 @pytest.mark.usefixtures("keeping")
 def test_neither_key_nor_conversation_is_in_a_notebook_that_keeps_its_widgets(
-    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+    lab: Lab, opened_alone: Callable[[str], Notebook], server: ScriptedServer
 ) -> None:
     failure = as_json({"error": {"message": "the lion ate it"}}, 400)
     server.script(
@@ -46,7 +45,7 @@ def test_neither_key_nor_conversation_is_in_a_notebook_that_keeps_its_widgets(
         ),
         failure,
     )
-    notebook = shown(lab, opened, server, "panel_kept")
+    notebook = shown(lab, opened_alone, server, "panel_kept")
     page = notebook.page
     show_key_field(page)
     page.get_by_label("API key").fill(KEY)

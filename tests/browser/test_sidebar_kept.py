@@ -1,4 +1,4 @@
-"""The sidebar in pages of their own: with settings, and after a reload."""
+"""The sidebar with settings of its own, and after a reload."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.support.fakes import eventually
 from tests.support.lab import READY, Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply
 
-FRESH_PAGES = True
 WORKSPACE = """async () => {
     const name = location.pathname.split('/')[3];
     const answer = await fetch(`/lab/api/workspaces/${name}`);
@@ -43,10 +42,10 @@ def reload(page: Page) -> None:
 
 @pytest.mark.usefixtures("answers_below")
 def test_an_error_is_answered_in_a_cell_below_where_that_is_set(
-    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+    lab: Lab, opened_alone: Callable[[str], Notebook], server: ScriptedServer
 ) -> None:
     path = lab.write("kept_output.ipynb", [LOAD.format(url=server.url), BROKEN, "3"])
-    notebook = opened(path)
+    notebook = opened_alone(path)
     page = notebook.page
     errors = page.locator(".codebuddy-error:visible")
     # Codebuddy is not loaded yet, which the sidebar offers.

@@ -18,7 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
 from tests.support import labextension
 from tests.support.kernels import clean_environment
@@ -37,6 +43,8 @@ QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Pages of a site share their compiled scripts.
+    "--process-per-site",
 ]
 READY = """async path => {
     const app = window.jupyterapp;
@@ -58,6 +66,8 @@ CLEAR = """async () => {
     app.shell.collapseRight();
     await app.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'});
 }"""
+IS_CLEAR = """() => !document.querySelector(
+    '.jp-Notebook, .jp-Dialog, .codebuddy-panel, .codebuddy-difference')"""
 # Extensions of JupyterLab for other documents than notebooks, or for none.
 NEEDLESS = (
     "audio",
@@ -338,13 +348,14 @@ def chromium() -> Iterator[Browser]:
 class SharedPage:
     """A page with JupyterLab in it, for one notebook after the other.
 
-    To load JupyterLab takes ten times as long as to open a notebook in it.
+    To load JupyterLab takes ten times as long as to open a notebook in it, and half as
+    long where another page of the context has its scripts.
     """
 
-    def __init__(self, browser: Browser, lab: Lab, seconds: float = SECONDS) -> None:
-        self._lab = lab
-        self.context = browser.new_context(viewport=WINDOW)
-        self.page = self.context.new_page()
+    def __init__(
+        self, context: BrowserContext, lab: Lab, seconds: float = SECONDS
+    ) -> None:
+        self.page = context.new_page()
         self.page.set_default_timeout(1000 * seconds)
         # Pages that share a workspace would each restore what another shows.
         workspace = f"lab/workspaces/{secrets.token_hex(4)}"
@@ -356,23 +367,27 @@ class SharedPage:
 
     def open(self, path: str) -> Notebook:
         """Open a notebook, and wait until its kernel is ready."""
+        # A page behind another is not drawn.
+        self.page.bring_to_front()
         self.page.evaluate(READY, path)
         notebook = Notebook(self.page)
         notebook.wait_idle()
         return notebook
 
     def clear(self) -> None:
-        """Close what is open without saving it, end the kernels, and reset the window."""
+        """Close what is open without saving it, reset the window, and check that
+        nothing is left.
+        """
+        self.page.unroute_all()
         self.page.evaluate(CLEAR)
         # Tests of the panel alone delete the mark of the extension.
         self.page.evaluate("() => { document.body.dataset.codebuddyEditor = ''; }")
         self.page.set_viewport_size(WINDOW)
-        self._lab.end_kernels()
+        self.page.wait_for_function(IS_CLEAR)
 
     def close(self) -> None:
-        """Close the page and end the kernels."""
-        self.context.close()
-        self._lab.end_kernels()
+        """Close the page."""
+        self.page.close()
 
 
 @contextmanager
@@ -380,9 +395,10 @@ def open_notebook(
     browser: Browser, lab: Lab, path: str, seconds: float = SECONDS
 ) -> Iterator[Notebook]:
     """Open a notebook in a page of its own; ``seconds`` bounds each wait."""
-    page = SharedPage(browser, lab, seconds)
-    yield page.open(path)
-    page.close()
+    context = browser.new_context(viewport=WINDOW)
+    yield SharedPage(context, lab, seconds).open(path)
+    context.close()
+    lab.end_kernels()
 
 
 def free_port() -> int:
