@@ -33,6 +33,8 @@ from tests.support.kernels import clean_environment
 # from the disk while kernels do the same
 SECONDS = 60.0
 LOADING = 180.0
+# ms; to look again in each frame would have the page draw frames for nothing else
+POLLING = 50
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 QUIET = [
     "--headless",
@@ -310,7 +312,7 @@ class Notebook:
 
     def wait_idle(self) -> None:
         """Wait until the kernel is there and has nothing to do."""
-        self.page.wait_for_function(IDLE)
+        self.page.wait_for_function(IDLE, polling=POLLING)
 
     def outputs(self, index: int) -> list[dict[str, Any]]:
         """The outputs of a cell, as they would be saved."""
@@ -362,7 +364,9 @@ class SharedPage:
         address = f"http://127.0.0.1:{lab.port}/{workspace}"
         self.page.goto(f"{address}?token={lab.token}&reset", timeout=1000 * LOADING)
         self.page.wait_for_function(
-            "() => window.jupyterapp !== undefined", timeout=1000 * LOADING
+            "() => window.jupyterapp !== undefined",
+            polling=POLLING,
+            timeout=1000 * LOADING,
         )
 
     def open(self, path: str) -> Notebook:
@@ -383,7 +387,7 @@ class SharedPage:
         # Tests of the panel alone delete the mark of the extension.
         self.page.evaluate("() => { document.body.dataset.codebuddyEditor = ''; }")
         self.page.set_viewport_size(WINDOW)
-        self.page.wait_for_function(IS_CLEAR)
+        self.page.wait_for_function(IS_CLEAR, polling=POLLING)
 
     def close(self) -> None:
         """Close the page."""
