@@ -1,5 +1,5 @@
-"""The inline completions of the JupyterLab extension, in a page of their own with a
-scripted kernel: what JupyterLab would call is called here.
+"""The inline completions of the JupyterLab extension, in a plain page with a scripted
+kernel: what JupyterLab would call is called here.
 """
 
 from __future__ import annotations
@@ -47,15 +47,21 @@ SETUP = """async source => {
 }"""
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page with the provider, and a kernel that the test plays."""
+@pytest.fixture(scope="module")
+def plain(browser: Browser) -> Iterator[Page]:
+    """A page of nothing, for all tests here."""
     page = browser.new_page()
     page.route(ADDRESS, lambda route: route.fulfill(body="<!doctype html>"))
-    page.goto(ADDRESS)
-    page.evaluate(SETUP, SCRIPT.read_text(encoding="utf-8"))
     yield page
     page.close()
+
+
+@pytest.fixture
+def page(plain: Page) -> Page:
+    """The page loaded anew, with the provider, and a kernel that the test plays."""
+    plain.goto(ADDRESS)
+    plain.evaluate(SETUP, SCRIPT.read_text(encoding="utf-8"))
+    return plain
 
 
 def test_a_completion_is_shown_while_it_is_written(page: Page) -> None:
