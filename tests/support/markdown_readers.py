@@ -5,6 +5,8 @@ to them.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from html.parser import HTMLParser
 
 from hypothesis import strategies as st
@@ -13,6 +15,9 @@ from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from codebuddy_jupyter.markdown.maths import remove_maths
 
+COMMONMARK = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+# Texts whose HTML is kept: a test reads the same few several times.
+KEPT = 16
 TAGS = re.compile(
     "p|h[1-6]|em|strong|del|s|a|code|pre|ul|ol|li|dl|dt|dd|blockquote"
     "|table|thead|tbody|tr|th|td|hr|br|input|img|div|span"
@@ -135,15 +140,13 @@ def strange_in(html: str) -> list[object]:
     return reader.strange
 
 
+@lru_cache(KEPT)
 def commonmark(text: str) -> str:
     """Read as VS Code does, with HTML on."""
-    return str(
-        MarkdownIt("commonmark", {"html": True})
-        .enable(["table", "strikethrough"])
-        .render(text)
-    )
+    return str(COMMONMARK.render(text))
 
 
+@lru_cache(KEPT)
 def nbconvert(text: str) -> str:
     """Read as nbconvert does."""
     return str(markdown2html_mistune(text))
@@ -164,4 +167,4 @@ def jupyterlab(text: str) -> str:
     )
 
 
-READERS = [commonmark, nbconvert, jupyterlab]
+READERS: list[Callable[[str], str]] = [commonmark, nbconvert, jupyterlab]
