@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,10 @@ PROMPT = r"In \[\d+\]: "
 Spawn = Callable[..., pexpect.spawn]
 
 
-@pytest.fixture
-def spawn(server: ScriptedServer, tmp_path: Path) -> Iterator[Spawn]:
-    """Starts commands in a terminal; they end with the test."""
+@contextmanager
+def spawning(**environment: str) -> Iterator[Spawn]:
+    """Starts commands in a terminal; they end with the block."""
     started: list[pexpect.spawn] = []
-    environment = clean_environment(
-        tmp_path, CODEBUDDY_BASE_URL=server.url, PAGER="cat"
-    )
 
     def start(python: Path, *words: str, term: str = "dumb") -> pexpect.spawn:
         size = (40, 200)
@@ -52,24 +50,57 @@ def spawn(server: ScriptedServer, tmp_path: Path) -> Iterator[Spawn]:
         )
         return started[-1]
 
-    yield start
-    for process in started:
-        process.close(force=True)
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.close(force=True)
 
 
-@pytest.fixture(params=PYTHONS)
-def terminal(request: pytest.FixtureRequest, spawn: Spawn) -> pexpect.spawn:
-    """IPython's terminal, with the extension loaded."""
+@pytest.fixture
+def spawn(server: ScriptedServer, tmp_path: Path) -> Iterator[Spawn]:
+    """Starts commands in a terminal; they end with the test."""
+    environment = clean_environment(
+        tmp_path, CODEBUDDY_BASE_URL=server.url, PAGER="cat"
+    )
+    with spawning(**environment) as start:
+        yield start
+
+
+def ipython(spawn: Spawn, name: str) -> pexpect.spawn:
+    """IPython's terminal in one of the environments."""
     options = (
         "--simple-prompt",
         "--colors=NoColor",
         "--no-banner",
         "--no-confirm-exit",
     )
-    shell = spawn(python_named(request.param), "-m", "IPython", *options)
+    shell = spawn(python_named(name), "-m", "IPython", *options)
     shell.expect(PROMPT)
-    output_of(shell, "%load_ext codebuddy_jupyter")
     return shell
+
+
+@pytest.fixture(scope="module", params=PYTHONS)
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[pexpect.spawn]:
+    """IPython's terminal, for the tests of an environment in which the numbers of the
+    cells do not matter.
+    """
+    environment = clean_environment(tmp_path_factory.mktemp("home"), PAGER="cat")
+    with spawning(**environment) as start:
+        shell = ipython(start, request.param)
+        output_of(shell, "import os")
+        yield shell
+
+
+@pytest.fixture
+def terminal(shared: pexpect.spawn, server: ScriptedServer) -> pexpect.spawn:
+    """IPython's terminal with a new buddy."""
+    assert "ready 42" in output_of(shared, "print('ready', 6 * 7)")
+    output_of(shared, f"os.environ['CODEBUDDY_BASE_URL'] = {server.url!r}")
+    output_of(shared, "%reload_ext codebuddy_jupyter")
+    return shared
 
 
 def output_of(shell: pexpect.spawn, line: str) -> str:
@@ -79,7 +110,10 @@ def output_of(shell: pexpect.spawn, line: str) -> str:
     return re.sub(r"\x1b\[\d*m", "", str(shell.before))
 
 
-def test_an_answer_and_its_value_are_shown_once(terminal: pexpect.spawn) -> None:
+@pytest.mark.parametrize("name", PYTHONS)
+def test_an_answer_and_its_value_are_shown_once(spawn: Spawn, name: str) -> None:
+    terminal = ipython(spawn, name)
+    output_of(terminal, "%load_ext codebuddy_jupyter")
     shown = output_of(terminal, "%buddy why is df empty?")
     assert shown.count("Hello from the scripted server.") == 1
     assert "Out[" not in shown
