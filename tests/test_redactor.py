@@ -51,6 +51,13 @@ def test_redacting_twice_changes_nothing_more(parts: list[str]) -> None:
     assert redactor.redact(once.text).text == once.text
 
 
+def test_a_mark_is_no_name_of_what_stands_behind_it() -> None:
+    text = '[redacted: password] = "Kb7xQ2mZ"'
+    assert Redactor().redact(text).text == text
+    # Unlike a part of one, which is none.
+    assert not Redactor().redact(text.replace("]", "")).text.endswith('Kb7xQ2mZ"')
+
+
 @given(st.text())
 def test_text_without_secrets_is_returned_unchanged(text: str) -> None:
     redacted = Redactor().redact(text)

@@ -33,6 +33,8 @@ from .yaml_data import find_secrets_of_kubernetes
 _CACHE_SIZE = 50_000
 _FORMATS = (*VENDOR_FORMATS, *TOKEN_FORMATS, *SYNTAX_FORMATS)
 
+# A mark that stands for a secret already.
+_MARK = re.compile(r"\[redacted: [^\[\]\n]{1,60}\]")
 # In a name; no word that makes a name that of a secret, or of none, has one.
 _LONG_NUMBER = re.compile(r"\d{4,}")
 # Values of more characters or bytes are not considered as known values.
@@ -163,10 +165,15 @@ def _find_in_views(text: str) -> Iterator[Span]:
             yield Span(start, end, span.label)
 
 
+def _blank(mark: re.Match[str]) -> str:
+    return " " * len(mark[0])
+
+
 def _find_in_text(text: str) -> Iterator[Span]:
     yield from find_private_keys(text)
     yield from find_formats(text, _FORMATS)
-    names = list(find_names(text))
+    # The label in a mark is no name, whatever stands behind it.
+    names = list(find_names(_MARK.sub(_blank, text)))
     yield from find_assigned_secrets(text, names)
     yield from find_secrets_in_columns(text, names)
     yield from find_secrets_in_markup(text)
