@@ -27,7 +27,7 @@ from playwright.sync_api import (
 )
 
 from tests.support import labextension
-from tests.support.kernels import clean_environment
+from tests.support.kernels import clean_environment, command_of
 
 # bounds for what hangs, not measures of what is slow; the first page reads JupyterLab
 # from the disk while kernels do the same
@@ -94,8 +94,6 @@ NEEDLESS = (
     "vega5",
     "video",
 )
-COPIES = Path(__file__).with_name("kernel_copies.py")
-COPY = Path(__file__).with_name("kernel_copy.py")
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
 RUN = """async index => {
     const {content} = window.notebook;
@@ -143,6 +141,7 @@ class Lab:
         )
         if self._lean:
             self._leave_out_plugins()
+            self._copy_kernels()
         self.port = free_port()
         options = {
             "ServerApp.ip": "127.0.0.1",
@@ -164,9 +163,14 @@ class Lab:
             *(f"--{name}={value}" for name, value in options.items()),
         ]
         self._log = (self.home / "lab.log").open("wb")
-        self._processes = [self._start(command)]
-        if self._lean and sys.platform == "linux":
-            self._processes.append(self._start_copies())
+        self._process = subprocess.Popen(
+            command,
+            env=self._environment,
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
         self._wait_until_up()
         return self
 
@@ -176,13 +180,12 @@ class Lab:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for process in self._processes:
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
         self._log.close()
 
     def write(self, name: str, cells: Sequence[str]) -> str:
@@ -238,38 +241,16 @@ class Lab:
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(config), encoding="utf-8")
 
-    def _start(
-        self, command: Sequence[str], descriptors: Sequence[int] = ()
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command,
-            env=self._environment,
-            cwd=self.root,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            pass_fds=descriptors,
-        )
-
-    def _start_copies(self) -> subprocess.Popen[bytes]:
-        name = f"kernels-{secrets.token_hex(8)}"
+    def _copy_kernels(self) -> None:
+        """Have its kernels copied from a process that has imported their libraries."""
         folder = self.home / "jupyter" / "kernels" / "python3"
         folder.mkdir(parents=True)
-        command = [sys.executable, "-I", "-S", str(COPY), name]
         spec = {
-            "argv": [*command, "-f", "{connection_file}"],
+            "argv": command_of(Path(sys.executable), copied=True),
             "display_name": "Python 3",
             "language": "python",
         }
         (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
-        # It listens from here on: whoever connects early waits.
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(f"\0{name}")
-            listener.listen()
-            descriptor = listener.fileno()
-            return self._start(
-                [sys.executable, "-P", str(COPIES), str(descriptor)], [descriptor]
-            )
 
     def _ask(self, path: str, method: str = "GET") -> HTTPResponse:
         address = f"http://127.0.0.1:{self.port}/api/{path}?token={self.token}"
@@ -281,7 +262,7 @@ class Lab:
     def _wait_until_up(self) -> None:
         end = time.monotonic() + LOADING
         while time.monotonic() < end:
-            if self._processes[0].poll() is not None:
+            if self._process.poll() is not None:
                 break
             try:
                 self._ask("status").close()
