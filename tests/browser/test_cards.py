@@ -53,7 +53,6 @@ HOLD = """(() => {
         else send.call(this, data);
     };
 })()"""
-RESTART = "() => window.notebook.sessionContext.session.kernel.restart()"
 
 Opens = Callable[[str], Notebook]
 
@@ -355,16 +354,6 @@ def test_an_agent_is_told_what_became_of_its_proposal(ready: Opens, lab: Lab) ->
     told = agent(lab, "proposal", id=id)
     assert told.startswith("ran: ")
     assert "42" in told
-
-
-def test_a_kernel_that_dies_at_the_click_leaves_the_old_or_the_new_text(
-    ready: Opens, server: ScriptedServer
-) -> None:
-    page = ready("cards_killed").page
-    card = proposed(page, server, CHANGE, NOTHING)
-    run = button(card, "Run")
-    run.evaluate(f"element => {{ element.click(); return ({RESTART})(); }}")
-    assert page.evaluate(SOURCE, 1) in (OLD, NEW)
 
 
 def test_without_the_extension_nothing_can_be_run_from_the_panel(

@@ -1,0 +1,184 @@
+"""A kernel that is killed in the middle of a step of a proposal: each cell has its old
+text or its new one, whole, and nothing runs by itself afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_cards import (
+    CELLS,
+    CHANGE,
+    CLICK,
+    NEW,
+    NOTHING,
+    OLD,
+    SECOND,
+    button,
+    proposed,
+)
+from tests.browser.test_sidebar import answered, asked, show, sidebar
+from tests.browser.test_streaming import LOAD
+from tests.support.fakes import eventually
+from tests.support.lab import Lab, Notebook
+from tests.support.scripted_server import Answer, ScriptedServer, begun, hang
+
+INSERTED = "print('second')"
+ENDLESS = f"{OLD}\nimport time\nwhile True: time.sleep(0.1)"
+IS_BUSY = "() => window.notebook.sessionContext.session.kernel.status === 'busy'"
+COUNTS = """() => window.notebook.content.widgets
+    .map(cell => cell.model.sharedModel.execution_count)"""
+PRINT_ID = "\nimport os; print(os.getpid())"
+
+
+class Killed:
+    """A notebook with the sidebar open, and the kernel to kill."""
+
+    def __init__(self, notebook: Notebook, server: ScriptedServer) -> None:
+        self.page, self.server = notebook.page, server
+        self._kernel = int(notebook.outputs(0)[-1]["text"])
+
+    def kill(self) -> None:
+        """Kill the kernel, as a system does that has no memory left."""
+        os.kill(self._kernel, signal.SIGKILL)
+
+    def ask(self, *answers: Answer) -> None:
+        """Ask for a change, which is answered so."""
+        self.server.script(*answers)
+        field = sidebar(self.page).locator(".cb-input").last
+        field.fill("do it in In[2]")
+        field.press("Enter")
+
+    def propose(self, *choices: dict[str, Any]) -> Locator:
+        """Have the model propose something; gives the card."""
+        return proposed(self.page, self.server, *choices)
+
+    def run(self, *choices: dict[str, Any]) -> Locator:
+        """Have a change proposed and run; gives the card."""
+        card = self.propose(CHANGE, *choices)
+        button(card, "Run").click()
+        expect(card).to_contain_text("It has run.")
+        return card
+
+
+@pytest.fixture
+def ready(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> Callable[[str], Killed]:
+    """Opens a notebook with a cell that has run, and shows the sidebar."""
+
+    def open(name: str) -> Killed:
+        load = LOAD.format(url=server.url) + CLICK + PRINT_ID
+        notebook = opened(lab.write(f"{name}.ipynb", [load, OLD]))
+        notebook.run(0)
+        notebook.run(1)
+        show(notebook.page)
+        return Killed(notebook, server)
+
+    return open
+
+
+def while_proposing(step: Killed) -> None:
+    """The model is writing the proposal."""
+    step.ask(begun(json.dumps(CHANGE)[:-4]))
+    assert eventually(lambda: any(request["first"] for request in step.server.asked()))
+    step.kill()
+
+
+def while_waiting(step: Killed) -> None:
+    """The card waits for a decision."""
+    step.propose(CHANGE, NOTHING)
+    step.kill()
+
+
+def while_replacing(step: Killed) -> None:
+    """The change was accepted just now."""
+    card = step.propose(CHANGE, NOTHING)
+    button(card, "Replace").click()
+    step.kill()
+
+
+def while_inserting(step: Killed) -> None:
+    """A new cell was accepted just now."""
+    card = step.propose(SECOND, NOTHING)
+    button(card, "Insert").click()
+    step.kill()
+
+
+def while_running(step: Killed) -> None:
+    """The changed cell runs."""
+    card = step.propose({**CHANGE, "code": ENDLESS}, NOTHING)
+    button(card, "Run").click()
+    assert eventually(lambda: step.page.evaluate(CELLS)[1] == ENDLESS)
+    assert eventually(lambda: step.page.evaluate(IS_BUSY))
+    step.kill()
+
+
+def while_telling(step: Killed) -> None:
+    """The model is told what the run gave."""
+    card = step.propose(CHANGE)
+    answered(step.page, 1)
+    step.server.script(hang())
+    button(card, "Run").click()
+    assert eventually(lambda: "has run" in asked(step.server))
+    step.kill()
+
+
+def while_the_next_step_waits(step: Killed) -> None:
+    """The next proposal waits for a decision."""
+    step.run(SECOND)
+    expect(sidebar(step.page).locator(".cb-card")).to_have_count(2)
+    step.kill()
+
+
+def while_undoing(step: Killed) -> None:
+    """The run is to be undone."""
+    card = step.run(NOTHING)
+    button(card, "Undo").click()
+    step.kill()
+
+
+LEFT: dict[Callable[[Killed], None], list[list[str]]] = {
+    while_proposing: [[OLD]],
+    while_waiting: [[OLD]],
+    while_replacing: [[OLD], [NEW]],
+    while_inserting: [[OLD], [OLD, INSERTED]],
+    while_running: [[ENDLESS]],
+    while_telling: [[NEW]],
+    while_the_next_step_waits: [[NEW]],
+    while_undoing: [[NEW]],
+}
+
+
+def load_again(page: Page) -> None:
+    """Wait until the kernel was started anew, and have it load the extension."""
+    dialog = page.locator(".jp-Dialog", has_text="It will restart automatically")
+    dialog.get_by_role("button").last.click()
+    expect(sidebar(page)).to_contain_text("The kernel was restarted.")
+    sidebar(page).get_by_role("button", name="Run %load_ext").click()
+    sidebar(page).locator(".cb-input").wait_for()
+
+
+@pytest.mark.parametrize("kill", LEFT, ids=lambda kill: kill.__name__)
+def test_a_killed_kernel_leaves_whole_cells_and_nothing_to_accept(
+    ready: Callable[[str], Killed], kill: Callable[[Killed], None]
+) -> None:
+    step = ready(kill.__name__)
+    page = step.page
+    kill(step)
+    load_again(page)
+    cells, counts = page.evaluate(CELLS)[1:], page.evaluate(COUNTS)
+    assert cells in LEFT[kill]
+    # What an earlier kernel proposed cannot be decided any more.
+    card = sidebar(page).locator(".cb-card")
+    for name in ("Run", "Replace", "Insert", "Undo"):
+        expect(button(card, name)).to_have_count(0)
+    Notebook(page).wait_idle()
+    assert (page.evaluate(CELLS)[1:], page.evaluate(COUNTS)) == (cells, counts)
