@@ -75,7 +75,9 @@ def opened(
     used = pages[:count]
     del pages[:count]
     if request.session.testsfailed > failures:
-        for page in used:
+        print(f"JupyterLab's log ends:\n{lab.log()}")
+        for number, page in enumerate(used, start=1):
+            print(f"Page {number} shows:\n{page.text()}")
             page.close()
     else:
         for page in used:

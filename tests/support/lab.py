@@ -33,6 +33,8 @@ from tests.support.kernels import clean_environment, command_of
 # from the disk while kernels do the same
 SECONDS = 60.0
 LOADING = 180.0
+# characters
+LOG = 4000
 # ms; to look again in each frame would have the page draw frames for nothing else
 POLLING = 50
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
@@ -233,6 +235,11 @@ class Lab:
         for session in sessions:
             self._ask(f"sessions/{session['id']}", "DELETE").close()
 
+    def log(self) -> str:
+        """The end of what its server has written."""
+        text = (self.home / "lab.log").read_text(encoding="utf-8", errors="replace")
+        return text[-LOG:]
+
     def _leave_out_plugins(self) -> None:
         disabled = {f"@jupyterlab/{name}-extension": True for name in NEEDLESS}
         # To check whether JupyterLab is built, the server starts Node for each page.
@@ -270,10 +277,7 @@ class Lab:
                 time.sleep(0.2)
             else:
                 return
-        raise RuntimeError(
-            "JupyterLab did not start: "
-            f"{(self.home / 'lab.log').read_text(errors='replace')[-2000:]}"
-        )
+        raise RuntimeError(f"JupyterLab did not start: {self.log()}")
 
 
 class Notebook:
@@ -369,6 +373,13 @@ class SharedPage:
         self.page.evaluate("() => { document.body.dataset.codebuddyEditor = ''; }")
         self.page.set_viewport_size(WINDOW)
         self.page.wait_for_function(IS_CLEAR, polling=POLLING)
+
+    def text(self) -> str:
+        """What it shows, and whether it is drawn at all."""
+        state, text = self.page.evaluate(
+            "() => [document.visibilityState, document.body.innerText]"
+        )
+        return f"({state})\n{text}"
 
     def close(self) -> None:
         """Close the page."""
