@@ -20,6 +20,7 @@ from tests.support.fakes import fake_of
 
 SENTENCE = "The `left_on` parameter is a tuple of one string, which is a string.\n\n"
 TABLE = "".join(f"| {number} | {number * number} | 0 |\n" for number in range(300))
+PARAGRAPH = " ".join(f"Sentence {number} says what it says." for number in range(11))
 PLANETS = ["Mercury", "Earth", "Venus", "Mars"]
 LABELS = "".join(
     f'    "{name}",\n' for name in random.Random(7).choices(PLANETS, k=300)
@@ -36,10 +37,10 @@ def is_noticed(text: str, piece: int = 4, *, by_lines: bool = True) -> bool:
 @pytest.mark.parametrize("piece", [1, 4, 1000])
 @pytest.mark.parametrize(
     "repeated",
-    [SENTENCE, "ha", "0, ", "\n", SENTENCE + "The `right_on` parameter is not.\n\n"],
+    [SENTENCE, "ha", "0, ", "\n", PARAGRAPH, SENTENCE + "The `right_on` is not.\n\n"],
 )
 def test_a_text_without_end_is_noticed(repeated: str, piece: int) -> None:
-    times = 3 * LENGTH // len(repeated)
+    times = 2 * TIMES + 2 * LENGTH // len(repeated)
     assert is_noticed("It began well. " + repeated * times, piece)
 
 

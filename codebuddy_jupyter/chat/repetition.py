@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from ..messages import REPETITION, Chunk
 
-# Characters that must be nothing but one piece, again and again.
-LENGTH = 1_500
-# How often that piece is repeated in them at least.
+# Characters at the end that must be nothing but one piece, again and again.
+LENGTH = 800
+# How often that piece is repeated in them at least; more of them for a long piece.
 TIMES = 6
 # Characters of whole lines that must be the same few, each so often on average. Longer,
 # since a list of labels, one per row of a frame, has few of them as well.
@@ -46,7 +46,7 @@ class Repetition:
         if self._unseen < STEP or len(self._tail) < LENGTH:
             return False
         self._unseen = 0
-        if _period(self._tail[-LENGTH:]):
+        if _period(self._tail):
             return True
         return self._by_lines and _repeats_lines(self._tail)
 
@@ -69,24 +69,24 @@ async def until_repeated(
 
 def without_repetition(text: str) -> str:
     """Return a text that repeats itself at its end with the repeated piece once."""
-    period = _period(text[-LENGTH:])
+    period = _period(text[-LINES_LENGTH:])
     if not period:
         return _without_repeated_lines(text)
-    start = max(len(text) - LENGTH, 0)
+    start = len(text) - TIMES * period
     while start and text[start - 1] == text[start - 1 + period]:
         start -= 1
     return text[: start + period]
 
 
 def _period(text: str) -> int:
-    """Return the length of the piece that a text repeats from beginning to end; 0 if it
-    does not.
-    """
+    """Return the length of the piece that a text repeats at its end; 0 if it does not."""
     earlier = text.rfind(text[-END:], 0, -1)
     period = len(text) - END - earlier
-    if earlier < 0 or period * TIMES > len(text):
+    length = max(LENGTH, TIMES * period)
+    if earlier < 0 or length > len(text):
         return 0
-    return period if text[period:] == text[:-period] else 0
+    end = text[-length:]
+    return period if end[period:] == end[:-period] else 0
 
 
 def _repeats_lines(text: str) -> bool:
