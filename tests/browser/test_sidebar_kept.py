@@ -68,10 +68,10 @@ def test_an_error_is_answered_in_a_cell_below_where_that_is_set(
 
 
 def test_an_open_sidebar_is_open_again_and_loads_nothing_into_the_kernel(
-    lab: Lab, opened: Callable[[str], Notebook]
+    lab: Lab, opened_alone: Callable[[str], Notebook]
 ) -> None:
     path = lab.write("kept_open.ipynb", ["import sys"])
-    page = opened(path).page
+    page = opened_alone(path).page
     page.evaluate(EXECUTE, "codebuddy:open")
     expect(sidebar(page)).to_contain_text("has not loaded codebuddy")
     reload(page)
