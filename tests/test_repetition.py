@@ -11,6 +11,7 @@ from codebuddy_jupyter.chat.repetition import (
     LENGTH,
     LINES_LENGTH,
     TIMES,
+    TIMES_ENOUGH,
     Repetition,
     without_repetition,
 )
@@ -62,7 +63,7 @@ def test_a_few_lines_without_end_in_any_order_are_noticed(piece: int) -> None:
         TABLE,
         PROGRAM,
         " ".join(f"word {number} of a paragraph" for number in range(300)),
-        "-" * (LENGTH // 2),
+        "-" * (TIMES_ENOUGH - 1),
         (SENTENCE * 10 + "And then something else happened to the table.\n") * 2,
     ],
     ids=[
@@ -78,6 +79,10 @@ def test_a_few_lines_without_end_in_any_order_are_noticed(piece: int) -> None:
 )
 def test_another_text_is_not(text: str) -> None:
     assert not is_noticed(text)
+
+
+def test_a_long_number_is_noticed_sooner() -> None:
+    assert is_noticed("It is 2" + "0" * 2 * TIMES_ENOUGH, 1)
 
 
 def test_an_answer_that_repeats_itself_is_stopped_and_says_so(buddy: Buddy) -> None:

@@ -15,6 +15,8 @@ from ..messages import REPETITION, Chunk
 LENGTH = 800
 # How often that piece is repeated in them at least; more of them for a long piece.
 TIMES = 6
+# How often is enough, whatever the length: each zero of a long number is a token.
+TIMES_ENOUGH = 250
 # Characters of whole lines that must be the same few, each so often on average. Longer,
 # since a list of labels, one per row of a frame, has few of them as well.
 LINES_LENGTH = 2_500
@@ -43,7 +45,7 @@ class Repetition:
         """Take the next piece; return whether the text repeats itself by now."""
         self._tail = (self._tail + text)[-LINES_LENGTH:]
         self._unseen += len(text)
-        if self._unseen < STEP or len(self._tail) < LENGTH:
+        if self._unseen < STEP:
             return False
         self._unseen = 0
         if _period(self._tail):
@@ -82,8 +84,8 @@ def _period(text: str) -> int:
     """Return the length of the piece that a text repeats at its end; 0 if it does not."""
     earlier = text.rfind(text[-END:], 0, -1)
     period = len(text) - END - earlier
-    length = max(LENGTH, TIMES * period)
-    if earlier < 0 or length > len(text):
+    length = max(min(LENGTH, TIMES_ENOUGH * period), TIMES * period)
+    if earlier < 0 or period < 1 or length > len(text):
         return 0
     end = text[-length:]
     return period if end[period:] == end[:-period] else 0
