@@ -64,7 +64,7 @@ def test_a_few_lines_without_end_in_any_order_are_noticed(piece: int) -> None:
         PROGRAM,
         " ".join(f"word {number} of a paragraph" for number in range(300)),
         "-" * (TIMES_ENOUGH - 1),
-        (SENTENCE * 10 + "And then something else happened to the table.\n") * 2,
+        (SENTENCE * TIMES + "And then something else happened to the table.\n") * 2,
     ],
     ids=[
         "empty",

@@ -12,7 +12,7 @@ from typing import Any, cast
 from ..messages import REPETITION, Chunk
 
 # Characters at the end that must be nothing but one piece, again and again.
-LENGTH = 800
+LENGTH = 500
 # How often that piece is repeated in them at least; more of them for a long piece.
 TIMES = 6
 # How often is enough, whatever the length: each zero of a long number is a token.
