@@ -8,10 +8,11 @@ import pytest
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.chat.repetition import (
+    CHARACTERS,
     LENGTH,
     LINES_LENGTH,
+    SENTENCES_LENGTH,
     TIMES,
-    TIMES_ENOUGH,
     Repetition,
     without_repetition,
 )
@@ -63,7 +64,7 @@ def test_a_few_lines_without_end_in_any_order_are_noticed(piece: int) -> None:
         TABLE,
         PROGRAM,
         " ".join(f"word {number} of a paragraph" for number in range(300)),
-        "-" * (TIMES_ENOUGH - 1),
+        "-" * (CHARACTERS - 1),
         (SENTENCE * TIMES + "And then something else happened to the table.\n") * 2,
     ],
     ids=[
@@ -81,8 +82,13 @@ def test_another_text_is_not(text: str) -> None:
     assert not is_noticed(text)
 
 
-def test_a_long_number_is_noticed_sooner() -> None:
-    assert is_noticed("It is 2" + "0" * 2 * TIMES_ENOUGH, 1)
+def test_sentences_and_numbers_are_noticed_before_labels_and_records() -> None:
+    sentences = SENTENCE * (2 * SENTENCES_LENGTH // len(SENTENCE))
+    assert is_noticed(sentences)
+    assert is_noticed("It is 2" + "0" * 2 * CHARACTERS, 1)
+    assert not is_noticed("rocky, " * (LENGTH // 7))
+    assert not is_noticed(sentences, by_lines=False)
+    assert is_noticed(SENTENCE * LENGTH, by_lines=False)
 
 
 def test_an_answer_that_repeats_itself_is_stopped_and_says_so(buddy: Buddy) -> None:

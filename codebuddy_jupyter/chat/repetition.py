@@ -5,18 +5,23 @@ Without a limit, such an answer goes on until the context window is full.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
 from ..messages import REPETITION, Chunk
 
-# Characters at the end that must be nothing but one piece, again and again.
-LENGTH = 500
-# How often that piece is repeated in them at least; more of them for a long piece.
+# Characters at the end that must be nothing but one piece, again and again. A label can
+# stand for each row of a frame, and a typed answer can be a list of equal records.
+LENGTH = 1_500
+# The same for a piece that is longer than a label, and for a single character, such as
+# the zeros of a number.
+SENTENCES_LENGTH = 500
+CHARACTERS = 250
+# Characters of a label at most.
+LABEL = 30
+# How often the piece is repeated in them at least; more of them for a long piece.
 TIMES = 6
-# How often is enough, whatever the length: each zero of a long number is a token.
-TIMES_ENOUGH = 250
 # Characters of whole lines that must be the same few, each so often on average. Longer,
 # since a list of labels, one per row of a frame, has few of them as well.
 LINES_LENGTH = 2_500
@@ -48,9 +53,9 @@ class Repetition:
         if self._unseen < STEP:
             return False
         self._unseen = 0
-        if _period(self._tail):
-            return True
-        return self._by_lines and _repeats_lines(self._tail)
+        if not self._by_lines:
+            return _period(self._tail, _length_of_records) > 0
+        return _period(self._tail, _length_of_text) > 0 or _repeats_lines(self._tail)
 
 
 async def until_repeated(
@@ -71,7 +76,7 @@ async def until_repeated(
 
 def without_repetition(text: str) -> str:
     """Return a text that repeats itself at its end with the repeated piece once."""
-    period = _period(text[-LINES_LENGTH:])
+    period = _period(text[-LINES_LENGTH:], _length_of_text)
     if not period:
         return _without_repeated_lines(text)
     start = len(text) - TIMES * period
@@ -80,15 +85,29 @@ def without_repetition(text: str) -> str:
     return text[: start + period]
 
 
-def _period(text: str) -> int:
+def _length_of_text(period: int) -> int:
+    """Return the characters that a piece of this length must fill in a text."""
+    if period == 1:
+        return CHARACTERS
+    return LENGTH if period <= LABEL else SENTENCES_LENGTH
+
+
+def _length_of_records(period: int) -> int:
+    """Return the characters that a piece of this length must fill in a typed answer."""
+    return LENGTH
+
+
+def _period(text: str, length_of: Callable[[int], int]) -> int:
     """Return the length of the piece that a text repeats at its end; 0 if it does not."""
     earlier = text.rfind(text[-END:], 0, -1)
     period = len(text) - END - earlier
-    length = max(min(LENGTH, TIMES_ENOUGH * period), TIMES * period)
-    if earlier < 0 or period < 1 or length > len(text):
+    if earlier < 0 or period < 1:
         return 0
+    length = max(length_of(period), TIMES * period)
     end = text[-length:]
-    return period if end[period:] == end[:-period] else 0
+    if length > len(text) or end[period:] != end[:-period]:
+        return 0
+    return period
 
 
 def _repeats_lines(text: str) -> bool:
