@@ -30,8 +30,8 @@ LABELS = "".join(
 PROGRAM = "".join(f"x{number} = load('file{number}.csv')\n" for number in range(200))
 
 
-def is_noticed(text: str, piece: int = 4, *, by_lines: bool = True) -> bool:
-    repetition = Repetition(by_lines=by_lines)
+def is_noticed(text: str, piece: int = 4, *, is_typed: bool = False) -> bool:
+    repetition = Repetition(is_typed=is_typed)
     starts = range(0, len(text), piece)
     return any(repetition.feed(text[start : start + piece]) for start in starts)
 
@@ -49,7 +49,7 @@ def test_a_text_without_end_is_noticed(repeated: str, piece: int) -> None:
 @pytest.mark.parametrize("piece", [1, 4, 1000])
 def test_a_few_lines_without_end_in_any_order_are_noticed(piece: int) -> None:
     assert is_noticed(f"planets = [\n{LABELS}", piece)
-    assert not is_noticed(LABELS, piece, by_lines=False)
+    assert not is_noticed(LABELS, piece, is_typed=True)
     assert without_repetition(f"planets = [\n{LABELS}") == "planets = [\n" + "".join(
         dict.fromkeys(LABELS.splitlines(keepends=True))
     )
@@ -87,8 +87,8 @@ def test_sentences_and_numbers_are_noticed_before_labels_and_records() -> None:
     assert is_noticed(sentences)
     assert is_noticed("It is 2" + "0" * 2 * CHARACTERS, 1)
     assert not is_noticed("rocky, " * (LENGTH // 7))
-    assert not is_noticed(sentences, by_lines=False)
-    assert is_noticed(SENTENCE * LENGTH, by_lines=False)
+    assert not is_noticed(sentences, is_typed=True)
+    assert is_noticed(SENTENCE * LENGTH, is_typed=True)
 
 
 def test_an_answer_that_repeats_itself_is_stopped_and_says_so(buddy: Buddy) -> None:

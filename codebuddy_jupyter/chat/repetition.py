@@ -5,7 +5,7 @@ Without a limit, such an answer goes on until the context window is full.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -37,12 +37,13 @@ class Repetition:
 
     Parameters
     ----------
-    by_lines
-        Whether few lines, many times in any order, are a repetition as well.
+    is_typed
+        Whether it is a typed answer, which can be a long list of equal records, or of
+        few ones in any order.
     """
 
-    def __init__(self, *, by_lines: bool = True) -> None:
-        self._by_lines = by_lines
+    def __init__(self, *, is_typed: bool = False) -> None:
+        self._is_typed = is_typed
         self._tail = ""
         self._unseen = 0
 
@@ -53,19 +54,19 @@ class Repetition:
         if self._unseen < STEP:
             return False
         self._unseen = 0
-        if not self._by_lines:
-            return _period(self._tail, _length_of_records) > 0
-        return _period(self._tail, _length_of_text) > 0 or _repeats_lines(self._tail)
+        if _period(self._tail, is_typed=self._is_typed):
+            return True
+        return not self._is_typed and _repeats_lines(self._tail)
 
 
 async def until_repeated(
-    chunks: AsyncIterator[Chunk], *, by_lines: bool = True
+    chunks: AsyncIterator[Chunk], *, is_typed: bool = False
 ) -> AsyncIterator[Chunk]:
     """Yield the chunks of a reply, up to where it repeats itself without end.
 
-    A typed answer may be a long list of few labels: `by_lines` is false for it.
+    `is_typed` as for `Repetition`.
     """
-    repetition = Repetition(by_lines=by_lines)
+    repetition = Repetition(is_typed=is_typed)
     async with aclosing(cast(Any, chunks)) as coming:
         async for chunk in coming:
             yield chunk
@@ -76,7 +77,7 @@ async def until_repeated(
 
 def without_repetition(text: str) -> str:
     """Return a text that repeats itself at its end with the repeated piece once."""
-    period = _period(text[-LINES_LENGTH:], _length_of_text)
+    period = _period(text[-LINES_LENGTH:])
     if not period:
         return _without_repeated_lines(text)
     start = len(text) - TIMES * period
@@ -85,29 +86,24 @@ def without_repetition(text: str) -> str:
     return text[: start + period]
 
 
-def _length_of_text(period: int) -> int:
-    """Return the characters that a piece of this length must fill in a text."""
-    if period == 1:
-        return CHARACTERS
-    return LENGTH if period <= LABEL else SENTENCES_LENGTH
-
-
-def _length_of_records(period: int) -> int:
-    """Return the characters that a piece of this length must fill in a typed answer."""
-    return LENGTH
-
-
-def _period(text: str, length_of: Callable[[int], int]) -> int:
+def _period(text: str, *, is_typed: bool = False) -> int:
     """Return the length of the piece that a text repeats at its end; 0 if it does not."""
     earlier = text.rfind(text[-END:], 0, -1)
     period = len(text) - END - earlier
     if earlier < 0 or period < 1:
         return 0
-    length = max(length_of(period), TIMES * period)
+    length = max(_least_length(period, is_typed=is_typed), TIMES * period)
     end = text[-length:]
     if length > len(text) or end[period:] != end[:-period]:
         return 0
     return period
+
+
+def _least_length(period: int, *, is_typed: bool) -> int:
+    """Return the characters that a piece of this length must fill."""
+    if is_typed or 1 < period <= LABEL:
+        return LENGTH
+    return CHARACTERS if period == 1 else SENTENCES_LENGTH
 
 
 def _repeats_lines(text: str) -> bool:

@@ -109,7 +109,7 @@ async def answer(
     place = place_of(provider, request.model)
 
     def ask(attempt: Request) -> AsyncIterator[Chunk]:
-        return until_repeated(provider.stream(attempt), by_lines=False)
+        return until_repeated(provider.stream(attempt), is_typed=True)
 
     parts = answering(ask, request, form, modes, place, is_told=is_told)
     async with aclosing(cast(Any, parts)) as answered:

@@ -124,7 +124,7 @@ class RowQuestion:
             return await answer(lane.provider, request, self.form, self.modes)
         pieces: list[str] = []
         usage = Usage()
-        stream = until_repeated(lane.provider.stream(request), by_lines=False)
+        stream = until_repeated(lane.provider.stream(request), is_typed=True)
         async with aclosing(cast(Any, stream)) as chunks:
             async for chunk in chunks:
                 usage = chunk.usage or usage
