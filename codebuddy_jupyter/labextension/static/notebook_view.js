@@ -32,6 +32,7 @@ export class NotebookView {
   /** What is said above the offer to load codebuddy. */
   before = "";
   attempts = 0;
+  isConnecting = false;
 
   /** @param {NotebookPanel} notebook @param {Lab} lab */
   constructor(notebook, lab) {
@@ -111,6 +112,7 @@ export class NotebookView {
   async connect() {
     this.attempts += 1;
     const attempt = this.attempts;
+    this.isConnecting = true;
     const isLate = () => attempt !== this.attempts || this.widget.isDisposed;
     this.say(WAITING);
     try {
@@ -127,6 +129,8 @@ export class NotebookView {
       if (error instanceof NotLoaded) await this.offer(isLate);
       else if (error instanceof Refused) this.say(error.message);
       else throw error;
+    } finally {
+      if (attempt === this.attempts) this.isConnecting = false;
     }
   }
 
@@ -135,10 +139,12 @@ export class NotebookView {
     if (status === "restarting" || status === "autorestarting") {
       this.leave();
       this.attempts += 1;
+      this.isConnecting = false;
       this.before = RESTARTED;
       this.say(RESTARTED);
-    } else if (this.before && !this.link && status === "idle") {
-      // Its configuration may load codebuddy.
+    } else if (this.before && !this.link && !this.isConnecting && status === "idle") {
+      // Its configuration may load codebuddy. The kernel is idle again after each request
+      // of a connection, too.
       this.reconnect();
     }
   }
