@@ -7,11 +7,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.test_cards import (
     CELLS,
@@ -35,6 +35,11 @@ ENDLESS = f"{OLD}\nimport time\nwhile True: time.sleep(0.1)"
 IS_BUSY = "() => window.notebook.sessionContext.session.kernel.status === 'busy'"
 COUNTS = """() => window.notebook.content.widgets
     .map(cell => cell.model.sharedModel.execution_count)"""
+AS_BEFORE = """text => {
+    const { sharedModel } = window.notebook.context.model;
+    while (sharedModel.cells.length > 2) sharedModel.deleteCell(2);
+    sharedModel.cells[1].setSource(text);
+}"""
 PRINT_ID = "\nimport os; print(os.getpid())"
 
 
@@ -42,12 +47,36 @@ class Killed:
     """A notebook with the sidebar open, and the kernel to kill."""
 
     def __init__(self, notebook: Notebook, server: ScriptedServer) -> None:
-        self.page, self.server = notebook.page, server
-        self._kernel = int(notebook.outputs(0)[-1]["text"])
+        self.notebook, self.page, self.server = notebook, notebook.page, server
+
+    def prepare(self) -> None:
+        """Have the cells as they were, and an empty conversation."""
+        self.page.evaluate(AS_BEFORE, OLD)
+        self.notebook.run(1)
+        sidebar(self.page).get_by_role("button", name="New conversation").click()
+        expect(sidebar(self.page).locator(".cb-turn")).to_have_count(0)
 
     def kill(self) -> None:
         """Kill the kernel, as a system does that has no memory left."""
-        os.kill(self._kernel, signal.SIGKILL)
+        os.kill(int(self.notebook.outputs(0)[-1]["text"]), signal.SIGKILL)
+
+    def wait_for_restart(self) -> None:
+        """Wait until the kernel was started anew."""
+        dialog = self.page.locator(".jp-Dialog", has_text="It will restart")
+        dialog.get_by_role("button").last.click()
+        expect(sidebar(self.page)).to_contain_text("The kernel was restarted.")
+        self.notebook.wait_idle()
+
+    def load_again(self) -> None:
+        """Have the new kernel load the extension."""
+        self.notebook.run(0)
+        # The sidebar may have looked before.
+        field = sidebar(self.page).locator(".cb-input")
+        load = sidebar(self.page).get_by_role("button", name="Run %load_ext")
+        field.or_(load).wait_for()
+        if load.is_visible():
+            load.click()
+        field.wait_for()
 
     def ask(self, *answers: Answer) -> None:
         """Ask for a change, which is answered so."""
@@ -66,23 +95,6 @@ class Killed:
         button(card, "Run").click()
         expect(card).to_contain_text("It has run.")
         return card
-
-
-@pytest.fixture
-def ready(
-    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
-) -> Callable[[str], Killed]:
-    """Opens a notebook with a cell that has run, and shows the sidebar."""
-
-    def open(name: str) -> Killed:
-        load = LOAD.format(url=server.url) + CLICK + PRINT_ID
-        notebook = opened(lab.write(f"{name}.ipynb", [load, OLD]))
-        notebook.run(0)
-        notebook.run(1)
-        show(notebook.page)
-        return Killed(notebook, server)
-
-    return open
 
 
 def while_proposing(step: Killed) -> None:
@@ -157,28 +169,33 @@ LEFT: dict[Callable[[Killed], None], list[list[str]]] = {
 }
 
 
-def load_again(page: Page) -> None:
-    """Wait until the kernel was started anew, and have it load the extension."""
-    dialog = page.locator(".jp-Dialog", has_text="It will restart automatically")
-    dialog.get_by_role("button").last.click()
-    expect(sidebar(page)).to_contain_text("The kernel was restarted.")
-    sidebar(page).get_by_role("button", name="Run %load_ext").click()
-    sidebar(page).locator(".cb-input").wait_for()
+STEPS = {"before the run": list(LEFT)[:4], "from the run on": list(LEFT)[4:]}
 
 
-@pytest.mark.parametrize("kill", LEFT, ids=lambda kill: kill.__name__)
+@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
 def test_a_killed_kernel_leaves_whole_cells_and_nothing_to_accept(
-    ready: Callable[[str], Killed], kill: Callable[[Killed], None]
+    lab: Lab,
+    opened: Callable[[str], Notebook],
+    server: ScriptedServer,
+    steps: Sequence[Callable[[Killed], None]],
 ) -> None:
-    step = ready(kill.__name__)
-    page = step.page
-    kill(step)
-    load_again(page)
-    cells, counts = page.evaluate(CELLS)[1:], page.evaluate(COUNTS)
-    assert cells in LEFT[kill]
-    # What an earlier kernel proposed cannot be decided any more.
-    card = sidebar(page).locator(".cb-card")
-    for name in ("Run", "Replace", "Insert", "Undo"):
-        expect(button(card, name)).to_have_count(0)
-    Notebook(page).wait_idle()
-    assert (page.evaluate(CELLS)[1:], page.evaluate(COUNTS)) == (cells, counts)
+    load = LOAD.format(url=server.url) + CLICK + PRINT_ID
+    notebook = opened(lab.write("killed.ipynb", [load, OLD]))
+    notebook.run(0)
+    page = notebook.page
+    show(page)
+    step = Killed(notebook, server)
+    for kill in steps:
+        step.prepare()
+        kill(step)
+        step.wait_for_restart()
+        cells, counts = page.evaluate(CELLS)[1:], page.evaluate(COUNTS)[1:]
+        assert cells in LEFT[kill], kill.__doc__
+        step.load_again()
+        # What an earlier kernel proposed cannot be decided any more.
+        card = sidebar(page).locator(".cb-card")
+        for name in ("Run", "Replace", "Insert", "Undo"):
+            expect(button(card, name)).to_have_count(0)
+        notebook.wait_idle()
+        after = page.evaluate(CELLS)[1:], page.evaluate(COUNTS)[1:]
+        assert after == (cells, counts), kill.__doc__
