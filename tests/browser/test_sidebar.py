@@ -26,6 +26,16 @@ SELECT = """([index, start, end]) => {
     editor.setSelection({start: editor.getPositionAt(start), end: editor.getPositionAt(end)});
 }"""
 RESTART = "() => window.notebook.sessionContext.restartKernel()"
+# Has the kernel say so from now on, and counts the comms that are opened to it.
+OTHER_LANGUAGE = """() => {
+    const { kernel } = window.notebook.sessionContext.session;
+    const info = Promise.resolve({ language_info: { name: 'R' } });
+    Object.defineProperty(kernel, 'info', { get: () => info });
+    window.opened = 0;
+    kernel.anyMessage.connect((_, { msg, direction }) => {
+        if (direction === 'send' && msg.content.target_name === 'codebuddy') window.opened += 1;
+    });
+}"""
 ACTIVATE = """name => {
     const {shell} = window.jupyterapp;
     const panel = [...shell.widgets('main')].find(widget => widget.context?.path === name);
@@ -183,6 +193,19 @@ def test_after_a_restart_it_says_so_and_keeps_the_draft(loaded: Opens) -> None:
     expect(sidebar(page).locator(".cb-input")).to_have_count(0)
     sidebar(page).get_by_role("button", name="Run %load_ext").click()
     expect(sidebar(page).locator(".cb-input")).to_have_value("not sent yet")
+
+
+def test_after_a_restart_a_kernel_of_another_language_is_asked_once(
+    loaded: Opens,
+) -> None:
+    page = loaded("sidebar_language").page
+    show(page)
+    page.evaluate(OTHER_LANGUAGE)
+    page.evaluate(RESTART)
+    expect(sidebar(page)).to_contain_text("codebuddy needs a kernel of Python.")
+    # Each request would be followed by another one.
+    page.wait_for_timeout(1000)
+    assert page.evaluate("() => window.opened") == 1
 
 
 def test_a_cell_and_a_selection_are_what_is_asked_about(

@@ -32,7 +32,8 @@ export class NotebookView {
   /** What is said above the offer to load codebuddy. */
   before = "";
   attempts = 0;
-  isConnecting = false;
+  /** Whether the kernel was restarted, and nothing was asked of it since. */
+  isRestarted = false;
 
   /** @param {NotebookPanel} notebook @param {Lab} lab */
   constructor(notebook, lab) {
@@ -112,7 +113,7 @@ export class NotebookView {
   async connect() {
     this.attempts += 1;
     const attempt = this.attempts;
-    this.isConnecting = true;
+    this.isRestarted = false;
     const isLate = () => attempt !== this.attempts || this.widget.isDisposed;
     this.say(WAITING);
     try {
@@ -129,8 +130,6 @@ export class NotebookView {
       if (error instanceof NotLoaded) await this.offer(isLate);
       else if (error instanceof Refused) this.say(error.message);
       else throw error;
-    } finally {
-      if (attempt === this.attempts) this.isConnecting = false;
     }
   }
 
@@ -139,12 +138,12 @@ export class NotebookView {
     if (status === "restarting" || status === "autorestarting") {
       this.leave();
       this.attempts += 1;
-      this.isConnecting = false;
+      this.isRestarted = true;
       this.before = RESTARTED;
       this.say(RESTARTED);
-    } else if (this.before && !this.link && !this.isConnecting && status === "idle") {
-      // Its configuration may load codebuddy. The kernel is idle again after each request
-      // of a connection, too.
+    } else if (this.isRestarted && status === "idle") {
+      // Its configuration may load codebuddy. Once, since the kernel is idle again after
+      // each request of a connection.
       this.reconnect();
     }
   }
