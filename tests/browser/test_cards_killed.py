@@ -40,7 +40,7 @@ AS_BEFORE = """text => {
     while (sharedModel.cells.length > 2) sharedModel.deleteCell(2);
     sharedModel.cells[1].setSource(text);
 }"""
-PRINT_ID = "\nimport os; print(os.getpid())"
+PRINT_ID = "\nprint(os.getpid())"
 
 
 class Killed:
@@ -167,8 +167,6 @@ LEFT: dict[Callable[[Killed], None], list[list[str]]] = {
     while_the_next_step_waits: [[NEW]],
     while_undoing: [[NEW]],
 }
-
-
 STEPS = {"before the run": list(LEFT)[:4], "from the run on": list(LEFT)[4:]}
 
 

@@ -182,12 +182,7 @@ class Lab:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
+        end_process(self._process)
         self._log.close()
 
     def write(self, name: str, cells: Sequence[str]) -> str:
@@ -395,6 +390,16 @@ def open_notebook(
     yield SharedPage(context, lab, seconds).open(path)
     context.close()
     lab.end_kernels()
+
+
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """End a server, which has a while to end its kernels."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5)
 
 
 def free_port() -> int:

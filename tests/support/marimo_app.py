@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.kernels import ROOT, clean_environment
-from tests.support.lab import SECONDS, free_port
+from tests.support.lab import SECONDS, end_process, free_port
 
 MARIMO = ROOT / ".venv-marimo"
 
@@ -64,12 +64,7 @@ class MarimoApp:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
+        end_process(self._process)
         self._log.close()
 
     @property
