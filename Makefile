@@ -14,6 +14,8 @@ endif
 # Every kernel and command that a test starts would compile all that it imports: nothing here is compiled on installation.
 unexport PYTHONDONTWRITEBYTECODE
 
+INSTALL := tests/support/install_packages.py
+
 # Checks the types of the JavaScript of the panel and of the JupyterLab extension.
 TYPESCRIPT := typescript@5.9.3 @anywidget/types@0.4.0
 TSC := .venv-node/node_modules/.bin/tsc
@@ -78,17 +80,16 @@ system:
 clean:
 	rm -rf .venv .venv-* build dist
 
-# The newest pip finds what to install in half the time, and most of what is installed is never imported, nor compiled.
 .venv/.demo: pyproject.toml
-	$(PYTHON) -m venv --upgrade-deps .venv
-	$(BIN)/python -m pip install --quiet --no-compile --editable ".[demo]"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(INSTALL) --editable ".[demo]"
 	$(BIN)/python tests/support/labextension.py
 	$(BIN)/python tests/support/install_system.py libgomp1
 	@touch $@
 
 .venv/.test: pyproject.toml
-	$(PYTHON) -m venv --upgrade-deps .venv
-	$(BIN)/python -m pip install --quiet --no-compile --editable ".[test]"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(INSTALL) --editable ".[test]"
 	$(BIN)/python tests/support/labextension.py
 	@touch $@
 
@@ -104,16 +105,16 @@ model: .venv/.test
 	@touch $@
 
 .venv-colab/.done: pyproject.toml
-	$(PYTHON) -m venv --upgrade-deps .venv-colab
-	$(COLAB)/python -m pip install --quiet --no-compile --editable . $(PINS) hypothesis jupytext pytest pytest-timeout trustme
+	$(PYTHON) -m venv .venv-colab
+	$(COLAB)/python $(INSTALL) --editable . $(PINS) hypothesis jupytext pytest pytest-timeout trustme
 	@touch $@
 
 # One package, which a kernel of .venv finds before its own.
 .venv-ipykernel-7.3/.done: .venv/.test
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .venv-ipykernel-7.3 "ipykernel==7.3.*"
+	$(BIN)/python $(INSTALL) --no-deps --upgrade --target .venv-ipykernel-7.3 "ipykernel==7.3.*"
 	@touch $@
 
 # Found by the kernels of marimo alone, before the packages of .venv.
 .venv-marimo/.done: .venv/.test
-	$(BIN)/python -m pip install --quiet --no-compile --upgrade --target .venv-marimo "marimo==0.25.*"
+	$(BIN)/python $(INSTALL) --upgrade --target .venv-marimo "marimo==0.25.*"
 	@touch $@

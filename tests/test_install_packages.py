@@ -1,0 +1,32 @@
+"""The environments of the checkout: installed by uv where that asks the same index as
+pip would.
+"""
+
+import pytest
+
+from tests.support.install_packages import INSTALL, ways
+
+
+def programs(configured: str) -> list[str]:
+    """Return the programs that are tried, in turn."""
+    return ["pip" if way == INSTALL else "uv" for way in ways(configured)]
+
+
+@pytest.mark.parametrize(
+    "configured",
+    ["", "global.cert='/ca.pem'", "global.extra-index-url='https://more.example'"],
+)
+def test_uv_installs_and_pip_where_that_fails(configured: str) -> None:
+    assert programs(configured) == ["uv", "pip"]
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        ":env:.index-url='https://packages.example/simple'",
+        "global.cert='/ca.pem'\nuser.proxy='http://proxy.example'",
+        "global.no-index='true'",
+    ],
+)
+def test_pip_installs_where_its_configuration_names_the_way(configured: str) -> None:
+    assert programs(configured) == ["pip"]
