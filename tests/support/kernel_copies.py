@@ -2,8 +2,9 @@
 needs: to import them again takes most of the time of a kernel's start.
 
 ``python -P kernel_copies.py DESCRIPTOR`` copies itself for each connection to the
-listening socket; `kernel_copy.py` connects, in place of a kernel. Codebuddy is not
-imported here.
+listening socket; `kernel_copy.py` connects, in place of a kernel. Codebuddy's modules
+are executed here as well, and are in ``sys.modules`` of a copy from its first import of
+one of them on.
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 from ipykernel import kernelapp
 
-# What kernels and codebuddy import in the tests.
+# What kernels and codebuddy import in the tests, and of codebuddy what is imported when
+# it is loaded, shows its panel and asks.
 LIBRARIES = (
     "IPython.core.oinspect",
     "anywidget",
@@ -38,9 +44,47 @@ LIBRARIES = (
     "sqlite3",
     "tornado.platform.asyncio",
     "truststore",
+    "codebuddy_jupyter.display.screens",
+    "codebuddy_jupyter.ipython.extension",
+    "codebuddy_jupyter.ipython.into",
+    "codebuddy_jupyter.providers.cloud",
+    "codebuddy_jupyter.providers.embedded.provider",
+    "codebuddy_jupyter.providers.local.provider",
+    "codebuddy_jupyter.widgets.panel",
 )
+PACKAGE = "codebuddy_jupyter"
 # Seconds.
 LOOK_EVERY = 5.0
+
+
+class Executed(MetaPathFinder, Loader):
+    """Takes codebuddy's modules out of ``sys.modules``, and puts all of them back when
+    the package is imported.
+    """
+
+    def __init__(self) -> None:
+        names = [name for name in sys.modules if name.split(".")[0] == PACKAGE]
+        self._modules = {name: sys.modules.pop(name) for name in names}
+        self._spec = self._modules[PACKAGE].__spec__
+        sys.meta_path.insert(0, self)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return a spec of the package, the first time that it is imported."""
+        if name != PACKAGE or name not in self._modules:
+            return None
+        return ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the package, with all of its modules in their places."""
+        sys.meta_path.remove(self)
+        sys.modules.update(self._modules)
+        return self._modules[spec.name]
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Execute nothing anew."""
+        module.__spec__ = self._spec
 
 
 def next_kernel(listener: socket.socket) -> socket.socket:
@@ -91,6 +135,7 @@ if __name__ == "__main__":
         # An older environment has fewer.
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(library)
+    Executed()
     # The copies share what is never looked at again.
     gc.collect()
     gc.freeze()
