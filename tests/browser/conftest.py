@@ -83,7 +83,7 @@ def opened(
         for page in used:
             page.clear()
         pages[:0] = used
-    lab.end_kernels()
+    lab.clear()
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def opened_alone(
     yield open
     for page in own:
         page.close()
-    lab.end_kernels()
+    lab.clear()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def page(context: BrowserContext, lab: Lab, server: ScriptedServer) -> Iterator[
     page.wait_for_function(READY)
     yield page
     page.close()
-    lab.end_kernels()
+    lab.clear()
 
 
 def test_an_error_is_fixed_in_the_sidebar_and_the_answer_applied(

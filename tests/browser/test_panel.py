@@ -760,4 +760,4 @@ def test_it_works_in_notebook_7(
     page.wait_for_timeout(500)
     expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(4)
     page.close()
-    lab.end_kernels()
+    lab.clear()

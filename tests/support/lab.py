@@ -72,29 +72,45 @@ CLEAR = """async () => {
 }"""
 IS_CLEAR = """() => !document.querySelector(
     '.jp-Notebook, .jp-Dialog, .codebuddy-panel, .codebuddy-difference')"""
-# Extensions of JupyterLab for other documents than notebooks, or for none.
+# Extensions of JupyterLab, or plugins of them, for other documents than notebooks, or for
+# what no test looks at.
 NEEDLESS = (
-    "audio",
-    "console",
-    "csvviewer",
-    "debugger",
-    "extensionmanager",
-    "fileeditor",
-    "help",
-    "htmlviewer",
-    "hub",
-    "imageviewer",
-    "logconsole",
-    "lsp",
-    "markdownviewer",
-    "pdf",
-    "pluginmanager",
-    "settingeditor",
-    "terminal",
-    "theme-dark-high-contrast",
-    "toc",
-    "vega5",
-    "video",
+    "@jupyter-notebook/lab-extension",
+    "@jupyterlab/application-extension:faviconbusy",
+    "@jupyterlab/application-extension:property-inspector",
+    "@jupyterlab/audio-extension",
+    "@jupyterlab/celltags-extension",
+    "@jupyterlab/console-extension",
+    "@jupyterlab/csvviewer-extension",
+    "@jupyterlab/debugger-extension",
+    "@jupyterlab/extensionmanager-extension",
+    "@jupyterlab/fileeditor-extension",
+    "@jupyterlab/help-extension",
+    "@jupyterlab/htmlviewer-extension",
+    "@jupyterlab/hub-extension",
+    "@jupyterlab/imageviewer-extension",
+    "@jupyterlab/inspector-extension",
+    "@jupyterlab/logconsole-extension",
+    "@jupyterlab/lsp-extension",
+    "@jupyterlab/markdownviewer-extension",
+    "@jupyterlab/metadataform-extension",
+    "@jupyterlab/notebook-extension:active-cell-tool",
+    "@jupyterlab/notebook-extension:language-server",
+    "@jupyterlab/notebook-extension:metadata-editor",
+    "@jupyterlab/notebook-extension:toc",
+    "@jupyterlab/notebook-extension:tools",
+    "@jupyterlab/pdf-extension",
+    "@jupyterlab/pluginmanager-extension",
+    "@jupyterlab/running-extension",
+    "@jupyterlab/settingeditor-extension",
+    "@jupyterlab/statusbar-extension",
+    "@jupyterlab/terminal-extension",
+    "@jupyterlab/theme-dark-high-contrast-extension",
+    "@jupyterlab/toc-extension",
+    "@jupyterlab/tooltip-extension",
+    "@jupyterlab/vega5-extension",
+    "@jupyterlab/video-extension",
+    "jupyterlab-jupytext",
 )
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
 RUN = """async index => {
@@ -221,6 +237,12 @@ class Lab:
         file.write_text(json.dumps(values), encoding="utf-8")
         return file
 
+    def clear(self) -> None:
+        """End all kernels, and delete the notebooks, all of which each page lists."""
+        self.end_kernels()
+        for notebook in self.root.glob("*.ipynb"):
+            notebook.unlink()
+
     def end_kernels(self) -> None:
         """End all kernels that its pages have left, each of which would hold its memory
         to the end.
@@ -236,7 +258,7 @@ class Lab:
         return text[-LOG:]
 
     def _leave_out_plugins(self) -> None:
-        disabled = {f"@jupyterlab/{name}-extension": True for name in NEEDLESS}
+        disabled = dict.fromkeys(NEEDLESS, True)
         # To check whether JupyterLab is built, the server starts Node for each page.
         config = {"buildCheck": False, "disabledExtensions": disabled}
         file = self.home / "jupyter_config_dir" / "labconfig" / "page_config.json"
