@@ -4,6 +4,8 @@ branch, the difference that is applied, the kernel that is restarted.
 
 from __future__ import annotations
 
+import math
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.panels import (
@@ -18,6 +20,7 @@ from tests.browser.test_panel import CELL, CODE, SOURCES, ask, ended
 from tests.support.infill import COMPLETIONS, SUFFIX
 from tests.support.lab import Lab
 from tests.support.scripted_server import (
+    DONE,
     MODELS,
     Answer,
     ScriptedServer,
@@ -67,7 +70,10 @@ def half(text: str) -> Answer:
 def test_a_question_waits_for_the_answer_and_is_asked_then(
     panel: Opens, server: ScriptedServer
 ) -> None:
-    server.script(Answer(tokens=200, per_second=4), reply("To the second."), half("No"))
+    words = [(0, event(delta("Half "))), (math.inf, event(delta("and half.")))]
+    server.script(
+        Answer(pieces=[*words, (0, DONE)]), reply("To the second."), half("No")
+    )
     page = panel("parts_queue").page
     ask(page, "the first")
     page.get_by_role("button", name="Stop the answer").wait_for()
@@ -78,7 +84,8 @@ def test_a_question_waits_for_the_answer_and_is_asked_then(
     page.screenshot(path=picture("queue"))
     page.get_by_role("button", name="Remove: the third").click()
     expect(waiting).to_have_text(["the second"])
-    page.get_by_text("To the second.").wait_for(timeout=120_000)
+    server.release()
+    page.get_by_text("To the second.").wait_for()
     ended(page, 2)
     expect(waiting).to_have_count(0)
     assert questions(page) == ["the first", "the second"]

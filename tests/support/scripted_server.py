@@ -20,6 +20,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import math
 import re
 import ssl
 import threading
@@ -60,7 +61,8 @@ class Answer:
     status, headers
         Of the response; ``Content-Type`` is an event stream where nothing else is said.
     pieces
-        The body: pairs of seconds to wait before, and bytes to send.
+        The body: pairs of seconds to wait before, and bytes to send; ``math.inf`` waits
+        for `ScriptedServer.release`.
     wait
         Seconds before the headers are sent.
     end
@@ -341,7 +343,9 @@ class _Connection(asyncio.Protocol):
         if answer.framing != "raw":
             self._write_head(answer)
         for delay, data in answer.pieces:
-            if delay:
+            if delay == math.inf:
+                await self.server._released.wait()
+            elif delay:
                 await asyncio.sleep(delay)
             await self._write(data, answer)
         if answer.tokens is not None:
@@ -486,6 +490,10 @@ class ScriptedServer:
         self._scripts.clear()
         self.behind = None
 
+    def release(self) -> None:
+        """Send what answers hold back, from now on."""
+        self._loop.call_soon_threadsafe(self._released.set)
+
     def asked(self, path: str = CHAT) -> list[dict[str, Any]]:
         """The records of the requests to ``path``."""
         return [record for record in self.requests if record["path"] == path]
@@ -514,6 +522,7 @@ class ScriptedServer:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._released = asyncio.Event()
         server = await self._loop.create_server(
             lambda: _Connection(self), self.host, self.port, ssl=self.tls
         )
