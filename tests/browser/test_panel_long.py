@@ -38,19 +38,14 @@ WATCH = """() => {
 
 
 @pytest.fixture
-def long(
-    lab: Lab,
-    opened: Callable[[str], Notebook],
-    server: ScriptedServer,
-    request: pytest.FixtureRequest,
-) -> Page:
+def long(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Page:
     """The page of a panel that was opened on a conversation of 200 turns."""
     server.script(reply("\n\n".join(f"Paragraph {n} with `code`." for n in range(10))))
     asks = (
         "import codebuddy_jupyter as buddy\n"
         f"for n in range({TURNS}): buddy.ask(f'question {{n}}', remember=True).result()"
     )
-    notebook = shown(lab, opened, server, request.node.name, [asks])
+    notebook = shown(lab, opened, server, "long", [asks])
     notebook.page.get_by_role("button", name="Close").click()
     notebook.run(2)
     notebook.run(1)
@@ -60,12 +55,12 @@ def long(
     return notebook.page
 
 
-def test_one_more_question_leaves_the_others_alone(
+def test_one_more_question_leaves_the_others_alone_and_each_is_asked_for_once(
     long: Page, server: ScriptedServer
 ) -> None:
-    server.script(Answer(tokens=200, per_second=100))
     drawn = long.evaluate(DRAWN)
     assert drawn < 20
+    server.script(Answer(tokens=200, per_second=100))
     long.evaluate(WATCH)
     ask(long, "one more")
     expect(long.locator(".cb-turn").last.locator(".cb-line")).to_contain_text(
@@ -77,19 +72,21 @@ def test_one_more_question_leaves_the_others_alone(
     assert counts["old"] < 20
     assert counts["messages"] < 60
     assert long.evaluate(DRAWN) <= drawn + 2
+    scroll_through(long)
 
 
-def test_what_is_scrolled_to_is_drawn_and_asked_for_once(long: Page) -> None:
-    long.evaluate(WATCH)
-    look_at(long, TURNS // 2)
-    assert long.evaluate(DRAWN) < 100
+def scroll_through(page: Page) -> None:
+    """Look at all turns, up and down: each is asked for once."""
+    page.evaluate(WATCH)
+    look_at(page, TURNS // 2)
+    assert page.evaluate(DRAWN) < 100
     for index in range(0, TURNS, 5):
-        look_at(long, index)
-    told = long.evaluate("() => window.counts.messages")
+        look_at(page, index)
+    told = page.evaluate("() => window.counts.messages")
     assert told < TURNS
     for index in range(TURNS - 5, -1, -5):
-        look_at(long, index)
-    assert long.evaluate("() => window.counts.messages") < told + 20
+        look_at(page, index)
+    assert page.evaluate("() => window.counts.messages") < told + 20
 
 
 def look_at(page: Page, index: int) -> None:
