@@ -75,9 +75,12 @@ FOLDERS = (
 
 
 def pytest_collection_finish() -> None:
-    """Let no later collection of garbage look at all the tests that were collected."""
+    """Let no later collection of garbage look at all the tests that were collected, and
+    none begin as often as usual: that took a fourteenth of the time.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(scope="session")
