@@ -612,3 +612,18 @@ def test_nobody_sets_a_global(module: str) -> None:
     assert not [
         node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Global)
     ]
+
+
+# Python 3.11.0 to 3.11.4 does not match such a group where it should:
+# https://github.com/python/cpython/issues/106052
+POSSESSIVE_GROUP = re.compile(r"\)\s*(?:[*+?]|\{+[\d,]+\}+)\+")
+
+
+@each_module
+def test_no_group_is_repeated_possessively(module: str) -> None:
+    assert not POSSESSIVE_GROUP.search(modules()[module].read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("pattern", ["(?:a|b)*+", "( a )\n{3,9}+", "(a){{1,2}}+"])
+def test_the_check_sees_a_possessive_group(pattern: str) -> None:
+    assert POSSESSIVE_GROUP.search(pattern)

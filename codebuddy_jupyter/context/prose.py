@@ -18,11 +18,11 @@ _LIST_ITEM = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])\s")
 _BACKTICKS = re.compile("`+")
 # Bounded repeats keep this linear; a longer decorator can be put into a fence.
 _DECORATOR = (
-    r"@[\w.]{1,200}+(?:\((?:[^()]|\([^()]{0,200}\)){0,400}+\))?[ \t]*"
+    r"@[\w.]{1,200}+(?:\((?>(?:[^()]|\([^()]{0,200}\)){0,400})\))?[ \t]*"
     r"(?:\#[^\n]{0,200})?\n"
 )
 _DECORATED = re.compile(
-    rf"""^[ \t]*{_DECORATOR}(?:[ \t]*(?:{_DECORATOR}|\#[^\n]{{0,200}}\n)){{0,20}}+"""
+    rf"""^[ \t]*{_DECORATOR}(?>(?:[ \t]*(?:{_DECORATOR}|\#[^\n]{{0,200}}\n)){{0,20}})"""
     r"""[ \t]*(?:async[ \t]+def|def|class)\b""",
     re.MULTILINE,
 )

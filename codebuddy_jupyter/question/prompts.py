@@ -89,11 +89,11 @@ def task(name: str, it: str, wish: str = "") -> str:
 _NAME = r"[^\W\d]\w*"
 _KEY = r"""(?:'[^'\n]*'|"[^"\n]*")"""
 _INDEX = r"-?\d{1,9}"
-# The possessive repeats (++, *+) never go back, so that no text takes long.
+# Possessive repeats and atomic groups never go back, so that no text takes long.
 _FIELD = re.compile(
     rf"\{{(?P<twice>\{{)?"
     rf"(?P<name>{_NAME}+)"
-    rf"(?P<path>(?:\.{_NAME}+|\[(?:{_INDEX}|{_KEY})\])*+)"
+    rf"(?P<path>(?>(?:\.{_NAME}+|\[(?:{_INDEX}|{_KEY})\])*))"
     rf"\}}(?(twice)\}})"
 )
 _STEP = re.compile(

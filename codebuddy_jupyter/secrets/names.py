@@ -13,7 +13,7 @@ _STEMS = (
     *("pass", "pwd", "pw", "secret", "token", "key", "cred", "auth", "dsn", "conn"),
     *("sessionid", "sas"),
 )
-_TAIL = rf"(?:{NAME_CHARACTER}|-){{0,60}}+"
+_TAIL = rf"(?>(?:{NAME_CHARACTER}|-){{0,60}})"
 
 
 def _any_of(patterns: Sequence[str]) -> str:

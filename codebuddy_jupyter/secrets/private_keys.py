@@ -17,17 +17,17 @@ _HEAD = re.compile(rf"-----? ?BEGIN {_NAME} ?-----?|Private-Lines: \d+")
 _TAIL = re.compile(rf"-----? ?END {_NAME} ?-----?")
 # What may stand between the lines of a block: white space, escaped line breaks, the
 # line numbers and arrows of a traceback, quotes of concatenated strings.
-_BETWEEN = r"(?: \\+[nr] | \s\d{1,5}(?=\s) | -+> | [\s\"',+()|>\\] )*+"
+_BETWEEN = r"(?> (?: \\+[nr] | \s\d{1,5}(?=\s) | -+> | [\s\"',+()|>\\] )* )"
 _BETWEEN_LINES = re.compile(_BETWEEN, re.VERBOSE)
 _BODY = re.compile(
     rf"""
-    (?:
+    (?> (?:
         {_BETWEEN}
         (?:
             [A-Za-z0-9+/]{{16,}}+ =*+
           | (?:Proc-Type|DEK-Info|Version|Comment|Charset): [^\n\\]*+
         )
-    )*+
+    )* )
     # The last line, which may be short, and the checksum.
     (?: {_BETWEEN} [A-Za-z0-9+/=]{{1,80}}+ (?={_BETWEEN}-----) )?
     (?: {_BETWEEN} = [A-Za-z0-9+/]{{4}} )?
@@ -38,9 +38,9 @@ _BODY = re.compile(
 _REVERSED_BODY = re.compile(
     r"""
     [\s\"',+\\n]*+ [A-Za-z0-9+/=]{1,80}+
-    (?:
+    (?> (?:
         [\s\"',+|>]*+ [A-Za-z0-9+/=\\]{16,}+ (?: [\s\"',+]*+ (?<=\s) \d{1,5} (?=\s) )?
-    )*+
+    )* )
     """,
     re.VERBOSE,
 )

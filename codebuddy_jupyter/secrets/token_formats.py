@@ -241,7 +241,7 @@ _OTHERS = (
         ("LS0tLS1CRUdJTi",),
         # It may be folded into lines.
         r"(?P<secret>LS0tLS1CRUdJTi[A-Za-z0-9+/]{16,}+"
-        r"(?:\\?\s{1,20}[A-Za-z0-9+/]{16,76}+(?=\\?\s|=|\Z))*+=*)",
+        r"(?>(?:\\?\s{1,20}[A-Za-z0-9+/]{16,76}+(?=\\?\s|=|\Z))*)=*)",
         "https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/",
         _is_private_key,
     ),
