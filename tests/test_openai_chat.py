@@ -9,6 +9,7 @@ import pytest
 from traitlets import TraitError
 
 from codebuddy_jupyter import errors
+from codebuddy_jupyter.providers.http import timeouts
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from tests.support.outcome import SECRET, ask, chunks_of, notes_of, text_of
 from tests.support.scripted_server import (
@@ -147,11 +148,14 @@ def test_a_server_that_loads_its_model_is_waited_for_and_the_user_told(
 
 
 def test_a_server_that_never_gets_ready_is_given_up(
-    server: ScriptedServer, provider: LocalProvider
+    server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.script(as_json({"error": {"message": "Loading model"}}, 503))
-    provider.first_token_timeout = 1.0
+    # The third request would come too late.
+    monkeypatch.setattr(timeouts, "BACKOFF", (0.1, 3600.0))
+    provider.first_token_timeout = 60.0
     outcome = ask(provider)
+    assert len(server.asked()) == 2
     assert isinstance(outcome.error, errors.ServerError)
     assert "(503): Loading model." in outcome.line
 
