@@ -71,10 +71,8 @@ class Executed(MetaPathFinder, Loader):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return a spec of the package, the first time that it is imported."""
-        if name != PACKAGE or name not in self._modules:
-            return None
-        return ModuleSpec(name, self, is_package=True)
+        """Return a spec of the package, and None for all else."""
+        return ModuleSpec(name, self, is_package=True) if name == PACKAGE else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the package, with all of its modules in their places."""
