@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import random
@@ -13,8 +14,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -130,6 +132,31 @@ def test_interrupts_at_random_moments_leave_a_sound_file(
     assert final == expected
     # No row is asked about twice beyond those that an interrupt stopped.
     assert len(fake.requests) <= len(rows) + stopped * 32
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_an_interrupt_that_leaves_a_lock_taken_leaves_the_loop_free(
+    buddy: Buddy, fake: FakeProvider, moment: int
+) -> None:
+    fake.answer = lambda request: [0.01, last_word(request.messages[-1].text)]
+    entered = threading.Condition.__enter__.__code__
+    left = moment
+
+    def look(frame: FrameType, event: str, arg: Any) -> None:
+        nonlocal left
+        if event == "c_return" and frame.f_code is entered:
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+
+    asked = Map(buddy, ["one", "two"], "Repeat {item}", MapOptions(progress=False))
+    sys.setprofile(look)
+    try:
+        with suppress(Stopped, KeyboardInterrupt):
+            asked.gather()
+    finally:
+        sys.setprofile(None)
+    assert buddy.loop.submit(asyncio.sleep(0, "free")).result(20) == "free"
 
 
 def test_rows_are_read_in_the_thread_that_asks(

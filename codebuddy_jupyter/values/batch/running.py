@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import queue
+import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from typing import Any
@@ -108,9 +109,13 @@ class Run:
             What reading the input raised; first come the outcomes of the rows before.
         """
         future: concurrent.futures.Future[None] = concurrent.futures.Future()
+        # Not `future.done()`: an interrupt can leave the future's lock taken for good,
+        # and the loop would wait for it.
+        has_ended = threading.Event()
+        future.add_done_callback(lambda _: has_ended.set())
         try:
             self._loop.submit(self._work(), future)
-            while not future.done():
+            while not has_ended.is_set():
                 self._feed()
                 yield from self._noted()
             yield from self._noted()
