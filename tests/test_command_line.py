@@ -1,17 +1,22 @@
-"""The shell command ``codebuddy`` as a process: what it writes, when, and with which
-status it ends.
+"""The shell command ``codebuddy``: what it writes, when, and with which status it ends.
+
+What only a process shows is tested with one.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from codebuddy_jupyter import __version__
+from codebuddy_jupyter.cli.command_line import main
 from tests.support.kernels import clean_environment
 from tests.support.scripted_server import (
     Answer,
@@ -45,13 +50,26 @@ def start(server: ScriptedServer, home: Path, *words: str) -> subprocess.Popen[b
     )
 
 
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
 def run(
-    server: ScriptedServer, home: Path, *words: str, typed: str = ""
-) -> tuple[int, str, str]:
-    """The status of the command, and what it wrote to its output and its error output."""
-    with start(server, home, *words) as process:
-        out, err = process.communicate(typed.encode(), timeout=SECONDS)
-    return process.returncode, out.decode(), err.decode()
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs the command in this process; gives its status, and what it wrote to its output
+    and its error output.
+    """
+    monkeypatch.setenv("CODEBUDDY_BASE_URL", server.url)
+
+    def run(*words: str, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        status = main(words)
+        return status, *capsys.readouterr()
+
+    return run
 
 
 def test_an_answer_streams_and_an_interrupt_stops_it(
@@ -72,38 +90,37 @@ def test_an_answer_streams_and_an_interrupt_stops_it(
 def test_the_whole_answer_is_written_plainly_where_no_terminal_is(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
-    status, out, err = run(server, tmp_path, "ask", "why", "can't", "I", "merge?")
-    assert (status, err) == (0, "")
-    assert out.startswith("Hello from the scripted server.\n\nllama3 · 5 tokens · ")
-    assert "\x1b" not in out
-    assert "\r" not in out
+    with start(server, tmp_path, "ask", "why", "can't", "I", "merge?") as process:
+        out, err = process.communicate(timeout=SECONDS)
+    text = out.decode()
+    assert (process.returncode, err) == (0, b"")
+    assert text.startswith("Hello from the scripted server.\n\nllama3 · 5 tokens · ")
+    assert "\x1b" not in text
+    assert "\r" not in text
     assert server.asked()[0]["body"]["messages"][-1]["content"] == "why can't I merge?"
 
 
 @pytest.mark.parametrize("words", [["ask"], ["ask", "-"]], ids=["nothing", "dash"])
 def test_the_prompt_comes_from_standard_input(
-    server: ScriptedServer, tmp_path: Path, words: list[str]
+    run: Run, server: ScriptedServer, words: list[str]
 ) -> None:
-    status, _, _ = run(server, tmp_path, *words, typed="why is\ndf empty?")
+    status, _, _ = run(*words, typed="why is\ndf empty?")
     assert status == 0
-    assert (
-        server.asked()[0]["body"]["messages"][-1]["content"].replace("\r", "")
-        == "why is\ndf empty?"
-    )
+    assert server.asked()[0]["body"]["messages"][-1]["content"] == "why is\ndf empty?"
 
 
-def test_options_are_those_of_the_magic(server: ScriptedServer, tmp_path: Path) -> None:
-    run(server, tmp_path, "ask", "-m", "phi4", "-t", "0", "-o", "top_p=0.5", "hello")
+def test_options_are_those_of_the_magic(run: Run, server: ScriptedServer) -> None:
+    run("ask", "-m", "phi4", "-t", "0", "-o", "top_p=0.5", "hello")
     body = server.asked()[0]["body"]
     assert (body["model"], body["temperature"], body["top_p"]) == ("phi4", 0, 0.5)
 
 
 def test_nothing_that_a_model_writes_steers_the_terminal(
-    server: ScriptedServer, tmp_path: Path
+    run: Run, server: ScriptedServer
 ) -> None:
     server.script(reply("a\x1b[2Jb\x07c\x9b31md\r\ne\x00f \x1b]0;title\x07"))
-    _, out, _ = run(server, tmp_path, "ask", "hello")
-    assert out.replace("\r\n", "\n").startswith("a[2Jbc31md\nef ]0;title\n")
+    _, out, _ = run("ask", "hello")
+    assert out.startswith("a[2Jbc31md\nef ]0;title\n")
 
 
 FAILURES = {
@@ -138,10 +155,10 @@ FAILURES = {
 
 @pytest.mark.parametrize(("answer", "words", "line"), FAILURES.values(), ids=FAILURES)
 def test_a_failure_is_one_line_on_the_error_output(
-    server: ScriptedServer, tmp_path: Path, answer: Answer, words: list[str], line: str
+    run: Run, server: ScriptedServer, answer: Answer, words: list[str], line: str
 ) -> None:
     server.script(answer)
-    status, _, err = run(server, tmp_path, *words)
+    status, _, err = run(*words)
     assert status == 1
     assert err.startswith("codebuddy: ")
     assert err.count("\n") == 1
@@ -163,19 +180,21 @@ def test_a_reader_that_leaves_early_causes_no_traceback(
     assert server.wait_for("closed")
 
 
-def test_the_version_is_told(server: ScriptedServer, tmp_path: Path) -> None:
-    status, out, _ = run(server, tmp_path, "--version")
-    assert (status, out.split()[0]) == (0, "codebuddy")
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"codebuddy {__version__}\n"
 
 
 def test_a_model_is_downloaded_and_what_cannot_be_is_one_line(
-    server: ScriptedServer, tmp_path: Path
+    run: Run, tmp_path: Path
 ) -> None:
     file = tmp_path / "small.gguf"
     file.write_bytes(b"GGUF")
-    status, out, err = run(server, tmp_path, "pull", str(file))
+    status, out, err = run("pull", str(file))
     assert (status, err) == (0, f"copying {file} 100 %\n")
     assert out.endswith("To use it: %buddy /use embedded/small\n")
-    status, out, err = run(server, tmp_path, "pull", "embedded/nothing")
+    status, out, err = run("pull", "embedded/nothing")
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert "There is no model 'nothing' to download" in err
