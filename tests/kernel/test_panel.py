@@ -20,16 +20,16 @@ from tests.support.kernels import OLDER, SECONDS, clean_environment, older
 from tests.support.run_all import use_copy
 from tests.support.scripted_server import Answer, ScriptedServer, begun, reply
 
-ASKS = 300
+ASKS = 200
 # questions after which all that stays has come
-WARM = 150
+WARM = 100
 # questions before a new one is begun
 CONVERSATION = 50
 # bytes that the allocator may keep
 MEMORY = 30e6
-# that may have come with 150 questions, some with a cell that counts them: two for
+# that may have come with 100 questions, some with a cell that counts them: two for
 # each
-OBJECTS = 300
+OBJECTS = 200
 BUSY = "import time\nprint('runs', flush=True)\nfor _ in range({}): time.sleep(0.1)"
 COMMS = "len(get_ipython().kernel.comm_manager.comms)"
 THREADS = "len(__import__('threading').enumerate())"
