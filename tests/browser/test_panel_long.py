@@ -9,12 +9,16 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from codebuddy_jupyter.chat.store import Store
 from tests.browser.panels import settle, shown
 from tests.browser.test_panel import ask
 from tests.support.lab import Lab, Notebook
-from tests.support.scripted_server import Answer, ScriptedServer, reply
+from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.stored import ended
 
 TURNS = 200
+# turns that are drawn together, when one of them is scrolled to
+STEP = 10
 DRAWN = (
     "() => [...document.querySelectorAll('.cb-settled')].filter(blocks => "
     "blocks.children.length).length"
@@ -40,15 +44,11 @@ WATCH = """() => {
 @pytest.fixture
 def long(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Page:
     """The page of a panel that was opened on a conversation of 200 turns."""
-    server.script(reply("\n\n".join(f"Paragraph {n} with `code`." for n in range(10))))
-    asks = (
-        "import codebuddy_jupyter as buddy\n"
-        f"for n in range({TURNS}): buddy.ask(f'question {{n}}', remember=True).result()"
-    )
-    notebook = shown(lab, opened, server, "long", [asks])
-    notebook.page.get_by_role("button", name="Close").click()
-    notebook.run(2)
-    notebook.run(1)
+    answer = "\n\n".join(f"Paragraph {n} with `code`." for n in range(10))
+    kept = lab.home / "jupyter_data_dir" / "codebuddy" / "chats.sqlite3"
+    turns = [ended(number, answer) for number in range(TURNS)]
+    Store(kept, print).restore(str(lab.root.resolve() / "long.ipynb"), "long", turns)
+    notebook = shown(lab, opened, server, "long")
     expect(notebook.page.locator(".cb-turn")).to_have_count(TURNS)
     expect(notebook.page.locator(".cb-turn").last).to_contain_text("Paragraph 9")
     settle(notebook.page)
@@ -59,7 +59,7 @@ def test_one_more_question_leaves_the_others_alone_and_each_is_asked_for_once(
     long: Page, server: ScriptedServer
 ) -> None:
     drawn = long.evaluate(DRAWN)
-    assert drawn < 20
+    assert drawn < 30
     server.script(Answer(tokens=200, per_second=100))
     long.evaluate(WATCH)
     ask(long, "one more")
@@ -80,11 +80,11 @@ def scroll_through(page: Page) -> None:
     page.evaluate(WATCH)
     look_at(page, TURNS // 2)
     assert page.evaluate(DRAWN) < 100
-    for index in range(0, TURNS, 5):
+    for index in range(0, TURNS, STEP):
         look_at(page, index)
     told = page.evaluate("() => window.counts.messages")
     assert told < TURNS
-    for index in range(TURNS - 5, -1, -5):
+    for index in range(TURNS - STEP, -1, -STEP):
         look_at(page, index)
     assert page.evaluate("() => window.counts.messages") < told + 20
 
