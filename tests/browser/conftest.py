@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser.panels import Opens, shown
+from tests.browser.panels import Opens, SharedPanel, shown
 from tests.browser.recorder import Recorder
 from tests.support.lab import WINDOW, Lab, Notebook, SharedPage, chromium
 from tests.support.scripted_server import ScriptedServer
@@ -118,3 +118,32 @@ def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -
         return shown(lab, opened, server, name, cells)
 
     return open
+
+
+@pytest.fixture(scope="package")
+def shared_panels() -> list[SharedPanel]:
+    """The panel that tests share, once a test has needed it."""
+    return []
+
+
+@pytest.fixture
+def shared_panel(
+    request: pytest.FixtureRequest,
+    context: BrowserContext,
+    lab: Lab,
+    shared_panels: list[SharedPanel],
+    server: ScriptedServer,
+) -> Iterator[Opens]:
+    """Shows the panel that tests share; cells stand below it."""
+    failures = request.session.testsfailed
+    if not shared_panels:
+        shared_panels.append(SharedPanel(context, lab))
+
+    def show(*cells: str) -> Notebook:
+        return shared_panels[0].show(server, cells)
+
+    yield show
+    if request.session.testsfailed > failures:
+        broken = shared_panels.pop()
+        print(f"The shared page shows:\n{broken.text()}")
+        broken.close()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.test_streaming import LOAD
 from tests.support.comms import PANEL
 from tests.support.kernels import ROOT
-from tests.support.lab import Lab, Notebook
+from tests.support.lab import Lab, Notebook, SharedPage
 from tests.support.scripted_server import ScriptedServer
 
 STILL = """() => {
@@ -29,8 +29,75 @@ TO_MARKDOWN = """index => {
 NOT_EDITABLE = """index => window.notebook.content.widgets[index].model.sharedModel
     .setMetadata('editable', false)"""
 
+# The notebook whose panel tests share.
+SHARED = "shared.ipynb"
+FORGET = "%unload_ext codebuddy_jupyter\n%reset -f"
+BEGIN = """async ([code, sources]) => {
+    const {context, sessionContext} = window.notebook;
+    const {kernel} = sessionContext.session;
+    // After an interrupt, a kernel refuses what comes next, for a moment.
+    let reply;
+    do reply = await kernel.requestExecute({code, silent: true, store_history: false}).done;
+    while (reply.content.status === 'aborted');
+    if (reply.content.status !== 'ok') throw new Error(JSON.stringify(reply.content));
+    const {sharedModel} = context.model;
+    const cells = sources.map(source => ({cell_type: 'code', source}));
+    sharedModel.transact(() => {
+        sharedModel.deleteCellRange(0, sharedModel.cells.length);
+        sharedModel.insertCells(0, cells);
+    });
+}"""
 
 Opens = Callable[..., Notebook]
+
+
+class SharedPanel:
+    """A notebook that shows the panel for one test after the other, each with a new
+    Buddy and no conversations.
+
+    To open a notebook takes three times as long. Tests that do something to the page,
+    the kernel or a file have one of their own.
+    """
+
+    def __init__(self, context: BrowserContext, lab: Lab) -> None:
+        lab.kept.add(SHARED)
+        self._lab = lab
+        self._page = SharedPage(context, lab)
+        self._notebook = self._page.open(lab.write(SHARED, [""]))
+
+    def show(self, server: ScriptedServer, cells: Sequence[str]) -> Notebook:
+        """Show the panel anew, as `shown` does."""
+        self._page.page.bring_to_front()
+        sources = [LOAD.format(url=server.url), PANEL, *cells]
+        self._page.page.evaluate(BEGIN, [FORGET, sources])
+        chats_of(self._lab).unlink(missing_ok=True)
+        return show_panel(self._notebook)
+
+    def text(self) -> str:
+        """What the page shows."""
+        return self._page.text()
+
+    def close(self) -> None:
+        """Close the page, whose kernel then ends with the others."""
+        self._lab.kept.discard(SHARED)
+        self._page.close()
+
+
+def chats_of(lab: Lab) -> Path:
+    """The file of the conversations in all notebooks."""
+    return lab.home / "jupyter_data_dir" / "codebuddy" / "chats.sqlite3"
+
+
+def show_panel(notebook: Notebook) -> Notebook:
+    """Show the panel in the second cell, once the first has loaded the package.
+
+    It knows nothing of the extension, which shows changes itself.
+    """
+    notebook.run(0)
+    notebook.run(1)
+    notebook.page.locator(".cb-input").wait_for()
+    notebook.page.evaluate("() => delete document.body.dataset.codebuddyEditor")
+    return notebook
 
 
 def shown(
@@ -41,16 +108,10 @@ def shown(
     cells: Sequence[str] = (),
 ) -> Notebook:
     """A notebook whose second cell shows the panel, which asks ``server``; more cells
-    stand below. The panel knows nothing of the extension, which shows changes itself.
+    stand below.
     """
-    notebook = opened(
-        lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), PANEL, *cells])
-    )
-    notebook.run(0)
-    notebook.run(1)
-    notebook.page.locator(".cb-input").wait_for()
-    notebook.page.evaluate("() => delete document.body.dataset.codebuddyEditor")
-    return notebook
+    load = LOAD.format(url=server.url)
+    return show_panel(opened(lab.write(f"{name}.ipynb", [load, PANEL, *cells])))
 
 
 # The state of the provider, in the line above the conversation.

@@ -40,9 +40,9 @@ def unfolds(line: Locator, text: Locator) -> None:
 
 
 def test_the_line_of_a_look_unfolds_in_the_cell_and_in_the_panel(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
-    notebook = panel("looks", SETUP, ASK)
+    notebook = shared_panel(SETUP, ASK)
     page = notebook.page
     script(server)
     notebook.run(2)
@@ -60,9 +60,9 @@ def test_the_line_of_a_look_unfolds_in_the_cell_and_in_the_panel(
 
 
 def test_the_panel_shows_who_reads_the_notebook_with_stop(
-    lab: Lab, panel: Opens
+    lab: Lab, shared_panel: Opens
 ) -> None:
-    page = panel("looks_served").page
+    page = shared_panel().page
     served = page.locator(".cb-served")
     expect(served).to_be_empty()
     ask(page, "/serve")

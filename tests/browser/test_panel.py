@@ -108,10 +108,10 @@ def field(page: Page, label: str) -> str:
 
 
 def test_an_answer_streams_with_the_front_ends_own_rendering(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(Answer(tokens=100, per_second=40))
-    page = panel("panel_streaming").page
+    page = shared_panel().page
     ask(page, "why is df empty?")
     page.locator(".cb-blocks h2").wait_for()
     assert server.asked()[-1]["ended"] is None
@@ -125,10 +125,10 @@ def test_an_answer_streams_with_the_front_ends_own_rendering(
 
 
 def test_stop_ends_the_answer_at_the_server_while_a_cell_runs(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(Answer(pieces=[(0, event(delta("Once upon a time")))], end="hang"))
-    notebook = panel("panel_busy", "import time\nfor _ in range(600): time.sleep(0.1)")
+    notebook = shared_panel("import time\nfor _ in range(600): time.sleep(0.1)")
     notebook.begin(2)
     page = notebook.page
     page.wait_for_function(f"() => ({RUNS})(2)")
@@ -148,9 +148,9 @@ def test_stop_ends_the_answer_at_the_server_while_a_cell_runs(
 
 
 def test_stop_ends_a_command_and_meanwhile_one_can_ask(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
-    page = panel("panel_command").page
+    page = shared_panel().page
     # From here on only the command asks for the models.
     expect(page.locator(STATE)).to_have_text("reachable")
     expect(page.locator(".cb-meter")).to_contain_text("tokens")
@@ -170,10 +170,9 @@ def test_stop_ends_a_command_and_meanwhile_one_can_ask(
 
 
 def test_the_remedies_of_an_error_are_buttons_where_the_panel_can_do_them(
-    panel: Opens,
+    shared_panel: Opens,
 ) -> None:
-    notebook = panel(
-        "panel_remedies",
+    notebook = shared_panel(
         "import codebuddy_jupyter as buddy\np = buddy.panel()\np",
         TROUBLE,
     )
@@ -200,11 +199,11 @@ def test_the_remedies_of_an_error_are_buttons_where_the_panel_can_do_them(
 
 
 def test_what_failed_before_any_text_can_be_asked_again_and_not_copied(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     failure = as_json({"error": {"message": "no such luck"}}, 400)
     server.script(failure, Answer(pieces=[(0, event(delta("Half")))], end="hang"))
-    page = panel("panel_failed").page
+    page = shared_panel().page
     ask(page, "hello")
     expect(page.locator(".cb-turn .cb-error")).to_contain_text("no such luck")
     expect(page.get_by_role("button", name="Copy the answer")).to_have_count(0)
@@ -225,9 +224,9 @@ def test_what_failed_before_any_text_can_be_asked_again_and_not_copied(
 
 
 def test_a_question_carries_cells_as_they_stand_in_the_page_saved_or_not(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
-    page = panel("panel_live", "rate = 1", "# not run").page
+    page = shared_panel("rate = 1", "# not run").page
     page.evaluate(
         "() => "
         "window.notebook.context.model.sharedModel.cells[2].setSource('rate = "
@@ -241,10 +240,10 @@ def test_a_question_carries_cells_as_they_stand_in_the_page_saved_or_not(
 
 
 def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(model_list("llama3"), path=MODELS)
-    notebook = panel("panel_meter", "price = 12.5", "%config Buddy.context = 'auto'")
+    notebook = shared_panel("price = 12.5", "%config Buddy.context = 'auto'")
     notebook.run(2)
     page = notebook.page
     page.locator(".cb-input").fill("what is the price?")
@@ -375,11 +374,11 @@ def test_a_front_end_without_subshells_says_that_the_question_waits(
     expect(page.locator(".cb-note")).to_have_text("")
 
 
-def test_the_keyboard_does_it_all(panel: Opens, server: ScriptedServer) -> None:
+def test_the_keyboard_does_it_all(shared_panel: Opens, server: ScriptedServer) -> None:
     server.script(
         Answer(pieces=[(0, event(delta("Coming")))], end="hang"), reply("Whole.")
     )
-    notebook = panel("panel_keys")
+    notebook = shared_panel()
     page = notebook.page
     box = page.locator(".cb-input")
     box.focus()
@@ -414,9 +413,9 @@ def test_the_keyboard_does_it_all(panel: Opens, server: ScriptedServer) -> None:
 
 
 def test_the_notebooks_own_keys_leave_it_alone_while_the_panel_has_the_focus(
-    panel: Opens,
+    shared_panel: Opens,
 ) -> None:
-    notebook = panel("panel_shortcuts", "print('not run')")
+    notebook = shared_panel("print('not run')")
     page = notebook.page
     page.evaluate(
         "() => window.notebook.context.model.sharedModel.cells[2].setSource('edited')"
@@ -450,10 +449,10 @@ def test_the_notebooks_own_keys_leave_it_alone_while_the_panel_has_the_focus(
 
 
 def test_retry_and_edit_take_the_place_of_the_last_question(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(reply("First."), reply("Second."), reply("Third."))
-    notebook = panel("panel_retry", "%buddy and of a cell")
+    notebook = shared_panel("%buddy and of a cell")
     page = notebook.page
     ask(page, "hello")
     page.get_by_text("First.").wait_for()
@@ -484,10 +483,10 @@ def test_retry_and_edit_take_the_place_of_the_last_question(
 
 
 def test_code_is_copied_inserted_below_and_compared_and_never_run(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(reply(CODE))
-    notebook = panel("panel_code", "y = 1", CELL, "z = 3")
+    notebook = shared_panel("y = 1", CELL, "z = 3")
     notebook.run(2)
     page = notebook.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -536,11 +535,10 @@ def test_a_reload_in_mid_stream_loses_nothing(
 
 
 def test_two_panels_and_a_cell_share_one_conversation_and_closing_one_leaves_the_other(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(reply("To both."), reply("To the cell."))
-    notebook = panel(
-        "panel_two",
+    notebook = shared_panel(
         PANEL,
         "%buddy a question of a cell",
         "from ipywidgets import Widget",

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from codebuddy_jupyter.chat.store import Store
-from tests.browser.panels import settle, shown
+from tests.browser.panels import chats_of, settle, shown
 from tests.browser.test_panel import ask
 from tests.support.lab import Lab, Notebook
 from tests.support.scripted_server import Answer, ScriptedServer
@@ -45,9 +45,10 @@ WATCH = """() => {
 def long(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Page:
     """The page of a panel that was opened on a conversation of 200 turns."""
     answer = "\n\n".join(f"Paragraph {n} with `code`." for n in range(10))
-    kept = lab.home / "jupyter_data_dir" / "codebuddy" / "chats.sqlite3"
     turns = [ended(number, answer) for number in range(TURNS)]
-    Store(kept, print).restore(str(lab.root.resolve() / "long.ipynb"), "long", turns)
+    Store(chats_of(lab), print).restore(
+        str(lab.root.resolve() / "long.ipynb"), "long", turns
+    )
     notebook = shown(lab, opened, server, "long")
     expect(notebook.page.locator(".cb-turn")).to_have_count(TURNS)
     expect(notebook.page.locator(".cb-turn").last).to_contain_text("Paragraph 9")

@@ -68,13 +68,13 @@ def half(text: str) -> Answer:
 
 
 def test_a_question_waits_for_the_answer_and_is_asked_then(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     words = [(0, event(delta("Half "))), (math.inf, event(delta("and half.")))]
     server.script(
         Answer(pieces=[*words, (0, DONE)]), reply("To the second."), half("No")
     )
-    page = panel("parts_queue").page
+    page = shared_panel().page
     ask(page, "the first")
     page.get_by_role("button", name="Stop the answer").wait_for()
     ask(page, "the second")
@@ -100,10 +100,10 @@ def test_a_question_waits_for_the_answer_and_is_asked_then(
 
 
 def test_an_earlier_question_is_edited_in_a_branch(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(*[reply(f"Answer {number}.") for number in range(1, 5)])
-    page = panel("parts_branch").page
+    page = shared_panel().page
     for number, text in enumerate(("one", "two", "three"), 1):
         ask(page, text)
         ended(page, number)
@@ -123,10 +123,10 @@ def test_an_earlier_question_is_edited_in_a_branch(
 
 
 def test_conversations_are_named_searched_and_exported(
-    panel: Opens, server: ScriptedServer, lab: Lab
+    shared_panel: Opens, server: ScriptedServer, lab: Lab
 ) -> None:
     server.script(reply("It is the merge."), reply("Blue."))
-    page = panel("parts_chats").page
+    page = shared_panel().page
     ask(page, "why is it empty?")
     ended(page)
     page.get_by_role("button", name="New conversation").click()
@@ -152,14 +152,14 @@ def test_conversations_are_named_searched_and_exported(
     search.fill("nowhere")
     expect(rows).to_have_count(0)
     page.get_by_role("button", name="Write this conversation to a file").click()
-    expect(page.locator(".cb-turn").last).to_contain_text("parts_chats-chat.md")
-    assert "Blue." in (lab.root / "parts_chats-chat.md").read_text(encoding="utf-8")
+    expect(page.locator(".cb-turn").last).to_contain_text("shared-chat.md")
+    assert "Blue." in (lab.root / "shared-chat.md").read_text(encoding="utf-8")
 
 
 def test_the_arrows_go_through_all_questions(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
-    page = panel("parts_arrows").page
+    page = shared_panel().page
     for number, text in enumerate(("one", "two"), 1):
         ask(page, text)
         ended(page, number)
@@ -179,9 +179,11 @@ def test_the_arrows_go_through_all_questions(
     expect(box).to_have_value("typed")
 
 
-def test_completions_say_what_they_are_and_the_likeliest_is_first(panel: Opens) -> None:
-    notebook = panel(
-        "parts_offers", "import math\nclass Frame: pass\ndf = Frame()\nfor i in [1]: df"
+def test_completions_say_what_they_are_and_the_likeliest_is_first(
+    shared_panel: Opens,
+) -> None:
+    notebook = shared_panel(
+        "import math\nclass Frame: pass\ndf = Frame()\nfor i in [1]: df"
     )
     notebook.run(2)
     page = notebook.page
@@ -203,10 +205,10 @@ def test_completions_say_what_they_are_and_the_likeliest_is_first(panel: Opens) 
 
 
 def test_the_difference_is_applied_to_the_cell_as_one_step_and_not_run(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(reply(CODE))
-    page = panel("parts_apply", "y = 1", CELL).page
+    page = shared_panel("y = 1", CELL).page
     ask(page, "drop the gaps")
     ended(page)
     page.get_by_role("button", name="Show what the code changes").click()
@@ -263,10 +265,10 @@ def test_what_cannot_be_changed_has_no_apply_and_says_why(
 
 
 def test_a_cell_that_has_changed_meanwhile_is_not_overwritten(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(reply(CODE))
-    page = panel("parts_changed", CELL).page
+    page = shared_panel(CELL).page
     ask(page, "drop the gaps")
     ended(page)
     page.get_by_role("button", name="Show what the code changes").click()
@@ -283,10 +285,10 @@ def test_a_cell_that_has_changed_meanwhile_is_not_overwritten(
 
 
 def test_after_fix_the_failed_cell_is_compared_however_little_stays(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(reply("```python\nx = 1\ny = x + 2\nz = 5\n```\n"))
-    notebook = panel("parts_fix", "x = 1\n1 / 0\na = 3\nb = 4", "y = 2")
+    notebook = shared_panel("x = 1\n1 / 0\na = 3\nb = 4", "y = 2")
     notebook.run(2)
     page = notebook.page
     ask(page, "/fix")
@@ -297,10 +299,10 @@ def test_after_fix_the_failed_cell_is_compared_however_little_stays(
 
 
 def test_the_model_is_chosen_in_the_line_and_the_settings_are_folded(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(model_list("llama3", "qwen", "/models/small/tiny.gguf"), path=MODELS)
-    page = panel("parts_line").page
+    page = shared_panel().page
     line = page.locator(".cb-summary")
     expect(line).to_contain_text("stays on this machine")
     expect(line.locator(".cb-name")).to_have_text("Local")
@@ -318,11 +320,11 @@ def test_the_model_is_chosen_in_the_line_and_the_settings_are_folded(
 
 
 def test_trouble_at_the_beginning_unfolds_the_settings_and_has_its_buttons_once(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(as_json({"error": {"message": "broken"}}, 500), path=MODELS)
     server.script(as_json({"error": {"message": "broken"}}, 500))
-    page = panel("parts_trouble").page
+    page = shared_panel().page
     trouble = page.locator(".cb-provider .cb-wrong")
     expect(trouble).to_be_visible()
     page.screenshot(path=picture("trouble"))
@@ -373,10 +375,10 @@ def test_in_a_tab_of_its_own_the_log_alone_scrolls(
 
 
 def test_the_list_of_models_shows_all_whatever_the_field_says(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     server.script(model_list("llama3", "qwen"), path=MODELS)
-    page = panel("parts_models").page
+    page = shared_panel().page
     unfold_settings(page)
     field = page.get_by_label("Model", exact=True)
     field.fill("qwen")
@@ -409,10 +411,10 @@ def test_the_list_of_models_shows_all_whatever_the_field_says(
 
 
 def test_completion_is_turned_on_by_one_click_and_off_again(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
     SUFFIX.on(server)
-    page = panel("parts_completion").page
+    page = shared_panel().page
     unfold_settings(page)
     box = page.locator(".codebuddy-completion input")
     notes = page.locator(".cb-notes")

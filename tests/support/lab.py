@@ -134,10 +134,16 @@ class Lab:
         imported their libraries, where the system can copy one.
     environment
         More environment variables for the kernels.
+
+    Attributes
+    ----------
+    kept : set of str
+        The notebooks that stay open from test to test, which `clear` leaves alone.
     """
 
     def __init__(self, home: Path, lean: bool = False, **environment: str) -> None:
         self.home, self.root = home, home / "notebooks"
+        self.kept: set[str] = set()
         self._lean = lean
         self.token = secrets.token_hex(8)
         self._environment = {
@@ -241,7 +247,8 @@ class Lab:
         """End all kernels, and delete the notebooks, all of which each page lists."""
         self.end_kernels()
         for notebook in self.root.glob("*.ipynb"):
-            notebook.unlink()
+            if notebook.name not in self.kept:
+                notebook.unlink()
 
     def end_kernels(self) -> None:
         """End all kernels that its pages have left, each of which would hold its memory
@@ -250,7 +257,8 @@ class Lab:
         with self._ask("sessions") as answer:
             sessions = json.load(answer)
         for session in sessions:
-            self._ask(f"sessions/{session['id']}", "DELETE").close()
+            if session["path"] not in self.kept:
+                self._ask(f"sessions/{session['id']}", "DELETE").close()
 
     def log(self) -> str:
         """The end of what its server has written."""
