@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COLAB := .venv-colab/bin
-LATER := nice -n 10
+LATER := nice -n 5
 ifeq ($(OS),Windows_NT)
 PYTHON = py -3
 BIN := .venv/Scripts
