@@ -428,7 +428,7 @@ def test_completion_is_turned_on_by_one_click_and_off_again(
     server.script(model_list("llama3"), path=MODELS)
     page.get_by_label("Model", exact=True).fill("llama3")
     page.get_by_label("Model", exact=True).press("Enter")
-    box.check()
+    box.click()
     expect(notes).to_contain_text("llama3 cannot write in the middle of a text")
     expect(box).not_to_be_checked()
     expect(notes.get_by_role("button", name="Download one")).to_be_visible()
