@@ -59,10 +59,10 @@ test-browser: environments
 HALF := $(LATER) $(BIN)/python -m pytest -q tests --ignore tests/kernel --ignore tests/browser
 
 test-first: environments
-	$(HALF) --ignore-glob "tests/test_[!a-j]*"
+	$(HALF) --ignore-glob "tests/test_[!a-k]*"
 
 test-rest: environments
-	$(HALF) --ignore-glob "tests/test_[a-j]*"
+	$(HALF) --ignore-glob "tests/test_[a-k]*"
 
 test-colab: environments
 	$(LATER) $(COLAB)/python -m pytest -q $(wildcard $(ROOMS:%=tests/test_%.py))
