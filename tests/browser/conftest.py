@@ -50,19 +50,23 @@ def pages() -> list[SharedPage]:
 
 
 @pytest.fixture
+def has_failed(request: pytest.FixtureRequest) -> Callable[[], bool]:
+    """Tells whether the test has failed: then nobody knows in which state a page is, and
+    the next test gets a new one.
+    """
+    failures = request.session.testsfailed
+    return lambda: request.session.testsfailed > failures
+
+
+@pytest.fixture
 def opened(
-    request: pytest.FixtureRequest,
+    has_failed: Callable[[], bool],
     context: BrowserContext,
     lab: Lab,
     pages: list[SharedPage],
 ) -> Iterator[Callable[[str], Notebook]]:
-    """Open notebooks of ``lab.root``, each in a page that tests share.
-
-    After a failed test nobody knows in which state a page is, so the next test gets
-    new ones.
-    """
+    """Open notebooks of ``lab.root``, each in a page that tests share."""
     count = 0
-    failures = request.session.testsfailed
 
     def open(path: str) -> Notebook:
         nonlocal count
@@ -74,7 +78,7 @@ def opened(
     yield open
     used = pages[:count]
     del pages[:count]
-    if request.session.testsfailed > failures:
+    if has_failed():
         print(f"JupyterLab's log ends:\n{lab.log()}")
         for number, page in enumerate(used, start=1):
             print(f"Page {number} shows:\n{page.text()}")
@@ -128,14 +132,13 @@ def shared_panels() -> list[SharedPanel]:
 
 @pytest.fixture
 def shared_panel(
-    request: pytest.FixtureRequest,
+    has_failed: Callable[[], bool],
     context: BrowserContext,
     lab: Lab,
     shared_panels: list[SharedPanel],
     server: ScriptedServer,
 ) -> Iterator[Opens]:
     """Shows the panel that tests share; cells stand below it."""
-    failures = request.session.testsfailed
     if not shared_panels:
         shared_panels.append(SharedPanel(context, lab))
 
@@ -143,7 +146,7 @@ def shared_panel(
         return shared_panels[0].show(server, cells)
 
     yield show
-    if request.session.testsfailed > failures:
+    if has_failed():
         broken = shared_panels.pop()
         print(f"The shared page shows:\n{broken.text()}")
         broken.close()

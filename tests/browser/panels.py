@@ -35,10 +35,12 @@ FORGET = "%unload_ext codebuddy_jupyter\n%reset -f"
 BEGIN = """async ([code, sources]) => {
     const {context, sessionContext} = window.notebook;
     const {kernel} = sessionContext.session;
-    // After an interrupt, a kernel refuses what comes next, for a moment.
     let reply;
-    do reply = await kernel.requestExecute({code, silent: true, store_history: false}).done;
-    while (reply.content.status === 'aborted');
+    // After an interrupt, a kernel refuses what comes next, for a moment.
+    for (let tries = 0; tries < 100 && reply?.content.status !== 'ok'; tries += 1) {
+        reply = await kernel.requestExecute({code, silent: true, store_history: false}).done;
+        await new Promise(resolve => setTimeout(resolve, 20));
+    }
     if (reply.content.status !== 'ok') throw new Error(JSON.stringify(reply.content));
     const {sharedModel} = context.model;
     const cells = sources.map(source => ({cell_type: 'code', source}));

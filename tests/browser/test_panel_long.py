@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from codebuddy_jupyter.chat.store import Store
+from codebuddy_jupyter.widgets.conversation import TURNS_IN_FULL
 from tests.browser.panels import chats_of, settle, shown
 from tests.browser.test_panel import ask
 from tests.support.lab import Lab, Notebook
@@ -60,7 +61,7 @@ def test_one_more_question_leaves_the_others_alone_and_each_is_asked_for_once(
     long: Page, server: ScriptedServer
 ) -> None:
     drawn = long.evaluate(DRAWN)
-    assert drawn < 30
+    assert drawn <= TURNS_IN_FULL
     server.script(Answer(tokens=200, per_second=100))
     long.evaluate(WATCH)
     ask(long, "one more")
