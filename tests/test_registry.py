@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from codebuddy_jupyter.errors import SettingError
+from codebuddy_jupyter.providers import registry
 from codebuddy_jupyter.providers.registry import ALIASES, GROUP, Registry
 
 PACKAGE = Path(__file__).with_name("third_party")
@@ -116,6 +119,17 @@ def test_a_broken_one_costs_one_line_and_not_the_extension(installed: Path) -> N
     assert "HELLO" in shown[3]
 
 
+NAMES = ("Missing", "Broken", "Picky", "Function")
+
+
+@pytest.fixture(scope="module")
+def broken(installed: Path) -> dict[str, str]:
+    """What is shown where each of the broken ones is asked."""
+    asking = [f"%buddy -p {name} hello" for name in NAMES]
+    _, *shown = run_cells(installed, LOAD, *asking)
+    return dict(zip(NAMES, shown, strict=True))
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -137,9 +151,10 @@ def test_a_broken_one_costs_one_line_and_not_the_extension(installed: Path) -> N
         ),
     ],
 )
-def test_asking_a_broken_one_is_one_line(installed: Path, name: str, told: str) -> None:
-    (_, shown) = run_cells(installed, LOAD, f"%buddy -p {name} hello")
-    assert shown.splitlines() == [f"\x1b[31mbuddy:\x1b[0m {told}"]
+def test_asking_a_broken_one_is_one_line(
+    broken: dict[str, str], name: str, told: str
+) -> None:
+    assert broken[name].splitlines() == [f"\x1b[31mbuddy:\x1b[0m {told}"]
 
 
 def test_a_built_in_name_cannot_be_taken_over(installed: Path) -> None:
@@ -187,6 +202,27 @@ def test_other_packages_are_looked_for_only_when_a_name_is_not_known() -> None:
     assert registry.known() == ["Mine"]
     assert registry.try_name("local") == "Local"
     assert len(registry.known()) > 5
+
+
+def test_packages_are_read_again_only_after_one_was_installed_or_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches = Mock(wraps=entry_points)
+    monkeypatch.setattr(registry, "entry_points", searches)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "Late" not in Registry([]).names()
+    assert "Late" not in Registry([]).names()
+    assert searches.call_count == 1
+    package = tmp_path / "late-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Name: late\n")
+    (package / "entry_points.txt").write_text(f"[{GROUP}]\nLate = late:Late\n")
+    os.utime(tmp_path, ns=(1, 1))
+    assert "Late" in Registry([]).names()
+    shutil.rmtree(package)
+    os.utime(tmp_path, ns=(2, 2))
+    assert "Late" not in Registry([]).names()
+    assert searches.call_count == 3
 
 
 @pytest.mark.parametrize("alias", ALIASES)

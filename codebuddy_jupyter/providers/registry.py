@@ -4,8 +4,11 @@ group, those of this package included.
 
 from __future__ import annotations
 
+import functools
+import os
+import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import (
     EntryPoint,
     PackageNotFoundError,
@@ -40,7 +43,7 @@ class Registry:
     """The providers by name.
 
     Searching all installed packages takes 10 to 20 ms, so that is done when first
-    needed.
+    needed, and again only once packages were installed or removed.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ class Registry:
                 return
             own = {name.lower() for name in self._entries}
             entries = dict(self._entries)
-            for entry in entry_points(group=GROUP):
+            for entry in _installed():
                 if entry.name.lower() not in own:
                     entries[entry.name] = entry
             self._entries = entries
@@ -143,3 +146,21 @@ def _built_in() -> Iterable[EntryPoint]:
     except PackageNotFoundError:
         # A source tree that was never installed.
         return ()
+
+
+def _installed() -> Sequence[EntryPoint]:
+    return _found_in(tuple((folder, _changed_at(folder)) for folder in sys.path))
+
+
+@functools.lru_cache(maxsize=1)
+def _found_in(folders: Sequence[tuple[str, int]]) -> Sequence[EntryPoint]:
+    """Return what is registered in these folders, each with when it changed."""
+    return tuple(entry_points(group=GROUP))
+
+
+def _changed_at(folder: str) -> int:
+    """Return when something was put into a folder or taken out, in ns; 0 for none."""
+    try:
+        return os.stat(folder or os.curdir).st_mtime_ns
+    except OSError:
+        return 0
