@@ -14,7 +14,7 @@ endif
 # Every kernel and command that a test starts would compile all that it imports: nothing here is compiled on installation.
 unexport PYTHONDONTWRITEBYTECODE
 
-INSTALL := tests/support/install_packages.py
+INSTALL := $(BIN)/python tests/support/install_packages.py
 
 # Checks the types of the JavaScript of the panel and of the JupyterLab extension.
 TYPESCRIPT := typescript@5.9.3 @anywidget/types@0.4.0
@@ -82,14 +82,14 @@ clean:
 
 .venv/.demo: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(INSTALL) --editable ".[demo]"
+	$(INSTALL) $(BIN)/python --editable ".[demo]"
 	$(BIN)/python tests/support/labextension.py
 	$(BIN)/python tests/support/install_system.py libgomp1
 	@touch $@
 
 .venv/.test: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(INSTALL) --editable ".[test]"
+	$(INSTALL) $(BIN)/python --editable ".[test]"
 	$(BIN)/python tests/support/labextension.py
 	@touch $@
 
@@ -104,17 +104,17 @@ model: .venv/.test
 	cd .venv-node && npm pack --silent $(VSCODE)
 	@touch $@
 
-.venv-colab/.done: pyproject.toml
-	$(PYTHON) -m venv .venv-colab
-	$(COLAB)/python $(INSTALL) --editable . $(PINS) hypothesis jupytext pytest pytest-timeout trustme
+.venv-colab/.done: pyproject.toml .venv/.test
+	$(PYTHON) -m venv --without-pip .venv-colab
+	$(INSTALL) $(COLAB)/python --editable . $(PINS) hypothesis jupytext pytest pytest-timeout trustme
 	@touch $@
 
 # One package, which a kernel of .venv finds before its own.
 .venv-ipykernel-7.3/.done: .venv/.test
-	$(BIN)/python $(INSTALL) --no-deps --upgrade --target .venv-ipykernel-7.3 "ipykernel==7.3.*"
+	$(INSTALL) $(BIN)/python --no-deps --upgrade --target .venv-ipykernel-7.3 "ipykernel==7.3.*"
 	@touch $@
 
 # Found by the kernels of marimo alone, before the packages of .venv.
 .venv-marimo/.done: .venv/.test
-	$(BIN)/python $(INSTALL) --upgrade --target .venv-marimo "marimo==0.25.*"
+	$(INSTALL) $(BIN)/python --upgrade --target .venv-marimo "marimo==0.25.*"
 	@touch $@

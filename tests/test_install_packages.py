@@ -4,12 +4,23 @@ pip would.
 
 import pytest
 
-from tests.support.install_packages import INSTALL, ways
+from tests.support.install_packages import PIP, UV, ways
+
+PYTHON = "elsewhere/bin/python"
 
 
 def programs(configured: str) -> list[str]:
     """Return the programs that are tried, in turn."""
-    return ["pip" if way == INSTALL else "uv" for way in ways(configured)]
+    commands = ways(configured, PYTHON)
+    for command in commands:
+        assert command[command.index("--python") + 1] == PYTHON
+    known = {tuple(UV): "uv", tuple(PIP): "pip"}
+    return [
+        name
+        for command in commands
+        for start, name in known.items()
+        if tuple(command[: len(start)]) == start
+    ]
 
 
 @pytest.mark.parametrize(
