@@ -49,6 +49,12 @@ def pages() -> list[SharedPage]:
     return []
 
 
+@pytest.fixture(scope="package")
+def pages_with_settings() -> list[SharedPage]:
+    """The same for pages with settings."""
+    return []
+
+
 @pytest.fixture
 def has_failed(request: pytest.FixtureRequest) -> Callable[[], bool]:
     """Tells whether the test has failed: then nobody knows in which state a page is, and
@@ -58,14 +64,13 @@ def has_failed(request: pytest.FixtureRequest) -> Callable[[], bool]:
     return lambda: request.session.testsfailed > failures
 
 
-@pytest.fixture
-def opened(
+def opening(
     has_failed: Callable[[], bool],
     context: BrowserContext,
     lab: Lab,
     pages: list[SharedPage],
 ) -> Iterator[Callable[[str], Notebook]]:
-    """Open notebooks of ``lab.root``, each in a page that tests share."""
+    """Open notebooks of ``lab.root``, each in one of the pages that tests share."""
     count = 0
 
     def open(path: str) -> Notebook:
@@ -91,19 +96,49 @@ def opened(
 
 
 @pytest.fixture
-def opened_alone(
-    context: BrowserContext, lab: Lab
+def opened(
+    has_failed: Callable[[], bool],
+    context: BrowserContext,
+    lab: Lab,
+    pages: list[SharedPage],
 ) -> Iterator[Callable[[str], Notebook]]:
-    """Open notebooks of ``lab.root``, each in a page that no other test sees."""
-    own: list[SharedPage] = []
+    """Open notebooks of ``lab.root``, each in a page that tests share."""
+    yield from opening(has_failed, context, lab, pages)
 
-    def open(path: str) -> Notebook:
-        own.append(SharedPage(context, lab))
-        return own[-1].open(path)
 
-    yield open
-    for page in own:
-        page.close()
+@pytest.fixture
+def opened_with_settings(
+    has_failed: Callable[[], bool],
+    context: BrowserContext,
+    lab: Lab,
+    pages_with_settings: list[SharedPage],
+) -> Iterator[Callable[[str], Notebook]]:
+    """As ``opened``, in a page where notebooks keep the state of their widgets, and
+    answers about errors come in cells.
+    """
+    # JupyterLab reads them when a page is loaded.
+    files = [
+        lab.set("@jupyter-widgets/jupyterlab-manager", "plugin", saveState=True),
+        lab.set("codebuddy-jupyter", "plugin", errorAnswers="output"),
+    ]
+    yield from opening(has_failed, context, lab, pages_with_settings)
+    for file in files:
+        file.unlink()
+
+
+@pytest.fixture(scope="module")
+def page_to_ruin(context: BrowserContext, lab: Lab) -> Iterator[SharedPage]:
+    """A page for tests that leave something behind in it."""
+    page = SharedPage(context, lab)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def ruined(lab: Lab, page_to_ruin: SharedPage) -> Iterator[Callable[[str], Notebook]]:
+    """Open notebooks of ``lab.root`` in the page for tests that leave something behind."""
+    yield page_to_ruin.open
+    page_to_ruin.clear()
     lab.clear()
 
 

@@ -148,11 +148,59 @@ def names(numbers: set[int]) -> list[str]:
     return [name for number, name in enumerate(ATTACKS) if number in numbers]
 
 
-def test_attacks_run_when_they_are_shown_as_they_are(
-    opened_alone: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+# Definitions
+
+FORMULA = "$\\beta$ and $$y \\label{beta}$$ and $\\begin{cases}a\\end{cases}$"
+BETA = "1D6FD"
+
+
+def formula_after(
+    opened: Callable[[str], Notebook], lab: Lab, name: str, shown: list[str]
+) -> str:
+    """The HTML of a formula of the user's, shown after these texts in the same page."""
+    text = json.dumps([*shown, FORMULA])
+    (lab.root / f"{name}.json").write_text(text, encoding="utf-8")
+    size = len(shown)
+    cells = [
+        SHOW.format(name=f"{name}.json", start=start, end=end)
+        for start, end in ((0, size), (size, size + 1))
+    ]
+    notebook = opened(lab.write(f"{name}.ipynb", cells))
+    page = notebook.page
+    count = "() => document.querySelectorAll('mjx-container').length"
+    for index in range(len(cells)):
+        notebook.run(index)
+        page.evaluate(SCROLL)
+        settle(lambda: page.evaluate(count))
+    return notebook.output_html(1)
+
+
+def test_maths_shown_as_it_is_defines_something_for_the_page(
+    ruined: Callable[[str], Notebook], lab: Lab
 ) -> None:
-    notebook = opened_alone(written(lab, "plain", texts(recorder)))
+    html = formula_after(ruined, lab, "defining", list(DEFINITIONS.values()))
+    assert "mjx-container" in html
+    assert BETA not in html
+
+
+def test_attacks_run_when_they_are_shown_as_they_are(
+    ruined: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+) -> None:
+    notebook = ruined(written(lab, "plain", texts(recorder)))
     assert len(names(show(notebook, recorder))) >= 60
+
+
+def test_maths_of_an_answer_defines_nothing_outside_it(
+    opened: Callable[[str], Notebook], lab: Lab
+) -> None:
+    shown = [neutralise(text) for text in DEFINITIONS.values()]
+    html = formula_after(opened, lab, "defined", shown)
+    assert html.count("<mjx-container") == 3
+    assert BETA in html
+    assert "merror" not in html
+
+
+# Attacks
 
 
 def test_attacks_do_nothing_when_they_are_neutralised(
@@ -192,51 +240,6 @@ def test_innocent_maths_and_code_are_shown_as_such(
     assert "onclick" in re.sub(r"<[^>]*>", "", html)
 
 
-# Definitions
-
-FORMULA = "$\\beta$ and $$y \\label{beta}$$ and $\\begin{cases}a\\end{cases}$"
-BETA = "1D6FD"
-
-
-def formula_after(
-    opened: Callable[[str], Notebook], lab: Lab, name: str, shown: list[str]
-) -> str:
-    """The HTML of a formula of the user's, shown after these texts in the same page."""
-    text = json.dumps([*shown, FORMULA])
-    (lab.root / f"{name}.json").write_text(text, encoding="utf-8")
-    size = len(shown)
-    cells = [
-        SHOW.format(name=f"{name}.json", start=start, end=end)
-        for start, end in ((0, size), (size, size + 1))
-    ]
-    notebook = opened(lab.write(f"{name}.ipynb", cells))
-    page = notebook.page
-    count = "() => document.querySelectorAll('mjx-container').length"
-    for index in range(len(cells)):
-        notebook.run(index)
-        page.evaluate(SCROLL)
-        settle(lambda: page.evaluate(count))
-    return notebook.output_html(1)
-
-
-def test_maths_shown_as_it_is_defines_something_for_the_page(
-    opened_alone: Callable[[str], Notebook], lab: Lab
-) -> None:
-    html = formula_after(opened_alone, lab, "defining", list(DEFINITIONS.values()))
-    assert "mjx-container" in html
-    assert BETA not in html
-
-
-def test_maths_of_an_answer_defines_nothing_outside_it(
-    opened: Callable[[str], Notebook], lab: Lab
-) -> None:
-    shown = [neutralise(text) for text in DEFINITIONS.values()]
-    html = formula_after(opened, lab, "defined", shown)
-    assert html.count("<mjx-container") == 3
-    assert BETA in html
-    assert "merror" not in html
-
-
 # Pages in a frame
 
 LINKS = {
@@ -258,7 +261,7 @@ display(json.load(open({name!r}, encoding="utf-8"))[{index}], raw=True)
 
 
 def test_a_click_in_an_html_answer_loads_no_page(
-    opened_alone: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
 ) -> None:
     loop = Loop()
     bundles = []
@@ -275,7 +278,7 @@ def test_a_click_in_an_html_answer_loads_no_page(
     cells = [
         FRAMED.format(name="frames.json", index=index) for index in range(len(bundles))
     ]
-    notebook = opened_alone(lab.write("frames.ipynb", cells))
+    notebook = opened(lab.write("frames.ipynb", cells))
     for index in range(len(bundles)):
         notebook.run(index)
         cell = notebook.page.locator(".jp-CodeCell").nth(index)

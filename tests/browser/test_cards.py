@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from codebuddy_jupyter.tools.proposals import NOT_SHOWN
 from codebuddy_jupyter.tools.server.address_file import PREFIX
@@ -21,7 +21,7 @@ from tests.browser.test_sidebar import show as show_sidebar
 from tests.browser.test_sidebar_kept import reload
 from tests.browser.test_streaming import LOAD
 from tests.support.fakes import eventually
-from tests.support.lab import READY, Lab, Notebook, open_notebook
+from tests.support.lab import READY, Lab, Notebook
 from tests.support.mcp_clients import address_in, head, request, sent
 from tests.support.scripted_server import ScriptedServer, reply
 
@@ -42,8 +42,10 @@ RUN_CELL = """([index, source]) => {
     const panel = document.querySelector('#codebuddy-sidebar .codebuddy-panel');
     panel.dispatchEvent(new CustomEvent('codebuddy-run-cell', {bubbles: true, detail}));
 }"""
-# Holds back the messages by which the page says which cards it shows.
+# Once asked to, holds back the messages by which the page says which cards it shows.
 HOLD = """(() => {
+    if (sessionStorage.getItem('hold') === null) return;
+    sessionStorage.removeItem('hold');
     window.held = [];
     const { send } = WebSocket.prototype;
     WebSocket.prototype.send = function (data) {
@@ -51,6 +53,10 @@ HOLD = """(() => {
         const isShowed = text.includes('"type":"showed"');
         if (isShowed) window.held.push(() => send.call(this, data));
         else send.call(this, data);
+    };
+    window.letGo = () => {
+        WebSocket.prototype.send = send;
+        window.held.forEach(sendIt => sendIt());
     };
 })()"""
 
@@ -230,38 +236,34 @@ def test_in_a_cell_that_changed_meanwhile_nothing_is_replaced(
 
 
 def test_a_reloaded_page_decides_what_it_has_shown_again_and_runs_nothing_by_itself(
-    browser: Browser, lab: Lab, server: ScriptedServer
+    ready: Opens, server: ScriptedServer
 ) -> None:
-    load = LOAD.format(url=server.url) + CLICK
-    path = lab.write("cards_reload.ipynb", [load, OLD])
-    with open_notebook(browser, lab, path) as notebook:
-        page = notebook.page
-        notebook.run(0)
-        notebook.run(1)
-        show_sidebar(page)
-        proposed(page, server, CHANGE, NOTHING)
-        page.evaluate("() => window.notebook.context.save()")
-        before = page.evaluate(COUNT, 1)
-        page.add_init_script(HOLD)
-        reload(page)
-        page.evaluate(READY, path)
-        card = sidebar(page).locator(".cb-card")
-        expect(button(card, "Run")).to_be_visible()
-        notebook.wait_idle()
-        assert (page.evaluate(CELLS)[1:], page.evaluate(COUNT, 1)) == ([OLD], before)
-        # The kernel knows only that an earlier page has shown it.
-        page.wait_for_function("() => window.held.length > 0")
-        button(card, "Run").click()
-        expect(sidebar(page)).to_contain_text(NOT_SHOWN)
-        notebook.wait_idle()
-        assert (page.evaluate(CELLS)[1:], page.evaluate(COUNT, 1)) == ([OLD], before)
-        page.evaluate("() => window.held.forEach(send => send())")
-        button(card, "Run").click()
-        expect(card).to_contain_text("It has run.")
-        answered(page, 2)
-        notebook.wait_idle()
-        assert page.evaluate(CELLS)[1:] == [NEW]
-        assert page.evaluate(COUNT, 1) == before + 1
+    notebook = ready("cards_reload")
+    page = notebook.page
+    proposed(page, server, CHANGE, NOTHING)
+    page.evaluate("() => window.notebook.context.save()")
+    before = page.evaluate(COUNT, 1)
+    page.add_init_script(HOLD)
+    page.evaluate("() => { sessionStorage.setItem('hold', ''); }")
+    reload(page)
+    page.evaluate(READY, "cards_reload.ipynb")
+    card = sidebar(page).locator(".cb-card")
+    expect(button(card, "Run")).to_be_visible()
+    notebook.wait_idle()
+    assert (page.evaluate(CELLS)[1:], page.evaluate(COUNT, 1)) == ([OLD], before)
+    # The kernel knows only that an earlier page has shown it.
+    page.wait_for_function("() => window.held.length > 0")
+    button(card, "Run").click()
+    expect(sidebar(page)).to_contain_text(NOT_SHOWN)
+    notebook.wait_idle()
+    assert (page.evaluate(CELLS)[1:], page.evaluate(COUNT, 1)) == ([OLD], before)
+    page.evaluate("() => window.letGo()")
+    button(card, "Run").click()
+    expect(card).to_contain_text("It has run.")
+    answered(page, 2)
+    notebook.wait_idle()
+    assert page.evaluate(CELLS)[1:] == [NEW]
+    assert page.evaluate(COUNT, 1) == before + 1
 
 
 def test_a_cell_that_changed_meanwhile_stays_as_it_is(

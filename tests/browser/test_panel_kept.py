@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.panels import show_key_field, shown
@@ -22,19 +21,8 @@ QUESTION, THOUGHT, ANSWER, DRAFT = (
 STATE = "application/vnd.jupyter.widget-state+json"
 
 
-@pytest.fixture
-def keeping(lab: Lab) -> Iterator[None]:
-    """Pages that are opened now, which is when JupyterLab reads its settings, save the
-    state of widgets with the notebook.
-    """
-    file = lab.set("@jupyter-widgets/jupyterlab-manager", "plugin", saveState=True)
-    yield
-    file.unlink()
-
-
-@pytest.mark.usefixtures("keeping")
 def test_neither_key_nor_conversation_is_in_a_notebook_that_keeps_its_widgets(
-    lab: Lab, opened_alone: Callable[[str], Notebook], server: ScriptedServer
+    lab: Lab, opened_with_settings: Callable[[str], Notebook], server: ScriptedServer
 ) -> None:
     failure = as_json({"error": {"message": "the lion ate it"}}, 400)
     server.script(
@@ -45,7 +33,7 @@ def test_neither_key_nor_conversation_is_in_a_notebook_that_keeps_its_widgets(
         ),
         failure,
     )
-    notebook = shown(lab, opened_alone, server, "panel_kept")
+    notebook = shown(lab, opened_with_settings, server, "panel_kept")
     page = notebook.page
     show_key_field(page)
     page.get_by_label("API key").fill(KEY)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_sidebar import EXECUTE, asked, sidebar
@@ -25,14 +24,6 @@ SOURCES = (
 BROKEN = "first = 1\nsecond = first / 0"
 
 
-@pytest.fixture
-def answers_below(lab: Lab) -> Iterator[None]:
-    """Answers about errors are to come in cells, in pages opened from now on."""
-    file = lab.set("codebuddy-jupyter", "plugin", errorAnswers="output")
-    yield
-    file.unlink()
-
-
 def reload(page: Page) -> None:
     """Load JupyterLab again as it was left."""
     assert eventually(lambda: page.evaluate(WORKSPACE))
@@ -40,12 +31,11 @@ def reload(page: Page) -> None:
     page.wait_for_function("() => window.jupyterapp !== undefined")
 
 
-@pytest.mark.usefixtures("answers_below")
 def test_an_error_is_answered_in_a_cell_below_where_that_is_set(
-    lab: Lab, opened_alone: Callable[[str], Notebook], server: ScriptedServer
+    lab: Lab, opened_with_settings: Callable[[str], Notebook], server: ScriptedServer
 ) -> None:
     path = lab.write("kept_output.ipynb", [LOAD.format(url=server.url), BROKEN, "3"])
-    notebook = opened_alone(path)
+    notebook = opened_with_settings(path)
     page = notebook.page
     errors = page.locator(".codebuddy-error:visible")
     # Codebuddy is not loaded yet, which the sidebar offers.
@@ -68,10 +58,10 @@ def test_an_error_is_answered_in_a_cell_below_where_that_is_set(
 
 
 def test_an_open_sidebar_is_open_again_and_loads_nothing_into_the_kernel(
-    lab: Lab, opened_alone: Callable[[str], Notebook]
+    lab: Lab, opened_with_settings: Callable[[str], Notebook]
 ) -> None:
     path = lab.write("kept_open.ipynb", ["import sys"])
-    page = opened_alone(path).page
+    page = opened_with_settings(path).page
     page.evaluate(EXECUTE, "codebuddy:open")
     expect(sidebar(page)).to_contain_text("has not loaded codebuddy")
     reload(page)
