@@ -37,6 +37,13 @@ TAGS = (
 )
 SHOWN = """() => [...document.querySelectorAll('.cb-settled')].map(settled =>
     [...settled.querySelectorAll('.cb-plain, code')].map(part => part.textContent).join(' '))"""
+# Brings each answer into view, where it is drawn.
+LOOK = """async () => {
+    for (const turn of document.querySelectorAll('.cb-turn')) {
+        turn.scrollIntoView();
+        await new Promise(resolve => setTimeout(resolve, 50));
+    }
+}"""
 SHOW = """async source => {
     const listeners = new Set();
     const model = {
@@ -117,7 +124,7 @@ def plain(
 ) -> Iterator[PlainPage]:
     """A plain page with a panel; the server's address is not the page's."""
     with PlainPage(
-        Path(sys.executable), tmp_path, CODEBUDDY_BASE_URL=server.url
+        Path(sys.executable), tmp_path, copied=True, CODEBUDDY_BASE_URL=server.url
     ) as kernel:
         kernel.good("%load_ext codebuddy_jupyter")
         kernel.open_panel()
@@ -171,9 +178,8 @@ def test_without_a_renderer_attacks_are_shown_and_do_nothing(
     plain.good(ASK.format(len(attacks) - 1))
     page = plain.page
     plain.until(lambda: page.locator(".cb-foot .cb-line").count() == len(attacks))
-    for number in range(len(attacks)):
-        page.locator(".cb-turn").nth(number).evaluate("turn => turn.scrollIntoView()")
-        plain.until(lambda: page.evaluate(SHOWN)[number] != "")  # noqa: B023 - it is called in this round only
+    page.evaluate(LOOK)
+    plain.until(lambda: all(page.evaluate(SHOWN)))
     page.wait_for_timeout(500)
     lacking = {
         name: missing

@@ -70,7 +70,7 @@ class VsCodePage(Kernel):
         super().__init__(
             python_named(python),
             home,
-            copied=False,
+            copied=python == "newest",
             PYTHONPATH=str(ROOT),
             **environment,
         )
