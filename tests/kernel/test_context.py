@@ -151,14 +151,22 @@ def knows_what_was_printed(kernel: Kernel) -> bool:
 def test_no_planted_secret_reaches_the_server(
     wide: Kernel, server: ScriptedServer, planting: str, asking: str
 ) -> None:
-    asked = []
-    for number, planted in enumerate(PLANTED):
-        # Code shows the secret itself; elsewhere it must come from where it is not
-        # seen, or the code would be blanked.
-        literal = planted.text if planting.startswith("code") else unseen(planted.text)
-        planted_in = wide.run(planting.format(n=number, text=literal))
-        count = planted_in.reply["execution_count"]
-        asked.append(asking.format(n=number, cell=count))
+    # Code shows the secret itself; elsewhere it must come from where it is not seen, or
+    # the code would be blanked.
+    is_code = planting.startswith("code")
+    literals = [one.text if is_code else unseen(one.text) for one in PLANTED]
+    lines = [
+        planting.format(n=number, text=literal)
+        for number, literal in enumerate(literals)
+    ]
+    # Each has a cell of its own where a cell is what is asked about.
+    together = asking and "{cell}" not in asking
+    cells = ["\n".join(lines)] if together else lines
+    counts = [wide.good(cell).reply["execution_count"] for cell in cells]
+    asked = [
+        asking.format(n=number, cell=counts[0] if together else counts[number])
+        for number in range(len(PLANTED))
+    ]
     cell = wide.good("\n".join(["%%buddy\nlook:", *asked]))
     assert "could not be read" not in shown(cell)
     _, *found = re.split(r"marker-(\d+);", heard(server))
@@ -199,7 +207,9 @@ def test_no_secret_reaches_the_server_in_a_traceback(
     leaked = []
     for some in told_at_once():
         told = " + ".join(f"'\\nmark' 'er;\\n' + {unseen(one.text)}" for one in some)
-        wide.run(f"raise ValueError({told})")
+        # In the line that raises it, IPython would colour it.
+        wide.good(f"told = {told}")
+        wide.run("raise ValueError(told)")
         wide.good("%buddy --new -c error why does it fail?")
         assert heard(server).count("marker;") == len(some)
         leaked += [one.name for one in some if one.secret in heard(server)]

@@ -51,9 +51,15 @@ def test_a_look_while_a_cell_runs_tells_the_rest(probing: Kernel) -> None:
 
 
 def test_a_look_while_variables_come_and_go_sees_some_of_them(probing: Kernel) -> None:
+    # Each look would wait for its description, which the loop has no time for.
+    probing.good("del pool")
     code = """
+import sys
+# Threads take turns within a look, too.
+usual = sys.getswitchinterval()
+sys.setswitchinterval(usual / 50)
 def look_often():
-    for _ in range(20):
+    for _ in range(100):
         look()
 thread = threading.Thread(target=look_often)
 thread.start()
@@ -62,6 +68,7 @@ while thread.is_alive():
         globals()[f"name_{number}"] = number
     for number in range(200):
         del globals()[f"name_{number}"]
+sys.setswitchinterval(usual)
 print({troubles for troubles, _ in found})
 """
     assert probing.good(code).printed == "{()}\n"
