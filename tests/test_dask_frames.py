@@ -34,7 +34,16 @@ ROWS = 200
 # Workers that are forked need not each import all of Dask.
 STARTED_BY = "forkserver" if os.name == "posix" else "spawn"
 # What each worker imports.
-PRELOADED = ["distributed", "dask.dataframe", "openai", "pandas", "pyarrow"]
+PRELOADED = [
+    "codebuddy_jupyter.buddy",
+    "codebuddy_jupyter.providers.local.provider",
+    "codebuddy_jupyter.values.batch.dask_frames",
+    "dask.dataframe",
+    "distributed",
+    "openai",
+    "pandas",
+    "pyarrow",
+]
 
 
 @dataclass
