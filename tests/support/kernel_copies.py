@@ -28,6 +28,7 @@ from ipykernel import kernelapp
 # What kernels and codebuddy import in the tests, and of codebuddy what is imported when
 # it is loaded, shows its panel and asks.
 LIBRARIES = (
+    "IPython.core.completerlib",
     "IPython.core.oinspect",
     "anywidget",
     "anyio._backends._asyncio",
@@ -41,15 +42,20 @@ LIBRARIES = (
     "openai",
     "pdb",
     "psutil",
+    "pygments.formatters.terminal256",
     "sqlite3",
+    "stack_data",
     "tornado.platform.asyncio",
     "truststore",
+    "codebuddy_jupyter.completion.requests",
     "codebuddy_jupyter.display.screens",
     "codebuddy_jupyter.ipython.extension",
     "codebuddy_jupyter.ipython.into",
+    "codebuddy_jupyter.ipython.line",
     "codebuddy_jupyter.providers.cloud",
     "codebuddy_jupyter.providers.embedded.provider",
     "codebuddy_jupyter.providers.local.provider",
+    "codebuddy_jupyter.widgets.editor",
     "codebuddy_jupyter.widgets.panel",
 )
 PACKAGE = "codebuddy_jupyter"

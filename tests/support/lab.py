@@ -95,6 +95,8 @@ NEEDLESS = (
     "@jupyterlab/markdownviewer-extension",
     "@jupyterlab/metadataform-extension",
     "@jupyterlab/notebook-extension:active-cell-tool",
+    # For each page, the server would load all exporters of nbconvert.
+    "@jupyterlab/notebook-extension:export",
     "@jupyterlab/notebook-extension:language-server",
     "@jupyterlab/notebook-extension:metadata-editor",
     "@jupyterlab/notebook-extension:toc",
@@ -112,6 +114,12 @@ NEEDLESS = (
     "@jupyterlab/video-extension",
     "jupyterlab-jupytext",
 )
+# JupyterLab, with a checker of addresses left out that takes seconds to import.
+SERVE = """
+import runpy, sys
+sys.modules["rfc3987_syntax"] = None
+runpy.run_module("jupyterlab", run_name="__main__", alter_sys=True)
+"""
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
 RUN = """async index => {
     const {content} = window.notebook;
@@ -182,8 +190,8 @@ class Lab:
         }
         command = [
             sys.executable,
-            "-m",
-            "jupyterlab",
+            "-c",
+            SERVE,
             *(f"--{name}={value}" for name, value in options.items()),
         ]
         self._log = (self.home / "lab.log").open("wb")
