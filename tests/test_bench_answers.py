@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pandas as pd
 import pytest
 
 from codebuddy_jupyter.tools.choice import ANSWER
-from tests.bench.answers import lean, report
+from tests.bench.answers import lean, measure, report
 from tests.bench.answers.code import code_in
 from tests.bench.answers.forms import form_of, has_same_values, is_same
 from tests.bench.answers.measure import (
@@ -61,6 +62,12 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """One child that runs the code of all answers."""
     with Judge(tmp_path_factory.mktemp("judge")) as judge:
         yield judge
+
+
+@pytest.fixture
+def only_judge(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has no other child started."""
+    monkeypatch.setattr(measure, "Judge", lambda home: nullcontext(judge))
 
 
 def fenced(code: str) -> str:
@@ -358,6 +365,7 @@ def test_a_correction_without_code_leaves_the_first_answer() -> None:
     assert Asked([words]).final == words
 
 
+@pytest.mark.usefixtures("only_judge")
 @pytest.mark.timeout(300)
 def test_each_way_of_asking_is_judged(server: ScriptedServer, tmp_path: Path) -> None:
     url = played(8192).on(server)
@@ -384,6 +392,7 @@ def test_each_way_of_asking_is_judged(server: ScriptedServer, tmp_path: Path) ->
     ]
 
 
+@pytest.mark.usefixtures("only_judge")
 @pytest.mark.timeout(300)
 def test_an_answer_without_looks_is_the_one_that_was_given(
     server: ScriptedServer, tmp_path: Path
