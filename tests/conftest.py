@@ -29,6 +29,7 @@ from codebuddy_jupyter.context.session import Session
 from codebuddy_jupyter.providers.embedded.provider import EmbeddedProvider
 from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.settings.keys import Keys
+from tests.support.disks import MEMORY, has_room_in_memory
 from tests.support.embedded_calls import ANSWERS
 from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
 from tests.support.notebooks_kept import Start
@@ -54,6 +55,10 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 # A shell that runs the tests in the background has the interrupt ignored, here and in
 # every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Thousands of tests write small files, each of which a disk makes sure of.
+if has_room_in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 SPOILERS = re.compile(
     r"CODEBUDDY_.*|OPENAI_.*|.*_API_KEY|.*_PROXY|(OLLAMA|LMSTUDIO)_HOST", re.IGNORECASE
