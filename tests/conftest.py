@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import inspect
 import ipaddress
 import itertools
 import os
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType, ModuleType
 from typing import Any
 
 import hypothesis
@@ -116,6 +118,27 @@ def home(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> Iterator[Pat
     # Of thousands of homes, nearly all are still empty.
     with suppress(OSError):
         home.rmdir()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def modules_by_name() -> Iterator[None]:
+    """Find the module of a frame by its name.
+
+    IPython asks for it for each frame of an error, and Python would go through all
+    modules, of which there are thousands here.
+    """
+    found = inspect.getmodule
+
+    def module_of(object: Any, _filename: str | None = None) -> ModuleType | None:
+        if not isinstance(object, FrameType):
+            return found(object, _filename)
+        module = sys.modules.get(object.f_globals.get("__name__", ""))
+        file = getattr(module, "__file__", None)
+        return module if file == object.f_code.co_filename else None
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inspect, "getmodule", module_of)
+        yield
 
 
 class BeyondLoopback(AssertionError):
