@@ -8,6 +8,7 @@ import atexit
 import json
 import os
 import queue
+import random
 import secrets
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -34,6 +36,9 @@ OLDER = {"ipykernel 7.3": ROOT / ".venv-ipykernel-7.3"}
 COPIES = Path(__file__).with_name("kernel_copies.py")
 COPY = Path(__file__).with_name("kernel_copy.py")
 CAN_COPY = sys.platform == "linux"
+PORTS = ("shell_port", "iopub_port", "stdin_port", "hb_port", "control_port")
+# Linux gives ports from 32768 on, other systems from 49152 on.
+KERNEL_PORTS = range(20_000, 32_000)
 # a bound for what hangs, not a measure of what is slow
 SECONDS = 60.0
 # the same for a start: the first kernel compiles all that it imports
@@ -116,6 +121,21 @@ def command_of(python: Path, *, copied: bool) -> list[str]:
     if copied and CAN_COPY:
         start = [sys.executable, "-I", "-S", str(COPY), copies_of(python)]
     return [*start, "-f", "{connection_file}"]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports at which nobody listens, and which no system gives to anybody who
+    asks for any: another test could get one before the kernel does.
+    """
+    found: list[int] = []
+    # Not the usual numbers, which Hypothesis makes the same in each process.
+    for port in random.SystemRandom().sample(KERNEL_PORTS, 20 * count):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
 
 
 def specs_of(command: list[str], home: Path) -> KernelSpecManager:
@@ -283,7 +303,12 @@ class Kernel:
         self.home = home
         self.environment = clean_environment(home, **environment)
         specs = specs_of(command_of(python, copied=copied), home)
-        self.manager = KernelManager(kernel_name="tested", kernel_spec_manager=specs)
+        self.manager = KernelManager(
+            kernel_name="tested",
+            kernel_spec_manager=specs,
+            cache_ports=False,
+            **dict(zip(PORTS, free_ports(len(PORTS)), strict=True)),
+        )
         self._cells: dict[str, Cell] = {}
 
     def __enter__(self) -> Self:
