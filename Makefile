@@ -16,6 +16,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 INSTALL := $(BIN)/python tests/support/install_packages.py
 
+# Jupyter takes seconds to import it where it is installed, in each process, for formats of addresses that no notebook has.
+NEEDLESS := rfc3987-syntax
+
 # Checks the types of the JavaScript of the panel and of the JupyterLab extension.
 TYPESCRIPT := typescript@5.9.3 @anywidget/types@0.4.0
 TSC := .venv-node/node_modules/.bin/tsc
@@ -90,6 +93,7 @@ clean:
 .venv/.test: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(INSTALL) $(BIN)/python --editable ".[test]"
+	$(BIN)/python -m pip uninstall --quiet --yes $(NEEDLESS)
 	$(BIN)/python tests/support/labextension.py
 	@touch $@
 

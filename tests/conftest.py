@@ -50,10 +50,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("buddy")
 
-# jsonschema imports it where it is there, which takes seconds, for formats of addresses
-# that no notebook has.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-
 # A shell that runs the tests in the background has the interrupt ignored, here and in
 # every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

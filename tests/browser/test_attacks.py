@@ -14,7 +14,7 @@ from codebuddy_jupyter.display.formats import final_output
 from codebuddy_jupyter.markdown.safe import neutralise
 from tests.browser.recorder import Recorder
 from tests.support.attacks import ATTACKS, DEFINITIONS, INNOCENTS, attack
-from tests.support.lab import IDLE, READY, Lab, Notebook
+from tests.support.lab import POLLING, READY, Lab, Notebook
 from tests.support.replies import ended
 
 # JupyterLab folds the outputs of a cell away after 50
@@ -130,9 +130,11 @@ def reopened(notebook: Notebook, path: str) -> None:
     # What JupyterLab opens again by itself could come after what the next test opens.
     workspace, _, _ = notebook.page.url.partition("/tree/")
     notebook.page.goto(f"{workspace}?reset")
-    notebook.page.wait_for_function("() => window.jupyterapp !== undefined")
+    notebook.page.wait_for_function(
+        "() => window.jupyterapp !== undefined", polling=POLLING
+    )
     notebook.page.evaluate(READY, path)
-    notebook.page.wait_for_function(IDLE)
+    notebook.wait_idle()
 
 
 def is_rendered(notebook: Notebook) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.support.lab import Lab
+from tests.support.lab import POLLING, Lab
 from tests.support.scripted_server import ScriptedServer, reply
 
 BROKEN = "first = 1 / 0"
@@ -32,7 +32,7 @@ def page(context: BrowserContext, lab: Lab, server: ScriptedServer) -> Iterator[
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"http://127.0.0.1:{lab.port}/notebooks/{path}?token={lab.token}")
-    page.wait_for_function(READY)
+    page.wait_for_function(READY, polling=POLLING)
     yield page
     page.close()
     lab.clear()

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_sidebar import EXECUTE, asked, sidebar
 from tests.browser.test_streaming import LOAD
 from tests.support.fakes import eventually
-from tests.support.lab import READY, Lab, Notebook
+from tests.support.lab import POLLING, READY, Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply
 
 WORKSPACE = """async () => {
@@ -28,7 +28,7 @@ def reload(page: Page) -> None:
     """Load JupyterLab again as it was left."""
     assert eventually(lambda: page.evaluate(WORKSPACE))
     page.reload()
-    page.wait_for_function("() => window.jupyterapp !== undefined")
+    page.wait_for_function("() => window.jupyterapp !== undefined", polling=POLLING)
 
 
 def test_an_error_is_answered_in_a_cell_below_where_that_is_set(

@@ -114,12 +114,6 @@ NEEDLESS = (
     "@jupyterlab/video-extension",
     "jupyterlab-jupytext",
 )
-# JupyterLab, with a checker of addresses left out that takes seconds to import.
-SERVE = """
-import runpy, sys
-sys.modules["rfc3987_syntax"] = None
-runpy.run_module("jupyterlab", run_name="__main__", alter_sys=True)
-"""
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
 RUN = """async index => {
     const {content} = window.notebook;
@@ -190,8 +184,8 @@ class Lab:
         }
         command = [
             sys.executable,
-            "-c",
-            SERVE,
+            "-m",
+            "jupyterlab",
             *(f"--{name}={value}" for name, value in options.items()),
         ]
         self._log = (self.home / "lab.log").open("wb")
