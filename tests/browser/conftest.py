@@ -121,9 +121,11 @@ def opened_with_settings(
         lab.set("@jupyter-widgets/jupyterlab-manager", "plugin", saveState=True),
         lab.set("codebuddy-jupyter", "plugin", errorAnswers="output"),
     ]
-    yield from opening(has_failed, context, lab, pages_with_settings)
-    for file in files:
-        file.unlink()
+    try:
+        yield from opening(has_failed, context, lab, pages_with_settings)
+    finally:
+        for file in files:
+            file.unlink()
 
 
 @pytest.fixture(scope="module")

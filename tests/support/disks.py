@@ -7,7 +7,7 @@ import shutil
 
 # A file system in memory, which Linux has.
 MEMORY = "/dev/shm"
-# In bytes, of which the tests that run side by side use a third.
+# In bytes; the tests that run side by side use less than a tenth.
 ROOM = 1e9
 
 
