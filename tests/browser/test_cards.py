@@ -79,16 +79,21 @@ def ready(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -
 
 
 def proposed(page: Page, server: ScriptedServer, *choices: dict[str, Any]) -> Locator:
-    """Ask for something that the model proposes; gives the card."""
+    """Ask for something that the model proposes; gives the card once the answer has
+    ended, which moves the card.
+    """
     script = []
     for choice in choices:
         script += [reply(json.dumps(choice)), reply("Done.")]
     server.script(*script)
+    turns = sidebar(page).locator(".cb-turn")
+    turn = turns.nth(turns.count())
     field = sidebar(page).locator(".cb-input").last
     field.fill("do it in In[2]")
     field.press("Enter")
-    card = sidebar(page).locator(".cb-card").first
+    card = turn.locator(".cb-card").first
     expect(button(card, "Reject")).to_be_visible()
+    expect(turn.locator(".cb-foot .cb-line")).to_have_count(1)
     return card
 
 
@@ -189,11 +194,7 @@ def test_what_the_cell_shows_closes_with_the_card(
     button(card, "Edit").click()
     expect(difference).to_have_count(0)
     expect(button(card, "Show in the cell")).to_have_count(0)
-    server.script(reply(json.dumps(CHANGE)), reply("Done."))
-    field = sidebar(page).locator(".cb-input").last
-    field.fill("do it again in In[2]")
-    field.press("Enter")
-    card = sidebar(page).locator(".cb-card").nth(1)
+    card = proposed(page, server, CHANGE)
     difference = shown_in_cell(page, card)
     second = opened("cards_closed.ipynb").page
     show_sidebar(second)
@@ -293,11 +294,7 @@ def test_rejected_and_edited_proposals(ready: Opens, server: ScriptedServer) -> 
     press(card, "Reject")
     expect(card).to_contain_text("Rejected.")
     assert page.evaluate(CELLS)[1:] == [OLD]
-    server.script(reply(json.dumps(SECOND)), reply("Done."))
-    field = sidebar(page).locator(".cb-input").last
-    field.fill("more")
-    field.press("Enter")
-    card = sidebar(page).locator(".cb-card").nth(1)
+    card = proposed(page, server, SECOND)
     button(card, "Edit").click()
     card.locator("textarea").fill("print('edited')")
     press(card, "Insert")
@@ -371,6 +368,7 @@ def test_without_the_extension_nothing_can_be_run_from_the_panel(
     card = page.locator(".cb-card")
     expect(card).to_contain_text("Only JupyterLab with codebuddy's extension")
     expect(card.get_by_role("button")).to_have_text(["Insert", "Edit", "Reject"])
+    expect(page.locator(".cb-foot .cb-line")).to_have_count(1)
     press(card, "Insert")
     expect(card).to_contain_text("Put into the notebook.")
     assert eventually(

@@ -428,6 +428,8 @@ def test_completion_is_turned_on_by_one_click_and_off_again(
     server.script(model_list("llama3"), path=MODELS)
     page.get_by_label("Model", exact=True).fill("llama3")
     page.get_by_label("Model", exact=True).press("Enter")
+    # The list of facts goes away and comes back: what is below moves.
+    expect(page.locator(".cb-facts")).to_contain_text("llama3")
     box.click()
     expect(notes).to_contain_text("llama3 cannot write in the middle of a text")
     expect(box).not_to_be_checked()

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.panels import picture
 from tests.browser.test_streaming import LOAD
-from tests.support.lab import READY, Lab, Notebook
+from tests.support.lab import POLLING, READY, Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply
 
 EXECUTE = "command => window.jupyterapp.commands.execute(command)"
@@ -25,6 +25,10 @@ SELECT = """([index, start, end]) => {
     const {editor} = content.activeCell;
     editor.setSelection({start: editor.getPositionAt(start), end: editor.getPositionAt(end)});
 }"""
+# Whether what widgets say goes past a running cell, which JupyterLab arranges soon after
+# they are shown.
+HAS_SUBSHELLS = """() => [...window.notebook.sessionContext.session.kernel._comms.values()]
+    .every(comm => comm.subshellId !== null)"""
 RESTART = "() => window.notebook.sessionContext.restartKernel()"
 # Has the kernel say so from now on, and counts the comms that are opened to it.
 OTHER_LANGUAGE = """() => {
@@ -146,6 +150,7 @@ def test_it_opens_and_answers_while_a_cell_runs(
     notebook.begin(1)
     page.wait_for_function(RUNS, arg=1)
     field = show(page)
+    page.wait_for_function(HAS_SUBSHELLS, polling=POLLING)
     server.script(reply("While it runs."))
     field.fill("now?")
     field.press("Enter")
