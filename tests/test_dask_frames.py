@@ -219,7 +219,8 @@ def use_servers_of_their_own(cluster: Client, servers: list[MapServer]) -> None:
     def use(url: str) -> None:
         dask.config.set({"codebuddy.pool": [url]})
 
-    workers = list(cluster.scheduler_info()["workers"])
+    # What the client keeps of the scheduler's news names no workers for a moment.
+    workers = list(cluster.nthreads())
     for worker, server in zip(workers, servers, strict=True):
         cluster.run(use, server.url, workers=[worker])
 
