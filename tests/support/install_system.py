@@ -8,7 +8,13 @@ import shutil
 import subprocess
 import sys
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+BROWSERS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "chrome",
+)
 APT = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -16,7 +22,9 @@ def missing(wanted: list[str]) -> dict[str, str]:
     """Debian package to what it is for; of the wanted ones, where any are named."""
     needed = {}
     if not any(map(shutil.which, BROWSERS)):
-        needed["chromium"] = "a Chromium browser, for the tests in a real JupyterLab"
+        needed["chromium-headless-shell"] = (
+            "a Chromium browser, for the tests in a real JupyterLab"
+        )
     if sys.platform == "linux" and ctypes.util.find_library("gomp") is None:
         needed["libgomp1"] = "libgomp, for the embedded engine"
     return {

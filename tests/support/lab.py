@@ -37,7 +37,15 @@ LOADING = 180.0
 LOG = 4000
 # ms; to look again in each frame would have the page draw frames for nothing else
 POLLING = 50
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+# The first has no windows, nor what only they need, and takes a tenth less of the time.
+CHROMIUMS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "chrome",
+    "msedge",
+)
 QUIET = [
     "--headless",
     "--no-sandbox",
@@ -352,7 +360,7 @@ class Notebook:
 def chromium() -> Iterator[Browser]:
     """The browser of this machine."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    assert path, "There is no Chromium: apt-get install chromium"
+    assert path, "There is no Chromium: apt-get install chromium-headless-shell"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         yield browser
