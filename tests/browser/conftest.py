@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser.panels import Opens, SharedPanel, shown
+from tests.browser.panels import LOAD, Opens, SharedNotebook, show_panel, shown
 from tests.browser.recorder import Recorder
+from tests.support.comms import PANEL
 from tests.support.lab import WINDOW, Lab, Notebook, SharedPage, chromium
 from tests.support.scripted_server import ScriptedServer
 
@@ -162,28 +163,33 @@ def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -
 
 
 @pytest.fixture(scope="package")
-def shared_panels() -> list[SharedPanel]:
-    """The panel that tests share, once a test has needed it."""
+def shared_notebooks() -> list[SharedNotebook]:
+    """The notebook that tests share, once a test has needed it."""
     return []
 
 
 @pytest.fixture
-def shared_panel(
+def begun(
     has_failed: Callable[[], bool],
     context: BrowserContext,
     lab: Lab,
-    shared_panels: list[SharedPanel],
-    server: ScriptedServer,
+    shared_notebooks: list[SharedNotebook],
 ) -> Iterator[Opens]:
-    """Shows the panel that tests share; cells stand below it."""
-    if not shared_panels:
-        shared_panels.append(SharedPanel(context, lab))
-
-    def show(*cells: str) -> Notebook:
-        return shared_panels[0].show(server, cells)
-
-    yield show
+    """Gives the notebook that tests share, with the cells of this test."""
+    if not shared_notebooks:
+        shared_notebooks.append(SharedNotebook(context, lab))
+    yield shared_notebooks[0].begin
     if has_failed():
-        broken = shared_panels.pop()
+        broken = shared_notebooks.pop()
         print(f"The shared page shows:\n{broken.text()}")
         broken.close()
+
+
+@pytest.fixture
+def shared_panel(begun: Opens, server: ScriptedServer) -> Opens:
+    """Shows the panel in the notebook that tests share; more cells stand below."""
+
+    def show(*cells: str) -> Notebook:
+        return show_panel(begun(LOAD.format(url=server.url), PANEL, *cells))
+
+    return show

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.test_streaming import LOAD
 from tests.support.comms import PANEL
 from tests.support.kernels import ROOT
-from tests.support.lab import Lab, Notebook, SharedPage
+from tests.support.lab import POLLING, Lab, Notebook, SharedPage
 from tests.support.scripted_server import ScriptedServer
 
+LOAD = (
+    "import os\nos.environ['CODEBUDDY_BASE_URL'] = {url!r}\n%load_ext codebuddy_jupyter"
+)
 STILL = """() => {
     const [before, now] = [window.seen, document.querySelector('.cb-log').innerHTML];
     window.seen = now;
@@ -29,12 +31,16 @@ TO_MARKDOWN = """index => {
 NOT_EDITABLE = """index => window.notebook.content.widgets[index].model.sharedModel
     .setMetadata('editable', false)"""
 
-# The notebook whose panel tests share.
+# The notebook that tests share.
 SHARED = "shared.ipynb"
-FORGET = "%unload_ext codebuddy_jupyter\n%reset -f"
+# As after a restart, with nothing of codebuddy either.
+FORGET = """%unload_ext codebuddy_jupyter
+get_ipython().config.clear()
+get_ipython().reset()"""
 BEGIN = """async ([code, sources]) => {
-    const {context, sessionContext} = window.notebook;
+    const {content, context, sessionContext} = window.notebook;
     const {kernel} = sessionContext.session;
+    window.jupyterapp.shell.collapseRight();
     let reply;
     // After an interrupt, a kernel refuses what comes next, for a moment.
     for (let tries = 0; tries < 100 && reply?.content.status !== 'ok'; tries += 1) {
@@ -48,14 +54,20 @@ BEGIN = """async ([code, sources]) => {
         sharedModel.deleteCellRange(0, sharedModel.cells.length);
         sharedModel.insertCells(0, cells);
     });
+    sharedModel.clearUndoHistory();
+    content.activeCellIndex = 0;
+    document.body.dataset.codebuddyEditor = '';
 }"""
+IS_EMPTY = (
+    """() => !document.querySelector('.jp-Dialog, .cb-input, .codebuddy-difference')"""
+)
 
 Opens = Callable[..., Notebook]
 
 
-class SharedPanel:
-    """A notebook that shows the panel for one test after the other, each with a new
-    Buddy and no conversations.
+class SharedNotebook:
+    """A notebook for one test after the other, each with its own cells, a new Buddy and
+    no conversations.
 
     To open a notebook takes three times as long. Tests that do something to the page,
     the kernel or a file have one of their own.
@@ -67,13 +79,14 @@ class SharedPanel:
         self._page = SharedPage(context, lab)
         self._notebook = self._page.open(lab.write(SHARED, [""]))
 
-    def show(self, server: ScriptedServer, cells: Sequence[str]) -> Notebook:
-        """Show the panel anew, as `shown` does."""
-        self._page.page.bring_to_front()
-        sources = [LOAD.format(url=server.url), PANEL, *cells]
-        self._page.page.evaluate(BEGIN, [FORGET, sources])
+    def begin(self, *cells: str) -> Notebook:
+        """Put these cells, none of which has run, in the place of all others."""
+        page = self._page.page
+        page.bring_to_front()
+        page.evaluate(BEGIN, [FORGET, cells])
+        page.wait_for_function(IS_EMPTY, polling=POLLING)
         chats_of(self._lab).unlink(missing_ok=True)
-        return show_panel(self._notebook)
+        return self._notebook
 
     def text(self) -> str:
         """What the page shows."""

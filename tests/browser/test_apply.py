@@ -7,10 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.panels import NOT_EDITABLE, TO_MARKDOWN, make_read_only
+from tests.browser.panels import LOAD, NOT_EDITABLE, TO_MARKDOWN, Opens, make_read_only
 from tests.browser.recorder import Recorder
 from tests.browser.test_sidebar import answered, show, sidebar
-from tests.browser.test_streaming import LOAD
 from tests.support.attacks import ATTACKS, attack
 from tests.support.lab import Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply
@@ -43,22 +42,31 @@ WATCH = "() => { window.ran = []; window.pwned = name => { window.ran.push(name)
 HIDDEN = "x = 'a\u202eb\u200bc\U000e0041'"
 
 
+def cells(server: ScriptedServer) -> list[str]:
+    """Load the extension, fail, and have one more cell."""
+    return [LOAD.format(url=server.url), BROKEN, "after = 1"]
+
+
+def fail(notebook: Notebook) -> Notebook:
+    """Run the cell that fails, and show the sidebar."""
+    notebook.run(0)
+    notebook.run(1)
+    show(notebook.page)
+    return notebook
+
+
 @pytest.fixture
-def broken(
+def broken(begun: Opens, server: ScriptedServer) -> Notebook:
+    """A notebook with a cell that has failed, and the sidebar."""
+    return fail(begun(*cells(server)))
+
+
+@pytest.fixture
+def protected(
     lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
-) -> Callable[[str], Notebook]:
-    """Opens a notebook with a cell that fails, runs it, and shows the sidebar."""
-
-    def open(name: str) -> Notebook:
-        load = LOAD.format(url=server.url)
-        path = lab.write(f"{name}.ipynb", [load, BROKEN, "after = 1"])
-        notebook = opened(path)
-        notebook.run(0)
-        notebook.run(1)
-        show(notebook.page)
-        return notebook
-
-    return open
+) -> Notebook:
+    """The same for tests that have it become read-only."""
+    return fail(opened(lab.write("apply_protected.ipynb", cells(server))))
 
 
 def fix(page: Page) -> Locator:
@@ -78,11 +86,10 @@ def notice(page: Page, text: str) -> None:
 
 
 def test_after_fix_the_failed_cell_is_changed_in_one_step_and_not_run(
-    broken: Callable[[str], Notebook], server: ScriptedServer
+    broken: Notebook, server: ScriptedServer
 ) -> None:
     server.script(reply(ANSWER))
-    notebook = broken("apply_fix")
-    page = notebook.page
+    page = broken.page
     before = page.evaluate(COUNT, 1)
     difference = fix(page)
     # In the cell that failed, whichever is selected.
@@ -95,15 +102,15 @@ def test_after_fix_the_failed_cell_is_changed_in_one_step_and_not_run(
     assert page.evaluate(SOURCE, 1) == MENDED
     page.evaluate(UNDO, 1)
     assert page.evaluate(SOURCE, 1) == BROKEN
-    notebook.wait_idle()
+    broken.wait_idle()
     assert page.evaluate(COUNT, 1) == before
 
 
 def test_changes_are_accepted_and_rejected_one_by_one_by_key(
-    broken: Callable[[str], Notebook], server: ScriptedServer
+    broken: Notebook, server: ScriptedServer
 ) -> None:
     server.script(reply(ANSWER))
-    page = broken("apply_keys").page
+    page = broken.page
     difference = fix(page)
     expect(difference.locator(".codebuddy-hunk").first).to_be_focused()
     cells = "() => window.notebook.content.widgets.length"
@@ -120,10 +127,10 @@ def test_changes_are_accepted_and_rejected_one_by_one_by_key(
 
 
 def test_all_rejected_or_closed_changes_nothing(
-    broken: Callable[[str], Notebook], server: ScriptedServer
+    broken: Notebook, server: ScriptedServer
 ) -> None:
     server.script(reply(ANSWER))
-    page = broken("apply_reject").page
+    page = broken.page
     difference = fix(page)
     page.keyboard.press("r")
     expect(difference.locator(".codebuddy-hunk").nth(1)).to_be_focused()
@@ -137,10 +144,10 @@ def test_all_rejected_or_closed_changes_nothing(
 
 
 def test_a_cell_that_changed_meanwhile_is_compared_again(
-    broken: Callable[[str], Notebook], server: ScriptedServer
+    broken: Notebook, server: ScriptedServer
 ) -> None:
     server.script(reply(ANSWER))
-    page = broken("apply_stale").page
+    page = broken.page
     difference = fix(page)
     page.evaluate(SET_SOURCE, [1, f"# mine\n{BROKEN}"])
     difference.get_by_role("button", name="Accept all changes").click()
@@ -167,9 +174,9 @@ def refused(page: Page, reason: str) -> None:
 
 
 def test_where_nothing_can_be_applied_the_reason_is_told(
-    broken: Callable[[str], Notebook],
+    protected: Notebook,
 ) -> None:
-    page = broken("apply_refused").page
+    page = protected.page
     page.evaluate(ACTIVATE, 2)
     page.evaluate(APPLY, "after = 1")
     difference = page.locator(".codebuddy-difference")
@@ -185,18 +192,18 @@ def test_where_nothing_can_be_applied_the_reason_is_told(
 
 
 def test_in_a_file_that_cannot_be_written_nothing_is_applied(
-    broken: Callable[[str], Notebook], server: ScriptedServer
+    protected: Notebook, server: ScriptedServer
 ) -> None:
     server.script(reply(ANSWER))
-    page = broken("apply_protected").page
+    page = protected.page
     make_read_only(page)
     fix(page)
     assert page.evaluate(PLACE) == 1
     refused(page, "The notebook is read-only")
 
 
-def test_a_markdown_cell_is_not_changed(broken: Callable[[str], Notebook]) -> None:
-    page = broken("apply_markdown").page
+def test_a_markdown_cell_is_not_changed(broken: Notebook) -> None:
+    page = broken.page
     page.evaluate(TO_MARKDOWN, 1)
     page.evaluate(APPLY, MENDED)
     difference = page.locator(".codebuddy-difference")
@@ -210,10 +217,10 @@ def test_a_markdown_cell_is_not_changed(broken: Callable[[str], Notebook]) -> No
 
 
 def test_another_cell_is_chosen_and_the_likeliest_come_first(
-    broken: Callable[[str], Notebook], server: ScriptedServer
+    broken: Notebook, server: ScriptedServer
 ) -> None:
     server.script(reply(ANSWER))
-    page = broken("apply_choice").page
+    page = broken.page
     page.evaluate(SET_SOURCE, [2, "third = 3"])
     difference = fix(page)
     first, second, third = page.evaluate(CHOICES)
@@ -227,9 +234,9 @@ def test_another_cell_is_chosen_and_the_likeliest_come_first(
 
 
 def test_attacks_in_a_difference_are_shown_and_do_nothing(
-    broken: Callable[[str], Notebook], recorder: Recorder
+    broken: Notebook, recorder: Recorder
 ) -> None:
-    page = broken("apply_attacks").page
+    page = broken.page
     page.evaluate(WATCH)
     address = f"http://127.0.0.1:{recorder.port}"
     attacks = [

@@ -14,12 +14,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from codebuddy_jupyter.tools.proposals import NOT_SHOWN
 from codebuddy_jupyter.tools.server.address_file import PREFIX
-from tests.browser.panels import shown
+from tests.browser.panels import LOAD, Opens, shown
 from tests.browser.test_apply import COUNT, PLACE, SET_SOURCE, SOURCE, UNDO, notice
 from tests.browser.test_sidebar import answered, sidebar
 from tests.browser.test_sidebar import show as show_sidebar
 from tests.browser.test_sidebar_kept import reload
-from tests.browser.test_streaming import LOAD
 from tests.support.fakes import eventually
 from tests.support.lab import READY, Lab, Notebook
 from tests.support.mcp_clients import address_in, head, request, sent
@@ -31,6 +30,8 @@ NEW = "rows = [1, 2]\ntotal = max(rows) * 21\ntotal"
 CHANGE = {"look": "propose_edit", "cell": 2, "code": NEW}
 SECOND = {"look": "propose_cell", "code": "print('second')", "after": 0}
 NOTHING = {"look": "explain"}
+# The notebook of a test that opens it once more.
+OWN = "cards.ipynb"
 TWICE = "element => { element.click(); element.click(); }"
 CELLS = (
     "() => window.notebook.content.widgets.map(cell => cell.model.sharedModel.source)"
@@ -60,22 +61,32 @@ HOLD = """(() => {
     };
 })()"""
 
-Opens = Callable[[str], Notebook]
+
+def cells(server: ScriptedServer) -> list[str]:
+    """Load the extension, and have one more cell."""
+    return [LOAD.format(url=server.url) + CLICK, OLD]
+
+
+def run(notebook: Notebook) -> Notebook:
+    """Run both cells, and show the sidebar."""
+    notebook.run(0)
+    notebook.run(1)
+    show_sidebar(notebook.page)
+    return notebook
 
 
 @pytest.fixture
-def ready(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Opens:
-    """Opens a notebook with a cell that has run, and shows the sidebar."""
+def ready(begun: Opens, server: ScriptedServer) -> Notebook:
+    """A notebook with a cell that has run, and the sidebar."""
+    return run(begun(*cells(server)))
 
-    def open(name: str) -> Notebook:
-        load = LOAD.format(url=server.url) + CLICK
-        notebook = opened(lab.write(f"{name}.ipynb", [load, OLD]))
-        notebook.run(0)
-        notebook.run(1)
-        show_sidebar(notebook.page)
-        return notebook
 
-    return open
+@pytest.fixture
+def own(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> Notebook:
+    """The same for tests that open it once more."""
+    return run(opened(lab.write(OWN, cells(server))))
 
 
 def proposed(page: Page, server: ScriptedServer, *choices: dict[str, Any]) -> Locator:
@@ -124,10 +135,9 @@ def shown_in_cell(page: Page, card: Locator) -> Locator:
 
 
 def test_run_changes_the_cell_runs_it_once_and_the_next_step_waits(
-    ready: Opens, server: ScriptedServer
+    ready: Notebook, server: ScriptedServer
 ) -> None:
-    notebook = ready("cards_run")
-    page = notebook.page
+    page = ready.page
     card = proposed(page, server, CHANGE, SECOND, NOTHING)
     expect(card).to_contain_text("Proposed: a change of In[2], step 1 of 5")
     expect(card.locator(".cb-added").first).to_have_text("+ total = max(rows) * 21\n")
@@ -139,7 +149,7 @@ def test_run_changes_the_cell_runs_it_once_and_the_next_step_waits(
     expect(other).to_contain_text("a new cell, step 2 of 5")
     expect(button(other, "Run")).to_be_visible()
     expect(button(other, "Show in the cell")).to_have_count(0)
-    notebook.wait_idle()
+    ready.wait_idle()
     assert page.evaluate(SOURCE, 1) == NEW
     assert page.evaluate(COUNT, 1) == before + 1
     assert page.evaluate(CELLS)[1:] == [NEW]
@@ -153,10 +163,9 @@ def test_run_changes_the_cell_runs_it_once_and_the_next_step_waits(
 
 
 def test_a_change_shown_in_its_cell_is_decided_there_once(
-    ready: Opens, server: ScriptedServer
+    ready: Notebook, server: ScriptedServer
 ) -> None:
-    notebook = ready("cards_cell")
-    page = notebook.page
+    page = ready.page
     card = proposed(page, server, CHANGE, NOTHING)
     before = page.evaluate(COUNT, 1)
     difference = shown_in_cell(page, card)
@@ -176,18 +185,18 @@ def test_a_change_shown_in_its_cell_is_decided_there_once(
     expect(card).to_contain_text("It has run.")
     expect(difference).to_have_count(0)
     answered(page, 2)
-    notebook.wait_idle()
+    ready.wait_idle()
     assert page.evaluate(CELLS)[1:] == [NEW]
     assert page.evaluate(COUNT, 1) == before + 1
 
 
 def test_what_the_cell_shows_closes_with_the_card(
-    ready: Opens,
+    own: Notebook,
     lab: Lab,
     opened: Callable[[str], Notebook],
     server: ScriptedServer,
 ) -> None:
-    page = ready("cards_closed").page
+    page = own.page
     card = proposed(page, server, CHANGE, NOTHING)
     difference = shown_in_cell(page, card)
     # What is edited is not what is shown.
@@ -196,7 +205,7 @@ def test_what_the_cell_shows_closes_with_the_card(
     expect(button(card, "Show in the cell")).to_have_count(0)
     card = proposed(page, server, CHANGE)
     difference = shown_in_cell(page, card)
-    second = opened("cards_closed.ipynb").page
+    second = opened(OWN).page
     show_sidebar(second)
     twin = sidebar(second).locator(".cb-card").nth(1)
     button(twin, "Reject").click()
@@ -207,9 +216,9 @@ def test_what_the_cell_shows_closes_with_the_card(
 
 
 def test_another_conversation_leaves_nothing_in_the_cell(
-    ready: Opens, server: ScriptedServer
+    ready: Notebook, server: ScriptedServer
 ) -> None:
-    page = ready("cards_reset").page
+    page = ready.page
     difference = shown_in_cell(page, proposed(page, server, CHANGE, NOTHING))
     sidebar(page).get_by_role("button", name="New conversation").click()
     expect(sidebar(page).locator(".cb-card")).to_have_count(0)
@@ -217,9 +226,9 @@ def test_another_conversation_leaves_nothing_in_the_cell(
 
 
 def test_in_a_cell_that_changed_meanwhile_nothing_is_replaced(
-    ready: Opens, server: ScriptedServer
+    ready: Notebook, server: ScriptedServer
 ) -> None:
-    page = ready("cards_cell_stale").page
+    page = ready.page
     card = proposed(page, server, CHANGE, NOTHING)
     page.evaluate(SET_SOURCE, [1, "mine = 1"])
     # It would be shown as a change of another text.
@@ -237,40 +246,39 @@ def test_in_a_cell_that_changed_meanwhile_nothing_is_replaced(
 
 
 def test_a_reloaded_page_decides_what_it_has_shown_again_and_runs_nothing_by_itself(
-    ready: Opens, server: ScriptedServer
+    own: Notebook, server: ScriptedServer
 ) -> None:
-    notebook = ready("cards_reload")
-    page = notebook.page
+    page = own.page
     proposed(page, server, CHANGE, NOTHING)
     page.evaluate("() => window.notebook.context.save()")
     before = page.evaluate(COUNT, 1)
     page.add_init_script(HOLD)
     page.evaluate("() => { sessionStorage.setItem('hold', ''); }")
     reload(page)
-    page.evaluate(READY, "cards_reload.ipynb")
+    page.evaluate(READY, OWN)
     card = sidebar(page).locator(".cb-card")
     expect(button(card, "Run")).to_be_visible()
-    notebook.wait_idle()
+    own.wait_idle()
     assert (page.evaluate(CELLS)[1:], page.evaluate(COUNT, 1)) == ([OLD], before)
     # The kernel knows only that an earlier page has shown it.
     page.wait_for_function("() => window.held.length > 0")
     button(card, "Run").click()
     expect(sidebar(page)).to_contain_text(NOT_SHOWN)
-    notebook.wait_idle()
+    own.wait_idle()
     assert (page.evaluate(CELLS)[1:], page.evaluate(COUNT, 1)) == ([OLD], before)
     page.evaluate("() => window.letGo()")
     button(card, "Run").click()
     expect(card).to_contain_text("It has run.")
     answered(page, 2)
-    notebook.wait_idle()
+    own.wait_idle()
     assert page.evaluate(CELLS)[1:] == [NEW]
     assert page.evaluate(COUNT, 1) == before + 1
 
 
 def test_a_cell_that_changed_meanwhile_stays_as_it_is(
-    ready: Opens, server: ScriptedServer
+    ready: Notebook, server: ScriptedServer
 ) -> None:
-    page = ready("cards_stale").page
+    page = ready.page
     card = proposed(page, server, CHANGE, NOTHING)
     page.evaluate(SET_SOURCE, [1, "mine = 1"])
     press(card, "Run")
@@ -287,9 +295,8 @@ def test_a_cell_that_changed_meanwhile_stays_as_it_is(
     assert page.evaluate(COUNT, 1) == before + 1
 
 
-def test_rejected_and_edited_proposals(ready: Opens, server: ScriptedServer) -> None:
-    notebook = ready("cards_edit")
-    page = notebook.page
+def test_rejected_and_edited_proposals(ready: Notebook, server: ScriptedServer) -> None:
+    page = ready.page
     card = proposed(page, server, CHANGE, NOTHING)
     press(card, "Reject")
     expect(card).to_contain_text("Rejected.")
@@ -300,21 +307,21 @@ def test_rejected_and_edited_proposals(ready: Opens, server: ScriptedServer) -> 
     press(card, "Insert")
     expect(card).to_contain_text("Put into the notebook.")
     wait_for_cells(page, OLD, "print('edited')")
-    notebook.wait_idle()
+    ready.wait_idle()
     # The second click has put in no second cell.
     assert page.evaluate(CELLS)[1:] == [OLD, "print('edited')"]
     assert page.evaluate(COUNT, 2) is None
 
 
 def test_of_two_pages_the_one_that_was_clicked_acts(
-    ready: Opens,
+    own: Notebook,
     lab: Lab,
     opened: Callable[[str], Notebook],
     server: ScriptedServer,
 ) -> None:
-    first = ready("cards_two").page
+    first = own.page
     card = proposed(first, server, CHANGE, NOTHING)
-    second = opened("cards_two.ipynb").page
+    second = opened(OWN).page
     show_sidebar(second)
     twin = sidebar(second).locator(".cb-card").first
     expect(button(twin, "Reject")).to_be_visible()
@@ -338,18 +345,19 @@ def agent(lab: Lab, tool: str, **arguments: Any) -> str:
     return str(json.loads(body)["result"]["content"][0]["text"])
 
 
-def test_an_agent_is_told_what_became_of_its_proposal(ready: Opens, lab: Lab) -> None:
-    notebook = ready("cards_agent")
-    page = notebook.page
+def test_an_agent_is_told_what_became_of_its_proposal(
+    ready: Notebook, lab: Lab
+) -> None:
+    page = ready.page
     page.evaluate(SET_SOURCE, [1, "%buddy /serve --propose --values"])
-    notebook.run(1)
+    ready.run(1)
     text = agent(lab, "propose_cell", code="print(6 * 7)")
     (id,) = re.findall(r"proposal\(id='(\w+)'\)", text)
     assert agent(lab, "proposal", id=id).startswith("waiting: ")
     card = sidebar(page).locator(".cb-card")
     press(card, "Run")
     expect(card).to_contain_text("It has run.")
-    notebook.wait_idle()
+    ready.wait_idle()
     told = agent(lab, "proposal", id=id)
     assert told.startswith("ran: ")
     assert "42" in told

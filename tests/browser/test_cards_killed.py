@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, TimeoutError, expect
 
+from tests.browser.panels import LOAD
 from tests.browser.test_cards import (
     CELLS,
     CHANGE,
@@ -25,7 +26,6 @@ from tests.browser.test_cards import (
     proposed,
 )
 from tests.browser.test_sidebar import RESTART, answered, asked, show, sidebar
-from tests.browser.test_streaming import LOAD
 from tests.support.fakes import eventually
 from tests.support.lab import IDLE, POLLING, Lab, Notebook
 from tests.support.scripted_server import Answer, ScriptedServer, begun, hang

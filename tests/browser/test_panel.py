@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.panels import (
+    LOAD,
     STATE,
     Opens,
     settle,
@@ -21,7 +22,7 @@ from tests.browser.panels import (
 )
 from tests.browser.recorder import Recorder
 from tests.browser.test_attacks import reopened
-from tests.browser.test_streaming import LOAD, pieces
+from tests.browser.test_streaming import pieces
 from tests.support.attacks import ATTACKS, attack
 from tests.support.fakes import eventually
 from tests.support.lab import Lab, Notebook

@@ -8,8 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.panels import picture
-from tests.browser.test_streaming import LOAD
+from tests.browser.panels import LOAD, Opens, picture
 from tests.support.lab import POLLING, READY, Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply
 
@@ -61,8 +60,6 @@ WIDTH = """width => {
     document.querySelector('#codebuddy-sidebar').style.maxWidth = width;
 }"""
 
-Opens = Callable[..., Notebook]
-
 
 @pytest.fixture
 def loaded(
@@ -77,6 +74,18 @@ def loaded(
         return notebook
 
     return open
+
+
+@pytest.fixture
+def shared(begun: Opens, server: ScriptedServer) -> Opens:
+    """As ``loaded``, in the notebook that tests share."""
+
+    def begin(*cells: str) -> Notebook:
+        notebook = begun(LOAD.format(url=server.url), *cells)
+        notebook.run(0)
+        return notebook
+
+    return begin
 
 
 def sidebar(page: Page) -> Locator:
@@ -103,9 +112,9 @@ def asked(server: ScriptedServer) -> str:
 
 
 def test_the_sidebar_shows_the_conversation_of_the_cells(
-    loaded: Opens, server: ScriptedServer
+    shared: Opens, server: ScriptedServer
 ) -> None:
-    notebook = loaded("sidebar_open", "%buddy from the cell")
+    notebook = shared("%buddy from the cell")
     page = notebook.page
     field = show(page)
     expect(field).to_be_focused()
@@ -142,10 +151,10 @@ def test_a_notebook_that_has_not_loaded_it_is_offered_to(
 
 
 def test_it_opens_and_answers_while_a_cell_runs(
-    loaded: Opens, lab: Lab, server: ScriptedServer
+    shared: Opens, lab: Lab, server: ScriptedServer
 ) -> None:
     end = lab.root / "sidebar_busy.end"
-    notebook = loaded("sidebar_busy", BUSY.format(end.name))
+    notebook = shared(BUSY.format(end.name))
     page = notebook.page
     notebook.begin(1)
     page.wait_for_function(RUNS, arg=1)
@@ -214,10 +223,10 @@ def test_after_a_restart_a_kernel_of_another_language_is_asked_once(
 
 
 def test_a_cell_and_a_selection_are_what_is_asked_about(
-    loaded: Opens, server: ScriptedServer
+    shared: Opens, server: ScriptedServer
 ) -> None:
     code = "total = 1\nname = f'{total} of all'"
-    page = loaded("sidebar_tasks", "total = 5", code).page
+    page = shared("total = 5", code).page
     server.script(reply("It counts."), reply("A name."))
     page.evaluate(SELECT, [2, 0, 0])
     page.evaluate(EXECUTE, "codebuddy:explain")
@@ -237,9 +246,9 @@ def test_a_cell_and_a_selection_are_what_is_asked_about(
 
 
 def test_an_error_has_buttons_and_a_question_of_ours_has_none(
-    loaded: Opens, server: ScriptedServer
+    shared: Opens, server: ScriptedServer
 ) -> None:
-    notebook = loaded("sidebar_error", "1 / 0", "%buddy why?")
+    notebook = shared("1 / 0", "%buddy why?")
     page = notebook.page
     server.script(reply("Division by zero."), reply("Divide by one."))
     notebook.run(1)
@@ -256,8 +265,8 @@ def test_an_error_has_buttons_and_a_question_of_ours_has_none(
     expect(output).to_contain_text("division by zero")
 
 
-def test_a_page_loads_only_the_door_until_it_is_used(loaded: Opens) -> None:
-    page = loaded("sidebar_idle").page
+def test_a_page_loads_only_the_door_until_it_is_used(shared: Opens) -> None:
+    page = shared().page
     files = page.evaluate(LOADED)
     assert {"remoteEntry.js", "plugin.js", "shared.js"} <= set(files)
     toolbar = page.locator(".jp-NotebookPanel-toolbar:visible")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.panels import LOAD
 from tests.browser.test_sidebar import EXECUTE, asked, sidebar
-from tests.browser.test_streaming import LOAD
 from tests.support.fakes import eventually
 from tests.support.lab import POLLING, READY, Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply

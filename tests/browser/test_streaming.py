@@ -9,14 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.browser.panels import LOAD, SHARED
 from tests.browser.recorder import Recorder
 from tests.support.attacks import ATTACKS, attack
 from tests.support.lab import Lab, Notebook
 from tests.support.scripted_server import Answer, ScriptedServer, delta, event, reply
 
-LOAD = (
-    "import os\nos.environ['CODEBUDDY_BASE_URL'] = {url!r}\n%load_ext codebuddy_jupyter"
-)
 SHOWN = "index => window.notebook.content.widgets[index].outputArea.node.innerText"
 # characters: splits tags, links and fences in the middle
 PIECE = 9
@@ -24,16 +22,12 @@ PIECE = 9
 
 @pytest.fixture
 def asked(
-    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+    begun: Callable[..., Notebook], server: ScriptedServer
 ) -> Callable[..., Notebook]:
-    """Opens a notebook with these cells below one that loads the extension, and runs
-    that.
-    """
+    """Puts these cells below one that loads the extension, and runs that."""
 
-    def ask(name: str, *cells: str) -> Notebook:
-        notebook = opened(
-            lab.write(f"{name}.ipynb", [LOAD.format(url=server.url), *cells])
-        )
+    def ask(*cells: str) -> Notebook:
+        notebook = begun(LOAD.format(url=server.url), *cells)
         notebook.run(0)
         return notebook
 
@@ -55,7 +49,7 @@ def test_an_answer_is_seen_while_it_comes_and_leaves_one_output(
     lab: Lab, asked: Callable[..., Notebook], server: ScriptedServer
 ) -> None:
     server.script(Answer(tokens=150, per_second=40))
-    notebook = asked("streaming", "%%buddy\nwhy is df empty?")
+    notebook = asked("%%buddy\nwhy is df empty?")
     notebook.begin(1)
     page = notebook.page
     page.wait_for_function(f"() => ({SHOWN})(1).includes('key columns')")
@@ -68,9 +62,9 @@ def test_an_answer_is_seen_while_it_comes_and_leaves_one_output(
     assert [output["output_type"] for output in notebook.outputs(1)] == ["display_data"]
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function("() => !window.notebook.context.model.dirty")
-    (output,) = json.loads((lab.root / "streaming.ipynb").read_text(encoding="utf-8"))[
-        "cells"
-    ][1]["outputs"]
+    (output,) = json.loads((lab.root / SHARED).read_text(encoding="utf-8"))["cells"][1][
+        "outputs"
+    ]
     assert set(output["data"]) == {"text/markdown", "text/plain"}
     assert output["metadata"]["codebuddy"]["model"] == "llama3"
 
@@ -79,7 +73,7 @@ def test_stopping_keeps_what_came_on_the_page(
     asked: Callable[..., Notebook], server: ScriptedServer
 ) -> None:
     server.script(Answer(pieces=[(0, event(delta("Once upon a time")))], end="hang"))
-    notebook = asked("stopping", "%buddy tell me a story")
+    notebook = asked("%buddy tell me a story")
     notebook.begin(1)
     notebook.page.wait_for_function(f"() => ({SHOWN})(1).includes('Once upon')")
     notebook.page.evaluate(
@@ -104,7 +98,7 @@ def test_attacks_that_a_model_streams_do_nothing(
         for n, name in enumerate(ATTACKS)
     )
     server.script(pieces(text, pause=0.002))
-    notebook = asked("attacked", "%%buddy\nhello", "%%buddy -f text\nhello")
+    notebook = asked("%%buddy\nhello", "%%buddy -f text\nhello")
     notebook.run(1)
     notebook.page.wait_for_timeout(1000)
     notebook.run(2)
@@ -126,7 +120,7 @@ def test_html_is_shown_in_a_frame_that_can_do_nothing(
         f"<link rel=preload as=image href='{url}/preload'><object data='{url}/object'></object>"
     )
     server.script(reply(page))
-    notebook = asked("framed", "%%buddy -f html\na report")
+    notebook = asked("%%buddy -f html\na report")
     notebook.run(1)
     outer = notebook.page.frame_locator(".jp-OutputArea iframe")
     frame = outer.frame_locator("iframe")
