@@ -40,7 +40,7 @@ ifdef ARGS
 	$(MAKE) --jobs 3 test-checks
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(MAKE) --jobs 4 test-kernel test-first test-rest test-browser test-checks test-colab
+	$(MAKE) --jobs 4 test-kernel test-first test-rest test-browser test-colab test-checks
 endif
 
 environments: system .venv/.test model .venv-colab/.done .venv-ipykernel-7.3/.done .venv-marimo/.done .venv-node/.done
