@@ -8,11 +8,12 @@ loop runs in the main thread, and no other test could use ``asyncio.run``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser.panels import LOAD, Opens, SharedNotebook, show_panel, shown
+from tests.browser.panels import LOAD, SHARED, Opens, SharedNotebook, show_panel, shown
 from tests.browser.recorder import Recorder
 from tests.support.comms import PANEL
 from tests.support.lab import WINDOW, Lab, Notebook, SharedPage, chromium
@@ -65,55 +66,56 @@ def has_failed(request: pytest.FixtureRequest) -> Callable[[], bool]:
     return lambda: request.session.testsfailed > failures
 
 
+Openings = Iterator[Callable[[str], Notebook]]
+
+
+@pytest.fixture
 def opening(
-    has_failed: Callable[[], bool],
-    context: BrowserContext,
-    lab: Lab,
-    pages: list[SharedPage],
-) -> Iterator[Callable[[str], Notebook]]:
-    """Open notebooks of ``lab.root``, each in one of the pages that tests share."""
-    count = 0
+    has_failed: Callable[[], bool], context: BrowserContext, lab: Lab
+) -> Callable[[list[SharedPage]], Openings]:
+    """Opens notebooks of ``lab.root``, each in one of the pages that tests share."""
 
-    def open(path: str) -> Notebook:
-        nonlocal count
-        count += 1
-        if count > len(pages):
-            pages.append(SharedPage(context, lab))
-        return pages[count - 1].open(path)
+    def opening(pages: list[SharedPage]) -> Openings:
+        count = 0
 
-    yield open
-    used = pages[:count]
-    del pages[:count]
-    if has_failed():
-        print(f"JupyterLab's log ends:\n{lab.log()}")
-        for number, page in enumerate(used, start=1):
-            print(f"Page {number} shows:\n{page.text()}")
-            page.close()
-    else:
-        for page in used:
-            page.clear()
-        pages[:0] = used
-    lab.clear()
+        def open(path: str) -> Notebook:
+            nonlocal count
+            count += 1
+            if count > len(pages):
+                pages.append(SharedPage(context, lab))
+            return pages[count - 1].open(path)
+
+        yield open
+        used = pages[:count]
+        del pages[:count]
+        if has_failed():
+            print(f"JupyterLab's log ends:\n{lab.log()}")
+            for number, page in enumerate(used, start=1):
+                print(f"Page {number} shows:\n{page.text()}")
+                page.close()
+        else:
+            for page in used:
+                page.clear()
+            pages[:0] = used
+        lab.clear()
+
+    return opening
 
 
 @pytest.fixture
 def opened(
-    has_failed: Callable[[], bool],
-    context: BrowserContext,
-    lab: Lab,
-    pages: list[SharedPage],
-) -> Iterator[Callable[[str], Notebook]]:
+    opening: Callable[[list[SharedPage]], Openings], pages: list[SharedPage]
+) -> Openings:
     """Open notebooks of ``lab.root``, each in a page that tests share."""
-    yield from opening(has_failed, context, lab, pages)
+    yield from opening(pages)
 
 
 @pytest.fixture
 def opened_with_settings(
-    has_failed: Callable[[], bool],
-    context: BrowserContext,
+    opening: Callable[[list[SharedPage]], Openings],
     lab: Lab,
     pages_with_settings: list[SharedPage],
-) -> Iterator[Callable[[str], Notebook]]:
+) -> Openings:
     """As ``opened``, in a page where notebooks keep the state of their widgets, and
     answers about errors come in cells.
     """
@@ -123,7 +125,7 @@ def opened_with_settings(
         lab.set("codebuddy-jupyter", "plugin", errorAnswers="output"),
     ]
     try:
-        yield from opening(has_failed, context, lab, pages_with_settings)
+        yield from opening(pages_with_settings)
     finally:
         for file in files:
             file.unlink()
@@ -163,33 +165,49 @@ def panel(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -
 
 
 @pytest.fixture(scope="package")
-def shared_notebooks() -> list[SharedNotebook]:
-    """The notebook that tests share, once a test has needed it."""
-    return []
+def shared_notebooks() -> dict[str, SharedNotebook]:
+    """The notebooks that tests share, once a test has needed them; to path."""
+    return {}
 
 
 @pytest.fixture
-def begun(
+def begin(
     has_failed: Callable[[], bool],
     context: BrowserContext,
     lab: Lab,
-    shared_notebooks: list[SharedNotebook],
+    shared_notebooks: dict[str, SharedNotebook],
 ) -> Iterator[Opens]:
-    """Gives the notebook that tests share, with the cells of this test."""
-    if not shared_notebooks:
-        shared_notebooks.append(SharedNotebook(context, lab))
-    yield shared_notebooks[0].begin
+    """Gives a notebook that tests share, by its path, with the cells of this test."""
+    used: set[str] = set()
+
+    def begin(path: str, *cells: str) -> Notebook:
+        if path not in shared_notebooks:
+            shared_notebooks[path] = SharedNotebook(context, lab, path)
+        used.add(path)
+        return shared_notebooks[path].begin(cells)
+
+    yield begin
     if has_failed():
-        broken = shared_notebooks.pop()
-        print(f"The shared page shows:\n{broken.text()}")
-        broken.close()
+        for path in used:
+            broken = shared_notebooks.pop(path)
+            print(f"The page of {path} shows:\n{broken.text()}")
+            broken.close()
 
 
 @pytest.fixture
-def shared_panel(begun: Opens, server: ScriptedServer) -> Opens:
-    """Shows the panel in the notebook that tests share; more cells stand below."""
+def begun(begin: Opens) -> Opens:
+    """Gives the notebook that tests share, with the cells of this test."""
+    return partial(begin, SHARED)
+
+
+@pytest.fixture
+def shared_panel(begin: Opens, server: ScriptedServer) -> Opens:
+    """Shows the panel in a cell of a notebook that tests share, whose sidebar they leave
+    alone; more cells stand below.
+    """
 
     def show(*cells: str) -> Notebook:
-        return show_panel(begun(LOAD.format(url=server.url), PANEL, *cells))
+        load = LOAD.format(url=server.url)
+        return show_panel(begin("panel.ipynb", load, PANEL, *cells))
 
     return show

@@ -31,7 +31,7 @@ TO_MARKDOWN = """index => {
 NOT_EDITABLE = """index => window.notebook.content.widgets[index].model.sharedModel
     .setMetadata('editable', false)"""
 
-# The notebook that tests share.
+# The notebook that tests share, but for those of the panel in a cell.
 SHARED = "shared.ipynb"
 # As after a restart, with nothing of codebuddy either.
 FORGET = """%unload_ext codebuddy_jupyter
@@ -73,13 +73,14 @@ class SharedNotebook:
     the kernel or a file have one of their own.
     """
 
-    def __init__(self, context: BrowserContext, lab: Lab) -> None:
-        lab.kept.add(SHARED)
+    def __init__(self, context: BrowserContext, lab: Lab, path: str) -> None:
+        lab.kept.add(path)
         self._lab = lab
+        self._path = path
         self._page = SharedPage(context, lab)
-        self._notebook = self._page.open(lab.write(SHARED, [""]))
+        self._notebook = self._page.open(lab.write(path, [""]))
 
-    def begin(self, *cells: str) -> Notebook:
+    def begin(self, cells: Sequence[str]) -> Notebook:
         """Put these cells, none of which has run, in the place of all others."""
         page = self._page.page
         page.bring_to_front()
@@ -94,7 +95,7 @@ class SharedNotebook:
 
     def close(self) -> None:
         """Close the page, whose kernel then ends with the others."""
-        self._lab.kept.discard(SHARED)
+        self._lab.kept.discard(self._path)
         self._page.close()
 
 

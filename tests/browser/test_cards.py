@@ -30,7 +30,7 @@ NEW = "rows = [1, 2]\ntotal = max(rows) * 21\ntotal"
 CHANGE = {"look": "propose_edit", "cell": 2, "code": NEW}
 SECOND = {"look": "propose_cell", "code": "print('second')", "after": 0}
 NOTHING = {"look": "explain"}
-# The notebook of a test that opens it once more.
+# The notebook of tests that open it once more, or serve it.
 OWN = "cards.ipynb"
 TWICE = "element => { element.click(); element.click(); }"
 CELLS = (
@@ -85,7 +85,7 @@ def ready(begun: Opens, server: ScriptedServer) -> Notebook:
 def own(
     lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
 ) -> Notebook:
-    """The same for tests that open it once more."""
+    """The same for tests that open it once more, or serve it."""
     return run(opened(lab.write(OWN, cells(server))))
 
 
@@ -345,19 +345,17 @@ def agent(lab: Lab, tool: str, **arguments: Any) -> str:
     return str(json.loads(body)["result"]["content"][0]["text"])
 
 
-def test_an_agent_is_told_what_became_of_its_proposal(
-    ready: Notebook, lab: Lab
-) -> None:
-    page = ready.page
+def test_an_agent_is_told_what_became_of_its_proposal(own: Notebook, lab: Lab) -> None:
+    page = own.page
     page.evaluate(SET_SOURCE, [1, "%buddy /serve --propose --values"])
-    ready.run(1)
+    own.run(1)
     text = agent(lab, "propose_cell", code="print(6 * 7)")
     (id,) = re.findall(r"proposal\(id='(\w+)'\)", text)
     assert agent(lab, "proposal", id=id).startswith("waiting: ")
     card = sidebar(page).locator(".cb-card")
     press(card, "Run")
     expect(card).to_contain_text("It has run.")
-    ready.wait_idle()
+    own.wait_idle()
     told = agent(lab, "proposal", id=id)
     assert told.startswith("ran: ")
     assert "42" in told

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.panels import LOAD, Opens
+from tests.browser.panels import LOAD
 from tests.browser.test_sidebar import BUSY, RUNS
 from tests.support.fakes import eventually
 from tests.support.infill import INFILL, LLAMA_CPP
@@ -30,18 +30,20 @@ Typing = Callable[..., Notebook]
 
 
 @pytest.fixture
-def typing(begun: Opens, server: ScriptedServer) -> Typing:
-    """Gives a notebook with codebuddy loaded, and the cursor in its last cell."""
+def typing(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> Typing:
+    """Opens a notebook with codebuddy loaded, and the cursor in its last cell."""
 
-    def begin(*cells: str, model: str = MODEL) -> Notebook:
+    def open(name: str, *cells: str, model: str = MODEL) -> Notebook:
         LLAMA_CPP.on(server)
         load = f"{LOAD.format(url=server.url)}\n{model}"
-        notebook = begun(load, *cells, "")
+        notebook = opened(lab.write(f"{name}.ipynb", [load, *cells, ""]))
         notebook.run(0)
         notebook.page.evaluate(EDIT, len(cells) + 1)
         return notebook
 
-    return begin
+    return open
 
 
 def answers(server: ScriptedServer, *replies: str) -> None:
@@ -65,7 +67,7 @@ def type_keys(page: Page, text: str) -> None:
 def test_a_suggestion_is_shown_and_accepted_by_tab(
     typing: Typing, server: ScriptedServer
 ) -> None:
-    notebook = typing()
+    notebook = typing("complete")
     answers(server, "rted(y)")
     type_keys(notebook.page, "x = so")
     expect(notebook.page.locator(GHOST)).to_have_text("rted(y)")
@@ -79,7 +81,7 @@ def test_a_suggestion_is_shown_and_accepted_by_tab(
 def test_it_is_shown_while_a_cell_runs(
     typing: Typing, lab: Lab, server: ScriptedServer
 ) -> None:
-    notebook = typing(BUSY.format("go_on_completing"))
+    notebook = typing("complete_busy", BUSY.format("go_on_completing"))
     notebook.begin(1)
     notebook.page.wait_for_function(RUNS, arg=1)
     notebook.page.evaluate(EDIT, 2)
@@ -96,7 +98,7 @@ def test_it_is_shown_while_a_cell_runs(
 def test_the_next_key_ends_the_request_at_the_server(
     typing: Typing, server: ScriptedServer
 ) -> None:
-    notebook = typing()
+    notebook = typing("complete_keys")
     server.script(LLAMA_CPP.probe, HANGING, path=INFILL)
     type_keys(notebook.page, "df.h")
     expect(notebook.page.locator(GHOST).first).to_be_visible()
@@ -109,7 +111,7 @@ def test_the_next_key_ends_the_request_at_the_server(
 def test_without_a_model_no_server_is_asked(
     typing: Typing, server: ScriptedServer
 ) -> None:
-    notebook = typing(model="")
+    notebook = typing("complete_off", model="")
     before = len(server.requests)
     type_keys(notebook.page, "x = so")
     # Longer than the pause in typing after which the kernel is asked.

@@ -152,8 +152,8 @@ def test_conversations_are_named_searched_and_exported(
     search.fill("nowhere")
     expect(rows).to_have_count(0)
     page.get_by_role("button", name="Write this conversation to a file").click()
-    expect(page.locator(".cb-turn").last).to_contain_text("shared-chat.md")
-    assert "Blue." in (lab.root / "shared-chat.md").read_text(encoding="utf-8")
+    expect(page.locator(".cb-turn").last).to_contain_text("panel-chat.md")
+    assert "Blue." in (lab.root / "panel-chat.md").read_text(encoding="utf-8")
 
 
 def test_the_arrows_go_through_all_questions(
