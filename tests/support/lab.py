@@ -123,6 +123,15 @@ NEEDLESS = (
     "jupyterlab-jupytext",
 )
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
+# To list the files every ten seconds takes time in each page, also behind the others.
+LIST_HOURLY = """async () => {
+    const app = window.jupyterapp;
+    await app.restored;
+    const hour = 3600 * 1000;
+    for (const {model} of app.shell.widgets('left')) {
+        if (model?._poll) model._poll.frequency = {backoff: false, interval: hour, max: hour};
+    }
+}"""
 RUN = """async index => {
     const {content} = window.notebook;
     content.deselectAll();
@@ -185,6 +194,8 @@ class Lab:
             "ServerApp.root_dir": self.root,
             "ServerApp.open_browser": False,
             "ServerApp.allow_root": True,
+            # Each page would ask for them every ten seconds.
+            "ServerApp.terminals_enabled": not self._lean,
             "LabApp.expose_app_in_browser": True,
             "JupyterNotebookApp.expose_app_in_browser": True,
             "LabApp.news_url": None,
@@ -388,6 +399,7 @@ class SharedPage:
             polling=POLLING,
             timeout=1000 * LOADING,
         )
+        self.page.evaluate(LIST_HOURLY)
 
     def open(self, path: str) -> Notebook:
         """Open a notebook, and wait until its kernel is ready."""
