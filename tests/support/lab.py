@@ -27,6 +27,7 @@ from playwright.sync_api import (
 )
 
 from tests.support import labextension
+from tests.support.install_system import BROWSERS
 from tests.support.kernels import clean_environment, command_of
 
 # bounds for what hangs, not measures of what is slow; the first page reads JupyterLab
@@ -37,15 +38,6 @@ LOADING = 180.0
 LOG = 4000
 # ms; to look again in each frame would have the page draw frames for nothing else
 POLLING = 50
-# The first has no windows, nor what only they need, and takes a tenth less of the time.
-CHROMIUMS = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "chrome",
-    "msedge",
-)
 QUIET = [
     "--headless",
     "--no-sandbox",
@@ -156,6 +148,8 @@ class Lab:
 
     Attributes
     ----------
+    is_lean : bool
+        Whether it does without that.
     kept : set of str
         The notebooks that stay open from test to test, which `clear` leaves alone.
     """
@@ -163,7 +157,7 @@ class Lab:
     def __init__(self, home: Path, lean: bool = False, **environment: str) -> None:
         self.home, self.root = home, home / "notebooks"
         self.kept: set[str] = set()
-        self._lean = lean
+        self.is_lean = lean
         self.token = secrets.token_hex(8)
         self._environment = {
             **clean_environment(home, **environment),
@@ -182,7 +176,7 @@ class Lab:
             fetchNews="false",
             checkForUpdates=False,
         )
-        if self._lean:
+        if self.is_lean:
             self._leave_out_plugins()
             self._copy_kernels()
         self.port = free_port()
@@ -195,7 +189,7 @@ class Lab:
             "ServerApp.open_browser": False,
             "ServerApp.allow_root": True,
             # Each page would ask for them every ten seconds.
-            "ServerApp.terminals_enabled": not self._lean,
+            "ServerApp.terminals_enabled": not self.is_lean,
             "LabApp.expose_app_in_browser": True,
             "JupyterNotebookApp.expose_app_in_browser": True,
             "LabApp.news_url": None,
@@ -370,8 +364,8 @@ class Notebook:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser of this machine."""
-    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    assert path, "There is no Chromium: apt-get install chromium-headless-shell"
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert path, "There is no Chromium: make system"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         yield browser
@@ -399,7 +393,8 @@ class SharedPage:
             polling=POLLING,
             timeout=1000 * LOADING,
         )
-        self.page.evaluate(LIST_HOURLY)
+        if lab.is_lean:
+            self.page.evaluate(LIST_HOURLY)
 
     def open(self, path: str) -> Notebook:
         """Open a notebook, and wait until its kernel is ready."""
