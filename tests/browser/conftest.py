@@ -132,18 +132,20 @@ def opened_with_settings(
 
 
 @pytest.fixture(scope="module")
-def page_to_ruin(context: BrowserContext, lab: Lab) -> Iterator[SharedPage]:
-    """A page for tests that leave something behind in it."""
+def new_page(context: BrowserContext, lab: Lab) -> Iterator[SharedPage]:
+    """A page of this module alone, for tests that need a new one or leave something in it."""
     page = SharedPage(context, lab)
     yield page
     page.close()
 
 
 @pytest.fixture
-def ruined(lab: Lab, page_to_ruin: SharedPage) -> Iterator[Callable[[str], Notebook]]:
-    """Open notebooks of ``lab.root`` in the page for tests that leave something behind."""
-    yield page_to_ruin.open
-    page_to_ruin.clear()
+def opened_in_new_page(
+    lab: Lab, new_page: SharedPage
+) -> Iterator[Callable[[str], Notebook]]:
+    """Open notebooks of ``lab.root`` in the page that this module has alone."""
+    yield new_page.open
+    new_page.clear()
     lab.clear()
 
 
@@ -171,7 +173,7 @@ def shared_notebooks() -> dict[str, SharedNotebook]:
 
 
 @pytest.fixture
-def begin(
+def shared_at(
     has_failed: Callable[[], bool],
     context: BrowserContext,
     lab: Lab,
@@ -195,19 +197,31 @@ def begin(
 
 
 @pytest.fixture
-def begun(begin: Opens) -> Opens:
-    """Gives the notebook that tests share, with the cells of this test."""
-    return partial(begin, SHARED)
+def shared(shared_at: Opens) -> Opens:
+    """Gives the notebook that most tests share, with the cells of this test."""
+    return partial(shared_at, SHARED)
 
 
 @pytest.fixture
-def shared_panel(begin: Opens, server: ScriptedServer) -> Opens:
+def shared_loaded(shared: Opens, server: ScriptedServer) -> Opens:
+    """The same below a cell that loads the extension, and has run."""
+
+    def load(*cells: str) -> Notebook:
+        notebook = shared(LOAD.format(url=server.url), *cells)
+        notebook.run(0)
+        return notebook
+
+    return load
+
+
+@pytest.fixture
+def shared_panel(shared_at: Opens, server: ScriptedServer) -> Opens:
     """Shows the panel in a cell of a notebook that tests share, whose sidebar they leave
     alone; more cells stand below.
     """
 
     def show(*cells: str) -> Notebook:
         load = LOAD.format(url=server.url)
-        return show_panel(begin("panel.ipynb", load, PANEL, *cells))
+        return show_panel(shared_at("panel.ipynb", load, PANEL, *cells))
 
     return show

@@ -58,9 +58,8 @@ BEGIN = """async ([code, sources]) => {
     content.activeCellIndex = 0;
     document.body.dataset.codebuddyEditor = '';
 }"""
-IS_EMPTY = (
-    """() => !document.querySelector('.jp-Dialog, .cb-input, .codebuddy-difference')"""
-)
+IS_EMPTY = """() => !document.querySelector(
+    '.jp-Dialog, .cb-input, .codebuddy-difference')"""
 
 Opens = Callable[..., Notebook]
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.panels import LOAD, NOT_EDITABLE, TO_MARKDOWN, Opens, make_read_only
 from tests.browser.recorder import Recorder
-from tests.browser.test_sidebar import answered, show, sidebar
+from tests.browser.test_sidebar import answered, run_beside, sidebar
 from tests.support.attacks import ATTACKS, attack
 from tests.support.lab import Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, reply
@@ -47,18 +47,10 @@ def cells(server: ScriptedServer) -> list[str]:
     return [LOAD.format(url=server.url), BROKEN, "after = 1"]
 
 
-def fail(notebook: Notebook) -> Notebook:
-    """Run the cell that fails, and show the sidebar."""
-    notebook.run(0)
-    notebook.run(1)
-    show(notebook.page)
-    return notebook
-
-
 @pytest.fixture
-def broken(begun: Opens, server: ScriptedServer) -> Notebook:
+def broken(shared: Opens, server: ScriptedServer) -> Notebook:
     """A notebook with a cell that has failed, and the sidebar."""
-    return fail(begun(*cells(server)))
+    return run_beside(shared(*cells(server)))
 
 
 @pytest.fixture
@@ -66,7 +58,7 @@ def protected(
     lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
 ) -> Notebook:
     """The same for tests that have it become read-only."""
-    return fail(opened(lab.write("apply_protected.ipynb", cells(server))))
+    return run_beside(opened(lab.write("apply_protected.ipynb", cells(server))))
 
 
 def fix(page: Page) -> Locator:
@@ -80,9 +72,8 @@ def fix(page: Page) -> Locator:
 
 
 def notice(page: Page, text: str) -> None:
-    """Wait for a notification, and close it."""
-    toast = page.locator(".Toastify__toast", has_text=text).last
-    toast.wait_for()
+    """Wait for a notification."""
+    page.locator(".Toastify__toast", has_text=text).last.wait_for()
 
 
 def test_after_fix_the_failed_cell_is_changed_in_one_step_and_not_run(

@@ -178,17 +178,19 @@ def formula_after(
 
 
 def test_maths_shown_as_it_is_defines_something_for_the_page(
-    ruined: Callable[[str], Notebook], lab: Lab
+    opened_in_new_page: Callable[[str], Notebook], lab: Lab
 ) -> None:
-    html = formula_after(ruined, lab, "defining", list(DEFINITIONS.values()))
+    html = formula_after(
+        opened_in_new_page, lab, "defining", list(DEFINITIONS.values())
+    )
     assert "mjx-container" in html
     assert BETA not in html
 
 
 def test_attacks_run_when_they_are_shown_as_they_are(
-    ruined: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+    opened_in_new_page: Callable[[str], Notebook], lab: Lab, recorder: Recorder
 ) -> None:
-    notebook = ruined(written(lab, "plain", texts(recorder)))
+    notebook = opened_in_new_page(written(lab, "plain", texts(recorder)))
     assert len(names(show(notebook, recorder))) >= 60
 
 

@@ -16,7 +16,7 @@ from codebuddy_jupyter.tools.proposals import NOT_SHOWN
 from codebuddy_jupyter.tools.server.address_file import PREFIX
 from tests.browser.panels import LOAD, Opens, shown
 from tests.browser.test_apply import COUNT, PLACE, SET_SOURCE, SOURCE, UNDO, notice
-from tests.browser.test_sidebar import answered, sidebar
+from tests.browser.test_sidebar import answered, run_beside, sidebar
 from tests.browser.test_sidebar import show as show_sidebar
 from tests.browser.test_sidebar_kept import reload
 from tests.support.fakes import eventually
@@ -67,18 +67,10 @@ def cells(server: ScriptedServer) -> list[str]:
     return [LOAD.format(url=server.url) + CLICK, OLD]
 
 
-def run(notebook: Notebook) -> Notebook:
-    """Run both cells, and show the sidebar."""
-    notebook.run(0)
-    notebook.run(1)
-    show_sidebar(notebook.page)
-    return notebook
-
-
 @pytest.fixture
-def ready(begun: Opens, server: ScriptedServer) -> Notebook:
+def ready(shared: Opens, server: ScriptedServer) -> Notebook:
     """A notebook with a cell that has run, and the sidebar."""
-    return run(begun(*cells(server)))
+    return run_beside(shared(*cells(server)))
 
 
 @pytest.fixture
@@ -86,7 +78,7 @@ def own(
     lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
 ) -> Notebook:
     """The same for tests that open it once more, or serve it."""
-    return run(opened(lab.write(OWN, cells(server))))
+    return run_beside(opened(lab.write(OWN, cells(server))))
 
 
 def proposed(page: Page, server: ScriptedServer, *choices: dict[str, Any]) -> Locator:

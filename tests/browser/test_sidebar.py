@@ -49,6 +49,9 @@ LOADED = """() => performance.getEntriesByType('resource')
     .filter(path => path.includes('/codebuddy-jupyter/'))
     .map(path => path.split('/').pop())"""
 
+# The files of the extension that each page loads.
+DOOR = {"remoteEntry.js", "plugin.js", "link.js", "links.js", "shared.js"}
+
 BROKEN = "first = 1\nsecond = first / 0"
 CODE = "So:\n\n```python\nfirst = 1\nsecond = first / 1\n```\n"
 # What the sidebar needs more than it has, in pixels.
@@ -76,18 +79,6 @@ def loaded(
     return open
 
 
-@pytest.fixture
-def shared(begun: Opens, server: ScriptedServer) -> Opens:
-    """As ``loaded``, in the notebook that tests share."""
-
-    def begin(*cells: str) -> Notebook:
-        notebook = begun(LOAD.format(url=server.url), *cells)
-        notebook.run(0)
-        return notebook
-
-    return begin
-
-
 def sidebar(page: Page) -> Locator:
     """The part of the sidebar that belongs to the notebook in front."""
     return page.locator("#codebuddy-sidebar .codebuddy-sidebar:visible")
@@ -101,6 +92,14 @@ def show(page: Page) -> Locator:
     return field
 
 
+def run_beside(notebook: Notebook) -> Notebook:
+    """Run the first two cells, and open the sidebar beside them."""
+    notebook.run(0)
+    notebook.run(1)
+    show(notebook.page)
+    return notebook
+
+
 def answered(page: Page, count: int) -> None:
     """Wait until the panel shows so many answers that have ended."""
     expect(sidebar(page).locator(".cb-foot .cb-line")).to_have_count(count)
@@ -112,9 +111,9 @@ def asked(server: ScriptedServer) -> str:
 
 
 def test_the_sidebar_shows_the_conversation_of_the_cells(
-    shared: Opens, server: ScriptedServer
+    shared_loaded: Opens, server: ScriptedServer
 ) -> None:
-    notebook = shared("%buddy from the cell")
+    notebook = shared_loaded("%buddy from the cell")
     page = notebook.page
     field = show(page)
     expect(field).to_be_focused()
@@ -151,10 +150,10 @@ def test_a_notebook_that_has_not_loaded_it_is_offered_to(
 
 
 def test_it_opens_and_answers_while_a_cell_runs(
-    shared: Opens, lab: Lab, server: ScriptedServer
+    shared_loaded: Opens, lab: Lab, server: ScriptedServer
 ) -> None:
     end = lab.root / "sidebar_busy.end"
-    notebook = shared(BUSY.format(end.name))
+    notebook = shared_loaded(BUSY.format(end.name))
     page = notebook.page
     notebook.begin(1)
     page.wait_for_function(RUNS, arg=1)
@@ -223,10 +222,10 @@ def test_after_a_restart_a_kernel_of_another_language_is_asked_once(
 
 
 def test_a_cell_and_a_selection_are_what_is_asked_about(
-    shared: Opens, server: ScriptedServer
+    shared_loaded: Opens, server: ScriptedServer
 ) -> None:
     code = "total = 1\nname = f'{total} of all'"
-    page = shared("total = 5", code).page
+    page = shared_loaded("total = 5", code).page
     server.script(reply("It counts."), reply("A name."))
     page.evaluate(SELECT, [2, 0, 0])
     page.evaluate(EXECUTE, "codebuddy:explain")
@@ -246,9 +245,9 @@ def test_a_cell_and_a_selection_are_what_is_asked_about(
 
 
 def test_an_error_has_buttons_and_a_question_of_ours_has_none(
-    shared: Opens, server: ScriptedServer
+    shared_loaded: Opens, server: ScriptedServer
 ) -> None:
-    notebook = shared("1 / 0", "%buddy why?")
+    notebook = shared_loaded("1 / 0", "%buddy why?")
     page = notebook.page
     server.script(reply("Division by zero."), reply("Divide by one."))
     notebook.run(1)
@@ -265,12 +264,20 @@ def test_an_error_has_buttons_and_a_question_of_ours_has_none(
     expect(output).to_contain_text("division by zero")
 
 
-def test_a_page_loads_only_the_door_until_it_is_used(shared: Opens) -> None:
-    page = shared().page
-    files = page.evaluate(LOADED)
-    assert {"remoteEntry.js", "plugin.js", "shared.js"} <= set(files)
+def test_a_page_loads_only_the_door_until_it_is_used(
+    lab: Lab, opened_in_new_page: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    # In a page that no test has used before.
+    notebook = opened_in_new_page(
+        lab.write("sidebar_idle.ipynb", [LOAD.format(url=server.url)])
+    )
+    notebook.run(0)
+    page = notebook.page
     toolbar = page.locator(".jp-NotebookPanel-toolbar:visible")
     toolbar.get_by_title("Ask codebuddy about this notebook").first.wait_for()
+    assert set(page.evaluate(LOADED)) == DOOR
+    show(page)
+    assert set(page.evaluate(LOADED)) > DOOR
 
 
 def test_two_pages_show_one_conversation_and_a_restart(

@@ -5,33 +5,16 @@ harmless all the way.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
-import pytest
-
-from tests.browser.panels import LOAD, SHARED
+from tests.browser.panels import SHARED, Opens
 from tests.browser.recorder import Recorder
 from tests.support.attacks import ATTACKS, attack
-from tests.support.lab import Lab, Notebook
+from tests.support.lab import Lab
 from tests.support.scripted_server import Answer, ScriptedServer, delta, event, reply
 
 SHOWN = "index => window.notebook.content.widgets[index].outputArea.node.innerText"
 # characters: splits tags, links and fences in the middle
 PIECE = 9
-
-
-@pytest.fixture
-def asked(
-    begun: Callable[..., Notebook], server: ScriptedServer
-) -> Callable[..., Notebook]:
-    """Puts these cells below one that loads the extension, and runs that."""
-
-    def ask(*cells: str) -> Notebook:
-        notebook = begun(LOAD.format(url=server.url), *cells)
-        notebook.run(0)
-        return notebook
-
-    return ask
 
 
 def pieces(text: str, pause: float = 0.0) -> Answer:
@@ -46,10 +29,10 @@ def pieces(text: str, pause: float = 0.0) -> Answer:
 
 
 def test_an_answer_is_seen_while_it_comes_and_leaves_one_output(
-    lab: Lab, asked: Callable[..., Notebook], server: ScriptedServer
+    lab: Lab, shared_loaded: Opens, server: ScriptedServer
 ) -> None:
     server.script(Answer(tokens=150, per_second=40))
-    notebook = asked("%%buddy\nwhy is df empty?")
+    notebook = shared_loaded("%%buddy\nwhy is df empty?")
     notebook.begin(1)
     page = notebook.page
     page.wait_for_function(f"() => ({SHOWN})(1).includes('key columns')")
@@ -70,10 +53,10 @@ def test_an_answer_is_seen_while_it_comes_and_leaves_one_output(
 
 
 def test_stopping_keeps_what_came_on_the_page(
-    asked: Callable[..., Notebook], server: ScriptedServer
+    shared_loaded: Opens, server: ScriptedServer
 ) -> None:
     server.script(Answer(pieces=[(0, event(delta("Once upon a time")))], end="hang"))
-    notebook = asked("%buddy tell me a story")
+    notebook = shared_loaded("%buddy tell me a story")
     notebook.begin(1)
     notebook.page.wait_for_function(f"() => ({SHOWN})(1).includes('Once upon')")
     notebook.page.evaluate(
@@ -91,14 +74,14 @@ def test_stopping_keeps_what_came_on_the_page(
 
 
 def test_attacks_that_a_model_streams_do_nothing(
-    asked: Callable[..., Notebook], server: ScriptedServer, recorder: Recorder
+    shared_loaded: Opens, server: ScriptedServer, recorder: Recorder
 ) -> None:
     text = "\n\n".join(
         attack(name, "window.pwned = true", f"http://127.0.0.1:{recorder.port}/{n}")
         for n, name in enumerate(ATTACKS)
     )
     server.script(pieces(text, pause=0.002))
-    notebook = asked("%%buddy\nhello", "%%buddy -f text\nhello")
+    notebook = shared_loaded("%%buddy\nhello", "%%buddy -f text\nhello")
     notebook.run(1)
     notebook.page.wait_for_timeout(1000)
     notebook.run(2)
@@ -107,7 +90,7 @@ def test_attacks_that_a_model_streams_do_nothing(
 
 
 def test_html_is_shown_in_a_frame_that_can_do_nothing(
-    asked: Callable[..., Notebook], server: ScriptedServer, recorder: Recorder
+    shared_loaded: Opens, server: ScriptedServer, recorder: Recorder
 ) -> None:
     url = f"http://127.0.0.1:{recorder.port}"
     page = (
@@ -120,7 +103,7 @@ def test_html_is_shown_in_a_frame_that_can_do_nothing(
         f"<link rel=preload as=image href='{url}/preload'><object data='{url}/object'></object>"
     )
     server.script(reply(page))
-    notebook = asked("%%buddy -f html\na report")
+    notebook = shared_loaded("%%buddy -f html\na report")
     notebook.run(1)
     outer = notebook.page.frame_locator(".jp-OutputArea iframe")
     frame = outer.frame_locator("iframe")
