@@ -1,14 +1,18 @@
 # Everything a person needs: `make demo` shows the thing, `make test` proves it. Both set themselves up.
 
-PYTHON ?= python3
-BIN := .venv/bin
-COLAB := .venv-colab/bin
-LATER := nice -n 5
 ifeq ($(OS),Windows_NT)
 PYTHON = py -3
 BIN := .venv/Scripts
 COLAB := .venv-colab/Scripts
 LATER :=
+else
+# Distributions compile Python with optimisation, and pyenv does not: with its Python, the tests take an eighth longer. Where
+# the system has one of the same version, it is taken.
+SYSTEM := /usr/bin/python$(shell python3 -c "import sys; print('%d.%d' % sys.version_info[:2])")
+PYTHON ?= $(shell $(SYSTEM) -c "import ensurepip, sys; print(sys.executable)" 2>/dev/null || echo python3)
+BIN := .venv/bin
+COLAB := .venv-colab/bin
+LATER := nice -n 5
 endif
 
 # Every kernel and command that a test starts would compile all that it imports: nothing here is compiled on installation.
@@ -43,16 +47,20 @@ else
 	$(MAKE) --jobs 4 test-kernel test-first test-rest test-browser test-colab test-checks
 endif
 
+# An environment that could not be made is begun anew.
+.DELETE_ON_ERROR:
+
 environments: system .venv/.test model .venv-colab/.done .venv-ipykernel-7.3/.done .venv-marimo/.done .venv-node/.done
 
-test-checks: environments
+test-checks: .venv/.test .venv-node/.done
 	$(TSC) --project .
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(LATER) $(BIN)/mypy
 
 # What starts kernels and browsers mostly waits and takes longest, so the others, which compute, leave the processors to it.
-test-kernel: environments
+# Kernels need no browser and no model, which may have to come first.
+test-kernel: .venv/.test .venv-colab/.done .venv-ipykernel-7.3/.done
 	$(BIN)/python -m pytest -q tests/kernel
 
 test-browser: environments
@@ -83,15 +91,17 @@ system:
 clean:
 	rm -rf .venv .venv-* build dist
 
-.venv/.demo: pyproject.toml
+# Made once: another Python in its place would find the packages of the first.
+.venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
+
+.venv/.demo: pyproject.toml | .venv/pyvenv.cfg
 	$(INSTALL) $(BIN)/python --editable ".[demo]"
 	$(BIN)/python tests/support/labextension.py
 	$(BIN)/python tests/support/install_system.py libgomp1
 	@touch $@
 
-.venv/.test: pyproject.toml
-	$(PYTHON) -m venv .venv
+.venv/.test: pyproject.toml | .venv/pyvenv.cfg
 	$(INSTALL) $(BIN)/python --editable ".[test]"
 	$(BIN)/python -m pip uninstall --quiet --yes $(NEEDLESS)
 	$(BIN)/python tests/support/labextension.py
@@ -109,7 +119,7 @@ model: .venv/.test
 	@touch $@
 
 .venv-colab/.done: pyproject.toml .venv/.test
-	$(PYTHON) -m venv --without-pip .venv-colab
+	$(BIN)/python -m venv --without-pip .venv-colab
 	$(INSTALL) $(COLAB)/python --editable . $(PINS) hypothesis jupytext pytest pytest-timeout trustme
 	@touch $@
 
