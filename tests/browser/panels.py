@@ -40,7 +40,6 @@ get_ipython().reset()"""
 BEGIN = """async ([code, sources]) => {
     const {content, context, sessionContext} = window.notebook;
     const {kernel} = sessionContext.session;
-    window.jupyterapp.shell.collapseRight();
     let reply;
     // After an interrupt, a kernel refuses what comes next, for a moment.
     for (let tries = 0; tries < 100 && reply?.content.status !== 'ok'; tries += 1) {
@@ -56,7 +55,6 @@ BEGIN = """async ([code, sources]) => {
     });
     sharedModel.clearUndoHistory();
     content.activeCellIndex = 0;
-    document.body.dataset.codebuddyEditor = '';
 }"""
 IS_EMPTY = """() => !document.querySelector(
     '.jp-Dialog, .cb-input, .codebuddy-difference')"""
@@ -83,6 +81,7 @@ class SharedNotebook:
         """Put these cells, none of which has run, in the place of all others."""
         page = self._page.page
         page.bring_to_front()
+        self._page.reset()
         page.evaluate(BEGIN, [FORGET, cells])
         page.wait_for_function(IS_EMPTY, polling=POLLING)
         chats_of(self._lab).unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from codebuddy_jupyter.background.loop import Loop
 from codebuddy_jupyter.display.formats import final_output
 from codebuddy_jupyter.markdown.safe import neutralise
+from tests.browser.panels import Opens
 from tests.browser.recorder import Recorder
 from tests.support.attacks import ATTACKS, DEFINITIONS, INNOCENTS, attack
 from tests.support.lab import POLLING, READY, Lab, Notebook
@@ -63,10 +64,8 @@ def texts(recorder: Recorder) -> list[str]:
     ]
 
 
-def written(lab: Lab, name: str, shown: list[str]) -> str:
-    """A notebook whose cells display these texts as Markdown, and each a formula at its
-    end.
-    """
+def showing(lab: Lab, name: str, shown: list[str]) -> list[str]:
+    """Cells that display these texts as Markdown, and each a formula at its end."""
     parts = [
         [*shown[start : start + OUTPUTS_PER_CELL], "The end: $1 + 1$"]
         for start in range(0, len(shown), OUTPUTS_PER_CELL)
@@ -76,11 +75,10 @@ def written(lab: Lab, name: str, shown: list[str]) -> str:
     )
     sizes = [len(part) for part in parts]
     starts = [sum(sizes[:index]) for index in range(len(sizes))]
-    cells = [
+    return [
         SHOW.format(name=f"{name}.json", start=start, end=start + size)
         for start, size in zip(starts, sizes, strict=True)
     ]
-    return lab.write(f"{name}.ipynb", cells)
 
 
 def show(notebook: Notebook, recorder: Recorder) -> set[int]:
@@ -156,21 +154,22 @@ FORMULA = "$\\beta$ and $$y \\label{beta}$$ and $\\begin{cases}a\\end{cases}$"
 BETA = "1D6FD"
 
 
-def formula_after(
-    opened: Callable[[str], Notebook], lab: Lab, name: str, shown: list[str]
-) -> str:
-    """The HTML of a formula of the user's, shown after these texts in the same page."""
+def before_formula(lab: Lab, name: str, shown: list[str]) -> list[str]:
+    """A cell that displays these texts, and one with a formula of the user's."""
     text = json.dumps([*shown, FORMULA])
     (lab.root / f"{name}.json").write_text(text, encoding="utf-8")
     size = len(shown)
-    cells = [
+    return [
         SHOW.format(name=f"{name}.json", start=start, end=end)
         for start, end in ((0, size), (size, size + 1))
     ]
-    notebook = opened(lab.write(f"{name}.ipynb", cells))
+
+
+def formula_of(notebook: Notebook) -> str:
+    """The HTML of the formula once both cells have run."""
     page = notebook.page
     count = "() => document.querySelectorAll('mjx-container').length"
-    for index in range(len(cells)):
+    for index in range(2):
         notebook.run(index)
         page.evaluate(SCROLL)
         settle(lambda: page.evaluate(count))
@@ -180,9 +179,8 @@ def formula_after(
 def test_maths_shown_as_it_is_defines_something_for_the_page(
     opened_in_new_page: Callable[[str], Notebook], lab: Lab
 ) -> None:
-    html = formula_after(
-        opened_in_new_page, lab, "defining", list(DEFINITIONS.values())
-    )
+    cells = before_formula(lab, "defining", list(DEFINITIONS.values()))
+    html = formula_of(opened_in_new_page(lab.write("defining.ipynb", cells)))
     assert "mjx-container" in html
     assert BETA not in html
 
@@ -190,15 +188,14 @@ def test_maths_shown_as_it_is_defines_something_for_the_page(
 def test_attacks_run_when_they_are_shown_as_they_are(
     opened_in_new_page: Callable[[str], Notebook], lab: Lab, recorder: Recorder
 ) -> None:
-    notebook = opened_in_new_page(written(lab, "plain", texts(recorder)))
+    cells = showing(lab, "plain", texts(recorder))
+    notebook = opened_in_new_page(lab.write("plain.ipynb", cells))
     assert len(names(show(notebook, recorder))) >= 60
 
 
-def test_maths_of_an_answer_defines_nothing_outside_it(
-    opened: Callable[[str], Notebook], lab: Lab
-) -> None:
+def test_maths_of_an_answer_defines_nothing_outside_it(shared: Opens, lab: Lab) -> None:
     shown = [neutralise(text) for text in DEFINITIONS.values()]
-    html = formula_after(opened, lab, "defined", shown)
+    html = formula_of(shared(*before_formula(lab, "defined", shown)))
     assert html.count("<mjx-container") == 3
     assert BETA in html
     assert "merror" not in html
@@ -210,7 +207,8 @@ def test_maths_of_an_answer_defines_nothing_outside_it(
 def test_attacks_do_nothing_when_they_are_neutralised(
     opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
 ) -> None:
-    path = written(lab, "neutralised", [neutralise(text) for text in texts(recorder)])
+    harmless = [neutralise(text) for text in texts(recorder)]
+    path = lab.write("neutralised.ipynb", showing(lab, "neutralised", harmless))
     notebook = opened(path)
     assert names(show(notebook, recorder)) == []
     assert is_rendered(notebook)
@@ -220,24 +218,19 @@ def test_attacks_do_nothing_when_they_are_neutralised(
 
 
 def test_the_blocks_of_attacks_do_nothing_when_they_are_neutralised_together(
-    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+    shared: Opens, lab: Lab, recorder: Recorder
 ) -> None:
     whole = "\n\n".join(texts(recorder))
-    notebook = opened(written(lab, "together", [neutralise(whole)]))
+    notebook = shared(*showing(lab, "together", [neutralise(whole)]))
     assert names(show(notebook, recorder)) == []
     assert is_rendered(notebook)
 
 
 def test_innocent_maths_and_code_are_shown_as_such(
-    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+    shared: Opens, lab: Lab, recorder: Recorder
 ) -> None:
-    notebook = opened(
-        written(
-            lab,
-            "innocent",
-            [neutralise(INNOCENTS[name]) for name in ("maths", "fence of HTML")],
-        )
-    )
+    harmless = [neutralise(INNOCENTS[name]) for name in ("maths", "fence of HTML")]
+    notebook = shared(*showing(lab, "innocent", harmless))
     assert names(show(notebook, recorder)) == []
     html = notebook.output_html(0)
     assert html.count("<mjx-container") == 3
@@ -265,7 +258,7 @@ display(json.load(open({name!r}, encoding="utf-8"))[{index}], raw=True)
 
 
 def test_a_click_in_an_html_answer_loads_no_page(
-    opened: Callable[[str], Notebook], lab: Lab, recorder: Recorder
+    shared: Opens, lab: Lab, recorder: Recorder
 ) -> None:
     loop = Loop()
     bundles = []
@@ -282,7 +275,7 @@ def test_a_click_in_an_html_answer_loads_no_page(
     cells = [
         FRAMED.format(name="frames.json", index=index) for index in range(len(bundles))
     ]
-    notebook = opened(lab.write("frames.ipynb", cells))
+    notebook = shared(*cells)
     for index in range(len(bundles)):
         notebook.run(index)
         cell = notebook.page.locator(".jp-CodeCell").nth(index)

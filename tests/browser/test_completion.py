@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.panels import LOAD
-from tests.browser.test_sidebar import BUSY, RUNS
+from tests.browser.panels import LOAD, Opens
+from tests.browser.test_sidebar import BUSY, HAS_SUBSHELLS, RUNS
 from tests.support.fakes import eventually
 from tests.support.infill import INFILL, LLAMA_CPP
-from tests.support.lab import Lab, Notebook
+from tests.support.lab import POLLING, Lab, Notebook
 from tests.support.scripted_server import ScriptedServer, stream
 
 MODEL = "%config Buddy.completion_model = 'Local/coder'"
@@ -30,15 +30,12 @@ Typing = Callable[..., Notebook]
 
 
 @pytest.fixture
-def typing(
-    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
-) -> Typing:
-    """Opens a notebook with codebuddy loaded, and the cursor in its last cell."""
+def typing(shared: Opens, server: ScriptedServer) -> Typing:
+    """Gives a notebook with codebuddy loaded, and the cursor in its last cell."""
 
-    def open(name: str, *cells: str, model: str = MODEL) -> Notebook:
+    def open(*cells: str, model: str = MODEL) -> Notebook:
         LLAMA_CPP.on(server)
-        load = f"{LOAD.format(url=server.url)}\n{model}"
-        notebook = opened(lab.write(f"{name}.ipynb", [load, *cells, ""]))
+        notebook = shared(f"{LOAD.format(url=server.url)}\n{model}", *cells, "")
         notebook.run(0)
         notebook.page.evaluate(EDIT, len(cells) + 1)
         return notebook
@@ -67,7 +64,7 @@ def type_keys(page: Page, text: str) -> None:
 def test_a_suggestion_is_shown_and_accepted_by_tab(
     typing: Typing, server: ScriptedServer
 ) -> None:
-    notebook = typing("complete")
+    notebook = typing()
     answers(server, "rted(y)")
     type_keys(notebook.page, "x = so")
     expect(notebook.page.locator(GHOST)).to_have_text("rted(y)")
@@ -81,9 +78,10 @@ def test_a_suggestion_is_shown_and_accepted_by_tab(
 def test_it_is_shown_while_a_cell_runs(
     typing: Typing, lab: Lab, server: ScriptedServer
 ) -> None:
-    notebook = typing("complete_busy", BUSY.format("go_on_completing"))
+    notebook = typing(BUSY.format("go_on_completing"))
     notebook.begin(1)
     notebook.page.wait_for_function(RUNS, arg=1)
+    notebook.page.wait_for_function(HAS_SUBSHELLS, polling=POLLING)
     notebook.page.evaluate(EDIT, 2)
     answers(server, "rted(y)")
     try:
@@ -98,7 +96,7 @@ def test_it_is_shown_while_a_cell_runs(
 def test_the_next_key_ends_the_request_at_the_server(
     typing: Typing, server: ScriptedServer
 ) -> None:
-    notebook = typing("complete_keys")
+    notebook = typing()
     server.script(LLAMA_CPP.probe, HANGING, path=INFILL)
     type_keys(notebook.page, "df.h")
     expect(notebook.page.locator(GHOST).first).to_be_visible()
@@ -111,7 +109,7 @@ def test_the_next_key_ends_the_request_at_the_server(
 def test_without_a_model_no_server_is_asked(
     typing: Typing, server: ScriptedServer
 ) -> None:
-    notebook = typing("complete_off", model="")
+    notebook = typing(model="")
     before = len(server.requests)
     type_keys(notebook.page, "x = so")
     # Longer than the pause in typing after which the kernel is asked.

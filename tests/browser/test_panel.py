@@ -275,9 +275,9 @@ def test_the_meter_shows_what_would_be_sent_and_sections_are_left_out_there(
 
 
 def test_the_meter_follows_the_cells_that_run_while_it_is_in_view(
-    panel: Opens, server: ScriptedServer
+    shared_panel: Opens, server: ScriptedServer
 ) -> None:
-    notebook = panel("panel_follows", "price = 12.5", "label = 'wine'")
+    notebook = shared_panel("price = 12.5", "label = 'wine'")
     page, meter = notebook.page, notebook.page.locator(".cb-meter")
     expect(meter).to_contain_text("of an assumed 4,096 tokens")
     before, asked = meter.inner_text(), len(server.requests)
@@ -562,7 +562,7 @@ def test_two_panels_and_a_cell_share_one_conversation_and_closing_one_leaves_the
 
 
 def test_attacks_that_a_model_types_into_the_panel_do_nothing(
-    panel: Opens, server: ScriptedServer, recorder: Recorder
+    shared_panel: Opens, server: ScriptedServer, recorder: Recorder
 ) -> None:
     text = "\n\n".join(
         attack(name, "window.pwned = true", f"http://127.0.0.1:{recorder.port}/{n}")
@@ -570,7 +570,7 @@ def test_attacks_that_a_model_types_into_the_panel_do_nothing(
     )
     code = text.replace("`", " ").encode("utf-8", "replace").decode()
     server.script(pieces(text, pause=0.002), reply(f"```python\n{code}\n```"))
-    page = panel("panel_attacked").page
+    page = shared_panel().page
     ask(page, "hello <img src=x onerror='window.pwned = true'>")
     ended(page)
     ask(page, "and in code")
@@ -686,10 +686,10 @@ def test_far_turns_are_drawn_when_they_are_scrolled_to(
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_it_is_accessible_in_light_and_dark_and_fits_a_narrow_window(
-    panel: Opens, server: ScriptedServer, theme: str, tmp_path: Path
+    shared_panel: Opens, server: ScriptedServer, theme: str, tmp_path: Path
 ) -> None:
     server.script(reply(CODE))
-    notebook = panel(f"panel_{theme[-4:].strip().lower()}", CELL)
+    notebook = shared_panel(CELL)
     page = notebook.page
     page.evaluate(
         "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",

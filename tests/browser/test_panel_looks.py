@@ -4,15 +4,13 @@ each run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.panels import picture, shown, unfold_settings
+from tests.browser.panels import Opens, picture, unfold_settings
 from tests.browser.test_panel import CELL, CODE, ask, ended
-from tests.support.lab import Lab, Notebook
 from tests.support.scripted_server import (
     MARKDOWN,
     ScriptedServer,
@@ -29,7 +27,7 @@ FITS = """() => [...document.querySelectorAll('.codebuddy-panel, .cb-log, .cb-co
 
 
 @pytest.fixture
-def talked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) -> Page:
+def talked(shared_panel: Opens, server: ScriptedServer) -> Page:
     """The page of a panel with an answer that has everything, one that failed, and a
     revised cell.
     """
@@ -40,8 +38,7 @@ def talked(lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer) 
         as_json({"error": {"message": "the model is not loaded"}}, 400),
         stream(delta(CODE), delta(finish="stop")),
     )
-    notebook = shown(lab, opened, server, "panel_looks", [CELL])
-    page = notebook.page
+    page = shared_panel(CELL).page
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     for number, question in enumerate(
         ["why is df empty after the merge?", "and now?", "drop the gaps"], 1

@@ -309,10 +309,9 @@ def test_two_pages_show_one_conversation_and_a_restart(
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_the_sidebar_is_accessible_and_fits_when_it_is_narrow(
-    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer, theme: str
+    shared: Opens, server: ScriptedServer, theme: str
 ) -> None:
-    cells = [LOAD.format(url=server.url), BROKEN]
-    notebook = opened(lab.write(f"kept_{theme.lower()}.ipynb", cells))
+    notebook = shared(LOAD.format(url=server.url), BROKEN)
     page = notebook.page
     page.evaluate(
         "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",

@@ -67,8 +67,17 @@ CLEAR = """async () => {
         widget.dispose();
     }
     delete window.notebook;
-    app.shell.collapseRight();
-    await app.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'});
+}"""
+# Tests of the panel alone delete the mark of the extension.
+RESET = """async () => {
+    const {commands, shell} = window.jupyterapp;
+    shell.collapseRight();
+    shell.expandLeft();
+    document.body.dataset.codebuddyEditor = '';
+    const theme = 'JupyterLab Light';
+    if (document.body.dataset.jpThemeName !== theme) {
+        await commands.execute('apputils:change-theme', {theme});
+    }
 }"""
 IS_CLEAR = """() => !document.querySelector(
     '.jp-Notebook, .jp-Dialog, .codebuddy-panel, .codebuddy-difference')"""
@@ -409,12 +418,15 @@ class SharedPage:
         """Close what is open without saving it, reset the window, and check that
         nothing is left.
         """
-        self.page.unroute_all()
         self.page.evaluate(CLEAR)
-        # Tests of the panel alone delete the mark of the extension.
-        self.page.evaluate("() => { document.body.dataset.codebuddyEditor = ''; }")
-        self.page.set_viewport_size(WINDOW)
+        self.reset()
         self.page.wait_for_function(IS_CLEAR, polling=POLLING)
+
+    def reset(self) -> None:
+        """Give the window its size, its theme and its sidebars, and no routes."""
+        self.page.unroute_all()
+        self.page.evaluate(RESET)
+        self.page.set_viewport_size(WINDOW)
 
     def text(self) -> str:
         """What it shows, and whether it is drawn at all."""
