@@ -121,16 +121,20 @@ NEEDLESS = (
     "@jupyterlab/tooltip-extension",
     "@jupyterlab/vega5-extension",
     "@jupyterlab/video-extension",
+    "@jupyterlab/workspaces-extension",
     "jupyterlab-jupytext",
 )
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
-# To list the files every ten seconds takes time in each page, also behind the others.
+# To list files, kernels and sessions every ten seconds takes time in each page, also
+# behind the others.
 LIST_HOURLY = """async () => {
-    const app = window.jupyterapp;
-    await app.restored;
+    const {restored, serviceManager, shell} = window.jupyterapp;
+    await restored;
+    const {kernels, sessions} = serviceManager;
+    const files = [...shell.widgets('left')].map(({model}) => model?._poll);
     const hour = 3600 * 1000;
-    for (const {model} of app.shell.widgets('left')) {
-        if (model?._poll) model._poll.frequency = {backoff: false, interval: hour, max: hour};
+    for (const poll of [kernels._pollModels, sessions._pollModels, ...files]) {
+        if (poll) poll.frequency = {backoff: false, interval: hour, max: hour};
     }
 }"""
 RUN = """async index => {
