@@ -35,8 +35,17 @@ SETUP = """async source => {
     });
     window.isLoaded = true;
     window.provider = new InlineCompletions(async () => window.isLoaded ? ask : null, 1);
-    const cell = { model: { id: 'c1', sharedModel: { execution_count: 1 } } };
-    window.widget = { content: { activeCell: cell, widgets: [cell] } };
+    const watching = new Set();
+    const iopubMessage = {
+        connect: look => { watching.add(look); }, disconnect: look => { watching.delete(look); },
+    };
+    window.said = (msg_type, execution_state) => {
+        const message = { content: { execution_state }, parent_header: { msg_type } };
+        for (const look of [...watching]) look(null, message);
+        return watching.size;
+    };
+    const cell = { model: { id: 'c1' } };
+    window.widget = { content: { activeCell: cell }, sessionContext: { iopubMessage } };
     window.fetch_ = (text, more = {}) => window.provider.fetch(
         { text, offset: text.length, mimeType: 'text/x-ipython', ...more.request },
         { triggerKind: more.kind ?? 1, widget: window.widget });
@@ -144,7 +153,7 @@ def test_a_kernel_that_completes_nothing_is_asked_only_by_a_key(
     assert count == (2 if kind == 0 else 1)
 
 
-def test_a_kernel_without_codebuddy_is_looked_at_again_after_a_cell_ran(
+def test_a_kernel_without_codebuddy_is_looked_at_again_once_something_has_run(
     page: Page,
 ) -> None:
     counts: Any = page.evaluate("""async () => {
@@ -152,13 +161,28 @@ def test_a_kernel_without_codebuddy_is_looked_at_again_after_a_cell_ran(
         await window.fetch_('df.');
         window.isLoaded = true;
         await window.fetch_('df.');
+        window.said('complete_request', 'idle');
+        window.said('execute_request', 'busy');
+        await window.fetch_('df.');
         const before = window.asked.length;
-        window.widget.content.activeCell.model.sharedModel.execution_count = 2;
+        const watching = window.said('execute_request', 'idle');
         const fetched = window.fetch_('df.');
         (await window.request(0)).resolve({ text: 'x', off: false });
-        return [before, (await fetched).items.length];
+        return [before, watching, (await fetched).items.length];
     }""")
-    assert counts == [0, 1]
+    assert counts == [0, 0, 1]
+
+
+def test_a_kernel_that_completes_nothing_is_watched_once(page: Page) -> None:
+    watching = page.evaluate("""async () => {
+        for (const number of [0, 1]) {
+            const fetched = window.fetch_('df.', { kind: 0 });
+            (await window.request(number)).resolve({ text: '', off: true });
+            await fetched;
+        }
+        return window.said('execute_request', 'busy');
+    }""")
+    assert watching == 1
 
 
 @pytest.mark.parametrize("type", ["text/x-rsrc", "text/markdown"])

@@ -12,9 +12,9 @@
  * @typedef {{
  *   insertText: string, isIncomplete?: boolean, token?: string,
  * }} Item An inline completion, as JupyterLab takes it.
- * @typedef {{ until: number, count: number }} Off A kernel that completes nothing: not asked
- *   until then, unless a cell was run since.
  */
+
+/** @import { IOPubMessage } from "./lab.js" */
 
 /** JupyterLab's number for a completion that was asked for by a key. */
 const INVOKED = 0;
@@ -63,7 +63,10 @@ export class InlineCompletions {
   /** @type {Map<string, Growing>} */
   growing = new Map();
   ids = 0;
-  /** @type {WeakMap<object, Off>} */
+  /**
+   * Until when a notebook's kernel, which completes nothing, is not asked while typing.
+   * @type {WeakMap<object, number>}
+   */
   off = new WeakMap();
 
   /**
@@ -91,7 +94,7 @@ export class InlineCompletions {
     if (!isAsked) await pause(this.delay);
     if (controller.signal.aborted) return { items: [] };
     const ask = await this.askIn(widget);
-    if (!ask) this.off.set(widget, { until: Infinity, count: countOf(widget) });
+    if (!ask) this.turnOff(widget, Infinity);
     if (!ask || controller.signal.aborted) return { items: [] };
     const growing = this.begin(ask, request, isAsked, widget, controller.signal);
     while (!growing.hasEnded && !growing.text) await growing.changed();
@@ -117,8 +120,7 @@ export class InlineCompletions {
     };
     const onPart = (/** @type {{ text: string }} */ part) => growing.set(part.text);
     ask("complete", content, { onPart, signal }).then(result => {
-      const until = Date.now() + OFF_TIME;
-      if (result.off) this.off.set(widget, { until, count: countOf(widget) });
+      if (result.off) this.turnOff(widget, Date.now() + OFF_TIME);
       growing.end(result.text);
     }).catch(error => {
       // Nobody is disturbed while typing; /doctor says what is wrong.
@@ -158,26 +160,39 @@ export class InlineCompletions {
     }
   }
 
+  /**
+   * Ask its kernel no more until then, or until something was run there: that may have
+   * loaded codebuddy, or chosen a model.
+   * @param {any} widget
+   * @param {number} until
+   */
+  turnOff(widget, until) {
+    const isWatched = this.off.has(widget);
+    this.off.set(widget, until);
+    const messages = widget.sessionContext?.iopubMessage;
+    if (isWatched || !messages) return;
+    const look = (/** @type {unknown} */ _, /** @type {IOPubMessage} */ message) => {
+      if (!endsExecution(message)) return;
+      messages.disconnect(look);
+      this.off.delete(widget);
+    };
+    messages.connect(look);
+  }
+
   /** @param {object} widget */
   isOff(widget) {
-    const off = this.off.get(widget);
-    return off !== undefined && off.until > Date.now() && off.count === countOf(widget);
+    return (this.off.get(widget) ?? 0) > Date.now();
   }
+}
+
+/** @param {IOPubMessage} message */
+function endsExecution({ content, parent_header }) {
+  return content.execution_state === "idle" && parent_header.msg_type === "execute_request";
 }
 
 /** @param {Request} request */
 function isPython({ mimeType }) {
   return mimeType === undefined || PYTHON.test(mimeType);
-}
-
-/**
- * @param {any} widget
- * @returns {number} The number of the cell that ran last; a cell may load codebuddy.
- */
-function countOf(widget) {
-  const cells = widget?.content?.widgets ?? [];
-  const counts = Array.from(cells, cell => cell.model?.sharedModel?.execution_count ?? 0);
-  return Math.max(0, ...counts);
 }
 
 /** @param {number} milliseconds */

@@ -74,6 +74,7 @@ export interface Comm {
 
 export interface IOPubMessage {
   header: { session: string };
+  parent_header: { msg_type?: string };
   content: { execution_state?: string };
 }
 

@@ -96,7 +96,7 @@ function activate({ lumino, actions, Notification, LabIcon }, services) {
   restorer?.add(sidebar, sidebar.id);
   addCommands(app, tracker, load, icon);
   addEntries(palette, launcher);
-  completions?.registerInlineProvider(inlineProvider());
+  completions?.registerInlineProvider(inlineProvider(lab.links));
   rendermime.addFactory(errorFactory(rendermime, lab, load), ERROR_RANK);
   // The panel shows the buttons of these events where this is set, and fires them.
   document.body.dataset.codebuddyEditor = "";
@@ -131,12 +131,16 @@ function addCommands({ commands }, tracker, load, icon) {
   }
 }
 
-/** Completion while typing, whose code is loaded with the first key. */
-function inlineProvider() {
+/**
+ * Completion while typing, whose code is loaded with the first key.
+ * @param {Links} links
+ */
+function inlineProvider(links) {
   /** @type {Promise<InlineCompletions> | null} */
   let loading = null;
   const load = () => {
-    loading ??= import("./kernel_completion.js").then(module => module.inlineCompletions());
+    loading ??= import("./kernel_completion.js")
+      .then(module => module.inlineCompletions(links));
     return loading;
   };
   return {
