@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.panels import LOAD, Opens
-from tests.browser.test_sidebar import BUSY, HAS_SUBSHELLS, RUNS
+from tests.browser.panels import FORGET, LOAD, Opens
+from tests.browser.test_sidebar import BUSY, HAS_SUBSHELLS, RESTART, RUNS
 from tests.support.fakes import eventually
 from tests.support.infill import INFILL, LLAMA_CPP
 from tests.support.lab import POLLING, Lab, Notebook
@@ -22,6 +22,17 @@ EDIT = """index => {
     content.activeCellIndex = index;
     content.mode = 'edit';
     content.activeCell.editor.focus();
+}"""
+RUN_UNSEEN = """code => window.notebook.sessionContext.session.kernel
+    .requestExecute({code, silent: true, store_history: false}).done.then(() => null)"""
+# As with a kernel that answers nothing while a cell runs; counts the comms that are opened.
+NO_SUBSHELLS = """() => {
+    const {kernel} = window.notebook.sessionContext.session;
+    Object.defineProperty(kernel, 'supportsSubshells', {get: () => false});
+    window.opened = 0;
+    kernel.anyMessage.connect((_, {msg, direction}) => {
+        if (direction === 'send' && msg.header.msg_type === 'comm_open') window.opened += 1;
+    });
 }"""
 GHOST = ".jp-GhostText"
 HANGING = stream({"content": "ead()", "stop": False}, done=False, end="hang")
@@ -71,8 +82,9 @@ def test_a_suggestion_is_shown_and_accepted_by_tab(
     # A suggestion is no part of the cell until it is accepted.
     assert notebook.page.evaluate(SOURCE, 1) == "x = so"
     notebook.page.keyboard.press("Tab")
-    expect(notebook.page.locator(GHOST)).to_have_count(0)
-    assert notebook.page.evaluate(SOURCE, 1) == "x = sorted(y)"
+    notebook.page.wait_for_function(f"() => ({SOURCE})(1) === 'x = sorted(y)'")
+    # JupyterLab asks what comes next.
+    assert eventually(lambda: len(asked(server)) == 2)
 
 
 def test_it_is_shown_while_a_cell_runs(
@@ -104,6 +116,45 @@ def test_the_next_key_ends_the_request_at_the_server(
     type_keys(notebook.page, "i")
     assert eventually(lambda: first["closed"] is not None)
     assert eventually(lambda: len(asked(server)) == 2)
+
+
+def test_it_is_shown_again_once_a_kernel_that_began_anew_has_loaded_codebuddy(
+    typing: Typing, server: ScriptedServer
+) -> None:
+    notebook = typing()
+    # The cell that loads it gets the same number again.
+    notebook.page.evaluate(RUN_UNSEEN, FORGET)
+    type_keys(notebook.page, "x = so")
+    # Longer than the pause in typing after which the kernel is asked.
+    notebook.page.wait_for_timeout(500)
+    notebook.run(0)
+    answers(server, "rted(y)")
+    notebook.page.evaluate(EDIT, 1)
+    type_keys(notebook.page, "r")
+    expect(notebook.page.locator(GHOST)).to_have_text("rted(y)")
+
+
+def test_it_is_shown_after_a_restart_while_its_comm_was_opening(
+    lab: Lab, opened: Callable[[str], Notebook], server: ScriptedServer
+) -> None:
+    LLAMA_CPP.on(server)
+    load = f"{LOAD.format(url=server.url)}\n{MODEL}"
+    cells = [load, "import time\ntime.sleep(600)", ""]
+    notebook = opened(lab.write("complete_restart.ipynb", cells))
+    page = notebook.page
+    page.evaluate(NO_SUBSHELLS)
+    notebook.run(0)
+    notebook.begin(1)
+    page.wait_for_function(RUNS, arg=1)
+    page.evaluate(EDIT, 2)
+    type_keys(page, "x = s")
+    page.wait_for_function("() => window.opened === 1")
+    page.evaluate(RESTART)
+    notebook.run(0)
+    answers(server, "rted(y)")
+    page.evaluate(EDIT, 2)
+    type_keys(page, "o")
+    expect(page.locator(GHOST)).to_have_text("rted(y)")
 
 
 def test_without_a_model_no_server_is_asked(
