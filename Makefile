@@ -6,8 +6,8 @@ BIN := .venv/Scripts
 COLAB := .venv-colab/Scripts
 LATER :=
 else
-# Distributions compile Python with optimisation, and pyenv does not: with its Python, the tests take an eighth longer. Where
-# the system has one of the same version, it is taken.
+# Distributions compile Python with optimisation, and pyenv, unless told to, does not: with its Python, the tests take an eighth
+# longer. Where the system has the same version, that is taken.
 SYSTEM := /usr/bin/python$(shell python3 -c "import sys; print('%d.%d' % sys.version_info[:2])")
 PYTHON ?= $(shell $(SYSTEM) -c "import ensurepip, sys; print(sys.executable)" 2>/dev/null || echo python3)
 BIN := .venv/bin
