@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -283,6 +284,8 @@ FACES = ("doctor", "widgets", "cli", "api", "ipython", "commands", "display")
 """Rooms that show providers to users, and must show those of other packages as well."""
 WIDGETS = ("ipywidgets", "anywidget")
 """Packages that only the panel knows; nothing imports them before it is opened."""
+DENSE = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.IfExp)
+"""Expressions of which a line has one at most."""
 
 
 @dataclass(frozen=True)
@@ -585,6 +588,24 @@ def test_no_conditional_expression_is_inside_another(module: str) -> None:
 def test_the_check_sees_a_nested_conditional_expression() -> None:
     tree = ast.parse("a if b else [c if d else e]\nf if g else h")
     assert [len(list(conditionals_in(node))) for node in tree.body] == [2, 1]
+
+
+def dense_lines(tree: ast.AST) -> list[int]:
+    """The lines on which several comprehensions or conditional expressions begin."""
+    found = Counter(node.lineno for node in ast.walk(tree) if isinstance(node, DENSE))
+    return [line for line, count in found.items() if count > 1]
+
+
+@each_module
+def test_a_line_has_at_most_one_comprehension_or_conditional_expression(
+    module: str,
+) -> None:
+    assert dense_lines(tree_of(module)) == []
+
+
+def test_the_check_sees_a_dense_line() -> None:
+    tree = ast.parse("[a for a in b]\n[c if d else e for c in f]\n")
+    assert dense_lines(tree) == [2]
 
 
 @each_module

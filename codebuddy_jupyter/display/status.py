@@ -118,8 +118,10 @@ def status_line(reply: Reply, *, looks: bool = True) -> str:
     if incomplete:
         parts.append(incomplete)
     line = " · ".join([*parts, *reply.notes])
-    looked = [one.line for one in reply.looked] if looks else []
-    return "\n".join([*looked, *reply.findings, line])
+    lines = [*reply.findings, line]
+    if looks:
+        lines = [*(one.line for one in reply.looked), *lines]
+    return "\n".join(lines)
 
 
 def _pace(reply: Reply) -> list[str]:

@@ -103,9 +103,8 @@ def _first_records(array: Any) -> list[str]:
     """Return the first records as a table, with a column for each field."""
     names = array.dtype.names
     head = array.reshape(-1)[:HEAD]
-    return table(
-        [label(name) for name in names], [head[name].tolist() for name in names]
-    )
+    columns = [head[name].tolist() for name in names]
+    return table([label(name) for name in names], columns)
 
 
 def _first_values(array: Any) -> str:

@@ -236,4 +236,6 @@ def try_all_keys(node: ast.AST | None) -> set[object] | None:
     if not isinstance(node, ast.Dict):
         return None
     keys = keys_in(node)
-    return {key.value for key in keys} if len(keys) == len(node.keys) else None
+    if len(keys) < len(node.keys):
+        return None
+    return {key.value for key in keys}

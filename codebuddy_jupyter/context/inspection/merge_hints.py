@@ -117,7 +117,7 @@ def _line(left: Side, right: Side) -> str:
     line = f"{line}: {found:,} of {len(ours):,} keys match"
     if found == len(ours):
         return line
-    alike = len({_bare(key) for key in ours} & {_bare(key) for key in theirs})
+    alike = len(set(map(_bare, ours)) & set(map(_bare, theirs)))
     if alike <= found:
         return line
     return f"{line}; {alike:,} if written alike (type, case and spaces around them)"

@@ -120,5 +120,8 @@ def _array(pyarrow: Any, values: list[Any]) -> Any:
         return pyarrow.array(values)
     except (pyarrow.ArrowException, OverflowError, TypeError, ValueError):
         # Such as members of an enum.
-        texts = [None if value is None else str(value) for value in values]
-        return pyarrow.array(texts, pyarrow.string())
+        return pyarrow.array(map(_text, values), pyarrow.string())
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

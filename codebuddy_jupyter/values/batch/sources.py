@@ -189,14 +189,14 @@ class DictSource(Source):
 
 def fields_of(item: Any, fields: Sequence[str]) -> list[Any]:
     """Return the values of fields of a row that is one value, or a dict."""
-    if not isinstance(item, dict):
-        return [item if name == ITEM else MissingField(name) for name in fields]
     values = []
     for name in fields:
-        if name in item:
+        if isinstance(item, dict) and name in item:
             values.append(item[name])
+        elif name == ITEM:
+            values.append(item)
         else:
-            values.append(item if name == ITEM else MissingField(name))
+            values.append(MissingField(name))
     return values
 
 
