@@ -34,14 +34,14 @@ NO_SUBSHELLS = """() => {
         if (direction === 'send' && msg.header.msg_type === 'comm_open') window.opened += 1;
     });
 }"""
+# ms, longer than the pause in typing after which the kernel is asked
+PAUSE = 500
 GHOST = ".jp-GhostText"
 HANGING = stream({"content": "ead()", "stop": False}, done=False, end="hang")
 
-Typing = Callable[..., Notebook]
-
 
 @pytest.fixture
-def typing(shared: Opens, server: ScriptedServer) -> Typing:
+def typing(shared: Opens, server: ScriptedServer) -> Opens:
     """Gives a notebook with codebuddy loaded, and the cursor in its last cell."""
 
     def open(*cells: str, model: str = MODEL) -> Notebook:
@@ -73,7 +73,7 @@ def type_keys(page: Page, text: str) -> None:
 
 
 def test_a_suggestion_is_shown_and_accepted_by_tab(
-    typing: Typing, server: ScriptedServer
+    typing: Opens, server: ScriptedServer
 ) -> None:
     notebook = typing()
     answers(server, "rted(y)")
@@ -88,7 +88,7 @@ def test_a_suggestion_is_shown_and_accepted_by_tab(
 
 
 def test_it_is_shown_while_a_cell_runs(
-    typing: Typing, lab: Lab, server: ScriptedServer
+    typing: Opens, lab: Lab, server: ScriptedServer
 ) -> None:
     notebook = typing(BUSY.format("go_on_completing"))
     notebook.begin(1)
@@ -106,7 +106,7 @@ def test_it_is_shown_while_a_cell_runs(
 
 
 def test_the_next_key_ends_the_request_at_the_server(
-    typing: Typing, server: ScriptedServer
+    typing: Opens, server: ScriptedServer
 ) -> None:
     notebook = typing()
     server.script(LLAMA_CPP.probe, HANGING, path=INFILL)
@@ -119,14 +119,13 @@ def test_the_next_key_ends_the_request_at_the_server(
 
 
 def test_it_is_shown_again_once_a_kernel_that_began_anew_has_loaded_codebuddy(
-    typing: Typing, server: ScriptedServer
+    typing: Opens, server: ScriptedServer
 ) -> None:
     notebook = typing()
     # The cell that loads it gets the same number again.
     notebook.page.evaluate(RUN_UNSEEN, FORGET)
     type_keys(notebook.page, "x = so")
-    # Longer than the pause in typing after which the kernel is asked.
-    notebook.page.wait_for_timeout(500)
+    notebook.page.wait_for_timeout(PAUSE)
     notebook.run(0)
     answers(server, "rted(y)")
     notebook.page.evaluate(EDIT, 1)
@@ -158,13 +157,12 @@ def test_it_is_shown_after_a_restart_while_its_comm_was_opening(
 
 
 def test_without_a_model_no_server_is_asked(
-    typing: Typing, server: ScriptedServer
+    typing: Opens, server: ScriptedServer
 ) -> None:
     notebook = typing(model="")
     before = len(server.requests)
     type_keys(notebook.page, "x = so")
-    # Longer than the pause in typing after which the kernel is asked.
-    notebook.page.wait_for_timeout(500)
+    notebook.page.wait_for_timeout(PAUSE)
     notebook.run(0)
     assert notebook.page.locator(GHOST).count() == 0
     assert INFILL not in [record["path"] for record in server.requests[before:]]
