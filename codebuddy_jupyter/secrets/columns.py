@@ -104,7 +104,8 @@ class _Lines:
         end = self._text.find("\n", position)
         if end < 0:
             end = len(self._text)
-        return _Line(start, self._text[start : min(end, start + _MAX_LINE)]), end + 1
+        cut = min(end, start + _MAX_LINE)
+        return _Line(start, self._text[start:cut]), end + 1
 
     def before(self, line: _Line) -> _Line | None:
         """Return the line before another; None for the first one."""
@@ -134,7 +135,7 @@ def find_secrets_in_columns(
     lines = _Lines(text)
     end = 0
     for tail in names:
-        if tail.start() < end or text[tail.end() : tail.end() + 1] in _NO_BORDER:
+        if tail.start() < end or text.startswith(_NO_BORDER, tail.end()):
             continue
         if try_name(text, tail) is None:
             continue
@@ -150,10 +151,10 @@ def find_secrets_in_columns(
 
 def _table_at(lines: _Lines, line: _Line, next_start: int) -> tuple[list[Span], int]:
     """Return the secrets of the table of which a line is the header, and its end."""
-    quoted = _behind_quote(line)
-    makers = (_try_bars, _try_separated, _try_aligned)
-    for candidate in (line, quoted) if quoted else (line,):
-        for make in makers:
+    for candidate in (line, _behind_quote(line)):
+        if candidate is None:
+            continue
+        for make in (_try_bars, _try_separated, _try_aligned):
             header = make(lines, candidate, next_start)
             if header is not None:
                 return _read_rows(header, lines, next_start)
@@ -162,16 +163,22 @@ def _table_at(lines: _Lines, line: _Line, next_start: int) -> tuple[list[Span], 
 
 def _behind_quote(line: _Line) -> _Line | None:
     """Return what follows a quote that is open at the end of a line of code."""
-    last = max(line.text.rfind(quote) for quote in "\"'`")
-    if last < 0 or line.text.count(line.text[last]) % 2 == 0:
+    text = line.text
+    last = max(text.rfind(quote) for quote in "\"'`")
+    if last < 0 or text.count(text[last]) % 2 == 0:
         return None
-    return _Line(line.start + last + 1, line.text[last + 1 :], is_behind_quote=True)
+    start = last + 1
+    return _Line(line.start + start, text[start:], is_behind_quote=True)
+
+
+# Columns whose names suggest a secret: the index, the name and what it suggests.
+_Columns = Sequence[tuple[int, str, Strength]]
 
 
 class _Header:
     """The header of a table: its secret columns, by index, and how rows are read."""
 
-    def __init__(self, columns: Sequence[tuple[int, str, Strength]]) -> None:
+    def __init__(self, columns: _Columns) -> None:
         self.columns = columns
 
     def try_cells(self, line: _Line) -> list[_Cell] | None:
@@ -200,28 +207,31 @@ def _read_rows(header: _Header, lines: _Lines, start: int) -> tuple[list[Span], 
         if cells is None and is_after_gap:
             cells = header.try_part(line)
         is_after_gap = False
-        misfits += cells is None and not _RULE.fullmatch(line.text)
+        if cells is None and not _RULE.fullmatch(line.text):
+            misfits += 1
         if cells:
             misfits = 0
             for column, cell in zip(found, cells, strict=True):
                 column.append(cell)
-    spans = []
+    spans: list[Span] = []
     for (_, name, strength), column in zip(header.columns, found, strict=True):
         spans += _secrets_of(column, name, strength)
     return sorted(spans, key=lambda span: span.start), end
 
 
-def _secrets_of(cells: Sequence[_Cell], name: str, strength: Strength) -> list[Span]:
+def _secrets_of(
+    cells: Sequence[_Cell], name: str, strength: Strength
+) -> Iterator[Span]:
     inner = [cell.inner() for cell in cells]
-    secret = are_secrets_of_column(strength, [cell.text for cell in inner])
+    texts = [cell.text for cell in inner]
+    are_secret = are_secrets_of_column(strength, texts)
     label = label_of(name, strength)
-    pairs = zip(inner, secret, strict=True)
-    return [Span(cell.start, cell.end, label) for cell, is_secret in pairs if is_secret]
+    for cell, is_secret in zip(inner, are_secret, strict=True):
+        if is_secret:
+            yield Span(cell.start, cell.end, label)
 
 
-def _secret_columns(
-    cells: Sequence[str], pattern: re.Pattern[str] = _NAME
-) -> list[tuple[int, str, Strength]]:
+def _secret_columns(cells: Sequence[str], pattern: re.Pattern[str] = _NAME) -> _Columns:
     columns = []
     for index, cell in enumerate(cells):
         name = cell.strip(" \t\"'`*")
@@ -237,28 +247,35 @@ def _secret_columns(
 
 
 class _Bars(_Header):
-    def __init__(self, columns: Sequence[tuple[int, str, Strength]], bars: int) -> None:
+    def __init__(self, columns: _Columns, bars: int) -> None:
         super().__init__(columns)
         self._bars = bars
 
     def try_cells(self, line: _Line) -> list[_Cell] | None:
-        borders = [-1, *(bar.start() for bar in _BAR.finditer(line.text))]
+        borders = _bars_in(line.text)
         # A cell with a bar in it makes the line longer; what it holds is not known.
-        extra = len(borders) - 1 - self._bars
+        extra = len(borders) - self._bars
         if not 0 <= extra <= _MAX_EXTRA_BARS or _RULE.fullmatch(line.text):
             return None
-        borders.append(len(line.text))
-        return [
-            line.cell(borders[index] + 1, borders[index + 1 + extra])
-            for index, _, _ in self.columns
-        ]
+        edges = [-1, *borders, len(line.text)]
+        cells = []
+        for index, _, _ in self.columns:
+            start = edges[index] + 1
+            end = edges[index + 1 + extra]
+            cells.append(line.cell(start, end))
+        return cells
 
     def try_part(self, line: _Line) -> list[_Cell]:
-        return _part_of(line, [bar.start() for bar in _BAR.finditer(line.text)], self)
+        borders = _bars_in(line.text)
+        return _part_of(line, borders, self)
 
     @property
     def width(self) -> int:
         return self._bars + 1
+
+
+def _bars_in(line: str) -> list[int]:
+    return [bar.start() for bar in _BAR.finditer(line)]
 
 
 def _part_of(line: _Line, borders: Sequence[int], header: _Bars) -> list[_Cell]:
@@ -270,13 +287,14 @@ def _part_of(line: _Line, borders: Sequence[int], header: _Bars) -> list[_Cell]:
         if index < missing:
             cells.append(line.cell(0, 0))
         else:
-            start, end = edges[index - missing] + 1, edges[index - missing + 1]
+            start = edges[index - missing] + 1
+            end = edges[index - missing + 1]
             cells.append(line.cell(start, end))
     return cells
 
 
 def _try_bars(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
-    bars = [bar.start() for bar in _BAR.finditer(line.text)]
+    bars = _bars_in(line.text)
     if not bars or len(bars) > _MAX_BARS:
         return None
     columns = _secret_columns(_BAR.split(line.text), _NAME_BETWEEN_BARS)
@@ -284,10 +302,11 @@ def _try_bars(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
         return None
     header = _Bars(columns, len(bars))
     before = lines.before(line)
-    is_first = before is None or len(_BAR.findall(before.text)) != len(bars)
-    if is_first or (before is not None and _RULE.fullmatch(before.text)):
+    if before is None or _RULE.fullmatch(before.text):
         return header
-    return None
+    if len(_bars_in(before.text)) == len(bars):
+        return None
+    return header
 
 
 # Separated values
@@ -296,7 +315,7 @@ def _try_bars(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
 class _Separated(_Header):
     def __init__(
         self,
-        columns: Sequence[tuple[int, str, Strength]],
+        columns: _Columns,
         separator: str,
         width: int,
     ) -> None:
@@ -311,11 +330,12 @@ class _Separated(_Header):
         edges = [-1, *borders, len(line.text)]
         cells = []
         for index, _, _ in self.columns:
-            start, end = edges[index] + 1, edges[index + 1]
+            start = edges[index] + 1
+            end = edges[index + 1]
             if index + 1 == self._width:
                 # Of a table that is a text in code, the quotes end the last row.
                 closing = _CLOSING_QUOTE.search(line.text, start)
-                is_quoted = line.text[start : start + 1] in ("'", '"')
+                is_quoted = line.text.startswith(("'", '"'), start)
                 if closing and not is_quoted:
                     end = closing.start()
             cells.append(line.cell(start, end))
@@ -325,7 +345,8 @@ class _Separated(_Header):
         borders = _separators_in(line.text, self._separator)
         if len(borders) >= self._width:
             return []
-        return _part_of(line, borders, _Bars(self.columns, self._width - 1))
+        header = _Bars(self.columns, self._width - 1)
+        return _part_of(line, borders, header)
 
 
 def _separators_in(line: str, separator: str) -> list[int]:
@@ -354,32 +375,34 @@ def _try_separated(lines: _Lines, line: _Line, next_start: int) -> _Header | Non
     if not columns or not _are_names(cells):
         return None
     header = _Separated(columns, separator, len(cells))
-    first = next(iter(lines.after(next_start)), None)
-    if first is None or _CODE_ROW.search(first[0].text):
+    first = next(lines.after(next_start), None)
+    if first is None:
         return None
-    found = header.try_cells(first[0])
-    if found is None:
+    row, _ = first
+    found = header.try_cells(row)
+    if found is None or _CODE_ROW.search(row.text):
         return None
     if separator == "\t":
         return header
     before = lines.before(line)
-    is_first = before is None or len(_separators_in(before.text, separator)) != len(
-        borders
-    )
+    is_first = before is None or header.try_cells(before) is None
     if is_first and f"{separator} " not in text:
         return header
     # Where code and prose look like this, too, the values must look like secrets.
-    values = [cell.inner().text for cell in found]
-    is_random = any(are_secrets_of_column("token", [value])[0] for value in values)
-    return header if is_random else None
+    for cell in found:
+        value = cell.inner().text
+        if any(are_secrets_of_column("token", [value])):
+            return header
+    return None
 
 
 def _are_names(cells: Sequence[str]) -> bool:
     """Return whether all cells are names; the first may be empty, as of an index."""
     for index, cell in enumerate(cells):
-        if not cell.strip() and index:
+        name = cell.strip()
+        if not name and index:
             return False
-        if cell.strip() and not _NAME.fullmatch(cell.strip()):
+        if name and not _NAME.fullmatch(name):
             return False
     return True
 
@@ -388,45 +411,48 @@ def _are_names(cells: Sequence[str]) -> bool:
 
 
 class _Aligned(_Header):
-    def __init__(
-        self,
-        columns: Sequence[tuple[int, str, Strength]],
-        borders: Sequence[tuple[int, int]],
-    ) -> None:
+    def __init__(self, columns: _Columns, borders: Sequence[tuple[int, int]]) -> None:
         super().__init__(columns)
         self._borders = borders
         self.is_right: list[bool] = []
 
     def try_cells(self, line: _Line) -> list[_Cell] | None:
-        matching = sum(
-            _is_edge(line.text, border, is_right=is_right)
-            for border, is_right in zip(self._borders, self.is_right, strict=True)
-        )
+        matching = sum(self._edges(line.text))
         if 2 * matching < len(self._borders) or not matching:
             return None
         return [self._cell(line, index) for index, _, _ in self.columns]
+
+    def _edges(self, line: str) -> Iterator[bool]:
+        """Yield for each column whether a line has a cell with its edge."""
+        for border, is_right in zip(self._borders, self.is_right, strict=True):
+            yield _is_edge(line, border, is_right=is_right)
 
     def _cell(self, line: _Line, index: int) -> _Cell:
         start, end = self._borders[index]
         text = line.text
         if self.is_right[index]:
-            low = self._borders[index - 1][1] if index else 0
-            if index and not self.is_right[index - 1]:
-                low = self._borders[index - 1][0]
-            low = max(low, text.rfind("  ", 0, max(low, end - 1)) + 2 if end else 0)
+            low = 0
+            if index:
+                low, high = self._borders[index - 1]
+                if self.is_right[index - 1]:
+                    low = high
+            gap = text.rfind("  ", 0, max(low, end - 1))
+            low = max(low, gap + 2)
             return line.cell(min(low, end), min(end, len(text)))
         high = len(text)
         if index + 1 < len(self._borders) and not self.is_right[index + 1]:
-            high = min(high, self._borders[index + 1][0])
+            next_start, _ = self._borders[index + 1]
+            high = min(high, next_start)
         gap = text.find("  ", start, high)
-        return line.cell(min(start, len(text)), gap if gap >= 0 else high)
+        if gap >= 0:
+            high = gap
+        return line.cell(min(start, len(text)), high)
 
     def is_row(self, line: _Line) -> bool:
         """Return whether a line has a cell in each column."""
-        sides = zip(self._borders, self.is_right, strict=True)
-        return not _RULE.fullmatch(line.text) and all(
-            _is_edge(line.text, border, is_right=is_right) for border, is_right in sides
-        )
+        if _RULE.fullmatch(line.text):
+            return False
+        return all(self._edges(line.text))
 
     def fit(self, rows: Sequence[str]) -> bool:
         """Learn on which side columns are aligned; False where they are not."""
@@ -436,11 +462,8 @@ class _Aligned(_Header):
             left = all(_is_edge(row, border, is_right=False) for row in rows)
             self.is_right.append(right or not left)
             fitting += right or left
-        secret = [index for index, _, _ in self.columns]
-        are_aligned = all(
-            _is_edge(rows[0], self._borders[index], is_right=self.is_right[index])
-            for index in secret
-        )
+        edges = list(self._edges(rows[0]))
+        are_aligned = all(edges[index] for index, _, _ in self.columns)
         return are_aligned and 5 * fitting >= 4 * len(self._borders)
 
 
@@ -464,8 +487,10 @@ def _try_aligned(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
     before = lines.before(line)
     for pattern in (_TOKEN, _WIDE_TOKEN):
         header = _try_aligned_by(pattern, line, sample)
+        if header is None:
+            continue
         # In a row further down, the line before is a row, too.
-        if header is not None and (before is None or not header.is_row(before)):
+        if before is None or not header.is_row(before):
             return header
     return None
 
@@ -497,9 +522,9 @@ def _try_aligned_by(
     if not all(_NAME.fullmatch(name) or name in ("...", "#") for name in names):
         return None
     header = _Aligned(columns, [token.span() for token in tokens])
-    if not header.fit(rows):
+    if not header.fit(rows) or not _is_table(line, tokens, rows, header):
         return None
-    return header if _is_table(line, tokens, rows, header) else None
+    return header
 
 
 def _is_table(
@@ -516,12 +541,14 @@ def _is_table(
     if is_indented and has_index:
         # The index of pandas stands before the first name.
         return all(header.is_right) or len(tokens) > 1
-    gaps = [line.text[left.end() : right.start()] for left, right in pairwise(tokens)]
+    gaps = [right.start() - left.end() for left, right in pairwise(tokens)]
     if not gaps:
         return False
-    if all(len(gap) > 1 for gap in gaps):
+    if all(gap > 1 for gap in gaps):
         return True
-    return all(header.is_right) and any(any(map(str.isdigit, row)) for row in rows)
+    if not all(header.is_right):
+        return False
+    return any(any(map(str.isdigit, row)) for row in rows)
 
 
 # A pandas series, whose name stands under its values; or a row of a frame, as a series
@@ -543,7 +570,8 @@ def _find_secrets_in_series(text: str, lines: _Lines) -> Iterator[Span]:
 def _secrets_of_series(name: str, rows: Sequence[tuple[str, _Cell]]) -> Iterator[Span]:
     strength = strength_of(name)
     if strength is not None:
-        yield from _secrets_of([cell for _, cell in rows], name, strength)
+        cells = [cell for _, cell in rows]
+        yield from _secrets_of(cells, name, strength)
         return
     for index, cell in rows:
         strength = strength_of(index)
@@ -558,7 +586,8 @@ def _rows_above(lines: _Lines, line: _Line, end: int) -> list[tuple[str, _Cell]]
     while above is not None and above.start >= end:
         row = _SERIES_ROW.fullmatch(above.text)
         if row is not None:
-            rows.append((row["index"] or "", above.cell(*row.span("value"))))
+            value = above.cell(*row.span("value"))
+            rows.append((row["index"] or "", value))
         elif not _LEFT_OUT.fullmatch(above.text) or not above.text.strip():
             break
         above = lines.before(above)
