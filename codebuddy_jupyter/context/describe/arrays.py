@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .text import HEAD, column, count, fields, format_value, label, listed, size, table
+from .text import (
+    HEAD,
+    column,
+    count,
+    fields,
+    format_value,
+    label,
+    listed,
+    size,
+    table,
+)
 from .types import (
     Describer,
     class_body,
@@ -47,13 +57,15 @@ def describe_ndarray(array: Any, with_values: bool) -> str:
     if not is_of_library(cls, "numpy"):
         title = f"{title} (a numpy.ndarray)"
     text = f"{title} {shape} {_numpy_type(dtype)}"
-    lines = [f"{text} ({size(nbytes)})" if nbytes >= _LARGE else text]
-    lines += _record_fields(dtype)
+    if nbytes >= _LARGE:
+        text = f"{text} ({size(nbytes)})"
+    lines = [text, *_record_fields(dtype)]
     is_readable = cls is ndarray and is_of_library(type(dtype), "numpy")
-    if with_values and is_readable and nbytes and dtype.names:
-        lines += _first_records(array)
-    elif with_values and is_readable and nbytes:
-        lines.append(f"  first values: {_first_values(array)}")
+    if with_values and is_readable and nbytes:
+        if dtype.names:
+            lines += _first_records(array)
+        else:
+            lines.append(f"  first values: {_first_values(array)}")
     return "\n".join(lines)
 
 
@@ -64,7 +76,9 @@ def describe_sparse(matrix: Any, with_values: bool) -> str:
     if matrix.format not in _COUNTED_FORMATS:
         return text
     stored = matrix.data.size
-    cells = max(1, int(matrix.shape[0]) * int(matrix.shape[-1]))
+    rows = int(matrix.shape[0])
+    columns = int(matrix.shape[-1])
+    cells = max(1, rows * columns)
     percent = f"{100 * stored / cells:.2g} %"
     stored_size = size(matrix.data.nbytes)
     return f"{text}, {count(stored, 'stored value')} ({percent}, {stored_size})"
@@ -94,8 +108,12 @@ def _record_fields(dtype: Any) -> list[str]:
     """Return the fields of a structured array."""
     if not is_of_library(type(dtype), "numpy") or not dtype.names:
         return []
-    names = [column(name) for name in dtype.names]
-    types = [_numpy_type(dtype.fields[name][0]) for name in dtype.names]
+    names = []
+    types = []
+    for name in dtype.names:
+        field_type = dtype.fields[name][0]
+        names.append(column(name))
+        types.append(_numpy_type(field_type))
     return fields(names, types, "fields")
 
 
@@ -111,7 +129,8 @@ def _first_values(array: Any) -> str:
     """Return the first values along the last axis, reading no others."""
     while array.ndim > 1:
         array = array[0]
-    values = array.reshape(-1)[:_MAX_SHOWN].tolist()
+    flat = array.reshape(-1)
+    values = flat[:_MAX_SHOWN].tolist()
     return format_value(values, _MAX_SHOWN_LENGTH)
 
 
@@ -130,7 +149,8 @@ def describe_tensor(tensor: Any, with_values: bool) -> str:
         return text
     if device != "cpu":
         return f"{text}, values not fetched"
-    values = tensor.detach().reshape(-1)[:HEAD].tolist()
+    flat = tensor.detach().reshape(-1)
+    values = flat[:HEAD].tolist()
     return f"{text}\n  first values: {format_value(values)}"
 
 
@@ -169,13 +189,13 @@ def describe_dataset(dataset: Any, with_values: bool) -> str:
     title = f"xarray.Dataset of {count(len(names), 'variable')}"
     variables = dataset.variables
     types = [_variable(variables[name]) for name in names]
-    return "\n".join(
-        [
-            f"{title}, dimensions: {dimensions}",
-            *fields([column(name) for name in names], types, "variables"),
-            *_coordinates(dataset.coords),
-        ]
-    )
+    columns = [column(name) for name in names]
+    lines = [
+        f"{title}, dimensions: {dimensions}",
+        *fields(columns, types, "variables"),
+        *_coordinates(dataset.coords),
+    ]
+    return "\n".join(lines)
 
 
 def _coordinates(coordinates: Any) -> list[str]:
@@ -209,7 +229,9 @@ def _variable(variable: Any) -> str:
 def _data_of(variable: Any) -> Any:
     """Return the array under an xarray variable; its ``data`` would load it."""
     slot = try_class_attribute(type(variable), "_data")
-    return slot.__get__(variable) if slot is not None else None
+    if slot is None:
+        return None
+    return slot.__get__(variable)
 
 
 def _is_index(variable: Any) -> bool:

@@ -61,10 +61,17 @@ def signature(function: types.FunctionType) -> str:
         function = wrapped
     notes = _annotations(function)
     bare = inspect.signature(_without_attributes(function))
-    parameters = [_simplify(parameter, notes) for parameter in bare.parameters.values()]
-    returns = _annotation_of("return", notes)
-    text = str(bare.replace(parameters=parameters, return_annotation=returns))
-    return text if len(text) <= _MAX_SIGNATURE else f"{text[:_MAX_SIGNATURE]}…"
+    parameters = []
+    for parameter in bare.parameters.values():
+        parameters.append(_simplify(parameter, notes))
+    simple = bare.replace(
+        parameters=parameters,
+        return_annotation=_annotation_of("return", notes),
+    )
+    text = str(simple)
+    if len(text) <= _MAX_SIGNATURE:
+        return text
+    return f"{text[:_MAX_SIGNATURE]}…"
 
 
 def annotation(note: Any, depth: int = 3) -> str:
@@ -80,7 +87,8 @@ def annotation(note: Any, depth: int = 3) -> str:
     if not depth:
         return "…"
     if type(note) is types.UnionType:
-        return " | ".join(_annotations_in(note.__args__, depth))
+        members = _annotations_in(note.__args__, depth)
+        return " | ".join(members)
     return _generic_annotation(note, depth)
 
 
@@ -88,7 +96,9 @@ def _text_annotation(note: str) -> str:
     """Return an annotation that is a text, without the values in it."""
     text = _LITERAL.sub("Literal[…]", note[:400])
     text = _QUOTED.sub("…", text)
-    return text[:80] if _TYPE_EXPRESSION.fullmatch(text) else "…"
+    if not _TYPE_EXPRESSION.fullmatch(text):
+        return "…"
+    return text[:80]
 
 
 def _generic_annotation(note: Any, depth: int) -> str:
@@ -107,7 +117,8 @@ def _generic_annotation(note: Any, depth: int) -> str:
         return ""
     name = ""
     if origin is not None:
-        name = annotation(origin, depth - 1).removeprefix("collections.abc.")
+        name = annotation(origin, depth - 1)
+        name = name.removeprefix("collections.abc.")
     if type(args) is not tuple or not args:
         return name
     return f"{name or 'Union'}[{', '.join(_annotations_in(args, depth))}]"
@@ -126,7 +137,11 @@ def _annotations_in(args: tuple[Any, ...], depth: int) -> list[str]:
 def _without_attributes(function: types.FunctionType) -> types.FunctionType:
     """Return the function without its attributes, which ``inspect`` would read."""
     bare = types.FunctionType(
-        function.__code__, {}, "bare", function.__defaults__, function.__closure__
+        function.__code__,
+        {},
+        "bare",
+        function.__defaults__,
+        function.__closure__,
     )
     bare.__kwdefaults__ = function.__kwdefaults__
     return bare
@@ -142,7 +157,8 @@ def _annotations(function: types.FunctionType) -> Mapping[str, Any]:
 
 
 def _simplify(
-    parameter: inspect.Parameter, notes: Mapping[str, Any]
+    parameter: inspect.Parameter,
+    notes: Mapping[str, Any],
 ) -> inspect.Parameter:
     note = _annotation_of(parameter.name, notes)
     default = parameter.default
@@ -153,8 +169,12 @@ def _simplify(
 
 
 def _annotation_of(name: str, notes: Mapping[str, Any]) -> Any:
-    text = annotation(notes[name]) if name in notes else ""
-    return _Verbatim(text) if text else inspect.Signature.empty
+    text = ""
+    if name in notes:
+        text = annotation(notes[name])
+    if not text:
+        return inspect.Signature.empty
+    return _Verbatim(text)
 
 
 class _Verbatim:
@@ -205,7 +225,10 @@ def is_installed(module: object) -> bool:
     if type(loaded) is not types.ModuleType:
         return False
     file = vars(loaded).get("__file__")
-    return type(file) is str and not _SITE_FOLDERS.isdisjoint(file.split(os.sep))
+    if type(file) is not str:
+        return False
+    folders = file.split(os.sep)
+    return not _SITE_FOLDERS.isdisjoint(folders)
 
 
 def _is_coroutine_function(function: Any) -> bool:
@@ -220,7 +243,9 @@ def _name(function: Any) -> str:
 
 def _add_doc(heading: str, doc: Any) -> str:
     line = first_line(doc)
-    return f"{heading}\n  {line}" if line else heading
+    if not line:
+        return heading
+    return f"{heading}\n  {line}"
 
 
 # Classes, modules, other objects
@@ -234,15 +259,20 @@ def describe_class(cls: Any, with_values: bool) -> str:
     if not with_values and is_installed(module_of(cls)):
         return f"imported class {name_of(cls)}"
     heading = f"class {name_of(cls)}"
-    bases = [name_of(base) for base in mro(cls)[1:] if base is not object]
+    bases = []
+    for base in mro(cls)[1:]:
+        if base is not object:
+            bases.append(name_of(base))
     if bases:
         heading = f"{heading}({listed(bases, limit=4)})"
     lines = [_add_doc(heading, _doc_of(cls))]
     init = try_class_attribute(cls, "__init__")
     if type(init) is types.FunctionType:
         lines.append(f"  __init__{signature(init)}")
+    methods = []
     # A library's methods are known to the model.
-    methods = _public_methods(cls) if module_of(cls) == "__main__" else []
+    if module_of(cls) == "__main__":
+        methods = _public_methods(cls)
     if methods:
         lines.append(f"  methods: {listed(methods)}")
     return "\n".join(lines)
@@ -251,7 +281,9 @@ def describe_class(cls: Any, with_values: bool) -> str:
 def _public_methods(cls: type) -> list[str]:
     methods = []
     for name, attribute in class_body(cls).items():
-        if is_exactly(attribute, *_METHOD_TYPES) and not name.startswith("_"):
+        if not is_exactly(attribute, *_METHOD_TYPES):
+            continue
+        if not name.startswith("_"):
             methods.append(name)
     return methods
 
@@ -261,7 +293,9 @@ def describe_module(module: Any, with_values: bool) -> str:
     attributes = instance_dict(module)
     name = attributes.get("__name__")
     version = attributes.get("__version__")
-    text = f"module {name[:80]}" if type(name) is str else "module ?"
+    text = "module ?"
+    if type(name) is str:
+        text = f"module {name[:80]}"
     if type(version) is str and version:
         text = f"{text} {version[:40]}"
     return text
@@ -270,20 +304,22 @@ def describe_module(module: Any, with_values: bool) -> str:
 def describe_unknown(value: Any, with_values: bool) -> str:
     """Describe any object by its class, and the names and types of its attributes."""
     cls = type(value)
+    doc = None
     # What a library's class is, its name tells the model.
-    doc = "" if is_installed(module_of(cls)) else _doc_of(cls)
+    if not is_installed(module_of(cls)):
+        doc = _doc_of(cls)
     lines = [_add_doc(name_of(cls), doc)]
     attributes = instance_dict(value)
     public = _public_attributes(attributes)
-    if _takes_any_attribute(cls):
+    takes_any_attribute = _takes_any_attribute(cls)
+    if takes_any_attribute:
         code_names = CODE_NAMES.get()
         public = [pair for pair in public if pair[0] in code_names]
     shown = public[:_MAX_ATTRIBUTES]
     for name, attribute in shown:
         lines.append(f"  .{name[:60]} {name_of(type(attribute))}")
-    if len(attributes) > len(shown) and (
-        len(shown) == _MAX_ATTRIBUTES or _takes_any_attribute(cls)
-    ):
+    is_cut = len(shown) == _MAX_ATTRIBUTES or takes_any_attribute
+    if is_cut and len(attributes) > len(shown):
         lines.append(f"  of {count(len(attributes), 'attribute')}")
     return "\n".join(lines)
 
@@ -308,7 +344,9 @@ def _doc_of(cls: type) -> Any:
     doc = class_body(cls).get("__doc__")
     if type(doc) is not str or not dataclass_fields(cls):
         return doc
-    return None if doc.startswith(f"{_short_name(cls)}(") else doc
+    if doc.startswith(f"{_short_name(cls)}("):
+        return None
+    return doc
 
 
 def _short_name(cls: type) -> str:

@@ -85,7 +85,9 @@ def _type_name(declared: str) -> str:
         values = _TEXT_IN_TYPE.findall(enum[0])
         return f"ENUM of {count(len(values), 'value')}"
 
-    return _TEXT_IN_TYPE.sub("…", _ENUM.sub(counted, declared))[:_MAX_TYPE]
+    without_enums = _ENUM.sub(counted, declared)
+    without_texts = _TEXT_IN_TYPE.sub("…", without_enums)
+    return without_texts[:_MAX_TYPE]
 
 
 def _unreadable(title: str, error: Exception) -> str:
@@ -107,14 +109,17 @@ def describe_sqlite(connection: Any, with_values: bool) -> str:
         with closing(_cursor(connection)) as cursor:
             file = _main_file(cursor)
             if not file:
-                return "\n".join(_sqlite_tables(cursor, f"{title} in memory"))
+                lines = _sqlite_tables(cursor, f"{title} in memory")
+                return "\n".join(lines)
     except sqlite3.Error as error:
         return _unreadable(f"{title},", error)
-    return "\n".join([f"{title} to a file", *_sqlite_file(file)])
+    lines = [f"{title} to a file", *_sqlite_file(file)]
+    return "\n".join(lines)
 
 
 def _has_safe_text_factory(connection: Any) -> bool:
-    factory = class_body(sqlite3.Connection)["text_factory"].__get__(connection)
+    descriptor = class_body(sqlite3.Connection)["text_factory"]
+    factory = descriptor.__get__(connection)
     # By identity, as the factory can be any object.
     return any(factory is safe for safe in _SAFE_TEXT_FACTORIES)
 
@@ -133,16 +138,23 @@ def _fetch(cursor: sqlite3.Cursor, query: str) -> list[tuple[Any, ...]]:
 def _main_file(cursor: sqlite3.Cursor) -> str:
     """Return the path of the main database; empty for one in memory."""
     for _, name, file in _fetch(cursor, "PRAGMA database_list"):
-        if name in ("main", b"main"):
-            return _decode(file) if file else ""
+        if name not in ("main", b"main"):
+            continue
+        if not file:
+            return ""
+        return _decode(file)
     return ""
 
 
 def _sqlite_file(path: str) -> list[str]:
     name = f"  {Path(path).name}"
-    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
+    file_uri = Path(path).absolute().as_uri()
     try:
-        connection = sqlite3.connect(uri, uri=True, timeout=_LOCK_TIMEOUT)
+        connection = sqlite3.connect(
+            f"{file_uri}?mode=ro",
+            uri=True,
+            timeout=_LOCK_TIMEOUT,
+        )
         with closing(connection), closing(connection.cursor()) as cursor:
             return _sqlite_tables(cursor, name)
     except sqlite3.Error as error:
@@ -154,15 +166,24 @@ def _sqlite_tables(cursor: sqlite3.Cursor, title: str) -> list[str]:
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name "
         "NOT LIKE 'sqlite_%'"
     )
-    names = [_decode(row[0]) for row in _fetch(cursor, query)]
-    columns = [_sqlite_columns(cursor, name) for name in names[:_MAX_TABLES]]
-    return [f"{title}, {count(len(names), 'table')}", *_table_lines(names, columns)]
+    rows = _fetch(cursor, query)
+    names = [_decode(row[0]) for row in rows]
+    shown = names[:_MAX_TABLES]
+    columns = [_sqlite_columns(cursor, name) for name in shown]
+    return [
+        f"{title}, {count(len(names), 'table')}",
+        *_table_lines(names, columns),
+    ]
 
 
 def _sqlite_columns(cursor: sqlite3.Cursor, table: str) -> _Columns:
     quoted = table.replace('"', '""')
-    rows = _fetch(cursor, f'PRAGMA table_info("{quoted}")')
-    return [(_decode(row[1]), _type_name(_decode(row[2]))) for row in rows]
+    columns = []
+    for row in _fetch(cursor, f'PRAGMA table_info("{quoted}")'):
+        name = _decode(row[1])
+        type_name = _type_name(_decode(row[2]))
+        columns.append((name, type_name))
+    return columns
 
 
 def _decode(text: Any) -> str:
@@ -187,15 +208,19 @@ def describe_duckdb(connection: Any, with_values: bool) -> str:
                     f"{title}, with a database attached that may be elsewhere: "
                     "not looked into"
                 )
-            return "\n".join(_duckdb_tables(cursor, title))
+            lines = _duckdb_tables(cursor, title)
+            return "\n".join(lines)
     except try_loaded("duckdb", "Error") as error:
         return _unreadable(f"{title},", error)
 
 
 def _has_remote_database(cursor: Any) -> bool:
     query = "SELECT type, path FROM duckdb_databases() WHERE NOT internal"
-    for database_type, path in cursor.execute(query).fetchall():
-        if database_type != "duckdb" or "://" in (path or ""):
+    databases = cursor.execute(query).fetchall()
+    for database_type, path in databases:
+        if database_type != "duckdb":
+            return True
+        if path and "://" in path:
             return True
     return False
 
@@ -209,39 +234,50 @@ def _duckdb_tables(cursor: Any, title: str) -> list[str]:
     tables = cursor.execute(query).fetchall()
     names = []
     for _, schema, name in tables:
-        names.append(name if schema == "main" else f"{schema}.{name}")
+        if schema != "main":
+            name = f"{schema}.{name}"
+        names.append(name)
     columns = _duckdb_columns(cursor, tables[:_MAX_TABLES])
-    return [f"{title}, {count(len(names), 'table')}", *_table_lines(names, columns)]
+    return [
+        f"{title}, {count(len(names), 'table')}",
+        *_table_lines(names, columns),
+    ]
 
 
 def _duckdb_columns(cursor: Any, tables: Sequence[Sequence[str]]) -> list[_Columns]:
     """Return the columns of each table, in one query, as each query is slow to plan."""
     if not tables:
         return []
-    parts = []
+    queries = []
     for index, table in enumerate(tables):
         source = f"pragma_table_info({_duckdb_quoted(table)})"
-        parts.append(f"SELECT {index}, cid, name, type FROM {source}")
-    rows = cursor.execute(" UNION ALL ".join(parts)).fetchall()
+        queries.append(f"SELECT {index}, cid, name, type FROM {source}")
+    query = " UNION ALL ".join(queries)
+    rows = cursor.execute(query).fetchall()
     columns: list[list[tuple[str, str]]] = [[] for _ in tables]
     for index, _, name, type_name in sorted(rows):
-        columns[index].append((name, _type_name(type_name)))
+        column = (name, _type_name(type_name))
+        columns[index].append(column)
     return list(columns)
 
 
 def _duckdb_quoted(table: Sequence[str]) -> str:
     """Return a table's qualified name as a string literal of SQL."""
-    parts = [part.replace('"', '""') for part in table]
-    name = ".".join(f'"{part}"' for part in parts)
-    return "'" + name.replace("'", "''") + "'"
+    parts = []
+    for part in table:
+        escaped = part.replace('"', '""')
+        parts.append(f'"{escaped}"')
+    name = ".".join(parts).replace("'", "''")
+    return f"'{name}'"
 
 
 def describe_relation(relation: Any, with_values: bool) -> str:
     """Describe a DuckDB query by its columns, without running it."""
-    total = count(len(relation.columns), "column")
+    names = relation.columns
+    total = count(len(names), "column")
     lines = [f"duckdb.DuckDBPyRelation of {total}, not computed"]
-    pairs = list(zip(relation.columns, relation.types, strict=True))
-    for name, duckdb_type in pairs[:_MAX_COLUMNS]:
+    columns = list(zip(names, relation.types, strict=True))
+    for name, duckdb_type in columns[:_MAX_COLUMNS]:
         lines.append(f"  {label(name)} {_type_name(str(duckdb_type))}")
     return "\n".join(lines)
 
@@ -272,7 +308,9 @@ def describe_session(session: Any, with_values: bool) -> str:
 def describe_session_maker(maker: Any, with_values: bool) -> str:
     """Describe a SQLAlchemy sessionmaker by the engine of its sessions."""
     options = instance_dict(maker).get("kw")
-    engine = options.get("bind") if type(options) is dict else None
+    engine = None
+    if type(options) is dict:
+        engine = options.get("bind")
     return _describe_engine("sqlalchemy.orm.sessionmaker", engine)
 
 
@@ -281,7 +319,9 @@ def _describe_engine(title: str, engine: Any) -> str:
     url: Any = attributes.get("url")
     if engine is None:
         return f"{title}, not bound to a database"
-    if not is_of_library(type(url), "sqlalchemy") or not is_instance(url, tuple):
+    if not is_of_library(type(url), "sqlalchemy"):
+        return title
+    if not is_instance(url, tuple):
         return title
     parts = tuple(tuple.__iter__(url))
     dialect = parts[0]
@@ -291,9 +331,18 @@ def _describe_engine(title: str, engine: Any) -> str:
         if database:
             text = f"{text} database {label(database)}"
         return f"{text}, tables not read"
-    if database and database != ":memory:" and not database.startswith("file:"):
-        return "\n".join([text, *_sqlite_file(database)])
-    return "\n".join([text, *_memory_tables(attributes.get("pool"))])
+    if _is_file(database):
+        tables = _sqlite_file(database)
+    else:
+        tables = _memory_tables(attributes.get("pool"))
+    return "\n".join([text, *tables])
+
+
+def _is_file(database: Any) -> bool:
+    """Return whether the name of a SQLite database is a path."""
+    if not database or database == ":memory:":
+        return False
+    return not database.startswith("file:")
 
 
 def _memory_tables(pool: Any) -> list[str]:
@@ -322,7 +371,9 @@ def _pool_record(pool: dict[str, Any]) -> Any:
     if type(local) is not threading.local:
         return None
     reference = getattr(local, "current", None)
-    return reference() if reference is not None else None
+    if reference is None:
+        return None
+    return reference()
 
 
 def describe_table(table: Any, with_values: bool) -> str:
@@ -341,13 +392,15 @@ def describe_metadata(metadata: Any, with_values: bool) -> str:
     title = f"sqlalchemy.MetaData, {count(len(tables), 'table')}"
     shown = list(tables.values())[:_MAX_TABLES]
     columns = [_columns_of(table) for table in shown]
-    return "\n".join([title, *_table_lines(list(tables), columns)])
+    lines = [title, *_table_lines(list(tables), columns)]
+    return "\n".join(lines)
 
 
 def _columns_of(table: Any) -> _Columns:
     columns = []
     for column in table.columns:
-        type_name = name_of(type(column.type)).rpartition(".")[2]
+        full_name = name_of(type(column.type))
+        type_name = full_name.rpartition(".")[2]
         columns.append((column.name, type_name))
     return columns
 

@@ -116,11 +116,17 @@ class Describers:
         return self._describe(value, with_values=True, may_run_code=False)
 
     def _describe(
-        self, value: object, *, with_values: bool, may_run_code: bool = True
+        self,
+        value: object,
+        *,
+        with_values: bool,
+        may_run_code: bool = True,
     ) -> str:
         self._find_loaded_types()
         CODE_NAMES.set(self._code_names)
-        function = self._try_own_function(value) if may_run_code else None
+        function = None
+        if may_run_code:
+            function = self._try_own_function(value)
         try:
             if function:
                 text = self._run_user_code(function, value)
@@ -128,7 +134,9 @@ class Describers:
                 text = self._describe_built_in(value, with_values)
         except Exception:  # noqa: BLE001 - any failure costs one line, not the answer
             text = f"{name_of(type(value))}, could not be described"
-        return trim(text, MAX_LENGTH_WITH_VALUES if with_values else MAX_LENGTH)
+        if with_values:
+            return trim(text, MAX_LENGTH_WITH_VALUES)
+        return trim(text, MAX_LENGTH)
 
     def _try_own_function(self, value: object) -> DescribeFunction | None:
         """Return what the user registered or the class defines, if nearer than ours."""

@@ -9,7 +9,17 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .text import HEAD, MAX_COLUMNS, column, count, fields, label, listed, size, table
+from .text import (
+    HEAD,
+    MAX_COLUMNS,
+    column,
+    count,
+    fields,
+    label,
+    listed,
+    size,
+    table,
+)
 from .types import (
     Describer,
     instance_dict,
@@ -34,7 +44,9 @@ def _extent(rows: int, width: int) -> str:
 
 
 def _head(
-    rows: int, names: Sequence[str], columns: Sequence[Sequence[Any]]
+    rows: int,
+    names: Sequence[str],
+    columns: Sequence[Sequence[Any]],
 ) -> list[str]:
     """Return a table with the first rows; nothing where no column can be shown."""
     if not names:
@@ -44,8 +56,9 @@ def _head(
 
 def _one_column(values: Sequence[Any], name: Any = None) -> list[str]:
     """Return the values under their name, by which secrets are redacted."""
-    title = "value" if name is None or name == "" else label(name)
-    return table([title], [values])
+    if name is None or name == "":
+        return table(["value"], [values])
+    return table([label(name)], [values])
 
 
 # pandas and geopandas
@@ -61,7 +74,8 @@ def describe_frame(frame: Any, with_values: bool) -> str:
         return _describe_wide_frame(plain, title)
     columns = plain.columns.tolist()
     dtypes = list(plain.dtypes)
-    lines = [f"{title} {_extent(rows, width)}", *_index_line(plain.index)]
+    lines = [f"{title} {_extent(rows, width)}"]
+    lines += _index_line(plain.index)
     lines += fields(_column_names(columns), _pandas_types(dtypes))
     lines += _geometry(frame)
     if with_values and rows:
@@ -75,7 +89,10 @@ def _column_names(names: Sequence[Any]) -> list[str]:
     named = []
     for name in names:
         # Not a subclass, whose hash may be the user's code.
-        named.append(_text_column(name) if type(name) is str else column(name))
+        if type(name) is str:
+            named.append(_text_column(name))
+        else:
+            named.append(column(name))
     return named
 
 
@@ -99,14 +116,15 @@ def describe_series(series: Any, with_values: bool) -> str:
     plain, title = _as_pandas(series, "Series")
     if plain is None:
         return title
+    name = "value"
     if plain.name is not None:
-        title = f"{title} {label(plain.name)}"
+        name = label(plain.name)
+        title = f"{title} {name}"
     rows = len(plain)
     dtypes = [plain.dtype]
     lines = [f"{title} {_pandas_type(plain.dtype)}, {count(rows, 'row')}"]
     lines += _index_line(plain.index)
     if with_values and rows:
-        name = "value" if plain.name is None else label(plain.name)
         lines += _pandas_head(plain.to_frame(), [name], dtypes)
     return "\n".join(lines)
 
@@ -118,24 +136,32 @@ def describe_index(index: Any, with_values: bool) -> str:
         return name_of(cls)
     title = f"pandas.{cls.__name__} {_index(index)}"
     text = f"{title}, {count(len(index), 'element')}"
-    if not with_values or not _is_readable(index.dtype) or not len(index):
+    if not with_values:
+        return text
+    if not _is_readable(index.dtype) or not len(index):
         return text
     titles, columns = _index_columns(index[:HEAD])
-    return "\n".join([text, *table(titles, columns)])
+    lines = [text, *table(titles, columns)]
+    return "\n".join(lines)
 
 
 def _index_columns(index: Any) -> tuple[list[str], list[list[Any]]]:
     """Return the values of an index as columns, one for each level."""
     if type(index).__name__ == "MultiIndex":
-        levels = [index.get_level_values(number) for number in range(index.nlevels)]
+        numbers = range(index.nlevels)
+        levels = [index.get_level_values(number) for number in numbers]
     else:
         levels = [index]
     titles = []
     columns = []
     for level in levels:
-        if _is_readable(level.dtype):
-            titles.append("(index)" if level.name is None else label(level.name))
-            columns.append(level.tolist())
+        if not _is_readable(level.dtype):
+            continue
+        title = "(index)"
+        if level.name is not None:
+            title = label(level.name)
+        titles.append(title)
+        columns.append(level.tolist())
     return titles, columns
 
 
@@ -160,7 +186,8 @@ def _as_pandas(value: Any, name: str) -> tuple[Any, str]:
         return None, title
     if not isinstance(from_manager, classmethod):
         return None, title
-    plain = from_manager.__get__(None, pandas_class)(manager, axes=manager.axes)
+    make = from_manager.__get__(None, pandas_class)
+    plain = make(manager, axes=manager.axes)
     if name == "Series":
         series_name = instance_dict(value).get("_name")
         is_safe = is_exactly(series_name, str, int, tuple)
@@ -171,8 +198,10 @@ def _as_pandas(value: Any, name: str) -> tuple[Any, str]:
 def _pandas_types(dtypes: Iterable[Any]) -> list[str]:
     """Return the columns' types; each dtype that columns share is formatted once."""
     dtypes = list(dtypes)
-    by_id = {id(dtype): dtype for dtype in dtypes}
-    names = {key: _pandas_type(dtype) for key, dtype in by_id.items()}
+    names: dict[int, str] = {}
+    for dtype in dtypes:
+        if id(dtype) not in names:
+            names[id(dtype)] = _pandas_type(dtype)
     return [names[id(dtype)] for dtype in dtypes]
 
 
@@ -218,8 +247,8 @@ def _index(index: Any) -> str:
     """Return the name and the type of an index of pandas', or of each level."""
     cls = type(index)
     if cls.__name__ == "MultiIndex":
-        names = listed([label(name) for name in index.names])
-        return f"of {count(len(index.names), 'level')}: {names}"
+        names = [label(name) for name in index.names]
+        return f"of {count(len(names), 'level')}: {listed(names)}"
     text = _pandas_type(index.dtype)
     if index.name is not None:
         text = f"{label(index.name)} {text}"
@@ -232,9 +261,13 @@ def _index(index: Any) -> str:
 def _geometry(frame: Any) -> list[str]:
     """Return which column of a geopandas frame holds the geometry, and its system."""
     column = instance_dict(frame).get("_geometry_column_name")
-    if type(column) is not str or not is_of_library(type(frame), "geopandas"):
+    if type(column) is not str:
         return []
-    crs = label(frame.crs.srs) if frame.crs is not None else "no crs"
+    if not is_of_library(type(frame), "geopandas"):
+        return []
+    crs = "no crs"
+    if frame.crs is not None:
+        crs = label(frame.crs.srs)
     return [f"  geometry: {label(column)}, {crs}"]
 
 
@@ -244,8 +277,15 @@ def _is_readable(dtype: Any) -> bool:
     return is_of_library(cls, "numpy") or is_of_library(cls, "pandas")
 
 
-def _pandas_head(plain: Any, names: Sequence[str], dtypes: Sequence[Any]) -> list[str]:
-    readable = [index for index, dtype in enumerate(dtypes) if _is_readable(dtype)]
+def _pandas_head(
+    plain: Any,
+    names: Sequence[str],
+    dtypes: Sequence[Any],
+) -> list[str]:
+    readable = []
+    for index, dtype in enumerate(dtypes):
+        if _is_readable(dtype):
+            readable.append(index)
     shown = readable[:_MAX_SHOWN]
     head = plain.iloc[:HEAD, shown]
     titles = [names[index] for index in shown]
@@ -278,8 +318,10 @@ def describe_polars(frame: Any, with_values: bool) -> str:
 
 
 def _polars_head(frame: Any) -> list[str]:
-    schema = frame.schema
-    readable = [name for name, dtype in schema.items() if not _holds_objects(dtype)]
+    readable = []
+    for name, dtype in frame.schema.items():
+        if not _holds_objects(dtype):
+            readable.append(name)
     shown = readable[:_MAX_SHOWN]
     head = frame.select(shown).head(HEAD)
     titles = [label(name) for name in shown]
@@ -291,10 +333,13 @@ def describe_polars_series(series: Any, with_values: bool) -> str:
     """Describe a polars series."""
     rows = count(len(series), "row")
     text = f"polars.Series {label(series.name)} {polars_type(series.dtype)}, {rows}"
-    if not with_values or not len(series) or _holds_objects(series.dtype):
+    if not with_values or not len(series):
+        return text
+    if _holds_objects(series.dtype):
         return text
     values = series.head(HEAD).to_list()
-    return "\n".join([text, *_one_column(values, series.name)])
+    lines = [text, *_one_column(values, series.name)]
+    return "\n".join(lines)
 
 
 def describe_polars_lazily(frame: Any, with_values: bool) -> str:
@@ -322,7 +367,9 @@ def polars_type(dtype: Any) -> str:
 
 
 def _holds_objects(dtype: Any) -> bool:
-    return not is_of_library(type(dtype), "polars") or "Object" in str(dtype)
+    if not is_of_library(type(dtype), "polars"):
+        return True
+    return "Object" in str(dtype)
 
 
 # pyarrow
@@ -341,11 +388,14 @@ def describe_arrow(arrow_table: Any, with_values: bool) -> str:
 
 def _arrow_head(arrow_table: Any) -> list[str]:
     schema = arrow_table.schema
-    types = enumerate(schema.types)
-    readable = [index for index, arrow_type in types if _is_arrow_type(arrow_type)]
+    readable = []
+    for index, arrow_type in enumerate(schema.types):
+        if _is_arrow_type(arrow_type):
+            readable.append(index)
     shown = readable[:_MAX_SHOWN]
     head = arrow_table.slice(0, HEAD)
-    titles = [label(schema.field(index).name) for index in shown]
+    names = [schema.field(index).name for index in shown]
+    titles = [label(name) for name in names]
     columns = [head.column(index).to_pylist() for index in shown]
     return _head(head.num_rows, titles, columns)
 
@@ -354,28 +404,36 @@ def describe_arrow_array(array: Any, with_values: bool) -> str:
     """Describe a pyarrow array or chunked array."""
     extent = f"{count(len(array), 'element')} ({size(array.nbytes)})"
     text = f"{_arrow_name(array)} {_arrow_type(array.type)}, {extent}"
-    if not with_values or not len(array) or not _is_arrow_type(array.type):
+    if not with_values or not len(array):
+        return text
+    if not _is_arrow_type(array.type):
         return text
     values = array.slice(0, HEAD).to_pylist()
-    return "\n".join([text, *_one_column(values)])
+    lines = [text, *_one_column(values)]
+    return "\n".join(lines)
 
 
 def describe_arrow_schema(schema: Any, with_values: bool) -> str:
     """Describe a pyarrow schema."""
     title = f"pyarrow.Schema, {count(len(schema), 'field')}"
-    return "\n".join([title, *_arrow_fields(schema)])
+    lines = [title, *_arrow_fields(schema)]
+    return "\n".join(lines)
 
 
 def describe_arrow_dataset(dataset: Any, with_values: bool) -> str:
     """Describe a pyarrow dataset by its schema, without reading its files."""
-    width = count(len(dataset.schema), "column")
+    schema = dataset.schema
+    width = count(len(schema), "column")
     title = f"{_arrow_name(dataset)} of {width}, not read"
-    return "\n".join([title, *_arrow_fields(dataset.schema)])
+    lines = [title, *_arrow_fields(schema)]
+    return "\n".join(lines)
 
 
 def _arrow_name(value: Any) -> str:
     name = type(value).__name__
-    return f"pyarrow.dataset.{name}" if "Dataset" in name else f"pyarrow.{name}"
+    if "Dataset" in name:
+        return f"pyarrow.dataset.{name}"
+    return f"pyarrow.{name}"
 
 
 def _arrow_fields(schema: Any) -> list[str]:
@@ -405,7 +463,8 @@ def describe_dask(frame: Any, with_values: bool) -> str:
     attributes = instance_dict(frame)
     title = f"dask.dataframe.{type(frame).__name__}"
     expression = attributes.get("_expr")
-    meta: Any = instance_dict(expression).get("_meta", attributes.get("_meta"))
+    own_meta = attributes.get("_meta")
+    meta: Any = instance_dict(expression).get("_meta", own_meta)
     if type(meta) is try_loaded("pandas", "DataFrame"):
         types = _pandas_types(meta.dtypes)
         lines = [f"{title} of {count(len(types), 'column')}, {_NOT_COMPUTED}"]
@@ -422,14 +481,22 @@ def describe_spark(frame: Any, with_values: bool) -> str:
     """Describe a Spark frame by its columns; those of a remote server are not fetched."""
     attributes = instance_dict(frame)
     # A frame with a `_jdf` is local.
-    schema = frame.schema if "_jdf" in attributes else attributes.get("_schema")
+    if "_jdf" in attributes:
+        schema = frame.schema
+    else:
+        schema = attributes.get("_schema")
     title = "pyspark.sql.DataFrame"
     if schema is None or not is_of_library(type(schema), "pyspark"):
         return f"{title}, {_NOT_COMPUTED}"
-    names = [column(field.name) for field in schema.fields]
-    types = [field.dataType.simpleString()[:_MAX_TYPE] for field in schema.fields]
+    names = []
+    types = []
+    for field in schema.fields:
+        type_name = field.dataType.simpleString()
+        names.append(column(field.name))
+        types.append(type_name[:_MAX_TYPE])
     lines = [f"{title} of {count(len(types), 'column')}, {_NOT_COMPUTED}"]
-    return "\n".join([*lines, *fields(names, types)])
+    lines += fields(names, types)
+    return "\n".join(lines)
 
 
 DESCRIBERS = (

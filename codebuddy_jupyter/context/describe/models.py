@@ -30,7 +30,9 @@ def describe_estimator(estimator: Any, with_values: bool) -> str:
 
     Everything is read from ``__dict__``, as parameters may be properties of the user's.
     """
-    fitted, parameters, steps = {}, {}, {}
+    fitted = {}
+    parameters = {}
+    steps = {}
     for name, value in instance_dict(estimator).items():
         if type(name) is not str or name.startswith("_"):
             continue
@@ -41,18 +43,21 @@ def describe_estimator(estimator: Any, with_values: bool) -> str:
         else:
             parameters[name] = value
     state = "fitted" if fitted else "not fitted"
-    lines = [f"{name_of(type(estimator))} (an estimator), {state}", *_steps(steps)]
+    lines = [f"{name_of(type(estimator))} (an estimator), {state}"]
+    lines += _steps(steps)
     if parameters and with_values:
         lines.append(f"  parameters: {_parameters(parameters)}")
-    for name, value in list(fitted.items())[:_MAX_FITTED]:
+    shown = list(fitted.items())[:_MAX_FITTED]
+    for name, value in shown:
         lines.append(f"  {name} {_fitted_attribute(name, value)}")
     return "\n".join(lines)
 
 
 def _parameters(parameters: Mapping[str, Any]) -> str:
-    return listed(
-        [f"{name}={format_value(value, 80)}" for name, value in parameters.items()]
-    )
+    words = []
+    for name, value in parameters.items():
+        words.append(f"{name}={format_value(value, 80)}")
+    return listed(words)
 
 
 def _steps(steps: Mapping[str, Any]) -> list[str]:
@@ -83,7 +88,8 @@ def _fitted_attribute(name: str, value: Any) -> str:
     if array_type is None or type(value) is not array_type:
         return name_of(type(value))
     if name == "feature_names_in_":
-        names = [label(feature) for feature in value[:_MAX_FITTED].tolist()]
+        features = value[:_MAX_FITTED].tolist()
+        names = [label(feature) for feature in features]
         if len(value) > _MAX_FITTED:
             names.append("…")
         return listed(names)
@@ -103,7 +109,8 @@ def describe_torch_module(module: Any, with_values: bool) -> str:
     if type(layers) is not dict:
         layers = {}
     lines = [f"{name_of(type(module))} (a torch.nn.Module), {_parameter_count(module)}"]
-    for name, layer in list(layers.items())[:_MAX_PARTS]:
+    shown = list(layers.items())[:_MAX_PARTS]
+    for name, layer in shown:
         lines.append(f"  {label(name)} {name_of(type(layer))}")
     if len(layers) > _MAX_PARTS:
         lines.append(f"  … {len(layers) - _MAX_PARTS:,} more")
@@ -111,7 +118,8 @@ def describe_torch_module(module: Any, with_values: bool) -> str:
 
 
 def _parameter_count(module: Any) -> str:
-    total = seen = 0
+    total = 0
+    seen = 0
     waiting = [module]
     while waiting and seen < _MAX_MODULES:
         attributes = instance_dict(waiting.pop())
@@ -121,9 +129,12 @@ def _parameter_count(module: Any) -> str:
             waiting += modules.values()
         tensors = attributes.get("_parameters")
         if type(tensors) is dict:
-            total += sum(map(_size_of_tensor, tensors.values()))
+            sizes = map(_size_of_tensor, tensors.values())
+            total += sum(sizes)
     text = count(total, "parameter")
-    return f"at least {text}" if waiting else text
+    if waiting:
+        return f"at least {text}"
+    return text
 
 
 def _size_of_tensor(tensor: Any) -> int:
@@ -141,7 +152,10 @@ def describe_figure(figure: Any, with_values: bool) -> str:
     width, height = figure.get_size_inches() * figure.dpi
     how_many = count(len(figure.axes), "axes", "axes")
     lines = [f"matplotlib.figure.Figure {width:.0f}x{height:.0f}, {how_many}"]
-    own = [axes for axes in figure.axes if is_of_library(type(axes), "matplotlib")]
+    own = []
+    for axes in figure.axes:
+        if is_of_library(type(axes), "matplotlib"):
+            own.append(axes)
     for axes in own[:_MAX_AXES]:
         lines.append(f"  {describe_axes(axes, with_values)}")
     return "\n".join(lines)
@@ -153,7 +167,11 @@ def describe_axes(axes: Any, with_values: bool) -> str:
     text = f"matplotlib.axes.{type(axes).__name__}: {artists or 'empty'}"
     if not with_values:
         return text
-    labels = {"title": axes.get_title(), "x": axes.get_xlabel(), "y": axes.get_ylabel()}
+    labels = {
+        "title": axes.get_title(),
+        "x": axes.get_xlabel(),
+        "y": axes.get_ylabel(),
+    }
     for name, words in labels.items():
         if words:
             text = f"{text} {name}={label(words)!r}"

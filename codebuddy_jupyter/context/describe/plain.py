@@ -46,13 +46,14 @@ def element_types(elements: Iterable[Any], length: int) -> str:
     # By id, as a metaclass can define how its classes compare and hash.
     counts = collections.Counter(map(id, types))
     if len(counts) == 1:
-        name = name_of(types[0])
-        words = f"all {name}" if length > 1 else name
+        words = name_of(types[0])
+        if length > 1:
+            words = f"all {words}"
     else:
         by_id = {id(cls): cls for cls in types}
-        tallied = [
-            f"{number:,} {name_of(by_id[key])}" for key, number in counts.most_common()
-        ]
+        tallied = []
+        for key, number in counts.most_common():
+            tallied.append(f"{number:,} {name_of(by_id[key])}")
         words = listed(tallied, limit=6)
     if length > len(types):
         return f"of the first {len(types):,}: {words}"
@@ -119,7 +120,9 @@ def _known_items(value: Any, with_values: bool = False) -> dict[str, Any]:
                 return {}
         elif with_values or key in code_names:
             known[key] = element
-    return known if len(known) <= _MAX_KEYS else {}
+    if len(known) > _MAX_KEYS:
+        return {}
+    return known
 
 
 def _other_items(value: Any, known: Mapping[str, Any]) -> str:
@@ -128,15 +131,18 @@ def _other_items(value: Any, known: Mapping[str, Any]) -> str:
         length = dict.__len__(value)
         keys = element_types(dict.keys(value), length)
         elements = element_types(dict.values(value), length)
-        first = _shape_of_first(next(iter(dict.values(value))))
-        return f"  keys: {keys}; values: {elements}{first}"
-    others = []
+        first = next(iter(dict.values(value)))
+        shape = _shape_of_first(first)
+        return f"  keys: {keys}; values: {elements}{shape}"
+    other_keys = []
+    other_elements = []
     for key, element in islice(dict.items(value), _MAX_ELEMENTS_READ):
         if type(key) is not str or key not in known:
-            others.append((key, element))
+            other_keys.append(key)
+            other_elements.append(element)
     number = dict.__len__(value) - len(known)
-    keys = element_types([key for key, _ in others], number)
-    elements = element_types([element for _, element in others], number)
+    keys = element_types(other_keys, number)
+    elements = element_types(other_elements, number)
     return f"  … {count(number, 'other key')}: {keys}; values: {elements}"
 
 
@@ -146,9 +152,11 @@ def brief(value: Any) -> str:
         text = f"dict of {count(len(value), 'key')}"
         known = _known_items(value)
         words = [f"{key} {name_of(type(element))}" for key, element in known.items()]
-        if words and len(value) > len(words):
+        if not words:
+            return text
+        if len(value) > len(words):
             words.append(f"… {len(value) - len(words):,} more")
-        return f"{text}: {', '.join(words)}" if words else text
+        return f"{text}: {', '.join(words)}"
     if is_exactly(value, list, tuple, set):
         text = f"{type(value).__name__} of {len(value):,}"
         if not value:
@@ -200,7 +208,9 @@ def _are_names(names: Any) -> bool:
 def describe_str(value: Any, with_values: bool) -> str:
     """Describe a text: how long it is."""
     length = str.__len__(value)
-    line_count = str.count(value, "\n") + 1 if length < _MAX_COUNTED else 1
+    line_count = 1
+    if length < _MAX_COUNTED:
+        line_count += str.count(value, "\n")
     text = _heading(value, str)
     if with_values or length > _SHORT_TEXT:
         text = f"{text}, {count(length, 'character')}"
@@ -211,7 +221,9 @@ def describe_str(value: Any, with_values: bool) -> str:
     if length > _MAX_SHOWN:
         start = value[: _MAX_SHOWN - _TEXT_END - 50]
         return f"{text}:\n{start}\n…\n{value[-_TEXT_END:]}"
-    return f"{text}: {value!r}" if line_count == 1 else f"{text}:\n{value}"
+    if line_count > 1:
+        return f"{text}:\n{value}"
+    return f"{text}: {value!r}"
 
 
 def describe_bytes(value: Any, with_values: bool) -> str:
@@ -246,9 +258,12 @@ def describe_exception(value: Any, with_values: bool) -> str:
     """Describe an exception: its type, and its message where that is a text."""
     text = f"{name_of(type(value))} (an exception)"
     args = class_body(BaseException)["args"].__get__(value)
-    if type(args) is tuple and len(args) == 1 and type(args[0]) is str:
-        return _add_value(text, args[0], with_values)
-    return text
+    if type(args) is not tuple or len(args) != 1:
+        return text
+    message = args[0]
+    if type(message) is not str:
+        return text
+    return _add_value(text, message, with_values)
 
 
 def describe_standard_value(value: Any, with_values: bool) -> str:
@@ -270,7 +285,10 @@ def describe_dataclass(value: Any, with_values: bool) -> str:
         else:
             lines.append(f"  {name}")
     set_fields = {name: attributes[name] for name in names if name in attributes}
-    return _add_value("\n".join(lines), set_fields, with_values and bool(set_fields))
+    text = "\n".join(lines)
+    if not set_fields:
+        return text
+    return _add_value(text, set_fields, with_values)
 
 
 def dataclass_fields(cls: type) -> tuple[str, ...]:
@@ -286,7 +304,9 @@ def _add_value(text: str, value: Any, with_values: bool) -> str:
     if not with_values:
         return text
     formatted = format_value(value, _MAX_SHOWN)
-    return text if formatted.startswith("<") else f"{text}\n  = {formatted}"
+    if formatted.startswith("<"):
+        return text
+    return f"{text}\n  = {formatted}"
 
 
 _LAZY_TYPES = (

@@ -78,7 +78,9 @@ def size(number: float) -> str:
     while number >= 999.5 and unit < len(_UNITS) - 1:
         number /= 1000
         unit += 1
-    decimals = 1 if unit and number < 9.95 else 0
+    decimals = 0
+    if unit and number < 9.95:
+        decimals = 1
     return f"{number:.{decimals}f} {_UNITS[unit]}"
 
 
@@ -93,11 +95,14 @@ def listed(words: Sequence[str], limit: int = 20) -> str:
 def tally(words: Iterable[str]) -> str:
     """Return how often each word occurs: ``100 float64, 60 int64``."""
     counts = Counter(words).most_common()
-    return listed([f"{number:,} {word}" for word, number in counts], limit=6)
+    tallied = [f"{number:,} {word}" for word, number in counts]
+    return listed(tallied, limit=6)
 
 
 def fields(
-    names: Sequence[str], types: Sequence[str], noun: str = "columns"
+    names: Sequence[str],
+    types: Sequence[str],
+    noun: str = "columns",
 ) -> list[str]:
     """Return a line with the columns and their types; none where there are no columns.
 
@@ -105,11 +110,13 @@ def fields(
     """
     if not names:
         return []
-    shown = list(zip(names[:MAX_COLUMNS], types[:MAX_COLUMNS], strict=True))
-    if len(shown) > MAX_PAIRS:
-        words = _by_type(shown)
+    shown_names = names[:MAX_COLUMNS]
+    shown_types = types[:MAX_COLUMNS]
+    pairs = list(zip(shown_names, shown_types, strict=True))
+    if len(pairs) > MAX_PAIRS:
+        words = _by_type(pairs)
     else:
-        words = [f"{name} {type_name}" for name, type_name in shown]
+        words = [f"{name} {type_name}" for name, type_name in pairs]
     text = f"  {noun}: {', '.join(words)}"
     if len(names) > MAX_COLUMNS:
         more = f"{len(names) - MAX_COLUMNS:,} more: {tally(types[MAX_COLUMNS:])}"
@@ -121,7 +128,8 @@ def _by_type(pairs: Iterable[tuple[str, str]]) -> list[str]:
     """Return each type with the columns that have it: ``float64 ('a', 'b')``."""
     names_by_type: dict[str, list[str]] = {}
     for name, type_name in pairs:
-        names_by_type.setdefault(type_name, []).append(name)
+        same_type = names_by_type.setdefault(type_name, [])
+        same_type.append(name)
     words = []
     for type_name, names in names_by_type.items():
         words.append(f"{type_name} ({', '.join(names)})")
@@ -142,11 +150,14 @@ def table(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[str]:
     There is a bar even in a table of one column, and none inside a cell: secrets are
     redacted by the name of their column.
     """
-    bar = "| " if len(names) == 1 else ""
-    lines = [f"  {bar}{' | '.join(map(_without_bars, names))}"]
+    margin = "  "
+    if len(names) == 1:
+        margin = "  | "
+    titles = [_without_bars(name) for name in names]
+    lines = [f"{margin}{' | '.join(titles)}"]
     for row in zip(*columns, strict=True):
         cells = [_without_bars(cell(value)) for value in row]
-        lines.append(f"  {bar}{' | '.join(cells)}")
+        lines.append(f"{margin}{' | '.join(cells)}")
     return lines
 
 
@@ -172,7 +183,8 @@ def trim(text: str, max_length: int = MAX_LENGTH) -> str:
 def label(name: Any) -> str:
     """Return the name of a column or a level: a text, or a tuple of a few."""
     if is_instance(name, str):
-        return _on_one_line(str.__str__(name), _MAX_LABEL) or "''"
+        text = str.__str__(name)
+        return _on_one_line(text, _MAX_LABEL) or "''"
     if type(name) is tuple:
         return f"({', '.join(map(label, name[:4]))})"
     return format_value(name, _MAX_LABEL)
@@ -186,8 +198,9 @@ def column(name: Any) -> str:
     if type(name) is tuple:
         return f"({', '.join(map(column, name[:4]))})"
     text = label(name)
-    is_whole = is_instance(name, str) and str.__str__(name) == text
-    return repr(text) if is_whole else text
+    if is_instance(name, str) and str.__str__(name) == text:
+        return repr(text)
+    return text
 
 
 def cell(value: Any) -> str:
@@ -199,7 +212,11 @@ def cell(value: Any) -> str:
     return _cut(text, _MAX_CELL)
 
 
-def format_value(value: Any, max_length: int = 400, depth: int = 3) -> str:
+def format_value(
+    value: Any,
+    max_length: int = 400,
+    depth: int = 3,
+) -> str:
     """Return a value as Python writes it, or its type where that may run user code.
 
     An instance of a subclass of a built-in type is written as that type writes it.
@@ -213,19 +230,19 @@ def format_value(value: Any, max_length: int = 400, depth: int = 3) -> str:
     depth
         How many levels of nested containers are written.
     """
-    if id(type(value)) not in _BUILT_IN_TYPES:
+    cls = type(value)
+    if id(cls) not in _BUILT_IN_TYPES:
         text = _format_library_value(value, max_length)
         if text:
             return text
-    base = _built_in_base(type(value))
-    if base is None or (base in _BRACKETS and not depth):
-        return f"<{name_of(type(value))}>"
-    if base in _BRACKETS:
+    base = _built_in_base(cls)
+    is_container = base in _BRACKETS
+    if base is None or (is_container and not depth):
+        return f"<{name_of(cls)}>"
+    if is_container:
         return _format_container(value, base, max_length, depth)
     if base is str or base is bytes:
-        start = base.__getitem__(value, slice(max_length))
-        is_cut = base.__len__(value) > max_length
-        return f"{start!r}…" if is_cut else f"{start!r}"
+        return _format_text(value, base, max_length)
     if base is int and int.bit_length(value) >= 1000:
         return f"an int of {int.bit_length(value):,} bits"
     return str(base.__repr__(value))
@@ -239,17 +256,36 @@ def _built_in_base(cls: type) -> Any:
 
 
 def _on_one_line(text: str, max_length: int) -> str:
-    line = text[:max_length].replace("\r", " ").replace("\n", "⏎")
-    return f"{line}…" if len(text) > max_length else line
+    start = text[:max_length]
+    line = start.replace("\r", " ").replace("\n", "⏎")
+    if len(text) > max_length:
+        return f"{line}…"
+    return line
 
 
 def _cut(text: str, max_length: int) -> str:
-    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
+    if len(text) <= max_length:
+        return text
+    return f"{text[: max_length - 1]}…"
 
 
-def _format_container(value: Any, base: Any, max_length: int, depth: int) -> str:
+def _format_text(value: Any, base: Any, max_length: int) -> str:
+    """Return the beginning of a text or of bytes, read through the built-in type."""
+    start = base.__getitem__(value, slice(max_length))
+    if base.__len__(value) > max_length:
+        return f"{start!r}…"
+    return f"{start!r}"
+
+
+def _format_container(
+    value: Any,
+    base: Any,
+    max_length: int,
+    depth: int,
+) -> str:
     """Return a container's first elements, read through its built-in type."""
-    elements = list(_format_elements(value, base, max_length // 2, depth - 1))
+    half = max_length // 2
+    elements = list(_format_elements(value, base, half, depth - 1))
     more = base.__len__(value) - len(elements)
     if more > 0:
         elements.append(f"… {more:,} more")
@@ -258,9 +294,14 @@ def _format_container(value: Any, base: Any, max_length: int, depth: int) -> str
 
 
 def _format_elements(
-    value: Any, base: Any, max_length: int, depth: int
+    value: Any,
+    base: Any,
+    max_length: int,
+    depth: int,
 ) -> Iterator[str]:
-    fields = _field_names(value) if base is tuple else ()
+    fields: tuple[str, ...] = ()
+    if base is tuple:
+        fields = _field_names(value)
     if fields:
         # By name, since secrets are redacted by their names.
         pairs = zip(fields, tuple.__iter__(value), strict=False)
@@ -281,9 +322,13 @@ def _field_names(value: Any) -> tuple[str, ...]:
     if type(value) is tuple:
         return ()
     names = try_class_attribute(type(value), "_fields")
-    if type(names) is not tuple or not all(type(name) is str for name in names):
+    if type(names) is not tuple:
         return ()
-    return names if len(names) == tuple.__len__(value) else ()
+    if not all(type(name) is str for name in names):
+        return ()
+    if len(names) != tuple.__len__(value):
+        return ()
+    return names
 
 
 def _format_library_value(value: Any, max_length: int) -> str:
@@ -292,9 +337,11 @@ def _format_library_value(value: Any, max_length: int) -> str:
     library, _, name = name_of(cls).partition(".")
     if library == "numpy" and is_of_library(cls, "numpy"):
         return _format_numpy_scalar(value)
-    is_safe = name.rpartition(".")[2] in _SAFE_TYPES.get(library, ())
+    short_name = name.rpartition(".")[2]
+    is_safe = short_name in _SAFE_TYPES.get(library, ())
     if is_safe and is_of_library(cls, library):
-        return _on_one_line(str(_without_unsafe_time_zone(value)), max_length)
+        safe_value = _without_unsafe_time_zone(value)
+        return _on_one_line(str(safe_value), max_length)
     return _format_enum_member(value)
 
 
@@ -303,20 +350,22 @@ def _without_unsafe_time_zone(value: Any) -> Any:
 
     To format a time, Python asks its zone for the offset.
     """
-    has_zone = is_instance(value, datetime.datetime) or is_instance(
-        value, datetime.time
-    )
-    zone = value.tzinfo if has_zone else None
+    is_datetime = is_instance(value, datetime.datetime)
+    if not is_datetime and not is_instance(value, datetime.time):
+        return value
+    zone = value.tzinfo
     if zone is None:
         return value
-    if any(is_of_library(type(zone), library) for library in _SAFE_TIME_ZONES):
+    zone_type = type(zone)
+    if any(is_of_library(zone_type, library) for library in _SAFE_TIME_ZONES):
         return value
     return value.replace(tzinfo=None)
 
 
 def _format_numpy_scalar(value: Any) -> str:
     """Return a numpy number, date or text; empty for records, which hold anything."""
-    if any(name_of(base) in _SAFE_NUMPY_BASES for base in mro(type(value))):
+    bases = mro(type(value))
+    if any(name_of(base) in _SAFE_NUMPY_BASES for base in bases):
         return str(value)
     if is_instance(value, str) or is_instance(value, bytes):
         return cell(value.item())
@@ -329,5 +378,6 @@ def _format_enum_member(value: Any) -> str:
     name = instance_dict(value).get("_name_")
     if type(name) is not str:
         return ""
-    is_member = any(name_of(base) == "enum.Enum" for base in mro(cls))
-    return f"{name_of(cls)}.{name}" if is_member else ""
+    if not any(name_of(base) == "enum.Enum" for base in mro(cls)):
+        return ""
+    return f"{name_of(cls)}.{name}"

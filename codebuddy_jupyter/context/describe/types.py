@@ -31,7 +31,10 @@ _MAX_NAME = 80
 
 # The names that stand in the notebook's code. A key of a dict can be data, such as the
 # name of a person, so one that is not among these is only counted.
-CODE_NAMES: ContextVar[AbstractSet[str]] = ContextVar("CODE_NAMES", default=frozenset())
+CODE_NAMES: ContextVar[AbstractSet[str]] = ContextVar(
+    "CODE_NAMES",
+    default=frozenset(),
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Describer:
     @property
     def name(self) -> str:
         """The type's name as a user writes it: ``pandas.DataFrame``."""
-        return self.target.replace(":", ".").removeprefix("builtins.")
+        path = self.target.replace(":", ".")
+        return path.removeprefix("builtins.")
 
     @property
     def library(self) -> str:
@@ -107,7 +111,9 @@ def module_of(cls: type) -> str:
     module = class_body(cls).get("__module__")
     if module is None:
         module = _get_module(cls)
-    return module if type(module) is str else ""
+    if type(module) is not str:
+        return ""
+    return module
 
 
 def name_of(cls: type) -> str:
@@ -167,7 +173,8 @@ def first_line(text: object, max_length: int = 120) -> str:
     """Return the first line of a text; empty where it is not a plain ``str``."""
     if type(text) is not str:
         return ""
-    lines = text[:1000].strip().splitlines()
+    start = text[:1000].strip()
+    lines = start.splitlines()
     if not lines:
         return ""
     return lines[0].strip()[:max_length]

@@ -80,7 +80,9 @@ class UserCode:
         start = time.monotonic()
         try:
             result, is_awaitable = _run_on_thread(lambda: _call(describe, value))
-            return self._await(result) if is_awaitable else result
+            if is_awaitable:
+                return self._await(result)
+            return result
         except (SystemExit, asyncio.CancelledError) as error:
             raise DescriptionAborted from error
         finally:
@@ -138,7 +140,9 @@ def _await_on(loop: asyncio.AbstractEventLoop, result: Awaitable[Any]) -> Any:
     future = asyncio.run_coroutine_threadsafe(_with_timeout(result, started), loop)
     if not concurrent.futures.wait([future], _OTHER_LOOP_TIMEOUT).done:
         future.cancel()
-        raise DescriptionTimeout if started.is_set() else LoopBusy
+        if started.is_set():
+            raise DescriptionTimeout
+        raise LoopBusy
     return _unwrap(future.result())
 
 
