@@ -13,7 +13,8 @@ from typing import Any
 
 MAX_LEVELS = 4
 # The names that `reset_index` gives to levels without a name.
-UNNAMED_LEVELS = frozenset({"index", *(f"level_{n}" for n in range(MAX_LEVELS))})
+_NUMBERED_LEVELS = [f"level_{number}" for number in range(MAX_LEVELS)]
+UNNAMED_LEVELS = frozenset({"index", *_NUMBERED_LEVELS})
 
 
 @dataclass(eq=False)
@@ -53,17 +54,28 @@ class Frame:
 
     def derived(self, columns: set[object] | None) -> Frame:
         """Return a frame with other columns and the same index."""
-        index = None if self.index is None else set(self.index)
-        kinds = dict(self.kinds)
-        return Frame("", columns, index, self.library, self.axis, kinds)
+        index = None
+        if self.index is not None:
+            index = set(self.index)
+        return Frame(
+            columns=columns,
+            index=index,
+            library=self.library,
+            axis=self.axis,
+            kinds=dict(self.kinds),
+        )
 
     def copied(self) -> Frame:
         """Return a frame with the same columns."""
-        return self.derived(None if self.columns is None else set(self.columns))
+        if self.columns is None:
+            return self.derived(None)
+        return self.derived(set(self.columns))
 
     def without(self, names: set[object]) -> Frame:
         """Return a frame without these columns."""
-        return self.derived(None if self.columns is None else self.columns - names)
+        if self.columns is None:
+            return self.derived(None)
+        return self.derived(self.columns - names)
 
     def plus(self, names: set[object]) -> Frame:
         """Return a frame with these columns as well."""
@@ -73,8 +85,11 @@ class Frame:
 
     def column(self, name: object) -> Column:
         """Return one of its columns."""
-        index = None if self.index is None else frozenset(self.index)
-        return Column(name, index, self.kinds.get(name, ""))
+        index = None
+        if self.index is not None:
+            index = frozenset(self.index)
+        kind = self.kinds.get(name, "")
+        return Column(name, index, kind)
 
     @property
     def all_names(self) -> set[object] | None:
@@ -169,7 +184,9 @@ class Arguments:
         for word in self.call.keywords:
             if word.arg == name:
                 return word.value
-        if position is None or self.is_open or position >= len(self.call.args):
+        if position is None or self.is_open:
+            return None
+        if position >= len(self.call.args):
             return None
         return self.call.args[position]
 
@@ -181,7 +198,11 @@ class Arguments:
     @property
     def keywords(self) -> dict[str, ast.expr]:
         """The arguments that are passed by keyword."""
-        return {word.arg: word.value for word in self.call.keywords if word.arg}
+        keywords = {}
+        for word in self.call.keywords:
+            if word.arg:
+                keywords[word.arg] = word.value
+        return keywords
 
 
 def words(text: str) -> frozenset[str]:

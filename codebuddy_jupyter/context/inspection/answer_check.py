@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ...markdown.blocks import code_blocks
 from .cell_code import MAX_CODE, cell_code
@@ -41,7 +41,8 @@ def answer_findings(
     namespace
         The kernel's variables; they are only looked at.
     """
-    if ("```" not in answer and "~~~" not in answer) or len(answer) > MAX_ANSWER:
+    has_fence = "```" in answer or "~~~" in answer
+    if not has_fence or len(answer) > MAX_ANSWER:
         return ()
     check = CodeCheck(namespace)
     found: dict[str, Finding] = {}
@@ -52,20 +53,23 @@ def answer_findings(
             break
         for finding in check.check(code):
             found.setdefault(finding.text, finding)
-    return tuple(found.values())[:MAX_FINDINGS]
+    findings = tuple(found.values())
+    return findings[:MAX_FINDINGS]
 
 
 def _python_in(answer: str, namespace: Mapping[str, object]) -> Iterator[str]:
-    for block in code_blocks(answer)[:MAX_BLOCKS]:
+    blocks = code_blocks(answer)
+    for block in blocks[:MAX_BLOCKS]:
+        code = block.code
         language = block.language.strip(_BRACES).lower()
         if language and language not in PYTHON:
             continue
-        if not language and not _is_surely_python(block.code, namespace):
+        if not language and not _is_surely_python(code, namespace):
             continue
-        if _DIFFERENCE.search(block.code):
+        if _DIFFERENCE.search(code):
             continue
-        if not _repeats_a_cell(block.code, namespace):
-            yield block.code
+        if not _repeats_a_cell(code, namespace):
+            yield code
 
 
 def _is_surely_python(code: str, namespace: Mapping[str, object]) -> bool:
@@ -83,23 +87,32 @@ def _is_surely_python(code: str, namespace: Mapping[str, object]) -> bool:
 
 def _begins_with_known(node: ast.AST, namespace: Mapping[str, object]) -> bool:
     while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
-        node = node.func if isinstance(node, ast.Call) else node.value
+        if isinstance(node, ast.Call):
+            node = node.func
+        else:
+            node = node.value
     return isinstance(node, ast.Name) and node.id in namespace
 
 
 def _repeats_a_cell(code: str, namespace: Mapping[str, object]) -> bool:
     """Return whether a block quotes a cell: all of its lines are there."""
     sources = namespace.get("_ih")
-    lines = _lines(code.splitlines())
+    lines = _lines(code)
     if not isinstance(sources, list) or not lines:
         return False
     for source in sources[-MAX_CELLS:]:
-        if type(source) is str and lines <= _lines(source.splitlines()):
+        if type(source) is not str:
+            continue
+        if lines <= _lines(source):
             return True
     return False
 
 
-def _lines(lines: Iterable[str]) -> set[str]:
+def _lines(code: str) -> set[str]:
     """Return the lines of code without comments and blanks around them."""
-    stripped = {line.strip() for line in lines}
-    return {line for line in stripped if line and not line.startswith("#")}
+    lines = set()
+    for line in code.splitlines():
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#"):
+            lines.add(stripped)
+    return lines

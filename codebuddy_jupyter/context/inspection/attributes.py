@@ -95,7 +95,9 @@ def attribute_of(
 def live_instance(value: object) -> Instance | None:
     """Return what is known of a live object whose class is an installed one."""
     cls = type(value)
-    if not is_plain_class(cls) or not all(_is_looked_up(base) for base in mro(cls)):
+    if not is_plain_class(cls):
+        return None
+    if not all(_is_looked_up(base) for base in mro(cls)):
         return None
     own = [name for name in instance_dict(value) if type(name) is str]
     return Instance(cls, frozenset(own), takes_attributes(cls))
@@ -252,5 +254,6 @@ def _of_groups(
         return Grouped(groups.frame, keys, groups.as_index, (name,), single=True)
     if not groups.single and not name.startswith("_"):
         texts = [column for column in columns if type(column) is str]
-        report.attribute(kind, name, [*sorted(texts), *class_names(cls)], node)
+        candidates = [*sorted(texts), *class_names(cls)]
+        report.attribute(kind, name, candidates, node)
     return None

@@ -35,7 +35,12 @@ class CallReader(Checker, Protocol):
 
 
 def check_call(
-    report: Report, function: Any, node: ast.Call, *, skip: int = 0, owner: str = ""
+    report: Report,
+    function: Any,
+    node: ast.Call,
+    *,
+    skip: int = 0,
+    owner: str = "",
 ) -> None:
     """Report a keyword that a function surely does not take, or too many values.
 
@@ -59,7 +64,9 @@ def check_call(
         owner = name_of(function)
     elif type(function) is classmethod:
         skip = 1
-    parameters = try_parameters(called, skip) if called is not None else None
+    if called is None:
+        return
+    parameters = try_parameters(called, skip)
     if parameters is None:
         return
     name = _function_name(called)
@@ -116,7 +123,10 @@ def _function_name(function: Any) -> str:
 
 
 def constructed(
-    reader: CallReader, called: Any, arguments: Arguments, node: ast.Call
+    reader: CallReader,
+    called: Any,
+    arguments: Arguments,
+    node: ast.Call,
 ) -> tuple[Value] | None:
     """Return what some functions of pandas give, in a tuple; None for any other.
 

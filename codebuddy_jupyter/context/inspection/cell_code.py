@@ -62,7 +62,8 @@ def cell_code(code: str) -> CellCode:
         return CellCode(None)
     # As IPython does with code that is indented as a whole.
     lines = textwrap.dedent(code).splitlines()
-    first = next((number for number, line in enumerate(lines) if line.strip()), None)
+    filled = (number for number, line in enumerate(lines) if line.strip())
+    first = next(filled, None)
     if first is None:
         return CellCode(None)
     magics: list[Magic] = []
@@ -144,7 +145,8 @@ def _try_parse(source: str) -> ast.Module | None:
 
 def _depth(source: str) -> int:
     """Return how deep brackets are nested at most, those in texts included."""
-    depth = deepest = 0
+    depth = 0
+    deepest = 0
     for character in source:
         if character in _OPENING:
             depth += 1

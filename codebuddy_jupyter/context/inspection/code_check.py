@@ -38,11 +38,11 @@ _BUILTINS = tuple(
 )
 _RESULT = re.compile(r"_i?\d+")
 # Commands that IPython runs by their names alone.
-_COMMANDS = frozenset({"ls", "pwd", "cd", "cat", "who", "whos", "clear"})
+_COMMANDS = words("ls pwd cd cat who whos clear")
 # With these, any name may be defined.
-_DYNAMIC = frozenset({"exec", "globals", "locals", "vars", "eval", "setattr"})
+_DYNAMIC = words("exec globals locals vars eval setattr")
 # Methods of the shell that run code.
-_RUNNING = frozenset({"run_cell", "run_line_magic", "magic", "ex"})
+_RUNNING = words("run_cell run_line_magic magic ex")
 _ALIASES: Mapping[str, str] = {
     "pd": "import pandas as pd",
     "np": "import numpy as np",
@@ -54,7 +54,7 @@ _ALIASES: Mapping[str, str] = {
 Nodes = Sequence[ast.AST]
 """All nodes of a tree."""
 
-_INSTALLS = frozenset({"pip", "conda", "mamba", "uv"})
+_INSTALLS = words("pip conda mamba uv")
 
 
 class CodeCheck:
@@ -89,7 +89,11 @@ class CodeCheck:
         return report.findings
 
     def _check_tree(
-        self, tree: ast.Module, nodes: Nodes, cell: CellCode, report: Report
+        self,
+        tree: ast.Module,
+        nodes: Nodes,
+        cell: CellCode,
+        report: Report,
     ) -> None:
         if len(nodes) > MAX_NODES:
             return
@@ -104,7 +108,12 @@ class CodeCheck:
             check_files(nodes, self._namespace, report)
         self._read(tree, stored, report)
 
-    def _read(self, tree: ast.Module, stored: Stored, report: Report) -> None:
+    def _read(
+        self,
+        tree: ast.Module,
+        stored: Stored,
+        report: Report,
+    ) -> None:
         if self._reader is None:
             self._reader = Reader(self._namespace, report, stored)
         else:
@@ -112,25 +121,36 @@ class CodeCheck:
         self._reader.read(tree.body)
         self.calls += report.calls
 
-    def _check_names(self, tree: ast.Module, stored: Stored, report: Report) -> None:
+    def _check_names(
+        self,
+        tree: ast.Module,
+        stored: Stored,
+        report: Report,
+    ) -> None:
         known = stored.names | self._earlier | self._automagics()
         for node in _names_read(tree):
             name = node.id
-            if name in known or name in self._namespace or name in vars(builtins):
-                continue
-            if name in _ALWAYS or _RESULT.fullmatch(name):
+            if name in known or self._is_defined(name):
                 continue
             if name in _ALIASES:
                 _report_alias(name, report, node)
                 continue
-            report.name(name, self._names_to_compare(stored), node)
+            candidates = self._names_to_compare(stored)
+            report.name(name, candidates, node)
+
+    def _is_defined(self, name: str) -> bool:
+        """Return whether the kernel, Python or IPython defines a name."""
+        if name in self._namespace or name in vars(builtins):
+            return True
+        return name in _ALWAYS or _RESULT.fullmatch(name) is not None
 
     def _automagics(self) -> frozenset[str]:
         """Return the magics that IPython takes without their sign, such as ``pwd``."""
         kinds = _magics(self._namespace) or {}
         names = kinds.get("line")
-        known = names if isinstance(names, dict) else {}
-        return _COMMANDS | {name for name in known if type(name) is str}
+        if not isinstance(names, dict):
+            return _COMMANDS
+        return _COMMANDS | {name for name in names if type(name) is str}
 
     def _names_to_compare(self, stored: Stored) -> list[str]:
         names = [name for name in self._namespace if type(name) is str]
@@ -143,11 +163,15 @@ class CodeCheck:
             return
         for magic in cell.magics:
             known = kinds.get(magic.kind)
-            if type(known) is not dict or magic.name in known or "!" in magic.name:
+            if type(known) is not dict or magic.name in known:
+                continue
+            if "!" in magic.name:
                 continue
             # A line magic that is written with two signs, and the other way round.
             candidates = [name for name in known if type(name) is str]
-            sign = "%%" if magic.kind == "cell" else "%"
+            sign = "%"
+            if magic.kind == "cell":
+                sign = "%%"
             report.magic(sign, magic.name, candidates, magic.line)
 
 
@@ -165,17 +189,15 @@ def findings(code: str, namespace: Mapping[str, object]) -> tuple[Finding, ...]:
 
 
 def _report_alias(name: str, report: Report, node: ast.AST) -> None:
-    report.add(
-        Finding(
-            "name",
-            f"'{name}' is not defined; missing: {_ALIASES[name]}",
-            name,
-            "",
-            "",
-            f"Begin with: {_ALIASES[name]}",
-            getattr(node, "lineno", 0),
-        )
+    statement = _ALIASES[name]
+    finding = Finding(
+        "name",
+        f"'{name}' is not defined; missing: {statement}",
+        name,
+        fact=f"Begin with: {statement}",
+        line=getattr(node, "lineno", 0),
     )
+    report.add(finding)
 
 
 def _names_read(tree: ast.Module) -> Iterator[ast.Name]:
@@ -193,14 +215,18 @@ def _names_read(tree: ast.Module) -> Iterator[ast.Name]:
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "returns"):
                 continue
-            children = value if isinstance(value, list) else [value]
+            children = [value]
+            if isinstance(value, list):
+                children = value
             pending += [child for child in children if isinstance(child, ast.AST)]
 
 
 def _catches_names(node: ast.Try) -> bool:
     for handler in node.handlers:
-        text = "" if handler.type is None else ast.unparse(handler.type)
-        if not text or "NameError" in text or "Exception" in text:
+        if handler.type is None:
+            return True
+        text = ast.unparse(handler.type)
+        if "NameError" in text or "Exception" in text:
             return True
     return False
 
@@ -231,30 +257,35 @@ def _guarded(nodes: Nodes) -> Iterator[str]:
 def _looked_for(node: ast.AST) -> list[ast.expr]:
     """Return what an expression looks for: ``"x" in y``, ``hasattr(y, "x")``."""
     if isinstance(node, ast.Compare):
-        is_test = any(isinstance(part, ast.In | ast.NotIn) for part in node.ops)
-        return [node.left] if is_test else []
+        for operator in node.ops:
+            if isinstance(operator, ast.In | ast.NotIn):
+                return [node.left]
+        return []
     if not isinstance(node, ast.Call):
         return []
-    if isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr"):
+    function = node.func
+    if isinstance(function, ast.Name) and function.id in ("hasattr", "getattr"):
         return node.args[1:2]
-    is_get = isinstance(node.func, ast.Attribute) and node.func.attr == "get"
-    return node.args[:1] if is_get else []
+    if isinstance(function, ast.Attribute) and function.attr == "get":
+        return node.args[:1]
+    return []
 
 
 def _check_imports(tree: ast.Module, report: Report) -> None:
     """Report imports of packages that are not installed."""
     for node in _imports(tree.body):
-        modules = []
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif not node.level and node.module:
-            modules = [node.module]
-        for module in modules:
+        for module in _modules_of(node):
             package = module.partition(".")[0]
-            if not _may_be_installed(package):
-                line = f"{package} is not installed"
-                finding = Finding("module", line, package, line=node.lineno)
-                report.add(finding)
+            if _may_be_installed(package):
+                continue
+            text = f"{package} is not installed"
+            finding = Finding(
+                "module",
+                text,
+                package,
+                line=node.lineno,
+            )
+            report.add(finding)
 
 
 def _imports(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -264,6 +295,15 @@ def _imports(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
             yield node
 
 
+def _modules_of(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Return the modules that a statement imports, but not relative ones."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if node.level or not node.module:
+        return []
+    return [node.module]
+
+
 def _may_be_installed(package: str) -> bool:
     if package in sys.modules or package in sys.stdlib_module_names:
         return True
@@ -271,7 +311,8 @@ def _may_be_installed(package: str) -> bool:
         return True
     for finder in sys.meta_path:
         # Such as that of a package that is installed from its sources.
-        if "editable" in str(getattr(finder, "__module__", "")):
+        module = getattr(finder, "__module__", "")
+        if "editable" in str(module):
             return True
     try:
         return importlib.machinery.PathFinder.find_spec(package) is not None
@@ -288,5 +329,7 @@ def _magics(namespace: Mapping[str, object]) -> Mapping[str, object] | None:
     shell_class = try_loaded("IPython.core.interactiveshell", "InteractiveShell")
     if shell_class is None or not is_instance(shell, shell_class):
         return None
-    kinds = shell.magics_manager.magics
-    return kinds if is_exactly(kinds, dict) else None
+    kinds: Mapping[str, object] = shell.magics_manager.magics
+    if not is_exactly(kinds, dict):
+        return None
+    return kinds

@@ -18,6 +18,10 @@ _NUMPY_KINDS = {
     **dict.fromkeys("mM", "dates"),
     "O": "objects",
 }
+_PANDAS_KINDS = {
+    "StringDtype": "text",
+    "DatetimeTZDtype": "dates",
+}
 
 
 def frame_library(value: object) -> str:
@@ -43,7 +47,9 @@ def try_columns(frame: Any) -> list[object] | None:
     if len(index) > MAX_COLUMNS:
         return None
     names: list[object] = index.tolist()
-    return names if all(map(is_plain_name, names)) else None
+    if not all(map(is_plain_name, names)):
+        return None
+    return names
 
 
 def index_names(frame: Any) -> frozenset[object] | None:
@@ -54,14 +60,20 @@ def index_names(frame: Any) -> frozenset[object] | None:
     if not is_of_library(type(index), "pandas") or index.nlevels > 1:
         return None
     names = [name for name in index.names if name is not None]
-    return frozenset(names) if all(map(is_plain_name, names)) else None
+    if not all(map(is_plain_name, names)):
+        return None
+    return frozenset(names)
 
 
 def kinds_of(frame: Any, names: list[object]) -> dict[object, str]:
     """Return the kinds of a pandas frame's columns, as far as `kind_of` knows them."""
     kinds: dict[object, str] = {}
-    for name, dtype in zip(names, frame.dtypes.tolist(), strict=False):
-        kinds[name] = "" if name in kinds else kind_of(dtype)
+    dtypes = frame.dtypes.tolist()
+    for name, dtype in zip(names, dtypes, strict=False):
+        if name in kinds:
+            kinds[name] = ""
+        else:
+            kinds[name] = kind_of(dtype)
     return kinds
 
 
@@ -74,7 +86,7 @@ def kind_of(dtype: Any) -> str:
         return _NUMPY_KINDS.get(dtype.kind, "")
     if not is_of_library(cls, "pandas"):
         return ""
-    return {"StringDtype": "text", "DatetimeTZDtype": "dates"}.get(cls.__name__, "")
+    return _PANDAS_KINDS.get(cls.__name__, "")
 
 
 def is_plain_name(name: object) -> bool:
@@ -86,6 +98,7 @@ def told(names: object) -> str:
     """Return names of columns for the model: the first of them, in quotes."""
     texts = sorted(name for name in names if type(name) is str)  # type: ignore[attr-defined]
     shown = [f"'{text[:MAX_NAME]}'" for text in texts[:MAX_TOLD]]
-    if len(texts) > MAX_TOLD:
-        shown.append(f"… {len(texts) - MAX_TOLD:,} more")
+    more = len(texts) - MAX_TOLD
+    if more > 0:
+        shown.append(f"… {more:,} more")
     return ", ".join(shown)

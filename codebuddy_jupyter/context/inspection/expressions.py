@@ -9,7 +9,7 @@ import ast
 import builtins
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..describe.code import is_installed
@@ -114,16 +114,7 @@ class Expressions:
     def _live_frame(self, name: str, value: Any, library: str) -> Frame:
         frame = self._live_frames.get(id(value))
         if frame is None:
-            columns = try_columns(value)
-            index = index_names(value) if library == "pandas" else frozenset()
-            frame = Frame(name, None, None, library)
-            if columns is not None:
-                frame.columns = set(columns)
-            if index is not None:
-                frame.index = set(index)
-            if library == "pandas" and columns is not None:
-                frame.axis = value.columns.name
-                frame.kinds = kinds_of(value, columns)
+            frame = _read_live_frame(name, value, library)
             self._live_frames[id(value)] = frame
         if name in self._stored.changed_in_functions:
             frame.forget()
@@ -155,7 +146,9 @@ class Expressions:
 
     def _columns_before(self, frame: Frame) -> Iterable[object]:
         value = self._namespace.get(frame.label)
-        return (try_columns(value) or ()) if frame_library(value) else ()
+        if not frame_library(value):
+            return ()
+        return try_columns(value) or ()
 
     # Expressions
 
@@ -196,7 +189,9 @@ class Expressions:
         self, frame: Frame, names: Iterable[ast.Constant], node: ast.AST, *, index: bool
     ) -> None:
         """Report those of the names that the frame does not have."""
-        known = frame.all_names if index else frame.columns
+        known = frame.columns
+        if index:
+            known = frame.all_names
         if known is None:
             return
         for name in names:
@@ -214,8 +209,9 @@ class Expressions:
 
     def _lambda(self, node: ast.Lambda, given: Value = None) -> Value:
         parameters = parameters_of(node.args)
-        if node.args.args and given is not None:
-            parameters[node.args.args[0].arg] = given
+        positional = node.args.args
+        if positional and given is not None:
+            parameters[positional[0].arg] = given
         self._bound.append(parameters)
         value = self.value(node.body)
         self._bound.pop()
@@ -268,35 +264,40 @@ class Expressions:
     def _attribute_of(
         self, base: Value, node: ast.Attribute, *, is_called: bool
     ) -> Value:
-        if isinstance(base, Frame) and node.attr in ("loc", "at"):
-            return Located(base) if base.library == "pandas" else None
-        if isinstance(base, Frame) and node.attr == "plot" and not is_called:
-            return Plotted(base) if base.library == "pandas" else None
+        frame = None
+        if isinstance(base, Frame):
+            frame = base
+            is_plot = node.attr == "plot" and not is_called
+            if is_plot or node.attr in ("loc", "at"):
+                return _accessor(base, node.attr)
         return attribute_of(
             self.report,
             base,
             node.attr,
             node,
-            owner=owner_text(node.value, base if isinstance(base, Frame) else None),
+            owner=owner_text(node.value, frame),
             is_called=is_called,
         )
 
     def _item(self, node: ast.Subscript) -> Value:
-        return self._subscript(self.value(node.value), node)
+        base = self.value(node.value)
+        return self._subscript(base, node)
 
     def _subscript(self, base: Value, node: ast.Subscript) -> Value:
         if isinstance(base, Located):
             return self._located(base.frame, node)
         if isinstance(base, Row):
-            self.check(base.frame, _one_text(node.slice), node.value, index=False)
+            names = _one_text(node.slice)
+            self.check(base.frame, names, node.value, index=False)
             return None
         if isinstance(base, Grouped):
             return self._select_grouped(base, node)
         if isinstance(base, Frame):
             return self._select(base, node.slice, node.value)
         self.value(node.slice)
-        is_mask = isinstance(base, Column) and not isinstance(node.slice, ast.Constant)
-        return base if is_mask else None
+        if isinstance(base, Column) and not isinstance(node.slice, ast.Constant):
+            return base
+        return None
 
     def _located(self, frame: Frame, node: ast.Subscript) -> Value:
         owner = node.value
@@ -304,9 +305,10 @@ class Expressions:
             owner = owner.value
         key = node.slice
         if not isinstance(key, ast.Tuple):
-            is_mask = self._is_mask(key, self.value(key))
-            is_rows = is_mask or isinstance(key, ast.Slice)
-            return frame.copied() if is_rows else None
+            value = self.value(key)
+            if isinstance(key, ast.Slice) or self._is_mask(key, value):
+                return frame.copied()
+            return None
         if len(key.elts) != 2:
             return None
         rows, columns = key.elts
@@ -327,8 +329,10 @@ class Expressions:
             return None
         if isinstance(key, ast.Constant):
             self.check(frame, _one_text(key), owner, index=False)
-            is_pandas = frame.library == "pandas"
-            return frame.column(text_of(key)) if is_pandas else None
+            if frame.library != "pandas":
+                return None
+            name = text_of(key)
+            return frame.column(name)
         if isinstance(key, ast.List):
             self.check(frame, texts_in(key), owner, index=False)
             self.value(key)
@@ -336,18 +340,22 @@ class Expressions:
         if isinstance(key, ast.Slice):
             return frame.copied()
         value = self.value(key)
-        return frame.copied() if self._is_mask(key, value) else None
+        if not self._is_mask(key, value):
+            return None
+        return frame.copied()
 
     def _select_grouped(self, groups: Grouped, node: ast.Subscript) -> Value:
         key = node.slice
-        self.check(groups.frame, texts_in(key), node.value, index=False)
-        names = try_all_texts(key)
-        if names is None or isinstance(key, ast.Tuple):
+        texts = texts_in(key)
+        self.check(groups.frame, texts, node.value, index=False)
+        if try_all_texts(key) is None or isinstance(key, ast.Tuple):
             return None
-        ordered = tuple(text.value for text in texts_in(key))
-        is_single = isinstance(key, ast.Constant)
         return Grouped(
-            groups.frame, groups.keys, groups.as_index, ordered, single=is_single
+            groups.frame,
+            groups.keys,
+            groups.as_index,
+            selected=tuple(text.value for text in texts),
+            single=isinstance(key, ast.Constant),
         )
 
     def _is_mask(self, key: ast.expr, value: Value) -> bool:
@@ -394,13 +402,15 @@ class Expressions:
     def _forget_names_in(self, code: types.CodeType) -> None:
         """Forget the frames that a function of the user's may change."""
         for name in code.co_names:
-            value = self.lookup(name) if name in self._namespace else None
+            if name not in self._namespace:
+                continue
+            value = self.lookup(name)
             if isinstance(value, Frame):
                 value.forget()
 
     def read_arguments(self, node: ast.Call, *, trusted: bool) -> None:
         """Read the arguments of a call; an unknown function may change frames."""
-        for argument in (*node.args, *(word.value for word in node.keywords)):
+        for argument in _passed(node):
             parts = [argument]
             if trusted and isinstance(argument, ast.List | ast.Tuple):
                 parts = argument.elts
@@ -411,13 +421,16 @@ class Expressions:
                     self.escape(part)
 
     def _method(
-        self, base: Value, node: ast.Call, func: ast.Attribute, arguments: Arguments
+        self,
+        base: Value,
+        node: ast.Call,
+        func: ast.Attribute,
+        arguments: Arguments,
     ) -> Value:
         method = self._attribute_of(base, func, is_called=True)
         if isinstance(method, Live):
-            skip = 0 if isinstance(base, Live) else 1
             owner = f"{owner_text(func.value)}.{func.attr}"
-            check_call(self.report, method.value, node, skip=skip, owner=owner)
+            check_call(self.report, method.value, node, skip=1, owner=owner)
         if isinstance(base, Frame):
             return self._frame_method(base, node, func, arguments)
         if isinstance(base, Grouped):
@@ -442,7 +455,11 @@ class Expressions:
                 return node
 
     def _frame_method(
-        self, frame: Frame, node: ast.Call, func: ast.Attribute, arguments: Arguments
+        self,
+        frame: Frame,
+        node: ast.Call,
+        func: ast.Attribute,
+        arguments: Arguments,
     ) -> Value:
         name = func.attr
         if frame.library == "polars":
@@ -465,14 +482,45 @@ class Expressions:
             # Each is read in its order, when the columns before it are there.
             return
         is_by_row = method in _ROW_FUNCTIONS and _is_by_row(Arguments(node))
-        for argument in (*node.args, *(word.value for word in node.keywords)):
+        for argument in _passed(node):
             if is_by_row and isinstance(argument, ast.Lambda):
-                self._bind_row(argument, frame)
+                self._lambda(argument, row_of(frame))
             elif method not in ("merge", "join"):
                 self.value(argument)
 
-    def _bind_row(self, node: ast.Lambda, frame: Frame) -> None:
-        self._lambda(node, row_of(frame))
+
+def _read_live_frame(name: str, value: Any, library: str) -> Frame:
+    """Return what the kernel's own frame is known to have."""
+    frame = Frame(name, library=library)
+    columns = try_columns(value)
+    if columns is not None:
+        frame.columns = set(columns)
+    if library != "pandas":
+        return frame
+    index = index_names(value)
+    frame.index = None
+    if index is not None:
+        frame.index = set(index)
+    if columns is not None:
+        frame.axis = value.columns.name
+        frame.kinds = kinds_of(value, columns)
+    return frame
+
+
+def _accessor(frame: Frame, name: str) -> Value:
+    """Return ``df.loc``, ``df.at`` or ``df.plot``; None where it is not pandas'."""
+    if frame.library != "pandas":
+        return None
+    if name == "plot":
+        return Plotted(frame)
+    return Located(frame)
+
+
+def _passed(call: ast.Call) -> Iterator[ast.expr]:
+    """Yield all arguments of a call, with and without a keyword."""
+    yield from call.args
+    for word in call.keywords:
+        yield word.value
 
 
 def _is_by_row(arguments: Arguments) -> bool:
@@ -481,7 +529,9 @@ def _is_by_row(arguments: Arguments) -> bool:
 
 
 def _one_text(node: ast.AST) -> list[ast.Constant]:
-    return texts_in(node) if isinstance(node, ast.Constant) else []
+    if not isinstance(node, ast.Constant):
+        return []
+    return texts_in(node)
 
 
 def row_of(frame: Frame) -> Row:
@@ -503,7 +553,9 @@ def parameters_of(arguments: ast.arguments) -> dict[str, Value]:
 def loaded_module(name: str) -> Live | None:
     """Return a module that is imported already, of an installed package."""
     module = sys.modules.get(name)
-    return Live(module) if is_installed_module(module) else None
+    if not is_installed_module(module):
+        return None
+    return Live(module)
 
 
 def is_trusted(function: Any) -> bool:

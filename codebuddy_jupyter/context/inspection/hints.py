@@ -14,6 +14,7 @@ from ..describe.types import instance_dict, is_instance, name_of
 from .cell_code import cell_code
 from .code_check import CodeCheck
 from .columns import frame_library, told, try_columns
+from .finding import Finding
 from .installed import class_names, signature_text
 from .lost_rows import Cells, is_empty_frame, lost_rows
 from .merge_hints import merge_hints
@@ -78,18 +79,24 @@ def error_hints(facts: ErrorFacts, names: Mapping[str, object]) -> tuple[str, ..
     if statement is not None:
         code = _try_unparse(statement)
         check = CodeCheck(names)
-        for finding in check.check(code) if code else ():
+        findings: tuple[Finding, ...] = ()
+        if code:
+            findings = check.check(code)
+        for finding in findings:
             # Of a function, not all names that it can see are known here.
             if finding.kind == "name" and facts.name != "NameError":
                 continue
             lines.setdefault(finding.text)
             lines.setdefault(finding.fact)
-        lines.update(dict.fromkeys(_signatures(facts, check)))
-        if not any(finding.strip() for finding in lines):
-            lines.update(dict.fromkeys(merge_hints(statement, names)))
+        signatures = _signatures(facts, check)
+        lines.update(dict.fromkeys(signatures))
+        if not any(line.strip() for line in lines):
+            merges = merge_hints(statement, names)
+            lines.update(dict.fromkeys(merges))
     lines.pop("", None)
     if not lines:
-        lines.update(dict.fromkeys(_by_the_error(facts, statement, names)))
+        told_by_error = _by_the_error(facts, statement, names)
+        lines.update(dict.fromkeys(told_by_error))
     return _bounded(lines)
 
 
@@ -115,15 +122,18 @@ def question_hints(
     wanted = [name for name in mentioned if is_empty_frame(names.get(name))]
     if not wanted and _EMPTY.search(prompt):
         latest = islice(names, MAX_NAMES)
-        wanted = [name for name in latest if is_empty_frame(names[name])][:1]
+        empty = [name for name in latest if is_empty_frame(names[name])]
+        wanted = empty[:1]
     lines: dict[str, None] = {}
     for name in wanted[:MAX_LINES]:
-        lines.update(dict.fromkeys(lost_rows(name, names, cells)))
+        lost = lost_rows(name, names, cells)
+        lines.update(dict.fromkeys(lost))
     return _bounded(lines)
 
 
 def _bounded(lines: Iterable[str]) -> tuple[str, ...]:
-    return tuple(line[:MAX_LINE] for line in lines)[:MAX_LINES]
+    first = islice(lines, MAX_LINES)
+    return tuple(line[:MAX_LINE] for line in first)
 
 
 def failing_statement(source: str, line: int) -> ast.stmt | None:
@@ -132,19 +142,20 @@ def failing_statement(source: str, line: int) -> ast.stmt | None:
     Of a compound one, such as a loop, what stands in its first line.
     """
     tree = cell_code(source).tree
+    if tree is None:
+        return None
     found: ast.stmt | None = None
-    pending: list[ast.AST] = list(tree.body) if tree is not None else []
+    pending: list[ast.AST] = list(tree.body)
     while pending:
         node = pending.pop()
         if isinstance(node, ast.stmt):
-            if not node.lineno <= line <= (node.end_lineno or node.lineno):
+            end = node.end_lineno or node.lineno
+            if not node.lineno <= line <= end:
                 continue
             found = node
-        pending += [
-            child
-            for child in ast.iter_child_nodes(node)
-            if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case)
-        ]
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+                pending.append(child)
     return _without_body(found)
 
 
@@ -156,12 +167,16 @@ def _without_body(node: ast.stmt | None) -> ast.stmt | None:
     else:
         fields = [getattr(node, field, None) for field in _HEADERS]
         parts = [part for part in fields if isinstance(part, ast.expr)]
-    return ast.Expr(ast.Tuple(parts, ast.Load())) if parts else None
+    if not parts:
+        return None
+    header = ast.Tuple(parts, ast.Load())
+    return ast.Expr(header)
 
 
 def _try_unparse(statement: ast.stmt) -> str:
     try:
-        return ast.unparse(ast.fix_missing_locations(statement))
+        ast.fix_missing_locations(statement)
+        return ast.unparse(statement)
     except RecursionError:
         return ""
 
@@ -180,45 +195,60 @@ def _signatures(facts: ErrorFacts, check: CodeCheck) -> Iterator[str]:
 
 
 def _by_the_error(
-    facts: ErrorFacts, statement: ast.stmt | None, names: Mapping[str, object]
+    facts: ErrorFacts,
+    statement: ast.stmt | None,
+    names: Mapping[str, object],
 ) -> Iterator[str]:
     """Yield what the error itself tells, where its code does not."""
-    used = []
-    for node in ast.walk(statement) if statement is not None else ():
-        if isinstance(node, ast.Name) and node.id in names:
-            used.append(node.id)
-    if facts.name == "KeyError" and facts.key:
+    if facts.name == "KeyError" and facts.key and statement is not None:
+        used = _names_used(statement, names)
         for name in dict.fromkeys(used):
             yield from _missing_key(name, names[name], facts.key)
     if facts.name == "AttributeError" and facts.attribute:
         yield from _missing_attribute(facts.owner, facts.attribute)
 
 
+def _names_used(statement: ast.stmt, names: Mapping[str, object]) -> Iterator[str]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and node.id in names:
+            yield node.id
+
+
 def _missing_key(name: str, value: object, key: str) -> Iterator[str]:
     if frame_library(value):
-        columns = [column for column in try_columns(value) or () if type(column) is str]
-        if columns and key not in columns:
-            nearest = try_nearest(key, columns)
-            line = f"{name} has no column '{key}'"
-            yield f"{line}; nearest: '{nearest}'" if nearest else line
-            yield f"The columns of {name} are {told(columns)}."
+        yield from _missing_column(name, value, key)
     elif isinstance(value, dict) and type(value) is dict:
         # The keys of a dict can be data: one that differs in its spelling is told.
         for other in islice(list(value), MAX_KEYS):
-            if type(other) is str and other != key and is_same_name(other, key):
+            if type(other) is not str or other == key:
+                continue
+            if is_same_name(other, key):
                 yield f"{name} has no key '{key}'; nearest: '{other}'"
                 return
+
+
+def _missing_column(name: str, frame: object, key: str) -> Iterator[str]:
+    known = try_columns(frame) or ()
+    columns = [column for column in known if type(column) is str]
+    if not columns or key in columns:
+        return
+    line = f"{name} has no column '{key}'"
+    nearest = try_nearest(key, columns)
+    if nearest:
+        line = f"{line}; nearest: '{nearest}'"
+    yield line
+    yield f"The columns of {name} are {told(columns)}."
 
 
 def _missing_attribute(owner: object, attribute: str) -> Iterator[str]:
     if owner is None:
         return
     cls = type(owner)
-    candidates = class_names(cls)
     if is_instance(owner, type):
         cls = owner  # type: ignore[assignment]
-        candidates = class_names(cls)
-    own = [name for name in list(instance_dict(owner)) if type(name) is str]
+    candidates = class_names(cls)
+    attributes = list(instance_dict(owner))
+    own = [name for name in attributes if type(name) is str]
     nearest = try_nearest(attribute, [*own, *candidates])
     if nearest and not nearest.startswith("_"):
         yield f"{name_of(cls)} has no attribute '{attribute}'; nearest: '{nearest}'"

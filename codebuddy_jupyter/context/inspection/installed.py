@@ -83,7 +83,9 @@ def try_replacement(owner: str, name: str) -> str:
 def module_name(module: types.ModuleType) -> str:
     """Return the name of a module; empty where it is not a text."""
     name = instance_dict(module).get("__name__")
-    return name if type(name) is str else ""
+    if type(name) is not str:
+        return ""
+    return name
 
 
 def is_installed_module(value: object) -> bool:
@@ -102,7 +104,9 @@ def lacks_attribute(module: types.ModuleType, name: str) -> bool:
     is not sure.
     """
     attributes = instance_dict(module)
-    if not attributes or name in attributes or name.startswith("__"):
+    if not attributes or name in attributes:
+        return False
+    if name.startswith("__"):
         return False
     full_name = module_name(module)
     for table in _REMOVED_TABLES:
@@ -147,9 +151,10 @@ def _is_submodule(attributes: dict[str, Any], name: str) -> bool:
 @functools.lru_cache(maxsize=64)
 def _modules_in(folder: str) -> frozenset[str]:
     try:
-        return frozenset(entry.partition(".")[0] for entry in os.listdir(folder))
+        entries = os.listdir(folder)
     except OSError:
         return frozenset()
+    return frozenset(entry.partition(".")[0] for entry in entries)
 
 
 def public_names(module: types.ModuleType) -> list[str]:
@@ -250,7 +255,9 @@ def plain_function(value: object) -> types.FunctionType | None:
         if wrapped is None:
             break
         function = wrapped
-    return function if type(function) is types.FunctionType else None
+    if type(function) is not types.FunctionType:
+        return None
+    return function
 
 
 def try_parameters(value: object, skip: int = 0) -> Parameters | None:
@@ -270,14 +277,17 @@ def try_parameters(value: object, skip: int = 0) -> Parameters | None:
     code = function.__code__
     names = code.co_varnames
     count = code.co_argcount
+    positional_only = code.co_posonlyargcount
+    if positional_only and skip:
+        either = names[max(positional_only, skip) : count]
+    else:
+        either = names[positional_only:count][max(0, skip) :]
     keyword_only = names[count : count + code.co_kwonlyargcount]
-    named = (*names[code.co_posonlyargcount : count][max(0, skip) :], *keyword_only)
-    if code.co_posonlyargcount and skip:
-        named = (*names[max(code.co_posonlyargcount, skip) : count], *keyword_only)
-    takes_any_position = bool(code.co_flags & inspect.CO_VARARGS)
-    positions = None if takes_any_position else max(0, count - skip)
+    positions = None
+    if not code.co_flags & inspect.CO_VARARGS:
+        positions = max(0, count - skip)
     return Parameters(
-        named=named,
+        named=(*either, *keyword_only),
         positions=positions,
         takes_any=bool(code.co_flags & inspect.CO_VARKEYWORDS),
     )
@@ -334,7 +344,9 @@ def constructor_of(cls: type) -> types.FunctionType | None:
     if try_class_attribute(cls, "__new__") is not vars(object)["__new__"]:
         return None
     init = try_class_attribute(cls, "__init__")
-    return plain_function(init) if init is not vars(object)["__init__"] else None
+    if init is vars(object)["__init__"]:
+        return None
+    return plain_function(init)
 
 
 def signature_text(value: object, skip: int = 0) -> str:
@@ -343,17 +355,25 @@ def signature_text(value: object, skip: int = 0) -> str:
     if function is None:
         return ""
     bare = types.FunctionType(
-        function.__code__, {}, "bare", function.__defaults__, function.__closure__
+        function.__code__,
+        {},
+        "bare",
+        function.__defaults__,
+        function.__closure__,
     )
     bare.__kwdefaults__ = function.__kwdefaults__
     signature = inspect.signature(bare)
-    parameters = list(signature.parameters.values())[skip:]
-    # The defaults of the user's own functions can be data.
-    own = function.__module__ == "__main__" or not is_installed(function.__module__)
-    types_shown = _OWN_DEFAULTS if own else _SHOWN_DEFAULTS
-    shown = [_with_plain_default(one, types_shown) for one in parameters]
+    parameters = list(signature.parameters.values())
+    module = function.__module__
+    types_shown: tuple[type, ...] = _SHOWN_DEFAULTS
+    if module == "__main__" or not is_installed(module):
+        # The defaults of the user's own functions can be data.
+        types_shown = _OWN_DEFAULTS
+    shown = [_with_plain_default(one, types_shown) for one in parameters[skip:]]
     text = str(signature.replace(parameters=shown))
-    return text if len(text) <= MAX_SIGNATURE else f"{text[:MAX_SIGNATURE]}…"
+    if len(text) > MAX_SIGNATURE:
+        text = f"{text[:MAX_SIGNATURE]}…"
+    return text
 
 
 def _with_plain_default(
@@ -379,7 +399,9 @@ def versioned(name: str) -> str:
     if loaded is None or not is_instance(loaded, types.ModuleType):
         return package
     version = instance_dict(loaded).get("__version__")
-    return f"{package} {version[:40]}" if type(version) is str else package
+    if type(version) is not str:
+        return package
+    return f"{package} {version[:40]}"
 
 
 def nested_attribute(module: types.ModuleType, name: str) -> Iterator[str]:
@@ -388,6 +410,9 @@ def nested_attribute(module: types.ModuleType, name: str) -> Iterator[str]:
     So ``now`` is in ``datetime.datetime``, and not in ``datetime``.
     """
     own_name = module_name(module)
-    inner = instance_dict(module).get(own_name.rpartition(".")[2])
-    if inner is not None and is_plain_class(inner) and class_has(inner, name):
-        yield f"{own_name}.{own_name.rpartition('.')[2]}.{name}"
+    last = own_name.rpartition(".")[2]
+    inner = instance_dict(module).get(last)
+    if inner is None or not is_plain_class(inner):
+        return
+    if class_has(inner, name):
+        yield f"{own_name}.{last}.{name}"

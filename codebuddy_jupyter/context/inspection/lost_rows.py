@@ -50,11 +50,8 @@ def lost_rows(name: str, names: Mapping[str, object], cells: Cells) -> Iterator[
         if step is None or name in seen:
             return
         seen.add(name)
-        sources = {
-            source: rows
-            for source, rows in _frames_in(step.value, names).items()
-            if source != name
-        }
+        sources = _frames_in(step.value, names)
+        sources.pop(name, None)
         empty = [source for source, rows in sources.items() if not rows]
         if not empty:
             yield _line(step, sources)
@@ -75,12 +72,15 @@ def rows_of(frame: Any) -> int:
 
 
 def _line(step: Step, sources: Mapping[str, int]) -> str:
-    code = " ".join(ast.unparse(step.value).split())
+    source = ast.unparse(step.value)
+    code = " ".join(source.split())
     if len(code) > MAX_CODE:
         code = f"{code[:MAX_CODE]}…"
     line = f"{step.name} has 0 rows since In[{step.cell}]: {step.name} = {code}"
-    told = [f"{source} has {rows:,} rows" for source, rows in sources.items()]
-    return f"{line} ({', '.join(told)})" if told else line
+    told = [f"{frame} has {rows:,} rows" for frame, rows in sources.items()]
+    if not told:
+        return line
+    return f"{line} ({', '.join(told)})"
 
 
 def _try_step(name: str, cells: Cells) -> Step | None:
@@ -98,8 +98,10 @@ def _try_step(name: str, cells: Cells) -> Step | None:
 def _assigned(source: str, name: str) -> ast.expr | None:
     """Return what a cell assigns to a name last."""
     tree = cell_code(source).tree
+    if tree is None:
+        return None
     value = None
-    for node in tree.body if tree is not None else ():
+    for node in tree.body:
         if not isinstance(node, ast.Assign):
             continue
         for target in node.targets:
@@ -112,8 +114,9 @@ def _frames_in(node: ast.AST, names: Mapping[str, object]) -> dict[str, int]:
     """Return the frames that an expression uses, with how many rows they have now."""
     frames: dict[str, int] = {}
     for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            value = names.get(part.id)
-            if frame_library(value):
-                frames[part.id] = rows_of(value)
+        if not isinstance(part, ast.Name):
+            continue
+        value = names.get(part.id)
+        if frame_library(value):
+            frames[part.id] = rows_of(value)
     return dict(sorted(frames.items()))

@@ -19,7 +19,13 @@ MAX_LEFT = 5_000
 MAX_RIGHT = 50_000
 # Keys of one merge that are told.
 MAX_KEYS = 3
-_PLAIN = (str, int, float, bool, type(None))
+_PLAIN = (
+    str,
+    int,
+    float,
+    bool,
+    type(None),
+)
 
 
 class Side(NamedTuple):
@@ -51,54 +57,78 @@ def merge_hints(tree: ast.AST, names: Mapping[str, object]) -> Iterator[str]:
         The variables; only pandas' own frames are looked at.
     """
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            for left, right in list(_sides(node, names))[:MAX_KEYS]:
-                yield _line(left, right)
+        if not isinstance(node, ast.Call):
+            continue
+        sides = list(_sides(node, names))
+        for left, right in sides[:MAX_KEYS]:
+            yield _line(left, right)
 
 
 def _sides(node: ast.Call, names: Mapping[str, object]) -> Iterator[tuple[Side, Side]]:
-    arguments = Arguments(node)
-    if not isinstance(node.func, ast.Attribute) or node.func.attr != "merge":
+    func = node.func
+    if not isinstance(func, ast.Attribute) or func.attr != "merge":
         return
-    left, shift = arguments.get("left", 0), 1
-    if _try_frame(node.func.value, names) is not None:
-        left, shift = node.func.value, 0
+    arguments = Arguments(node)
+    left = arguments.get("left", 0)
+    shift = 1
+    if _try_frame(func.value, names) is not None:
+        left = func.value
+        shift = 0
     right = arguments.get("right", shift)
-    left_frame, right_frame = _try_frame(left, names), _try_frame(right, names)
+    left_frame = _try_frame(left, names)
+    right_frame = _try_frame(right, names)
     if left_frame is None or right_frame is None:
         return
-    on = arguments.get("on", shift + 2)
-    left_keys = texts_in(arguments.get("left_on", shift + 3) or on)
-    right_keys = texts_in(arguments.get("right_on", shift + 4) or on)
-    pairs = [
-        (str(one.value), str(other.value))
-        for one, other in zip(left_keys, right_keys, strict=False)
-    ]
     if not arguments.keywords and len(node.args) <= shift + 1:
-        pairs = [(name, name) for name in _common(left_frame, right_frame)]
-    for one, other in pairs:
-        sides = (
-            Side(_name(left), left_frame, one),
-            Side(_name(right), right_frame, other),
-        )
-        if all(_has_key(side) for side in sides):
-            yield sides
+        common = _common(left_frame, right_frame)
+        pairs = [(name, name) for name in common]
+    else:
+        pairs = _written_keys(arguments, shift)
+    for left_key, right_key in pairs:
+        left_side = Side(_name(left), left_frame, left_key)
+        right_side = Side(_name(right), right_frame, right_key)
+        if _has_key(left_side) and _has_key(right_side):
+            yield left_side, right_side
+
+
+def _written_keys(arguments: Arguments, shift: int) -> list[tuple[str, str]]:
+    """Return the keys that a merge names, those of both sides in pairs."""
+    on = arguments.get("on", shift + 2)
+    left_on = arguments.get("left_on", shift + 3)
+    right_on = arguments.get("right_on", shift + 4)
+    left_keys = texts_in(left_on or on)
+    right_keys = texts_in(right_on or on)
+    pairs = []
+    for left_key, right_key in zip(left_keys, right_keys, strict=False):
+        pair = str(left_key.value), str(right_key.value)
+        pairs.append(pair)
+    return pairs
 
 
 def _try_frame(node: ast.AST | None, names: Mapping[str, object]) -> Any:
     """Return the pandas frame that an expression names; None for anything else."""
-    value = names.get(node.id) if isinstance(node, ast.Name) else None
-    return value if frame_library(value) == "pandas" else None
+    if not isinstance(node, ast.Name):
+        return None
+    value = names.get(node.id)
+    if frame_library(value) != "pandas":
+        return None
+    return value
 
 
 def _name(node: ast.AST | None) -> str:
-    return node.id if isinstance(node, ast.Name) else "?"
+    if isinstance(node, ast.Name):
+        return node.id
+    return "?"
 
 
 def _common(left: Any, right: Any) -> list[str]:
     others = try_columns(right) or []
-    columns = [name for name in try_columns(left) or () if type(name) is str]
-    return [name for name in columns if name in others]
+    columns = try_columns(left) or []
+    common = []
+    for name in columns:
+        if type(name) is str and name in others:
+            common.append(name)
+    return common
 
 
 def _has_key(side: Side) -> bool:
@@ -117,7 +147,9 @@ def _line(left: Side, right: Side) -> str:
     line = f"{line}: {found:,} of {len(ours):,} keys match"
     if found == len(ours):
         return line
-    alike = len(set(map(_bare, ours)) & set(map(_bare, theirs)))
+    bare_ours = set(map(_bare, ours))
+    bare_theirs = set(map(_bare, theirs))
+    alike = len(bare_ours & bare_theirs)
     if alike <= found:
         return line
     return f"{line}; {alike:,} if written alike (type, case and spaces around them)"
@@ -125,26 +157,39 @@ def _line(left: Side, right: Side) -> str:
 
 def _type(side: Side) -> str:
     dtype = side.column.dtype
+    if not _is_known(dtype):
+        return "of an unknown type"
+    if type(dtype).__name__ == "CategoricalDtype":
+        return "category"
+    return str(dtype)[:40]
+
+
+def _is_known(dtype: Any) -> bool:
+    """Return whether a type of keys is one of numpy's or pandas' own."""
     cls = type(dtype)
-    if is_of_library(cls, "numpy") or is_of_library(cls, "pandas"):
-        return "category" if cls.__name__ == "CategoricalDtype" else str(dtype)[:40]
-    return "of an unknown type"
+    return is_of_library(cls, "numpy") or is_of_library(cls, "pandas")
 
 
 def _try_keys(side: Side, most: int) -> set[object] | None:
     """Return the different keys; None where comparing them could run other code."""
     column = side.column
     dtype = column.dtype
-    is_known = is_of_library(type(dtype), "numpy") or is_of_library(
-        type(dtype), "pandas"
-    )
-    if not is_known or (side.frame.shape[0] > most and most == MAX_RIGHT):
+    if not _is_known(dtype):
         return None
-    values = column.iloc[:most].tolist()
+    rows = side.frame.shape[0]
+    if rows > most and most == MAX_RIGHT:
+        return None
+    compared = column.iloc[:most]
+    values = compared.tolist()
     kind = getattr(dtype, "kind", "O")
     if kind == "O" and not all(is_exactly(value, *_PLAIN) for value in values):
         return None
-    return {value for value in values if value is not None and value == value}
+    keys = set()
+    for value in values:
+        # What is missing can be unequal to itself.
+        if value is not None and value == value:
+            keys.add(value)
+    return keys
 
 
 def _bare(key: object) -> object:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 
 # Names among which the nearest is looked for.
 MAX_COMPARED = 3_000
@@ -23,21 +24,27 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 @lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     """Return a name without case, spaces and punctuation."""
-    return "".join(filter(str.isalnum, name.casefold()))
+    letters = filter(str.isalnum, name.casefold())
+    return "".join(letters)
 
 
 @lru_cache(maxsize=4096)
 def _words(name: str) -> frozenset[str]:
     """Return the words of a name without case; a plural counts as its singular."""
-    words = [word.casefold() for word in _WORD.findall(name)]
-    return frozenset(word.removesuffix("s") or word for word in words)
+    words = set()
+    for found in _WORD.findall(name):
+        word = found.casefold()
+        singular = word.removesuffix("s")
+        words.add(singular or word)
+    return frozenset(words)
 
 
 def is_same_name(name: str, other: str) -> bool:
     """Return whether two names differ in case, spaces and punctuation at most."""
     if max(len(name), len(other)) > MAX_NAME:
         return False
-    return bool(_plain(name)) and _plain(name) == _plain(other)
+    plain = _plain(name)
+    return bool(plain) and plain == _plain(other)
 
 
 def try_nearest(name: str, candidates: Iterable[str]) -> str | None:
@@ -64,56 +71,72 @@ def try_nearest(name: str, candidates: Iterable[str]) -> str | None:
     for candidate in compared:
         if plain and _plain(candidate) == plain:
             return candidate
-    return _try_similar(name, plain, compared) or _try_by_words(name, compared)
+    similar = _try_similar(plain, compared)
+    return similar or _try_by_words(name, compared)
 
 
-def _try_similar(name: str, plain: str, compared: list[str]) -> str | None:
+def _try_similar(plain: str, compared: list[str]) -> str | None:
+    by_plain = _roughly_similar(plain, compared)
+    found = difflib.get_close_matches(plain, by_plain, n=3, cutoff=LIKENESS)
+    if not found:
+        return None
+    highest = _likeness(plain, found[0])
+    best = [other for other in found if _likeness(plain, other) == highest]
+    # Of those that are equally alike, the first candidate.
+    first = next(other for other in by_plain if other in best)
+    return by_plain[first]
+
+
+def _roughly_similar(plain: str, compared: list[str]) -> dict[str, str]:
+    """Return the candidates to compare letter by letter, by their plain names."""
     # Letters that both have are counted quickly, so that few are compared closely.
     letters = set(plain)
+    most_different = max(len(plain), 4) // 2
     similar = []
     for candidate in compared:
         other = _plain(candidate)
-        if not other or abs(len(other) - len(plain)) > max(len(plain), 4) // 2:
+        if not other or abs(len(other) - len(plain)) > most_different:
             continue
         shared = len(letters.intersection(other))
         if shared * 2 >= len(letters):
             similar.append((shared, candidate))
     if len(similar) > MAX_CLOSELY:
-        similar.sort(reverse=True, key=lambda pair: pair[0])
+        similar.sort(key=itemgetter(0), reverse=True)
     by_plain: dict[str, str] = {}
     for _, candidate in similar[:MAX_CLOSELY]:
         by_plain.setdefault(_plain(candidate), candidate)
-    found = difflib.get_close_matches(plain, by_plain, n=3, cutoff=LIKENESS)
-    if not found:
-        return None
-    # Of those that are equally alike, the first candidate.
-    best = [
-        other
-        for other in found
-        if _likeness(plain, other) == _likeness(plain, found[0])
-    ]
-    return next(name for key, name in by_plain.items() if key in best)
+    return by_plain
 
 
 def _likeness(name: str, other: str) -> float:
     # The arguments in the order in which `difflib` compares them.
-    return difflib.SequenceMatcher(None, other, name).ratio()
+    matcher = difflib.SequenceMatcher(None, other, name)
+    return matcher.ratio()
 
 
 def _try_by_words(name: str, compared: list[str]) -> str | None:
     words = _words(name)
-    if not words or max(map(len, words)) < 3:
+    if not _has_long(words):
         return None
     fitting = []
     for candidate in compared:
         others = _words(candidate)
-        if not others or max(map(len, others)) < 3:
+        if not _has_long(others):
             continue
         if words <= others or others <= words:
-            fitting.append((len(words ^ others), candidate))
+            different = len(words ^ others)
+            fitting.append((different, candidate))
     if not fitting:
         return None
     fewest = min(number for number, _ in fitting)
     best = [candidate for number, candidate in fitting if number == fewest]
     # Of two that fit equally well, neither is the nearest.
-    return best[0] if len(best) == 1 else None
+    if len(best) != 1:
+        return None
+    return best[0]
+
+
+def _has_long(words: frozenset[str]) -> bool:
+    """Return whether one of the words has three letters or more."""
+    lengths = map(len, words)
+    return max(lengths, default=0) >= 3

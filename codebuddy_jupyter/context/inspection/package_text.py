@@ -87,13 +87,16 @@ def package_text(target: str, names: Mapping[str, object]) -> str:
     full_name, value = _found(target, names)
     package = full_name.partition(".")[0]
     version = versioned(package)
-    title = full_name if version == package else f"{full_name} ({version})"
+    title = full_name
+    if version != package:
+        title = f"{full_name} ({version})"
     lines = [title, *_signature(full_name, value)]
     doc = _doc(value)
-    lines += [_start(doc)]
+    lines.append(_start(doc))
     example = _example(doc)
     if example:
-        lines += ["Example:", example]
+        lines.append("Example:")
+        lines.append(example)
     listed = _listed(value)
     if listed:
         lines.append(f"It has: {', '.join(listed)}")
@@ -110,17 +113,26 @@ def completions_of(typed: str, names: Mapping[str, object]) -> list[str]:
     except NotFound:
         return []
     found = [name for name in _names_in(value) if name.startswith(begin)]
-    return [f"{owner}.{name}" for name in sorted(found)[:MAX_COMPLETIONS]]
+    found.sort()
+    return [f"{owner}.{name}" for name in found[:MAX_COMPLETIONS]]
 
 
 def _packages() -> list[str]:
     """Return the packages that are imported, of those that are installed."""
-    names = [name for name in list(sys.modules) if "." not in name and name[:1] != "_"]
-    return sorted(name for name in names if is_installed_module(sys.modules.get(name)))
+    packages = []
+    for name in list(sys.modules):
+        if "." in name or name[:1] == "_":
+            continue
+        module = sys.modules.get(name)
+        if is_installed_module(module):
+            packages.append(name)
+    packages.sort()
+    return packages
 
 
 def _found(target: str, names: Mapping[str, object]) -> tuple[str, Any]:
-    first, *rest = target.split(".")[:MAX_PARTS]
+    parts = target.split(".")
+    first, *rest = parts[:MAX_PARTS]
     value: Any = names.get(first)
     if not is_installed_module(value):
         value = sys.modules.get(first)
@@ -137,7 +149,8 @@ def _member(value: Any, name: str, owner: str) -> Any:
     """Return what a module or class has under a name, without running its code."""
     if is_instance(value, types.ModuleType):
         attributes = instance_dict(value)
-        found = attributes.get(name, sys.modules.get(f"{owner}.{name}"))
+        submodule = sys.modules.get(f"{owner}.{name}")
+        found = attributes.get(name, submodule)
     elif is_instance(value, type):
         found = try_class_attribute(value, name)
     else:
@@ -152,14 +165,15 @@ def _member(value: Any, name: str, owner: str) -> Any:
 def _names_in(value: Any) -> list[str]:
     if is_instance(value, types.ModuleType):
         return public_names(value)
-    return class_names(value) if is_instance(value, type) else []
+    if is_instance(value, type):
+        return class_names(value)
+    return []
 
 
 def _listed(value: Any) -> list[str]:
     """Return the names in a module, or the methods of a class without a docstring."""
-    if is_instance(value, types.ModuleType) or is_instance(value, type):
-        return sorted(_names_in(value))[:MAX_NAMES]
-    return []
+    names = sorted(_names_in(value))
+    return names[:MAX_NAMES]
 
 
 def _signature(full_name: str, value: Any) -> Iterator[str]:
@@ -167,9 +181,12 @@ def _signature(full_name: str, value: Any) -> Iterator[str]:
     text = ""
     if is_instance(value, type):
         init = constructor_of(value)
-        text = signature_text(init, 1) if init is not None else ""
+        if init is not None:
+            text = signature_text(init, 1)
     elif plain_function(value) is not None:
-        text = signature_text(value).replace("(self, ", "(").replace("(self)", "()")
+        text = signature_text(value)
+        text = text.replace("(self, ", "(")
+        text = text.replace("(self)", "()")
     elif is_exactly(value, types.BuiltinFunctionType, *_METHODS):
         text = _native_signature(value)
     elif type(value) is property:
@@ -187,21 +204,33 @@ def _native_signature(value: Any) -> str:
 
 def _doc(value: Any) -> str:
     """Return the docstring of something that a library defines."""
-    doc = None
+    if type(value) is property:
+        return _doc(value.fget)
+    if is_exactly(value, staticmethod, classmethod):
+        return _doc(value.__func__)
+    doc = _raw_doc(value)
+    if type(doc) is not str:
+        return ""
+    return inspect.cleandoc(doc)
+
+
+def _raw_doc(value: Any) -> Any:
+    """Return what is kept as a docstring, without running other code."""
     if is_exactly(value, types.FunctionType, types.BuiltinFunctionType, *_METHODS):
-        doc = value.__doc__
-    elif is_exactly(value, property, staticmethod, classmethod):
-        function = value.fget if type(value) is property else value.__func__
-        return _doc(function) if function is not None else ""
-    elif is_instance(value, type):
-        doc = class_body(value).get("__doc__")
-    elif "__doc__" in instance_dict(value):
-        doc = instance_dict(value)["__doc__"]
-    elif is_of_library(type(value), module_of(type(value)).partition(".")[0]):
-        descriptor: Any = class_body(type(value)).get("__doc__")
-        if is_exactly(descriptor, *_DESCRIPTORS):
-            doc = descriptor.__get__(value)
-    return inspect.cleandoc(doc) if type(doc) is str else ""
+        return value.__doc__
+    if is_instance(value, type):
+        return class_body(value).get("__doc__")
+    attributes = instance_dict(value)
+    if "__doc__" in attributes:
+        return attributes["__doc__"]
+    cls = type(value)
+    library = module_of(cls).partition(".")[0]
+    if not is_of_library(cls, library):
+        return None
+    descriptor: Any = class_body(cls).get("__doc__")
+    if not is_exactly(descriptor, *_DESCRIPTORS):
+        return None
+    return descriptor.__get__(value)
 
 
 def _start(doc: str) -> str:
@@ -212,23 +241,25 @@ def _start(doc: str) -> str:
             lines = lines[: number - 1]
             break
     text = "\n".join(lines).strip()
-    return text if len(text) <= MAX_DOC else f"{text[:MAX_DOC].rstrip()}…"
+    if len(text) <= MAX_DOC:
+        return text
+    kept = text[:MAX_DOC].rstrip()
+    return f"{kept}…"
 
 
 def _example(doc: str) -> str:
     """Return the first example of a docstring, with what it shows."""
-    lines = doc.splitlines()
-    first = next((n for n, line in enumerate(lines) if line.startswith(">>> ")), None)
-    if first is None:
-        return ""
     kept: list[str] = []
-    for line in lines[first:]:
-        is_end = not line.strip() and any(not _is_input(one) for one in kept)
+    has_output = False
+    for line in doc.splitlines():
+        if not kept and not line.startswith(">>> "):
+            continue
+        is_blank = not line.strip()
+        is_end = is_blank and has_output
         if is_end or len(kept) >= MAX_EXAMPLE_LINES:
             break
         kept.append(line)
-    return "\n".join(kept)[:MAX_EXAMPLE].strip()
-
-
-def _is_input(line: str) -> bool:
-    return line.startswith((">>>", "...")) or not line.strip()
+        if not is_blank and not line.startswith((">>>", "...")):
+            has_output = True
+    example = "\n".join(kept)
+    return example[:MAX_EXAMPLE].strip()

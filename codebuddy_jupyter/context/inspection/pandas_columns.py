@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from .abstract import UNNAMED_LEVELS, Arguments, Column, Frame, Value, text_of, words
 from .pandas_steps import changes_in_place
 
@@ -28,13 +30,14 @@ def column_step(column: Column, method: str, arguments: Arguments) -> Value:
         return Column("count", frozenset({column.name, "proportion"}))
     if method == "rename":
         name = text_of(arguments.get("index", 0))
-        return Column(name, column.index) if name else Column()
+        if not name:
+            return Column()
+        return Column(name, column.index)
     return None
 
 
 def _to_frame(column: Column, arguments: Arguments) -> Value:
-    named = arguments.get("name", 0)
-    name = column.name if named is None else text_of(named)
+    name = _name_in_frame(column, arguments.get("name", 0))
     if name is None:
         return Frame(columns=None, index=None)
     index = None if column.index is None else set(column.index)
@@ -43,10 +46,20 @@ def _to_frame(column: Column, arguments: Arguments) -> Value:
 
 def _column_reset(column: Column, arguments: Arguments) -> Value:
     if arguments.get("drop", 1) is not None:
-        return Column(column.name) if not changes_in_place(arguments) else None
-    named = arguments.get("name", 2)
-    name = column.name if named is None else text_of(named)
-    is_known = name is not None and column.index is not None
-    if not is_known or "names" in arguments.keywords or arguments.is_open:
+        if changes_in_place(arguments):
+            return None
+        return Column(column.name)
+    name = _name_in_frame(column, arguments.get("name", 2))
+    levels = column.index
+    if name is None or levels is None:
         return Frame(columns=None, index=None)
-    return Frame(columns={name, 0, *(column.index or ()), *UNNAMED_LEVELS})
+    if "names" in arguments.keywords or arguments.is_open:
+        return Frame(columns=None, index=None)
+    return Frame(columns={name, 0, *levels, *UNNAMED_LEVELS})
+
+
+def _name_in_frame(column: Column, named: ast.expr | None) -> object:
+    """Return the name of a column in a frame that is made of it, None if not known."""
+    if named is None:
+        return column.name
+    return text_of(named)

@@ -61,10 +61,22 @@ COLUMN_ARGUMENTS: Mapping[str, tuple[tuple[str, int | None, bool], ...]] = {
         ("index", 1, True),
         ("columns", 2, True),
     ),
-    "melt": (("id_vars", 0, False), ("value_vars", 1, False)),
-    "boxplot": (("column", 0, False), ("by", 1, False)),
-    "hist": (("column", 0, False), ("by", 1, False)),
-    "plot": (("x", 0, False), ("y", 1, False)),
+    "melt": (
+        ("id_vars", 0, False),
+        ("value_vars", 1, False),
+    ),
+    "boxplot": (
+        ("column", 0, False),
+        ("by", 1, False),
+    ),
+    "hist": (
+        ("column", 0, False),
+        ("by", 1, False),
+    ),
+    "plot": (
+        ("x", 0, False),
+        ("y", 1, False),
+    ),
 }
 """Arguments of methods that name columns: name, position, and whether levels of the index
 count as well.
@@ -75,7 +87,12 @@ class Checker(Protocol):
     """What the steps need of the one that reads the code."""
 
     def check(
-        self, frame: Frame, names: Iterable[ast.Constant], node: ast.AST, *, index: bool
+        self,
+        frame: Frame,
+        names: Iterable[ast.Constant],
+        node: ast.AST,
+        *,
+        index: bool,
     ) -> None:
         """Report those of the names that the frame does not have."""
 
@@ -90,7 +107,11 @@ Step = Callable[[Checker, Frame, Arguments, ast.AST], Value]
 
 
 def frame_step(
-    checker: Checker, frame: Frame, method: str, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    method: str,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     """Check the arguments of a frame's method; return what it gives.
 
@@ -131,14 +152,16 @@ def changes_in_place(arguments: Arguments) -> bool:
     return inplace is not None and not arguments.is_constant("inplace", False)
 
 
-def _drop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+def _drop(
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
+) -> Value:
     columns = arguments.get("columns")
     axis = arguments.get("axis", 1)
-    if (
-        columns is None
-        and isinstance(axis, ast.Constant)
-        and axis.value in (1, "columns")
-    ):
+    is_by_column = isinstance(axis, ast.Constant) and axis.value in (1, "columns")
+    if columns is None and is_by_column:
         columns = arguments.get("labels", 0)
     if columns is None or arguments.get("errors") is not None:
         return frame.copied()
@@ -148,36 +171,49 @@ def _drop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -
 
 
 def _rename(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     columns = arguments.get("columns")
     if columns is None and arguments.get("axis") is not None:
         columns = arguments.get("mapper", 0)
     if columns is None:
         # It renames rows, or what it renames is not known.
-        is_of_rows = arguments.get("index") is not None and not arguments.is_open
-        return frame.copied() if is_of_rows else frame.derived(None)
+        if arguments.get("index") is None or arguments.is_open:
+            return frame.derived(None)
+        return frame.copied()
     old = try_all_keys(columns)
+    if old is None or not isinstance(columns, ast.Dict):
+        return frame.derived(None)
     new: set[object] = set()
-    for value in columns.values if isinstance(columns, ast.Dict) else ():
+    for value in columns.values:
         new.add(text_of(value))
-    if old is None or None in new:
+    if None in new:
         return frame.derived(None)
     return frame.without(old).plus(new)
 
 
 def _astype(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     if arguments.get("errors") is None:
-        checker.check(frame, keys_in(arguments.get("dtype", 0)), node, index=False)
+        dtype = arguments.get("dtype", 0)
+        checker.check(frame, keys_in(dtype), node, index=False)
     result = frame.copied()
     result.kinds.clear()
     return result
 
 
 def _assign(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     result = frame.copied()
     given = frame.copied()
@@ -192,7 +228,10 @@ def _assign(
 
 
 def _set_index(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     keys = try_all_texts(arguments.get("keys", 0))
     if keys is None or arguments.is_open:
@@ -201,25 +240,34 @@ def _set_index(
         return result
     is_kept = arguments.get("drop", 1) is not None
     is_appended = arguments.get("append", 2) is not None
-    result = frame.copied() if is_kept else frame.without(keys)
-    if is_appended:
-        result.index = None if result.index is None else result.index | keys
+    if is_kept:
+        result = frame.copied()
     else:
+        result = frame.without(keys)
+    if not is_appended:
         result.index = set(keys)
+    elif result.index is not None:
+        result.index = result.index | keys
     return result
 
 
 def _reset_index(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     drop = arguments.get("drop", 1)
     if drop is not None:
+        if not isinstance(drop, ast.Constant) or drop.value is not True:
+            return frame.derived(None)
         result = frame.copied()
         result.index = set()
-        is_dropped = isinstance(drop, ast.Constant) and drop.value is True
-        return result if is_dropped else frame.derived(None)
+        return result
+    if arguments.is_open or arguments.get("names") is not None:
+        return Frame(columns=None)
     names = frame.all_names
-    if names is None or arguments.is_open or arguments.get("names") is not None:
+    if names is None:
         return Frame(columns=None)
     result = Frame(columns=names | UNNAMED_LEVELS)
     if arguments.get("level", 0) is not None:
@@ -228,7 +276,10 @@ def _reset_index(
 
 
 def _merge(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     return merged(checker, frame, node, arguments, shift=0)
 
@@ -256,7 +307,9 @@ def merged(
         checker.check(right, texts_in(keys_right), right_node, index=True)
     indicator = arguments.get("indicator")
     is_named = indicator is not None and not arguments.is_constant("indicator", True)
-    if left is None or right is None or arguments.is_open or is_named:
+    if arguments.is_open or is_named:
+        return Frame(columns=None, index=None)
+    if left is None or right is None:
         return Frame(columns=None, index=None)
     keys = try_all_texts(on)
     if on is None and keys_left is not None and keys_right is not None:
@@ -266,8 +319,7 @@ def merged(
 
 def _shared_keys(left: ast.AST, right: ast.AST) -> set[object] | None:
     """Return the keys that have the same name on both sides; None: not known."""
-    is_known = try_all_texts(left) is not None and try_all_texts(right) is not None
-    if not is_known:
+    if try_all_texts(left) is None or try_all_texts(right) is None:
         return None
     keys: set[object] = set()
     for one, other in zip(texts_in(left), texts_in(right), strict=False):
@@ -277,7 +329,10 @@ def _shared_keys(left: ast.AST, right: ast.AST) -> set[object] | None:
 
 
 def _merged_columns(
-    left: Frame, right: Frame, keys: set[object] | None, arguments: Arguments
+    left: Frame,
+    right: Frame,
+    keys: set[object] | None,
+    arguments: Arguments,
 ) -> Frame:
     if left.columns is None or right.columns is None:
         return Frame(columns=None, index=None)
@@ -300,28 +355,45 @@ def _merged_columns(
     if left.index is not None and right.index is not None:
         index = left.index | right.index
     # How the index gets its names depends on how the frames are merged.
-    result = Frame(columns=columns | {"_merge"} | {"key_0"}, index=index)
-    for name, kind in (*left.kinds.items(), *right.kinds.items()):
-        if name not in both:
-            result.kinds[name] = kind
+    columns = columns | {"_merge", "key_0"}
+    result = Frame(columns=columns, index=index)
+    for frame in (left, right):
+        for name, kind in frame.kinds.items():
+            if name not in both:
+                result.kinds[name] = kind
     return result
 
 
-def _join(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+def _join(
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
+) -> Value:
     other_node = arguments.get("other", 0)
     other = checker.frame_in(other_node)
-    checker.check(frame, texts_in(arguments.get("on", 1)), node, index=True)
+    on = arguments.get("on", 1)
+    checker.check(frame, texts_in(on), node, index=True)
     has_suffix = "lsuffix" in arguments.keywords or "rsuffix" in arguments.keywords
-    if other is None or other.columns is None or has_suffix or arguments.is_open:
+    if has_suffix or arguments.is_open:
+        return Frame(columns=None, index=None)
+    if other is None or other.columns is None:
         return Frame(columns=None, index=None)
     result = frame.plus(other.columns)
     result.index = None
     return result
 
 
-def _melt(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+def _melt(
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
+) -> Value:
     ids = arguments.get("id_vars", 0)
-    columns = set() if ids is None else try_all_texts(ids)
+    columns: set[object] | None = set()
+    if ids is not None:
+        columns = try_all_texts(ids)
     if columns is None or arguments.is_open:
         return Frame(columns=None)
     for name, position, default in (
@@ -337,31 +409,43 @@ def _melt(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -
 
 
 def _groupby(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
-    by = arguments.get("by", 0)
-    level = arguments.get("level")
-    keys = None if level is not None else try_all_texts(by)
-    as_index = arguments.get("as_index")
-    if as_index is not None and not isinstance(as_index, ast.Constant):
-        keys = None
-    axis = arguments.get("axis")
-    if axis is not None or arguments.is_open:
+    if arguments.get("axis") is not None or arguments.is_open:
         return None
+    as_index = arguments.get("as_index")
+    is_known = as_index is None or isinstance(as_index, ast.Constant)
+    keys = None
+    if is_known and arguments.get("level") is None:
+        by = arguments.get("by", 0)
+        keys = try_all_texts(by)
     is_index = not (isinstance(as_index, ast.Constant) and as_index.value is False)
     return Grouped(frame, None if keys is None else frozenset(keys), is_index)
 
 
-def _agg(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
-    checker.check(frame, keys_in(arguments.get("func", 0)), node, index=False)
+def _agg(
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
+) -> Value:
+    func = arguments.get("func", 0)
+    checker.check(frame, keys_in(func), node, index=False)
     for value in arguments.keywords.values():
         if isinstance(value, ast.Tuple) and value.elts:
-            checker.check(frame, texts_in(value.elts[0]), node, index=False)
+            column = value.elts[0]
+            checker.check(frame, texts_in(column), node, index=False)
     return None
 
 
 def _insert(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     name = text_of(arguments.get("column", 1))
     if name is None:
@@ -370,7 +454,12 @@ def _insert(
     return None
 
 
-def _pop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+def _pop(
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
+) -> Value:
     name = text_of(arguments.get("item", 0))
     if name is not None and frame.columns is not None:
         frame.columns.discard(name)
@@ -378,19 +467,30 @@ def _pop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) ->
 
 
 def _update(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     return None
 
 
-def _eval(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
+def _eval(
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
+) -> Value:
     if changes_in_place(arguments):
         frame.forget()
     return None
 
 
 def _query(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     text = text_of(arguments.get("expr", 0))
     if text is not None and "`" not in text and len(text) < MAX_QUERY:
@@ -400,20 +500,27 @@ def _query(
 
 def _query_names(text: str) -> list[ast.Constant]:
     """Return the columns that a query names, without ``@variables`` and functions."""
+    expression = _VARIABLE.sub("0", text.strip())
     try:
-        tree = ast.parse(_VARIABLE.sub("0", text.strip()), mode="eval")
+        tree = ast.parse(expression, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node not in called:
-            names.append(ast.copy_location(ast.Constant(node.id), node))
-    return [name for name in names if name.value not in _QUERY_NAMES]
+        if not isinstance(node, ast.Name) or node in called:
+            continue
+        if node.id not in _QUERY_NAMES:
+            name = ast.copy_location(ast.Constant(node.id), node)
+            names.append(name)
+    return names
 
 
 def _value_counts(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     if frame.columns is None:
         return None
@@ -421,7 +528,10 @@ def _value_counts(
 
 
 def _row_wise(
-    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     return Column()
 

@@ -13,23 +13,30 @@ _SAME_COLUMNS = words(
     fill_nan reverse clone rechunk shift top_k bottom_k gather_every interpolate
     set_sorted shrink_to_fit"""
 )
-_BY_NAME = frozenset({"select", "sort", "group_by", "unique", "drop_nulls"})
-_WITH_EXPRESSIONS = frozenset({"select", "with_columns", "filter", "sort", "group_by"})
+_BY_NAME = words("select sort group_by unique drop_nulls")
+_WITH_EXPRESSIONS = words("select with_columns filter sort group_by")
 # Of an expression whose names are not written in the code.
-_NAMING = frozenset({"name", "alias", "suffix", "prefix", "map_alias"})
+_NAMING = words("name alias suffix prefix map_alias")
 
 
 def polars_step(
-    checker: Checker, frame: Frame, method: str, arguments: Arguments, node: ast.AST
+    checker: Checker,
+    frame: Frame,
+    method: str,
+    arguments: Arguments,
+    node: ast.AST,
 ) -> Value:
     """Check the arguments of a frame's method; return what it gives."""
     call = arguments.call
     if method in _BY_NAME:
-        names = [name for value in call.args for name in _plain_names(value)]
+        names: list[ast.Constant] = []
+        for value in call.args:
+            names.extend(_plain_names(value))
         checker.check(frame, names, node, index=False)
     if method in _WITH_EXPRESSIONS:
-        values = (*call.args, *arguments.keywords.values())
-        names = [name for value in values for name in _columns_in(value)]
+        names = []
+        for value in (*call.args, *arguments.keywords.values()):
+            names.extend(_columns_in(value))
         checker.check(frame, names, node, index=False)
     if method in _SAME_COLUMNS:
         return frame.copied()
@@ -40,19 +47,21 @@ def polars_step(
 
 def _plain_names(node: ast.expr) -> Iterator[ast.Constant]:
     for name in texts_in(node):
+        text = str(name.value)
         # A pattern, which stands for several columns.
-        if not str(name.value).startswith("^") and name.value != "*":
+        is_pattern = text.startswith("^") or text == "*"
+        if not is_pattern:
             yield name
 
 
 def _columns_in(node: ast.AST) -> Iterator[ast.Constant]:
     """Yield the names in ``pl.col(…)``, except within what may be another frame's."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        name = node.func.attr
-        if name == "col" and isinstance(node.func.value, ast.Name):
+        func = node.func
+        if func.attr == "col" and isinstance(func.value, ast.Name):
             for value in node.args:
                 yield from _plain_names(value)
-        if name in _WITH_EXPRESSIONS:
+        if func.attr in _WITH_EXPRESSIONS:
             return
     for part in ast.iter_child_nodes(node):
         yield from _columns_in(part)
@@ -62,9 +71,10 @@ def _with_columns(frame: Frame, arguments: Arguments) -> Frame:
     names: set[object] = set(arguments.keywords)
     for value in arguments.call.args:
         alias = _alias(value)
-        naming = sum(map(_is_naming, ast.walk(value)))
+        nodes = ast.walk(value)
+        naming = sum(map(_is_naming, nodes))
         if naming != (alias is not None):
-            return Frame("", None, None, "polars")
+            return Frame(columns=None, index=None, library="polars")
         names.add(alias)
     return frame.plus(names)
 
@@ -75,7 +85,9 @@ def _is_naming(node: ast.AST) -> bool:
 
 def _alias(node: ast.expr) -> str | None:
     """Return the name that an expression gives to its only column."""
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    if not isinstance(node, ast.Call) or not node.args:
         return None
-    is_alias = node.func.attr == "alias" and bool(node.args)
-    return text_of(node.args[0]) if is_alias else None
+    func = node.func
+    if not isinstance(func, ast.Attribute) or func.attr != "alias":
+        return None
+    return text_of(node.args[0])

@@ -9,7 +9,15 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .abstract import Frame, Grouped, Located, Row, Value, text_of, try_all_texts
+from .abstract import (
+    Frame,
+    Grouped,
+    Located,
+    Row,
+    Value,
+    text_of,
+    try_all_texts,
+)
 from .attributes import attribute_of
 from .expressions import Expressions, loaded_module, parameters_of, row_of
 from .stored import Stored, stored_in
@@ -48,7 +56,8 @@ class Reader(Expressions):
 
     def _read_annotated(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self._assign(node.target, self.value(node.value), node.value)
+            value = self.value(node.value)
+            self._assign(node.target, value, node.value)
 
     def _read_augmented(self, node: ast.AugAssign) -> None:
         self.value(node.value)
@@ -60,12 +69,16 @@ class Reader(Expressions):
             self._store_item(base, node.target)
 
     def _assign(
-        self, target: ast.expr, value: Value, source: ast.expr | None = None
+        self,
+        target: ast.expr,
+        value: Value,
+        source: ast.expr | None = None,
     ) -> None:
         if isinstance(target, ast.Name):
             self.bind(target.id, value)
         elif isinstance(target, ast.Subscript):
-            self._store_item(self.value(target.value), target)
+            base = self.value(target.value)
+            self._store_item(base, target)
         elif isinstance(target, ast.Attribute):
             self._store_attribute(target, source)
         elif isinstance(target, ast.Starred):
@@ -97,17 +110,21 @@ class Reader(Expressions):
 
     def _forget_kinds(self, node: ast.expr) -> None:
         """Forget the types of a frame's columns when ``df.iloc[…]`` is stored."""
-        frame = self.value(node.value) if isinstance(node, ast.Attribute) else None
-        if isinstance(frame, Frame):
+        if not isinstance(node, ast.Attribute):
+            return
+        frame = self.frame_in(node.value)
+        if frame is not None:
             frame.kinds.clear()
 
     def _store_columns(self, frame: Frame, key: ast.expr) -> None:
         names = try_all_texts(key)
         if names is not None:
             frame.add(*names)
-        elif isinstance(key, ast.Slice):
-            self.value(key)
-        elif self._is_mask(key, self.value(key)):
+            return
+        value = self.value(key)
+        if isinstance(key, ast.Slice):
+            return
+        if self._is_mask(key, value):
             # The types may change with the values.
             frame.kinds.clear()
         else:
@@ -124,8 +141,8 @@ class Reader(Expressions):
         if not isinstance(base, Frame):
             return
         if target.attr == "columns":
-            names = try_all_texts(source)
-            base.columns = names if base.columns is not None else None
+            if base.columns is not None:
+                base.columns = try_all_texts(source)
             base.kinds.clear()
         elif target.attr == "index":
             base.index = None
@@ -135,27 +152,34 @@ class Reader(Expressions):
     def _read_delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, ast.Subscript):
-                base = self.value(target.value)
-                self._subscript(base, target)
-                name = text_of(target.slice)
-                if isinstance(base, Frame) and base.columns is not None:
-                    base.columns.discard(name)
+                self._delete_item(target)
             elif isinstance(target, ast.Name):
                 self.bind(target.id, None)
+
+    def _delete_item(self, target: ast.Subscript) -> None:
+        base = self.value(target.value)
+        self._subscript(base, target)
+        if isinstance(base, Frame) and base.columns is not None:
+            name = text_of(target.slice)
+            base.columns.discard(name)
 
     def _read_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
             self.value(decorator)
         arguments = node.args
-        for default in (*arguments.defaults, *arguments.kw_defaults):
-            if default is not None:
-                self.escape(default)
+        for default in arguments.defaults:
+            self.escape(default)
+        for keyword_default in arguments.kw_defaults:
+            if keyword_default is not None:
+                self.escape(keyword_default)
         self._read_later(node.body, parameters_of(arguments))
         self.bind(node.name, None)
 
     def _read_class(self, node: ast.ClassDef) -> None:
-        for part in (*node.decorator_list, *node.bases):
-            self.value(part)
+        for decorator in node.decorator_list:
+            self.value(decorator)
+        for base in node.bases:
+            self.value(base)
         self._read_later(node.body, {})
         self.bind(node.name, None)
 
@@ -179,9 +203,8 @@ class Reader(Expressions):
         changed = stored_in(node.body)
         self._forget(changed)
         self._assign(node.target, None)
-        target = node.target
-        if row is not None and isinstance(target, ast.Tuple) and len(target.elts) == 2:
-            self._assign(target.elts[1], row)
+        if row is not None:
+            self._assign_row(node.target, row)
         self.read(node.body)
         self._forget(changed)
         self._assign(node.target, None)
@@ -189,12 +212,20 @@ class Reader(Expressions):
 
     def _row_of(self, node: ast.expr) -> Row | None:
         """Return the rows of a frame if a loop goes over its ``iterrows()``."""
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        if not isinstance(node, ast.Call):
             return None
-        if node.func.attr != "iterrows":
+        method = node.func
+        if not isinstance(method, ast.Attribute) or method.attr != "iterrows":
             return None
-        frame = self.value(node.func.value)
-        return row_of(frame) if isinstance(frame, Frame) else None
+        frame = self.frame_in(method.value)
+        if frame is None:
+            return None
+        return row_of(frame)
+
+    def _assign_row(self, target: ast.expr, row: Row) -> None:
+        """Give a row to the second target, as in ``for label, row in …``."""
+        if isinstance(target, ast.Tuple) and len(target.elts) == 2:
+            self._assign(target.elts[1], row)
 
     def _read_while(self, node: ast.While) -> None:
         changed = stored_in(node.body)
@@ -218,7 +249,8 @@ class Reader(Expressions):
         for item in node.items:
             self.escape(item.context_expr)
             text = ast.unparse(item.context_expr)
-            is_suppressed = is_suppressed or "suppress" in text or "raises" in text
+            if "suppress" in text or "raises" in text:
+                is_suppressed = True
             if item.optional_vars is not None:
                 self._assign(item.optional_vars, None)
         self.report.silent += is_suppressed
@@ -251,17 +283,22 @@ class Reader(Expressions):
 
     def _read_import(self, node: ast.Import) -> None:
         for alias in node.names:
-            name = alias.asname or alias.name.partition(".")[0]
-            module = alias.name if alias.asname else name
-            self.bind(name, loaded_module(module))
+            if alias.asname:
+                self.bind(alias.asname, loaded_module(alias.name))
+            else:
+                package = alias.name.partition(".")[0]
+                self.bind(package, loaded_module(package))
 
     def _read_import_from(self, node: ast.ImportFrom) -> None:
-        module = None if node.level else loaded_module(node.module or "")
+        module = None
+        if not node.level:
+            module = loaded_module(node.module or "")
         for alias in node.names:
             value: Value = None
             if module is not None and alias.name != "*":
                 value = attribute_of(self.report, module, alias.name, node)
-            self.bind(alias.asname or alias.name, value)
+            name = alias.asname or alias.name
+            self.bind(name, value)
 
 
 _STATEMENTS: Mapping[type, Callable[[Reader, Any], None]] = {

@@ -54,8 +54,9 @@ class Report:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found, in the order of the lines."""
-        found = sorted(self._findings.values(), key=lambda finding: finding.line)
-        return tuple(found[:MAX_FINDINGS])
+        findings = self._findings.values()
+        by_line = sorted(findings, key=lambda finding: finding.line)
+        return tuple(by_line[:MAX_FINDINGS])
 
     def add(self, finding: Finding) -> None:
         """Add a finding, unless the code tests for what it names."""
@@ -67,24 +68,25 @@ class Report:
         self._findings.setdefault(key, finding)
 
     def column(
-        self, owner: str, frame: Frame, name: str, node: ast.AST, *, index: bool
+        self,
+        owner: str,
+        frame: Frame,
+        name: str,
+        node: ast.AST,
+        *,
+        index: bool,
     ) -> None:
         """Report a column that a frame does not have."""
         names = frame.all_names if index else frame.columns
         texts = [column for column in names or () if type(column) is str]
         nearest = try_nearest(name, sorted(texts)) or ""
         line = f"{owner} has no column '{name}'"
-        self.add(
-            Finding(
-                "column",
-                f"{line}; nearest: '{nearest}'" if nearest else line,
-                name,
-                nearest,
-                owner,
-                f"The columns of {owner} are {told(texts)}." if texts else "",
-                _line(node),
-            )
-        )
+        if nearest:
+            line = f"{line}; nearest: '{nearest}'"
+        fact = ""
+        if texts:
+            fact = f"The columns of {owner} are {told(texts)}."
+        self.add(Finding("column", line, name, nearest, owner, fact, _line(node)))
 
     def attribute(
         self,
@@ -103,8 +105,12 @@ class Report:
             line = f"{line}; instead: {nearest}"
         else:
             nearest = try_nearest(name, candidates) or ""
-            line = f"{line}; nearest: '{nearest}'" if nearest else line
-        fact = f"This is {versioned(owner)}." if versioned(owner) != owner else ""
+            if nearest:
+                line = f"{line}; nearest: '{nearest}'"
+        version = versioned(owner)
+        fact = ""
+        if version != owner:
+            fact = f"This is {version}."
         self.add(Finding("attribute", line, name, nearest, owner, fact, _line(node)))
 
     def accessor(
@@ -118,7 +124,7 @@ class Report:
     ) -> None:
         """Report ``.dt`` or ``.str`` of a column of another kind."""
         line = f"{owner} has {kind}, and .{name} needs {needed}; convert it: {instead}"
-        self.add(Finding("attribute", line, name, instead, owner, "", _line(node)))
+        self.add(Finding("attribute", line, name, instead, owner, line=_line(node)))
 
     def keyword(
         self,
@@ -137,7 +143,12 @@ class Report:
         self.add(Finding("keyword", line, name, nearest, owner, fact, _line(node)))
 
     def positions(
-        self, owner: str, most: int, given: int, signature: str, node: ast.AST
+        self,
+        owner: str,
+        most: int,
+        given: int,
+        signature: str,
+        node: ast.AST,
     ) -> None:
         """Report more values than a function takes without names."""
         values = "1 value" if most == 1 else f"{most} values"
@@ -151,7 +162,7 @@ class Report:
         line = f"'{name}' is not defined"
         if nearest:
             line = f"{line}; nearest: '{nearest}'"
-        self.add(Finding("name", line, name, nearest, "", "", _line(node)))
+        self.add(Finding("name", line, name, nearest, line=_line(node)))
 
     def magic(self, sign: str, name: str, candidates: Iterable[str], line: int) -> None:
         """Report a magic that does not exist."""
@@ -159,7 +170,7 @@ class Report:
         text = f"there is no magic {sign}{name}"
         if nearest:
             text = f"{text}; nearest: {sign}{nearest}"
-        self.add(Finding("magic", text, name, nearest, "", "", line))
+        self.add(Finding("magic", text, name, nearest, line=line))
 
 
 def owner_text(node: ast.AST, frame: Frame | None = None) -> str:

@@ -39,9 +39,15 @@ def stored_in(statements: Iterable[ast.AST]) -> Stored:
         changed |= changed_here
         if is_inside:
             in_functions |= changed_here
-        is_inside = is_inside or isinstance(node, _FUNCTIONS)
-        pending += [(child, is_inside) for child in ast.iter_child_nodes(node)]
-    return Stored(frozenset(names), frozenset(changed), frozenset(in_functions))
+        if isinstance(node, _FUNCTIONS):
+            is_inside = True
+        for child in ast.iter_child_nodes(node):
+            pending.append((child, is_inside))
+    return Stored(
+        frozenset(names),
+        frozenset(changed),
+        frozenset(in_functions),
+    )
 
 
 def _defined_by(node: ast.AST) -> Iterator[str]:
@@ -54,7 +60,8 @@ def _defined_by(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield node.name
     elif isinstance(node, ast.alias):
-        yield node.asname or node.name.partition(".")[0]
+        package = node.name.partition(".")[0]
+        yield node.asname or package
     elif isinstance(node, ast.Global | ast.Nonlocal):
         yield from node.names
     else:
@@ -67,15 +74,25 @@ def _defined_by(node: ast.AST) -> Iterator[str]:
 
 def _changed_by(node: ast.AST) -> Iterator[str]:
     """Yield the names whose objects a node may change in place."""
-    target: ast.AST | None = None
-    if isinstance(node, ast.Subscript | ast.Attribute):
-        if not isinstance(node.ctx, ast.Load):
-            target = node
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        is_in_place = any(word.arg == "inplace" for word in node.keywords)
-        if is_in_place or node.func.attr in CHANGING:
-            target = node.func
+    target = _try_target(node)
     while isinstance(target, ast.Subscript | ast.Attribute):
         target = target.value
     if isinstance(target, ast.Name):
         yield target.id
+
+
+def _try_target(node: ast.AST) -> ast.AST | None:
+    """Return the item, the attribute or the method by which a node changes an object."""
+    if isinstance(node, ast.Subscript | ast.Attribute):
+        if isinstance(node.ctx, ast.Load):
+            return None
+        return node
+    if not isinstance(node, ast.Call):
+        return None
+    method = node.func
+    if not isinstance(method, ast.Attribute):
+        return None
+    is_in_place = any(word.arg == "inplace" for word in node.keywords)
+    if is_in_place or method.attr in CHANGING:
+        return method
+    return None
