@@ -138,7 +138,9 @@ def find_file(target: str, folder: Path | None = None) -> Path:
         When there is none, or when a relative path leads out of the notebook's folder.
     """
     try:
-        typed = Path(target).expanduser() if target.startswith("~") else Path(target)
+        typed = Path(target)
+        if target.startswith("~"):
+            typed = typed.expanduser()
         root = Path(os.path.realpath(folder or Path.cwd()))
         path = Path(os.path.realpath(root / typed))
         if not typed.is_absolute() and not path.is_relative_to(root):
@@ -160,20 +162,26 @@ def find_file(target: str, folder: Path | None = None) -> Path:
 
 def mention_of(path: str) -> str:
     """Return the mention of a file, in quotes if it would end early without them."""
-    needs_quotes = path.endswith(_SENTENCE_ENDS) or any(
-        character.isspace() or character in _QUOTED_CHARACTERS for character in path
-    )
-    if not needs_quotes:
+    if not _needs_quotes(path):
         return f"@file:{path}"
     quote = "'" if '"' in path else '"'
     return f"@file:{quote}{path}{quote}"
+
+
+def _needs_quotes(path: str) -> bool:
+    if path.endswith(_SENTENCE_ENDS):
+        return True
+    return any(
+        character.isspace() or character in _QUOTED_CHARACTERS for character in path
+    )
 
 
 def _missing(target: str, folder: Path | None) -> PromptError:
     """Return the error for a file that does not exist; it names the nearest."""
     try:
         typed = Path(target).expanduser()
-        names = _names((folder or Path.cwd()) / typed.parent)
+        root = folder or Path.cwd()
+        names = _names(root / typed.parent)
     except (OSError, RuntimeError):
         return PromptError(
             f"There is no file {target}: its folder does not exist either.",
@@ -182,7 +190,8 @@ def _missing(target: str, folder: Path | None) -> PromptError:
     nearest = difflib.get_close_matches(typed.name, names, n=1, cutoff=LIKENESS)
     remedies = [send_as_text("file")]
     if nearest:
-        mention = mention_of(str(typed.with_name(nearest[0])))
+        existing = typed.with_name(nearest[0])
+        mention = mention_of(str(existing))
         remedies.insert(0, Remedy(f"Did you mean {mention}?"))
     return PromptError(f"There is no file {target} to attach.", *remedies)
 
@@ -192,7 +201,10 @@ def _names(folder: Path) -> list[str]:
     names = []
     with os.scandir(folder) as entries:
         for entry in islice(entries, MAX_SCANNED):
-            names.append(f"{entry.name}/" if entry.is_dir() else entry.name)
+            name = entry.name
+            if entry.is_dir():
+                name = f"{name}/"
+            names.append(name)
     return names
 
 
@@ -218,7 +230,8 @@ def _attachment(path: Path, target: str) -> Attachment:
         return Attachment(_notebook(path, target, title))
     table = _table(path, target, suffix, status.st_size)
     if table is not None:
-        return Attachment(_shortened(table.text(title)))
+        text = table.text(title)
+        return Attachment(_shortened(text))
     return Attachment(f"{title}\n{_text(path, target, status.st_size)}")
 
 
@@ -236,7 +249,8 @@ def _outline(path: Path, target: str) -> str:
         return _notebook(path, target, title, with_outputs=False)
     table = _table(path, target, suffix, status.st_size)
     if table is not None:
-        return _shortened(table.text(title, with_rows=False))
+        text = table.text(title, with_rows=False)
+        return _shortened(text)
     return f"{title}, whose content is told only if Buddy.share_values is on"
 
 
@@ -288,21 +302,31 @@ def _image(path: Path, target: str, title: str) -> Attachment:
     )
 
 
-def _notebook(path: Path, target: str, title: str, *, with_outputs: bool = True) -> str:
+def _notebook(
+    path: Path,
+    target: str,
+    title: str,
+    *,
+    with_outputs: bool = True,
+) -> str:
     try:
         cells = NotebookFiles().read(path).cells
     except Unreadable as error:
         raise PromptError(f"{target} cannot be read: {error}.") from error
     lines = [f"{title}, a notebook of {count(len(cells), 'cell')}"]
     for number, cell in enumerate(cells, 1):
-        lines += [f"--- {cell.type} cell {number}", shorten(cell.source)]
+        lines.append(f"--- {cell.type} cell {number}")
+        lines.append(shorten(cell.source))
         if with_outputs:
             lines += [f"output: {output.text}" for output in cell.outputs]
     return _shortened("\n".join(lines))
 
 
 def _table(
-    path: Path, target: str, suffix: str, file_bytes: int
+    path: Path,
+    target: str,
+    suffix: str,
+    file_bytes: int,
 ) -> tables.Table | None:
     """Return the table in a file; None if the file does not hold one."""
     if suffix in tables.COLUMNAR_SUFFIXES:
@@ -312,26 +336,37 @@ def _table(
     return None
 
 
-def _separated(path: Path, separator: str, file_bytes: int) -> tables.Table | None:
+def _separated(
+    path: Path,
+    separator: str,
+    file_bytes: int,
+) -> tables.Table | None:
     """Return a table of separated values.
 
     If the file is small, all of its rows are counted, else only its beginning is read.
     """
-    is_small = file_bytes < MAX_COUNTED_BYTES
-    data = _read(path, MAX_COUNTED_BYTES if is_small else MAX_READ_BYTES)
-    is_part = len(data) < file_bytes
-    if is_part:
-        data = data[: data.rfind(b"\n") + 1]
+    limit = MAX_READ_BYTES
+    if file_bytes < MAX_COUNTED_BYTES:
+        limit = MAX_COUNTED_BYTES
+    data = _read(path, limit)
+    size_if_cut = None
+    if len(data) < file_bytes:
+        size_if_cut = file_bytes
+        last_line_end = data.rfind(b"\n")
+        data = data[: last_line_end + 1]
     text = _decoded(data)
     if text is None:
         return None
-    return tables.read_separated(text, separator, file_bytes if is_part else None)
+    return tables.read_separated(text, separator, size_if_cut)
 
 
 def _text(path: Path, target: str, file_bytes: int) -> str:
     data = _read(path, MAX_READ_BYTES + 1)
     is_whole = len(data) <= MAX_READ_BYTES
-    head = _decoded(data) if is_whole else _decoded(data[:END_BYTES], is_cut=True)
+    if is_whole:
+        head = _decoded(data)
+    else:
+        head = _decoded(data[:END_BYTES], is_cut=True)
     if head is None:
         raise PromptError(
             f"{target} is not text, so it is not attached.",
@@ -339,10 +374,12 @@ def _text(path: Path, target: str, file_bytes: int) -> str:
         )
     if is_whole:
         return _shortened(head)
-    end = _read(path, END_BYTES, skip=max(0, file_bytes - END_BYTES))
+    end_start = max(0, file_bytes - END_BYTES)
+    end = _read(path, END_BYTES, skip=end_start)
     tail = _decoded(end, is_cut=True) or ""
     half = FILE_CHARACTERS // 2
-    left_out = size(max(file_bytes, len(data)) - FILE_CHARACTERS)
+    length = max(file_bytes, len(data))
+    left_out = size(length - FILE_CHARACTERS)
     return f"{head[:half]}\n[about {left_out} left out]\n{tail[-half:]}"
 
 
@@ -358,7 +395,8 @@ def _decoded(data: bytes, is_cut: bool = False) -> str | None:
     """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
-            return _with_newlines(data.decode(encoding, "replace"))
+            text = data.decode(encoding, "replace")
+            return _with_newlines(text)
     beginning = data[:END_BYTES]
     strange_bytes = len(beginning.translate(None, _TEXT_BYTES))
     if b"\0" in data or strange_bytes > len(beginning) // 50:
@@ -366,11 +404,13 @@ def _decoded(data: bytes, is_cut: bool = False) -> str | None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     complete = data
     if is_cut:
-        complete = data[:4].lstrip(_CONTINUATION_BYTES) + data[4:]
+        start = data[:4].lstrip(_CONTINUATION_BYTES)
+        complete = start + data[4:]
     try:
-        return _with_newlines(decoder.decode(complete, final=not is_cut))
+        text = decoder.decode(complete, final=not is_cut)
     except UnicodeDecodeError:
-        return _with_newlines(data.decode("latin-1"))
+        text = data.decode("latin-1")
+    return _with_newlines(text)
 
 
 def _with_newlines(text: str) -> str:

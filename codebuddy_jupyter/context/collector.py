@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AnySet
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeVar
 
 from ..secrets.redactor import Redacted, Redactor, known_values
@@ -35,7 +35,8 @@ MAX_DESCRIBED = 1_000
 MAX_END = 100_000
 
 # Variables and cells of which the completion of code is told.
-MAX_NAMES, MAX_SOURCES = 20, 20
+MAX_NAMES = 20
+MAX_SOURCES = 20
 # The beginnings of descriptions of which it is not told: the code shows the imports.
 UNTOLD = ("module ", "imported ")
 
@@ -121,9 +122,14 @@ class Collector:
         self.describers.begin(code_names or frozenset())
         names = sources.read("The variables", session.names, VARIABLES_SECTION)
         self._know_secrets(names)
-        attached = resolve(mentions, session, self.describers) if mentions else []
+        variables = names or {}
+        attached = resolve(mentions, session, self.describers)
         state = self._state(
-            session, sources, names or {}, prompt, share_values=share_values
+            session,
+            sources,
+            variables,
+            prompt,
+            share_values=share_values,
         )
 
         def ranked() -> Snapshot:
@@ -133,17 +139,25 @@ class Collector:
         collected = sources.read("The collected context", ranked, sections)
         if collected is None:
             collected = snapshot(prompt, EMPTY_STATE, frozenset(), attached)
-        if names and VARIABLES_SECTION & sources.sections:
-            found = hints_about(prompt, mentions, names, state.notebook.cells)
+        if variables and VARIABLES_SECTION & sources.sections:
+            found = hints_about(
+                prompt,
+                mentions,
+                variables,
+                state.notebook.cells,
+            )
             collected = replace(collected, items=(*collected.items, *found))
         return replace(
             collected,
             troubles=(*collected.troubles, *sources.troubles),
-            undescribed=(names or {}).keys() - state.variables.keys(),
+            undescribed=variables.keys() - state.variables.keys(),
         )
 
     def code_context(
-        self, names: Sequence[str], sections: AnySet[Section], cell: str = ""
+        self,
+        names: Sequence[str],
+        sections: AnySet[Section],
+        cell: str = "",
     ) -> tuple[list[str], dict[str, str]]:
         """Return what a model is told to complete code: sources that ran, the last one
         last, and schemas of variables by name. No code of the user's is run.
@@ -167,11 +181,7 @@ class Collector:
             self._know_secrets(variables)
             schemas = {}
             if VARIABLES_SECTION & sources.sections:
-                known = variables or {}
-                for name in [name for name in names if name in known][:MAX_NAMES]:
-                    schema = on_one_line(self.describers.built_in_schema(known[name]))
-                    if not schema.startswith(UNTOLD):
-                        schemas[name] = schema
+                schemas = self._schemas(names, variables or {})
             ran = None
             if "cells" in sources.sections:
 
@@ -180,6 +190,19 @@ class Collector:
 
                 ran = sources.read("The cells", last_sources, NOTEBOOK_SECTIONS)
             return ran or [], schemas
+
+    def _schemas(
+        self, names: Sequence[str], variables: Mapping[str, object]
+    ) -> dict[str, str]:
+        """Return the schemas of the first of these names that are variables."""
+        existing = [name for name in names if name in variables]
+        schemas = {}
+        for name in existing[:MAX_NAMES]:
+            value = variables[name]
+            schema = on_one_line(self.describers.built_in_schema(value))
+            if not schema.startswith(UNTOLD):
+                schemas[name] = schema
+        return schemas
 
     @contextmanager
     def reading(self) -> Iterator[Session | None]:
@@ -198,8 +221,10 @@ class Collector:
 
         Where the variables cannot be read, the secrets known so far stay redacted.
         """
-        earlier = self._secrets if names is None else {}
-        self._secrets = {**earlier, **known_values(os.environ, names or {})}
+        secrets = known_values(os.environ, names or {})
+        if names is None:
+            secrets = {**self._secrets, **secrets}
+        self._secrets = secrets
         self._redactor.know(self._secrets)
 
     def _state(
@@ -236,22 +261,25 @@ class Collector:
         if failure is None:
             return None
         if failure.locals:
-            first = islice(failure.locals.items(), MAX_LOCALS)
-            described = {
-                name: on_one_line(self.describers.schema(value))
-                for name, value in first
-            }
+            first = dict(islice(failure.locals.items(), MAX_LOCALS))
+            described = self._described(first, share_values=False)
             self._locals = failure.text, described
         text, described_then = self._locals
-        return replace(failure, locals=described_then if text == failure.text else {})
+        if text != failure.text:
+            described_then = {}
+        return replace(failure, locals=described_then)
 
     def _described(
         self, names: Mapping[str, object], *, share_values: bool
     ) -> Mapping[str, str]:
-        if share_values:
-            return {name: self.describers.values(names[name]) for name in names}
-        schema = self.describers.schema
-        return {name: on_one_line(schema(value)) for name, value in names.items()}
+        described = {}
+        for name, value in names.items():
+            if share_values:
+                described[name] = self.describers.values(value)
+            else:
+                schema = self.describers.schema(value)
+                described[name] = on_one_line(schema)
+        return described
 
     def warm(self) -> None:
         """Do in advance what a first question would wait for.
@@ -294,16 +322,28 @@ def _likeliest(
     """Return the variables that are described; of very many, the likeliest."""
     if len(names) <= MAX_DESCRIBED:
         return names
-    cells = notebook.cells if notebook is not None else ()
-    run_cells = [cell for cell in cells if cell.number is not None]
-    run_cells.sort(key=lambda cell: cell.number or 0, reverse=True)
-    mentioned = chain(
-        names_in(prompt),
-        failure.names if failure is not None else (),
-        chain.from_iterable(names_in(cell.source) for cell in run_cells),
+    likely = likely_names(
+        names,
+        prompt,
+        _mentioned_names(prompt, failure, notebook),
+        MAX_DESCRIBED,
     )
-    likely = likely_names(names, prompt, mentioned, MAX_DESCRIBED)
     return {name: names[name] for name in likely}
+
+
+def _mentioned_names(
+    prompt: str, failure: Failure | None, notebook: Notebook | None
+) -> Iterator[str]:
+    """Yield the names in the question, the error and the notebook, likeliest first."""
+    yield from names_in(prompt)
+    if failure is not None:
+        yield from failure.names
+    if notebook is None:
+        return
+    run_cells = [cell for cell in notebook.cells if cell.number is not None]
+    run_cells.sort(key=lambda cell: cell.number or 0, reverse=True)
+    for cell in run_cells:
+        yield from names_in(cell.source)
 
 
 def _fill_caches(cell: Cell) -> None:
@@ -325,7 +365,10 @@ class _Sources:
         self.troubles: list[str] = []
 
     def read(
-        self, name: str, source: Callable[[], T], sections: AnySet[Section]
+        self,
+        name: str,
+        source: Callable[[], T],
+        sections: AnySet[Section],
     ) -> T | None:
         """Return what a source gives, or None where it fails.
 

@@ -53,9 +53,18 @@ def envelope(update: Update, *, first: bool) -> Envelope:
     """
     if not update:
         return Envelope()
-    stable = [*_stable_parts(update, first=first), *_past_parts(update)]
-    asked = [*_asked_parts(update.asked), *_omitted(update.left_out)]
-    return Envelope("\n\n".join(stable), "\n\n".join(asked))
+    stable = [
+        *_stable_parts(update, first=first),
+        *_past_parts(update),
+    ]
+    asked = [
+        *_asked_parts(update.asked),
+        *_omitted(update.left_out),
+    ]
+    return Envelope(
+        stable="\n\n".join(stable),
+        asked="\n\n".join(asked),
+    )
 
 
 def mention_name(title: str) -> str:
@@ -64,15 +73,22 @@ def mention_name(title: str) -> str:
 
 
 def _stable_parts(update: Update, *, first: bool) -> Iterator[str]:
+    cells_heading = _LATER_CELLS
+    variables_heading = _LATER_VARIABLES
+    if first:
+        cells_heading = _FIRST_CELLS
+        variables_heading = _FIRST_VARIABLES
     cells = [item for item in update.stable if item.section == "cells"]
-    variables = [item for item in update.stable if item.section == "variables"]
     if cells:
-        yield _FIRST_CELLS if first else _LATER_CELLS
+        yield cells_heading
     for cell in cells:
-        label = f"{inert(cell.title)}:\n" if is_told_state(cell.title) else ""
-        yield f"{label}{_fenced(cell.text, 'python')}"
+        code = _fenced(cell.text, "python")
+        if is_told_state(cell.title):
+            code = f"{inert(cell.title)}:\n{code}"
+        yield code
+    variables = [item for item in update.stable if item.section == "variables"]
     if variables:
-        yield _list(_FIRST_VARIABLES if first else _LATER_VARIABLES, variables)
+        yield _list(variables_heading, variables)
 
 
 def _past_parts(update: Update) -> Iterator[str]:
@@ -80,17 +96,20 @@ def _past_parts(update: Update) -> Iterator[str]:
     lines = [_renaming(renamed) for renamed in update.renamed]
     gone = [_gone_name(record) for record in update.gone]
     if gone:
-        more = len(gone) - _MAX_GONE
         names = ", ".join(gone[:_MAX_GONE])
-        also = f" and {more} more" if more > 0 else ""
-        lines.append(f"No longer there: {names}{also}.")
+        more = len(gone) - _MAX_GONE
+        if more > 0:
+            names = f"{names} and {more} more"
+        lines.append(f"No longer there: {names}.")
     if lines:
         yield "\n".join(lines)
 
 
 def _renaming(renamed: Renamed) -> str:
-    name = _quoted(renamed.item.name or renamed.item.title)
-    before, now = _state_in(renamed.old_title), _state_in(renamed.item.title)
+    item = renamed.item
+    name = _quoted(item.name or item.title)
+    before = _state_in(renamed.old_title)
+    now = _state_in(item.title)
     return f"The cell {name}: {before} before, {now} now."
 
 
@@ -101,12 +120,15 @@ def _gone_name(record: ItemRecord) -> str:
 
 
 def _asked_parts(items: Iterable[Item]) -> Iterator[str]:
-    runs = groupby(items, key=lambda item: item.section == "variables")
-    for are_variables, run in runs:
-        if are_variables:
+    for section_is_variables, run in groupby(items, _is_variable):
+        if section_is_variables:
             yield _list(_ASKED_VARIABLES, run)
         else:
             yield from map(_labelled, run)
+
+
+def _is_variable(item: Item) -> bool:
+    return item.section == "variables"
 
 
 def _labelled(item: Item) -> str:
@@ -118,16 +140,17 @@ def _labelled(item: Item) -> str:
 
 def _label(item: Item) -> str:
     """Return what stands above an item, in one line."""
-    title = " ".join(inert(item.title).split())
+    title = _on_one_line(item.title)
+    capitalised = f"{title[:1].upper()}{title[1:]}"
     if item.section == "outputs" and item.name:
-        return f"{title[:1].upper()}{title[1:]}, {_quoted(item.name)}"
+        return f"{capitalised}, {_quoted(item.name)}"
     if item.section == "mentions":
         return mention_name(title)
     if item.section == "outline":
         return "Headings of the notebook"
     if title == "text":
         return "Text in the notebook"
-    return title[:1].upper() + title[1:]
+    return capitalised
 
 
 def _omitted(left_out: tuple[Item, ...]) -> Iterator[str]:
@@ -142,22 +165,31 @@ def _list(heading: str, variables: Iterable[Item]) -> str:
         text = inert(item.text).strip()
         name, colon, description = text.partition(": ")
         if not colon:
-            name, description = text, ""
-        names.setdefault(description, []).append(name)
+            name = text
+            description = ""
+        same = names.setdefault(description, [])
+        same.append(name)
     lines = [heading]
     first_with: dict[str, str] = {}
     for description, same in names.items():
         described = _with_reference(description, same[0], first_with)
+        text = f"{', '.join(same)}: {described}"
         # The lines of a value stay behind its name.
-        text = f"{', '.join(same)}: {described}".replace("\n", "\n    ")
-        lines.append(f"- {text}".removesuffix(": "))
+        indented = text.replace("\n", "\n    ")
+        lines.append(f"- {indented}".removesuffix(": "))
     return "\n".join(lines)
 
 
-def _with_reference(description: str, name: str, first_with: dict[str, str]) -> str:
+def _with_reference(
+    description: str,
+    name: str,
+    first_with: dict[str, str],
+) -> str:
     """Return a frame's description, without long columns that another frame has, too."""
     title, mark, columns = description.partition(_COLUMNS)
-    if not mark or columns.count(", ") < _MANY_COLUMNS or "\n" in columns:
+    if not mark or "\n" in columns:
+        return description
+    if columns.count(", ") < _MANY_COLUMNS:
         return description
     first = first_with.setdefault(columns, name)
     if first == name:
@@ -166,14 +198,19 @@ def _with_reference(description: str, name: str, first_with: dict[str, str]) -> 
 
 
 def _fenced(text: str, language: str) -> str:
-    return fence(inert(text), language).rstrip("\n")
+    fenced = fence(inert(text), language)
+    return fenced.rstrip("\n")
 
 
 def _quoted(text: str) -> str:
     """Return the beginning of a cell as code in a sentence."""
-    line = " ".join(inert(text).split())
-    without_marks = line.replace("`", "'")
+    without_marks = _on_one_line(text).replace("`", "'")
     return f"`{without_marks}`"
+
+
+def _on_one_line(text: str) -> str:
+    words = inert(text).split()
+    return " ".join(words)
 
 
 def _state_in(title: str) -> str:

@@ -71,4 +71,6 @@ def _attribute(exception: BaseException) -> tuple[str, object]:
         return "", None
     name = exception_part(exception, "name", AttributeError)
     owner = exception_part(exception, "obj", AttributeError)
-    return (name, owner) if type(name) is str else ("", None)
+    if type(name) is not str:
+        return "", None
+    return name, owner

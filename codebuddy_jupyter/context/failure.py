@@ -55,6 +55,9 @@ CAUSED = "The above exception was the direct cause of the following exception:"
 DURING = "During handling of the above exception, another exception occurred:"
 _NAME = re.compile(r"(?<![\w.])[^\W\d]\w*")
 
+# The code of a frame, and its line.
+_Location = tuple[CodeType, int]
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -95,8 +98,7 @@ def failure_of(
         Its message, if the shell has rendered it already.
     """
     reader = _TracebackReader(sources, folder)
-    frames = reader.frames(exception_part(exception, "__traceback__"))
-    own = [frame for frame in frames if frame.is_own]
+    own = reader.own_frames(exception)
     # A dict keeps the order: the innermost frame's names come first.
     names: dict[str, None] = {}
     for frame in reversed(own[-MAX_ROWS:]):
@@ -105,12 +107,12 @@ def failure_of(
     if not own and _is_syntax_error(exception):
         number, line = reader.syntax_error_location(exception)
     message = _message(exception, rendered)
-    text = "\n\n".join(reader.chain(exception, message))
+    texts = reader.chain(exception, message)
     return Failure(
         cell=number,
         line=line,
         name=type(exception).__name__,
-        text=text,
+        text="\n\n".join(texts),
         message=message,
         names=tuple(names),
     )
@@ -135,7 +137,8 @@ def _location_in_cell(own: Sequence[Frame]) -> tuple[int | None, int | None]:
         if cell.number == first_cell.number and not frame.is_function:
             innermost = frame
             break
-    return first_cell.number, innermost.line + innermost.above
+    line = innermost.line + innermost.above
+    return first_cell.number, line
 
 
 def _message(exception: BaseException, rendered: str | None) -> str:
@@ -151,7 +154,9 @@ def _message(exception: BaseException, rendered: str | None) -> str:
 
 
 def locals_of(
-    exception: BaseException, sources: Sources, folder: Path | None = None
+    exception: BaseException,
+    sources: Sources,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Return the locals of the user's innermost function.
 
@@ -159,27 +164,30 @@ def locals_of(
     """
     reader = _TracebackReader(sources, folder)
     innermost = None
-    for traceback in _walk(exception_part(exception, "__traceback__")):
-        if reader.is_own(_file(traceback)):
-            innermost = traceback.tb_frame
+    traceback = exception_part(exception, "__traceback__")
+    for step in _walk(traceback):
+        if reader.is_own(_file(step)):
+            innermost = step.tb_frame
     if innermost is None or innermost.f_locals is innermost.f_globals:
         return {}
     return dict(innermost.f_locals)
 
 
 def innermost_code(
-    exception: BaseException, sources: Sources, folder: Path | None = None
+    exception: BaseException,
+    sources: Sources,
+    folder: Path | None = None,
 ) -> tuple[str, int]:
     """Return the source with the user's innermost line that failed, and that line.
 
     The parameters are as for `failure_of`. The source is empty where it is not known.
     """
     reader = _TracebackReader(sources, folder)
-    frames = reader.frames(exception_part(exception, "__traceback__"))
-    own = [frame for frame in frames if frame.is_own]
+    own = reader.own_frames(exception)
     if not own:
         return "", 0
-    return "\n".join(own[-1].lines), own[-1].line
+    innermost = own[-1]
+    return "\n".join(innermost.lines), innermost.line
 
 
 def _walk(traceback: TracebackType | None) -> Iterator[TracebackType]:
@@ -202,7 +210,8 @@ class _TracebackReader:
         self._folder = None
         if folder:
             # With a separator at its end.
-            self._folder = os.path.join(os.path.normcase(folder), "")
+            normal = os.path.normcase(folder)
+            self._folder = os.path.join(normal, "")
         self._cells: dict[str, Source | None] = {}
         self._own: dict[str, bool] = {}
 
@@ -215,31 +224,38 @@ class _TracebackReader:
     def is_own(self, file: str) -> bool:
         """Return whether a file is the user's own: a cell, or beside the notebook."""
         if file not in self._own:
-            is_cell = bool(IN_CELL.match(file) or self.cell(file))
-            self._own[file] = is_cell or self._is_in_folder(file)
+            self._own[file] = self._is_cell_or_beside(file)
         return self._own[file]
 
-    def _is_in_folder(self, file: str) -> bool:
+    def _is_cell_or_beside(self, file: str) -> bool:
+        if IN_CELL.match(file) or self.cell(file):
+            return True
         if self._folder is None or is_library_file(file):
             return False
         return os.path.normcase(file).startswith(self._folder)
+
+    def own_frames(self, exception: BaseException) -> list[Frame]:
+        """Return the user's own frames among those of an exception."""
+        frames = self.frames(exception_part(exception, "__traceback__"))
+        return [frame for frame in frames if frame.is_own]
 
     def frames(self, traceback: TracebackType | None) -> list[Frame]:
         """Return the frames from the user's first on: those above are the shell's.
 
         A recursion passes the same lines many times; each is returned once.
         """
-        counts: Counter[tuple[CodeType, int]] = Counter()
-        first: dict[tuple[CodeType, int], TracebackType] = {}
+        counts: Counter[_Location] = Counter()
+        first: dict[_Location, TracebackType] = {}
         for step in _walk(traceback):
             if not first and not self.is_own(_file(step)):
                 continue
-            location = step.tb_frame.f_code, step.tb_lineno
+            location = (step.tb_frame.f_code, step.tb_lineno)
             counts[location] += 1
             first.setdefault(location, step)
         frames = []
         for first_location, step in first.items():
-            frames.append(self._frame(step, counts[first_location]))
+            count = counts[first_location]
+            frames.append(self._frame(step, count))
         return frames
 
     def _frame(self, traceback: TracebackType, count: int) -> Frame:
@@ -272,20 +288,29 @@ class _TracebackReader:
             link, earlier = _earlier(current)
             if earlier is None or id(earlier) in seen:
                 break
-            texts += [link, self.written(earlier, _message(earlier, None))]
+            earlier_message = _message(earlier, None)
+            texts.append(link)
+            texts.append(self.written(earlier, earlier_message))
             seen.add(id(earlier))
             current = earlier
         texts.reverse()
         return texts
 
-    def written(self, exception: BaseException, message: str, depth: int = 0) -> str:
+    def written(
+        self,
+        exception: BaseException,
+        message: str,
+        depth: int = 0,
+    ) -> str:
         """Return one exception: its frames, message, notes, and a group's members."""
         frames = self.frames(exception_part(exception, "__traceback__"))
         texts = frame_rows(frames)
         if _is_syntax_error(exception):
             texts.append(self._syntax_error(exception))
-        name = type(exception).__name__
-        texts.append(f"{name}: {message}" if message else name)
+        title = type(exception).__name__
+        if message:
+            title = f"{title}: {message}"
+        texts.append(title)
         texts += _notes(exception)
         is_group = issubclass(type(exception), BaseExceptionGroup)
         if is_group and depth < MAX_MEMBERS:
@@ -294,19 +319,24 @@ class _TracebackReader:
 
     def _members(self, group: BaseException, depth: int) -> Iterator[str]:
         members = exception_part(group, "exceptions", BaseExceptionGroup)
-        for number, member in enumerate(members[:MAX_MEMBERS], 1):
-            text = self.written(member, _message(member, None), depth + 1)
+        shown = members[:MAX_MEMBERS]
+        for number, member in enumerate(shown, 1):
+            message = _message(member, None)
+            text = self.written(member, message, depth + 1)
             yield f"  {number} of {len(members)}:\n{textwrap.indent(text, '    ')}"
         if len(members) > MAX_MEMBERS:
             yield f"  … {len(members) - MAX_MEMBERS:,} more"
 
     def syntax_error_location(
-        self, exception: BaseException
+        self,
+        exception: BaseException,
     ) -> tuple[int | None, int | None]:
         """Return the number of the cell that cannot be compiled, and the line."""
         file = exception_part(exception, "filename", SyntaxError)
         line = exception_part(exception, "lineno", SyntaxError)
-        cell = self.cell(file) if type(file) is str else None
+        cell = None
+        if type(file) is str:
+            cell = self.cell(file)
         if cell is None or type(line) is not int:
             return None, None
         return cell.number, line
@@ -327,14 +357,18 @@ class _TracebackReader:
             is_own=True,
             count=1,
         )
-        lines: Sequence[str] = frame.lines if self.is_own(file) else ()
+        lines: Sequence[str] = ()
+        if self.is_own(file):
+            lines = frame.lines
         if not lines and type(text) is str and 0 < line < 10_000:
             # The exception has only the line itself.
-            lines = [""] * (line - 1) + [text.rstrip("\n")]
+            lines_above = [""] * (line - 1)
+            lines = [*lines_above, text.rstrip("\n")]
         caret = None
         if type(offset) is int and 0 < offset <= MAX_CARET:
             caret = offset - 1
-        return "\n".join([frame.location, *excerpt(lines, line, line, caret)])
+        shown = excerpt(lines, line, line, caret)
+        return "\n".join([frame.location, *shown])
 
 
 def _earlier(exception: BaseException) -> tuple[str, BaseException | None]:
@@ -351,22 +385,31 @@ def _last_line(code: CodeType, instruction: int) -> int | None:
     """Return the last line of the statement with this instruction."""
     positions = itertools.islice(code.co_positions(), instruction // 2, None)
     position = next(positions, None)
-    return position[1] if position else None
+    if position is None:
+        return None
+    return position[1]
 
 
 def _notes(exception: BaseException) -> list[str]:
-    notes = exception_part(exception, "__dict__").get("__notes__")
+    attributes = exception_part(exception, "__dict__")
+    notes = attributes.get("__notes__")
     if type(notes) is not list:
         return []
-    texts = [note for note in notes[:MAX_NOTES] if type(note) is str]
     limit = MAX_MESSAGE_CHARACTERS // MAX_NOTES
-    return [shorten(text, limit) for text in texts]
+    texts = []
+    for note in notes[:MAX_NOTES]:
+        if type(note) is str:
+            texts.append(shorten(note, limit))
+    return texts
 
 
 def _names_on(frame: Frame) -> list[str]:
     """Return the names that are used on the failing lines, in their order."""
-    lines = frame.lines[frame.line - 1 : frame.end] if frame.line else []
-    text = textwrap.dedent("\n".join(line[:NAMES_CHARACTERS] for line in lines))
+    lines: Sequence[str] = ()
+    if frame.line:
+        lines = frame.lines[frame.line - 1 : frame.end]
+    starts = [line[:NAMES_CHARACTERS] for line in lines]
+    text = textwrap.dedent("\n".join(starts))
     # A line that begins a block or ends within brackets is code once completed.
     for attempt in (text, f"{text.rstrip()} pass", f"{text.rstrip()})"):
         try:
@@ -376,4 +419,5 @@ def _names_on(frame: Frame) -> list[str]:
         nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         nodes.sort(key=lambda node: (node.lineno, node.col_offset))
         return [node.id for node in nodes]
-    return [name for name in _NAME.findall(text) if not keyword.iskeyword(name)]
+    words = _NAME.findall(text)
+    return [word for word in words if not keyword.iskeyword(word)]

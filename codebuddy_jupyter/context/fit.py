@@ -63,8 +63,12 @@ class ItemRecord(NamedTuple):
     @classmethod
     def of(cls, item: Item) -> ItemRecord:
         """Return the record of an item as it is now."""
-        digest = hash(item.identity or item.text)
-        return cls(item.section, item.title, digest, item.source)
+        return cls(
+            item.section,
+            item.title,
+            hash(item.identity or item.text),
+            item.source,
+        )
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class Update:
 
     def __bool__(self) -> bool:
         """Return whether there is anything to report."""
-        return bool(self.stable or self.asked or self.renamed or self.gone)
+        return bool(self.items or self.renamed or self.gone)
 
 
 @dataclass
@@ -149,7 +153,9 @@ class _Frames:
 
     def around(self, item: Item) -> int:
         """Return the size of what is written around this item."""
-        return VARIABLE_FRAME if item.section == "variables" else self.item
+        if item.section == "variables":
+            return VARIABLE_FRAME
+        return self.item
 
     def besides_items(self, changes: _Changes) -> int:
         """Return the size of all that an update holds besides its items."""
@@ -157,7 +163,10 @@ class _Frames:
 
 
 def tokens_wanted(
-    snapshot: Snapshot, sent: SentItems, count: Count, most: float = inf
+    snapshot: Snapshot,
+    sent: SentItems,
+    count: Count,
+    most: float = inf,
 ) -> int:
     """Return how many tokens a report of everything new would take, roughly; at least
     ``most`` if it takes more.
@@ -187,7 +196,11 @@ def tokens_wanted(
 
 
 def fit(
-    snapshot: Snapshot, sent: SentItems, room: int, count: Count, redact: Redact
+    snapshot: Snapshot,
+    sent: SentItems,
+    room: int,
+    count: Count,
+    redact: Redact,
 ) -> Update:
     """Choose what to report: the most important items first, long ones trimmed.
 
@@ -215,8 +228,8 @@ def fit(
             sent_items=SentItems(left_out=_records(changes.items)),
         )
     selection = _Selection(room, room_for_items, count, redact)
-    unchanged = sent.sent.keys() - {item.id for item in changes.items}
-    selection.choose(changes.items, unchanged)
+    changed = {item.id for item in changes.items}
+    selection.choose(changes.items, known=sent.sent.keys() - changed)
     return selection.update(changes)
 
 
@@ -224,7 +237,11 @@ class _Selection:
     """Takes items as long as there is room, trimmed and redacted."""
 
     def __init__(
-        self, room: int, room_for_items: int, count: Count, redact: Redact
+        self,
+        room: int,
+        room_for_items: int,
+        count: Count,
+        redact: Redact,
     ) -> None:
         self._room = room
         self._left = room_for_items
@@ -259,20 +276,24 @@ class _Selection:
         told = set(known)
         for rank, item in ranked:
             # What tells the same has been offered before.
-            if item.told_by not in told and self._offer(item, rank):
+            if item.told_by in told:
+                continue
+            if self._offer(item, rank):
                 told.add(item.id)
         self._left += kept
         self._choose_asked(asked)
 
     def _choose_asked(self, asked: Sequence[Item]) -> None:
         """Take what the question brings in, and by its rank what had no room before."""
-        again = self._left_out
+        offered = [*asked, *self._left_out]
+        offered.sort(key=lambda item: item.rank)
         self._left_out = []
-        for item in sorted((*asked, *again), key=lambda item: item.rank):
+        for item in offered:
             position = item.position
             if item.base_rank is not None:
                 position = (ASKED_POSITION, *position)
-            self._offer(item._replace(base_rank=None, position=position), item.rank)
+            brought_in = item._replace(base_rank=None, position=position)
+            self._offer(brought_in, item.rank)
 
     def _offer(self, item: Item, rank: float) -> bool:
         """Take an item, or what fits of it; leave it out where too little would fit.
@@ -283,7 +304,8 @@ class _Selection:
             Whether all of it was taken.
         """
         frame = self._frames.around(item)
-        limit = min(self._left, self._largest_share(rank)) - frame
+        most = min(self._left, self._largest_share(rank))
+        limit = most - frame
         if limit < SMALLEST_PIECE and not self._is_within(item.text, limit):
             self._left_out.append(item)
             return False
@@ -295,7 +317,12 @@ class _Selection:
             name = self._line(item.source, last=True)
         self._left -= self._count(text) + frame
         self._taken.append(item)
-        self._chosen.append(item._replace(title=title, text=text, name=name))
+        chosen = item._replace(
+            title=title,
+            text=text,
+            name=name,
+        )
+        self._chosen.append(chosen)
         return text == redacted
 
     def _is_within(self, text: str, limit: int) -> bool:
@@ -314,16 +341,26 @@ class _Selection:
 
     def update(self, changes: _Changes) -> Update:
         """Return the update with the items that were taken."""
-        in_order = sorted(self._chosen, key=lambda item: item.position)
+        stable = []
+        asked = []
+        for item in sorted(self._chosen, key=lambda item: item.position):
+            if item.base_rank is None:
+                asked.append(item)
+            else:
+                stable.append(item)
         renamed = [self._redacted_renaming(renaming) for renaming in changes.renamed]
         gone = [self._redacted_record(record) for record in changes.gone.values()]
+        sent_items = SentItems(
+            sent=self._sent(changes),
+            left_out=_records(self._left_out),
+        )
         return Update(
-            stable=tuple(item for item in in_order if item.base_rank is not None),
-            asked=tuple(item for item in in_order if item.base_rank is None),
+            stable=tuple(stable),
+            asked=tuple(asked),
             renamed=tuple(renamed),
             gone=tuple(gone),
             left_out=tuple(self._left_out),
-            sent_items=SentItems(self._sent(changes), _records(self._left_out)),
+            sent_items=sent_items,
             redacted=tuple(self._labels),
         )
 
@@ -331,7 +368,8 @@ class _Selection:
         """Return the records of all that the model will know after this update."""
         sent = _records(self._taken)
         for renaming in changes.renamed:
-            sent[renaming.item.id] = ItemRecord.of(renaming.item)
+            item = renaming.item
+            sent[item.id] = ItemRecord.of(item)
         for id, record in changes.gone.items():
             sent[id] = record._replace(digest=None)
         return sent
@@ -341,19 +379,25 @@ class _Selection:
         title = self._redacted(item.title)
         old_title = self._redacted(renamed.old_title)
         name = self._line(item.source)
-        return Renamed(item._replace(title=title, name=name), old_title)
+        redacted = item._replace(title=title, name=name)
+        return Renamed(redacted, old_title)
 
     def _redacted_record(self, record: ItemRecord) -> ItemRecord:
         title = self._redacted(record.title)
-        return record._replace(title=title, name=self._line(record.source))
+        name = self._line(record.source)
+        return record._replace(title=title, name=name)
 
     def _line(self, source: str, *, last: bool = False) -> str:
         """Return the first or the last line of a cell, by which it is recognised.
 
         All of it is redacted first: a part of a secret may not look like one.
         """
-        lines = self._redact(source).text.strip().splitlines() or [""]
-        return lines[-1 if last else 0].strip()[:NAME_CHARACTERS]
+        redacted = self._redact(source)
+        lines = redacted.text.strip().splitlines()
+        if not lines:
+            return ""
+        line = lines[-1] if last else lines[0]
+        return line.strip()[:NAME_CHARACTERS]
 
 
 def _by_rank(ranked: tuple[float, Item]) -> tuple[bool, float]:
@@ -400,8 +444,11 @@ def _is_worth_sending(item: Item, record: ItemRecord, sent: SentItems) -> bool:
     """
     if item.id in sent.sent and item.section != "error":
         return True
-    was_left_out = sent.left_out.get(item.id) == record
-    return item.wanted and (not was_left_out or item.rank <= URGENT_RANK)
+    if not item.wanted:
+        return False
+    if item.rank <= URGENT_RANK:
+        return True
+    return sent.left_out.get(item.id) != record
 
 
 def _can_be_gone(record: ItemRecord, snapshot: Snapshot) -> bool:
@@ -410,9 +457,11 @@ def _can_be_gone(record: ItemRecord, snapshot: Snapshot) -> bool:
     A section that was not collected says nothing about its items, and what a prompt
     attached belongs to that prompt.
     """
+    if record.section == "mentions":
+        return False
     if record.section == "variables" and record.title in snapshot.undescribed:
         return False
-    return record.section in snapshot.sections and record.section != "mentions"
+    return record.section in snapshot.sections
 
 
 def trimmed(text: str, limit: int, count: Count) -> str:
@@ -452,7 +501,9 @@ def trimmed(text: str, limit: int, count: Count) -> str:
 
 def _ends(text: str, kept: int) -> tuple[str, str]:
     """Return so many characters of a text, two thirds of them from the beginning."""
-    return text[: kept * 2 // 3], text[len(text) - kept // 3 :]
+    head_end = kept * 2 // 3
+    tail_start = len(text) - kept // 3
+    return text[:head_end], text[tail_start:]
 
 
 def tally(items: Iterable[Item]) -> str:

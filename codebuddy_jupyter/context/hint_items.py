@@ -37,9 +37,16 @@ def hints_about(
         The cells of the notebook.
     """
     mentioned = [mention.target for mention in mentions if mention.kind == "name"]
-    mentioned += [name for name in sorted(names_in(prompt)) if name not in mentioned]
+    for name in sorted(names_in(prompt)):
+        if name not in mentioned:
+            mentioned.append(name)
     try:
-        lines = question_hints(prompt, mentioned, names, _in_run_order(cells))
+        lines = question_hints(
+            prompt,
+            mentioned,
+            names,
+            _in_run_order(cells),
+        )
     except Exception:  # noqa: BLE001 - the question counts more than what is known about it
         return
     if lines:

@@ -85,7 +85,9 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """The name by which the cell is called: ``In[3]``."""
-        return "text" if self.type == "markdown" else cell_name(self.number)
+        if self.type == "markdown":
+            return "text"
+        return cell_name(self.number)
 
     @cached_property
     def title(self) -> str:
@@ -104,7 +106,9 @@ class Cell:
         if self.type == "markdown" and set(source.splitlines()) == set(self.headings):
             return ""
         text = source[:MAX_CHARACTERS]
-        run_source = source if self.run_source is None else self.run_source.strip()
+        if self.run_source is None:
+            return text
+        run_source = self.run_source.strip()
         if run_source == source:
             return text
         note = "# That is the present source. The source that was run:"
@@ -116,7 +120,8 @@ class Cell:
         lines = self.source.strip().splitlines()
         if not lines or lines[0].startswith("%%"):
             return False
-        return all(line.startswith(("%", "!", "#")) for line in filter(None, lines))
+        filled = filter(None, lines)
+        return all(line.startswith(("%", "!", "#")) for line in filled)
 
     @cached_property
     def is_users(self) -> bool:
@@ -151,8 +156,12 @@ class Cell:
         return joined_outputs(self._outputs(errors=True))
 
     def _outputs(self, *, errors: bool) -> list[Output]:
-        kinds = [(output, output.kind == "error") for output in self.outputs]
-        return [output for output, is_error in kinds if is_error is errors]
+        chosen = []
+        for output in self.outputs:
+            is_error = output.kind == "error"
+            if is_error is errors:
+                chosen.append(output)
+        return chosen
 
     @cached_property
     def headings(self) -> tuple[str, ...]:
@@ -172,19 +181,8 @@ def _items_of(cell: Cell, index: int) -> tuple[Item | None, Item | None]:
     anything but the time of its run is known to matter.
     """
     code = output = None
-    ran = cell.number is not None and cell.type == "code"
     if cell.text:
-        code = Item(
-            f"cell:{cell.id}",
-            "cells",
-            cell.title,
-            cell.text,
-            -cell.weight,
-            (1, index, 0) if ran else (3, 1, index, 0),
-            base_rank=-cell.weight if ran else None,
-            wanted=ran and not cell.is_magic,
-            source=cell.source if ran else "",
-        )
+        code = _source_item(cell, index)
     if cell.shown_text:
         output = Item(
             f"output:{cell.id}",
@@ -197,6 +195,29 @@ def _items_of(cell: Cell, index: int) -> tuple[Item | None, Item | None]:
             source=cell.source,
         )
     return code, output
+
+
+def _source_item(cell: Cell, index: int) -> Item:
+    """Return what is sent of a cell's source: of code that ran, whatever the question."""
+    has_run = cell.number is not None and cell.type == "code"
+    position: tuple[int, ...] = (3, 1, index, 0)
+    base_rank: float | None = None
+    source = ""
+    if has_run:
+        position = (1, index, 0)
+        base_rank = -cell.weight
+        source = cell.source
+    return Item(
+        f"cell:{cell.id}",
+        "cells",
+        cell.title,
+        cell.text,
+        -cell.weight,
+        position,
+        base_rank=base_rank,
+        wanted=has_run and not cell.is_magic,
+        source=source,
+    )
 
 
 def cell_name(number: int | None) -> str:

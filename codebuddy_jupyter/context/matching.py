@@ -60,19 +60,16 @@ def matched_cells(
         What those cells were made from, by their ids, if that is known; what these ones
         are made from is added.
     """
-    origins = {} if origins is None else origins
-    by_id, loose = _split(runs, {cell.id for cell in notebook.cells})
+    if origins is None:
+        origins = {}
+    cell_ids = {cell.id for cell in notebook.cells}
+    by_id, loose = _split(runs, cell_ids)
     run_of = _matched_by_source(notebook.cells, loose, by_id)
     run_of.update(by_id)
     for saved in notebook.cells:
         run = run_of.get(saved.id)
         if run is None:
-            content = _Content(
-                source=saved.source,
-                number=None,
-                state="not run",
-                outputs=saved.outputs,
-            )
+            content = _content_not_run(saved)
         else:
             origin = Origin(saved, run, notebook.saved_at, run.ended)
             if saved.id in previous and _is_same(origin, origins.get(saved.id)):
@@ -98,7 +95,9 @@ def _is_same(origin: Origin, earlier: Origin | None) -> bool:
     """
     if earlier is None or earlier.ended is None:
         return False
-    if origin.run is not earlier.run or origin.saved is not earlier.saved:
+    if origin.run is not earlier.run:
+        return False
+    if origin.saved is not earlier.saved:
         return False
     return origin[2:] == earlier[2:]
 
@@ -116,12 +115,15 @@ def _split(runs: Runs, cell_ids: set[str]) -> tuple[dict[str, Run], list[Run]]:
 
 
 def _matched_by_source(
-    cells: Iterable[SavedCell], loose: Iterable[Run], by_id: Mapping[str, Run]
+    cells: Iterable[SavedCell],
+    loose: Iterable[Run],
+    by_id: Mapping[str, Run],
 ) -> dict[str, Run]:
     """Return the runs of cells that are recognised by their source alone."""
     runs_by_source: defaultdict[str, list[Run]] = defaultdict(list)
     for run in loose:
-        runs_by_source[run.source.strip()].append(run)
+        run_source = run.source.strip()
+        runs_by_source[run_source].append(run)
     cells_by_source: defaultdict[str, list[SavedCell]] = defaultdict(list)
     for cell in cells:
         if cell.type != "code" or cell.id in by_id:
@@ -131,7 +133,8 @@ def _matched_by_source(
             cells_by_source[source].append(cell)
     run_of: dict[str, Run] = {}
     for source, same_cells in cells_by_source.items():
-        run_of.update(_paired(same_cells, runs_by_source[source]))
+        same_runs = runs_by_source[source]
+        run_of.update(_paired(same_cells, same_runs))
     return run_of
 
 
@@ -203,7 +206,21 @@ def _content_of(cell: Cell) -> _Content:
     )
 
 
-def _content_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> _Content:
+def _content_not_run(saved: SavedCell) -> _Content:
+    return _Content(
+        source=saved.source,
+        number=None,
+        state="not run",
+        outputs=saved.outputs,
+    )
+
+
+def _content_after(
+    saved: SavedCell,
+    run: Run,
+    saved_at: float,
+    runs: Runs,
+) -> _Content:
     """Return what a cell holds after its run.
 
     Source and outputs are those of the file or of the run, whichever is later.
@@ -231,7 +248,10 @@ def _content_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> _
 
 
 def _has_latest_outputs(
-    saved: SavedCell, run: Run, saved_at: float, is_same: bool
+    saved: SavedCell,
+    run: Run,
+    saved_at: float,
+    is_same: bool,
 ) -> bool:
     """Return whether the file has the outputs of this run."""
     if run.ended is None:

@@ -111,7 +111,8 @@ def find_mentions(prompt: str) -> list[Mention]:
     and ``@df["price"]`` mention ``df``. ``@error``, ``@plot`` and ``@file:`` mean the
     error, the plot and a file even where variables have these names.
     """
-    return [_mention(match) for match in _MENTION.finditer(_prose(prompt))]
+    matches = _MENTION.finditer(_prose(prompt))
+    return [_mention(match) for match in matches]
 
 
 def unescaped(prompt: str) -> str:
@@ -131,7 +132,9 @@ def unescaped(prompt: str) -> str:
 def _prose(prompt: str) -> str:
     """Return the prompt with spaces for its code, every other character at its place."""
     # Most prompts have no mention, and need not be read.
-    return blank_code(prompt) if "@" in prompt else ""
+    if "@" not in prompt:
+        return ""
+    return blank_code(prompt)
 
 
 def resolve(
@@ -150,7 +153,8 @@ def resolve(
     sources = _Sources(session, describers)
     first: dict[tuple[Kind, str], Mention] = {}
     for mention in mentions:
-        first.setdefault((mention.kind, mention.target), mention)
+        key = (mention.kind, mention.target)
+        first.setdefault(key, mention)
     wanted = sorted(first.values(), key=lambda mention: mention.start)
     return [_item(mention, sources, index) for index, mention in enumerate(wanted)]
 
@@ -164,7 +168,8 @@ def _mention(match: re.Match[str]) -> Mention:
         return Mention("pkg", match["package"], start, end)
     if match["path"]:
         path = _without_punctuation(match["path"])
-        return Mention("file", path, start, end - len(match["path"]) + len(path))
+        punctuation = len(match["path"]) - len(path)
+        return Mention("file", path, start, end - punctuation)
     quoted = match["double"] or match["single"]
     if quoted:
         return Mention("file", quoted, start, end)
@@ -208,7 +213,8 @@ class _Sources:
 
 
 def _item(mention: Mention, sources: _Sources, index: int) -> Item:
-    attachment = _FINDERS[mention.kind](mention.target, sources)
+    find = _FINDERS[mention.kind]
+    attachment = find(mention.target, sources)
     name = _name(mention)
     return Item(
         f"mention:{name}",
@@ -276,29 +282,37 @@ def _output(number: str, sources: _Sources) -> Attachment:
         return Attachment(sources.describers.values(value))
     cell = sources.run_cells.get(int(number))
     if cell is not None and cell.outputs:
-        return Attachment("\n".join(output.text for output in cell.outputs))
+        texts = [output.text for output in cell.outputs]
+        return Attachment("\n".join(texts))
     numbers = []
     for other, cell in sources.run_cells.items():
         if cell.outputs or session.has_output(other):
             numbers.append(other)
-    reason = _existing("Out", numbers) if numbers else "no cell has an output yet"
+    reason = "no cell has an output yet"
+    if numbers:
+        reason = _existing("Out", numbers)
     raise PromptError(f"There is no Out[{number}] to attach: {reason}.")
 
 
 def _existing(kind: str, numbers: Iterable[int]) -> str:
     """Return which numbers there are: ``there are In[1] to In[3], In[5]``."""
     ranges: list[list[int]] = []
-    for number in sorted(numbers):
+    ordered = sorted(numbers)
+    for number in ordered:
         if ranges and number == ranges[-1][1] + 1:
             ranges[-1][1] = number
         else:
             ranges.append([number, number])
-    parts = ["…"] if len(ranges) > MAX_RANGES else []
+    parts = []
+    if len(ranges) > MAX_RANGES:
+        parts.append("…")
     for first, last in ranges[-MAX_RANGES:]:
         part = f"{kind}[{first}]"
-        parts.append(part if first == last else f"{part} to {kind}[{last}]")
-    is_one = len(ranges) == 1 and ranges[0][0] == ranges[0][1]
-    return f"there {'is' if is_one else 'are'} {', '.join(parts)}"
+        if first != last:
+            part = f"{part} to {kind}[{last}]"
+        parts.append(part)
+    verb = "is" if len(ordered) == 1 else "are"
+    return f"there {verb} {', '.join(parts)}"
 
 
 def _error(target: str, sources: _Sources) -> Attachment:
@@ -359,15 +373,22 @@ def _open_figure() -> Image | None:
 
     Drawing runs code of the user's figure; they named the figure to have it drawn.
     """
-    managers: Any = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
-    active = managers.get_active() if managers is not None else None
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    managers: Any = getattr(helpers, "Gcf", None)
+    if managers is None:
+        return None
+    active = managers.get_active()
     if active is None:
         return None
     figure = active.canvas.figure
     buffer = io.BytesIO()
     try:
         width, height = figure.get_size_inches()
-        dpi = min(figure.dpi, MAX_FIGURE_WIDTH / width, MAX_FIGURE_HEIGHT / height)
+        dpi = min(
+            figure.dpi,
+            MAX_FIGURE_WIDTH / width,
+            MAX_FIGURE_HEIGHT / height,
+        )
         figure.savefig(buffer, format="png", dpi=dpi)
     except (
         ArithmeticError,

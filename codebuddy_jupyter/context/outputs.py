@@ -60,12 +60,14 @@ def plain_text(text: str) -> str:
     if "\x1b" in text or "\x08" in text:
         text = _CONTROL.sub("", text)
     if "\r" in text:
-        text = "\n".join(map(_last_state, text.split("\n")))
+        lines = map(_last_state, text.split("\n"))
+        text = "\n".join(lines)
     return text
 
 
 def _last_state(line: str) -> str:
-    return line.rstrip("\r").rpartition("\r")[2]
+    _, _, last_state = line.rstrip("\r").rpartition("\r")
+    return last_state
 
 
 def shorten(
@@ -82,17 +84,21 @@ def shorten(
     """
     text = text.rstrip("\n")
     if len(text) > 2 * END_CHARACTERS:
-        readable = plain_text(text[:END_CHARACTERS] + text[-END_CHARACTERS:])
+        ends = text[:END_CHARACTERS] + text[-END_CHARACTERS:]
+        readable = plain_text(ends)
         line_breaks = text.count("\n")
     else:
         readable = plain_text(text)
         line_breaks = readable.count("\n")
         if len(readable) <= characters and line_breaks < lines:
             return readable
-    head = _first_lines(readable[: characters // 2], lines // 2)
-    tail = _last_lines(readable[-(characters // 2) :], lines // 2)
-    lines_left_out = line_breaks - head.count("\n") - tail.count("\n") - 1
-    characters_left_out = max(len(text) - len(head) - len(tail), 0)
+    half = characters // 2
+    head = _first_lines(readable[:half], lines // 2)
+    tail = _last_lines(readable[-half:], lines // 2)
+    kept_breaks = head.count("\n") + tail.count("\n")
+    lines_left_out = line_breaks - kept_breaks - 1
+    kept_characters = len(head) + len(tail)
+    characters_left_out = max(len(text) - kept_characters, 0)
     left_out = f"{characters_left_out:,} characters"
     if lines_left_out > 1:
         left_out = f"{lines_left_out:,} lines"
@@ -147,7 +153,8 @@ def shortened(outputs: Iterable[Output], left_out: int = 0) -> tuple[Output, ...
         half = MAX_OUTPUTS // 2
         left_out += max(len(kept) - MAX_OUTPUTS, 0)
         line = Output("text", f"[{left_out:,} outputs left out]")
-        first, others = kept[:half], kept[half:]
+        first = kept[:half]
+        others = kept[half:]
         kept = [*first, line, *others[-half:]]
     if len(kept) <= 2:
         return tuple(kept)
@@ -162,7 +169,8 @@ def shortened(outputs: Iterable[Output], left_out: int = 0) -> tuple[Output, ...
 def _joined_texts(outputs: Iterable[Output]) -> list[Output]:
     """Join texts that follow each other: standard output and error take turns."""
     joined: list[Output] = []
-    for kind, run in itertools.groupby(outputs, key=lambda output: output.kind):
+    runs = itertools.groupby(outputs, key=lambda output: output.kind)
+    for kind, run in runs:
         same_kind = list(run)
         if kind == "text" and len(same_kind) > 1:
             text = "\n".join(output.text for output in same_kind)
@@ -178,11 +186,15 @@ def _saved_output(raw: Mapping[str, Any]) -> Output | None:
     if output_type == "error":
         name = text_in(raw.get("ename"))
         message = text_in(raw.get("evalue"))
-        return error_output(name, message, raw.get("traceback"))
+        traceback = raw.get("traceback")
+        return error_output(name, message, traceback)
     data = raw.get("data")
-    if not isinstance(data, dict) or is_answer(raw.get("metadata")):
+    if not isinstance(data, dict):
         return None
-    return display_output(data, is_result=output_type == "execute_result")
+    if is_answer(raw.get("metadata")):
+        return None
+    is_result = output_type == "execute_result"
+    return display_output(data, is_result=is_result)
 
 
 def is_answer(metadata: Any) -> bool:
@@ -220,7 +232,9 @@ def error_output(name: str, message: str, traceback: Any = None) -> Output:
         The frames as the shell rendered them, a list of texts; an arrow marks the line
         that raised the error.
     """
-    text = f"{name}: {message}" if message else name
+    text = name
+    if message:
+        text = f"{name}: {message}"
     text = shorten(text, OUTPUT_CHARACTERS // 2)
     line = _marked_line(traceback)
     if line:
@@ -232,7 +246,8 @@ def _marked_line(traceback: Any) -> str:
     """Return the first line that is marked by an arrow; empty if there is none."""
     if not isinstance(traceback, list):
         return ""
-    frames = "\n".join(frame for frame in traceback if isinstance(frame, str))
+    texts = [frame for frame in traceback if isinstance(frame, str)]
+    frames = "\n".join(texts)
     readable = plain_text(frames[:END_CHARACTERS])
     marked = _MARKED_LINE.search(readable)
     if not marked:
@@ -264,7 +279,9 @@ def display_output(data: Mapping[str, Any], *, is_result: bool) -> Output | None
         return None
     if "<table" in markup:
         return Output("table", text)
-    return Output("result" if is_result else "text", text)
+    if is_result:
+        return Output("result", text)
+    return Output("text", text)
 
 
 def _figure(data: Mapping[str, Any]) -> str | None:
@@ -306,12 +323,17 @@ def _without_tags(markup: str) -> str:
     markup = re.sub(r"\s+", " ", markup)
     markup = _LINE_END.sub("\n", markup)
     text = html.unescape(_TAG.sub("", markup))
-    lines = [" ".join(line.split()) for line in text.split("\n")]
-    return "\n".join(filter(None, lines))
+    lines = []
+    for line in text.split("\n"):
+        words = line.split()
+        if words:
+            lines.append(" ".join(words))
+    return "\n".join(lines)
 
 
 def joined_ends(pieces: Sequence[Any]) -> str:
     """Return a text that was written piece by piece; of very many, head and tail."""
     if len(pieces) > 2 * END_PIECES:
         pieces = [*pieces[:END_PIECES], *pieces[-END_PIECES:]]
-    return "".join(piece for piece in pieces if isinstance(piece, str))
+    texts = [piece for piece in pieces if isinstance(piece, str)]
+    return "".join(texts)

@@ -38,9 +38,10 @@ class Picture(NamedTuple):
         if isinstance(self.data, bytes):
             return Image(self.data, self.media_type)
         try:
-            return Image(binascii.a2b_base64(self.data), self.media_type)
+            data = binascii.a2b_base64(self.data)
         except ValueError:
             return None
+        return Image(data, self.media_type)
 
 
 def picture_in(data: Mapping[str, Any]) -> Picture | None:
@@ -49,9 +50,11 @@ def picture_in(data: Mapping[str, Any]) -> Picture | None:
         value = data.get(media_type)
         if not isinstance(value, bytes):
             value = text_in(value)
-        if value:
-            is_small = len(value) <= LARGEST_PICTURE
-            return Picture(media_type, value) if is_small else None
+        if not value:
+            continue
+        if len(value) > LARGEST_PICTURE:
+            return None
+        return Picture(media_type, value)
     return None
 
 
@@ -60,7 +63,10 @@ def picture_line(data: Mapping[str, Any]) -> str | None:
     for media_type, value in data.items():
         if isinstance(media_type, str) and media_type.startswith("image/"):
             size = _size(media_type, value)
-            return f"image {size[0]}x{size[1]}" if size else "image"
+            if size is None:
+                return "image"
+            width, height = size
+            return f"image {width}x{height}"
     return None
 
 
@@ -88,9 +94,13 @@ def _size(media_type: str, value: Any) -> tuple[int, int] | None:
     except ValueError:
         return None
     if head.startswith(_PNG_SIGNATURE) and len(head) >= 24:
-        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+        width = int.from_bytes(head[16:20], "big")
+        height = int.from_bytes(head[20:24], "big")
+        return width, height
     if head.startswith(_GIF_SIGNATURE) and len(head) >= 10:
-        return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
+        width = int.from_bytes(head[6:8], "little")
+        height = int.from_bytes(head[8:10], "little")
+        return width, height
     if head.startswith(_JPEG_SIGNATURE):
         return _jpeg_size(head)
     return None
@@ -99,7 +109,8 @@ def _size(media_type: str, value: Any) -> tuple[int, int] | None:
 def _head(value: Any, length: int) -> bytes:
     if isinstance(value, bytes):
         return value[:length]
-    text = "".join(text_in(value)[:length].split())
+    start = text_in(value)[:length]
+    text = "".join(start.split())
     whole_groups = len(text) // 4 * 4
     return binascii.a2b_base64(text[:whole_groups])
 

@@ -51,11 +51,13 @@ def stem(word: str) -> str:
 
     It is crude, and good enough to rank by.
     """
-    if word.endswith("s") and not word.endswith("ss") and len(word) > _SHORTEST_STEM:
+    has_plural_s = word.endswith("s") and not word.endswith("ss")
+    if has_plural_s and len(word) > _SHORTEST_STEM:
         word = word[:-1]
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
-            return word[: -len(ending)]
+        length = len(word) - len(ending)
+        if word.endswith(ending) and length >= _SHORTEST_STEM:
+            return word[:length]
     return word
 
 
@@ -65,7 +67,8 @@ def words_in(text: str) -> frozenset[str]:
     Names in camelCase are split. Of a long text only the beginning counts.
     """
     words: set[str] = set()
-    for run in set(_WORD.findall(text, 0, WORDS_CHARACTERS)):
+    runs = set(_WORD.findall(text, 0, WORDS_CHARACTERS))
+    for run in runs:
         lower = run.lower()
         is_camel = run[1:] != lower[1:]
         if is_camel:
@@ -114,8 +117,9 @@ def is_about_shown(prompt: str) -> bool:
     words = words_in(prompt)
     if not words.isdisjoint(_SHOWN_WORDS):
         return True
-    asks = _QUESTION_WORDS.match(prompt.strip()) is not None
-    return asks and words.isdisjoint(_DRAWING_WORDS)
+    if not _QUESTION_WORDS.match(prompt.strip()):
+        return False
+    return words.isdisjoint(_DRAWING_WORDS)
 
 
 def is_about_headings(prompt: str) -> bool:
@@ -138,7 +142,11 @@ def names_used(source: str) -> frozenset[str]:
     tree = _parsed(source)
     if tree is None:
         return names_in(source)
-    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+    return frozenset(names)
 
 
 @lru_cache(maxsize=4096)
@@ -159,17 +167,22 @@ def _name_set_by(node: ast.AST) -> str:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return node.name
     if isinstance(node, ast.alias):
-        return (node.asname or node.name).partition(".")[0]
-    if isinstance(node, ast.Name | ast.Subscript | ast.Attribute):
-        return _root_name(node) if isinstance(node.ctx, ast.Store) else ""
-    return ""
+        name = node.asname or node.name
+        return name.partition(".")[0]
+    if not isinstance(node, ast.Name | ast.Subscript | ast.Attribute):
+        return ""
+    if not isinstance(node.ctx, ast.Store):
+        return ""
+    return _root_name(node)
 
 
 def _root_name(node: ast.expr) -> str:
     """Return ``df`` for ``df.loc[0].price``."""
     while isinstance(node, ast.Subscript | ast.Attribute):
         node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
+    if not isinstance(node, ast.Name):
+        return ""
+    return node.id
 
 
 def may_set(source: str, name: str) -> bool:
@@ -177,7 +190,8 @@ def may_set(source: str, name: str) -> bool:
 
     It is faster than `names_set`, and says yes too often.
     """
-    return any(_SETTING.search(line) for line in source.splitlines() if name in line)
+    lines = source.splitlines()
+    return any(_SETTING.search(line) for line in lines if name in line)
 
 
 @lru_cache(maxsize=8192)
@@ -188,9 +202,10 @@ def definitions_in(source: str) -> frozenset[str]:
 
 def _parsed(source: str) -> ast.Module | None:
     """Return the code of a cell without its magics; None if it cannot be parsed."""
-    lines = [line for line in source.splitlines() if not _is_magic(line)]
+    lines = source.splitlines()
+    code_lines = [line for line in lines if not _is_magic(line)]
     try:
-        return ast.parse("\n".join(lines))
+        return ast.parse("\n".join(code_lines))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -200,7 +215,10 @@ def _is_magic(line: str) -> bool:
 
 
 def likely_names(
-    names: Iterable[str], prompt: str, mentioned: Iterable[str], limit: int
+    names: Iterable[str],
+    prompt: str,
+    mentioned: Iterable[str],
+    limit: int,
 ) -> list[str]:
     """Return those of very many variables that a question is most likely about.
 
@@ -220,12 +238,15 @@ def likely_names(
     """
     ordered = list(names)
     existing = frozenset(ordered)
+    existing_mentioned = filter(existing.__contains__, mentioned)
+    with_words = _names_with_words(ordered, prompt)
     candidates = chain(
-        filter(existing.__contains__, mentioned),
-        islice(_names_with_words(ordered, prompt), limit // 2),
+        existing_mentioned,
+        islice(with_words, limit // 2),
         ordered,
     )
-    chosen = frozenset(islice(dict.fromkeys(candidates), limit))
+    without_repetitions = dict.fromkeys(candidates)
+    chosen = frozenset(islice(without_repetitions, limit))
     return [name for name in ordered if name in chosen]
 
 
@@ -236,14 +257,16 @@ def _names_with_words(names: Sequence[str], prompt: str) -> Iterator[str]:
     if len(lower) != len(joined):
         # A letter that is longer in lower case would move all that follow.
         return
-    for word in sorted(words_in(prompt), key=len, reverse=True):
-        end = 0
-        while (found := lower.find(word, end)) >= 0:
+    longest_first = sorted(words_in(prompt), key=len, reverse=True)
+    for word in longest_first:
+        found = lower.find(word)
+        while found >= 0:
             start = joined.rfind("\n", 0, found) + 1
             end = joined.find("\n", found)
             if end < 0:
                 end = len(joined)
             yield joined[start:end]
+            found = lower.find(word, end)
 
 
 @dataclass(frozen=True)
@@ -270,7 +293,8 @@ class Topic:
     @cached_property
     def named(self) -> frozenset[str]:
         """The variables that the question names."""
-        return frozenset(_NAME.findall(self.prompt)).intersection(self.names)
+        in_prompt = frozenset(_NAME.findall(self.prompt))
+        return in_prompt.intersection(self.names)
 
 
 class WordScores:
@@ -306,18 +330,20 @@ class WordScores:
         # A word that is in no text, or in most of many, cannot tell one from another.
         word_scores = {}
         for word, number in counts.items():
-            if len(texts) >= MANY_TEXTS and number > len(texts) * COMMON_SHARE:
+            is_common = number > len(texts) * COMMON_SHARE
+            if is_common and len(texts) >= MANY_TEXTS:
                 continue
-            word_scores[word] = weights[word] * math.log(1 + len(texts) / number)
+            rarity = math.log(1 + len(texts) / number)
+            word_scores[word] = weights[word] * rarity
         scored = frozenset(word_scores)
         matches = {text: words & scored for text, words in matches.items()}
         matches.update(_matches(uncounted, scored))
         best = sum(word_scores.values()) or 1.0
         # Few sets of words are matched by many texts, so each is added up once.
-        totals = {
-            words: sum([word_scores[word] for word in words]) / best
-            for words in set(matches.values())
-        }
+        totals = {}
+        for words in set(matches.values()):
+            total = sum([word_scores[word] for word in words])
+            totals[words] = total / best
         self._scores = {text: totals[words] for text, words in matches.items()}
 
     def score(self, text: str) -> float:
@@ -338,7 +364,8 @@ def _matches(texts: Iterable[str], wanted: frozenset[str]) -> dict[str, frozense
 def _counts(texts: Iterable[str], matches: dict[str, frozenset[str]]) -> dict[str, int]:
     """Return in how many of the texts each word is."""
     counts: Counter[str] = Counter()
-    for words, times in Counter(map(matches.get, texts)).items():
+    matched = Counter(map(matches.get, texts))
+    for words, times in matched.items():
         for word in words or ():
             counts[word] += times
     return counts
@@ -346,4 +373,5 @@ def _counts(texts: Iterable[str], matches: dict[str, frozenset[str]]) -> dict[st
 
 def _joined_pairs(prompt: str) -> str:
     words = _WORD.findall(prompt.lower())
-    return " ".join(first + second for first, second in pairwise(words))
+    pairs = pairwise(words)
+    return " ".join([first + second for first, second in pairs])

@@ -60,15 +60,19 @@ def revised_cell(code: str, prompt: str, session: RevisedSource) -> Revised | No
     session
         The session whose cells there are.
     """
-    similar = most_similar(code, session.notebook().cells)
+    cells = session.notebook().cells
+    similar = most_similar(code, cells)
     number = asked_about(prompt, session)
-    source = None if number is None else session.input_of(number)
+    source = None
+    if number is not None:
+        source = session.input_of(number)
     if source is None:
         return similar
     if similar is not None and not likeness(code, source):
         # The error may be a later one than the one that was asked about.
         return similar
-    return Revised(number, _as_edited(number, source, session))
+    edited = _as_edited(number, source, session)
+    return Revised(number, edited)
 
 
 def most_similar(code: str, cells: Iterable[Cell]) -> Revised | None:
@@ -76,17 +80,22 @@ def most_similar(code: str, cells: Iterable[Cell]) -> Revised | None:
     best = None
     best_share = REVISION_SHARE
     for cell in cells:
-        share = likeness(code, cell.source) if cell.type == "code" else 0.0
+        if cell.type != "code":
+            continue
+        share = likeness(code, cell.source)
         # Of equal cells, the last one.
         if share >= best_share:
-            best, best_share = Revised(cell.number, cell.source), share
+            best = Revised(cell.number, cell.source)
+            best_share = share
     return best
 
 
 def likeness(code: str, source: str) -> float:
     """Return the share of lines that two sources have in common, from 0 to 1."""
-    some, others = _lines(code), _lines(source)
-    return len(some & others) / max(len(some), len(others), 1)
+    some = _lines(code)
+    others = _lines(source)
+    most = max(len(some), len(others), 1)
+    return len(some & others) / most
 
 
 def _lines(source: str) -> set[str]:

@@ -59,7 +59,9 @@ class Run:
     @property
     def key(self) -> str:
         """The cell's id, or if that is unknown, its name."""
-        return self.id if self.id is not None else cell_name(self.number)
+        if self.id is not None:
+            return self.id
+        return cell_name(self.number)
 
     def add_display(self, display_id: str | None, output: Output) -> None:
         """Add an output that was displayed; of many, those in the middle are dropped."""
@@ -108,12 +110,18 @@ class Runs:
     @property
     def current(self) -> Run | None:
         """The run that has not ended."""
-        return self._open[-1] if self._open else None
+        if not self._open:
+            return None
+        return self._open[-1]
 
     @property
     def latest(self) -> Run | None:
         """The run that has not ended, else the one that ended last."""
-        return self.current or next(reversed(self._last.values()), None)
+        current = self.current
+        if current is not None:
+            return current
+        latest_first = reversed(self._last.values())
+        return next(latest_first, None)
 
     def on_start(self, info: Any) -> bool:
         """Record that a cell begins: a hook for ``pre_run_cell``.
@@ -133,7 +141,8 @@ class Runs:
             self._forget(number)
         self._newest = number
         run = self._begin(info)
-        run.stale_outputs = len(self._history("outputs").get(number) or ())
+        stale_outputs = self._history("outputs").get(number)
+        run.stale_outputs = len(stale_outputs or ())
         return was_reset
 
     def _forget(self, number: int) -> None:
@@ -153,7 +162,13 @@ class Runs:
         if not isinstance(cell_id, str) or not cell_id:
             cell_id = None
         number = len(self._inputs())
-        run = Run(cell_id, info.raw_cell, number, "running", time.time())
+        run = Run(
+            id=cell_id,
+            source=info.raw_cell,
+            number=number,
+            state="running",
+            started=time.time(),
+        )
         if self._first is None:
             self._first = number
         self._open.append(run)
@@ -169,7 +184,9 @@ class Runs:
             user's.
         """
         info: Any = getattr(result, "info", None)
-        if not _is_recorded(info) or not info.raw_cell.strip():
+        if not _is_recorded(info):
+            return None
+        if not info.raw_cell.strip():
             return None
         run = self.current
         was_seen = run is not None and run.source == info.raw_cell
@@ -204,9 +221,11 @@ class Runs:
             return None
         # Magics such as %%time show an error themselves and end without one.
         shown = getattr(sys, "last_value", None)
-        if isinstance(shown, BaseException) and id(shown) != self._error_before:
-            return shown
-        return None
+        if not isinstance(shown, BaseException):
+            return None
+        if id(shown) == self._error_before:
+            return None
+        return shown
 
     def on_display(self, message: Any) -> Any:
         """Record what a cell displays: a hook of ipykernel's display publisher.
@@ -222,21 +241,28 @@ class Runs:
         header = _dict_in(message, "header")
         content = _dict_in(message, "content")
         if isinstance(content.get("data"), dict):
-            self._record_display(run, header.get("msg_type"), content)
+            message_type = header.get("msg_type")
+            self._record_display(run, message_type, content)
         return message
 
     def _record_display(
-        self, run: Run, message_type: Any, content: Mapping[str, Any]
+        self,
+        run: Run,
+        message_type: Any,
+        content: Mapping[str, Any],
     ) -> None:
         data = content["data"]
         output = display_output(data, is_result=False)
-        if output is None or is_answer(content.get("metadata")):
+        if output is None:
+            return
+        if is_answer(content.get("metadata")):
             return
         picture = picture_in(data)
         if picture is not None:
             self._picture = picture
             self._picture_number = run.number or 0
-        display_id = _dict_in(content, "transient").get("display_id")
+        transient = _dict_in(content, "transient")
+        display_id = transient.get("display_id")
         is_updated = run.update_display(display_id, output)
         if not is_updated and message_type == "display_data":
             run.add_display(display_id, output)
@@ -244,6 +270,10 @@ class Runs:
     def recorded(self) -> list[Run]:
         """Return the last run of each cell that the hooks reported, the latest last."""
         return [*self._last.values(), *self._open]
+
+    def known(self) -> list[Run]:
+        """Return the runs from before the hooks were registered, then the others."""
+        return [*self.earlier(), *self.recorded()]
 
     def earlier(self) -> list[Run]:
         """Return the runs from before the hooks were registered, the latest last.
@@ -263,7 +293,8 @@ class Runs:
     def _read_history(self, inputs: list[Any], end: int) -> list[Run]:
         last_numbers: dict[str, int] = {}
         first = max(1, end - MAX_HISTORY)
-        for number, source in enumerate(inputs[first:end], first):
+        sources = inputs[first:end]
+        for number, source in enumerate(sources, first):
             if isinstance(source, str):
                 last_numbers[source.strip()] = number
         errors = self._history("exceptions")
@@ -298,8 +329,9 @@ class Runs:
         """Return the number under which a source was run last."""
         inputs = self._inputs()
         source = source.strip()
+        latest = len(inputs) - 1
         oldest = max(len(inputs) - MAX_HISTORY, 0)
-        for number in range(len(inputs) - 1, oldest, -1):
+        for number in range(latest, oldest, -1):
             other = inputs[number]
             if isinstance(other, str) and other.strip() == source:
                 return number
@@ -329,23 +361,29 @@ class Runs:
         if not bundles:
             results = [self._result_in_history(run.number)]
         if run.state == "failed":
-            results.append(run.error or self._error_in_history(run.number))
+            error = run.error or self._error_in_history(run.number)
+            results.append(error)
         # The order is not known: what was printed usually comes first.
         outputs = [*groups.printed, *displays, *results]
-        left_out = run.displays_left_out + len(bundles) - len(kept)
+        bundles_left_out = len(bundles) - len(kept)
+        left_out = run.displays_left_out + bundles_left_out
         return shortened(filter(None, outputs), left_out)
 
     def _bundles_of(self, run: Run) -> list[Any]:
         """Return the outputs that the shell kept of this run, as it keeps them."""
-        bundles = self._history("outputs").get(run.number)
+        outputs = self._history("outputs")
+        bundles = outputs.get(run.number)
         if not isinstance(bundles, list):
             return []
         return bundles[run.stale_outputs :]
 
     def _result_in_history(self, number: int | None) -> Output | None:
-        text = self._history("output_hist_reprs").get(number)
+        texts = self._history("output_hist_reprs")
+        text = texts.get(number)
+        if not isinstance(text, str):
+            return None
         # A reset takes the results away and leaves their texts.
-        if not isinstance(text, str) or not self._has_result(number):
+        if not self._has_result(number):
             return None
         return display_output({"text/plain": text}, is_result=True)
 
@@ -355,28 +393,32 @@ class Runs:
         return number in _dict_in(namespace, "_oh")
 
     def _error_in_history(self, number: int | None) -> Output | None:
-        error = _dict_in(self._history("exceptions"), number)
+        errors = self._history("exceptions")
+        error = _dict_in(errors, number)
         if not error:
             return None
         name = str(error.get("ename", ""))
         message = str(error.get("evalue", ""))
-        return error_output(name, message, error.get("traceback"))
+        traceback = error.get("traceback")
+        return error_output(name, message, traceback)
 
     def rendered_message(self, number: int | None) -> str | None:
         """Return the message of a run's error as the shell rendered it, if it kept it."""
-        error = _dict_in(self._history("exceptions"), number)
-        text = error.get("evalue")
+        errors = self._history("exceptions")
+        text = _dict_in(errors, number).get("evalue")
         return text if isinstance(text, str) else None
 
     def last_picture(self) -> Picture | None:
         """Return the picture that was displayed last."""
         outputs = self._history("outputs")
         # The history may change while it is read: a cell may be running.
-        numbers = [number for number in list(outputs) if isinstance(number, int)]
+        keys = list(outputs)
+        numbers = [key for key in keys if isinstance(key, int)]
         for number in sorted(numbers, reverse=True):
             if number <= self._picture_number:
                 break
-            picture = _last_picture_in(outputs.get(number) or [])
+            kept = outputs.get(number) or []
+            picture = _last_picture_in(kept)
             if picture is not None:
                 return picture
         return self._picture
@@ -406,8 +448,12 @@ class Runs:
 
 def _dict_in(mapping: Any, key: Any) -> Mapping[Any, Any]:
     """Return the dictionary under a key; empty where there is none."""
-    value = mapping.get(key) if isinstance(mapping, dict) else None
-    return value if isinstance(value, dict) else {}
+    if not isinstance(mapping, dict):
+        return {}
+    value = mapping.get(key)
+    if not isinstance(value, dict):
+        return {}
+    return value
 
 
 def _last_picture_in(outputs: Sequence[Any]) -> Picture | None:
@@ -443,10 +489,13 @@ def _grouped(kept: Iterable[Any]) -> _Groups:
         bundle = getattr(output, "bundle", None)
         if not isinstance(bundle, dict):
             continue
-        if isinstance(bundle.get("stream"), list):
-            groups.printed.append(text_output(joined_ends(bundle["stream"])))
+        pieces = bundle.get("stream")
+        if isinstance(pieces, list):
+            printed = text_output(joined_ends(pieces))
+            groups.printed.append(printed)
         elif getattr(output, "output_type", None) == "execute_result":
-            groups.results.append(display_output(bundle, is_result=True))
+            result = display_output(bundle, is_result=True)
+            groups.results.append(result)
         else:
             groups.displayed.append(bundle)
     return groups

@@ -87,7 +87,9 @@ def parse_notebook(data: Any, saved_at: float) -> SavedNotebook:
     Unreadable
         When it is not a notebook of format 4.
     """
-    raw_cells = data.get("cells") if isinstance(data, dict) else None
+    raw_cells = None
+    if isinstance(data, dict):
+        raw_cells = data.get("cells")
     if not isinstance(raw_cells, list):
         raise Unreadable("it is not a notebook of format 4")
     parsed = [_parse_cell(raw) for raw in raw_cells]
@@ -134,19 +136,36 @@ def _assembled(
 
 
 def _parse_cell(raw: Any) -> _ParsedCell | None:
-    if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown"):
+    if not isinstance(raw, dict):
+        return None
+    cell_type = raw.get("cell_type")
+    if cell_type not in ("code", "markdown"):
         return None
     source = text_in(raw.get("source"))
     id = _cell_id(raw, source)
-    if raw["cell_type"] == "markdown":
-        return _ParsedCell(SavedCell(id, "markdown", source, None, ()), False)
+    if cell_type == "markdown":
+        text_cell = SavedCell(
+            id=id,
+            type="markdown",
+            source=source,
+            number=None,
+            outputs=(),
+        )
+        return _ParsedCell(text_cell, has_picture=False)
     number = raw.get("execution_count")
     if type(number) is not int:
         number = None
     outputs = saved_outputs(raw.get("outputs"))
     has_image = any(output.kind == "image" for output in outputs)
     has_picture = has_image and _last_picture(raw["outputs"]) is not None
-    return _ParsedCell(SavedCell(id, "code", source, number, outputs), has_picture)
+    code_cell = SavedCell(
+        id=id,
+        type="code",
+        source=source,
+        number=number,
+        outputs=outputs,
+    )
+    return _ParsedCell(code_cell, has_picture)
 
 
 def _cell_id(raw: Mapping[str, Any], source: str) -> str:
@@ -173,8 +192,12 @@ def _unique(id: str, ids: set[str]) -> str:
 
 def _last_picture(raw_outputs: Any) -> Picture | None:
     for raw in reversed(raw_outputs):
-        data = raw.get("data") if isinstance(raw, dict) else None
-        picture = picture_in(data) if isinstance(data, dict) else None
+        if not isinstance(raw, dict):
+            continue
+        data = raw.get("data")
+        if not isinstance(data, dict):
+            continue
+        picture = picture_in(data)
         if picture is not None:
             return picture
     return None
@@ -208,7 +231,8 @@ class NotebookFiles:
             with self._reading:
                 return self._up_to_date(path)
         except OSError as error:
-            raise Unreadable(error.strerror or type(error).__name__) from error
+            reason = error.strerror or type(error).__name__
+            raise Unreadable(reason) from error
         except (ValueError, RecursionError) as error:
             raise Unreadable("it is not valid JSON") from error
 
@@ -251,12 +275,17 @@ class NotebookFiles:
         return _assembled(cells, saved_at, raw_cell)
 
     def _parse_new(
-        self, pieces: Sequence[memoryview], hashes: Sequence[int]
+        self,
+        pieces: Sequence[memoryview],
+        hashes: Sequence[int],
     ) -> dict[int, _ParsedCell | None]:
         known = self._parsed_cells
         parsed: dict[int, _ParsedCell | None] = {}
         for key, piece in zip(hashes, pieces, strict=True):
-            parsed[key] = known[key] if key in known else _parse_cell(_load_cell(piece))
+            if key in known:
+                parsed[key] = known[key]
+            else:
+                parsed[key] = _parse_cell(_load_cell(piece))
         return parsed
 
     def try_renamed(self, path: Path, sources: Iterable[str]) -> Path | None:
@@ -296,8 +325,9 @@ def _parse_text(data: bytes, path: Path, saved_at: float) -> SavedNotebook:
             f"{path.name} is read by Jupytext, which this kernel's environment does "
             "not have; %pip install jupytext"
         ) from error
+    text_format = path.suffix.removeprefix(".")
     try:
-        notebook = jupytext.reads(data.decode(), fmt=path.suffix.removeprefix("."))
+        notebook = jupytext.reads(data.decode(), fmt=text_format)
     except Exception as error:
         # It raises errors of its own, of YAML's parser and of the JSON schema's.
         raise Unreadable(f"Jupytext failed with {type(error).__name__}") from error
@@ -342,7 +372,8 @@ def _split_cells(data: bytes) -> list[memoryview]:
 
 
 def _load_cell(piece: memoryview) -> Any:
-    return json.loads(b"".join((_CELL_HEAD, piece, b"}")))
+    cell = b"".join((_CELL_HEAD, piece, b"}"))
+    return json.loads(cell)
 
 
 def _notebooks_in(folder: Path) -> list[tuple[Path, int]]:
@@ -368,9 +399,11 @@ def _notebooks_in(folder: Path) -> list[tuple[Path, int]]:
 def _code_sources(path: Path) -> set[str]:
     sources = set()
     try:
-        for cell in json.loads(path.read_bytes())["cells"]:
+        notebook = json.loads(path.read_bytes())
+        for cell in notebook["cells"]:
             if cell["cell_type"] == "code":
-                sources.add(text_in(cell["source"]).strip())
+                source = text_in(cell["source"])
+                sources.add(source.strip())
     except (OSError, ValueError, RecursionError, LookupError, TypeError):
         return set()
     return sources

@@ -196,7 +196,13 @@ class Session:
             rendered = self._message_in_traceback(error)
         folder = self.folder()
         failure = failure_of(error, self._source, folder, rendered)
-        hints = hints_text(error, failure, self._source, folder, self.namespace())
+        hints = hints_text(
+            error,
+            failure,
+            self._source,
+            folder,
+            self.namespace(),
+        )
         if hints:
             failure = replace(failure, text=f"{failure.text}\n\n{hints}")
         if run is not None and failure.cell is None:
@@ -206,7 +212,9 @@ class Session:
     def _message_in_traceback(self, error: BaseException) -> str | None:
         """Return the error's message in the traceback that the shell rendered last."""
         lines = getattr(self._shell, "_last_traceback", None)
-        last_line = lines[-1] if isinstance(lines, list) and lines else None
+        if not isinstance(lines, list) or not lines:
+            return None
+        last_line = lines[-1]
         if not isinstance(last_line, str):
             return None
         return rendered_message(type(error).__name__, last_line)
@@ -241,16 +249,20 @@ class Session:
             return self._timed_source()
         compiler = getattr(self._shell, "compile", None)
         names = getattr(compiler, "_filename_map", None)
-        number = names.get(file) if isinstance(names, dict) else None
+        number: int | None = None
+        if isinstance(names, dict):
+            number = names.get(file)
         match = IN_CELL.match(file)
         if number is None and not match:
             return None
-        lines = [line.rstrip("\n") for line in linecache.getlines(file)]
+        cached = linecache.getlines(file)
+        lines = [line.rstrip("\n") for line in cached]
         if number is None and match and match[1]:
             number = int(match[1])
         if number is None:
             number = self._runs.number_of("\n".join(lines))
-        typed = (self._runs.source_of(number) or "").splitlines()
+        source = self._runs.source_of(number) or ""
+        typed = source.splitlines()
         if _is_typed_source(typed, lines):
             return Source(number, typed)
         return Source(number, lines)
@@ -286,11 +298,13 @@ class Session:
 
         The buddy's own cells do not count. None where nothing has run.
         """
-        runs = [*self._runs.earlier(), *self._runs.recorded()]
+        runs = self._runs.known()
         own = [run for run in runs if not is_buddy_cell(run.source)]
         ended = [run for run in own if run.state != "running"]
         latest = ended or own
-        return latest[-1].number if latest else None
+        if not latest:
+            return None
+        return latest[-1].number
 
     def input_of(self, number: int) -> str | None:
         """Return the source that was run as ``In[number]``, if there is one."""
@@ -327,17 +341,22 @@ class Session:
         troubles: list[str] = []
         origin = self._find(troubles)
         path = origin.path
-        folder = path.parent if path else _working_folder(troubles)
-        all_cells = list(
-            matched_cells(origin.notebook, self._runs, self._cells, self._origins)
-        )
+        if path is None:
+            name = ""
+            folder = _working_folder(troubles)
+        else:
+            name = path.name
+            folder = path.parent
+        matched = matched_cells(origin.notebook, self._runs, self._cells, self._origins)
+        all_cells = list(matched)
         self._cells = {cell.id: cell for cell in all_cells}
         if len(self._origins) > 2 * len(self._cells):
             # Most are of cells that are no longer there.
             self._origins.clear()
+        users_cells = [cell for cell in all_cells if cell.is_users]
         return Notebook(
-            cells=tuple(cell for cell in all_cells if cell.is_users),
-            name=path.name if path else "",
+            cells=tuple(users_cells),
+            name=name,
             folder=folder,
             origin=origin.name,
             troubles=tuple(troubles),
@@ -389,11 +408,12 @@ class Session:
 
     def code_names(self) -> frozenset[str]:
         """Return the names that stand in the cells that were run."""
-        runs = (*self._runs.earlier(), *self._runs.recorded())
+        runs = self._runs.known()
         new = [run for run in runs if id(run) not in self._named_runs]
         if new:
             sources = [run.source for run in new if not is_buddy_cell(run.source)]
-            self._code_names = self._code_names.union(*map(names_in, sources))
+            names = map(names_in, sources)
+            self._code_names = self._code_names.union(*names)
         # Runs are kept, so that no other one comes to the same address.
         self._named_runs = {id(run): run for run in runs}
         return self._code_names
@@ -408,11 +428,11 @@ class Session:
         without_cell
             The id of a cell that is left out.
         """
-        runs = (*self._runs.earlier(), *self._runs.recorded())
         sources = []
-        for run in reversed(runs):
+        for run in reversed(self._runs.known()):
             is_other = run.id is None or run.id != without_cell
-            if run.state == "run" and is_other and not is_buddy_cell(run.source):
+            has_succeeded = run.state == "run"
+            if has_succeeded and is_other and not is_buddy_cell(run.source):
                 sources.append(run.source)
             if len(sources) == most:
                 break
@@ -420,8 +440,7 @@ class Session:
 
     def _sources_run(self) -> list[str]:
         """Return the sources of the notebook's own cells that were run."""
-        runs = (*self._runs.earlier(), *self._runs.recorded())
-        sources = {run.source.strip() for run in runs}
+        sources = {run.source.strip() for run in self._runs.known()}
         return [source for source in sources if not is_buddy_cell(source)]
 
     def _path(self) -> Path | None:
@@ -430,11 +449,15 @@ class Session:
         VS Code says it in a variable, Jupyter in the environment.
         """
         in_variable = self.namespace().get("__vsc_ipynb_file__")
-        for name in (in_variable, os.environ.get("JPY_SESSION_NAME")):
+        in_environment = os.environ.get("JPY_SESSION_NAME")
+        for name in (in_variable, in_environment):
             path = _try_notebook_path(name)
-            if path is not None:
-                # A relative path may be of another folder than the kernel's.
-                return path if _is_certain(path) else Path(path.name)
+            if path is None:
+                continue
+            if _is_certain(path):
+                return path
+            # A relative path may be of another folder than the kernel's.
+            return Path(path.name)
         return None
 
     def path(self) -> Path | None:
@@ -484,7 +507,8 @@ def _try_notebook_path(name: object) -> Path | None:
     path = Path(name.removeprefix(SHARED_DRIVE))
     if path.suffix.lower() not in NOTEBOOK_SUFFIXES:
         return None
-    return path.with_name(path.name.removeprefix(SHARED_DRIVE) or path.name)
+    name_in_drive = path.name.removeprefix(SHARED_DRIVE)
+    return path.with_name(name_in_drive or path.name)
 
 
 def _is_certain(path: Path) -> bool:
@@ -505,7 +529,9 @@ def _is_typed_source(typed: Sequence[str], compiled: Sequence[str]) -> bool:
     """
     if len(typed) == len(compiled):
         return True
-    return bool(typed) and typed[0].startswith("%%") and len(compiled) == 1
+    if not typed or len(compiled) != 1:
+        return False
+    return typed[0].startswith("%%")
 
 
 def _working_folder(troubles: list[str]) -> Path | None:
@@ -541,5 +567,7 @@ def _colab_notebook(path: Path | None) -> _Origin | None:
     except Exception as error:
         # Colab does not document what its bridge raises.
         raise Unreadable(type(error).__name__) from error
-    data = answer.get("ipynb") if isinstance(answer, dict) else None
+    data = None
+    if isinstance(answer, dict):
+        data = answer.get("ipynb")
     return _Origin(_live(data), "live", path)

@@ -111,7 +111,12 @@ def snapshot(
         "cells": partial(_cells, cells, weights, wishes),
         "outputs": partial(_outputs, cells, weights, wishes),
         "variables": partial(
-            _variables, lines, topic, words, weights.used_names, defining
+            _variables,
+            lines,
+            topic,
+            words,
+            weights.used_names,
+            defining,
         ),
         "error": lambda: errors,
     }
@@ -120,13 +125,20 @@ def snapshot(
         if section in sections:
             items += make()
     items += _attached(attached, errors)
-    failing = failure.names if failure else ()
     return Snapshot(
         tuple(items),
         sections,
         state.notebook.troubles,
-        tuple(f"variable:{name}" for name in failing if name in lines),
+        failing=_failing_variables(state),
     )
+
+
+def _failing_variables(state: KernelState) -> tuple[str, ...]:
+    """Return the ids of the variables on the lines that the last error came from."""
+    if state.failure is None:
+        return ()
+    names = state.failure.names
+    return tuple([f"variable:{name}" for name in names if name in state.variables])
 
 
 def _in_run_order(cells: Sequence[Cell]) -> list[Cell]:
@@ -135,7 +147,9 @@ def _in_run_order(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _topic(prompt: str, state: KernelState, run_cells: Sequence[Cell]) -> Topic:
-    failing = frozenset(state.failure.names) if state.failure else frozenset()
+    failing: frozenset[str] = frozenset()
+    if state.failure is not None:
+        failing = frozenset(state.failure.names)
     recent = names_used_by(run_cells[-RECENT_CELLS:])
     return Topic(prompt, state.variables, failing, recent)
 
@@ -149,9 +163,15 @@ def _word_scores(
     message = ""
     if failure is not None and is_about_failing(prompt):
         message = failure.message[:MESSAGE_CHARACTERS]
-    texts = [*(cell.source for cell in cells), *variable_lines]
+    texts = [cell.source for cell in cells]
+    texts += variable_lines
     output_texts = [cell.output_text for cell in cells]
-    return WordScores(prompt, texts, message, output_texts)
+    return WordScores(
+        prompt,
+        texts,
+        secondary=message,
+        uncounted=output_texts,
+    )
 
 
 def _defining_cells(
@@ -225,7 +245,10 @@ def _outputs(
 
 
 def _earlier_error(
-    cell: Cell, index: int, weights: CellWeights, wishes: Wishes
+    cell: Cell,
+    index: int,
+    weights: CellWeights,
+    wishes: Wishes,
 ) -> Item:
     return Item(
         f"{EARLIER_ERROR}{cell.id}",
@@ -263,12 +286,14 @@ def _variables(
     defining: Mapping[str, str],
 ) -> Iterator[Item]:
     for index, (name, text) in enumerate(lines.items()):
-        base = LATEST_VARIABLE * (1 - index / (len(lines) + 1))
+        age = index / (len(lines) + 1)
+        base = LATEST_VARIABLE * (1 - age)
         if name in topic.recent:
             base += USED_BY_RECENT
         if "columns: " in text:
             base += WITH_COLUMNS
-        weight = base + WORD_MATCH * words.score(text) + _weight_by_use(name, topic)
+        weight = base + WORD_MATCH * words.score(text)
+        weight += _weight_by_use(name, topic)
         if name in used_names:
             weight += SETS_USED_BY_BEST
         description_start = len(name) + len(": ")
@@ -303,7 +328,8 @@ def _error(
     lines = [failure.text[:MAX_CHARACTERS]]
     if failure.locals:
         lines.append("Variables of the failing function:")
-        for name, value in list(failure.locals.items())[:MAX_LOCALS]:
+        shown = list(failure.locals.items())[:MAX_LOCALS]
+        for name, value in shown:
             lines.append(f"{name}: {describe(value)}")
     yield Item(
         LAST_ERROR,

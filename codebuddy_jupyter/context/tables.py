@@ -42,7 +42,11 @@ _DATE = re.compile(
     r"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d\d?[/.]\d\d?[/.]\d{4}"
 )
-_TYPE_PATTERNS = (("int", _INTEGER), ("float", _FLOAT), ("date", _DATE))
+_TYPE_PATTERNS = (
+    ("int", _INTEGER),
+    ("float", _FLOAT),
+    ("date", _DATE),
+)
 # Characters of a number or a date.
 _MAX_VALUE_CHARACTERS = 40
 
@@ -85,18 +89,22 @@ class Table:
         columns: list[list[Any]] = [[] for _ in range(width)]
         for row in self.head:
             for index, column in enumerate(columns):
-                column.append(row[index] if index < len(row) else "")
+                if index < len(row):
+                    column.append(row[index])
+                else:
+                    column.append("")
         return columns
 
 
 def _field_lines(names: Sequence[str], types: Sequence[str]) -> list[str]:
     """Return a line for each column; those beyond a limit are counted by type."""
     lines = []
-    for name, type_name in zip(names[:MAX_COLUMNS], types[:MAX_COLUMNS], strict=True):
+    listed = zip(names[:MAX_COLUMNS], types[:MAX_COLUMNS], strict=True)
+    for name, type_name in listed:
         lines.append(f"  {name} {type_name}".rstrip())
-    if len(names) > MAX_COLUMNS:
-        more = f"{len(names) - MAX_COLUMNS:,} more: {tally(types[MAX_COLUMNS:])}"
-        lines.append(f"  … {more}")
+    other_types = types[MAX_COLUMNS:]
+    if other_types:
+        lines.append(f"  … {len(other_types):,} more: {tally(other_types)}")
     return lines
 
 
@@ -115,10 +123,12 @@ def read_separated(
         The size of the whole file if the text is only its beginning, else None.
     """
     stream = io.StringIO(text, newline="")
-    reader = csv.reader(stream, delimiter=separator or _guessed_separator(text))
+    delimiter = separator or _guessed_separator(text)
+    reader = csv.reader(stream, delimiter=delimiter)
     try:
         # Blank lines give empty rows.
-        sample = list(filter(None, islice(reader, SAMPLE_ROWS + 1)))
+        first_rows = islice(reader, SAMPLE_ROWS + 1)
+        sample = list(filter(None, first_rows))
         other_rows = sum(map(bool, reader))
     except csv.Error:
         # A cell that does not end, or a NUL.
@@ -126,21 +136,30 @@ def read_separated(
     if not sample:
         return None
     width = max(map(len, sample))
-    names, sample = _split_header(sample, min(width, _MAX_TYPED_COLUMNS))
+    typed_width = min(width, _MAX_TYPED_COLUMNS)
+    names, sample = _split_header(sample, typed_width)
     columns = []
     for index, name in enumerate(names):
         cells = [row[index] for row in sample if index < len(row)]
         columns.append((name, _type_of(cells)))
     rows = len(sample) + other_rows
-    other_columns = width - len(columns)
+    return Table(
+        columns,
+        _row_count(rows, text, file_bytes),
+        head=sample[:HEAD],
+        other_columns=width - len(columns),
+    )
+
+
+def _row_count(rows: int, text: str, file_bytes: int | None) -> str:
+    """Return how many rows there are; from the beginning of a file, an estimate."""
     if file_bytes is None:
-        return Table(columns, count(rows, "row"), sample[:HEAD], other_columns)
+        return count(rows, "row")
     text_bytes = len(text.encode("utf-8", "replace"))
     estimate = rows * file_bytes / max(text_bytes, 1)
     # To hundreds.
     rounded = int(round(estimate, -2))
-    about = f"about {count(rounded, 'row')}"
-    return Table(columns, about, sample[:HEAD], other_columns)
+    return f"about {count(rounded, 'row')}"
 
 
 def _guessed_separator(text: str) -> str:
@@ -163,9 +182,11 @@ def _split_header(
         return _numbered_columns(1, width), rows
     names = []
     for number, cell in enumerate(first, 1):
-        name = cell.strip()[:_NAME_CHARACTERS].replace("\n", " ")
+        name = cell.strip()[:_NAME_CHARACTERS]
+        name = name.replace("\n", " ")
         names.append(name or f"column {number}")
-    return names + _numbered_columns(len(names) + 1, width), rows[1:]
+    names += _numbered_columns(len(names) + 1, width)
+    return names, rows[1:]
 
 
 def _numbered_columns(first: int, last: int) -> list[str]:
@@ -178,7 +199,9 @@ def _type_of(cells: Sequence[str]) -> str:
     full = [cell for cell in stripped if cell.lower() not in _EMPTY_CELLS]
     if not full:
         return "empty"
-    note = ", some empty" if len(full) < len(cells) else ""
+    note = ""
+    if len(full) < len(cells):
+        note = ", some empty"
     if max(map(len, full)) <= _MAX_VALUE_CHARACTERS:
         for type_name, pattern in _TYPE_PATTERNS:
             if all(map(pattern.fullmatch, full)):
@@ -204,9 +227,12 @@ def read_columnar(path: Path, name: str) -> Table:
     PromptError
         When no library can read it; the error says what to install.
     """
-    file_format = "parquet" if path.suffix.lower() == ".parquet" else "feather"
+    file_format = "feather"
+    if path.suffix.lower() == ".parquet":
+        file_format = "parquet"
     readers = _READERS[file_format]
-    for library in sorted(readers, key=lambda library: library not in sys.modules):
+    imported_first = sorted(readers, key=lambda library: library not in sys.modules)
+    for library in imported_first:
         try:
             module = importlib.import_module(library)
         except ImportError:
@@ -220,15 +246,19 @@ def read_columnar(path: Path, name: str) -> Table:
             NotImplementedError,
             _base_error(module),
         ) as error:
-            reason = first_line(str(error), _ERROR_CHARACTERS) or type(error).__name__
-            raise PromptError(
-                f"{name} cannot be read by {library}: {reason}"
-            ) from error
+            raise _unreadable(name, library, error) from error
     raise PromptError(
         f"{name} cannot be read without a library for its format.",
         Remedy("Install one", "%pip install pyarrow"),
         Remedy("Load it in a cell and mention @df"),
     )
+
+
+def _unreadable(name: str, library: str, error: Exception) -> PromptError:
+    reason = first_line(str(error), _ERROR_CHARACTERS)
+    if not reason:
+        reason = type(error).__name__
+    return PromptError(f"{name} cannot be read by {library}: {reason}")
 
 
 def _base_error(module: Any) -> type[Exception]:
@@ -280,10 +310,12 @@ def _arrow_table(schema: Any, rows: str, batch: Any) -> Table:
     if batch is None:
         return Table(columns, rows, [])
     values = []
-    for index in range(min(batch.num_columns, _MAX_COLUMNS)):
-        head = batch.column(index).slice(0, HEAD)
-        values.append(head.to_pylist())
-    return Table(columns, rows, list(zip(*values, strict=True)))
+    width = min(batch.num_columns, _MAX_COLUMNS)
+    for index in range(width):
+        column = batch.column(index)
+        values.append(column.slice(0, HEAD).to_pylist())
+    head = list(zip(*values, strict=True))
+    return Table(columns, rows, head)
 
 
 def _parquet_by_polars(polars: Any, path: str) -> Table:
@@ -298,9 +330,11 @@ def _polars_table(polars: Any, frame: Any) -> Table:
     schema = frame.collect_schema()
     columns = [(name, str(dtype)) for name, dtype in schema.items()]
     # The file's metadata has the number of rows.
-    rows = frame.select(polars.len()).collect().item()
-    head = frame.select(polars.all()).head(HEAD).collect().rows()
-    return Table(columns, count(rows, "row"), head)
+    counted = frame.select(polars.len()).collect()
+    rows = count(counted.item(), "row")
+    first_rows = frame.select(polars.all()).head(HEAD)
+    head = first_rows.collect().rows()
+    return Table(columns, rows, head)
 
 
 def _parquet_by_duckdb(duckdb: Any, path: str) -> Table:
@@ -309,7 +343,8 @@ def _parquet_by_duckdb(duckdb: Any, path: str) -> Table:
         file = connection.read_parquet(path)
         types = map(str, file.types)
         columns = list(zip(file.columns, types, strict=True))
-        (counted,) = connection.execute(count_rows, [path]).fetchall()
+        result = connection.execute(count_rows, [path])
+        (counted,) = result.fetchall()
         rows = count(int(counted[0]), "row")
         head = file.limit(HEAD).fetchall()
         return Table(columns, rows, head)
@@ -321,5 +356,8 @@ _READERS: Mapping[str, Mapping[str, Callable[[Any, str], Table]]] = {
         "polars": _parquet_by_polars,
         "duckdb": _parquet_by_duckdb,
     },
-    "feather": {"pyarrow": _feather_by_pyarrow, "polars": _feather_by_polars},
+    "feather": {
+        "pyarrow": _feather_by_pyarrow,
+        "polars": _feather_by_polars,
+    },
 }

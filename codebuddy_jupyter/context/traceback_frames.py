@@ -95,13 +95,15 @@ class Frame:
 
 def frame_rows(frames: Iterable[Frame]) -> list[str]:
     """Return the frames as texts; of a long traceback, the middle is only counted."""
-    rows = _folded(list(_rows(frames)), MAX_ROWS, "more frames")
-    return [text for _, text in rows]
+    rows = list(_rows(frames))
+    folded = _folded(rows, MAX_ROWS, "more frames")
+    return [text for _, text in folded]
 
 
 def _rows(frames: Iterable[Frame]) -> Iterator[tuple[int, str]]:
     """Yield the frames as texts, each with the number of frames that it represents."""
-    for is_own, run in itertools.groupby(frames, key=lambda frame: frame.is_own):
+    runs = itertools.groupby(frames, key=lambda frame: frame.is_own)
+    for is_own, run in runs:
         if is_own:
             for frame in run:
                 yield frame.count, _own_frame(frame)
@@ -111,19 +113,30 @@ def _rows(frames: Iterable[Frame]) -> Iterator[tuple[int, str]]:
 
 
 def _folded(
-    rows: list[tuple[int, str]], limit: int, label: str
+    rows: list[tuple[int, str]],
+    limit: int,
+    label: str,
 ) -> list[tuple[int, str]]:
     """Return the rows, those in the middle as one row that counts them."""
     if len(rows) <= limit:
         return rows
     half = limit // 2
     hidden = sum(count for count, _ in rows[half:-half])
-    return [*rows[:half], (hidden, f"… {hidden:,} {label}"), *rows[-half:]]
+    return [
+        *rows[:half],
+        (hidden, f"… {hidden:,} {label}"),
+        *rows[-half:],
+    ]
 
 
 def _own_frame(frame: Frame) -> str:
     title = frame.location + _times(frame.count)
-    lines = excerpt(frame.lines, frame.line, frame.end, above=frame.above)
+    lines = excerpt(
+        frame.lines,
+        frame.line,
+        frame.end,
+        above=frame.above,
+    )
     return "\n".join([title, *lines])
 
 
@@ -133,11 +146,17 @@ def _library_frame(frame: Frame) -> str:
 
 
 def _times(count: int) -> str:
-    return f" ({count:,} times)" if count > 1 else ""
+    if count <= 1:
+        return ""
+    return f" ({count:,} times)"
 
 
 def excerpt(
-    lines: Sequence[str], line: int, end: int, caret: int | None = None, above: int = 0
+    lines: Sequence[str],
+    line: int,
+    end: int,
+    caret: int | None = None,
+    above: int = 0,
 ) -> Iterator[str]:
     """Yield the failing lines and those around them, numbered.
 

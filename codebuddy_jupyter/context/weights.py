@@ -32,7 +32,8 @@ MARKDOWN_CELL = -2.0
 
 def names_used_by(cells: Iterable[Cell]) -> frozenset[str]:
     """Return the names that the code of these cells reads or sets."""
-    return frozenset(chain.from_iterable(names_used(cell.source) for cell in cells))
+    names_by_cell = (names_used(cell.source) for cell in cells)
+    return frozenset(chain.from_iterable(names_by_cell))
 
 
 class CellWeights:
@@ -85,8 +86,9 @@ class CellWeights:
 
     def of(self, cell: Cell) -> float:
         """Return the weight of a cell for the question."""
-        id = cell.id
-        return cell.weight + self.base.get(id, 0.0) + self.asked.get(id, 0.0)
+        base = self.base.get(cell.id, 0.0)
+        asked = self.asked.get(cell.id, 0.0)
+        return cell.weight + base + asked
 
     def _weigh_by_runs(self, run_cells: Sequence[Cell]) -> None:
         """Prefer the cell that ran last, and the one that failed."""
@@ -138,13 +140,17 @@ class CellWeights:
         """
         # Of a large notebook, most cells have a common word of the question.
         likely = heapq.nlargest(
-            2 * BEST_CELLS, reversed(self.asked.items()), key=itemgetter(1)
+            2 * BEST_CELLS,
+            reversed(self.asked.items()),
+            key=itemgetter(1),
         )
-        ids = {*self.base, *(id for id, _ in likely)}
+        ids = set(self.base)
+        ids.update(id for id, _ in likely)
         candidates = [cell for cell in run_cells if cell.id in ids]
         candidates += run_cells[-BEST_CELLS:]
         best = heapq.nlargest(2 * BEST_CELLS, candidates, key=self.of)
-        return list({cell.id: cell for cell in best}.values())[:BEST_CELLS]
+        by_id = {cell.id: cell for cell in best}
+        return list(by_id.values())[:BEST_CELLS]
 
     def _last_definitions(self, names: frozenset[str]) -> set[str]:
         """Return the ids of cells that set one of these names last or just before that.

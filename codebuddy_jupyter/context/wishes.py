@@ -59,9 +59,11 @@ class Wishes:
         self.is_about_failing = bool(prompt.strip()) and is_about_failing(prompt)
         self.is_about_headings = is_about_headings(prompt)
         self._is_about_shown = is_about_shown(prompt)
-        self._named = frozenset(map(int, _NUMBERED.findall(prompt)))
+        numbers = _NUMBERED.findall(prompt)
+        self._named = frozenset(map(int, numbers))
         self._attaches_error = any(item.id == ATTACHED_ERROR for item in attached)
-        self._news = frozenset(cell.number for cell in run_cells[-NEWS_CELLS:])
+        news = run_cells[-NEWS_CELLS:]
+        self._news = frozenset(cell.number for cell in news)
 
     def names(self, cell: Cell) -> bool:
         """Return whether the question names a cell, as ``In[3]`` or ``Out[3]``."""
@@ -86,11 +88,16 @@ class Wishes:
         long: list[tuple[float, int, str]] = []
         for cell, text in outputs:
             score = self.score(text) + self.score(cell.source)
-            is_short = len(text) <= SHORT_OUTPUT
-            if score >= (SHORT_OUTPUT_SCORE if is_short else LONG_OUTPUT_SCORE):
-                (short if is_short else long).append((score, -len(text), cell.id))
-        best = heapq.nlargest(SHORT_OUTPUTS, short) + heapq.nlargest(LONG_OUTPUTS, long)
-        return frozenset((*named, *(id for _, _, id in best)))
+            candidate = (score, -len(text), cell.id)
+            if len(text) <= SHORT_OUTPUT:
+                if score >= SHORT_OUTPUT_SCORE:
+                    short.append(candidate)
+            elif score >= LONG_OUTPUT_SCORE:
+                long.append(candidate)
+        best = heapq.nlargest(SHORT_OUTPUTS, short)
+        best += heapq.nlargest(LONG_OUTPUTS, long)
+        asked_about = [id for _, _, id in best]
+        return frozenset([*named, *asked_about])
 
     def wants_earlier_error(self, cell: Cell) -> bool:
         """Return whether an error before the last one is sent."""
