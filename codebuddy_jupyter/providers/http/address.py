@@ -65,9 +65,11 @@ def normalise_base_url(text: str) -> str:
 
 def login_of(text: str) -> str:
     """Return the ``NAME:PASSWORD`` in a base URL as it was typed; empty if it has none."""
-    login = _parts_of_typed(text)[1]
+    _, login, _ = _parts_of_typed(text)
+    if not login:
+        return ""
     name, _, password = login.partition(":")
-    return f"{unquote(name)}:{unquote(password)}" if login else ""
+    return f"{unquote(name)}:{unquote(password)}"
 
 
 def without_login(text: str) -> str:
@@ -78,7 +80,9 @@ def without_login(text: str) -> str:
 
 def query_of(text: str) -> str:
     """Return what stands after ``?`` in a base URL as it was typed."""
-    return text.strip(SURROUNDINGS).partition("#")[0].partition("?")[2]
+    before_fragment, _, _ = text.strip(SURROUNDINGS).partition("#")
+    _, _, query = before_fragment.partition("?")
+    return query
 
 
 def secrets_in_query(query: str) -> dict[str, str]:
@@ -95,7 +99,8 @@ def other_base_urls(url: str) -> list[str]:
     with less of the path.
     """
     root = root_of(url)
-    folders = [part for part in url.removeprefix(root).split("/") if part]
+    path = url.removeprefix(root)
+    folders = [part for part in path.split("/") if part]
     candidates = []
     for length in range(len(folders), -1, -1):
         parent = "/".join([root, *folders[:length]])
@@ -140,8 +145,11 @@ def host_of(url: str) -> str:
 def port_of(url: str) -> int:
     """Return the port of a URL, which may be the default of its scheme."""
     parts = urlsplit(url)
-    default = 443 if parts.scheme == "https" else 80
-    return parts.port or default
+    if parts.port:
+        return parts.port
+    if parts.scheme == "https":
+        return 443
+    return 80
 
 
 def root_of(url: str) -> str:
@@ -168,14 +176,18 @@ def _parts_of_typed(text: str) -> tuple[str, str, str]:
     rest = text[len(scheme) :]
     place, slash, path = rest.partition("/")
     if LOGIN_WITH_SLASH.match(rest):
-        place, slash, path = rest, "", ""
+        place = rest
+        slash = ""
+        path = ""
     login, _, host = place.rpartition("@")
     return scheme, login, f"{host}{slash}{path}"
 
 
 def _bracketed(host: str) -> str:
     """Return the host as URLs write it: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host else host
+    if ":" in host:
+        return f"[{host}]"
+    return host
 
 
 def _split(text: str) -> SplitResult:
@@ -213,7 +225,9 @@ def _likely_scheme(text: str) -> str:
     host = text.split("/", 1)[0]
     if ":" in host or "." not in host or is_ip_address(host):
         return "http"
-    return "http" if host.lower().endswith(PRIVATE_SUFFIXES) else "https"
+    if host.lower().endswith(PRIVATE_SUFFIXES):
+        return "http"
+    return "https"
 
 
 def _normalised_path(path: str) -> str:
@@ -226,7 +240,9 @@ def _normalised_path(path: str) -> str:
             path = path.removesuffix(endpoint)
     # A version that was written twice.
     path = re.sub(r"(/v\d+)(\1)+$", r"\1", path.rstrip("/"))
-    return "/v1" if not path or path in OLLAMA_ENDPOINTS else path
+    if not path or path in OLLAMA_ENDPOINTS:
+        return "/v1"
+    return path
 
 
 def _is_host(host: str) -> bool:

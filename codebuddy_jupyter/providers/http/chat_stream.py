@@ -115,7 +115,8 @@ class Events:
     def flush(self) -> list[tuple[str, bytes]]:
         """Return the event that the end of the body completes, if any."""
         # What may have been the start of a byte order mark.
-        head, self._head = self._head or b"", None
+        head = self._head or b""
+        self._head = None
         return self.feed(head + b"\n\n")
 
     def _after_mark(self, data: bytes) -> bytes:
@@ -123,7 +124,8 @@ class Events:
         if self._head is None:
             return data
         data = self._head + data
-        if len(data) < len(BYTE_ORDER_MARK) and BYTE_ORDER_MARK.startswith(data):
+        is_shorter = len(data) < len(BYTE_ORDER_MARK)
+        if is_shorter and BYTE_ORDER_MARK.startswith(data):
             self._head = data
             return b""
         self._head = None
@@ -225,7 +227,12 @@ class ToolCalls:
             arguments = json.dumps(arguments, ensure_ascii=False)
         call.arguments.append(arguments)
 
-    def _continued(self, index: Any, call_id: str, name: str) -> _PartialCall | None:
+    def _continued(
+        self,
+        index: Any,
+        call_id: str,
+        name: str,
+    ) -> _PartialCall | None:
         """Return the call that a piece continues: by index, else the last one; None if
         the piece begins a new call.
 
@@ -236,7 +243,9 @@ class ToolCalls:
             if index is None or call.index == index:
                 is_other_id = call_id and call.id and call_id != call.id
                 is_second_name = not call_id and name and call.name
-                return None if is_other_id or is_second_name else call
+                if is_other_id or is_second_name:
+                    return None
+                return call
         return None
 
 
@@ -368,7 +377,8 @@ class ChatStream:
             yield from self._read_choice(choice, payload)
         elif not self.has_several:
             # Another answer, or a server that numbers the pieces of the one.
-            self._aside.setdefault(index, []).append((choice, payload))
+            group = self._aside.setdefault(index, [])
+            group.append((choice, payload))
             if len(self._aside) > 1:
                 yield from self._read_aside()
 
@@ -377,10 +387,11 @@ class ChatStream:
         if not self._aside:
             return
         self._is_numbered = True
-        pieces = [piece for group in self._aside.values() for piece in group]
+        groups = self._aside.values()
         self._aside = {}
-        for choice, payload in pieces:
-            yield from self._read_choice(choice, payload)
+        for group in groups:
+            for choice, payload in group:
+                yield from self._read_choice(choice, payload)
 
     def _read_choice(
         self, choice: Mapping[str, Any], payload: Mapping[str, Any]
@@ -459,14 +470,18 @@ def _number(value: object) -> float | None:
 
 def _reading_of(progress: Mapping[str, Any]) -> Reading | None:
     """Return how far the prompt is read; None if that is not reported."""
-    done, total = _number(progress.get("processed")), _number(progress.get("total"))
+    done = _number(progress.get("processed"))
+    total = _number(progress.get("total"))
     if done is None or not total:
         return None
     cached = _number(progress.get("cache")) or 0
     milliseconds = _number(progress.get("time_ms")) or 0.0
     done = min(done, total)
     return Reading(
-        int(done), int(total), min(int(cached), int(done)), milliseconds / 1000
+        int(done),
+        int(total),
+        min(int(cached), int(done)),
+        milliseconds / 1000,
     )
 
 
@@ -515,7 +530,9 @@ def _finish_of(reason: object) -> str:
         return ""
     if lower in LIMITS:
         return "length"
-    return "stop" if lower in PLAIN_ENDS else lower
+    if lower in PLAIN_ENDS:
+        return "stop"
+    return lower
 
 
 def _text_of(content: object) -> str:
@@ -526,7 +543,9 @@ def _text_of(content: object) -> str:
         return content
     if isinstance(content, Mapping):
         text = content.get("text") or content.get("content")
-        return text if isinstance(text, str) else ""
+        if isinstance(text, str):
+            return text
+        return ""
     if not isinstance(content, list):
         return ""
     texts = []

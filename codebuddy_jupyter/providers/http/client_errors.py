@@ -122,11 +122,14 @@ def _module_in(folder: Path, path: Path) -> Path | None:
     """Return the module or package in a folder to which a file belongs, if it has the
     name of another package.
     """
-    if not path.is_relative_to(folder) or set(path.parts).intersection(INSTALLED):
+    if not path.is_relative_to(folder):
+        return None
+    if set(path.parts).intersection(INSTALLED):
         return None
     top = folder / path.relative_to(folder).parts[0]
-    is_name_taken = top.stem in PACKAGES or top.stem in sys.stdlib_module_names
-    return top if is_name_taken else None
+    if top.stem in PACKAGES or top.stem in sys.stdlib_module_names:
+        return top
+    return None
 
 
 def _files_of(error: BaseException) -> Iterator[str]:
@@ -155,7 +158,9 @@ def _files_of_packages() -> Iterator[str]:
 def _proxy_error(library: Any) -> SettingError | None:
     """Return the error for the first proxy of the environment that cannot be used."""
     for name, value in _variables(PROXY_VARIABLES):
-        url = value if "://" in value else f"http://{value}"
+        url = value
+        if "://" not in value:
+            url = f"http://{value}"
         try:
             library.AsyncHTTPTransport(proxy=library.Proxy(url), verify=False)
         except Exception as error:  # noqa: BLE001 - of the library, or one it imports
@@ -207,5 +212,6 @@ def _variables(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:MAX_REASON].rstrip(".")
-    return text or type(error).__name__
+    text = " ".join(str(error).split())
+    reason = text[:MAX_REASON].rstrip(".")
+    return reason or type(error).__name__

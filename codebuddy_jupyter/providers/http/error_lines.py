@@ -97,7 +97,12 @@ def proxy_failed(
     if "407" not in reason:
         return errors.Unreachable(what, bypass, passing=passing)
     log_in = Remedy("Give the proxy a user name and password", proxy_login(server.url))
-    return errors.Unreachable(what, log_in, bypass, passing=passing)
+    return errors.Unreachable(
+        what,
+        log_in,
+        bypass,
+        passing=passing,
+    )
 
 
 def no_tls(server: Server, reason: str) -> errors.Unreachable:
@@ -195,9 +200,9 @@ def describe(server: Server, body: object) -> str:
     message = server.quote(message_in(body))
     if not message:
         return "nothing came"
-    is_page = isinstance(body, str) and body.lstrip().startswith("<")
-    what = "a web page" if is_page else "it says"
-    return f'{what} "{message}"'
+    if isinstance(body, str) and body.lstrip().startswith("<"):
+        return f'a web page "{message}"'
+    return f'it says "{message}"'
 
 
 def refused(
@@ -233,7 +238,9 @@ def refused(
     if response.location:
         return _redirect(server, response)
     number = f" ({status})" if status else ""
-    problem = "is rate-limiting" if status == 429 else "answered with an error"
+    problem = "answered with an error"
+    if status == 429:
+        problem = "is rate-limiting"
     message = server.quote(response.message) or "no message"
     return errors.ServerError(
         f"{server.url} {problem}{number}: {_sentence(message)}",
@@ -251,10 +258,15 @@ def _too_long(
     server: Server, response: ErrorResponse, model: str
 ) -> errors.PromptTooLong:
     tokens, window = response.tokens_and_window()
-    length = f"{tokens:,} tokens" if tokens else "too many tokens"
-    limit = f"a context window of {window:,}" if window else "a smaller context window"
-    known = tokens or window
-    message = "" if known else f" ({server.quote(response.message)})"
+    length = "too many tokens"
+    if tokens:
+        length = f"{tokens:,} tokens"
+    limit = "a smaller context window"
+    if window:
+        limit = f"a context window of {window:,}"
+    message = ""
+    if not (tokens or window):
+        message = f" ({server.quote(response.message)})"
     return errors.PromptTooLong(
         f"The prompt is too long for {model or 'the model'}: {length} for "
         f"{limit}{message}.",
@@ -308,7 +320,9 @@ def _login_refused(server: Server, message: str) -> errors.KeyRefused:
 def _sentence(text: str) -> str:
     """Return a text that ends as a sentence does, once."""
     text = text.rstrip(" .")
-    return text if text.endswith(("!", "?", "…", "。")) else f"{text}."
+    if text.endswith(("!", "?", "…", "。")):
+        return text
+    return f"{text}."
 
 
 def _key_refused(server: Server, response: ErrorResponse) -> errors.KeyRefused:
@@ -323,7 +337,12 @@ def _key_refused(server: Server, response: ErrorResponse) -> errors.KeyRefused:
 
 
 def _no_model(server: Server, model: str, models: list[str]) -> errors.ModelNotFound:
-    similar = difflib.get_close_matches(model, models, n=LISTED, cutoff=0.3)
+    similar = difflib.get_close_matches(
+        model,
+        models,
+        n=LISTED,
+        cutoff=0.3,
+    )
     others = [name for name in models if name not in similar]
     offered = similar + others
     missing = f"There is no model {model!r} at {server.url}"
@@ -332,7 +351,9 @@ def _no_model(server: Server, model: str, models: list[str]) -> errors.ModelNotF
             f"{missing}, and it lists none.", Remedy("Download or load one there first")
         )
     names = [server.quote(name) for name in offered[:LISTED]]
-    more = f" and {len(offered) - LISTED} more" if len(offered) > LISTED else ""
+    more = ""
+    if len(offered) > LISTED:
+        more = f" and {len(offered) - LISTED} more"
     return errors.ModelNotFound(
         f"{missing}. It has {', '.join(names)}{more}.",
         Remedy("Switch", f"%buddy /use {names[0]}"),
@@ -362,8 +383,9 @@ def _error_remedies(server: Server, response: ErrorResponse) -> list[Remedy]:
     if status == 404:
         return [server.check_url]
     if status == 429:
-        seconds = response.retry_after
-        retry = f"Retry in {seconds:,.0f} s" if seconds else "Retry later"
+        retry = "Retry later"
+        if response.retry_after:
+            retry = f"Retry in {response.retry_after:,.0f} s"
         return [Remedy(retry), Remedy("Switch", "%buddy /use PROVIDER")]
     if status in (502, 504) and server.access.proxy:
         bypass = f"If the proxy {server.access.proxy} sent this, bypass it"

@@ -89,7 +89,13 @@ class Marks(InfillWay):
 
     def body(self, request: Infill, num_ctx: int) -> dict[str, Any]:
         """Return the JSON of a request."""
-        marked = (self.before, request.before, self.after, request.after, self.gap)
+        marked = (
+            self.before,
+            request.before,
+            self.after,
+            request.after,
+            self.gap,
+        )
         return {
             **_completion(request),
             "prompt": "".join(marked),
@@ -126,9 +132,11 @@ async def find_marks(
     for marks in FAMILIES:
         is_known = True
         for mark in (marks.before, marks.after, marks.gap):
+            one = await count(mark)
+            two = await count(mark * 2)
             # Some tokenizers add a token before each text.
-            one, two = await count(mark), await count(mark * 2)
-            is_known = is_known and one is not None and two == one + 1 and one <= 2
+            if one is None or one > 2 or two != one + 1:
+                is_known = False
         if is_known:
             return marks
     return None
@@ -150,7 +158,8 @@ def _suffix_counts(answer: ProbeAnswer) -> bool:
     """Return whether the suffix is among the tokens of the prompt; it is not known where
     the server counts none.
     """
-    tokens = as_mapping(answer.fields.get("usage")).get("prompt_tokens")
+    usage = as_mapping(answer.fields.get("usage"))
+    tokens = usage.get("prompt_tokens")
     if not isinstance(tokens, int) or tokens <= 0:
         return True
     return tokens >= _FEWEST_TOKENS

@@ -89,7 +89,12 @@ class Probe:
         Whether some request was not answered.
     """
 
-    def __init__(self, url: str, http: Any, seconds: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        url: str,
+        http: Any,
+        seconds: float = TIMEOUT,
+    ) -> None:
         self.url = url
         self.native_url = native_of(url)
         self.http = http
@@ -108,14 +113,19 @@ class Probe:
     async def try_get(self, url: str) -> ProbeAnswer | None:
         """Return the answer to a GET, or None if there is none; see `get`."""
         answer = await self.get(url)
-        return None if answer is NO_ANSWER else answer
+        if answer is NO_ANSWER:
+            return None
+        return answer
 
     async def get_uncached(self, url: str) -> ProbeAnswer:
         """Return the answer to a GET at this moment, or `NO_ANSWER`."""
         return await self._request("GET", url, None, self.seconds)
 
     async def post(
-        self, url: str, body: Mapping[str, Any], seconds: float | None = None
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        seconds: float | None = None,
     ) -> ProbeAnswer:
         """Return the answer to a POST of JSON, or `NO_ANSWER`.
 
@@ -128,7 +138,12 @@ class Probe:
         seconds
             How long the answer may take; by default as for every request.
         """
-        return await self._request("POST", url, body, seconds or self.seconds)
+        return await self._request(
+            "POST",
+            url,
+            body,
+            seconds or self.seconds,
+        )
 
     async def lines(
         self, url: str, body: Mapping[str, Any]
@@ -247,4 +262,6 @@ async def _read_body(response: Any) -> bytes:
 
 def _json_object(line: bytes) -> Mapping[str, Any]:
     value = parsed(line.strip())
-    return value if isinstance(value, Mapping) else {"error": value}
+    if isinstance(value, Mapping):
+        return value
+    return {"error": value}

@@ -209,7 +209,9 @@ class ErrorResponse(Exception):
         """Return whether the prompt did not fit the context window."""
         if self.status not in (None, 400, 413, 422, 500):
             return False
-        pattern = CERTAIN_OVERFLOW if self.status == 500 else OVERFLOW
+        pattern = OVERFLOW
+        if self.status == 500:
+            pattern = CERTAIN_OVERFLOW
         return pattern.search(self.text) is not None
 
     def tokens_and_window(self) -> tuple[int | None, int | None]:
@@ -367,7 +369,9 @@ def quote(text: str, secrets: Mapping[str, str] | None = None) -> str:
 
 def shortened(text: str) -> str:
     """Return at most `MAX_QUOTE` characters of the text."""
-    return text if len(text) <= MAX_QUOTE else f"{text[: MAX_QUOTE - 1]}…"
+    if len(text) <= MAX_QUOTE:
+        return text
+    return f"{text[: MAX_QUOTE - 1]}…"
 
 
 def one_line(text: str) -> str:
@@ -405,7 +409,9 @@ def _place_of(field: str, text: str) -> int:
     if field in ORDINARY_WORDS:
         pattern = rf"[`'\"]{name}[`'\"]|\b{name}:|(?:: |field |argument |eter ){name}\b"
     match = re.search(pattern, text)
-    return match.start() if match else -1
+    if match is None:
+        return -1
+    return match.start()
 
 
 def _values_named(
@@ -421,7 +427,9 @@ def _values_named(
         return
     for name, inner in value.items():
         if name in names:
-            texts = inner if isinstance(inner, list) else [inner]
+            texts = [inner]
+            if isinstance(inner, list):
+                texts = inner
             yield from [text for text in texts if isinstance(text, str)]
         else:
             yield from _values_named(inner, names, depth + 1)
@@ -429,7 +437,8 @@ def _values_named(
 
 def _first_message(values: Iterable[object], depth: int) -> str:
     for value in values:
-        if message := _message_in(value, depth):
+        message = _message_in(value, depth)
+        if message:
             return message
     return ""
 
@@ -450,7 +459,8 @@ def _message_in_page(page: str) -> str:
     title = PAGE_TITLE.search(page)
     if title and title[1].strip():
         return one_line(html.unescape(title[1]))
-    return one_line(html.unescape(PAGE_MARKUP.sub(" ", page)))
+    text = PAGE_MARKUP.sub(" ", page)
+    return one_line(html.unescape(text))
 
 
 def _as_json(value: object) -> str:
@@ -474,7 +484,10 @@ def _numbers_in(value: object, depth: int = 0) -> Iterator[tuple[str, int]]:
 
 def _number(pattern: re.Pattern[str], text: str) -> int | None:
     match = pattern.search(text)
-    return int(match[1].replace(",", "")) if match else None
+    if match is None:
+        return None
+    digits = match[1].replace(",", "")
+    return int(digits)
 
 
 def _seconds_of(retry_after: str) -> float | None:

@@ -77,13 +77,20 @@ _GOES_ON = ".,;:!?)]}'\"`”\u2019»|"
 
 
 def _pattern(marks: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, marks)), re.IGNORECASE)
+    alternatives = "|".join(map(re.escape, marks))
+    return re.compile(alternatives, re.IGNORECASE)
 
 
 _CLOSINGS = frozenset([*_PAIRS.values()])
 _IN_ANSWER = _pattern([*_PAIRS, *_CLOSINGS, *_NEXT_MESSAGES])
 _ALL_IN_ANSWER = (*_PAIRS, *_CLOSINGS, *_NEXT_MESSAGES)
-_AT_START = (*_ALL_IN_ANSWER, *_SENTENCES, *_CERTAIN_ANSWERS, *_MESSAGES, _BARE_START)
+_AT_START = (
+    *_ALL_IN_ANSWER,
+    *_SENTENCES,
+    *_CERTAIN_ANSWERS,
+    *_MESSAGES,
+    _BARE_START,
+)
 _AFTER_REASONING = (*_PAIRS, *_CLOSINGS, *_ANSWERS)
 
 
@@ -198,11 +205,15 @@ class Thinking:
         lower = _lower(self._held)
         start = lower.find(self._closing)
         if start < 0:
-            partial = 0 if is_end else _partial(lower, [self._closing])
-            yield self._reasoning(len(lower) - partial)
+            certain = len(lower)
+            if not is_end:
+                certain -= _partial(lower, [self._closing])
+            yield self._reasoning(certain)
             return
         end = start + len(self._closing)
-        before = self._held[start - 1] if start else self._last
+        before = self._last
+        if start:
+            before = self._held[start - 1]
         after = self._held[end : end + 1]
         if before in _QUOTES and not after and not is_end:
             yield self._reasoning(start)
@@ -230,16 +241,19 @@ class Thinking:
         if closing:
             # Some models close twice.
             self._held = text[len(closing) :]
-        elif not (
-            self._opens_reasoning(text, _PAIRS) or self._opens_answer(text, _ANSWERS)
-        ):
-            self._held = text
-            self._read = self._in_answer
+            return
+        if self._opens_reasoning(text, _PAIRS):
+            return
+        if self._opens_answer(text, _ANSWERS):
+            return
+        self._held = text
+        self._read = self._in_answer
         yield from ()
 
     def _in_messages(self, is_end: bool) -> Iterator[Chunk]:
         self._has_reasoning = True
-        text, self._held = self._held, ""
+        text = self._held
+        self._held = ""
         chunks, self._held = self._messages.read(text, is_end=is_end)
         yield from chunks
 
@@ -249,14 +263,16 @@ class Thinking:
             return
         if self._answer_end and self._holds_answer_end(is_end):
             return
+        certain = len(self._held)
         if self._marks >= MOST_MARKS or not _MARK_START.search(self._held):
-            yield Chunk(self._take(len(self._held)))
+            yield Chunk(self._take(certain))
             return
         mark = _IN_ANSWER.search(self._held)
         if mark is None:
-            marks = [*_ALL_IN_ANSWER, self._answer_end]
-            partial = 0 if is_end else _partial(_lower(self._held), marks)
-            yield Chunk(self._take(len(self._held) - partial))
+            if not is_end:
+                marks = [*_ALL_IN_ANSWER, self._answer_end]
+                certain -= _partial(_lower(self._held), marks)
+            yield Chunk(self._take(certain))
             return
         rest = self._held[mark.end() :]
         if not (is_end or rest.strip(" \t")):
@@ -264,9 +280,15 @@ class Thinking:
             yield Chunk(self._take(mark.start()))
             return
         self._marks += 1
-        yield from self._after_mark(mark[0].lower(), mark.start(), rest)
+        name = mark[0].lower()
+        yield from self._after_mark(name, mark.start(), rest)
 
-    def _after_mark(self, mark: str, start: int, rest: str) -> Iterator[Chunk]:
+    def _after_mark(
+        self,
+        mark: str,
+        start: int,
+        rest: str,
+    ) -> Iterator[Chunk]:
         before = "".join([*self._given, self._held[:start]])
         if mark in _PAIRS:
             if _opens_block(before, rest):
@@ -289,8 +311,10 @@ class Thinking:
     def _in_bare_text(self, is_end: bool) -> Iterator[Chunk]:
         before, end, rest = self._held.partition(_BARE_END)
         if not end:
-            partial = 0 if is_end else _partial(self._held, [_BARE_END])
-            yield Chunk(self._take(len(self._held) - partial))
+            certain = len(self._held)
+            if not is_end:
+                certain -= _partial(self._held, [_BARE_END])
+            yield Chunk(self._take(certain))
             return
         yield Chunk(before)
         yield Chunk(answer_begins=True)
@@ -310,7 +334,8 @@ class Thinking:
         return False
 
     def _take(self, length: int) -> str:
-        taken, self._held = self._held[:length], self._held[length:]
+        taken = self._held[:length]
+        self._held = self._held[length:]
         return taken
 
 
@@ -336,7 +361,9 @@ class _Messages:
             self._switch(token[0])
             position = token.end()
         rest = text[position:]
-        partial = "" if is_end else _partial_token(rest)
+        partial = ""
+        if not is_end:
+            partial = _partial_token(rest)
         self._add(rest.removesuffix(partial), chunks)
         return chunks, partial
 
@@ -353,8 +380,8 @@ class _Messages:
             self._head = (self._head or "") + token
         elif token in ("<|message|>", "<|content|>", "<|think|>"):
             head = self._head or ""
-            channel = head.rpartition("<|channel|>")
-            self._is_answer = not channel[1] or channel[2].startswith("final")
+            _, mark, channel = head.rpartition("<|channel|>")
+            self._is_answer = not mark or channel.startswith("final")
             if token == "<|think|>":
                 self._is_answer = False
             self._head = None
@@ -386,7 +413,9 @@ def _partial(text: str, marks: Collection[str]) -> int:
     for length in range(min(longest, len(text)), 0, -1):
         end = text[-length:]
         # Most ends cannot begin a mark, and this is asked of each piece of an answer.
-        if end[0] in _FIRST and any(mark.startswith(end) for mark in marks):
+        if end[0] not in _FIRST:
+            continue
+        if any(mark.startswith(end) for mark in marks):
             return length
     return 0
 
@@ -394,13 +423,18 @@ def _partial(text: str, marks: Collection[str]) -> int:
 def _lower(text: str) -> str:
     """Return a text in lower case, of the same length."""
     lower = text.lower()
-    return lower if len(lower) == len(text) else text
+    if len(lower) == len(text):
+        return lower
+    return text
 
 
 def _opens_block(before: str, rest: str) -> bool:
     """Return whether a mark before reasoning stands alone on its line, outside code."""
-    is_alone = not _line_of(before).strip() and _LINE_END.match(rest)
-    return bool(is_alone and rest) and not _is_in_fence(before)
+    if _line_of(before).strip():
+        return False
+    if not rest or not _LINE_END.match(rest):
+        return False
+    return not _is_in_fence(before)
 
 
 def _closes(mark: str, before: str, rest: str) -> bool:
@@ -408,31 +442,41 @@ def _closes(mark: str, before: str, rest: str) -> bool:
     which the answer speaks.
     """
     line = _line_of(before)
-    is_code = line.count("`") % 2 == 1 or (line.isspace() and len(line) >= INDENT)
-    is_quoted = _QUOTES.get(line[-1:], "") == rest[:1] != ""
-    if is_code or is_quoted or _is_paired(mark, line) or _is_in_fence(before):
+    next_character = rest[:1]
+    if _is_in_code(line):
+        return False
+    if next_character and _QUOTES.get(line[-1:], "") == next_character:
+        return False
+    if _is_paired(mark, line) or _is_in_fence(before):
         return False
     if mark in _NEXT_MESSAGES:
         return True
-    ends_line = _LINE_END.match(rest) is not None
-    follows = rest.lstrip(" \t")[:1]
-    goes_on = follows.islower() and rest[:1] in (" ", "\t")
-    if rest[:1] and rest[:1] in _GOES_ON:
+    if next_character and next_character in _GOES_ON:
         return False
+    follows = rest.lstrip(" \t")[:1]
+    goes_on = follows.islower() and next_character in (" ", "\t")
     if not line.strip():
         return not goes_on
     ends_sentence = line.rstrip()[-1] in _SENTENCE_ENDS
     if line[-1] in " \t":
         return ends_sentence and not goes_on
-    return ends_line or ends_sentence or not rest[:1].isspace()
+    if ends_sentence or _LINE_END.match(rest):
+        return True
+    return not next_character.isspace()
+
+
+def _is_in_code(line: str) -> bool:
+    """Return whether the end of a line is in a span of code, or in an indented block."""
+    if line.count("`") % 2 == 1:
+        return True
+    return line.isspace() and len(line) >= INDENT
 
 
 def _is_paired(mark: str, line: str) -> bool:
     """Return whether the mark that belongs to a closing one is on the same line."""
     lower = line.lower()
-    return any(
-        opening in lower for opening, closing in _PAIRS.items() if closing == mark
-    )
+    openings = [opening for opening, closing in _PAIRS.items() if closing == mark]
+    return any(opening in lower for opening in openings)
 
 
 def _line_of(text: str) -> str:

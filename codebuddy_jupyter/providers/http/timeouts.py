@@ -49,7 +49,12 @@ class Deadline:
         Limit for the whole reply.
     """
 
-    def __init__(self, first: float, between: float, total: float) -> None:
+    def __init__(
+        self,
+        first: float,
+        between: float,
+        total: float,
+    ) -> None:
         now = time.monotonic()
         self._between = between
         self._total = total
@@ -129,16 +134,22 @@ class Retries:
             retry = self._after_response(error)
         else:
             retry = self._after_no_response(error)
-        if retry is None or time.monotonic() + retry.seconds >= self._end:
+        if retry is None:
+            return None
+        if time.monotonic() + retry.seconds >= self._end:
             return None
         self._tries += 1
         return retry
 
     def _after_response(self, response: ErrorResponse) -> Retry | None:
         if response.is_loading():
-            note = "The server is still loading the model; waiting for it."
-            return Retry(self._backoff(), "" if self._tries else note)
-        if response.lacks_credit() or not _is_busy(response) or not self._take():
+            note = ""
+            if not self._tries:
+                note = "The server is still loading the model; waiting for it."
+            return Retry(self._backoff(), note)
+        if response.lacks_credit() or not _is_busy(response):
+            return None
+        if not self._take():
             return None
         seconds = self._backoff()
         if response.retry_after is not None:
@@ -158,7 +169,8 @@ class Retries:
         return Retry(seconds, f"Nothing answers yet. Retrying in {seconds:g} s.")
 
     def _backoff(self) -> float:
-        return BACKOFF[min(self._tries, len(BACKOFF) - 1)]
+        last = len(BACKOFF) - 1
+        return BACKOFF[min(self._tries, last)]
 
     def _take(self) -> bool:
         """Use up one retry; return whether there was one left."""

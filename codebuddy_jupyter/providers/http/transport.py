@@ -118,7 +118,9 @@ class Access:
     @property
     def authorization(self) -> str:
         """The header that carries the login, else the key."""
-        return f"Basic {self._basic}" if self.login else f"Bearer {self.key}"
+        if self.login:
+            return f"Basic {self._basic}"
+        return f"Bearer {self.key}"
 
     @property
     def secrets(self) -> list[str]:
@@ -169,7 +171,9 @@ class Access:
     @property
     def proxy(self) -> str:
         """The proxy that requests go through, without its password; empty if none."""
-        return "" if self.offline else proxy_of(self.url)
+        if self.offline:
+            return ""
+        return proxy_of(self.url)
 
     def allows(self, url: str) -> bool:
         """Return whether the user listed this host as allowed in offline mode."""
@@ -205,7 +209,9 @@ def proxy_of(url: str) -> str:
     if not proxy:
         return ""
     proxy = without_login(proxy)
-    return proxy if "://" in proxy else f"http://{proxy}"
+    if "://" in proxy:
+        return proxy
+    return f"http://{proxy}"
 
 
 def past_proxy(url: str) -> str:
@@ -213,7 +219,9 @@ def past_proxy(url: str) -> str:
     addition to the hosts that do already.
     """
     # The lower-case name wins if both are set.
-    name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"
+    name = "no_proxy"
+    if name not in os.environ:
+        name = name.upper()
     hosts = urlsplit(url).hostname or ""
     others = os.environ.get(name)
     if others:
@@ -305,7 +313,9 @@ def new_http(access: Access) -> Any:
 
 def _verification(access: Access) -> ssl.SSLContext | bool:
     # Building a TLS context takes 50 ms, and plain HTTP does not need it.
-    return _tls_context(access) if access.url.startswith("https") else False
+    if not access.url.startswith("https"):
+        return False
+    return _tls_context(access)
 
 
 def _only_our_headers(access: Access) -> Callable[[Any], Awaitable[None]]:
@@ -313,7 +323,9 @@ def _only_our_headers(access: Access) -> Callable[[Any], Awaitable[None]]:
     environment variables, facts about this machine.
     """
     host = host_of(access.url)
-    kept = HEADERS | OPENAI_HEADERS if host == "api.openai.com" else HEADERS
+    kept = HEADERS
+    if host == "api.openai.com":
+        kept = HEADERS | OPENAI_HEADERS
 
     async def set_headers(request: Any) -> None:
         for name in list(request.headers):
@@ -336,7 +348,9 @@ async def _read_limited(response: Any) -> None:
     is_success = response.status_code == 200
     if response.request.method == "POST" and is_success:
         return
-    limit = MAX_ANSWER_BODY if is_success else MAX_ERROR_BODY
+    limit = MAX_ERROR_BODY
+    if is_success:
+        limit = MAX_ANSWER_BODY
     stream = response.stream
     try:
         async with aclosing(aiter(stream)) as pieces:
@@ -391,11 +405,13 @@ def _trust(context: ssl.SSLContext, path: Path) -> None:
 
 
 def _load_client_certificate(context: ssl.SSLContext, access: Access) -> None:
-    key_name = access.certificate_key
-    key = Path(key_name).expanduser() if key_name else None
+    key = None
+    if access.certificate_key:
+        key = Path(access.certificate_key).expanduser()
     # Without a password, OpenSSL would prompt for one at the kernel's terminal, where
     # nobody is.
-    context.load_cert_chain(Path(access.certificate).expanduser(), key, password="")
+    certificate = Path(access.certificate).expanduser()
+    context.load_cert_chain(certificate, key, password="")
 
 
 class _OfflineTransport:
