@@ -109,7 +109,12 @@ class Kind:
         """
         return None
 
-    async def count(self, probe: Probe, model: str, text: str) -> int | None:
+    async def count(
+        self,
+        probe: Probe,
+        model: str,
+        text: str,
+    ) -> int | None:
         """Return the number of tokens of a text, by the server's own tokenizer; None if
         the server offers none.
         """
@@ -141,7 +146,12 @@ class Kind:
         """Return the command that gives a model a context window of so many tokens."""
         return self.widen_command.format(model=model, tokens=tokens)
 
-    async def pull(self, probe: Probe, model: str, progress: Progress) -> None:
+    async def pull(
+        self,
+        probe: Probe,
+        model: str,
+        progress: Progress,
+    ) -> None:
         """Download a model to the server.
 
         Raises
@@ -154,7 +164,11 @@ class Kind:
         raise NotImplementedError
 
     async def load(
-        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
+        self,
+        probe: Probe,
+        model: str,
+        seconds: float,
+        num_ctx: int = 0,
     ) -> None:
         """Load a model; for the errors see `pull`.
 
@@ -247,8 +261,13 @@ def positive(value: Any) -> int | None:
 
 def parameter_count(value: object) -> int | None:
     """Return a number of parameters that is written as ``8.2B`` or ``137M``, or None."""
-    match = _PARAMETERS.fullmatch(value) if isinstance(value, str) else None
-    return None if match is None else round(float(match[1]) * _UNITS[match[2].lower()])
+    if not isinstance(value, str):
+        return None
+    match = _PARAMETERS.fullmatch(value)
+    if match is None:
+        return None
+    unit = _UNITS[match[2].lower()]
+    return round(float(match[1]) * unit)
 
 
 def abilities(reported: object, names: Mapping[str, str]) -> tuple[str, ...]:

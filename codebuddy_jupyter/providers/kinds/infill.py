@@ -51,7 +51,10 @@ class OllamaInfill(InfillWay):
 
     def body(self, request: Infill, num_ctx: int) -> dict[str, Any]:
         """Return the JSON of a request."""
-        options: dict[str, Any] = {"temperature": 0, "num_predict": request.max_tokens}
+        options: dict[str, Any] = {
+            "temperature": 0,
+            "num_predict": request.max_tokens,
+        }
         if num_ctx:
             options["num_ctx"] = num_ctx
         return {
@@ -78,17 +81,23 @@ class _LlamaCppEvents(Events):
         for name, event in super().feed(data):
             value = parsed(event)
             if isinstance(value, Mapping) and "content" in value:
-                event = _as_bytes(_chunk(value))
+                chunk = _chunk(value)
+                event = _as_bytes(chunk)
             events.append((name, event))
         return events
 
 
 def _chunk(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    choice: dict[str, Any] = {"index": 0, "text": event.get("content")}
+    choice: dict[str, Any] = {
+        "index": 0,
+        "text": event.get("content"),
+    }
     chunk: dict[str, Any] = {"choices": [choice]}
     if event.get("stop"):
         at_limit = event.get("stop_type") == "limit" or event.get("stopped_limit")
-        choice["finish_reason"] = "length" if at_limit else "stop"
+        choice["finish_reason"] = "stop"
+        if at_limit:
+            choice["finish_reason"] = "length"
         chunk["timings"] = event.get("timings")
         chunk["usage"] = {
             "prompt_tokens": event.get("tokens_evaluated"),
@@ -104,7 +113,10 @@ class _GenerateLines(Lines):
         value = parsed(line)
         if not isinstance(value, Mapping) or "response" not in value:
             return super()._event(line)
-        choice: dict[str, Any] = {"index": 0, "text": value.get("response")}
+        choice: dict[str, Any] = {
+            "index": 0,
+            "text": value.get("response"),
+        }
         chunk: dict[str, Any] = {"choices": [choice]}
         if value.get("done"):
             choice["finish_reason"] = value.get("done_reason") or "stop"
@@ -113,4 +125,5 @@ class _GenerateLines(Lines):
 
 
 def _as_bytes(chunk: Mapping[str, Any]) -> bytes:
-    return json.dumps(chunk, ensure_ascii=False).encode("utf-8", "replace")
+    text = json.dumps(chunk, ensure_ascii=False)
+    return text.encode("utf-8", "replace")

@@ -61,11 +61,19 @@ class LlamaCpp(Kind):
         reading = [_read_model(probe, entry) for entry in entries]
         return list(await asyncio.gather(*reading))
 
-    async def count(self, probe: Probe, model: str, text: str) -> int | None:
+    async def count(
+        self,
+        probe: Probe,
+        model: str,
+        text: str,
+    ) -> int | None:
         """Return the number of tokens of a text."""
-        answer = await probe.post(f"{probe.native_url}/tokenize", {"content": text})
+        address = f"{probe.native_url}/tokenize"
+        answer = await probe.post(address, {"content": text})
         tokens = answer.fields.get("tokens")
-        return len(tokens) if isinstance(tokens, list) else None
+        if not isinstance(tokens, list):
+            return None
+        return len(tokens)
 
     async def slots(self, probe: Probe, model: str) -> int | None:
         """Return the number of its slots, each of which answers one request at a time."""
@@ -79,7 +87,8 @@ class LlamaCpp(Kind):
         it away.
         """
         way = LlamaCppInfill()
-        body = {**way.body(Infill("x = ", "\n", model, 1), 0), "stream": False}
+        shortest = Infill("x = ", "\n", model, max_tokens=1)
+        body = {**way.body(shortest, 0), "stream": False}
         answer = await probe.post(way.path(probe.url), body)
         if "content" in answer.fields:
             return way

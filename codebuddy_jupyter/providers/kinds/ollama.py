@@ -99,11 +99,17 @@ class Ollama(Kind):
         describing = [_described(probe, model, limit) for model in models]
         return list(await asyncio.gather(*describing))
 
-    async def pull(self, probe: Probe, model: str, progress: Progress) -> None:
+    async def pull(
+        self,
+        probe: Probe,
+        model: str,
+        progress: Progress,
+    ) -> None:
         """Download a model; an interrupted download resumes."""
         is_complete = False
         body = {"model": model, "stream": True}
-        async with aclosing(probe.lines(f"{probe.native_url}/api/pull", body)) as lines:
+        reply = probe.lines(f"{probe.native_url}/api/pull", body)
+        async with aclosing(reply) as lines:
             async for line in lines:
                 error = line.get("error")
                 if error:
@@ -118,7 +124,11 @@ class Ollama(Kind):
             raise ConnectionError("the download ended early")
 
     async def load(
-        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
+        self,
+        probe: Probe,
+        model: str,
+        seconds: float,
+        num_ctx: int = 0,
     ) -> None:
         """Load a model, with a context window of its own if it is given one."""
         body: dict[str, Any] = {"model": model, "stream": False}
@@ -143,11 +153,13 @@ class Ollama(Kind):
         # One that Ollama hands on to its cloud is never loaded.
         if answer.fields.get("remote_model"):
             return replace(described, window=described.max_window)
-        setting = NUM_CTX.search(str(answer.fields.get("parameters") or ""))
+        parameters = str(answer.fields.get("parameters") or "")
+        setting = NUM_CTX.search(parameters)
         if setting is None:
             return described
         window = int(setting[1])
-        return replace(described, window=min(window, described.max_window or window))
+        most = described.max_window or window
+        return replace(described, window=min(window, most))
 
     async def infill(self, probe: Probe, model: str) -> InfillWay | None:
         """Return its own API for that, if the model's template has a place for the text
@@ -158,7 +170,9 @@ class Ollama(Kind):
         # Older versions report none, and refuse the request.
         if isinstance(reported, list) and INSERT not in reported:
             return None
-        return OllamaInfill() if answer.fields else None
+        if not answer.fields:
+            return None
+        return OllamaInfill()
 
     async def loaded(self, probe: Probe, model: str) -> Model | None:
         """Return a model as it is loaded at this moment; None if it is not loaded."""
@@ -221,7 +235,9 @@ async def _generate(probe: Probe, body: Mapping[str, Any], seconds: float) -> No
     """Send an empty prompt, which only loads or unloads a model
     (https://docs.ollama.com/faq).
     """
-    check_done(await probe.post(f"{probe.native_url}/api/generate", body, seconds))
+    address = f"{probe.native_url}/api/generate"
+    answer = await probe.post(address, body, seconds)
+    check_done(answer)
 
 
 def _model(entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]]) -> Model:
@@ -243,8 +259,9 @@ def _model(entry: Mapping[str, Any], loaded: Mapping[str, Mapping[str, Any]]) ->
 
 async def _described(probe: Probe, model: Model, limit: asyncio.Semaphore) -> Model:
     """Return the model with its abilities and its largest context window."""
+    address = f"{probe.native_url}/api/show"
     async with limit:
-        answer = await probe.post(f"{probe.native_url}/api/show", {"model": model.name})
+        answer = await probe.post(address, {"model": model.name})
     return _with_details(model, answer)
 
 

@@ -27,7 +27,9 @@ class TextGenerationWebUI(Kind):
     async def recognise(self, probe: Probe) -> str | None:
         """Recognise it by what it reports about the loaded model."""
         answer = await probe.get(f"{probe.url}/internal/model/info")
-        return "" if "model_name" in answer.fields else None
+        if "model_name" in answer.fields:
+            return ""
+        return None
 
     async def models(
         self, probe: Probe, *, closely: bool = False
@@ -44,7 +46,11 @@ class TextGenerationWebUI(Kind):
         return [Model(str(name), loaded=name == current) for name in names]
 
     async def load(
-        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
+        self,
+        probe: Probe,
+        model: str,
+        seconds: float,
+        num_ctx: int = 0,
     ) -> None:
         """Load a model in place of the one that is loaded."""
         body = {"model_name": model}
