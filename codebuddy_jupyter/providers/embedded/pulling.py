@@ -123,11 +123,19 @@ class Pull:
         typed: str,
         model: CatalogueModel | None = None,
     ) -> str:
-        size, sha256 = 0, ""
+        size = 0
+        sha256 = ""
         if model is not None:
-            size, sha256 = model.size, model.sha256
+            size = model.size
+            sha256 = model.sha256
         download = IndexDownload(packages, size, self.offline, self.allowed)
-        return await self._stored(download, name, typed, str(packages), sha256)
+        return await self._stored(
+            download,
+            name,
+            typed,
+            source=str(packages),
+            sha256=sha256,
+        )
 
     async def _copied(self, path: Path) -> str:
         if not await asyncio.to_thread(path.is_file):
@@ -141,7 +149,12 @@ class Pull:
         )
 
     async def _stored(
-        self, download: Download, name: str, typed: str, source: str, sha256: str = ""
+        self,
+        download: Download,
+        name: str,
+        typed: str,
+        source: str,
+        sha256: str = "",
     ) -> str:
         """Download a model into the folder of models, and return its name."""
 
@@ -153,7 +166,12 @@ class Pull:
         return name
 
 
-def _store(download: Download, file: ArrivingFile, sha256: str, job: Job) -> None:
+def _store(
+    download: Download,
+    file: ArrivingFile,
+    sha256: str,
+    job: Job,
+) -> None:
     """Download a file unless it is there, check it, and put it in its place."""
     # Another kernel may have downloaded it while this one waited.
     if file.target.exists():

@@ -87,8 +87,8 @@ def available_memory() -> int | None:
 
 def _of_the_system() -> int | None:
     with suppress(OSError, ValueError):
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        for line in lines:
+        report = Path("/proc/meminfo").read_text(encoding="utf-8")
+        for line in report.splitlines():
             name, _, value = line.partition(":")
             if name == "MemAvailable":
                 return int(value.split()[0]) * 1024
@@ -110,7 +110,8 @@ def _of_the_container() -> int | None:
 
 def _used_for_files(folder: Path) -> int:
     total = 0
-    for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines():
+    report = (folder / "memory.stat").read_text(encoding="ascii")
+    for line in report.splitlines():
         name, _, value = line.partition(" ")
         if name in FILE_MEMORY:
             total += int(value)
@@ -125,7 +126,9 @@ def physical_cores() -> int:
     """Return the number of cores that this process may use, without the second thread
     that many cores have.
     """
-    logical = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    logical = 0
+    if hasattr(os, "sched_getaffinity"):
+        logical = len(os.sched_getaffinity(0))
     logical = logical or os.cpu_count() or 1
     with suppress(ImportError, OSError):
         psutil: Any = importlib.import_module("psutil")

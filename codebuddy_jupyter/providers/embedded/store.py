@@ -136,19 +136,25 @@ class ArrivingFile:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
-            size, parts, tag = int(note["size"]), int(note["parts"]), str(note["tag"])
+            size = int(note["size"])
+            parts = int(note["parts"])
+            tag = str(note["tag"])
             is_same = note["source"] == self._source
             arrived = self._part.stat().st_size
         except (OSError, ValueError, KeyError, TypeError):
             # Without a note that can be read, the download begins again.
             return
         if is_same and 0 <= size <= arrived:
-            self.size, self.parts, self.tag = size, parts, tag
+            self.size = size
+            self.parts = parts
+            self.tag = tag
 
     def discard(self) -> None:
         """Delete all that has arrived."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.size, self.parts, self.tag = 0, 0, ""
+        self.size = 0
+        self.parts = 0
+        self.tag = ""
 
     def append(self, pieces: Iterable[bytes], job: Job) -> None:
         """Write the next bytes of the file; an error leaves what was noted before."""
@@ -176,7 +182,9 @@ class ArrivingFile:
         tag
             What identifies the version of the source.
         """
-        self.size, self.parts, self.tag = self._part.stat().st_size, parts, tag
+        self.size = self._part.stat().st_size
+        self.parts = parts
+        self.tag = tag
         values = {
             "source": self._source,
             "size": self.size,
@@ -219,7 +227,11 @@ def pieces_of(source: IO[bytes]) -> Iterator[bytes]:
 
 
 def reported(
-    pieces: Iterable[bytes], step: str, done: int, total: int, job: Job
+    pieces: Iterable[bytes],
+    step: str,
+    done: int,
+    total: int,
+    job: Job,
 ) -> Iterator[bytes]:
     """Yield pieces, and report how much has come.
 

@@ -42,8 +42,10 @@ class WebDownload:
     @property
     def model_name(self) -> str:
         """The name of the model: that of the file, without ``.gguf``."""
-        name = unquote(urlsplit(self.url).path).rpartition("/")[2]
-        return Path(name.replace("\\", "/")).name.removesuffix(SUFFIX)
+        path = unquote(urlsplit(self.url).path)
+        name = path.rpartition("/")[2]
+        file = Path(name.replace("\\", "/"))
+        return file.name.removesuffix(SUFFIX)
 
     @property
     def place(self) -> str:
@@ -77,20 +79,34 @@ class WebDownload:
         except urllib.error.URLError as error:
             raise self._failed(str(error.reason), job) from error
         except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            raise self._failed(str(error) or type(error).__name__, job) from error
+            reason = str(error) or type(error).__name__
+            raise self._failed(reason, job) from error
 
-    def _receive(self, response: Any, file: ArrivingFile, job: Job) -> None:
+    def _receive(
+        self,
+        response: Any,
+        file: ArrivingFile,
+        job: Job,
+    ) -> None:
         if response.status != PARTIAL_CONTENT:
             file.discard()
-        rest = int(response.headers.get("Content-Length") or 0)
-        total = file.size + rest if rest else 0
+        headers = response.headers
+        rest = int(headers.get("Content-Length") or 0)
+        total = 0
+        if rest:
+            total = file.size + rest
         check_space(file.target.parent, rest, job)
-        tag = response.headers.get("ETag") or ""
+        tag = headers.get("ETag") or ""
         # A weak tag does not say that the bytes are the same.
         if tag.startswith("W/"):
             tag = ""
-        step = f"downloading {job.name}"
-        pieces = reported(pieces_of(response), step, file.size, total, job)
+        pieces = reported(
+            pieces_of(response),
+            f"downloading {job.name}",
+            done=file.size,
+            total=total,
+            job=job,
+        )
         try:
             file.append(pieces, job)
         finally:
@@ -122,8 +138,14 @@ class FileCopy:
         size = self.path.stat().st_size
         check_space(file.target.parent, size, job)
         with self.path.open("rb") as source:
-            step = f"copying {job.name}"
-            file.append(reported(pieces_of(source), step, 0, size, job), job)
+            pieces = reported(
+                pieces_of(source),
+                f"copying {job.name}",
+                done=0,
+                total=size,
+                job=job,
+            )
+            file.append(pieces, job)
 
 
 def _opener(access: Access) -> urllib.request.OpenerDirector:
@@ -141,8 +163,21 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
         self._access = access
 
     def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+        self,
+        req: Any,
+        fp: Any,
+        code: int,
+        msg: str,
+        headers: Any,
+        newurl: str,
     ) -> Any:
         """Check where the redirect leads."""
         self._access.check(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        return super().redirect_request(
+            req,
+            fp,
+            code,
+            msg,
+            headers,
+            newurl,
+        )
