@@ -78,7 +78,12 @@ class Adaptations:
         """Change a request as the server at ``url`` is known to need it."""
         self._of(url, body).apply(body)
 
-    def learn(self, url: str, body: Body, error: ErrorResponse) -> str:
+    def learn(
+        self,
+        url: str,
+        body: Body,
+        error: ErrorResponse,
+    ) -> str:
         """Change a request that was refused so that it may be taken, and remember how.
 
         Returns
@@ -87,23 +92,31 @@ class Adaptations:
             A line for the user; empty if nothing can be done otherwise.
         """
         habits = self._of(url, body)
-        note = _learn_messages(habits, body, error)
-        note = note or _learn_field(habits, body, error)
-        note = note or _learn_stream(habits, body, error)
+        note = (
+            _learn_messages(habits, body, error)
+            or _learn_field(habits, body, error)
+            or _learn_stream(habits, body, error)
+        )
         if note:
             habits.apply(body)
         return note
 
     def _of(self, url: str, body: Body) -> Habits:
-        return self._habits.setdefault((url, str(body["model"])), Habits())
+        model = str(body["model"])
+        return self._habits.setdefault((url, model), Habits())
 
 
 def _learn_messages(habits: Habits, body: Body, error: ErrorResponse) -> str:
-    if not error.refuses_roles() or in_turn(body["messages"]) == body["messages"]:
+    if not error.refuses_roles():
+        return ""
+    messages = body["messages"]
+    if in_turn(messages) == messages:
         return ""
     habits.has_system = False
-    roles = [message.get("role") for message in body["messages"]]
-    return NO_SYSTEM if "system" in roles else MERGED
+    roles = [message.get("role") for message in messages]
+    if "system" in roles:
+        return NO_SYSTEM
+    return MERGED
 
 
 def _learn_field(habits: Habits, body: Body, error: ErrorResponse) -> str:
@@ -128,8 +141,10 @@ def _other_limit(habits: Habits, error: ErrorResponse) -> str:
     names = [name for name in LIMITS if re.search(rf"\b{name}\b", error.text)]
     if not UNKNOWN_FIELD.search(error.text):
         names += USUAL_LIMITS
-    others = [name for name in names if name not in habits.refused]
-    return others[0] if others else ""
+    for name in names:
+        if name not in habits.refused:
+            return name
+    return ""
 
 
 def _learn_stream(habits: Habits, body: Body, error: ErrorResponse) -> str:
@@ -143,21 +158,27 @@ def in_turn(messages: list[Message]) -> list[Message]:
     """Return messages of the user and the assistant in turn: the system's text goes into
     the first question, and messages of one role in a row are joined.
     """
-    system = [message for message in messages if message.get("role") == "system"]
-    others = [message for message in messages if message.get("role") != "system"]
-    as_user = [{**message, "role": "user"} for message in system]
+    system: list[Message] = []
+    others: list[Message] = []
+    for message in messages:
+        if message.get("role") == "system":
+            system.append({**message, "role": "user"})
+        else:
+            others.append(message)
     joined: list[Message] = []
-    for message in [*as_user, *others]:
+    for message in [*system, *others]:
         if joined and _can_join(joined[-1], message):
-            content = _joined(joined[-1]["content"], message["content"])
-            joined[-1] = {**joined[-1], **message, "content": content}
+            last = joined[-1]
+            content = _joined(last["content"], message["content"])
+            joined[-1] = {**last, **message, "content": content}
         else:
             joined.append(message)
     return joined
 
 
 def _can_join(first: Message, second: Message) -> bool:
-    if first.get("role") != second.get("role") or first.get("role") == "tool":
+    role = first.get("role")
+    if role != second.get("role") or role == "tool":
         return False
     # The others would be lost: calls of tools, images in a field of their own.
     return first.keys() <= {"role", "content"}

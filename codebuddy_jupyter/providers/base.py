@@ -351,7 +351,9 @@ class Provider(Configured):
     def where(self) -> str:
         """Return where requests go, for the user: the base URL, or the provider."""
         address = self.address()
-        return address.url if address else self.label or type(self).__name__
+        if address is not None:
+            return address.url
+        return self.label or type(self).__name__
 
     def stays_here(self) -> bool:
         """Return whether requests are known to stay on this machine."""
@@ -363,10 +365,12 @@ class Provider(Configured):
         that of the default base URL, if the user can set another one.
         """
         trait = self.traits().get("base_url")
-        if trait is not None:
-            return host_of(trait.default_value) if trait.default_value else ""
-        address = self.address()
-        return address.host if address else ""
+        if trait is None:
+            address = self.address()
+            return address.host if address else ""
+        if not trait.default_value:
+            return ""
+        return host_of(trait.default_value)
 
     def try_key(self) -> Key | None:
         """Return the key for the host in use, or None; a system keyring may ask the
@@ -380,8 +384,12 @@ class Provider(Configured):
         address = self.address()
         if address is None:
             return None
-        host, variable = address.host, address.key_variable
-        return self.keys.find(self.name, variable, host, self.own_host())
+        return self.keys.find(
+            self.name,
+            address.key_variable,
+            address.host,
+            self.own_host(),
+        )
 
     def find_key(self) -> Key:
         """Return the key for the host in use; see `try_key`.

@@ -60,15 +60,15 @@ def is_strict(schema: Mapping[str, Any]) -> bool:
     """Return whether a schema may be enforced strictly, as clouds define that: no object
     may have other fields than those that are named, and no array items by their place.
     """
-    if (
-        schema.get("type") == "object"
-        and schema.get("additionalProperties") is not False
-    ):
+    is_object = schema.get("type") == "object"
+    if is_object and schema.get("additionalProperties") is not False:
         return False
     if not schema or "prefixItems" in schema:
         return False
-    inner = [*schema.get("anyOf", ()), *schema.get("properties", {}).values()]
-    inner += schema.get("$defs", {}).values()
+    alternatives = schema.get("anyOf", ())
+    properties = schema.get("properties", {})
+    definitions = schema.get("$defs", {})
+    inner = [*alternatives, *properties.values(), *definitions.values()]
     if "items" in schema:
         inner.append(schema["items"])
     return all(is_strict(part) for part in inner)

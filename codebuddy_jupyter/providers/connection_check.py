@@ -92,7 +92,13 @@ class ConnectionCheck:
         for check in self.checks:
             yield check
 
-    def add(self, name: str, ok: bool | None, finding: str, *remedies: Remedy) -> None:
+    def add(
+        self,
+        name: str,
+        ok: bool | None,
+        finding: str,
+        *remedies: Remedy,
+    ) -> None:
         """Note what a step found."""
         self.checks.append(Check(name, ok, finding, remedies))
 
@@ -228,7 +234,10 @@ class ConnectionCheck:
             async with asyncio.timeout(self.answer_timeout):
                 await self.provider.get(server, "/models")
         except errors.ProviderError as error:
-            self.fail("tls" if "TLS" in str(error) else "http", error)
+            name = "http"
+            if "TLS" in str(error):
+                name = "tls"
+            self.fail(name, error)
         except TimeoutError:
             self.add("http", False, silent, see_log)
         else:
@@ -282,4 +291,6 @@ def _reason(error: OSError) -> str:
     is_refused = any(mark in text for mark in REFUSED)
     if is_refused or isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    return os.strerror(error.errno).lower() if error.errno else text
+    if not error.errno:
+        return text
+    return os.strerror(error.errno).lower()

@@ -57,7 +57,8 @@ class Infilling:
     async def _run(
         self, server: error_lines.Server, request: Infill
     ) -> AsyncGenerator[Chunk, None]:
-        provider, model = self._provider, request.model
+        provider = self._provider
+        model = request.model
         place = server.url, model
         if place not in self._ways:
             try:
@@ -68,9 +69,15 @@ class Infilling:
         way = self._ways[place]
         if way is None:
             raise error_lines.no_infill(server, model)
+        num_ctx = provider.infill_window(model)
+        body = encodable(way.body(request, num_ctx))
         # It is not tried again: by then, the user has typed on.
-        body = encodable(way.body(request, provider.infill_window(model)))
-        reply = provider.post_once(server, way.path(server.url), body, way.reading())
+        reply = provider.post_once(
+            server,
+            way.path(server.url),
+            body,
+            way.reading(),
+        )
         try:
             async with aclosing(reply) as chunks:
                 async for chunk in chunks:
@@ -91,7 +98,9 @@ async def find_suffix(server: error_lines.Server, model: str) -> InfillWay | Non
         If the server does not answer.
     """
     async with probing(server.access, INFILL_TIMEOUT) as probe:
-        way = Suffix() if await takes_suffix(probe, model) else None
+        way: InfillWay | None = None
+        if await takes_suffix(probe, model):
+            way = Suffix()
         return check_answered(server, probe, way)
 
 

@@ -72,10 +72,14 @@ class Instances:
         """
         lines = []
         for name, provider in list(self._made.items()):
-            configured, provider.configured = provider.configured, []
-            if not configured or name == in_use or (name, in_use) in self._reported:
+            configured = provider.configured
+            provider.configured = []
+            if not configured or name == in_use:
                 continue
-            self._reported.add((name, in_use))
+            pair = (name, in_use)
+            if pair in self._reported:
+                continue
+            self._reported.add(pair)
             setting = f"{type(provider).__name__}.{configured[0]}"
             lines.append(
                 f"`{setting}` has no effect now, since {in_use} is in use. "

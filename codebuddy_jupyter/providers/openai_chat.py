@@ -176,7 +176,8 @@ class OpenAIChatProvider(Provider):
 
     def read_model(self, entry: Mapping[str, Any]) -> Model:
         """Return a model from an entry of the server's list."""
-        return Model(str(entry.get("id") or entry.get("name") or ""))
+        name = entry.get("id") or entry.get("name") or ""
+        return Model(str(name))
 
     def remedies(self) -> tuple[Remedy, ...]:
         """Return what the user can do when nothing answers."""
@@ -361,7 +362,8 @@ class OpenAIChatProvider(Provider):
         codebuddy_jupyter.errors.ProviderError
             For all other failures.
         """
-        deadline, model = self._deadline(), str(body["model"])
+        deadline = self._deadline()
+        model = str(body["model"])
         async with self._clients.client(server.access) as client:
             try:
                 response = await self._post_once(client, server, path, body, deadline)

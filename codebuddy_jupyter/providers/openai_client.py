@@ -70,7 +70,8 @@ class ClientPool:
 
     async def close(self) -> None:
         """Close the clients of the running loop, and forget the others."""
-        clients, self._clients = self._clients, {}
+        clients = self._clients
+        self._clients = {}
         for (loop, *_), client in clients.items():
             if loop is asyncio.get_running_loop():
                 await client.close()
@@ -163,10 +164,13 @@ def reason_of(error: BaseException | None) -> str:
 def _error_response(error: openai.APIStatusError) -> ErrorResponse:
     headers = error.response.headers
     is_redirect = error.status_code < 400
+    location = ""
+    if is_redirect:
+        location = headers.get("location", "")
     return ErrorResponse(
         error.response.content,
         error.status_code,
-        headers.get("location", "") if is_redirect else "",
+        location,
         headers.get("retry-after", ""),
         headers.get("www-authenticate", ""),
     )

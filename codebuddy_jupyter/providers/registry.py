@@ -107,7 +107,10 @@ class Registry:
         raise SettingError(f"There is no provider {text!r}.", suggestion)
 
     def make(
-        self, name: str, parent: Configurable, saved: Mapping[str, Mapping[str, Any]]
+        self,
+        name: str,
+        parent: Configurable,
+        saved: Mapping[str, Mapping[str, Any]],
     ) -> Provider:
         """Return a new provider.
 
@@ -149,7 +152,8 @@ def _built_in() -> Iterable[EntryPoint]:
 
 
 def _installed() -> Sequence[EntryPoint]:
-    return _found_in(tuple((folder, _changed_at(folder)) for folder in sys.path))
+    folders = [(folder, _changed_at(folder)) for folder in sys.path]
+    return _found_in(tuple(folders))
 
 
 @functools.lru_cache(maxsize=1)

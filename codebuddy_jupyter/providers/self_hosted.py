@@ -55,7 +55,10 @@ class SelfHostedProvider(OpenAIChatProvider):
         self._headers_host = self._headers_host_of_file or self._try_host()
 
     def _load_config(
-        self, cfg: Config, section_names: Any = None, traits: Any = None
+        self,
+        cfg: Config,
+        section_names: Any = None,
+        traits: Any = None,
     ) -> None:
         super()._load_config(cfg, section_names, traits)
         # If the file sets an address, too, its headers are for that: the environment
@@ -136,7 +139,9 @@ class SelfHostedProvider(OpenAIChatProvider):
         """Return how the user can provide what the server requires."""
         held_back = self._headers_held_back()
         remedies = super().key_remedies()
-        return (held_back, *remedies) if held_back is not None else remedies
+        if held_back is None:
+            return remedies
+        return (held_back, *remedies)
 
     def secrets(self) -> dict[str, Key]:
         """Return the key and the values of the additional headers."""
@@ -153,4 +158,5 @@ class SelfHostedProvider(OpenAIChatProvider):
 
 
 def _is_header_name(name: str) -> bool:
-    return name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    letters = name.replace("-", "").replace("_", "")
+    return name.isascii() and letters.isalnum()

@@ -76,7 +76,11 @@ class LocalConnectionCheck(ConnectionCheck):
 def _start_remedies(url: str) -> list[Remedy]:
     """Return how to start the servers that usually listen at a port."""
     port = urlsplit(url).port
-    usual = [kind for kind in KINDS if port in kind.ports and kind.start_command]
-    if not usual:
+    remedies = []
+    for kind in KINDS:
+        if port in kind.ports and kind.start_command:
+            start = Remedy(f"Start {kind.name}", kind.start_command)
+            remedies.append(start)
+    if not remedies:
         return [Remedy("Start the server there")]
-    return [Remedy(f"Start {kind.name}", kind.start_command) for kind in usual]
+    return remedies

@@ -82,7 +82,11 @@ class Discovery:
     def _ports(self) -> Iterable[tuple[int, str]]:
         if self.ports is not None:
             return self.ports
-        return [(port, kind.path) for kind in KINDS for port in kind.ports]
+        ports = []
+        for kind in KINDS:
+            for port in kind.ports:
+                ports.append((port, kind.path))
+        return ports
 
     def engine_remedies(self, silent: str) -> tuple[Remedy, ...]:
         """Return how to use the embedded engine instead of a server of this machine, if
@@ -97,7 +101,9 @@ class Discovery:
 
     def inside(self) -> bool:
         """Return whether this is a container."""
-        return is_container() if self.in_container is None else self.in_container
+        if self.in_container is not None:
+            return self.in_container
+        return is_container()
 
     async def find(self, silent: str = "") -> list[FoundServer]:
         """Return the servers that answer.
@@ -109,8 +115,12 @@ class Discovery:
         """
         urls = self.urls()
         if silent:
-            urls = [url for url in urls if _location(url) != _location(silent)]
-        tasks = [asyncio.create_task(_try_find(url, self.seconds)) for url in urls]
+            left_out = _location(silent)
+            urls = [url for url in urls if _location(url) != left_out]
+        tasks = []
+        for url in urls:
+            finding = _try_find(url, self.seconds)
+            tasks.append(asyncio.create_task(finding))
         if not tasks:
             return []
         try:
@@ -132,7 +142,9 @@ class Discovery:
         if not is_loopback(silent) or not self.inside():
             return ""
         parts = urlsplit(silent)
-        netloc = f"{CONTAINER_HOST}:{parts.port}" if parts.port else CONTAINER_HOST
+        netloc = CONTAINER_HOST
+        if parts.port:
+            netloc = f"{CONTAINER_HOST}:{parts.port}"
         return parts._replace(netloc=netloc).geturl()
 
     async def offers(self, silent: str, setting: str) -> list[Remedy]:
@@ -204,7 +216,9 @@ def _base_url_of(text: str, port: int) -> str:
 
 def _location(url: str) -> str:
     """Return host and port of a base URL, with one name for all names of loopback."""
-    return f"loopback:{port_of(url)}" if is_loopback(url) else host_of(url)
+    if is_loopback(url):
+        return f"loopback:{port_of(url)}"
+    return host_of(url)
 
 
 async def _try_find(url: str, seconds: float) -> FoundServer | None:

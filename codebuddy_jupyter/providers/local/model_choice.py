@@ -19,17 +19,19 @@ def model_of(entry: Mapping[str, Any]) -> Model:
     names that many servers give it.
     """
     name = entry.get("id") or entry.get("name") or ""
+    meta = as_mapping(entry.get("meta"))
     window = (
-        as_mapping(entry.get("meta")).get("n_ctx")
+        meta.get("n_ctx")
         or entry.get("max_model_len")
         or entry.get("loaded_context_length")
     )
+    if not isinstance(window, int):
+        window = None
+    loaded: bool | None = None
     state = entry.get("state")
-    return Model(
-        str(name),
-        window=window if isinstance(window, int) else None,
-        loaded=None if state is None else state == "loaded",
-    )
+    if state is not None:
+        loaded = state == "loaded"
+    return Model(str(name), window=window, loaded=loaded)
 
 
 def merged(listed: list[Model], reported: list[Model]) -> list[Model]:
@@ -37,13 +39,18 @@ def merged(listed: list[Model], reported: list[Model]) -> list[Model]:
     server's own API reported; then those that only its own API has.
     """
     details = {model.name: model for model in reported}
-    known = [details.pop(model.name, model) for model in listed]
-    return known + list(details.values())
+    known = []
+    for model in listed:
+        known.append(details.pop(model.name, model))
+    return [*known, *details.values()]
 
 
 def named(models: list[Model], name: str) -> Model | None:
     """Return the model of a name, whose tag ``:latest`` may be left out."""
-    return next((model for model in models if model.is_named(name)), None)
+    for model in models:
+        if model.is_named(name):
+            return model
+    return None
 
 
 def can_chat(model: Model) -> bool:

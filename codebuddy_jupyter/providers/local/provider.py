@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any, ClassVar, cast
 
 from traitlets import Bool, Int, TraitError, Unicode, validate
@@ -28,7 +28,8 @@ from .server import BASE_URL_VARIABLE, LocalServerProvider, is_wrong_path
 
 # Tokens. In a smaller context window there is no room for a question and its answer; no
 # model has a larger one.
-SMALLEST_NUM_CTX, LARGEST_NUM_CTX = 512, 1 << 20
+SMALLEST_NUM_CTX = 512
+LARGEST_NUM_CTX = 1 << 20
 # What a model without a chat is refused with.
 NO_CHAT = re.compile(r"does not support (?:chat|generate|completion)", re.IGNORECASE)
 NO_OWN_CHAT = (
@@ -139,11 +140,12 @@ class LocalProvider(LocalServerProvider):
         return await self._described(closely=True)
 
     async def _described(self, *, closely: bool) -> list[Model]:
-        listed = await self.listed()
+        models = await self.listed()
         async with self.open_probe() as probe:
             server = await self.recognised(probe)
             reported = await server.kind.models(probe, closely=closely)
-        models = listed if reported is None else merged(listed, reported)
+        if reported is not None:
+            models = merged(models, reported)
         for model in models:
             self._note_max_window(model)
         return models
@@ -166,7 +168,8 @@ class LocalProvider(LocalServerProvider):
                 raise self._no_model(listed)
             for offered in models:
                 if offered.loaded is not False and not self.kind.has_own_chat:
-                    self._windows.remember(self._key(offered.name), offered.window)
+                    key = self._key(offered.name)
+                    self._windows.remember(key, offered.window)
             self._chosen[self.url] = best_of(models)
         return self._chosen[self.url]
 
@@ -188,25 +191,32 @@ class LocalProvider(LocalServerProvider):
 
     async def _without_chat(self, model: str) -> errors.ModelNotFound:
         """Return the error for a model that only makes embeddings."""
-        models: list[Model] = []
+        listed: list[Model] = []
         with suppress(errors.ProviderError):
-            models = [offered for offered in await self.models() if can_chat(offered)]
+            listed = await self.models()
+        models = [offered for offered in listed if can_chat(offered)]
         remedies = self.without_models()
         if models:
             remedies = (Remedy("Switch", f"%buddy /use {best_of(models)}"),)
         return errors.ModelNotFound(f"{model} only makes embeddings.", *remedies)
 
     async def _refused(
-        self, server: error_lines.Server, error: ErrorResponse, model: str
+        self,
+        server: error_lines.Server,
+        error: ErrorResponse,
+        model: str,
     ) -> errors.ProviderError:
         """Return the error for an error response; a model that is missing can be
         downloaded.
         """
-        if model and error.status == 400 and NO_CHAT.search(error.message):
+        cannot_chat = error.status == 400 and NO_CHAT.search(error.message)
+        if model and cannot_chat:
             return await self._without_chat(model)
         refused = await super()._refused(server, error, model)
+        if not isinstance(refused, errors.ModelNotFound):
+            return refused
         command = self.kind.command_to_download(model)
-        if not (isinstance(refused, errors.ModelNotFound) and model and command):
+        if not model or not command:
             return refused
         switches = [remedy for remedy in refused.remedies if remedy.command]
         download = Remedy("Download it", command)
@@ -223,9 +233,13 @@ class LocalProvider(LocalServerProvider):
     def _key(self, model: str) -> LoadedModel:
         return LoadedModel(self.url, bare_name(model), self.num_ctx)
 
+    def _place(self, model: str) -> tuple[str, str]:
+        return self.url, bare_name(model)
+
     def _note_max_window(self, model: Model) -> None:
         if model.max_window:
-            self._max_windows[self.url, bare_name(model.name)] = model.max_window
+            place = self._place(model.name)
+            self._max_windows[place] = model.max_window
 
     async def window(self, model: str) -> int | None:
         """Return the context window of the model as it is loaded, in tokens; None if the
@@ -249,7 +263,9 @@ class LocalProvider(LocalServerProvider):
         if key in self._windows and lasts:
             window = self._windows.get(key)
             # A preview does not keep the model loaded.
-            return self._windows.remember(key, window) if may_load else window
+            if may_load:
+                self._windows.remember(key, window)
+            return window
         offered = Model(model)
         if not self.knows_server or not self.kind.has_own_chat:
             offered = await self._listed_model(model)
@@ -297,8 +313,8 @@ class LocalProvider(LocalServerProvider):
         must_load = wanted or will_be is None
         if must_load and await self._try_load_with(probe, model, wanted):
             loaded = await self.kind.loaded(probe, model)
-            window = loaded.window if loaded else None
-            will_be = window or will_be
+            if loaded is not None:
+                will_be = loaded.window or will_be
         return self._windows.remember(key, will_be)
 
     async def _try_load_with(self, probe: Probe, model: str, num_ctx: int) -> bool:
@@ -324,7 +340,7 @@ class LocalProvider(LocalServerProvider):
         ModelNotFound
             If the model only makes embeddings.
         """
-        place = self.url, bare_name(model)
+        place = self._place(model)
         if place not in self._facts:
             facts = await self.kind.describe(probe, model)
             self._facts[place] = facts
@@ -336,15 +352,22 @@ class LocalProvider(LocalServerProvider):
         """Return the context window with which a model is to be loaded: that of the
         settings, if the model supports as much; 0: the server's choice.
         """
-        most = self._max_windows.get((self.url, bare_name(model)), self.num_ctx)
+        most = self._max_windows.get(self._place(model), self.num_ctx)
         return min(self.num_ctx, most)
+
+    def _loaded_with(self, model: str) -> int:
+        """Return the context window with which a model is loaded, or is to be."""
+        window = self._windows.get(self._key(model))
+        return window or self._wanted(model)
 
     def window_note(self, model: str) -> str:
         """Return a line about a context window that is smaller than the settings ask for;
         empty if it is not.
         """
+        if not self.kind.has_own_chat:
+            return ""
         window = self._windows.get(self._key(model))
-        if not self.kind.has_own_chat or not window or window >= self.num_ctx:
+        if not window or window >= self.num_ctx:
             return ""
         setting = Remedy(
             "Set what it supports", f"%config LocalProvider.num_ctx = {window}"
@@ -358,7 +381,7 @@ class LocalProvider(LocalServerProvider):
         """Return the command that gives a model a context window of so many tokens, or
         of the most that it supports; empty if that is not more than it has.
         """
-        most = self._max_windows.get((self.url, bare_name(model)), tokens)
+        most = self._max_windows.get(self._place(model), tokens)
         now = self._windows.get(self._key(model))
         if now is not None and now >= most:
             return ""
@@ -383,8 +406,9 @@ class LocalProvider(LocalServerProvider):
         if note and key not in self._noted:
             self._noted.add(key)
             yield Chunk(note=note)
+        reply = cast(Any, super().stream(request))
         try:
-            async with aclosing(cast(Any, super().stream(request))) as chunks:
+            async with aclosing(reply) as chunks:
                 async for chunk in chunks:
                     yield chunk
             return
@@ -397,8 +421,10 @@ class LocalProvider(LocalServerProvider):
             if error.status != 404 or not self._uses_own_chat:
                 raise
         self._without_own_chat.add(self.url)
-        yield Chunk(note=NO_OWN_CHAT.format(self.kind.name))
-        async with aclosing(cast(Any, super().stream(request))) as chunks:
+        note = NO_OWN_CHAT.format(self.kind.name)
+        yield Chunk(note=note)
+        reply = cast(Any, super().stream(request))
+        async with aclosing(reply) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -417,8 +443,8 @@ class LocalProvider(LocalServerProvider):
         if not self._uses_own_chat:
             return {**self.kind.chat_fields, **super().body(request)}
         # Without the window with which it is loaded, some versions load it again.
-        window = self._windows.get(self._key(request.model))
-        return self.kind.chat_body(request, window or self._wanted(request.model))
+        num_ctx = self._loaded_with(request.model)
+        return self.kind.chat_body(request, num_ctx)
 
     def reading(self, model: str) -> ChatStream:
         """Return the parser of a reply."""
@@ -430,7 +456,8 @@ class LocalProvider(LocalServerProvider):
         """Write what stands between two texts; see `Provider.infill`."""
         # That may correct the base URL.
         await self.find_server()
-        async with aclosing(cast(Any, super().infill(request))) as chunks:
+        reply = cast(Any, super().infill(request))
+        async with aclosing(reply) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -440,7 +467,7 @@ class LocalProvider(LocalServerProvider):
         """
         if not self._uses_own_chat:
             return 0
-        return self._windows.get(self._key(model)) or self._wanted(model)
+        return self._loaded_with(model)
 
     # Downloading, loading and unloading
 
@@ -526,7 +553,9 @@ class LocalProvider(LocalServerProvider):
         """Return whether the server is on this machine, known to have a prompt cache, and
         reports that the model is loaded.
         """
-        if not (self.knows_server and self.keeps_prompts() and self.stays_here()):
+        if not self.knows_server or not self.keeps_prompts():
+            return False
+        if not self.stays_here():
             return False
         return await self.is_model_loading(model) is False
 
@@ -553,22 +582,9 @@ class LocalProvider(LocalServerProvider):
     async def _ask_shortest(self, model: str) -> None:
         message = Message("user", "1")
         request = Request((message,), model, max_tokens=1)
-        async with aclosing(cast(Any, self.stream(request))) as chunks:
+        reply = cast(Any, self.stream(request))
+        async with aclosing(reply) as chunks:
             await anext(chunks, None)
-
-    @asynccontextmanager
-    async def _commanding(self, model: str = "") -> AsyncIterator[Probe]:
-        """Open a probe for a command such as a download; errors of the server become
-        errors for the user.
-        """
-        server = await self.server()
-        try:
-            async with probing(server.access) as probe:
-                yield probe
-        except ErrorResponse as response:
-            raise await self._refused(server, response, model) from None
-        except ConnectionError as error:
-            raise error_lines.hung_up(server, str(error)) from error
 
 
 def _not_possible(kind: Kind, verb: str, instead: Remedy) -> errors.SettingError:

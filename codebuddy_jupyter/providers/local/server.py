@@ -22,6 +22,7 @@ from ..http import error_lines
 from ..http.address import host_of, normalise_base_url, other_base_urls, port_of
 from ..http.infill import InfillWay
 from ..http.probe import probing
+from ..http.server_error import ErrorResponse
 from ..infilling import INFILL_TIMEOUT, check_answered
 from ..kinds import KINDS, UNKNOWN, FoundServer, Kind, Probe, recognise
 from ..self_hosted import SelfHostedProvider
@@ -69,8 +70,9 @@ class LocalServerProvider(SelfHostedProvider):
 
     @validate("pool")
     def _pool_is_of_addresses(self, proposal: Mapping[str, Any]) -> list[str]:
+        addresses: list[str] = proposal["value"]
         # A login is taken out of each, as out of the base URL.
-        return [self._checked_url(url) for url in proposal["value"]]
+        return [self._checked_url(url) for url in addresses]
 
     @property
     def url(self) -> str:
@@ -114,7 +116,8 @@ class LocalServerProvider(SelfHostedProvider):
         error = self._unreadable_keys
         if error is None:
             return super().key_remedies()
-        return (Remedy(error.what.rstrip(".")), *error.remedies)
+        reason = Remedy(error.what.rstrip("."))
+        return (reason, *error.remedies)
 
     def remedies(self) -> tuple[Remedy, ...]:
         """Return what to do when nothing answers: start the server that was here or is
@@ -127,7 +130,9 @@ class LocalServerProvider(SelfHostedProvider):
         start = Remedy("Start the server there")
         if kind.start_command:
             start = Remedy(f"Start {kind.name}", kind.start_command)
-        other_port = LM_STUDIO_PORT if port == OLLAMA_PORT else OLLAMA_PORT
+        other_port = OLLAMA_PORT
+        if port == OLLAMA_PORT:
+            other_port = LM_STUDIO_PORT
         other = f'%config {BASE_URL_SETTING} = "http://localhost:{other_port}/v1"'
         return (start, Remedy("Use another address", other))
 
@@ -139,12 +144,14 @@ class LocalServerProvider(SelfHostedProvider):
         if error.remedies != self.remedies():
             return error
         search = replace(self.search, offline=self.offline)
-        offers = await search.offers(self.url, BASE_URL_SETTING)
+        remedies = await search.offers(self.url, BASE_URL_SETTING)
+        if not remedies:
+            engine = search.engine_remedies(self.url)
+            remedies = [*engine, *error.remedies]
         host_machine = search.container_remedies(self.url, BASE_URL_SETTING)
-        engine = search.engine_remedies(self.url)
         return errors.Unreachable(
             error.what,
-            *(offers or (*engine, *error.remedies)),
+            *remedies,
             *host_machine,
             passing=error.passing,
         )
@@ -183,6 +190,20 @@ class LocalServerProvider(SelfHostedProvider):
         server = await self.server()
         async with probing(server.access) as probe:
             yield probe
+
+    @asynccontextmanager
+    async def _commanding(self, model: str = "") -> AsyncIterator[Probe]:
+        """Open a probe for a command such as a download; errors of the server become
+        errors for the user.
+        """
+        server = await self.server()
+        try:
+            async with probing(server.access) as probe:
+                yield probe
+        except ErrorResponse as response:
+            raise await self._refused(server, response, model) from None
+        except ConnectionError as error:
+            raise error_lines.hung_up(server, str(error)) from error
 
     async def recognised(self, probe: Probe) -> FoundServer:
         """Return the server at the base URL, found out by ``probe`` if not known yet."""
@@ -238,7 +259,8 @@ class LocalServerProvider(SelfHostedProvider):
         """Return a provider for each server in `pool`, with the settings of this one; if
         there is none, this one.
         """
-        members = [self._member(url) for url in dict.fromkeys(self.pool)]
+        urls = dict.fromkeys(self.pool)
+        members = [self._member(url) for url in urls]
         return members or (self,)
 
     def _member(self, url: str) -> LocalServerProvider:
@@ -248,12 +270,7 @@ class LocalServerProvider(SelfHostedProvider):
         if url not in self._members:
             self._members[url] = type(self)()
         member = self._members[url]
-        settings: dict[str, Any] = {"base_url": url, "pool": []}
-        for name, trait in self.traits(config=True).items():
-            if name not in settings and not trait.metadata.get("secret"):
-                settings[name] = getattr(self, name)
-        if host_of(normalise_base_url(url)) == self._headers_host:
-            settings["headers"] = self.headers
+        settings = self._settings_for(url)
         member.change(settings)
         member.keys = self.keys
         member._logins = self._logins
@@ -263,6 +280,19 @@ class LocalServerProvider(SelfHostedProvider):
         member.offline_reason = self.offline_reason
         member.allowed_hosts = self.allowed_hosts
         return member
+
+    def _settings_for(self, url: str) -> dict[str, Any]:
+        """Return the present settings with the address of a server in the pool."""
+        settings: dict[str, Any] = {"base_url": url, "pool": []}
+        traits = self.traits(config=True)
+        for name, trait in traits.items():
+            is_secret = trait.metadata.get("secret")
+            if name not in settings and not is_secret:
+                settings[name] = getattr(self, name)
+        host = host_of(normalise_base_url(url))
+        if host == self._headers_host:
+            settings["headers"] = self.headers
+        return settings
 
     async def close(self) -> None:
         """Close the connections, those to the servers in the pool as well."""
@@ -274,7 +304,9 @@ class LocalServerProvider(SelfHostedProvider):
 def _usual_kind(port: int) -> Kind:
     """Return the kind of server that is usual at a port; `UNKNOWN` if several are."""
     kinds = [kind for kind in KINDS if port in kind.ports]
-    return kinds[0] if len(kinds) == 1 else UNKNOWN
+    if len(kinds) != 1:
+        return UNKNOWN
+    return kinds[0]
 
 
 async def _lists_models(probe: Probe, url: str) -> bool:
@@ -289,9 +321,10 @@ def is_wrong_path(error: errors.NoReply | errors.ServerError) -> bool:
     """Return whether an error means that the server is there, but not at this path."""
     if isinstance(error, errors.NoReply):
         return True
-    if error.status is None or error.status in (401, 403, 429):
+    status = error.status
+    if status is None or status in (401, 403, 429):
         return False
-    return error.status < 500
+    return status < 500
 
 
 def _is_about_request(error: errors.ProviderError) -> bool:
