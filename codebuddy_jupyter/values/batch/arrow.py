@@ -12,7 +12,8 @@ from .sources import Answers, Row, Source
 
 # Rows that are turned into Python's values at once.
 BATCH = 512
-VALUE, ERROR = "value", "error"
+VALUE = "value"
+ERROR = "error"
 
 
 class ArrowTable(Source):
@@ -30,13 +31,16 @@ class ArrowTable(Source):
         """Yield the number of each row, and the values of these columns."""
         selected = self._table.select(list(fields))
         for start in range(0, self._table.num_rows, BATCH):
-            columns = selected.slice(start, BATCH).to_pydict()
-            values = zip(*[columns[name] for name in fields], strict=True)
+            batch = selected.slice(start, BATCH)
+            columns = batch.to_pydict()
+            in_order = [columns[name] for name in fields]
+            values = zip(*in_order, strict=True)
             yield from enumerate(values, start)
 
     def output(self, answers: Answers) -> Any:
         """Return a table of the values, or of the fields of records, and the errors."""
-        return arrow_output(self._pyarrow, self._table.num_rows, answers)
+        total = self._table.num_rows
+        return arrow_output(self._pyarrow, total, answers)
 
 
 class ArrowColumn(Source):
@@ -50,13 +54,14 @@ class ArrowColumn(Source):
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield the number of each row, and its value for each field."""
         for start in range(0, len(self._column), BATCH):
-            values = self._column.slice(start, BATCH).to_pylist()
-            for number, value in enumerate(values, start):
+            batch = self._column.slice(start, BATCH)
+            for number, value in enumerate(batch.to_pylist(), start):
                 yield number, [value] * len(fields)
 
     def output(self, answers: Answers) -> Any:
         """Return a table of the values, or of the fields of records, and the errors."""
-        return arrow_output(self._pyarrow, len(self._column), answers)
+        total = len(self._column)
+        return arrow_output(self._pyarrow, total, answers)
 
 
 class DuckRelation(Source):
@@ -80,10 +85,14 @@ class DuckRelation(Source):
         in DuckDB's default connection.
         """
         columns = _columns(answers, len(answers.values))
-        parts = [f'unnest(?) AS "{name}"' for name in columns if name != ERROR]
+        parts = []
+        for name in columns:
+            if name != ERROR:
+                parts.append(f'unnest(?) AS "{name}"')
         parts.append(f"unnest(?)::VARCHAR AS {ERROR}")
-        query = f"SELECT {', '.join(parts)}"
-        return self._duckdb.sql(query, params=list(columns.values()))
+        query = "SELECT " + ", ".join(parts)
+        values = list(columns.values())
+        return self._duckdb.sql(query, params=values)
 
 
 def _rows_of(relation: Any) -> Iterator[Sequence[Any]]:
@@ -104,15 +113,18 @@ def arrow_output(pyarrow: Any, total: int, answers: Answers) -> Any:
     columns = {}
     for name, values in _columns(answers, total).items():
         columns[name] = _array(pyarrow, values)
-    columns[ERROR] = columns[ERROR].cast(pyarrow.string())
+    text = pyarrow.string()
+    columns[ERROR] = columns[ERROR].cast(text)
     return pyarrow.table(columns)
 
 
 def _columns(answers: Answers, total: int) -> dict[str, list[Any]]:
-    columns = {VALUE: answers.filled(total)}
     if answers.fields:
         columns = answers.columns(total)
-    return {**columns, ERROR: answers.texts_of_errors(total)}
+    else:
+        columns = {VALUE: answers.filled(total)}
+    errors = answers.texts_of_errors(total)
+    return {**columns, ERROR: errors}
 
 
 def _array(pyarrow: Any, values: list[Any]) -> Any:
@@ -120,8 +132,11 @@ def _array(pyarrow: Any, values: list[Any]) -> Any:
         return pyarrow.array(values)
     except (pyarrow.ArrowException, OverflowError, TypeError, ValueError):
         # Such as members of an enum.
-        return pyarrow.array(map(_text, values), pyarrow.string())
+        texts = map(_text, values)
+        return pyarrow.array(texts, pyarrow.string())
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    if value is None:
+        return None
+    return str(value)

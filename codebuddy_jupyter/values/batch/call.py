@@ -41,13 +41,16 @@ def call_map(
             )
         if sample is None:
             return lazy_map(buddy, items, prompt, options)
-        return Map(buddy, sample_of_dask(items, sample), prompt, options).gather()
+        first_rows = sample_of_dask(items, sample)
+        return Map(buddy, first_rows, prompt, options).gather()
     if sample is not None and not dry_run:
         return _mapped_sample(buddy, items, prompt, options, sample)
     mapped = Map(buddy, items, prompt, options)
     if dry_run:
         return mapped.estimate()
-    return mapped.stream() if stream else mapped.gather()
+    if stream:
+        return mapped.stream()
+    return mapped.gather()
 
 
 def _map_options(named: Mapping[str, Any]) -> MapOptions:
@@ -68,10 +71,15 @@ def _map_options(named: Mapping[str, Any]) -> MapOptions:
 
 
 def _mapped_sample(
-    buddy: Buddy, items: Any, prompt: str, options: MapOptions, count: int
+    buddy: Buddy,
+    items: Any,
+    prompt: str,
+    options: MapOptions,
+    count: int,
 ) -> Any:
     """Return the values of the first rows, and tell what all of them would cost."""
-    mapped = Map(buddy, sample_of(items, count), prompt, options)
+    first_rows = sample_of(items, count)
+    mapped = Map(buddy, first_rows, prompt, options)
     values = mapped.gather()
     may_ask = buddy.kept_answers.mode(options.replay) != "only"
     # What can be read once only is not read for an estimate.

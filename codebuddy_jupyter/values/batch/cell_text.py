@@ -6,6 +6,7 @@ Only values of types that are known become text: no code of the user's is run fo
 from __future__ import annotations
 
 import json
+import math
 import sys
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,7 +16,15 @@ from typing import Any
 from uuid import UUID
 
 # Their str() runs no code of the user's.
-_PLAIN = (bool, complex, Fraction, date, datetime, time, timedelta, UUID)
+_PLAIN = (
+    complex,
+    Fraction,
+    date,
+    datetime,
+    time,
+    timedelta,
+    UUID,
+)
 _SEQUENCES: tuple[Any, ...] = (list, tuple, set, frozenset)
 # How deeply values may be nested.
 MOST_DEPTH = 20
@@ -36,49 +45,62 @@ def cell_text(value: Any) -> str | None:
     value = _simple(value, 0)
     if value is None:
         return None
-    text = value
+    text: str = value
     if not isinstance(value, str):
         text = json.dumps(value, ensure_ascii=False)
-    return text if text.strip() else None
+    if not text.strip():
+        return None
+    return text
 
 
 def _simple(value: Any, depth: int) -> Any:
     """Return a value as JSON has it; a value that is missing is None."""
     if depth > MOST_DEPTH:
         raise NotText("its values are nested too deeply")
-    if value is None or type(value) is str:
+    kind = type(value)
+    if value is None or kind is str or kind is bool:
         return value
-    if type(value) in _PLAIN:
-        return value if type(value) is bool else str(value)
+    if kind in _PLAIN:
+        return str(value)
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bool | int):
         return int(int.__repr__(value))
     if isinstance(value, float):
         return _number(float.__repr__(value))
-    if type(value) is Decimal:
-        return None if value.is_nan() else str(value)
-    if isinstance(value, PurePath) and type(value).__module__.startswith("pathlib"):
+    if kind is Decimal:
+        if value.is_nan():
+            return None
         return str(value)
-    if isinstance(value, dict | list | tuple | set | frozenset):
-        return _container(value, depth)
+    if isinstance(value, PurePath) and kind.__module__.startswith("pathlib"):
+        return str(value)
+    if isinstance(value, dict):
+        return _object(value, depth)
+    if isinstance(value, _SEQUENCES):
+        return _array(value, depth)
     return _of_library(value, depth)
 
 
 def _number(text: str) -> float | str | None:
     number = float(text)
-    if number != number:
+    if math.isnan(number):
         return None
-    # JSON has no infinity.
-    return text if number in (float("inf"), float("-inf")) else number
+    if math.isinf(number):
+        # JSON has no infinity.
+        return text
+    return number
 
 
-def _container(value: Any, depth: int) -> Any:
-    if isinstance(value, dict):
-        simple = {}
-        for key, inner in dict.items(value):
-            simple[str(_simple(key, depth + 1))] = _simple(inner, depth + 1)
-        return simple
+def _object(value: Any, depth: int) -> Any:
+    simple = {}
+    for key, inner in dict.items(value):
+        content = _simple(inner, depth + 1)
+        name = str(_simple(key, depth + 1))
+        simple[name] = content
+    return simple
+
+
+def _array(value: Any, depth: int) -> Any:
     # A subclass could run code of the user's when it is iterated.
     (kind, *_) = [one for one in _SEQUENCES if isinstance(value, one)]
     return [_simple(inner, depth + 1) for inner in kind.__iter__(value)]
@@ -86,21 +108,23 @@ def _container(value: Any, depth: int) -> Any:
 
 def _of_library(value: Any, depth: int) -> Any:
     """Return a value of numpy or pandas as JSON has it."""
-    module = type(value).__module__.partition(".")[0]
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
     numpy = sys.modules.get("numpy")
-    if module == "numpy" and numpy is not None:
+    if library == "numpy" and numpy is not None:
         if isinstance(value, numpy.datetime64 | numpy.timedelta64):
-            return None if numpy.isnat(value) else str(value)
+            if numpy.isnat(value):
+                return None
+            return str(value)
         if isinstance(value, numpy.generic):
             return _simple(value.item(), depth + 1)
-        if type(value) is numpy.ndarray:
+        if kind is numpy.ndarray:
             return _simple(value.tolist(), depth + 1)
-    if module == "pandas":
-        pandas = sys.modules[module]
+    if library == "pandas":
+        pandas = sys.modules[library]
         if value is pandas.NA or value is pandas.NaT:
             return None
         times = (pandas.Timestamp, pandas.Timedelta, pandas.Period, pandas.Interval)
-        if type(value) in times:
+        if kind in times:
             return str(value)
-    name = type(value).__name__
-    raise NotText(f"a value of the type {name} cannot be sent as text")
+    raise NotText(f"a value of the type {kind.__name__} cannot be sent as text")

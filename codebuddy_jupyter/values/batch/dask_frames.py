@@ -28,7 +28,11 @@ POOL = "codebuddy.pool"
 """The setting of Dask's configuration that names the servers of a worker."""
 
 # The types of columns, which must be known before there is a value.
-_TYPES = {"boolean": "boolean", "integer": "Int64", "number": "Float64"}
+_TYPES = {
+    "boolean": "boolean",
+    "integer": "Int64",
+    "number": "Float64",
+}
 
 _setting_up = threading.Lock()
 
@@ -61,7 +65,12 @@ def is_dask(items: Any) -> bool:
     return _is_frame(items) or _is_bag(items)
 
 
-def lazy_map(buddy: Buddy, items: Any, prompt: str, options: MapOptions) -> Any:
+def lazy_map(
+    buddy: Buddy,
+    items: Any,
+    prompt: str,
+    options: MapOptions,
+) -> Any:
     """Return the values of a map as a lazy Series, frame or bag of Dask.
 
     Raises
@@ -71,16 +80,26 @@ def lazy_map(buddy: Buddy, items: Any, prompt: str, options: MapOptions) -> Any:
     """
     if buddy.kept_answers.mode(options.replay) == "only":
         raise not_asked()
-    form = None if options.into is None else form_of(options.into)
+    form = None
+    if options.into is not None:
+        form = form_of(options.into)
     plan = _plan(buddy, prompt, options)
     if _is_bag(items):
         template_of(prompt, [ITEM], may_append=True)
         return items.map_partitions(answer_bag, plan)
     is_column = items.ndim == 1
-    columns = [ITEM, str(items.name)] if is_column else [*map(str, items.columns)]
+    if is_column:
+        columns = [ITEM, str(items.name)]
+    else:
+        columns = [str(column) for column in items.columns]
     template_of(prompt, columns, may_append=is_column)
     meta = _meta(items, form)
-    return items.map_partitions(answer_partition, plan, meta, meta=meta)
+    return items.map_partitions(
+        answer_partition,
+        plan,
+        meta,
+        meta=meta,
+    )
 
 
 def sample_of_dask(items: Any, count: int) -> Any:
@@ -111,16 +130,24 @@ def _plan(buddy: Buddy, prompt: str, options: MapOptions) -> Plan:
     settings: dict[str, Any] = {}
     # What protects on a worker is never switched off from here.
     if provider.offline:
-        settings |= {"offline": True, "allowed_hosts": buddy.allowed_hosts}
+        settings["offline"] = True
+        settings["allowed_hosts"] = buddy.allowed_hosts
     if buddy.redact_secrets:
         settings["redact_secrets"] = True
     if not buddy.keeps_chats():
         settings["keep_chats"] = False
     model = buddy.loop.run(provider.choose(model))
+    # The answers that a notebook keeps are not those of the workers.
+    of_workers = replace(
+        options,
+        provider=name,
+        model=model,
+        progress=False,
+        replay="off",
+    )
     return Plan(
         prompt,
-        # The answers that a notebook keeps are not those of the workers.
-        replace(options, provider=name, model=model, progress=False, replay="off"),
+        of_workers,
         name,
         settings,
         provider.saved_state(),
@@ -132,20 +159,26 @@ def _meta(items: Any, form: Form | None) -> Any:
     import pandas
 
     index = items._meta.index
+    nothing = index[:0]
     if form is None or not form.fields:
         name = getattr(items._meta, "name", None)
-        schema = {} if form is None else form.schema["properties"].get(WRAP, {})
-        dtype = "object" if form is None else _dtype(schema)
-        return pandas.Series([], index=index[:0], name=name, dtype=dtype)
+        dtype = _dtype(form, WRAP)
+        return pandas.Series([], index=nothing, name=name, dtype=dtype)
     columns = {}
     for field in form.fields:
-        schema = form.schema["properties"].get(field, {})
-        columns[field] = pandas.Series([], index=index[:0], dtype=_dtype(schema))
-    return pandas.DataFrame(columns, index=index[:0])
+        dtype = _dtype(form, field)
+        columns[field] = pandas.Series([], index=nothing, dtype=dtype)
+    return pandas.DataFrame(columns, index=nothing)
 
 
-def _dtype(schema: Mapping[str, Any]) -> str:
-    return _TYPES.get(str(schema.get("type")), "object")
+def _dtype(form: Form | None, field: str) -> str:
+    """Return the type of the column for a field of a form."""
+    if form is None:
+        return "object"
+    properties = form.schema["properties"]
+    schema = properties.get(field, {})
+    kind = str(schema.get("type"))
+    return _TYPES.get(kind, "object")
 
 
 # What the workers run
@@ -155,8 +188,10 @@ def answer_partition(part: Any, plan: Plan, meta: Any) -> Any:
     """Return the values of the rows of a partition."""
     values = _mapped(part, plan)
     if meta.ndim == 1:
-        return values.astype(meta.dtype).rename(meta.name)
-    return values.astype(dict(meta.dtypes))
+        typed = values.astype(meta.dtype)
+        return typed.rename(meta.name)
+    types = dict(meta.dtypes)
+    return values.astype(types)
 
 
 def answer_bag(part: Any, plan: Plan) -> list[Any]:
@@ -168,7 +203,13 @@ def _mapped(items: Any, plan: Plan) -> Any:
     buddy = _buddy_of_process()
     with _setting_up:
         _configure(buddy, plan)
-    made = Map(buddy, items, plan.prompt, plan.options, leases_of_worker())
+    made = Map(
+        buddy,
+        items,
+        plan.prompt,
+        plan.options,
+        leases_of_worker(),
+    )
     return made.gather()
 
 

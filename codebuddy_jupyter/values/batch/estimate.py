@@ -95,7 +95,9 @@ def estimate(
             filled = Message("user", question.template.fill(fields))
             prompt += shared + tokens.total([filled])
     # Of more rows, those that follow are taken to be like these.
-    scale = (source.total or count) / count if count else 1.0
+    scale = 1.0
+    if count:
+        scale = (source.total or count) / count
     requests = round(requests * scale)
     known = keeper.averages()
     answers, seconds = known.completion_tokens, known.seconds

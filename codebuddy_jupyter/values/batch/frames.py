@@ -34,13 +34,18 @@ class PandasFrame(Source):
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield the key of each row, and the values of these columns."""
         columns = [self._frame[self._labels[name]] for name in fields]
-        yield from zip(
-            _keys(self._frame.index), zip(*columns, strict=True), strict=True
-        )
+        keys = _keys(self._frame.index)
+        values = zip(*columns, strict=True)
+        yield from zip(keys, values, strict=True)
 
     def output(self, answers: Answers) -> Any:
         """Return a Series, or a DataFrame of records, with the same index."""
-        return _pandas_output(self._pandas, self._frame.index, answers, None)
+        return _pandas_output(
+            self._pandas,
+            self._frame.index,
+            answers,
+            name=None,
+        )
 
 
 class PandasSeries(Source):
@@ -54,13 +59,19 @@ class PandasSeries(Source):
 
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield the key of each row, and its value for each field."""
-        for key, value in zip(_keys(self._series.index), self._series, strict=True):
+        keys = _keys(self._series.index)
+        for key, value in zip(keys, self._series, strict=True):
             yield key, [value] * len(fields)
 
     def output(self, answers: Answers) -> Any:
         """Return a Series, or a DataFrame of records, with the same index."""
-        name = self._series.name
-        return _pandas_output(self._pandas, self._series.index, answers, name)
+        series = self._series
+        return _pandas_output(
+            self._pandas,
+            series.index,
+            answers,
+            name=series.name,
+        )
 
 
 class PolarsFrame(Source):
@@ -76,11 +87,17 @@ class PolarsFrame(Source):
 
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield the number of each row, and the values of these columns."""
-        yield from enumerate(self._frame.select(list(fields)).iter_rows())
+        selected = self._frame.select(list(fields))
+        yield from enumerate(selected.iter_rows())
 
     def output(self, answers: Answers) -> Any:
         """Return a Series, or a DataFrame of records."""
-        return _polars_output(self._polars, len(self._frame), answers, "")
+        return _polars_output(
+            self._polars,
+            len(self._frame),
+            answers,
+            name="",
+        )
 
 
 class PolarsSeries(Source):
@@ -103,8 +120,12 @@ class PolarsSeries(Source):
 
     def output(self, answers: Answers) -> Any:
         """Return a Series, or a DataFrame of records."""
-        name = self._series.name
-        return _polars_output(self._polars, len(self._series), answers, name)
+        return _polars_output(
+            self._polars,
+            len(self._series),
+            answers,
+            name=self._series.name,
+        )
 
 
 def _labels(columns: Iterable[Any]) -> dict[str, Any]:
@@ -117,7 +138,9 @@ def _labels(columns: Iterable[Any]) -> dict[str, Any]:
     """
     labels: dict[str, Any] = {}
     for label in columns:
-        name = label if isinstance(label, str) else str(label)
+        name = label
+        if not isinstance(label, str):
+            name = str(label)
         if name in labels:
             rename = Remedy("Rename one of them")
             raise PromptError(f"Two columns are named {name!r}.", rename)
@@ -126,35 +149,42 @@ def _labels(columns: Iterable[Any]) -> dict[str, Any]:
 
 
 def _names_of_column(name: Any) -> list[str]:
-    return [ITEM, name] if isinstance(name, str) and name else [ITEM]
+    if isinstance(name, str) and name:
+        return [ITEM, name]
+    return [ITEM]
 
 
 def _keys(index: Any) -> Iterable[Any]:
-    return index if index.is_unique else range(len(index))
+    keys: Iterable[Any] = index
+    if not index.is_unique:
+        keys = range(len(index))
+    return keys
 
 
-def _pandas_output(pandas: Any, index: Any, answers: Answers, name: Any) -> Any:
+def _pandas_output(
+    pandas: Any,
+    index: Any,
+    answers: Answers,
+    name: Any,
+) -> Any:
+    total = len(index)
     if not answers.fields:
-        return _pandas_series(pandas, index, answers.filled(len(index)), name)
+        values = answers.filled(total)
+        return _pandas_series(pandas, index, values, name)
     columns = {}
-    for field, values in answers.columns(len(index)).items():
+    for field, values in answers.columns(total).items():
         columns[field] = _pandas_series(pandas, index, values, field)
-    return pandas.DataFrame(columns, index=index, columns=list(answers.fields))
+    names = list(answers.fields)
+    return pandas.DataFrame(columns, index=index, columns=names)
 
 
-def _pandas_series(pandas: Any, index: Any, values: list[Any], name: Any) -> Any:
-    """Return a Series of a type that tells a missing value from False and 0."""
-    kinds = {type(value) for value in values if value is not None}
-    dtype: Any = object
-    if len(kinds) == 1:
-        (kind,) = kinds
-        has_missing = any(value is None for value in values)
-        if kind in NULLABLE and has_missing:
-            dtype = NULLABLE[kind]
-        elif kind in (*NULLABLE, str) or kind.__module__ == "datetime":
-            dtype = None
-    elif kinds == {int, float}:
-        dtype = "Float64"
+def _pandas_series(
+    pandas: Any,
+    index: Any,
+    values: list[Any],
+    name: Any,
+) -> Any:
+    dtype = _dtype_of(values)
     try:
         return pandas.Series(values, index=index, name=name, dtype=dtype)
     except (OverflowError, ValueError):
@@ -162,7 +192,31 @@ def _pandas_series(pandas: Any, index: Any, values: list[Any], name: Any) -> Any
         return pandas.Series(values, index=index, name=name, dtype=object)
 
 
-def _polars_output(polars: Any, total: int, answers: Answers, name: str) -> Any:
+def _dtype_of(values: list[Any]) -> Any:
+    """Return a type of pandas that tells a missing value from False and 0; None leaves
+    it to pandas.
+    """
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float}:
+        return "Float64"
+    if len(kinds) != 1:
+        return object
+    (kind,) = kinds
+    has_missing = any(value is None for value in values)
+    if kind in NULLABLE and has_missing:
+        return NULLABLE[kind]
+    is_plain = kind in (*NULLABLE, str)
+    if is_plain or kind.__module__ == "datetime":
+        return None
+    return object
+
+
+def _polars_output(
+    polars: Any,
+    total: int,
+    answers: Answers,
+    name: str,
+) -> Any:
     if not answers.fields:
         return _polars_series(polars, name, answers.filled(total))
     columns = []

@@ -34,12 +34,11 @@ _SOURCES: Mapping[str, Mapping[str, Any]] = {
 
 def sample_of(items: Any, count: int) -> Any:
     """Return the first rows of an input, in its own kind."""
-    for method in ("head", "limit"):
+    if is_of_library(items, "pandas", "polars", "duckdb"):
         # Of pandas and polars, and of DuckDB.
-        if is_of_library(items, "pandas", "polars", "duckdb") and hasattr(
-            items, method
-        ):
-            return getattr(items, method)(count)
+        for method in ("head", "limit"):
+            if hasattr(items, method):
+                return getattr(items, method)(count)
     if is_of_library(items, "pyarrow"):
         return items.slice(0, count)
     if isinstance(items, dict):
@@ -49,7 +48,8 @@ def sample_of(items: Any, count: int) -> Any:
 
 def is_of_library(items: Any, *libraries: str) -> bool:
     """Return whether an object is of a class of one of these libraries."""
-    return type(items).__module__.partition(".")[0].lstrip("_") in libraries
+    library = type(items).__module__.partition(".")[0]
+    return library.lstrip("_") in libraries
 
 
 def source_of(items: Any) -> Source:

@@ -28,7 +28,9 @@ from .results import Kept
 
 # How often a row is asked about if the connection breaks, if the server fails, and if
 # it is busy.
-MOST_BREAKS, MOST_FAILURES, MOST_REFUSALS = 3, 2, 30
+MOST_BREAKS = 3
+MOST_FAILURES = 2
+MOST_REFUSALS = 30
 # Statuses of a server, or of a gateway, that cannot answer at this moment.
 BUSY = (429, 502, 503, 504, 529)
 # Statuses of a server that refuses this user, or has nothing at this address.
@@ -137,7 +139,8 @@ class Job:
         self._asked: dict[bytes, list[AskedRow]] = {}
         self._known: OrderedDict[bytes, str | BuddyError] = OrderedDict()
         self._failure: Exception | None = None
-        self._answers = self._failures = 0
+        self._answers = 0
+        self._failures = 0
 
     @property
     def has_begun(self) -> bool:
@@ -154,7 +157,9 @@ class Job:
         """The characters that a row can have at most, as far as that is known."""
         windows = [lane.window for lane in self._pool.lanes]
         known = [window for window in windows if window is not None]
-        return max(known) * MOST_BYTES_PER_TOKEN if known else None
+        if not known:
+            return None
+        return max(known) * MOST_BYTES_PER_TOKEN
 
     # Called from the thread that feeds it
 
@@ -256,12 +261,21 @@ class Job:
         finally:
             self._pool.release(lane)
 
-    async def _keep(self, row: AskedRow, answered: Answered, seconds: float) -> None:
+    async def _keep(
+        self,
+        row: AskedRow,
+        answered: Answered,
+        seconds: float,
+    ) -> None:
         kept = Kept(row.digest, answered.text, answered.usage, seconds, row.prompt)
         await self._keeper.keep(kept)
 
     def _note_error(
-        self, row: AskedRow, lane: Lane, error: BuddyError, began: float
+        self,
+        row: AskedRow,
+        lane: Lane,
+        error: BuddyError,
+        began: float,
     ) -> None:
         """Decide whether an error is the row's or the server's; of the server's, another
         server can be asked.
@@ -304,12 +318,14 @@ class Job:
         first, *others = self._asked.pop(row.digest)
         if isinstance(result, Answered):
             known: str | BuddyError = result.text
-            value, usage = result.value, result.usage
+            value = result.value
+            usage = result.usage
         else:
             known = value = result
             usage = Usage()
         self._remember(row.digest, known)
-        self.outcomes.put(Outcome(first.number, first.key, value, usage))
+        outcome = Outcome(first.number, first.key, value, usage)
+        self.outcomes.put(outcome)
         for other in others:
             self._put(other, known)
         self._count(result)
@@ -323,7 +339,8 @@ class Job:
                 value = self._question.read(known)
             except NotValid as error:
                 value = errors.NoReply(str(error))
-        self.outcomes.put(Outcome(row.number, row.key, value))
+        outcome = Outcome(row.number, row.key, value)
+        self.outcomes.put(outcome)
 
     def _remember(self, digest: bytes, known: str | BuddyError) -> None:
         self._known[digest] = known
@@ -334,27 +351,32 @@ class Job:
         """Count the failures, and stop the job if they are too many."""
         self._answers += 1
         self._failures += not isinstance(result, Answered)
-        is_early = self._answers < FEWEST_ROWS
-        if is_early or self._failures <= self._max_failures * self._answers:
+        if self._answers < FEWEST_ROWS:
+            return
+        if self._failures <= self._max_failures * self._answers:
             return
         assert isinstance(result, BuddyError)
         what = (
             f"{self._failures} of the first {self._answers} rows failed, the last: "
             f"{result.what}"
         )
-        self._failure = self._failure or errors.TooManyFailures(what, *result.remedies)
+        if self._failure is None:
+            self._failure = errors.TooManyFailures(what, *result.remedies)
 
 
 def _check_length(row: AskedRow, lane: Lane) -> None:
     """Refuse a row that no tokenizer could make fit."""
     characters = len(row.prompt)
-    if characters > (lane.window or LARGEST_WINDOW) * MOST_BYTES_PER_TOKEN:
+    window = lane.window or LARGEST_WINDOW
+    if characters > window * MOST_BYTES_PER_TOKEN:
         raise too_long(characters, lane.window)
 
 
 def too_long(characters: int, window: int | None) -> errors.PromptTooLong:
     """Return the error for a row that is too long for the model."""
-    limit = f", and the context window is {window:,} tokens" if window else ""
+    limit = ""
+    if window:
+        limit = f", and the context window is {window:,} tokens"
     return errors.PromptTooLong(
         f"The row is too long for the model: {characters:,} characters{limit}.",
         errors.Remedy("Shorten it"),

@@ -109,7 +109,8 @@ class Keeper:
         if results is None:
             return False
         with suppress(NotKept):
-            return results.is_new(self._job) and results.has_other(self._job, row)
+            if results.is_new(self._job):
+                return results.has_other(self._job, row)
         return False
 
     def forget(self) -> None:
@@ -133,8 +134,10 @@ class Keeper:
         prompt
             Gives the question about its row.
         """
-        if self._replay is not None and not self._replay.has(kept):
-            self._replay.note(replace(kept, prompt=prompt()))
+        if self._replay is None or self._replay.has(kept):
+            return
+        with_prompt = replace(kept, prompt=prompt())
+        self._replay.note(with_prompt)
 
     async def keep(self, kept: Kept) -> None:
         """Keep an answer, and return when it is on disk, or cannot be written now."""
@@ -152,14 +155,16 @@ class Keeper:
         if self._results is None or not self._waiting:
             return
         if self._next is None:
-            self._next = asyncio.create_task(self._write_after(self._present))
+            writing = self._write_after(self._present)
+            self._next = asyncio.create_task(writing)
         # The others wait for it as well, if one of them is cancelled.
         await asyncio.shield(self._next)
 
     async def _write_after(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        self._present, self._next = self._next, None
+        self._present = self._next
+        self._next = None
         answers = list(self._waiting)
         self._waiting.clear()
         await asyncio.to_thread(self._write, answers)
@@ -175,7 +180,8 @@ class Keeper:
         else:
             if self.trouble is not None:
                 self.tell("The answers are kept on disk again.")
-            self._failed_at = self.trouble = None
+            self._failed_at = None
+            self.trouble = None
 
     def _note_trouble(self, error: NotKept) -> None:
         self._failed_at = time.monotonic()

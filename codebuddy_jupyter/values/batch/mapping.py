@@ -118,8 +118,10 @@ class Map:
         self._options = options
         self._source = source_of(items)
         self._form: Form | None = None
+        self._answers = Answers()
         if options.into is not None:
             self._form = form_of(options.into)
+            self._answers = Answers(self._form.fields)
         self._question = self._question_of(prompt)
         self._lines: list[str] = []
         self._progress: Progress | None = None
@@ -130,37 +132,47 @@ class Map:
             # What is wrong with them is told at once. With answers in the notebook's
             # file, there may be nothing to ask.
             _ = self._targets
-        self._answers = Answers(self._form.fields if self._form else ())
         self._failed: dict[int, NumberedRow] = {}
         self._usage = Usage()
 
     def _question_of(self, prompt: str) -> RowQuestion:
-        source, options, buddy = self._source, self._options, self._buddy
+        source = self._source
+        options = self._options
+        collector = self._buddy.collector
         # It learns which secrets to redact.
-        buddy.collector.collect("", frozenset(), (), share_values=False)
+        collector.collect("", frozenset(), (), share_values=False)
+        system = options.system
+        if system is None:
+            system = SYSTEM
         return RowQuestion(
             template=template_of(prompt, source.columns, may_append=source.may_append),
             form=self._form,
-            system=SYSTEM if options.system is None else options.system,
+            system=system,
             temperature=options.temperature,
             max_tokens=options.max_tokens,
             extra=options.extra,
-            redact=buddy.collector.redaction(enabled=buddy.redact_secrets),
+            redact=collector.redaction(enabled=self._buddy.redact_secrets),
         )
 
     def _make_replay(self) -> RowAnswers | None:
         """Return the answers in the notebook's file; None if they are not wanted."""
-        kept_answers, options = self._buddy.kept_answers, self._options
+        kept_answers = self._buddy.kept_answers
+        options = self._options
         mode = kept_answers.mode(options.replay)
         if mode == "off":
             return None
-        asked = pairs(_listed(options.model), _listed(options.provider))
-        requests = [kept_answers.request(options.of_question(*pair)) for pair in asked]
+        models = _listed(options.model)
+        providers = _listed(options.provider)
+        requests = []
+        for model, provider in pairs(models, providers):
+            chosen = options.of_question(model, provider)
+            requests.append(kept_answers.request(chosen))
+        question = self._question.digest("").hex()
         return RowAnswers(
             kept_answers,
             self._buddy.loop,
             self._question,
-            digest_of([requests, self._question.digest("").hex()]).hex(),
+            digest_of([requests, question]).hex(),
             may_ask=mode != "only",
             tell=self.tell,
         )
@@ -170,8 +182,9 @@ class Map:
         """The servers to ask, which are looked for when they are needed."""
         if self._replay is not None and not self._replay.may_ask:
             raise not_asked()
-        models, providers = self._options.model, self._options.provider
-        finding = find_targets(self._buddy.resolve, _listed(models), _listed(providers))
+        models = _listed(self._options.model)
+        providers = _listed(self._options.provider)
+        finding = find_targets(self._buddy.resolve, models, providers)
         return self._buddy.loop.run(finding)
 
     @cached_property
@@ -196,13 +209,14 @@ class Map:
         Exception
             What reading the input raised.
         """
-        rows = enumerate(self._source.rows(self._question.template.fields))
-        return self._gather((number, *row) for number, row in rows)
+        return self._gather(self._rows())
 
     def retry(self) -> Any:
         """Ask again about the rows that failed, and return all values anew."""
-        failed, self._failed = self._failed, {}
-        return self._gather(iter([failed[number] for number in sorted(failed)]))
+        failed = self._failed
+        self._failed = {}
+        rows = [failed[number] for number in sorted(failed)]
+        return self._gather(iter(rows))
 
     def stream(self) -> Iterator[tuple[Any, Any]]:
         """Yield the key and the value of each row, as they come; a row that failed has
@@ -210,8 +224,7 @@ class Map:
 
         Errors are those of `gather`.
         """
-        rows = enumerate(self._source.rows(self._question.template.fields))
-        for outcome in self._outcomes((number, *row) for number, row in rows):
+        for outcome in self._outcomes(self._rows()):
             # An endless stream must not grow.
             self._failed.clear()
             yield outcome.key, outcome.value
@@ -246,6 +259,12 @@ class Map:
             slots += told or FIRST_LIMIT
         return slots
 
+    def _rows(self) -> Iterator[NumberedRow]:
+        """Yield the rows of the input."""
+        fields = self._question.template.fields
+        for number, row in enumerate(self._source.rows(fields)):
+            yield number, *row
+
     def _gather(self, rows: Iterator[NumberedRow]) -> Any:
         try:
             for outcome in self._outcomes(rows):
@@ -258,10 +277,9 @@ class Map:
     def _output(self) -> Any:
         output = self._source.output(self._answers)
         keys = self._answers.keys
-        errors = {
-            keys[number]: error
-            for number, error in sorted(self._answers.errors.items())
-        }
+        errors = {}
+        for number, error in sorted(self._answers.errors.items()):
+            errors[keys[number]] = error
         attached = {
             "errors": errors,
             "usage": self._usage,
@@ -342,7 +360,9 @@ class Map:
         return None
 
     def _asked(
-        self, rows: Iterator[NumberedRow], given: int = 0
+        self,
+        rows: Iterator[NumberedRow],
+        given: int = 0,
     ) -> Generator[Outcome, None, None]:
         """Yield what becomes of rows that a server may have to be asked about.
 
@@ -353,22 +373,11 @@ class Map:
         given
             The number of rows before them that needed no server.
         """
-        options = self._options
-        pool = Pool([target.lane() for target in self._targets])
-        job = Job(
-            self._question, pool, self._keeper, options.max_failures, self._leases
-        )
-        run = Run(
-            self._question,
-            self._refreshing(rows),
-            job,
-            self._keeper,
-            self._buddy.loop,
-            work=lambda: self._ask(job),
-            asks=options.ask,
-        )
+        run = self._run(rows)
         self._progress = Progress(
-            self._source.total, is_shown=options.progress, given=given
+            self._source.total,
+            is_shown=self._options.progress,
+            given=given,
         )
         self._asks = True
         try:
@@ -384,6 +393,25 @@ class Map:
             self._failed.update(run.failed)
             self._progress.close()
             self._progress = None
+
+    def _run(self, rows: Iterator[NumberedRow]) -> Run:
+        lanes = [target.lane() for target in self._targets]
+        job = Job(
+            self._question,
+            Pool(lanes),
+            self._keeper,
+            self._options.max_failures,
+            self._leases,
+        )
+        return Run(
+            self._question,
+            self._refreshing(rows),
+            job,
+            self._keeper,
+            self._buddy.loop,
+            work=lambda: self._ask(job),
+            asks=self._options.ask,
+        )
 
     def _refreshing(self, rows: Iterator[NumberedRow]) -> Iterator[NumberedRow]:
         """Yield the rows; now and then the providers get the present settings, such as
@@ -408,9 +436,10 @@ class Map:
             self.tell(line)
         if not self._buddy.keeps_chats():
             self.tell(NOT_KEPT)
-        elsewhere = [
-            target for target in self._targets if not target.provider.stays_here()
-        ]
+        elsewhere = []
+        for target in self._targets:
+            if not target.provider.stays_here():
+                elsewhere.append(target)
         if elsewhere and self._options.ask:
             rows = "All rows"
             if self._source.total is not None:
@@ -418,7 +447,8 @@ class Map:
             self.tell(f"{rows} will be sent to {self._where(elsewhere)}.")
 
     def _where(self, targets: Sequence[Target]) -> str:
-        return ", ".join(dict.fromkeys([one.provider.where() for one in targets]))
+        places = [target.provider.where() for target in targets]
+        return ", ".join(dict.fromkeys(places))
 
     def tell(self, line: str) -> None:
         """Show a line for the user, once."""
@@ -468,4 +498,6 @@ def _sum(one: Usage, other: Usage) -> Usage:
 
 
 def _added(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one + (other or 0)
+    if one is None:
+        return other
+    return one + (other or 0)

@@ -14,10 +14,12 @@ from ...providers.base import Provider
 
 # Requests at a time of a server that does not tell how many it takes: at first, and at
 # most.
-FIRST_LIMIT, LARGEST_LIMIT = 4, 32
+FIRST_LIMIT = 4
+LARGEST_LIMIT = 32
 # Such a server gets more requests as long as an answer takes less than so many times
 # what it took with few, and fewer from so many times on.
-GROW_BELOW, SHRINK_ABOVE = 2.0, 4.0
+GROW_BELOW = 2.0
+SHRINK_ABOVE = 4.0
 SHRINK = 0.8
 # Seconds before a server that is busy, or does not answer, is asked again; the last
 # repeats.
@@ -105,7 +107,8 @@ class Lane:
             self._changed_at = now
         elif self.slots is not None:
             # One that was busy once gets its requests back, little by little.
-            self.limit = min(float(self.slots), self.limit + 1 / self.limit)
+            grown = self.limit + 1 / self.limit
+            self.limit = min(float(self.slots), grown)
         elif began >= self._changed_at:
             self._adjust(now - began, now)
 
@@ -165,7 +168,8 @@ class Lane:
         return self.is_out or self._is_down
 
     def _pause(self, pauses: Sequence[float], now: float) -> None:
-        self.resumes = now + pauses[min(self._strikes, len(pauses)) - 1]
+        count = min(self._strikes, len(pauses))
+        self.resumes = now + pauses[count - 1]
 
 
 class Pool:
@@ -230,15 +234,16 @@ class Pool:
             return
         if self._down_since is None:
             self._down_since = now
-        last = self.lanes[-1]
+        failed = self.lanes[-1]
         waiting = [lane for lane in self.lanes if not lane.is_out]
         # Servers that never answered will hardly begin to.
         had_answers = any(lane.answered for lane in waiting)
         is_over = now - self._down_since >= self._patience
         is_busy = any(lane.busy for lane in self.lanes)
-        if waiting and (is_busy or (had_answers and not is_over)):
-            return
-        failed = waiting[-1] if waiting else last
+        if waiting:
+            if is_busy or (had_answers and not is_over):
+                return
+            failed = waiting[-1]
         assert failed.error is not None
         raise failed.error
 
@@ -249,7 +254,9 @@ class Pool:
             for lane in self.lanes
             if lane.resumes > now and not lane.is_out
         ]
-        seconds = min(moments) - now if moments else None
+        seconds = None
+        if moments:
+            seconds = min(moments) - now
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

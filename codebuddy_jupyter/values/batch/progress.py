@@ -25,7 +25,13 @@ class Progress:
         The number of rows that are done already.
     """
 
-    def __init__(self, total: int | None, *, is_shown: bool, given: int = 0) -> None:
+    def __init__(
+        self,
+        total: int | None,
+        *,
+        is_shown: bool,
+        given: int = 0,
+    ) -> None:
         self.lines: list[str] = []
         self._bar: Any = None
         self._errors = 0
@@ -36,7 +42,12 @@ class Progress:
             # Its import takes a moment, and needs ipywidgets in a notebook.
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=total, desc="buddy.map", unit=" rows", initial=given)
+            self._bar = tqdm(
+                total=total,
+                desc="buddy.map",
+                unit=" rows",
+                initial=given,
+            )
 
     def tell(self, line: str) -> None:
         """Show a line, once."""
@@ -70,5 +81,6 @@ class Progress:
     def close(self) -> None:
         """Leave the bar as it is now."""
         if self._bar is not None:
-            self._bar.set_postfix_str(self._state(time.monotonic()), refresh=False)
+            state = self._state(time.monotonic())
+            self._bar.set_postfix_str(state, refresh=False)
             self._bar.close()

@@ -140,7 +140,9 @@ class RowQuestion:
         codebuddy_jupyter.values.form.NotValid
             If it is none of the form.
         """
-        return text if self.form is None else self.form.read(text)
+        if self.form is None:
+            return text
+        return self.form.read(text)
 
 
 def _add(pieces: list[str], chunk: Chunk) -> None:

@@ -101,12 +101,14 @@ class RowAnswers:
             # Somebody has edited its line: it is asked for again.
             return None
         self._given += 1
-        self._days[day_of(kept.when)] = self._models[kept.model] = None
+        self._days[day_of(kept.when)] = None
+        self._models[kept.model] = None
         self._kept_answers.note_given(kept)
         return Kept(row, kept.answer, kept.usage)
 
     def _asked(self, row: bytes) -> Asked:
-        return Asked(digest_of([self._job, row.hex()]).hex(), 1, "", 1)
+        digest = digest_of([self._job, row.hex()])
+        return Asked(digest.hex(), 1, "", 1)
 
     def missing(self, number: int) -> NotReplayed:
         """Return the error for a row without an answer, where nothing is to be asked."""
@@ -147,8 +149,9 @@ class RowAnswers:
     def _line(self, kept: Kept) -> KeptAnswer:
         redact = self._question.redact
         provider, model = self.who
+        now = datetime.now().astimezone()
         return KeptAnswer(
-            when=datetime.now().astimezone().replace(microsecond=0),
+            when=now.replace(microsecond=0),
             provider=provider,
             model=model,
             question=kept.prompt[:MAX_QUESTION],
@@ -163,8 +166,12 @@ class RowAnswers:
         if not self._given:
             return
         days = [*self._days]
-        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-        rows = "1 row is" if self._given == 1 else f"{self._given:,} rows are"
+        when = days[0]
+        if len(days) > 1:
+            when = f"{days[0]} to {days[-1]}"
+        rows = "1 row is"
+        if self._given > 1:
+            rows = f"{self._given:,} rows are"
         self._tell(f"{rows} replayed, from {when}, {', '.join(self._models)}")
         self._given = 0
 

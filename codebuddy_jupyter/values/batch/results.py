@@ -194,7 +194,9 @@ class Results(SQLiteFile):
 def _id_of(connection: Connection, job: bytes) -> int | None:
     query = "SELECT id FROM jobs WHERE digest = ?"
     found = connection.execute(query, (job,)).fetchone()
-    return int(found[0]) if found else None
+    if not found:
+        return None
+    return int(found[0])
 
 
 def _use(connection: Connection, job: bytes) -> int:
@@ -215,9 +217,8 @@ def _select(connection: Connection, id: int, rows: Sequence[bytes]) -> Iterable[
         "SELECT row, text, prompt_tokens, completion_tokens, seconds "
         f"FROM answers WHERE job = ? AND row IN ({marks})"
     )
-    for row, text, prompt, completion, seconds in connection.execute(
-        query, (id, *rows)
-    ):
+    found = connection.execute(query, (id, *rows))
+    for row, text, prompt, completion, seconds in found:
         yield Kept(row, text, Usage(prompt, completion), seconds)
 
 
@@ -235,4 +236,6 @@ def _columns(id: int, kept: Kept) -> tuple[object, ...]:
 
 
 def _tokens(count: int | None) -> int | None:
-    return None if count is None else min(count, LARGEST_NUMBER)
+    if count is None:
+        return None
+    return min(count, LARGEST_NUMBER)

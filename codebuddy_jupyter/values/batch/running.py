@@ -22,7 +22,8 @@ from .sources import texts_of
 
 # Rows that are read and have no outcome yet, at most: so many, or this for each request
 # that the servers take at a time.
-WINDOW, WINDOW_PER_SLOT = 512, 4
+WINDOW = 512
+WINDOW_PER_SLOT = 4
 # Seconds for which rows are read before those that were read are asked about.
 READING_SECONDS = 0.05
 # Seconds that requests get to close their connections when a job is stopped.
@@ -146,7 +147,9 @@ class Run:
         ready, self._ready = self._ready, []
         yield from ready
         may_read = not self._is_exhausted and self._pending < self._window
-        seconds = 0.0 if ready or may_read else SLICE
+        seconds = SLICE
+        if ready or may_read:
+            seconds = 0.0
         while True:
             try:
                 outcome = self._job.outcomes.get(seconds > 0, seconds or None)

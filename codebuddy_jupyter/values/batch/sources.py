@@ -68,16 +68,17 @@ class Answers:
             self.keys += [None] * missing
             self.values += [None] * missing
         self.keys[number] = key
-        is_error = isinstance(value, Exception)
-        if is_error:
+        if isinstance(value, Exception):
             self.errors[number] = value
+            self.values[number] = None
         else:
             self.errors.pop(number, None)
-        self.values[number] = None if is_error else value
+            self.values[number] = value
 
     def filled(self, total: int) -> list[Any]:
         """Return the values of so many rows; those that did not come are None."""
-        return self.values + [None] * (total - len(self.values))
+        missing = total - len(self.values)
+        return self.values + [None] * missing
 
     def columns(self, total: int) -> dict[str, list[Any]]:
         """Return the same by field, for values that are records."""
@@ -153,8 +154,8 @@ class IterableSource(Source):
         iterator = iter(items)
         first = list(itertools.islice(iterator, 1))
         self._items = itertools.chain(first, iterator)
-        if first and isinstance(first[0], dict):
-            self.columns = [*map(str, first[0]), ITEM]
+        if first:
+            self.columns = _columns_of(first[0])
 
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield the place of each row, and the values of these fields."""
@@ -163,7 +164,8 @@ class IterableSource(Source):
 
     def output(self, answers: Answers) -> Any:
         """Return the values as a list."""
-        return ListOfAnswers(answers.filled(self.total or len(answers.values)))
+        total = self.total or len(answers.values)
+        return ListOfAnswers(answers.filled(total))
 
 
 class DictSource(Source):
@@ -173,8 +175,7 @@ class DictSource(Source):
         self._items = dict(items)
         self.total = len(self._items)
         first = next(iter(self._items.values()), None)
-        if isinstance(first, dict):
-            self.columns = [*map(str, first), ITEM]
+        self.columns = _columns_of(first)
 
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield each key, and the values of these fields."""
@@ -185,6 +186,13 @@ class DictSource(Source):
         """Return the values as a dict with the same keys."""
         values = answers.filled(len(self._items))
         return DictOfAnswers(zip(self._items, values, strict=True))
+
+
+def _columns_of(item: Any) -> Sequence[str]:
+    """Return the names of the fields of a row that is one value, or a dict."""
+    if not isinstance(item, dict):
+        return (ITEM,)
+    return [*map(str, item), ITEM]
 
 
 def fields_of(item: Any, fields: Sequence[str]) -> list[Any]:
@@ -217,9 +225,12 @@ def texts_of(values: Sequence[Any], fields: Sequence[str]) -> list[str] | None:
             text = cell_text(value)
         except ValueError as error:
             raise PromptError(f"{{{name}}} cannot be filled: {error}.") from error
-        is_missing = is_missing and text is None
+        if text is not None:
+            is_missing = False
         texts.append(text or "")
-    return None if is_missing else texts
+    if is_missing:
+        return None
+    return texts
 
 
 def checked(items: Any) -> Any:

@@ -39,7 +39,9 @@ class Target:
 
 
 async def find_targets(
-    resolve: Resolve, models: Sequence[str], providers: Sequence[str]
+    resolve: Resolve,
+    models: Sequence[str],
+    providers: Sequence[str],
 ) -> list[Target]:
     """Return the servers to ask.
 
@@ -65,7 +67,8 @@ async def find_targets(
 
 def name_of(targets: Sequence[Target]) -> str:
     """Return the name of the models; equal ones once."""
-    return "|".join(sorted({target.model for target in targets}))
+    models = {target.model for target in targets}
+    return "|".join(sorted(models))
 
 
 def pairs(models: Sequence[str], providers: Sequence[str]) -> list[tuple[str, str]]:
@@ -109,7 +112,8 @@ async def _of_pool(owner: str, provider: Provider, named: str) -> list[Target]:
         raise await _explained(provider, absent[0])
     if len(names) > 1:
         raise _several(names)
-    return [Target(owner, server, next(iter(names))) for server in servers]
+    (model,) = names
+    return [Target(owner, server, model) for server in servers]
 
 
 async def _explained(provider: Provider, error: BuddyError) -> BuddyError:

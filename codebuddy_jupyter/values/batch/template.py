@@ -49,7 +49,9 @@ class Template:
         """
         parts = []
         for piece in self.pieces:
-            parts.append(texts[piece] if isinstance(piece, int) else piece)
+            if isinstance(piece, int):
+                piece = texts[piece]
+            parts.append(piece)
         return "".join(parts)
 
 
@@ -119,7 +121,9 @@ def _is_field(name: str, columns: Sequence[str]) -> bool:
 
 def _as_text(match: re.Match[str]) -> str:
     literal = match["literal"]
-    return match[0] if literal is None else f"{{{literal}}}"
+    if literal is None:
+        return match[0]
+    return f"{{{literal}}}"
 
 
 def _no_column(name: str, columns: Sequence[str]) -> PromptError:
@@ -136,7 +140,8 @@ def _without_field(text: str, columns: Sequence[str]) -> PromptError:
         f"{_listed(columns)}."
     )
     field = next(iter(columns), "column")
-    return PromptError(what, Remedy("Name one", f'"{text.strip()[:40]} {{{field}}}"'))
+    example = f'"{text.strip()[:40]} {{{field}}}"'
+    return PromptError(what, Remedy("Name one", example))
 
 
 def _listed(columns: Iterable[str]) -> str:
