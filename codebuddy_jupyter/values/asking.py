@@ -111,7 +111,14 @@ async def answer(
     def ask(attempt: Request) -> AsyncIterator[Chunk]:
         return until_repeated(provider.stream(attempt), is_typed=True)
 
-    parts = answering(ask, request, form, modes, place, is_told=is_told)
+    parts = answering(
+        ask,
+        request,
+        form,
+        modes,
+        place,
+        is_told=is_told,
+    )
     async with aclosing(cast(Any, parts)) as answered:
         async for part in answered:
             if isinstance(part, Answered):
@@ -148,7 +155,8 @@ async def answering(
                 async for chunk in coming:
                     attempt.feed(chunk)
                     if chunk.usage is not None:
-                        chunk = replace(chunk, usage=_total(spent, chunk.usage))
+                        total = _total(spent, chunk.usage)
+                        chunk = replace(chunk, usage=total)
                     yield chunk
         except ServerError as error:
             if not attempt.may_refuse_schema(error):
@@ -167,8 +175,9 @@ async def answering(
 
 def _plan(first: Mode) -> list[Mode]:
     """Return how to ask: twice in the way that held, then once in the other."""
-    other: Mode = "schema" if first == "words" else "words"
-    return [first, first, other]
+    if first == "words":
+        return ["words", "words", "schema"]
+    return ["schema", "schema", "words"]
 
 
 class _Attempt:
@@ -185,7 +194,10 @@ class _Attempt:
     """
 
     def __init__(
-        self, form: Form, mode: Mode = "schema", last: _Attempt | None = None
+        self,
+        form: Form,
+        mode: Mode = "schema",
+        last: _Attempt | None = None,
     ) -> None:
         self.value: Any = None
         self.json = ""
@@ -218,9 +230,11 @@ class _Attempt:
         # What went on without end would lead the model to do so again.
         if last is not None and last.is_like(self) and not is_limited:
             messages = (*messages, *last.told_again())
-        schema = self._form.schema if by_schema else None
+        schema = None
         if is_limited:
             schema = bounded(self._form.schema, request.max_tokens)
+        elif by_schema:
+            schema = self._form.schema
         return replace(request, messages=messages, schema=schema)
 
     def is_like(self, other: _Attempt) -> bool:
@@ -229,11 +243,11 @@ class _Attempt:
 
     def told_again(self) -> Sequence[Message]:
         """Return the answer and what is wrong with it, for the model."""
-        quoted = without_control_tokens(self.text[:LONGEST_QUOTE]).strip()
+        quoted = without_control_tokens(self.text[:LONGEST_QUOTE])
         wrong = without_control_tokens(self.reason)
         again = self._form.instruction(with_schema=False)
         return (
-            Message("assistant", quoted or "{}"),
+            Message("assistant", quoted.strip() or "{}"),
             Message("user", f"This is not valid: {wrong}.\n{again}"),
         )
 
@@ -253,9 +267,11 @@ class _Attempt:
         except NotValid as error:
             endings = {"length": CUT, REPETITION: REPEATED}
             self.reason = endings.get(self._finish, str(error))
+            is_repeated = self._finish == REPETITION
+            is_cut = self._finish == "length"
             # One that was cut and is much shorter than its question may be right so far.
             is_long = len(self.text) * 2 > len(self._asked)
-            if self._finish == REPETITION or (self._finish == "length" and is_long):
+            if is_repeated or (is_cut and is_long):
                 self._ran_on = True
             return False
         return True
@@ -267,14 +283,18 @@ class _Attempt:
 
 
 def _with_instruction(
-    messages: Sequence[Message], instruction: str, *, at_end: bool
+    messages: Sequence[Message],
+    instruction: str,
+    *,
+    at_end: bool,
 ) -> tuple[Message, ...]:
     """Return the messages with the instruction in the question."""
     *before, question = messages
     parts = [instruction, question.text]
     if at_end:
         parts.reverse()
-    return (*before, replace(question, text="\n\n".join(parts)))
+    text = "\n\n".join(parts)
+    return (*before, replace(question, text=text))
 
 
 def _total(one: Usage, other: Usage) -> Usage:
@@ -288,8 +308,11 @@ def _total(one: Usage, other: Usage) -> Usage:
 
 
 def _sum(one: Any, other: Any) -> Any:
-    known = [part for part in (one, other) if part is not None]
-    return sum(known) if known else None
+    if one is None:
+        return other
+    if other is None:
+        return one
+    return one + other
 
 
 def _invalid(form: Form, model: str, attempt: _Attempt) -> InvalidAnswer:

@@ -15,7 +15,10 @@ INNER_ITEMS = 3
 USUAL_TOKENS = 1024
 # The share of the tokens that is for texts. A character can be a token of its own.
 TEXT_SHARE = 0.5
-SHORTEST_TEXT, LONGEST_TEXT = 12, 400
+SHORTEST_TEXT = 12
+LONGEST_TEXT = 400
+
+_NOT_FREE = frozenset({"enum", "const", "format", "pattern"})
 
 
 def bounded(schema: Schema, max_tokens: int | None) -> Schema:
@@ -36,11 +39,17 @@ def _with_items(part: Any, most: int) -> Any:
         return [_with_items(inner, most) for inner in part]
     if not isinstance(part, dict):
         return part
-    inside = INNER_ITEMS if _is_list(part) else most
-    result = {key: _with_items(value, inside) for key, value in part.items()}
-    if _is_list(part):
+    is_list = _is_list(part)
+    inside = most
+    if is_list:
+        inside = INNER_ITEMS
+    result = {}
+    for key, value in part.items():
+        result[key] = _with_items(value, inside)
+    if is_list:
         allowed = min(part.get("maxItems", most), most)
-        result["maxItems"] = max(allowed, part.get("minItems", 0))
+        least = part.get("minItems", 0)
+        result["maxItems"] = max(allowed, least)
     return result
 
 
@@ -53,7 +62,9 @@ def _texts(part: Any) -> int:
     if _is_free_text(part):
         return 1
     inner = sum([_texts(value) for value in part.values()])
-    return inner * int(part["maxItems"]) if _is_list(part) else inner
+    if _is_list(part):
+        return inner * int(part["maxItems"])
+    return inner
 
 
 def _with_length(part: Any, most: int) -> Any:
@@ -62,10 +73,13 @@ def _with_length(part: Any, most: int) -> Any:
         return [_with_length(inner, most) for inner in part]
     if not isinstance(part, dict):
         return part
-    result = {key: _with_length(value, most) for key, value in part.items()}
+    result = {}
+    for key, value in part.items():
+        result[key] = _with_length(value, most)
     if _is_free_text(part):
         allowed = min(part.get("maxLength", most), most)
-        result["maxLength"] = max(allowed, part.get("minLength", 0))
+        least = part.get("minLength", 0)
+        result["maxLength"] = max(allowed, least)
     return result
 
 
@@ -74,9 +88,5 @@ def _is_list(part: Schema) -> bool:
 
 
 def _is_free_text(part: Schema) -> bool:
-    return part.get("type") == "string" and not part.keys() & {
-        "enum",
-        "const",
-        "format",
-        "pattern",
-    }
+    is_text = part.get("type") == "string"
+    return is_text and not part.keys() & _NOT_FREE

@@ -66,7 +66,9 @@ def form_of(into: Any) -> Form:
     frame = try_frame(into)
     row: Any = into
     if frame is not None:
-        row = record_of(frame.row) if isinstance(frame.row, str) else frame.row
+        row = frame.row
+        if isinstance(row, str):
+            row = record_of(row)
         name = f"{frame.name} of {name_of(row)}"
         into = types.GenericAlias(list, row)
     adapter, schema = _schema(into, name)
@@ -132,7 +134,9 @@ class Form:
             "required": [WRAP],
             "additionalProperties": False,
         }
-        return {**whole, "$defs": definitions} if definitions else whole
+        if definitions:
+            whole["$defs"] = definitions
+        return whole
 
     def instruction(self, with_schema: bool) -> str:
         """Return what a prompt says of the form.
@@ -142,7 +146,9 @@ class Form:
         with_schema
             Whether to quote the JSON schema, for a server that takes none.
         """
-        return self._quoting if with_schema else self._plain
+        if with_schema:
+            return self._quoting
+        return self._plain
 
     @cached_property
     def _plain(self) -> str:
@@ -170,7 +176,8 @@ class Form:
         try:
             for data in json_values(text):
                 try:
-                    return self._value(data), json.dumps(data, ensure_ascii=False)
+                    value = self._value(data)
+                    return value, json.dumps(data, ensure_ascii=False)
                 except NotValid as error:
                     reason = reason or error
         except NotJSON as error:
@@ -209,7 +216,8 @@ class Form:
     def _checked(self, data: Any) -> Any:
         """Return the value of the type that a JSON value is."""
         try:
-            data = prepared(data, self.inner, self.inner.get("$defs", {}))
+            definitions = self.inner.get("$defs", {})
+            data = prepared(data, self.inner, definitions)
             value = self.adapter.validate_python(data)
             if self.frame is None:
                 return value
@@ -227,11 +235,14 @@ class Form:
         if not self.is_wrapped or looks_like_json or not is_short:
             raise reason
         is_text = self.inner.get("type") == "string" and "enum" not in self.inner
-        bare = stripped if is_text else stripped.strip(_AROUND_BARE)
+        bare = stripped
+        if not is_text:
+            bare = stripped.strip(_AROUND_BARE)
         try:
-            return self._checked(bare), json.dumps({WRAP: bare}, ensure_ascii=False)
+            value = self._checked(bare)
         except NotValid:
             raise reason from None
+        return value, json.dumps({WRAP: bare}, ensure_ascii=False)
 
 
 def name_of(into: Any) -> str:
@@ -256,8 +267,9 @@ def _schema(into: Any, name: str) -> tuple[Any, Schema]:
             "Typed answers need pydantic 2.10 or later.", NO_PYDANTIC
         ) from error
     try:
-        known = with_known_dicts(into) if IS_NEEDED else into
-        adapter = TypeAdapter(known)
+        if IS_NEEDED:
+            into = with_known_dicts(into)
+        adapter = TypeAdapter(into)
         schema = schema_of(adapter)
     except Exception as error:
         # Classes can have schemas of their own, whose code may raise anything.
@@ -287,17 +299,24 @@ def _reason(error: Exception) -> str:
     """Return why a value or a type is refused, as one line."""
     details = getattr(error, "errors", None)
     if type(error).__name__ == "ValidationError" and details is not None:
-        lines = []
-        for detail in details(include_url=False, include_input=False)[:MOST_ERRORS]:
-            place = ".".join([str(part) for part in detail["loc"]])
-            message = str(detail["msg"])
-            lines.append(f"{place}: {message}" if place else message)
-        text = "; ".join(lines)
+        first = details(include_url=False, include_input=False)[:MOST_ERRORS]
+        text = "; ".join([_detail(detail) for detail in first])
     elif isinstance(error, NoSchema | ValueError):
         text = str(error)
     else:
         # The advice that pydantic adds is for the authors of libraries.
-        text = str(error).partition(". ")[0].partition("\n")[0]
+        sentence, _, _ = str(error).partition(". ")
+        text, _, _ = sentence.partition("\n")
         text = text.replace("Unable to generate pydantic-core", "there is no")
-    line = printable(re.sub(r"\s+", " ", text)).strip().rstrip(".")
+    text = re.sub(r"\s+", " ", text)
+    line = printable(text).strip().rstrip(".")
     return line[:LONGEST_REASON] or type(error).__name__
+
+
+def _detail(detail: Mapping[str, Any]) -> str:
+    """Return one error of pydantic, after the place where it is."""
+    place = ".".join([str(part) for part in detail["loc"]])
+    message = str(detail["msg"])
+    if not place:
+        return message
+    return f"{place}: {message}"

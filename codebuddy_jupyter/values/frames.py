@@ -40,10 +40,11 @@ class Frame:
 
     def of(self, records: Sequence[Record], columns: Sequence[str]) -> Any:
         """Return the frame of these records."""
+        names = list(columns)
         if self.library == "pandas":
-            return self.cls(list(records), columns=list(columns))
+            return self.cls(list(records), columns=names)
         if not records:
-            return self.cls(schema=list(columns))
+            return self.cls(schema=names)
         return self.cls(list(records))
 
 
@@ -56,14 +57,18 @@ def try_frame(into: Any) -> Frame | None:
     SettingError
         If it means a frame, but not what its rows are.
     """
-    cls, rows = into, ()
+    cls = into
+    rows: tuple[Any, ...] = ()
     if get_origin(into) is Annotated:
         cls, *others = get_args(into)
         rows = tuple(others)
     for library in LIBRARIES:
         # What the user has not imported cannot be meant.
         module = sys.modules.get(library)
-        if module is not None and cls is getattr(module, "DataFrame", module):
+        if module is None:
+            continue
+        frame_class: Any = getattr(module, "DataFrame", module)
+        if cls is frame_class:
             if len(rows) != 1:
                 what = f"A {library}.DataFrame alone says nothing about its rows."
                 raise SettingError(what, EXAMPLE)

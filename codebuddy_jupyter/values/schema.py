@@ -117,7 +117,8 @@ class _Cleaner:
         definitions: dict[str, Schema] = {}
         # Cleaning a definition may find more of them.
         for name in self._recursive:
-            definitions[name] = self._clean(self._definitions[name], (name,))
+            definition = self._definitions[name]
+            definitions[name] = self._clean(definition, (name,))
         if definitions:
             result["$defs"] = definitions
         return result
@@ -139,16 +140,9 @@ class _Cleaner:
             return self._referred(raw, within)
         if len(raw.get("allOf", [])) == 1:
             (only,) = raw["allOf"]
-            others = {key: value for key, value in raw.items() if key != "allOf"}
-            return self._clean({**only, **others}, within)
-        result = {key: raw[key] for key in _KEPT if key in raw}
-        if raw.get("format") in _FORMATS:
-            result["format"] = raw["format"]
-        if "(?" not in raw.get("pattern", "(?"):
-            result["pattern"] = raw["pattern"]
-        description = self._description(raw)
-        if description:
-            result["description"] = description
+            merged = {**only, **_without(raw, "allOf")}
+            return self._clean(merged, within)
+        result = self._itself(raw)
         self._add_inner(result, raw, within)
         return result
 
@@ -158,10 +152,31 @@ class _Cleaner:
             if name not in self._recursive:
                 self._recursive.append(name)
             return {"$ref": _REFERENCE + name}
-        others = {key: value for key, value in raw.items() if key != "$ref"}
-        return self._clean({**self._definitions[name], **others}, (*within, name))
+        definition = self._definitions[name]
+        merged = {**definition, **_without(raw, "$ref")}
+        return self._clean(merged, (*within, name))
 
-    def _add_inner(self, result: Schema, raw: Schema, within: tuple[str, ...]) -> None:
+    def _itself(self, raw: Schema) -> Schema:
+        """Return what is kept of a part, without the parts within it."""
+        result: Schema = {}
+        for key in _KEPT:
+            if key in raw:
+                result[key] = raw[key]
+        if raw.get("format") in _FORMATS:
+            result["format"] = raw["format"]
+        if "(?" not in raw.get("pattern", "(?"):
+            result["pattern"] = raw["pattern"]
+        description = self._description(raw)
+        if description:
+            result["description"] = description
+        return result
+
+    def _add_inner(
+        self,
+        result: Schema,
+        raw: Schema,
+        within: tuple[str, ...],
+    ) -> None:
         """Add the parts within a part."""
         choices = raw.get("anyOf") or raw.get("oneOf")
         if choices:
@@ -185,9 +200,14 @@ class _Cleaner:
 
     def _description(self, raw: Schema) -> str:
         """Return a description as it may be sent."""
-        text = inspect.cleandoc(str(raw.get("description") or ""))
-        text = text[:LONGEST_DESCRIPTION]
-        return without_control_tokens(self._redactor.redact(text).text)
+        description = str(raw.get("description") or "")
+        text = inspect.cleandoc(description)[:LONGEST_DESCRIPTION]
+        redacted = self._redactor.redact(text)
+        return without_control_tokens(redacted.text)
+
+
+def _without(schema: Schema, left_out: str) -> Schema:
+    return {key: value for key, value in schema.items() if key != left_out}
 
 
 @functools.cache
@@ -211,13 +231,18 @@ def _generator() -> Any:
             if all(isinstance(member.value, str) for member in members):
                 return result
             by_name = {member.name: member for member in members}
-            named = {"type": "string", "enum": list(by_name), MEMBERS: by_name}
-            return {**result, **named}
+            return {
+                **result,
+                "type": "string",
+                "enum": list(by_name),
+                MEMBERS: by_name,
+            }
 
         def dataclass_schema(self, schema: Any) -> Any:
             """Describe a dataclass by its docstring, as newer versions do."""
             described = _documentation(schema["cls"])
-            return {**described, **super().dataclass_schema(schema)}
+            result = super().dataclass_schema(schema)
+            return {**described, **result}
 
         def named_tuple_schema(self, schema: Any) -> Any:
             """Describe a named tuple as an object."""
@@ -229,11 +254,13 @@ def _generator() -> Any:
         def call_schema(self, schema: Any) -> Any:
             """Describe a named tuple as an object, as older versions declare it."""
             called = schema["function"]
-            if not (isinstance(called, type) and issubclass(called, tuple)):
+            is_tuple = isinstance(called, type) and issubclass(called, tuple)
+            if not is_tuple:
                 # Pydantic would call it with what the model wrote.
                 raise NoSchema("a function is not a type")
             properties = {}
-            for field in schema["arguments_schema"]["arguments_schema"]:
+            arguments = schema["arguments_schema"]
+            for field in arguments["arguments_schema"]:
                 properties[field["name"]] = self.generate_inner(field["schema"])
             return _tuple_object(called, properties)
 
@@ -241,7 +268,11 @@ def _generator() -> Any:
 
 
 def _tuple_object(cls: type, properties: Schema) -> Schema:
-    return {"type": "object", "properties": properties, **_documentation(cls)}
+    return {
+        "type": "object",
+        "properties": properties,
+        **_documentation(cls),
+    }
 
 
 def _documentation(cls: type) -> Schema:
@@ -255,13 +286,17 @@ def _documentation(cls: type) -> Schema:
 
 def described_parts(schema: Schema, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield the descriptions within a schema, each after the path to its place."""
-    if schema.get("description"):
-        yield path, re.sub(r"\s+", " ", schema["description"])
-    for name, inner in schema.get("properties", {}).items():
-        yield from described_parts(inner, f"{path}.{name}".lstrip("."))
+    description = schema.get("description")
+    if description:
+        yield path, re.sub(r"\s+", " ", description)
+    properties = schema.get("properties", {})
+    for name, inner in properties.items():
+        inner_path = f"{path}.{name}".lstrip(".")
+        yield from described_parts(inner, inner_path)
     for key in ("items", "additionalProperties"):
         inner = schema.get(key)
         if isinstance(inner, dict):
             yield from described_parts(inner, path)
-    for inner in [*schema.get("anyOf", []), *schema.get("prefixItems", [])]:
-        yield from described_parts(inner, path)
+    for key in ("anyOf", "prefixItems"):
+        for inner in schema.get(key, []):
+            yield from described_parts(inner, path)

@@ -60,7 +60,8 @@ def _parts(text: str) -> Iterator[str]:
     begin = 0
     for place, character in enumerate(text):
         if quote:
-            quote = "" if character == quote else quote
+            if character == quote:
+                quote = ""
         elif character in "\"'":
             quote = character
         elif character in "[(":

@@ -5,10 +5,8 @@ attributes, subscripts and literals, and never evaluated.
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 import keyword
-import operator
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from types import ModuleType
@@ -103,7 +101,10 @@ class _Reader:
         for names in (self._names, KNOWN):
             if node.id in names:
                 return names[node.id]
-        known = [*KNOWN, *[name for name in self._names if not name.startswith("_")]]
+        known = list(KNOWN)
+        for name in self._names:
+            if not name.startswith("_"):
+                known.append(name)
         suggestion = did_you_mean(node.id, known)
         remedies = [suggestion] if suggestion else []
         raise SettingError(f"There is no type {node.id}.", *remedies, EXAMPLE)
@@ -138,12 +139,15 @@ class _Reader:
         """Return a union."""
         if not isinstance(node.op, ast.BitOr):
             raise _no_type(node)
-        return _union(self.read(node.left), self.read(node.right))
+        left = self.read(node.left)
+        right = self.read(node.right)
+        return _union(left, right)
 
     def constant(self, node: ast.Constant) -> Any:
         """Return None, a text, or the dots of ``tuple[int, ...]``."""
-        if node.value is None or node.value is ... or isinstance(node.value, str):
-            return node.value
+        value = node.value
+        if value is None or value is ... or isinstance(value, str):
+            return value
         raise _no_type(node)
 
 
@@ -156,9 +160,9 @@ _READERS: Mapping[type[ast.expr], Callable[[_Reader, Any], Any]] = {
 }
 
 
-def _union(*types: Any) -> Any:
+def _union(left: Any, right: Any) -> Any:
     try:
-        return functools.reduce(operator.or_, types)
+        return left | right
     except TypeError as error:
         raise SettingError(f"This is not a type: {error}", EXAMPLE) from error
 

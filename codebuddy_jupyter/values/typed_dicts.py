@@ -36,8 +36,10 @@ def with_known_dicts(into: Any, within: tuple[Any, ...] = ()) -> Any:
         The classes around it.
     """
     if is_typeddict(into) and type(into).__module__ == "typing":
-        # One that contains itself is left to pydantic, which says what to do.
-        return into if into in within else _known_dict(into, (*within, into))
+        if into in within:
+            # One that contains itself is left to pydantic, which says what to do.
+            return into
+        return _known_dict(into, (*within, into))
     arguments = get_args(into)
     origin = get_origin(into)
     if origin is Annotated:

@@ -56,7 +56,9 @@ def instruction(schema: Schema, *, with_schema: bool) -> str:
     definitions = schema.get("$defs", {})
     lines = [ASKED, form_in_words(schema, definitions)]
     for path, description in list(described_parts(schema))[:MOST_DESCRIPTIONS]:
-        lines.append(f"{path}: {description}" if path else description)
+        if path:
+            description = f"{path}: {description}"
+        lines.append(description)
     if with_schema and _says_more(schema):
         quoted = json.dumps(sent(schema), ensure_ascii=False)
         lines.append(f"Its JSON schema: {quoted}")
@@ -94,7 +96,8 @@ def form_in_words(
         return _object(schema, definitions, depth)
     if kind == "array":
         return _array(schema, definitions, depth)
-    return _FORMATS.get(schema.get("format", ""), _WORDS.get(str(kind), "any value"))
+    words = _WORDS.get(str(kind), "any value")
+    return _FORMATS.get(schema.get("format", ""), words)
 
 
 def _object(schema: Schema, definitions: Mapping[str, Schema], depth: int) -> str:
