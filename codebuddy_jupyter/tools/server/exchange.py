@@ -52,10 +52,9 @@ Respond = Callable[[Head, bytes], Awaitable[Answer]]
 
 def text_answer(status: int, text: str, **headers: str) -> Answer:
     """Return an answer of one line for people."""
-    body = f"{text}\n".encode()
-    return Answer(
-        status, body, {"content-type": "text/plain; charset=utf-8", **headers}
-    )
+    body = f"{text}\n"
+    headers = {"content-type": "text/plain; charset=utf-8", **headers}
+    return Answer(status, body.encode(), headers)
 
 
 def message_of(body: bytes) -> Mapping[str, Any]:
@@ -65,22 +64,30 @@ def message_of(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         # What is no JSON, or is nested too deeply.
         return {}
-    return message if isinstance(message, dict) else {}
+    if not isinstance(message, dict):
+        return {}
+    return message
 
 
 def params_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the parameters of a message."""
     params = message.get("params")
-    return params if isinstance(params, dict) else {}
+    if not isinstance(params, dict):
+        return {}
+    return params
 
 
 def client_of(message: Mapping[str, Any]) -> str:
     """Return who sends a message, as the message says it; mostly it does not."""
     params = params_of(message)
-    meta = params.get("_meta")
     info = params.get("clientInfo")
     if message.get("method") != "initialize":
-        info = meta.get(CLIENT_INFO) if isinstance(meta, dict) else None
+        meta = params.get("_meta")
+        if not isinstance(meta, dict):
+            return ""
+        info = meta.get(CLIENT_INFO)
     if not isinstance(info, dict) or not info.get("name"):
         return ""
-    return " ".join(filter(None, (str(info["name"]), str(info.get("version", "")))))
+    name = str(info["name"])
+    version = str(info.get("version", ""))
+    return " ".join(filter(None, (name, version)))

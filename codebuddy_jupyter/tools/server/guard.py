@@ -37,8 +37,7 @@ class Guard:
 
     def refusal(self, head: Head) -> Answer | None:
         """Return the answer to a request that is not let in; None for one that is."""
-        hosts = head.all("host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts():
+        if not self._is_addressed(head):
             return text_answer(421, "The Host is not the address of this server.")
         if head.all("origin"):
             return text_answer(403, "Web pages are not let in.")
@@ -57,24 +56,33 @@ class Guard:
 
         After a kernel has died, another user's program may get its port.
         """
-        scheme, _, credentials = head.first("authorization").partition(" ")
+        authorization = head.first("authorization")
+        scheme, _, credentials = authorization.partition(" ")
         nonce, _, mac = credentials.partition(":")
         if head.method != "GET" or scheme.lower() != PROOF:
             return None
+        if len(nonce) > LONGEST_NONCE:
+            return None
         right = client_proof(self.key, nonce)
-        if len(nonce) > LONGEST_NONCE or not _are_equal(mac, right):
+        if not _are_equal(mac, right):
             return None
         return text_answer(200, server_proof(self.key, nonce))
 
-    def _hosts(self) -> tuple[str, str]:
-        return f"127.0.0.1:{self.port}", f"localhost:{self.port}"
+    def _is_addressed(self, head: Head) -> bool:
+        hosts = head.all("host")
+        if len(hosts) != 1:
+            return False
+        host = hosts[0].lower()
+        return host in (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
 
     def _has_key(self, head: Head) -> bool:
         credentials = head.all("authorization")
         if len(credentials) != 1:
             return False
         scheme, _, key = credentials[0].partition(" ")
-        return scheme.lower() == "bearer" and _are_equal(key, self.key)
+        if scheme.lower() != "bearer":
+            return False
+        return _are_equal(key, self.key)
 
     def _unreadable(self, head: Head) -> Answer | None:
         """Return the answer to a body that is too long or no JSON, by what its head
@@ -84,8 +92,9 @@ class Guard:
         # The parser of HTTP has made sure that it is a number.
         if length and int(length) > LARGEST_BODY:
             return too_large()
-        media_type = head.first("content-type").partition(";")[0].strip().lower()
-        if media_type != "application/json":
+        content_type = head.first("content-type")
+        media_type, _, _ = content_type.partition(";")
+        if media_type.strip().lower() != "application/json":
             return text_answer(415, "Only application/json is read.")
         return None
 
@@ -106,9 +115,14 @@ def server_proof(key: str, nonce: str) -> str:
 
 
 def _mac(key: str, text: str) -> str:
-    return hmac.new(key.encode(), text.encode("utf-8", "replace"), "sha256").hexdigest()
+    mac = hmac.new(key.encode(), _encoded(text), "sha256")
+    return mac.hexdigest()
 
 
 def _are_equal(text: str, secret: str) -> bool:
     """Compare in a time that does not tell how much is right."""
-    return hmac.compare_digest(text.encode("utf-8", "replace"), secret.encode())
+    return hmac.compare_digest(_encoded(text), secret.encode())
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

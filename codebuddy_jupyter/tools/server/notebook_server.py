@@ -190,7 +190,9 @@ class NotebookServer:
         if running is None:
             self._buddy.served.say("")
             return
-        values = ", with values" if running.shares_values else ""
+        values = ""
+        if running.shares_values:
+            values = ", with values"
         line = f"Agents can read this notebook{values}: {running.visits.line}"
         self._buddy.served.say(line)
 
@@ -198,10 +200,15 @@ class NotebookServer:
     def _announced(self, port: int, key: str) -> Iterator[Path]:
         """Write the file with the address, and delete it in the end."""
         session = self._buddy.collector.session
-        path = None if session is None else session.path()
-        name = "" if path is None else path.name
+        path = None
+        if session is not None:
+            path = session.path()
+        name = ""
+        if path is not None:
+            name = path.name
+        address = Address(port, key, name, time.time())
         try:
-            file = write_address(Address(port, key, name, time.time()))
+            file = write_address(address)
         except OSError as error:
             what = f"The address cannot be written for agents: {error}."
             raise SettingError(what) from error
@@ -226,7 +233,7 @@ def _check_sdk() -> None:
         version = importlib.metadata.version("mcp")
     except importlib.metadata.PackageNotFoundError as error:
         raise ExtraMissing("Serving needs the package mcp.", install) from error
-    major = version.partition(".")[0]
+    major, _, _ = version.partition(".")
     if not major.isdecimal() or int(major) < OLDEST_SDK:
         what = f"Serving needs version {OLDEST_SDK} of mcp, not {version}."
         raise ExtraMissing(what, install)
@@ -254,7 +261,9 @@ def _admitting(guard: Guard, visits: Visits) -> Callable[[Head], Answer | None]:
         refusal = guard.refusal(head)
         if refusal is None:
             return None
-        proof = guard.proof(head) if refusal.status == 401 else None
+        proof = None
+        if refusal.status == 401:
+            proof = guard.proof(head)
         if proof is None:
             visits.note_refusal(refusal.status)
         return proof or refusal
