@@ -56,14 +56,17 @@ def may_be_call(text: str, names: Collection[str]) -> bool:
     starts = [*_STARTS]
     for name in names:
         starts += [f"[{name}(", f"{name}("]
-    return any(begun.startswith(one) or one.startswith(begun) for one in starts)
+    if begun.startswith(tuple(starts)):
+        return True
+    return any(start.startswith(begun) for start in starts)
 
 
 def calls_in(text: str, names: Collection[str]) -> list[Call]:
     """Return the calls of these tools that a text consists of; none of an answer."""
     if len(text) > LONGEST or not may_be_call(text, names):
         return []
-    bare = _FENCE.sub(" ", _MARK.sub(" ", text)).strip()
+    unmarked = _MARK.sub(" ", text)
+    bare = _FENCE.sub(" ", unmarked).strip()
     calls = [*_json_calls(bare, names), *_python_calls(bare, names)]
     return calls[:MOST_CALLS]
 
@@ -106,8 +109,11 @@ def _parsed(text: str) -> Mapping[str, Any]:
 def _json_calls(text: str, names: Collection[str]) -> Iterator[Call]:
     try:
         for value in json_values(text):
-            for one in value if isinstance(value, list) else [value]:
-                call = try_call(one, names)
+            values = [value]
+            if isinstance(value, list):
+                values = value
+            for data in values:
+                call = try_call(data, names)
                 if call is not None:
                     yield call
     except NotJSON:
@@ -123,16 +129,20 @@ def _python_calls(text: str, names: Collection[str]) -> Iterator[Call]:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    nodes = tree.body.elts if isinstance(tree.body, ast.List) else [tree.body]
+    nodes = [tree.body]
+    if isinstance(tree.body, ast.List):
+        nodes = tree.body.elts
     for node in nodes:
-        name = node.func if isinstance(node, ast.Call) else None
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func
         if isinstance(name, ast.Name) and name.id in names:
             yield Call(name.id, _keywords(node))
 
 
-def _keywords(node: ast.expr) -> dict[str, Any]:
+def _keywords(call: ast.Call) -> dict[str, Any]:
     arguments = {}
-    for keyword in getattr(node, "keywords", []):
+    for keyword in call.keywords:
         if keyword.arg and isinstance(keyword.value, ast.Constant):
             arguments[keyword.arg] = keyword.value.value
     return arguments

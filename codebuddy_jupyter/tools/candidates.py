@@ -13,7 +13,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -79,7 +79,9 @@ class Candidate:
         """A call for each value."""
         calls = []
         for name, values in self.values.items():
-            calls += [Call(self.look.name, {name: value}) for value in values]
+            for value in values:
+                call = Call(self.look.name, {name: value})
+                calls.append(call)
         return calls
 
     def without(self, arguments: Mapping[str, Any]) -> Candidate | None:
@@ -89,10 +91,13 @@ class Candidate:
             return self
         left: dict[str, Sequence[Any]] = {}
         for name, values in self.values.items():
-            left[name] = [value for value in values if value != arguments.get(name)]
+            argument = arguments.get(name)
+            left[name] = [value for value in values if value != argument]
             if not left[name]:
                 return None
-        return replace(self, values=left) if left else None
+        if not left:
+            return None
+        return replace(self, values=left)
 
 
 @dataclass(frozen=True)
@@ -108,17 +113,29 @@ class _Scene:
     @property
     def words(self) -> list[str]:
         """The names in the question, with what stands in quotation marks."""
-        return list(dict.fromkeys([*self.quoted, *_NAME.findall(self.question)]))
+        names = _NAME.findall(self.question)
+        words = dict.fromkeys([*self.quoted, *names])
+        return list(words)
 
     @cached_property
     def columns(self) -> list[str]:
         """The columns of all frames."""
-        return list(chain.from_iterable(columns_of_frames(self.names).values()))
+        columns_of_all: list[str] = []
+        for columns in columns_of_frames(self.names).values():
+            columns_of_all += columns
+        return columns_of_all
 
     @property
     def quoted(self) -> list[str]:
         """What stands in quotation marks."""
-        return [text.strip() for text in _QUOTED.findall(self.question)]
+        quoted = _QUOTED.findall(self.question)
+        return [text.strip() for text in quoted]
+
+    @property
+    def code(self) -> str:
+        """The code of all cells."""
+        sources = [cell.source for cell in self.cells]
+        return "\n".join(sources)
 
 
 def candidates_of(
@@ -141,37 +158,62 @@ def candidates_of(
         if session is None:
             return []
         scene = _Scene(
-            question[:MAX_QUESTION],
-            session.names(),
-            session.notebook().cells,
-            _files(session.folder()),
-            session.failure() is not None,
+            question=question[:MAX_QUESTION],
+            names=session.names(),
+            cells=session.notebook().cells,
+            files=_files(session.folder()),
+            has_failed=session.failure() is not None,
         )
-    found = []
+    candidates = []
     for look in looks:
-        finder = _FINDERS.get(look.name)
-        values = {} if finder is None else finder(scene)
-        if values is not None:
-            # The columns of a file, or its code, help with code as well.
-            paths = values.get("path", ()) if look.name == "file_head" else ()
-            is_sure = bool(paths) and set(paths) <= set(scene.files)
-            found.append(Candidate(look, _offered(look, values), is_sure))
-    return found
+        candidate = _candidate(look, scene)
+        if candidate is not None:
+            candidates.append(candidate)
+    return candidates
+
+
+def _candidate(look: Look, scene: _Scene) -> Candidate | None:
+    """Return a look that the question can need, with the values; None for others."""
+    finder = _FINDERS.get(look.name)
+    if finder is None:
+        return Candidate(look, {})
+    values = finder(scene)
+    if values is None:
+        return None
+    is_sure = False
+    if look.name == "file_head":
+        # The columns of a file, or its code, help with code as well.
+        paths = set(values["path"])
+        is_sure = paths <= set(scene.files)
+    return Candidate(look, _offered(look, values), is_sure)
 
 
 def _offered(look: Look, values: Values) -> Values:
     """Return the first values that hold nothing secret: a schema is sent as it is."""
     offered = {}
     for name, some in values.items():
-        safe = [value for value in some if look.safe(str(value)) == str(value)]
+        safe = []
+        for value in some:
+            text = str(value)
+            if look.safe(text) == text:
+                safe.append(value)
         offered[name] = safe[:MOST_VALUES]
     return offered
+
+
+def _values_for(parameter: str, found: Iterable[Any]) -> Values | None:
+    """Return what was found for a parameter, each once; None if there is nothing."""
+    values = list(dict.fromkeys(found))
+    if not values:
+        return None
+    return {parameter: values}
 
 
 def _files(folder: Path | None) -> list[str]:
     try:
         with os.scandir(folder or ".") as entries:
-            names = [entry.name for entry in islice(entries, MOST_FILES)]
+            first_entries = islice(entries, MOST_FILES)
+            names = [entry.name for entry in first_entries]
     except OSError:
         return []
     return [name for name in names if not name.startswith(".")]
@@ -183,7 +225,8 @@ def _variable(scene: _Scene) -> Values | None:
     """
     words = {word.partition(".")[0] for word in scene.words}
     plain = {_singular(word) for word in words}
-    named, with_column = [], []
+    named = []
+    with_column = []
     for name, value in scene.names.items():
         if is_instance(value, ModuleType) or is_instance(value, FunctionType):
             continue
@@ -191,16 +234,18 @@ def _variable(scene: _Scene) -> Values | None:
             named.append(name)
         elif _columns_in(value, plain):
             with_column.append(name)
-    found = named or with_column
-    return {"name": found} if found else None
+    return _values_for("name", named or with_column)
 
 
 def _columns_in(value: Any, words: Collection[str]) -> list[str]:
     """Return the columns of a frame that words name, whatever their number."""
     if not frame_library(value):
         return []
-    columns = try_columns(value) or []
-    return [one for one in columns if type(one) is str and _singular(one) in words]
+    found = []
+    for name in try_columns(value) or []:
+        if type(name) is str and _singular(name) in words:
+            found.append(name)
+    return found
 
 
 def _singular(word: str) -> str:
@@ -209,17 +254,20 @@ def _singular(word: str) -> str:
 
 def _cell(scene: _Scene) -> Values | None:
     """Offer the cells whose numbers the question has."""
-    numbers = [int(number) for number in _NUMBER.findall(scene.question)]
     known = {cell.number for cell in scene.cells}
-    found = [number for number in dict.fromkeys(numbers) if number in known]
-    return {"number": found} if found else None
+    found = []
+    for digits in _NUMBER.findall(scene.question):
+        number = int(digits)
+        if number in known:
+            found.append(number)
+    return _values_for("number", found)
 
 
 def _search_cells(scene: _Scene) -> Values | None:
     """Offer names in the code that are neither variables nor columns, and quotations."""
     in_code = _names_in_code(scene.cells)
     known = {*scene.names, *scene.columns}
-    code = "\n".join(cell.source for cell in scene.cells)
+    code = scene.code
     # What is a part of a column's name alone is looked for there.
     found = []
     for text in scene.quoted:
@@ -229,7 +277,7 @@ def _search_cells(scene: _Scene) -> Values | None:
         last = word.rpartition(".")[2]
         if last in in_code and last not in known:
             found.append(last)
-    return {"text": list(dict.fromkeys(found))} if found else None
+    return _values_for("text", found)
 
 
 def _names_in_code(cells: Iterable[Cell]) -> set[str]:
@@ -238,18 +286,23 @@ def _names_in_code(cells: Iterable[Cell]) -> set[str]:
     size = 0
     for cell in cells:
         size += len(cell.source)
-        tree = cell_code(cell.source).tree if cell.type == "code" else None
+        if cell.type != "code":
+            continue
+        tree = cell_code(cell.source).tree
         if tree is None or size > MAX_CODE:
             continue
         for node in ast.walk(tree):
-            name = getattr(node, "id", None) or getattr(node, "attr", None)
-            if isinstance(name, str):
-                names.add(name)
+            if isinstance(node, ast.Name):
+                names.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                names.add(node.attr)
     return names
 
 
 def _error(scene: _Scene) -> Values | None:
-    return {} if scene.has_failed or _FAILURE.search(scene.question) else None
+    if scene.has_failed or _FAILURE.search(scene.question):
+        return {}
+    return None
 
 
 def _signature(scene: _Scene) -> Values | None:
@@ -257,7 +310,7 @@ def _signature(scene: _Scene) -> Values | None:
     found = []
     for word in _NAME.findall(scene.question):
         found += list(_dotted(word, scene.names))
-    return {"dotted": list(dict.fromkeys(found))} if found else None
+    return _values_for("dotted", found)
 
 
 def _dotted(word: str, names: Mapping[str, Any]) -> Iterator[str]:
@@ -283,27 +336,32 @@ def _dotted(word: str, names: Mapping[str, Any]) -> Iterator[str]:
 def _file_head(scene: _Scene) -> Values | None:
     """Offer the files of the folder that the question names, or what is written as one."""
     folded = scene.question.casefold()
-    found = [name for name in scene.files if "." in name and name.casefold() in folded]
-    found = found or _FILE.findall(scene.question)
-    return {"path": list(dict.fromkeys(found))} if found else None
+    named = []
+    for name in scene.files:
+        if "." in name and name.casefold() in folded:
+            named.append(name)
+    return _values_for("path", named or _FILE.findall(scene.question))
 
 
 def _columns_like(scene: _Scene) -> Values | None:
     """Offer words that are a part of a column's name, and quotations."""
     columns = scene.columns
-    code = "\n".join(cell.source for cell in scene.cells)
-    known = {_singular(one) for one in (*columns, *scene.names)}
+    if not columns:
+        return None
+    code = scene.code
+    known = {_singular(name) for name in (*columns, *scene.names)}
     found = []
     for text in scene.quoted:
         # What stands in the code alone is looked for there.
         is_likely = text not in code or _has_part(columns, text)
         if is_likely and _singular(text) not in known:
             found.append(text)
-    for word in _NAME.findall(_QUOTED.sub(" ", scene.question)):
+    unquoted = _QUOTED.sub(" ", scene.question)
+    for word in _NAME.findall(unquoted):
         is_part = len(word) >= SHORTEST_PART and _has_part(columns, word)
         if is_part and _singular(word) not in known:
             found.append(word)
-    return {"text": list(dict.fromkeys(found))} if found and columns else None
+    return _values_for("text", found)
 
 
 def _has_part(columns: Iterable[str], text: str) -> bool:
@@ -316,10 +374,12 @@ def _propose_edit(scene: _Scene) -> Values | None:
     """Offer the cells that the question names: a small model writes a part of a cell
     where all of it is meant.
     """
-    named = (_cell(scene) or {}).get("number", ())
-    code = [cell.number for cell in scene.cells if cell.type == "code"]
-    found = [number for number in named if number in code]
-    return {"cell": found} if found else None
+    named = _cell(scene)
+    if named is None:
+        return None
+    code = {cell.number for cell in scene.cells if cell.type == "code"}
+    found = [number for number in named["number"] if number in code]
+    return _values_for("cell", found)
 
 
 _FINDERS = {

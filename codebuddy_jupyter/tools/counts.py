@@ -6,7 +6,7 @@ without code of the user's, and so many values that it takes some milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,54 +42,65 @@ class _Column:
 def missing_values(name: str, frame: Any) -> Found:
     """Return how many values are missing in each column of a frame."""
     rows, columns, uncounted = _columns(name, frame)
-    total, lines = 0, []
-    for number, one in enumerate(columns):
-        found = one.missing() if rows * (number + 1) <= MOST_MISSING else None
+    total = 0
+    lines = []
+    for number, one in enumerate(columns, 1):
+        found = None
+        if rows * number <= MOST_MISSING:
+            found = one.missing()
         if found is None:
             uncounted += 1
         elif found:
             total += found
             lines.append(f"  {one.name}: {found:,} missing")
-    summary = count(total, "missing value")
-    heading = f"{name}: {count(rows, 'row')}, {summary}"
     if 0 < len(lines) < len(columns) - uncounted:
         lines.append("  the other columns: none missing")
-    return Found(name, summary, "\n".join([heading, *_uncounted(uncounted), *lines]))
+    summary = count(total, "missing value")
+    heading = f"{name}: {count(rows, 'row')}, {summary}"
+    return Found(name, summary, _report(heading, uncounted, lines))
 
 
 def unique_values(name: str, frame: Any) -> Found:
     """Return how many different values each column of a frame has."""
     rows, columns, uncounted = _columns(name, frame)
     lines = []
-    for number, one in enumerate(columns):
-        found = one.unique() if rows * (number + 1) <= MOST_UNIQUE else None
+    for number, one in enumerate(columns, 1):
+        found = None
+        if rows * number <= MOST_UNIQUE:
+            found = one.unique()
         if found is None:
             uncounted += 1
         else:
             lines.append(f"  {one.name}: {count(found, 'different value')}")
     heading = f"{name}: {count(rows, 'row')}; different values in each column:"
     summary = f"different values of {count(len(lines), 'column')}"
-    return Found(name, summary, "\n".join([heading, *_uncounted(uncounted), *lines]))
+    return Found(name, summary, _report(heading, uncounted, lines))
 
 
-def _uncounted(columns: int) -> Iterator[str]:
-    if columns:
-        yield f"  {count(columns, 'column')} {NOT_COUNTED}"
+def _report(heading: str, uncounted: int, lines: Iterable[str]) -> str:
+    report = [heading]
+    if uncounted:
+        report.append(f"  {count(uncounted, 'column')} {NOT_COUNTED}")
+    report += lines
+    return "\n".join(report)
 
 
 def _columns(name: str, frame: Any) -> tuple[int, list[_Column], int]:
     """Return the number of rows, the columns, and how many others there are."""
     library = frame_library(frame)
-    if library:
-        rows, width = frame.shape
-        left_out = max(width - MOST_COLUMNS, 0)
-        places = range(width - left_out)
-        of_library = _of_pandas if library == "pandas" else _of_polars
-        return rows, [of_library(frame, place) for place in places], left_out
-    kind = name_of(type(frame))
-    raise NothingThere(
-        f"{name} is a {kind}: only values of pandas and polars frames are counted."
-    )
+    if not library:
+        kind = name_of(type(frame))
+        raise NothingThere(
+            f"{name} is a {kind}: only values of pandas and polars frames are counted."
+        )
+    of_library = _of_polars
+    if library == "pandas":
+        of_library = _of_pandas
+    rows, width = frame.shape
+    left_out = max(width - MOST_COLUMNS, 0)
+    places = range(width - left_out)
+    columns = [of_library(frame, place) for place in places]
+    return rows, columns, left_out
 
 
 def _of_pandas(frame: Any, place: int) -> _Column:
@@ -97,10 +108,14 @@ def _of_pandas(frame: Any, place: int) -> _Column:
     series = frame.iloc[:, place]
 
     def missing() -> int | None:
-        return int(series.isna().sum()) if _is_plain(series) else None
+        if not _is_plain(series):
+            return None
+        return int(series.isna().sum())
 
     def unique() -> int | None:
-        return int(series.nunique()) if _is_plain(series) else None
+        if not _is_plain(series):
+            return None
+        return int(series.nunique())
 
     return _Column(column(frame.columns[place]), missing, unique)
 
@@ -118,19 +133,23 @@ def _is_plain(series: Any) -> bool:
     if len(series) > MOST_OBJECTS:
         return False
     # Types are compared by identity: a metaclass can define how its classes compare.
-    ids = set(map(id, map(type, series.tolist())))
-    return ids <= {id(plain) for plain in _PLAIN}
+    types = map(type, series.tolist())
+    ids = set(map(id, types))
+    return ids <= set(map(id, _PLAIN))
 
 
 def _of_polars(frame: Any, place: int) -> _Column:
     series = frame.to_series(place)
-    is_simple = series.dtype.__class__.__name__ not in ("List", "Array", "Struct")
-    is_plain = is_simple and "Object" not in str(series.dtype)
+    dtype = series.dtype
+    is_simple = dtype.__class__.__name__ not in ("List", "Array", "Struct")
+    is_plain = is_simple and "Object" not in str(dtype)
 
     def missing() -> int | None:
         return int(series.null_count())
 
     def unique() -> int | None:
-        return int(series.drop_nulls().n_unique()) if is_plain else None
+        if not is_plain:
+            return None
+        return int(series.drop_nulls().n_unique())
 
     return _Column(column(series.name), missing, unique)

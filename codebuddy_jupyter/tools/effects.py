@@ -73,11 +73,13 @@ def effects_of(code: str) -> Effects:
         unseen.append(SHELL_COMMAND)
     if any(isinstance(node, ast.Call) for node in nodes):
         unseen.append(CALLS)
+    deep = [name for name, is_deep in changed.items() if is_deep]
+    names = [node.id for node in nodes if isinstance(node, ast.Name)]
     return Effects(
         binds=frozenset(_bound(parsed.tree)),
         changes=frozenset(changed),
-        deep=frozenset(name for name, is_deep in changed.items() if is_deep),
-        names=frozenset(node.id for node in nodes if isinstance(node, ast.Name)),
+        deep=frozenset(deep),
+        names=frozenset(names),
         unseen=tuple(unseen),
     )
 
@@ -107,7 +109,8 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
         yield node.name
     elif isinstance(node, ast.Import | ast.ImportFrom):
         for alias in node.names:
-            yield alias.asname or alias.name.partition(".")[0]
+            package, _, _ = alias.name.partition(".")
+            yield alias.asname or package
     elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
         if node.name:
             yield node.name
@@ -154,4 +157,6 @@ def _base(node: ast.AST | None) -> tuple[str, int]:
     while isinstance(node, ast.Subscript | ast.Attribute):
         node = node.value
         depth += 1
-    return (node.id, depth) if isinstance(node, ast.Name) else ("", 0)
+    if isinstance(node, ast.Name):
+        return node.id, depth
+    return "", 0

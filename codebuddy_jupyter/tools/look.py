@@ -108,7 +108,8 @@ class Look:
             As a model or a client gave them.
         """
         try:
-            found = self._found(self._read(arguments))
+            read = self._read(arguments)
+            found = self._found(read)
         except BuddyError as error:
             # Its remedies are for people, and can name folders.
             return self._failed(arguments, error.what)
@@ -118,14 +119,20 @@ class Look:
             why = f"{self.name} took longer than {self.timeout:g} s."
             return self._failed(arguments, why)
         except Exception as error:  # noqa: BLE001 - a look costs no answer, whatever it meets
-            return self._failed(
-                arguments, f"{self.name} failed: {type(error).__name__}."
-            )
-        title, summary = self._line(found.title), self._line(found.summary)
+            why = f"{self.name} failed: {type(error).__name__}."
+            return self._failed(arguments, why)
+        title = self._line(found.title)
+        summary = self._line(found.summary)
         text = self._text(found.text)
         if found.proposal is None:
             return Looked(title or self.name, summary, text)
-        return Looked(title, summary, text, verb="proposed", proposal=found.proposal)
+        return Looked(
+            title,
+            summary,
+            text,
+            verb="proposed",
+            proposal=found.proposal,
+        )
 
     def _read(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the arguments in the types of the function."""
@@ -145,35 +152,43 @@ class Look:
 
     def _found(self, arguments: Mapping[str, Any]) -> Found:
         call = functools.partial(self.function, **arguments)
-        told = call() if self.timeout is None else _limited(call, self.timeout)
+        if self.timeout is None:
+            told = call()
+        else:
+            told = _limited(call, self.timeout)
         if isinstance(told, Found):
             return told
-        text = str(told) if type(told) is str else ""
-        if not text.strip():
+        if type(told) is not str or not told.strip():
             raise NothingThere(f"{self.name} found nothing.")
-        first = next((value for value in arguments.values() if value), self.name)
-        return Found(str(first), text.strip().splitlines()[0], text)
+        given = filter(None, arguments.values())
+        title = str(next(given, self.name))
+        lines = told.strip().splitlines()
+        return Found(title, lines[0], told)
 
     def _failed(self, arguments: Mapping[str, Any], reason: str) -> Looked:
-        first = next((one for one in arguments.values() if type(one) is str), "")
-        line = self._line(reason, len(reason))[:MAX_TEXT]
+        texts = (value for value in arguments.values() if type(value) is str)
+        first = next(texts, "")
+        line = self._line(reason, len(reason))
         title = self._line(first) or self.name
-        return Looked(title, "nothing found", line, is_error=True)
+        return Looked(title, "nothing found", line[:MAX_TEXT], is_error=True)
 
     def _line(self, text: str, most: int = MAX_LINE) -> str:
         """Return a text as one safe line without backticks."""
         safe = printable(self.safe(text[:MAX_READ]))
         line = " ".join(safe.split()).replace("`", "'")
-        return line if len(line) <= most else f"{line[: most - 1]}…"
+        if len(line) > most:
+            return f"{line[: most - 1]}…"
+        return line
 
     def _text(self, text: str) -> str:
         if len(text) > MAX_READ:
             # In a part of a line, a secret could not be recognised.
-            text = text[:MAX_READ].rpartition("\n")[0]
+            text, _, _ = text[:MAX_READ].rpartition("\n")
         safe = self.safe(text).strip()
         if len(safe) <= MAX_TEXT:
             return safe
-        return safe[: MAX_TEXT - len(CUT)].rstrip() + CUT
+        most = MAX_TEXT - len(CUT)
+        return safe[:most].rstrip() + CUT
 
 
 def look_of(
@@ -186,9 +201,14 @@ def look_of(
     codebuddy_jupyter.errors.SettingError
         If the type of an argument has no schema.
     """
-    description, parameters = description_of(function), parameters_of(function)
-    name = function.__name__
-    return Look(name, description, parameters, function, safe, proposes=proposes)
+    return Look(
+        name=function.__name__,
+        description=description_of(function),
+        parameters=parameters_of(function),
+        function=function,
+        safe=safe,
+        proposes=proposes,
+    )
 
 
 def parameters_of(function: Function) -> dict[str, Any]:
@@ -208,13 +228,16 @@ def parameters_of(function: Function) -> dict[str, Any]:
     for parameter in _parameters(function):
         if parameter.default is parameter.empty:
             required.append(parameter.name)
-    return {**schema, "required": required, "additionalProperties": False}
+    schema["required"] = required
+    schema["additionalProperties"] = False
+    return schema
 
 
 def description_of(function: Function) -> str:
     """Return the first paragraph of a function's docstring as one line."""
     doc = inspect.cleandoc(function.__doc__ or "")
-    return " ".join(doc.partition("\n\n")[0].split())
+    paragraph, _, _ = doc.partition("\n\n")
+    return " ".join(paragraph.split())
 
 
 def form_of_arguments(function: Function) -> Form | None:

@@ -59,21 +59,26 @@ def with_places(
         cells: Sequence[Cell] = ()
         if "variables" in sections:
             names = session.names()
-        if "cells" in sections and any(one.kind == "name" for one in findings):
+        kinds = {finding.kind for finding in findings}
+        if "cells" in sections and "name" in kinds:
             cells = session.notebook().cells
-    return tuple([_with_place(finding, names, cells) for finding in findings])
+    placed = [_with_place(finding, names, cells) for finding in findings]
+    return tuple(placed)
 
 
 def _with_place(
     finding: Finding, names: Mapping[str, object], cells: Iterable[Cell]
 ) -> Finding:
     places = _places(finding, names)[:MOST_PLACES]
-    told = f"there is {', '.join(places)}" if places else ""
-    if finding.kind == "name" and not places:
+    told = ""
+    if places:
+        told = f"there is {', '.join(places)}"
+    elif finding.kind == "name":
         told = next(_defining(finding.name, cells), "")
     if told:
         finding = replace(finding, text=f"{finding.text}; {told}")
-    facts = filter(None, (finding.fact, _signature(finding, names)))
+    signature = _signature(finding, names)
+    facts = filter(None, (finding.fact, signature))
     return replace(finding, fact="\n".join(facts))
 
 
@@ -99,7 +104,8 @@ def _places(finding: Finding, names: Mapping[str, object]) -> list[str]:
 
 def _is_module(name: str, names: Mapping[str, object]) -> bool:
     """Return whether a name is that of an installed module, here or everywhere."""
-    return is_installed_module(names.get(name, sys.modules.get(name)))
+    module = names.get(name, sys.modules.get(name))
+    return is_installed_module(module)
 
 
 def _columns(finding: Finding, names: Mapping[str, object]) -> list[str]:
@@ -108,16 +114,17 @@ def _columns(finding: Finding, names: Mapping[str, object]) -> list[str]:
     for frame, columns in columns_of_frames(names).items():
         if frame == finding.owner:
             continue
-        for one in columns:
-            if is_same_name(one, finding.name):
-                found.append(f"{frame}[{column(one)}]")
+        for name in columns:
+            if is_same_name(name, finding.name):
+                found.append(f"{frame}[{column(name)}]")
     return found
 
 
 def _members(name: str, names: Mapping[str, object]) -> list[str]:
     """Return the modules among the variables that have a member of this name."""
     found: dict[int, str] = {}
-    for alias, value in list(names.items())[:MOST_NAMES]:
+    variables = list(names.items())
+    for alias, value in variables[:MOST_NAMES]:
         if not is_installed_module(value):
             continue
         member = instance_dict(value).get(name)
@@ -130,8 +137,9 @@ def _defining(name: str, cells: Iterable[Cell]) -> Iterator[str]:
     """Yield which cells define a name, of those that have not run as they are now."""
     numbered = list(enumerate(cells, 1))
     for place, cell in numbered[-MOST_CELLS:]:
-        is_ready = cell.type != "code" or cell.state == "run"
-        if is_ready or len(cell.source) > MAX_CELL or name not in cell.source:
+        if cell.type != "code" or cell.state == "run":
+            continue
+        if len(cell.source) > MAX_CELL or name not in cell.source:
             continue
         tree = cell_code(cell.source).tree
         if tree is not None and name in _bound(tree):
@@ -143,19 +151,27 @@ def _bound(tree: ast.Module) -> set[str]:
     bound: set[str] = set()
     for statement in tree.body:
         name = getattr(statement, "name", None)
-        bound |= stored_in([statement]).names if name is None else {name}
+        if name is None:
+            bound |= stored_in([statement]).names
+        else:
+            bound.add(name)
     return bound
 
 
 def _signature(finding: Finding, names: Mapping[str, object]) -> str:
     """Return the signature of the member of a module that is meant, for the model."""
-    is_member = finding.kind == "attribute" and _is_module(finding.owner, names)
-    if not (is_member and finding.nearest.isidentifier()):
+    if finding.kind != "attribute" or not _is_module(finding.owner, names):
+        return ""
+    if not finding.nearest.isidentifier():
         return ""
     try:
         text = package_text(f"{finding.owner}.{finding.nearest}", names)
     except NotFound:
         return ""
     lines = text.splitlines()
-    is_told = len(lines) > 1 and lines[1].startswith(f"{finding.nearest}(")
-    return f"The signature is {lines[1][:MAX_SIGNATURE]}." if is_told else ""
+    if len(lines) < 2:
+        return ""
+    signature = lines[1]
+    if not signature.startswith(f"{finding.nearest}("):
+        return ""
+    return f"The signature is {signature[:MAX_SIGNATURE]}."

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, Literal
@@ -108,12 +108,12 @@ class NotebookLooks:
     def cell(self, number: int) -> Found:
         """Tell what the cell In[number] printed or showed, and its code."""
         with self._reading() as session:
-            cells = [one for one in session.notebook().cells if one.number is not None]
-            cell = next((one for one in cells if one.number == number), None)
+            cells = session.notebook().cells
             source = session.input_of(number)
         name = cell_name(number)
-        if cell is not None:
-            return Found(name, cell.state, self._cell_text(cell))
+        for cell in cells:
+            if cell.number == number:
+                return Found(name, cell.state, self._cell_text(cell))
         if source is None or is_buddy_cell(source):
             raise NothingThere(f"There is no {name}; {_existing(cells)}.")
         return Found(name, "run earlier", self._code(name, source))
@@ -128,7 +128,8 @@ class NotebookLooks:
 
     def _code(self, title: str, source: str) -> str:
         shown = shorten(self._safe(source), MAX_SOURCE)
-        return f"{title}:\n{fence(shown, 'python')}".rstrip("\n")
+        block = fence(shown, "python")
+        return f"{title}:\n{block}".rstrip("\n")
 
     def search_cells(self, text: str) -> Found:
         """Find a word in the code: in which cells and lines it is used."""
@@ -185,27 +186,32 @@ class NotebookLooks:
 def _known(name: str, names: Mapping[str, Any]) -> str:
     """Return the name of the variable that is meant, such as that of ``df["price"]``."""
     name = name.strip()
+    if name in names:
+        return name
     base = _BASE.match(name)
-    for candidate in (name, base[0] if base else ""):
-        if candidate in names:
-            return candidate
+    if base is not None and base[0] in names:
+        return base[0]
     nearest = try_nearest(name, names)
     if nearest is not None:
         raise NothingThere(f"There is no variable {name!r}; nearest: {nearest!r}.")
-    listed = ", ".join(list(names)[:MOST_NAMES]) or "no variables"
+    first = list(names)[:MOST_NAMES]
+    listed = ", ".join(first) or "no variables"
     raise NothingThere(f"There is no variable {name!r}; there are: {listed}.")
 
 
 def _summary(value: Any, text: str) -> str:
     if frame_library(value):
-        return count(value.shape[1], "column")
-    return text.partition("\n")[0]
+        _, width = value.shape
+        return count(width, "column")
+    first_line, _, _ = text.partition("\n")
+    return first_line
 
 
-def _existing(cells: list[Cell]) -> str:
-    numbers = sorted(cell.number for cell in cells if cell.number is not None)
+def _existing(cells: Iterable[Cell]) -> str:
+    numbers = [cell.number for cell in cells if cell.number is not None]
     if not numbers:
         return "no cell has run in this kernel yet"
+    numbers.sort()
     names = ", ".join(map(cell_name, numbers[-MOST_NAMES:]))
     return f"the last that ran are {names}"
 
@@ -213,15 +219,19 @@ def _existing(cells: list[Cell]) -> str:
 def _class_name(value: Any) -> str:
     """Return the name of a value's class, by which its package has it."""
     library = frame_library(value)
-    return f"{library}.DataFrame" if library else name_of(type(value))
+    if library:
+        return f"{library}.DataFrame"
+    return name_of(type(value))
 
 
 def _not_found(missing: NotFound) -> str:
     if not missing.owner:
         return f"{missing.name} is not imported in this kernel."
+    line = f"There is no {missing.name!r} in {missing.owner}"
     nearest = try_nearest(missing.name, missing.candidates)
-    hint = f"; nearest: {nearest!r}" if nearest else ""
-    return f"There is no {missing.name!r} in {missing.owner}{hint}."
+    if nearest:
+        line = f"{line}; nearest: {nearest!r}"
+    return f"{line}."
 
 
 def _file_text(path: str, folder: Path | None, *, share_values: bool) -> str:
@@ -229,14 +239,16 @@ def _file_text(path: str, folder: Path | None, *, share_values: bool) -> str:
     typed = PurePath(path)
     outside = NothingThere(f"{path} is no visible file of the notebook's folder.")
     # A path of Windows can have a drive, and begin with a backslash.
-    if typed.is_absolute() or typed.drive or path[:1] in ("~", "/", "\\"):
+    if typed.is_absolute() or typed.drive:
+        raise outside
+    if path.startswith(("~", "/", "\\")):
         raise outside
     try:
         found = find_file(path, folder)
         root = Path(os.path.realpath(folder or Path.cwd()))
         # A link can lead to what is hidden.
-        parts = (*typed.parts, *found.relative_to(root).parts)
-        if any(map(_is_hidden, parts)):
+        target = found.relative_to(root)
+        if _is_hidden(typed) or _is_hidden(target):
             raise outside
         if share_values:
             return attach_file(path, folder).text
@@ -245,15 +257,22 @@ def _file_text(path: str, folder: Path | None, *, share_values: bool) -> str:
         raise NothingThere(_without_mention(error)) from error
 
 
-def _is_hidden(part: str) -> bool:
-    return part.startswith(".") and part.strip(".") != ""
+def _is_hidden(path: PurePath) -> bool:
+    """Return whether a file or one of its folders is hidden."""
+    return any(map(_is_hidden_name, path.parts))
+
+
+def _is_hidden_name(name: str) -> bool:
+    return name.startswith(".") and name.strip(".") != ""
 
 
 def _without_mention(error: PromptError) -> str:
     """Return the line of an error about a file, with the nearest name if it has one."""
     for remedy in error.remedies:
-        nearest = remedy.text.removeprefix(DID_YOU_MEAN).rstrip("?").strip("\"'")
-        is_nearest = remedy.text.startswith(DID_YOU_MEAN)
-        if is_nearest and not any(map(_is_hidden, PurePath(nearest).parts)):
+        if not remedy.text.startswith(DID_YOU_MEAN):
+            continue
+        nearest = remedy.text.removeprefix(DID_YOU_MEAN)
+        nearest = nearest.rstrip("?").strip("\"'")
+        if not _is_hidden(PurePath(nearest)):
             return f"{error.what} The nearest is {nearest}."
     return error.what

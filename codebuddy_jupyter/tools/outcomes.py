@@ -64,9 +64,12 @@ def try_outcome(
     cell = try_latest(session, lambda cell: cell.source.strip() == code)
     if cell is None:
         return None
-    shown = cell.shown_text if "outputs" in sections else ""
-    error = cell.error_text if "error" in sections else ""
-    output = "\n".join(filter(None, [shown, error]))
+    texts = []
+    if "outputs" in sections:
+        texts.append(cell.shown_text)
+    if "error" in sections:
+        texts.append(cell.error_text)
+    output = "\n".join(filter(None, texts))
     return Outcome(cell.state == "failed", output)
 
 
@@ -111,10 +114,14 @@ class Outcomes:
         whether it waits for the user, was inserted, ran and with what output, was
         rejected, or is stale.
         """
-        proposal, state = self._proposals.get(id), self._proposals.state(id)
+        proposal = self._proposals.get(id)
+        state = self._proposals.state(id)
         if proposal is None or state is None or not proposal.by_agent:
             raise NothingThere(NOT_KNOWN)
-        meaning = self._of_run(proposal) if state == "ran" else MEANINGS[state]
+        if state == "ran":
+            meaning = self._of_run(proposal)
+        else:
+            meaning = MEANINGS[state]
         name = NAMES.get(state, state)
         return Found(title_of(proposal), name, f"{name}: {meaning}")
 
@@ -124,11 +131,13 @@ class Outcomes:
         if outcome is None:
             return f"{MEANINGS['ran']} {NO_OUTPUT}"
         # Of an error, agents are told what the look at it would tell.
-        is_told = outcome.has_failed and "error" in self._sections
-        parts = [FAILED if is_told else MEANINGS["ran"]]
+        parts = [MEANINGS["ran"]]
+        if outcome.has_failed and "error" in self._sections:
+            parts = [FAILED]
         if outcome.output:
             output = shorten(self._safe(outcome.output), MOST_OUTPUT)
-            parts.append(f"Its output:\n{fence(output)}".rstrip())
+            shown = f"Its output:\n{fence(output)}"
+            parts.append(shown.rstrip())
         if "outputs" not in self._sections:
             parts.append(NO_VALUES)
         elif not outcome.output:

@@ -57,7 +57,8 @@ class ProposedRuns:
 
     def end(self, source: str, names: Mapping[str, Any]) -> None:
         """Note that a cell has run."""
-        if not any(running.source == source for running in self._running):
+        sources = [running.source for running in self._running]
+        if source not in sources:
             return
         # A cell can run others, whose ends can be missed.
         while True:
@@ -91,15 +92,15 @@ class ProposedRuns:
         SettingError
             If it cannot be undone, or a cell is running that is not the buddy's.
         """
-        if any(not is_buddy_cell(running.source) for running in self._running):
+        sources = [running.source for running in self._running]
+        if not all(map(is_buddy_cell, sources)):
             raise SettingError(BUSY)
-        id = id or next(reversed(self._undos), "")
+        if not id:
+            id = next(reversed(self._undos), "")
         undo = self._undos.pop(id, None)
         if undo is None:
-            raise SettingError(
-                NOTHING_TO_UNDO,
-                Remedy("Let the model propose something", "%%buddy --propose"),
-            )
+            remedy = Remedy("Let the model propose something", "%%buddy --propose")
+            raise SettingError(NOTHING_TO_UNDO, remedy)
         undone = undo.undo(names)
         self._proposals.note_undone(id)
         return undone

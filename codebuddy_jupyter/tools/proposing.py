@@ -116,14 +116,17 @@ class Proposing:
     def _cell(self, number: int) -> Cell:
         cells = self._numbered()
         if number not in cells:
-            listed = ", ".join(map(cell_name, sorted(cells)[-MOST_CELLS:])) or "none"
+            latest = sorted(cells)[-MOST_CELLS:]
+            listed = ", ".join(map(cell_name, latest)) or "none"
             raise NothingThere(f"There is no cell In[{number}]; there are: {listed}.")
         return cells[number]
 
     def _numbered(self) -> dict[int, Cell]:
         """Return the cells that have run, by their numbers."""
         with self._collector.reading() as session:
-            return {} if session is None else _cells(session)
+            if session is None:
+                return {}
+            return _cells(session)
 
 
 def _cells(session: Session) -> dict[int, Cell]:
@@ -175,10 +178,12 @@ def _found(proposal: Proposal) -> Found:
     shown = shown_code(proposal)
     title = title_of(proposal)
     # Before the code, since a long text is cut at its end.
-    head = ITS_ID.format(title, proposal.id) if proposal.by_agent else title
+    head = title
+    if proposal.by_agent:
+        head = ITS_ID.format(title, proposal.id)
     text = f"{head}:\n{shown}\n{PROPOSED}"
-    lines = count(len(proposal.code.splitlines()), "line")
-    return Found(title, lines, text, proposal)
+    lines = proposal.code.splitlines()
+    return Found(title, count(len(lines), "line"), text, proposal)
 
 
 def as_text(proposals: Iterable[Proposal]) -> str:
@@ -207,4 +212,5 @@ def shown_code(proposal: Proposal) -> str:
     """Return the code of a proposal as Markdown: a change as a difference."""
     if proposal.old is None:
         return code_block(proposal).rstrip("\n")
-    return fence(diff_text(proposal.old, proposal.code), "diff").rstrip("\n")
+    difference = diff_text(proposal.old, proposal.code)
+    return fence(difference, "diff").rstrip("\n")

@@ -41,29 +41,39 @@ def lines_with(text: str, cells: Iterable[Cell], safe: Callable[[str], str]) -> 
         raise NothingThere("search_cells needs a text to search for.")
     cells = list(cells)
     lines = list(_lines(cells, [wanted], safe))
-    lines = lines or list(_lines(cells, wanted.split(), safe))
+    if not lines:
+        words = wanted.split()
+        lines = list(_lines(cells, words, safe))
     if not lines:
         raise NothingThere(f"No cell contains {text!r}.")
     titles = {title for title, _ in lines}
-    found = f"{count(len(lines), 'line')} in {count(len(titles), 'cell')}"
+    line_count = count(len(lines), "line")
+    cell_count = count(len(titles), "cell")
+    summary = f"{line_count} in {cell_count}"
+    heading = f"{summary} with {text!r}:"
     told = [line for _, line in lines[:MOST_LINES]]
-    return Found(repr(text), found, "\n".join([f"{found} with {text!r}:", *told]))
+    return Found(repr(text), summary, "\n".join([heading, *told]))
 
 
 def _lines(
     cells: Iterable[Cell], words: list[str], safe: Callable[[str], str]
 ) -> Iterator[tuple[str, str]]:
     for place, cell in enumerate(cells, 1):
-        folded = cell.source.casefold()
-        if not all(word in folded for word in words):
+        if not _has_all(words, cell.source):
             continue
         title = cell.title
         if cell.number is None:
             title = f"{title} at place {place}"
-        for number, line in enumerate(safe(cell.source).splitlines(), 1):
-            folded = line.casefold()
-            if all(word in folded for word in words):
-                yield title, f"{title}, line {number}: {line.strip()[:MAX_LINE]}"
+        lines = safe(cell.source).splitlines()
+        for number, line in enumerate(lines, 1):
+            if _has_all(words, line):
+                shown = line.strip()[:MAX_LINE]
+                yield title, f"{title}, line {number}: {shown}"
+
+
+def _has_all(words: list[str], text: str) -> bool:
+    folded = text.casefold()
+    return all(word in folded for word in words)
 
 
 def columns_like(text: str, names: Mapping[str, Any]) -> Found:
@@ -84,10 +94,11 @@ def columns_like(text: str, names: Mapping[str, Any]) -> Found:
     if not found:
         listed = ", ".join(columns)
         raise NothingThere(f"No column is like {text!r} in {listed}.")
+    told = [f"Columns like {text!r}:"]
+    for column_name in found[:MOST_COLUMNS]:
+        told.append(f"  {column_name}")
     summary = count(len(found), "column")
-    heading = f"Columns like {text!r}:"
-    told = "\n".join([heading, *(f"  {one}" for one in found[:MOST_COLUMNS])])
-    return Found(repr(text), summary, told)
+    return Found(repr(text), summary, "\n".join(told))
 
 
 def columns_of_frames(names: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -104,10 +115,13 @@ def _like(text: str, columns: Sequence[str]) -> list[str]:
     """Return the columns that contain a text or mean the same, else the nearest."""
     wanted = text.casefold().strip()
     found = []
-    for one in columns:
-        if wanted and (wanted in one.casefold() or is_same_name(text, one)):
-            found.append(one)
+    if wanted:
+        for name in columns:
+            if wanted in name.casefold() or is_same_name(text, name):
+                found.append(name)
     if found:
         return found
     nearest = try_nearest(text, columns)
-    return [] if nearest is None else [nearest]
+    if nearest is None:
+        return []
+    return [nearest]

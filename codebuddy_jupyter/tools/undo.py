@@ -92,7 +92,10 @@ class Undo:
     """
 
     def __init__(
-        self, code: str, names: Mapping[str, Any], copies: Collection[str] = ()
+        self,
+        code: str,
+        names: Mapping[str, Any],
+        copies: Collection[str] = (),
     ) -> None:
         self.effects = effects_of(code)
         self._before = dict(names)
@@ -101,7 +104,8 @@ class Undo:
         offered = copyable(code, names)
         for name in copies:
             if name in offered:
-                self._copies[name] = names[name], names[name].copy()
+                value = names[name]
+                self._copies[name] = value, value.copy()
         self._watched: set[str] = set()
         # What each name that the run bound had before, and has after it.
         self._bound: dict[str, tuple[Any, Any]] = {}
@@ -135,14 +139,16 @@ class Undo:
             else:
                 names[name] = had
                 undone.restored.append(name)
-        refilled, left = set(), set(undone.left)
+        refilled = set()
+        left = set(undone.left)
         for kept in self._contents:
             if _same_items(kept.container, kept.after):
                 _refill(kept.container, kept.before)
                 refilled.add(kept.name)
             else:
                 left.add(kept.name)
-        undone.refilled, undone.left = sorted(refilled), sorted(left)
+        undone.refilled = sorted(refilled)
+        undone.left = sorted(left)
         for name, (changed, copy) in sorted(self._copies.items()):
             if names.get(name, MISSING) is changed:
                 names[name] = copy
@@ -155,7 +161,8 @@ class Undo:
         # Of what is deeper in a container, only other containers are known.
         seen = {kept.name for kept in self._contents}
         seen |= self._watched - self.effects.deep
-        inside = self.effects.changes - seen - set(self._copies) - set(removed)
+        inside = self.effects.changes - seen
+        inside -= {*self._copies, *removed}
         changes = [f"changes inside {name}" for name in sorted(inside)]
         return [*changes, *self.effects.unseen]
 
@@ -174,15 +181,19 @@ def copyable(code: str, names: Mapping[str, Any]) -> dict[str, int]:
 
 def _size(value: Any) -> int | None:
     """Return the bytes of a frame of pandas or an array of numpy; None of others."""
-    cls = type(value)
     if frame_library(value) == "pandas":
-        return int(value.memory_usage().sum())
-    is_array = is_of_library(cls, "numpy") and cls.__name__ == "ndarray"
-    return int(value.nbytes) if is_array else None
+        of_columns = value.memory_usage()
+        return int(of_columns.sum())
+    cls = type(value)
+    if is_of_library(cls, "numpy") and cls.__name__ == "ndarray":
+        return int(value.nbytes)
+    return None
 
 
 def _is_of_shell(name: object) -> bool:
-    return not isinstance(name, str) or _OF_SHELL.fullmatch(name) is not None
+    if not isinstance(name, str):
+        return True
+    return _OF_SHELL.fullmatch(name) is not None
 
 
 def _contents(effects: Effects, names: Mapping[str, Any]) -> Iterator[_Contents]:
@@ -195,32 +206,40 @@ def _contents(effects: Effects, names: Mapping[str, Any]) -> Iterator[_Contents]
         waiting = [names.get(name, MISSING)]
         while waiting:
             value = waiting.pop()
-            if type(value) not in _CONTAINERS or id(value) in known:
+            kind = type(value)
+            if kind not in _CONTAINERS or id(value) in known:
                 continue
             known.add(id(value))
-            if len(value) > left:
+            size = len(value)
+            if size > left:
                 continue
-            left -= len(value)
+            left -= size
             # A shallow copy, for which no code of the items runs.
             yield _Contents(name, value, value.copy())
-            if type(value) is dict:
+            if kind is dict:
                 waiting += value.values()
-            elif type(value) is list:
+            elif kind is list:
                 waiting += value
 
 
 def _same_items(container: Any, items: Any) -> bool:
     """Return whether a container has the identical items, in the same order."""
-    if type(container) is bytearray:
+    kind = type(container)
+    if kind is bytearray:
         return bool(container == items)
     if len(container) != len(items):
         return False
-    if type(container) is set:
-        return set(map(id, container)) == set(map(id, items))
-    if type(container) is dict:
-        pairs = zip(container.items(), items.items(), strict=True)
-        return all(one[0] is two[0] and one[1] is two[1] for one, two in pairs)
-    return all(one is two for one, two in zip(container, items, strict=True))
+    if kind is set:
+        ids = set(map(id, container))
+        return ids == set(map(id, items))
+    if kind is dict and not _are_identical(container.values(), items.values()):
+        return False
+    return _are_identical(container, items)
+
+
+def _are_identical(items: Iterable[Any], others: Iterable[Any]) -> bool:
+    pairs = zip(items, others, strict=True)
+    return all(item is other for item, other in pairs)
 
 
 def _refill(container: Any, items: Any) -> None:
