@@ -57,14 +57,18 @@ def digests(
     redact
         Redacts secrets: a digest must not depend on them.
     """
+    cells = [item for item in snapshot.items if _is_cell(item)]
     prompt: Json = {
         **request,
         "question": _without_numbers(redact(question).text),
         # Its number does not tell which cell is meant.
-        "cells": [redact(item.text).text for item in snapshot.items if _is_cell(item)],
+        "cells": [redact(cell.text).text for cell in cells],
     }
-    told = [_told(turn, redact) for turn in earlier]
-    everything = {**prompt, "context": _context(snapshot, redact), "earlier": told}
+    everything = {
+        **prompt,
+        "context": _context(snapshot, redact),
+        "earlier": [_told(turn, redact) for turn in earlier],
+    }
     return _digest(everything), _digest(prompt)
 
 
@@ -73,8 +77,10 @@ def _is_cell(item: Item) -> bool:
 
 
 def _is_unrun(item: Item) -> bool:
-    name = item.title.partition(", ")[0]
-    return item.section in ("cells", "outputs") and name.endswith(cell_name(None))
+    if item.section not in ("cells", "outputs"):
+        return False
+    name, _, _ = item.title.partition(", ")
+    return name.endswith(cell_name(None))
 
 
 def _without_numbers(text: str) -> str:
@@ -82,7 +88,8 @@ def _without_numbers(text: str) -> str:
 
 
 def _told(turn: Turn, redact: Redact) -> list[str]:
-    question, answer = redact(turn.question).text, redact(turn.reply.text).text
+    question = redact(turn.question).text
+    answer = redact(turn.reply.text).text
     return [_without_numbers(question), answer.strip()]
 
 
@@ -92,19 +99,30 @@ def _context(snapshot: Snapshot, redact: Redact) -> list[list[str]]:
     Cells that have not run do not count: they are below when all cells run again, and
     what is saved of their outputs is of an earlier run.
     """
-    wanted = [item for item in snapshot.items if item.wanted and not _is_unrun(item)]
+    items = []
+    variables = []
+    for item in snapshot.items:
+        if not item.wanted or _is_unrun(item):
+            continue
+        if item.section == "variables":
+            variables.append(item)
+        else:
+            items.append(item)
     # Variables come in the order in which they were last set.
-    wanted.sort(key=lambda item: item.title if item.section == "variables" else "")
-    return [_content(item, redact) for item in wanted]
+    variables.sort(key=lambda item: item.title)
+    return [_content(item, redact) for item in (*items, *variables)]
 
 
 def _content(item: Item, redact: Redact) -> list[str]:
     text = redact(item.text).text
     if item.section not in ("cells", "variables"):
         text = _CHANGES.sub(_lasting, text)
-    state = item.title.partition(", ")[2]
-    images = [hashlib.sha256(image.data).hexdigest() for image in item.images]
-    return [item.section, state, text, *images]
+    _, _, state = item.title.partition(", ")
+    content = [item.section, state, text]
+    for image in item.images:
+        digest = hashlib.sha256(image.data)
+        content.append(digest.hexdigest())
+    return content
 
 
 def _lasting(match: re.Match[str]) -> str:
@@ -114,7 +132,8 @@ def _lasting(match: re.Match[str]) -> str:
 
 def _digest(values: Json) -> str:
     text = json.dumps(values, default=_type_name)
-    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
+    digest = hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES)
+    return digest.hexdigest()
 
 
 def _type_name(value: object) -> str:
@@ -132,7 +151,9 @@ class Places:
 
     def next(self, session: Session | None) -> Place:
         """Return the place of a question; outside of cells, each has one of its own."""
-        run = None if session is None else session.running()
+        run = None
+        if session is not None:
+            run = session.running()
         with self._lock:
             if run is None:
                 self._outside += 1
@@ -157,7 +178,10 @@ class Occurrences:
         """Return what a question at this place is asked of."""
         first, second = digests
         return Asked(
-            first, self._number(first, place), second, self._number(second, place)
+            digest=first,
+            occurrence=self._number(first, place),
+            prompt_digest=second,
+            prompt_occurrence=self._number(second, place),
         )
 
     def forget(self, asked: Asked, place: Place) -> None:

@@ -7,7 +7,7 @@ out for that is offered again once it was read ahead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AnySet
 from dataclasses import dataclass, replace
 
@@ -27,7 +27,8 @@ AWAITED = frozenset({"mentions", "error"})
 # most of what an answer's code needs.
 LINES_SHARE = 0.3
 # Tokens of what is written around an item, and around a line.
-FRAME, LINE_FRAME = 6, 2
+FRAME = 6
+LINE_FRAME = 2
 # The share of the time by which a draft may exceed it.
 TOLERANCE = 0.15
 # How often a draft is shortened in each way.
@@ -53,7 +54,11 @@ class Budget:
     seconds: float
 
     def limited(
-        self, draft: Draft, drafter: Drafter, turns: Sequence[Turn], room: Room
+        self,
+        draft: Draft,
+        drafter: Drafter,
+        turns: Sequence[Turn],
+        room: Room,
     ) -> Draft:
         """Return the draft if it can be read in time, else a smaller one.
 
@@ -67,13 +72,19 @@ class Budget:
         speed = self.reader.speed
         if not (speed and self.seconds):
             return draft
-        postponed = turns[-1].postponed if turns else {}
-        seconds = min(self.seconds, SHORT_WHILE) if postponed else self.seconds
+        postponed: Mapping[str, ItemRecord] = {}
+        if turns:
+            postponed = turns[-1].postponed
+        seconds = self.seconds
+        if postponed:
+            seconds = min(seconds, SHORT_WHILE)
         if self._unread(draft) <= speed * seconds:
             return draft
         known = sent_items_after(turns).sent
         lean = _without_postponed(drafter, postponed, known)
-        smaller = draft if lean is drafter else lean.draft(turns, room)
+        smaller = draft
+        if lean is not drafter:
+            smaller = lean.draft(turns, room)
         left_out: list[Item] = []
         if self._unread(smaller) > speed * self.seconds:
             smaller, left_out = self._smaller(smaller, lean, turns, room)
@@ -99,13 +110,18 @@ class Budget:
         return unread
 
     def _smaller(
-        self, draft: Draft, drafter: Drafter, turns: Sequence[Turn], room: Room
+        self,
+        draft: Draft,
+        drafter: Drafter,
+        turns: Sequence[Turn],
+        room: Room,
     ) -> tuple[Draft, list[Item]]:
         """Return a draft that is read in time if there is one, and what it leaves out.
 
         What was read already is kept first, as long as the rest can follow it.
         """
-        limit = int((self.reader.speed or 0) * self.seconds)
+        speed = self.reader.speed or 0
+        limit = int(speed * self.seconds)
         known = set(sent_items_after(turns).sent)
         best: tuple[int, Draft, list[Item]] | None = None
         for cost in (self._unread_cost, self._cost):
@@ -115,8 +131,8 @@ class Budget:
                 # The model must be told that what it knows has changed.
                 left_out = [item for item in beyond if item.id not in known]
                 # Nothing takes the place of what is left out.
-                ids = known | {item.id for item in draft.update.items}
-                ids -= {item.id for item in left_out}
+                ids = known | _ids(draft.update.items)
+                ids -= _ids(left_out)
                 lean = _as_fitted(_with_only(drafter, ids), draft)
                 smaller = lean.draft(turns, room)
                 over = self._unread(smaller) - limit
@@ -126,7 +142,10 @@ class Budget:
                     return smaller, left_out
                 # The costs are estimates.
                 aim -= over
-        return best[1:] if best else (draft, [])
+        if best is None:
+            return draft, []
+        _, smaller, left_out = best
+        return smaller, left_out
 
     def _beyond(
         self, draft: Draft, limit: int, cost: Callable[[Item], int]
@@ -137,30 +156,44 @@ class Budget:
         by_rank = sorted(draft.update.items, key=lambda item: item.rank)
         lines = [item for item in by_rank if item.section == "variables"]
         left = max(limit - self._besides(draft), LEAST_NOTEBOOK)
-        first = _chosen(lines, int(left * LINES_SHARE), cost)
-        left -= sum(map(cost, first))
+        left_for_lines = int(left * LINES_SHARE)
+        first = _chosen(lines, left_for_lines, cost)
+        for item in first:
+            left -= cost(item)
         others = [item for item in by_rank if item not in first]
-        chosen = {item.id for item in (*first, *_chosen(others, left, cost))}
+        rest = _chosen(others, left, cost)
+        chosen = _ids(first) | _ids(rest)
         return [item for item in by_rank if item.id not in chosen]
 
     def _besides(self, draft: Draft) -> int:
         """Return the tokens to read besides the items."""
         before = self.reader.unread(draft.messages[:-1])
         items = sum(map(self._size, draft.update.items))
-        return before + max(self.reader.count(draft.question.text) - items, 0)
+        question = self.reader.count(draft.question.text)
+        return before + max(question - items, 0)
 
     def _size(self, item: Item) -> int:
         """Return the tokens of an item, with what is written around it."""
-        frame = LINE_FRAME if item.section == "variables" else FRAME
-        return self.reader.count(item.text) + frame
+        size = self.reader.count(item.text)
+        if item.section == "variables":
+            return size + LINE_FRAME
+        return size + FRAME
 
     def _cost(self, item: Item) -> int:
         """Return the tokens that an item costs, none if the user waits for it."""
-        return 0 if item.section in AWAITED else self._size(item)
+        if item.section in AWAITED:
+            return 0
+        return self._size(item)
 
     def _unread_cost(self, item: Item) -> int:
         """Return the same, none if it was read ahead."""
-        return 0 if self.reader.has_read(item.text) else self._cost(item)
+        if self.reader.has_read(item.text):
+            return 0
+        return self._cost(item)
+
+
+def _ids(items: Iterable[Item]) -> set[str]:
+    return {item.id for item in items}
 
 
 def _chosen(
@@ -178,8 +211,8 @@ def _chosen(
 
 def _with_only(drafter: Drafter, ids: AnySet[str]) -> Drafter:
     """Return the drafter with the items of these ids alone."""
-    items = tuple(item for item in drafter.snapshot.items if item.id in ids)
-    return replace(drafter, snapshot=replace(drafter.snapshot, items=items))
+    items = [item for item in drafter.snapshot.items if item.id in ids]
+    return _with_items(drafter, items)
 
 
 def _as_fitted(drafter: Drafter, draft: Draft) -> Drafter:
@@ -194,6 +227,10 @@ def _as_fitted(drafter: Drafter, draft: Draft) -> Drafter:
             identity = item.identity or item.text
             item = fitted[item.id]._replace(title=item.title, identity=identity)
         items.append(item)
+    return _with_items(drafter, items)
+
+
+def _with_items(drafter: Drafter, items: Iterable[Item]) -> Drafter:
     snapshot = replace(drafter.snapshot, items=tuple(items))
     return replace(drafter, snapshot=snapshot)
 
@@ -210,9 +247,10 @@ def _without_postponed(
         return drafter
     ids = set()
     for item in drafter.snapshot.items:
+        is_urgent = item.rank <= URGENT_RANK
         is_old = postponed.get(item.id) == ItemRecord.of(item)
         # Without what the model knows, it would be told that it is gone.
-        if item.rank <= URGENT_RANK or item.id in known or not is_old:
+        if is_urgent or item.id in known or not is_old:
             ids.add(item.id)
     return _with_only(drafter, ids)
 

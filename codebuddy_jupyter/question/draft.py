@@ -179,22 +179,27 @@ class Drafter:
         first: tuple[Message, ...] = ()
         if system.text.strip():
             first = (Message("system", system.text),)
-        asked = self.tokens.total([Message("user", question.text)])
+        asked = self._question_tokens(question.text)
         free = room.prompt - self.tokens.total(first) - asked
-        kept = max(int(room.prompt * QUESTION_SHARE) - asked, 0)
+        least = int(room.prompt * QUESTION_SHARE)
+        kept = max(least - asked, 0)
         past = self._past(turns, free, kept, room.notebook, cut=cut)
         begun, message = self._message(question.text, past)
         last = message
         if past.messages and turns[-1].broke_off:
-            last, begun = _after_break(message), _after_break(begun)
+            last = _after_break(message)
+            begun = _after_break(begun)
         before = (*first, *past.messages)
         messages = (*before, last)
+        stable = before
+        if past.update.stable:
+            stable = (*before, begun)
         return Draft(
             messages=messages,
             question=message,
             room=room,
             tokens=self.tokens.total(messages),
-            stable=(*before, begun) if past.update.stable else before,
+            stable=stable,
             parts=self._parts(first, past, question.text),
             update=past.update,
             redacted=(
@@ -208,19 +213,30 @@ class Drafter:
         )
 
     def _past(
-        self, turns: Sequence[Turn], free: int, kept: int, notebook: int, *, cut: bool
+        self,
+        turns: Sequence[Turn],
+        free: int,
+        kept: int,
+        notebook: int,
+        *,
+        cut: bool,
     ) -> _Past:
         """Continue the conversation, or cut it if it does not fit any more.
 
         Where possible, so many of the free tokens are ``kept`` as a longer question
         takes: what fits of the notebook must not depend on the question's length.
         """
-        share = min(notebook, int((free - kept) * NOTEBOOK_SHARE))
+        share = int((free - kept) * NOTEBOOK_SHARE)
+        share = min(notebook, share)
         earlier = conversation(turns, self.redact)
         unsent = unsent_after(self.snapshot, turns)
         left = free - self.tokens.total(earlier)
-        count = self.tokens.count
-        wanted = tokens_wanted(unsent.snapshot, unsent.known, count, share)
+        wanted = tokens_wanted(
+            unsent.snapshot,
+            unsent.known,
+            self.tokens.count,
+            share,
+        )
         if cut or left < min(wanted, share):
             return self._cut_past(turns, free, share)
         if left - kept >= min(wanted, share):
@@ -239,7 +255,8 @@ class Drafter:
         )
 
     def _cut_past(self, turns: Sequence[Turn], free: int, share: int) -> _Past:
-        update = self._fit(unsent_after(self.snapshot, ()), share)
+        unsent = unsent_after(self.snapshot, ())
+        update = self._fit(unsent, share)
         for item in update.items:
             free -= self.tokens.count(item.text)
         kept = self._latest(turns, int(free * TURNS_SHARE))
@@ -293,14 +310,22 @@ class Drafter:
             words = mention_name(item.title)
             if item.id == ATTACHED_ERROR and LAST_ERROR in items:
                 words = f"the {items[LAST_ERROR].title}"
-            mention = re.search(rf"{re.escape(item.title)}(?!\w)", question)
+            title = re.escape(item.title)
+            mention = re.search(rf"{title}(?!\w)", question)
             if mention is not None:
-                before, after = question[: mention.start()], question[mention.end() :]
+                before = question[: mention.start()]
+                after = question[mention.end() :]
                 question = f"{before}{words}{after}"
         return question
 
+    def _question_tokens(self, question: str) -> int:
+        return self.tokens.total([Message("user", question)])
+
     def _parts(
-        self, first: Sequence[Message], past: _Past, question: str
+        self,
+        first: Sequence[Message],
+        past: _Past,
+        question: str,
     ) -> tuple[tuple[str, int], ...]:
         sizes: Counter[str] = Counter()
         if first:
@@ -309,7 +334,7 @@ class Drafter:
             sizes["earlier turns"] = self.tokens.total(past.messages)
         for item in past.update.items:
             sizes[_section_name(item)] += self.tokens.count(item.text)
-        sizes["question"] = self.tokens.total([Message("user", question)])
+        sizes["question"] = self._question_tokens(question)
         return tuple(sizes.items())
 
 
@@ -351,7 +376,8 @@ def _as_sent(messages: Iterable[Message], redact: Redact) -> tuple[Message, ...]
     """
     sent: list[Message] = []
     for message in messages:
-        text = without_control_tokens(redact(message.text).text)
+        redacted = redact(message.text)
+        text = without_control_tokens(redacted.text)
         if message.role == "assistant":
             text = text.strip()
         sent.append(replace(message, text=text))

@@ -98,7 +98,9 @@ class Exchange:
         text = draft.question.text
         count = await self.target.provider.count(self.target.model, text)
         self.tokens.learn_text(text, count)
-        return self.draft() if count else draft
+        if not count:
+            return draft
+        return self.draft()
 
     async def _check_images(self) -> None:
         model = self.target.model
@@ -188,8 +190,11 @@ class Exchange:
         window = draft.room.window
         if window is None or sent <= window * CROWDED_SHARE:
             return False
-        kept = [message for message in draft.messages[:1] if message.role == "system"]
-        return counted >= self.tokens.least([*kept, draft.messages[-1]])
+        first = draft.messages[0]
+        kept = [draft.messages[-1]]
+        if first.role == "system":
+            kept = [first, *kept]
+        return counted >= self.tokens.least(kept)
 
     def _least_tokens(self, draft: Draft) -> int:
         """Return how many tokens the prompt has at least: those of the last turn's,
@@ -199,7 +204,8 @@ class Exchange:
         if not self.earlier or draft.before is not None:
             return 0
         last = self.earlier[-1]
-        is_same_model = bare_name(last.reply.model) == bare_name(self.target.model)
+        model = bare_name(self.target.model)
+        is_same_model = bare_name(last.reply.model) == model
         if last.sent is None or not is_same_model:
             return 0
         return last.reply.usage.prompt_tokens or 0
@@ -250,11 +256,18 @@ class Exchange:
     def _room(self, window: int | None) -> Room:
         tokens = window or ASSUMED_WINDOW
         answer = min(self._max_tokens or ANSWER_ROOM, tokens // 4)
-        return Room(window, ASSUMED_WINDOW, tokens - answer, self.context_tokens)
+        return Room(
+            window=window,
+            assumed=ASSUMED_WINDOW,
+            prompt=tokens - answer,
+            notebook=self.context_tokens,
+        )
 
 
 def _with_remedy(line: str, remedy: Remedy | None) -> str:
-    return f"{line} {remedy}" if remedy else line
+    if not remedy:
+        return line
+    return f"{line} {remedy}"
 
 
 def _cut_note(draft: Draft) -> str:

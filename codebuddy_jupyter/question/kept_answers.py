@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -147,7 +148,12 @@ class KeptAnswers:
         found = digests(text, request, snapshot, earlier, self._redact)
         asked = self._occurrences.asked(found, turn.place)
         by_prompt = options.replay == "prompt"
-        return Lookup(asked, mode != "only", by_prompt, turn.place)
+        return Lookup(
+            asked,
+            may_ask=mode != "only",
+            by_prompt=by_prompt,
+            place=turn.place,
+        )
 
     def mode(self, wish: str) -> str:
         """Return ``"on"``, ``"off"`` or ``"only"``.
@@ -160,14 +166,17 @@ class KeptAnswers:
         wishes = {self._settings.replay, wish}
         if "only" in wishes:
             return "only"
-        return "off" if wish == "off" or wishes <= {"", "off"} else "on"
+        if wish == "off" or wishes <= {"", "off"}:
+            return "off"
+        return "on"
 
     def request(self, options: Options) -> dict[str, object]:
         """Return who answers by options and settings, and how; no server is asked."""
         name, provider, model = self._targets.named(options)
-        system, temperature = options.system, options.temperature
+        system = options.system
         if system is None:
             system = self._settings.system_prompt
+        temperature = options.temperature
         if temperature is None:
             temperature = provider.temperature
         request: dict[str, object] = {
@@ -219,8 +228,11 @@ class KeptAnswers:
         self._told_unreadable = count
         if not (count and is_news):
             return []
-        lines = "1 line is" if count == 1 else f"{count:,} lines are"
-        return [f"{lines} ignored in {self.path().name}: no answer can be read there"]
+        lines = "1 line is"
+        if count > 1:
+            lines = f"{count:,} lines are"
+        file = self.path().name
+        return [f"{lines} ignored in {file}: no answer can be read there"]
 
     def _missing(self, similar: KeptAnswer | None) -> NotReplayed:
         file = self.path().name
@@ -304,10 +316,11 @@ class KeptAnswers:
         NotKept
             If that fails.
         """
-        if answers:
-            await self._on_disk(lambda file: file.add(*answers))
-            self.added += len(answers)
-            self._latest = answers[-1]
+        if not answers:
+            return
+        await self._on_disk(lambda file: file.add(*answers))
+        self.added += len(answers)
+        self._latest = answers[-1]
 
     async def forget_map(self, map: str) -> int:
         """Delete the answers of a map, and return how many.
@@ -317,9 +330,11 @@ class KeptAnswers:
         NotKept
             If that fails.
         """
-        return await self._on_disk(
-            lambda file: file.forget(lambda answer: answer.map == map)
-        )
+
+        def is_of_map(answer: KeptAnswer) -> bool:
+            return answer.map == map
+
+        return await self._on_disk(lambda file: file.forget(is_of_map))
 
     def path(self) -> Path:
         """Return the file of the answers; it need not exist.
@@ -332,9 +347,13 @@ class KeptAnswers:
         session = self._collector.session
         name = self._settings.replay_file
         if name:
-            folder = None if session is None else session.folder()
-            return (folder or Path()) / os.path.expanduser(name)
-        notebook = None if session is None else session.path()
+            folder = Path()
+            if session is not None:
+                folder = session.folder() or folder
+            return folder / os.path.expanduser(name)
+        notebook = None
+        if session is not None:
+            notebook = session.path()
         if notebook is None:
             raise NotKept(
                 "Answers are not kept for replay: the notebook's file is not known.",
@@ -352,9 +371,10 @@ class KeptAnswers:
             self._file = AnswerFile(path)
         file = self._file
         future: Future[T] = Future()
-        self._worker.put(lambda: settle(future, lambda: call(file)))
+        self._worker.put(partial(settle, future, partial(call, file)))
+        answer = asyncio.wrap_future(future)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE)
+            return await asyncio.wait_for(answer, PATIENCE)
         except TimeoutError as error:
             raise NotKept(f"The disk with {path} does not respond.") from error
 
@@ -384,10 +404,13 @@ def _kept(asked: Asked, turn: Turn, redact: Redact) -> KeptAnswer:
     reply = turn.reply
     asked_again = [step.text for step in turn.steps if step.role == "user"]
     looks = []
-    for one in kept_looks(turn.looks):
-        looks.append(KeptLook(*[redact(text).text for text in one]))
+    for look in kept_looks(turn.looks):
+        texts = [redact(text).text for text in look]
+        looks.append(KeptLook(*texts))
+    findings = [redact(finding).text for finding in reply.findings]
+    now = datetime.now().astimezone()
     return KeptAnswer(
-        when=datetime.now().astimezone().replace(microsecond=0),
+        when=now.replace(microsecond=0),
         provider=reply.provider,
         model=reply.model,
         question=redact(reply.prompt[:MAX_QUESTION]).text,
@@ -396,7 +419,7 @@ def _kept(asked: Asked, turn: Turn, redact: Redact) -> KeptAnswer:
         reasoning=redact(reply.reasoning).text,
         finish=reply.finish,
         usage=reply.usage,
-        findings=tuple(redact(finding).text for finding in reply.findings),
+        findings=tuple(findings),
         correction=redact("\n".join(asked_again)).text,
         looks=tuple(looks),
     )

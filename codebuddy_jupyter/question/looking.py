@@ -128,7 +128,13 @@ class Looking:
         # Whether nothing more is looked up, and whether the model has answered.
         self._is_over = False
         self._has_answered = False
-        self._may_propose = any(look.proposes for look in looks)
+        self._activity = CHOOSING
+        self._choice_tokens = CHOICE_TOKENS
+        self._cannot = CANNOT_CHOOSE
+        if any(look.proposes for look in looks):
+            self._activity = PROPOSING
+            self._choice_tokens = PROPOSAL_TOKENS
+            self._cannot = CANNOT_PROPOSE
 
     async def chunks(self, draft: Draft) -> AsyncGenerator[Chunk]:
         """Yield what is looked up, then the answer.
@@ -146,15 +152,18 @@ class Looking:
         if not self._is_over:
             mode = await self._modes.of(self._exchange.target)
             self._is_over = mode == "none"
-            by_tools = mode == "tools"
-            looking = self._by_tools(draft) if by_tools else self._by_schema(draft)
+            if mode == "tools":
+                looking = self._by_tools(draft)
+            else:
+                looking = self._by_schema(draft)
             async with aclosing(looking) as chunks:
                 async for chunk in chunks:
                     yield chunk
         self._is_over = True
         if not self._has_answered:
-            async with aclosing(cast(Any, self._send(self._told, {}))) as answer:
-                async for chunk in answer:
+            answer = self._send(self._told, {})
+            async with aclosing(cast(Any, answer)) as chunks:
+                async for chunk in chunks:
                     yield chunk
 
     @property
@@ -176,7 +185,9 @@ class Looking:
             find = partial(self._find, self._turn.question)
             self._candidates = await asyncio.to_thread(find)
         for candidate in without(self._candidates, self._calls):
-            for call in candidate.calls if candidate.is_sure else ():
+            if not candidate.is_sure:
+                continue
+            for call in candidate.calls:
                 async with aclosing(self._looked(draft, call)) as chunks:
                     async for chunk in chunks:
                         yield chunk
@@ -198,29 +209,21 @@ class Looking:
         if not candidates:
             return
         form = choice_form(candidates)
-        told = instruction(candidates, self._turn.question)
-        draft = asking(self._told, told, self._turn.question, self._exchange.tokens)
+        question = self._turn.question
+        told = instruction(candidates, question)
+        draft = asking(self._told, told, question, self._exchange.tokens)
         if draft.tokens > draft.room.prompt:
             return
-        most = PROPOSAL_TOKENS if self._may_propose else CHOICE_TOKENS
-
-        def ask(request: Request) -> AsyncIterator[Chunk]:
-            self._turn.reply.activity = PROPOSING if self._may_propose else CHOOSING
-            before = len(draft.messages) - 1
-            safe = self._safe(request.messages[before:])
-            messages = (*draft.messages[:before], *safe)
-            size = self._exchange.tokens.total(messages)
-            fields = {
-                "schema": request.schema,
-                "max_tokens": most,
-                "temperature": 0.0,
-            }
-            return self._send(replace(draft, messages=messages, tokens=size), fields)
-
         target = self._exchange.target
-        request = replace(self._exchange.request(draft), max_tokens=most)
-        place = place_of(target.provider, target.model)
-        parts = answering(ask, request, form, self._schemas, place, is_told=True)
+        request = self._exchange.request(draft)
+        parts = answering(
+            partial(self._send_choice, draft),
+            replace(request, max_tokens=self._choice_tokens),
+            form,
+            self._schemas,
+            place_of(target.provider, target.model),
+            is_told=True,
+        )
         try:
             async with aclosing(cast(Any, parts)) as coming:
                 async for part in coming:
@@ -231,10 +234,23 @@ class Looking:
         except InvalidAnswer:
             # Asking for it takes time; a model that cannot do that is asked once.
             self._modes.note(target, "none")
-            line = CANNOT_PROPOSE if self._may_propose else CANNOT_CHOOSE
-            yield Chunk(note=line.format(target.model))
+            yield Chunk(note=self._cannot.format(target.model))
         finally:
             self._turn.reply.activity = ""
+
+    def _send_choice(self, draft: Draft, request: Request) -> AsyncIterator[Chunk]:
+        """Send a draft that asks for a choice, and what a request adds to it."""
+        self._turn.reply.activity = self._activity
+        before = len(draft.messages) - 1
+        safe = self._safe(request.messages[before:])
+        messages = (*draft.messages[:before], *safe)
+        size = self._exchange.tokens.total(messages)
+        fields = {
+            "schema": request.schema,
+            "max_tokens": self._choice_tokens,
+            "temperature": 0.0,
+        }
+        return self._send(replace(draft, messages=messages, tokens=size), fields)
 
     async def _by_tools(self, draft: Draft) -> AsyncGenerator[Chunk]:
         """Yield the looks that the model calls as tools, and its answer."""
@@ -263,7 +279,10 @@ class Looking:
             if not stream.calls:
                 self._has_answered = True
                 return
-            self._modes.note(target, "tools" if stream.are_native else "schema")
+            mode: Mode = "schema"
+            if stream.are_native:
+                mode = "tools"
+            self._modes.note(target, mode)
             for call in stream.calls:
                 async with aclosing(self._looked(draft, call)) as chunks:
                     async for chunk in chunks:
@@ -282,7 +301,10 @@ class Looking:
             self._is_over = True
             return
         look = self._looks.get(call.name)
+        name = call.name
         if look is None:
+            # Servers refuse names of tools that are not plain.
+            name = UNKNOWN
             found = self._unknown(call)
         else:
             found = await asyncio.to_thread(look.look, call.arguments)
@@ -293,8 +315,6 @@ class Looking:
             return
         self._calls.append(call)
         self._found = everything
-        # Servers refuse names of tools that are not plain.
-        name = UNKNOWN if look is None else call.name
         arguments = json.dumps(dict(call.arguments), ensure_ascii=False)
         made = ToolCall("", name, without_control_tokens(arguments))
         self._turn.looks += look_messages(len(everything), made, found)
@@ -315,8 +335,8 @@ def with_looks(draft: Draft, found: Sequence[Looked], tokens: Tokens) -> Draft:
     """Return a draft whose question tells what was found."""
     if not found:
         return draft
-    parts = [LOOKED_UP, *(looked.text for looked in found)]
-    text = "\n\n".join(parts)
+    texts = [looked.text for looked in found]
+    text = "\n\n".join([LOOKED_UP, *texts])
     longer = with_text(draft, text, tokens)
     question = replace(draft.question, text=f"{draft.question.text}\n\n{text}")
     return replace(longer, question=question)
@@ -339,16 +359,20 @@ def without(candidates: Iterable[Candidate], calls: Iterable[Call]) -> list[Cand
 
 def asking(draft: Draft, text: str, question: str, tokens: Tokens) -> Draft:
     """Return a draft that asks a text; if both end in the question, that comes once."""
-    *before, last = draft.messages
-    if not (last.text.endswith(question) and text.endswith(question)):
+    last = draft.messages[-1].text
+    if not (last.endswith(question) and text.endswith(question)):
         return with_text(draft, text, tokens)
-    told = f"{last.text.removesuffix(question)}{text}"
-    messages = (*before, replace(last, text=told))
-    return replace(draft, messages=messages, tokens=tokens.total(messages))
+    beginning = last.removesuffix(question)
+    return _with_last_text(draft, f"{beginning}{text}", tokens)
 
 
 def with_text(draft: Draft, text: str, tokens: Tokens) -> Draft:
     """Return a draft to whose last message a text is added; its question stays."""
+    last = draft.messages[-1].text
+    return _with_last_text(draft, f"{last}\n\n{text}", tokens)
+
+
+def _with_last_text(draft: Draft, text: str, tokens: Tokens) -> Draft:
     *before, last = draft.messages
-    messages = (*before, replace(last, text=f"{last.text}\n\n{text}"))
+    messages = (*before, replace(last, text=text))
     return replace(draft, messages=messages, tokens=tokens.total(messages))

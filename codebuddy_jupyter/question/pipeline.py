@@ -343,7 +343,10 @@ class Pipeline:
         if not history.is_read:
             # Reading it from disk must not hold up the other answers.
             await asyncio.to_thread(lambda: history.current)
-        chat = history.new() if question.options.new else history.current
+        if question.options.new:
+            chat = history.new()
+        else:
+            chat = history.current
         chat.turns.append(turn)
         kept_question = self._collector.redact(reply.prompt[:MAX_QUESTION])
         history.keep(chat, turn, kept_question.text)

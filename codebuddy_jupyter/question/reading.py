@@ -55,7 +55,8 @@ class Reader:
     def unread(self, messages: Messages) -> int:
         """Estimate how many tokens of a prompt are not in the prompt cache."""
         total = self.total(messages)
-        return total - min(self._common(messages), self._read, total)
+        common = self._common(messages)
+        return total - min(common, self._read, total)
 
     def beginning(self, messages: Messages, tokens: int) -> tuple[Message, ...]:
         """Return the beginning of a prompt of which about so many tokens are unread; all
@@ -77,8 +78,10 @@ class Reader:
         left: float = self._read
         for message in self._messages:
             size = self._tokens.total([message])
-            share = min(left / size, 1.0) if size else 1.0
-            read = message.text[: int(len(message.text) * share)]
+            read = message.text
+            if size > left:
+                length = int(len(read) * (left / size))
+                read = read[:length]
             if text in read:
                 return True
             left -= size
@@ -99,14 +102,18 @@ class Reader:
         read; None: all.
         """
         self._messages = tuple(messages)
-        total = self.total(messages)
-        self._read = total if tokens is None else min(tokens, total)
+        read = self.total(messages)
+        if tokens is not None:
+            read = min(tokens, read)
+        self._read = read
 
     def learn(self, tokens: int | None, seconds: float | None) -> None:
         """Learn from so many tokens that were read in so many seconds."""
-        if tokens and seconds:
-            target = self._target
-            self._speeds.learn(target.provider.where(), target.model, tokens, seconds)
+        if not (tokens and seconds):
+            return
+        target = self._target
+        server = target.provider.where()
+        self._speeds.learn(server, target.model, tokens, seconds)
 
     def _common(self, messages: Messages) -> int:
         """Return the tokens of the beginning that a prompt has in common with the last."""
@@ -117,7 +124,7 @@ class Reader:
                 continue
             if message.role == earlier.role:
                 text = common_beginning(message.text, earlier.text)
-                same.append(replace(message, text=text, images=(), tool_calls=()))
+                same.append(_text_alone(message, text))
             break
         return self._tokens.total(same)
 
@@ -146,22 +153,30 @@ class Readers:
             return None
         key = target.provider.where(), target.model
         tokens = self._tokens[target.model]
-        return self._readers.setdefault(key, Reader(target, self.speeds, tokens))
+        reader = Reader(target, self.speeds, tokens)
+        return self._readers.setdefault(key, reader)
 
 
 def _cut(message: Message, share: float) -> Message:
     """Return a message without what follows this share of its text, up to a line's end
     if there is one: a token that is cut would be read again.
     """
-    text = message.text[: int(len(message.text) * share)]
-    lines = text.rpartition("\n")[0]
-    return replace(message, text=lines or text, images=(), tool_calls=())
+    length = int(len(message.text) * share)
+    text = message.text[:length]
+    lines, _, _ = text.rpartition("\n")
+    return _text_alone(message, lines or text)
+
+
+def _text_alone(message: Message, text: str) -> Message:
+    """Return a message with this text and nothing else."""
+    return replace(message, text=text, images=(), tool_calls=())
 
 
 def common_beginning(text: str, other: str) -> str:
     """Return the longest text with which both begin."""
     # By halves, since comparing is a hundred times as fast as walking in Python.
-    low, high = 0, min(len(text), len(other))
+    low = 0
+    high = min(len(text), len(other))
     while low < high:
         middle = (low + high + 1) // 2
         if text[low:middle] == other[low:middle]:
@@ -219,17 +234,23 @@ class PromptWatch:
         if self._seconds is not None:
             return self.unread
         cached = self._total - self.unread
-        if self._told is not None:
-            read = self._total * self._told.done // self._told.total - cached
+        told = self._told
+        if told is not None:
+            done = self._total * told.done // told.total
+            read = done - cached
         else:
             elapsed = self._clock() - self._began
-            read = int(elapsed * (self._reader.speed or 0.0) * CAREFUL_SHARE)
-        return max(min(read, self.unread), 0)
+            speed = self._reader.speed or 0.0
+            read = int(elapsed * speed * CAREFUL_SHARE)
+        read = min(read, self.unread)
+        return max(read, 0)
 
     def expected(self) -> ExpectedReading | None:
         """Return how long the model is expected to read; None if that is not known."""
         speed = self._reader.speed
-        return ExpectedReading(self.unread, speed, self._began) if speed else None
+        if not speed:
+            return None
+        return ExpectedReading(self.unread, speed, self._began)
 
     def end(self, answer: Messages = (), *, was_loaded: bool = False) -> None:
         """Note what was read, and learn from it.
@@ -252,11 +273,15 @@ class PromptWatch:
 
     def _learn(self, *, was_loaded: bool) -> None:
         """Learn from what the server reports, else from the time to the first token."""
-        usage, told = self._usage, self._told
+        usage = self._usage
+        told = self._told
         if usage.read_seconds is not None:
-            tokens = self.unread if usage.read_tokens is None else usage.read_tokens
+            tokens = usage.read_tokens
+            if tokens is None:
+                tokens = self.unread
             self._reader.learn(tokens, usage.read_seconds)
         elif told is not None:
-            self._reader.learn(told.done - told.cached, told.seconds)
+            tokens = told.done - told.cached
+            self._reader.learn(tokens, told.seconds)
         elif was_loaded and self._seconds is not None:
             self._reader.learn(self.unread, self._seconds)

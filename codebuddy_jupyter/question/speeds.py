@@ -21,9 +21,11 @@ SHORTEST_SAMPLE = 32
 SHORTEST_TIME = 0.02
 # How much of the difference to a new sample is taken over. Other work on the machine
 # slows a single reading down, and nothing speeds one up.
-SLOWER_SHARE, FASTER_SHARE = 0.5, 0.8
+SLOWER_SHARE = 0.5
+FASTER_SHARE = 0.8
 # A speed in tokens per second beyond these bounds is a mistake.
-LOWEST, HIGHEST = 0.1, 1e6
+LOWEST = 0.1
+HIGHEST = 1e6
 # The speed is written again after it has changed by this factor.
 WORTH_WRITING = 1.1
 # Models in the file, and bytes of it that are read.
@@ -70,7 +72,9 @@ class ReadingSpeeds:
             known = self._known()
             # The latest is the last, so that the oldest are dropped.
             earlier = known.pop(key, sample)
-            share = FASTER_SHARE if sample > earlier else SLOWER_SHARE
+            share = SLOWER_SHARE
+            if sample > earlier:
+                share = FASTER_SHARE
             known[key] = earlier + (sample - earlier) * share
 
     def save(self) -> None:
@@ -84,7 +88,8 @@ class ReadingSpeeds:
             for key in changed:
                 speeds.pop(key, None)
             speeds.update(changed)
-            latest = dict(list(speeds.items())[-MAX_MODELS:])
+            entries = list(speeds.items())
+            latest = dict(entries[-MAX_MODELS:])
             # Another try would fail as well, until something new is learned.
             self._written.update(changed)
             try:
@@ -94,8 +99,11 @@ class ReadingSpeeds:
 
     def _known(self) -> dict[str, float]:
         if self._speeds is None:
-            self._speeds = _read(self._path) if self._path else {}
-            self._written = dict(self._speeds)
+            speeds = {}
+            if self._path:
+                speeds = _read(self._path)
+            self._speeds = speeds
+            self._written = dict(speeds)
         return self._speeds
 
     def _changed(self) -> dict[str, float]:
@@ -108,12 +116,14 @@ class ReadingSpeeds:
 
 
 def _is_near(speed: float, other: float) -> bool:
-    return 1 / WORTH_WRITING < speed / other < WORTH_WRITING
+    change = speed / other
+    return 1 / WORTH_WRITING < change < WORTH_WRITING
 
 
 def _key(server: str, model: str) -> str:
     """Return what stands for a model: an address may contain secrets."""
-    digest = hashlib.sha256(f"{server}\n{model}".encode("utf-8", "replace"))
+    text = f"{server}\n{model}"
+    digest = hashlib.sha256(text.encode("utf-8", "replace"))
     return digest.hexdigest()[:24]
 
 
@@ -121,14 +131,16 @@ def _read(path: Path) -> dict[str, float]:
     """Return the speeds in a file; those that make sense."""
     try:
         with path.open("rb") as file:
-            values = json.loads(file.read(MAX_BYTES))
+            content = file.read(MAX_BYTES)
+        values = json.loads(content)
     except (OSError, ValueError, RecursionError) as error:
         logger.debug("The reading speeds cannot be read: %s", error)
         return {}
     if not isinstance(values, dict):
         return {}
     speeds = {}
-    for key, speed in list(values.items())[-MAX_MODELS:]:
+    entries = list(values.items())
+    for key, speed in entries[-MAX_MODELS:]:
         is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
         if is_number and LOWEST <= speed <= HIGHEST:
             speeds[key] = float(speed)
@@ -138,5 +150,6 @@ def _read(path: Path) -> dict[str, float]:
 def _write(path: Path, speeds: Mapping[str, float]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rounded = {key: round(speed, 2) for key, speed in speeds.items()}
+    text = json.dumps(rounded, indent=1)
     with replacing(path, private=True) as file:
-        file.write(json.dumps(rounded, indent=1).encode())
+        file.write(text.encode())

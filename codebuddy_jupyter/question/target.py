@@ -87,7 +87,8 @@ class Targets:
         in_use = self._in_use()
         name = self._registry.name(options.provider or in_use)
         provider = self._ready(name)
-        return name, provider, options.model or provider.model
+        model = options.model or provider.model
+        return name, provider, model
 
     async def resolve(self, options: Options) -> tuple[str, Provider, str]:
         """Return the provider's name, the provider, and the model if one is named.
@@ -110,7 +111,8 @@ class Targets:
         if head and not options.provider:
             other = self._registry.try_name(head)
             if other and await self._is_meant(other, name, model):
-                name, model = other, rest
+                name = other
+                model = rest
         return name, self._ready(name), model
 
     async def _is_meant(self, other: str, name: str, model: str) -> bool:
@@ -150,11 +152,12 @@ class Targets:
         if reply is not None:
             reply.provider = name
         model = await provider.choose(model)
-        if reply is not None:
+        if reply is None:
+            # Only a question may load a model, not a preview of one.
+            window = await provider.window_now(model)
+        else:
             reply.model = model
-        # Only a question may load a model, not a preview of one.
-        asks = reply is not None
-        window = await (provider.window(model) if asks else provider.window_now(model))
+            window = await provider.window(model)
         target = Target(name, provider, model, window)
         if not options.model:
             settings = _target_settings(name, provider)

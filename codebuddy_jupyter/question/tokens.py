@@ -98,12 +98,25 @@ SCRIPTS = {
 
 def _table(class_of: Callable[[int], str]) -> bytes:
     """Return the table with which `bytes.translate` puts the class for each byte."""
-    return "".join(map(class_of, range(256))).encode()
+    classes = "".join(map(class_of, range(256)))
+    return classes.encode()
+
+
+def _letter(byte: int) -> str:
+    if _class_of(byte) in "aA":
+        return "a"
+    return " "
+
+
+def _punctuation(byte: int) -> str:
+    if _class_of(byte) in ".-":
+        return "."
+    return " "
 
 
 CLASSES = _table(_class_of)
-LETTERS = _table(lambda byte: "a" if _class_of(byte) in "aA" else " ")
-PUNCTUATION = _table(lambda byte: "." if _class_of(byte) in ".-" else " ")
+LETTERS = _table(_letter)
+PUNCTUATION = _table(_punctuation)
 
 
 class Measure(NamedTuple):
@@ -168,8 +181,11 @@ class Tokens:
         is.
         """
         least = 0.0
-        for kind, part in enumerate(self._parts(_measure_all(messages))):
-            least += part * (LEAST_LEARNED if self._learned[kind] else LEAST[kind])
+        parts = self._parts(_measure_all(messages))
+        for part, share, is_learned in zip(parts, LEAST, self._learned, strict=True):
+            if is_learned:
+                share = LEAST_LEARNED
+            least += part * share
         return int(least)
 
     def learn(self, messages: Iterable[Message], tokens: int | None) -> None:
@@ -208,14 +224,18 @@ class Tokens:
         smallest = sum(parts) * SMALLEST_SHARE
         weights = []
         for part, doubt in zip(parts, DOUBT, strict=True):
-            weights.append((part * doubt) ** 2 if part >= smallest else 0.0)
+            weight = 0.0
+            if part >= smallest:
+                weight = (part * doubt) ** 2
+            weights.append(weight)
         return weights
 
     def _correct(self, kind: int, correction: float) -> None:
         if self._learned[kind]:
             correction = max(correction, 1 / SLOW_FALL)
         factor = self._factors[kind] * correction
-        self._factors[kind] = min(max(factor, LOWEST), HIGHEST)
+        factor = max(factor, LOWEST)
+        self._factors[kind] = min(factor, HIGHEST)
         self._learned[kind] = True
 
 

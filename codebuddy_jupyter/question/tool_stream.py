@@ -48,8 +48,16 @@ class ToolStream:
         for call in chunk.tool_calls:
             self.calls.append(Call(call.name, arguments_of(call)))
             self.are_native = True
-        shown = replace(chunk, text="", tool_calls=(), usage=None, finish=None)
-        chunks = [] if shown == Chunk() else [shown]
+        shown = replace(
+            chunk,
+            text="",
+            tool_calls=(),
+            usage=None,
+            finish=None,
+        )
+        chunks: list[Chunk] = []
+        if shown != Chunk():
+            chunks.append(shown)
         if chunk.answer_begins:
             # What was held is reasoning.
             chunks = [*self._released(), shown]
@@ -68,14 +76,19 @@ class ToolStream:
             self.calls = calls_in(self._held, self._names)
         if self.calls:
             return []
-        # The prompt had the tools as well, which the next one may not have.
-        usage = self._usage and replace(self._usage, prompt_tokens=None)
+        usage = self._usage
+        if usage:
+            # The prompt had the tools as well, which the next one may not have.
+            usage = replace(usage, prompt_tokens=None)
         return [*self._released(), Chunk(usage=usage, finish=self._finish)]
 
     def _released(self) -> list[Chunk]:
-        text, self._held = self._held, ""
-        self.has_text = self.has_text or text.strip() != ""
-        return [Chunk(text=text)] if text else []
+        text = self._held
+        self._held = ""
+        if not text:
+            return []
+        self.has_text |= text.strip() != ""
+        return [Chunk(text=text)]
 
 
 def arguments_of(call: ToolCall) -> dict[str, object]:
@@ -84,4 +97,6 @@ def arguments_of(call: ToolCall) -> dict[str, object]:
         arguments = json.loads(call.arguments or "{}")
     except (ValueError, RecursionError):
         return {}
-    return arguments if isinstance(arguments, dict) else {}
+    if not isinstance(arguments, dict):
+        return {}
+    return arguments

@@ -44,8 +44,7 @@ def unsent_after(snapshot: Snapshot, turns: Sequence[Turn]) -> Unsent:
     known = sent_items_after(turns)
     sent_errors = _titles_of_errors(turns)
     items = {item.id: item for item in snapshot.items}
-    error = items.get(LAST_ERROR)
-    is_sent_now = error is not None and error.wanted and _is_other(error, known)
+    is_sent_now = _is_unsent_error(items.get(LAST_ERROR), known)
     is_attached = ATTACHED_ERROR in items
     if is_sent_now:
         items.pop(ATTACHED_ERROR, None)
@@ -53,29 +52,47 @@ def unsent_after(snapshot: Snapshot, turns: Sequence[Turn]) -> Unsent:
         if id.startswith(EARLIER_ERROR) and item.title in sent_errors:
             del items[id]
     if is_sent_now or is_attached:
-        failing = [id for id in snapshot.failing if id in items][:MAX_NAMES]
+        failing = [id for id in snapshot.failing if id in items]
+        failing = failing[:MAX_NAMES]
         for id in failing:
-            is_known = known.sent.get(id) == ItemRecord.of(items[id])
-            items[id] = items[id]._replace(rank=NAMES_RANK)
-            if is_known:
-                # Only the error makes it be told again, behind what is always sent.
-                items[id] = items[id]._replace(
-                    base_rank=None, position=NAMES_POSITION, wanted=True, told_by=""
-                )
+            items[id] = _with_error(items[id], known)
         known = _without(known, failing)
-    return Unsent(replace(snapshot, items=tuple(items.values())), known)
+    unsent = replace(snapshot, items=tuple(items.values()))
+    return Unsent(unsent, known)
 
 
-def _is_other(error: Item, known: SentItems) -> bool:
-    """Return whether the error is not the one that was sent last."""
+def _is_unsent_error(error: Item | None, known: SentItems) -> bool:
+    """Return whether there is an error to send that is not the one sent last."""
+    if error is None or not error.wanted:
+        return False
     record = known.sent.get(error.id)
-    return record is None or record.digest != ItemRecord.of(error).digest
+    if record is None:
+        return True
+    return record.digest != ItemRecord.of(error).digest
+
+
+def _with_error(item: Item, known: SentItems) -> Item:
+    """Return the item of a variable on a failing line as the error brings it in."""
+    is_known = known.sent.get(item.id) == ItemRecord.of(item)
+    item = item._replace(rank=NAMES_RANK)
+    if not is_known:
+        return item
+    # Only the error makes it be told again, behind what is always sent.
+    return item._replace(
+        base_rank=None,
+        position=NAMES_POSITION,
+        wanted=True,
+        told_by="",
+    )
 
 
 def _without(known: SentItems, ids: Sequence[str]) -> SentItems:
     """Return what is known without these items, so that they are sent again."""
-    sent = {id: record for id, record in known.sent.items() if id not in ids}
-    left_out = {id: record for id, record in known.left_out.items() if id not in ids}
+    sent = dict(known.sent)
+    left_out = dict(known.left_out)
+    for id in ids:
+        sent.pop(id, None)
+        left_out.pop(id, None)
     return SentItems(sent, left_out)
 
 
@@ -95,7 +112,9 @@ def sent_items_after(turns: Sequence[Turn]) -> SentItems:
     """Return what the model knows of the notebook after these turns."""
     known = SentItems()
     for turn in turns:
-        # A turn for which the conversation was cut describes the notebook completely.
-        is_complete = turn.before is not None
-        known = turn.sent_items if is_complete else known.after(turn.sent_items)
+        if turn.before is None:
+            known = known.after(turn.sent_items)
+        else:
+            # The conversation was cut: this turn describes the notebook completely.
+            known = turn.sent_items
     return known
