@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from ..buddy import Buddy
@@ -24,9 +25,11 @@ from .prompt import CodeAround, build_prompt, names_to_describe
 from .suggestion import Suggestion, can_complete
 
 # Tokens of a suggestion that came by typing, and of one that was asked for.
-MOST_TOKENS, MOST_TOKENS_ASKED = 48, 160
+MOST_TOKENS = 48
+MOST_TOKENS_ASKED = 160
 # Seconds that one may take; nobody waits longer for it.
-MOST_SECONDS, MOST_SECONDS_ASKED = 15.0, 40.0
+MOST_SECONDS = 15.0
+MOST_SECONDS_ASKED = 40.0
 # Characters of a cell around the cursor that are read.
 MOST_CODE = 20_000
 # Seconds for which a model counts as loaded; Ollama unloads one after five minutes.
@@ -115,14 +118,16 @@ class Completer:
             ends the request.
         """
         self.cancel()
-        self._future = self._buddy.loop.submit(self._show(place, show))
+        loop = self._buddy.loop
+        self._future = loop.submit(self._show(place, show))
         return self._future
 
     def cancel(self) -> None:
         """End what is being completed, on any thread; the server sees the connection
         close.
         """
-        future, self._future = self._future, None
+        future = self._future
+        self._future = None
         if future is not None:
             future.cancel()
 
@@ -145,7 +150,8 @@ class Completer:
         if not self.is_on or not _is_place(place):
             return
         # While an answer comes, typing does not slow it down.
-        if self._buddy.quiet.questions > self._requests and not place.is_asked:
+        is_answering = self._buddy.quiet.questions > self._requests
+        if is_answering and not place.is_asked:
             return
         texts: asyncio.Queue[str | None] = asyncio.Queue()
         earlier = self._task
@@ -156,8 +162,10 @@ class Completer:
         if earlier is not None:
             earlier.cancel()
         try:
-            while (text := await texts.get()) is not None:
+            text = await texts.get()
+            while text is not None:
                 yield text
+                text = await texts.get()
             if not task.cancelled():
                 task.result()
         finally:
@@ -169,7 +177,9 @@ class Completer:
         texts: asyncio.Queue[str | None],
         earlier: asyncio.Task[None] | None,
     ) -> None:
-        limit = MOST_SECONDS_ASKED if place.is_asked else MOST_SECONDS
+        limit = MOST_SECONDS
+        if place.is_asked:
+            limit = MOST_SECONDS_ASKED
         if earlier is not None:
             await asyncio.wait([earlier], timeout=CLOSING_SECONDS)
         with suppress(TimeoutError):
@@ -183,7 +193,9 @@ class Completer:
         if prompt is None:
             return
         before, after = prompt
-        tokens = MOST_TOKENS_ASKED if place.is_asked else MOST_TOKENS
+        tokens = MOST_TOKENS
+        if place.is_asked:
+            tokens = MOST_TOKENS_ASKED
         request = Infill(before, after, model, tokens)
         quiet = self._buddy.quiet
         self._requests += 1
@@ -207,13 +219,15 @@ class Completer:
         setting = buddy.completion_model
         key = setting, buddy.provider
         if key not in self._resolved:
-            name, _, model = await buddy.resolve(Options(model=setting))
+            options = Options(model=setting)
+            name, _, model = await buddy.resolve(options)
             self._resolved[key] = name, model
         name, model = self._resolved[key]
         provider = buddy.ready(name)
-        head = setting.partition("/")[0].partition(":")[0]
+        head = setting.partition("/")[0]
+        head = head.partition(":")[0]
         is_named = buddy.registry.try_name(head) == name
-        if not (is_named or provider.stays_here()):
+        if not is_named and not provider.stays_here():
             raise SettingError(
                 f"{setting} would be asked on another machine ({name}), which the "
                 "setting must name.",
@@ -222,26 +236,31 @@ class Completer:
                     f'%config Buddy.completion_model = "{name}/{setting}"',
                 ),
             )
-        return name, provider, await provider.choose(model)
+        model = await provider.choose(model)
+        return name, provider, model
 
     async def _prepare(self, name: str, provider: Provider, model: str) -> None:
         """Load the model if need be; that goes on though the next key is pressed."""
         key = name, provider.where(), model
         loaded = self._prepared.get(key)
-        if loaded is not None and time.monotonic() - loaded < PREPARED_SECONDS:
-            self._prepared[key] = time.monotonic()
+        now = time.monotonic()
+        if loaded is not None and now - loaded < PREPARED_SECONDS:
+            self._prepared[key] = now
             return
         task = self._preparing.get(key)
         if task is None:
             task = asyncio.create_task(_load(provider, model))
             self._preparing[key] = task
-            task.add_done_callback(lambda task: self._note_prepared(key, task))
+            note_prepared = partial(self._note_prepared, key)
+            task.add_done_callback(note_prepared)
         await asyncio.shield(task)
 
     def _note_prepared(self, key: _Key, task: asyncio.Task[None]) -> None:
         del self._preparing[key]
+        if task.cancelled():
+            return
         # The error is also taken here, since everybody may have typed on.
-        if not task.cancelled() and task.exception() is None:
+        if task.exception() is None:
             self._prepared[key] = time.monotonic()
 
     def prompt(self, place: Place) -> tuple[str, str] | None:
@@ -249,22 +268,25 @@ class Completer:
         cursor.
         """
         buddy = self._buddy
+        collector = buddy.collector
         before = place.before[-MOST_CODE:]
         after = place.after[:MOST_CODE]
         names = names_to_describe(before)
         sections = sections_of(buddy.context)
-        earlier, schemas = buddy.collector.code_context(names, sections, place.cell)
-        redact = buddy.collector.redaction(enabled=buddy.redact_secrets)
+        earlier, schemas = collector.code_context(names, sections, place.cell)
+        redact = collector.redaction(enabled=buddy.redact_secrets)
 
         def sendable(text: str) -> str:
             return inert(redact(text).text)
 
-        parts = redact(before).text, redact(after).text
-        if "".join(parts) != redact(before + after).text:
+        redacted_before = redact(before).text
+        redacted_after = redact(after).text
+        redacted = redact(before + after).text
+        if redacted_before + redacted_after != redacted:
             return None
         around = CodeAround(
-            inert(parts[0]),
-            inert(parts[1]),
+            inert(redacted_before),
+            inert(redacted_after),
             [sendable(source) for source in earlier],
             {key: sendable(schema) for key, schema in schemas.items()},
         )
@@ -280,7 +302,8 @@ async def _suggest(
     """Ask, and put the suggestion into the queue each time that it changes."""
     before = place.before[-MOST_CODE:]
     suggestion = Suggestion(before, place.after, is_asked=place.is_asked)
-    shown, is_cut = "", False
+    shown = ""
+    is_cut = False
     reply = cast(Any, provider.infill(request))
     async with aclosing(reply) as chunks:
         async for chunk in chunks:
@@ -307,6 +330,8 @@ async def _load(provider: Provider, model: str) -> None:
 
 def _is_place(place: Place) -> bool:
     """Return whether code can be completed here."""
-    if not 0 <= place.cursor <= len(place.code) or is_buddy_cell(place.code):
+    if not 0 <= place.cursor <= len(place.code):
+        return False
+    if is_buddy_cell(place.code):
         return False
     return place.is_asked or can_complete(place.before, place.after)

@@ -28,7 +28,8 @@ MOST_TRIED = 4
 # Seconds for a list of models, and for a model to load and to write a few tokens.
 LIST_SECONDS = 5.0
 TRIAL_SECONDS = 40.0
-BEFORE, AFTER = "def add(a, b):\n    return ", "\n"
+BEFORE = "def add(a, b):\n    return "
+AFTER = "\n"
 TRIAL_TOKENS = 4
 DOWNLOAD = (
     Remedy("Download one", "%buddy /pull qwen2.5-coder-1.5b"),

@@ -64,7 +64,8 @@ def build_prompt(around: CodeAround) -> tuple[str, str]:
     statements = _statements(before)
     cell = "".join(_with_schemas(statements, around.schemas))
     earlier = "".join(_earlier(around.earlier))
-    return f"{earlier}{cell}", _kept_start(around.after)
+    after = _kept_start(around.after)
+    return f"{earlier}{cell}", after
 
 
 def _earlier(sources: Sequence[str]) -> Iterator[str]:
@@ -74,15 +75,15 @@ def _earlier(sources: Sequence[str]) -> Iterator[str]:
     for source in reversed(sources):
         lines = [line for line in source.split("\n") if not _MAGIC.match(line)]
         text = "\n".join(lines).strip()
-        if text and len(text) > room:
+        if len(text) > room:
             # The end of a cell, from a whole line on.
-            text = text[-room:].partition("\n")[2] if not kept else ""
-            room = 0
+            end = text[-room:].partition("\n")[2]
+            if end and not kept:
+                kept.append(end)
+            break
         if text:
             kept.append(text)
             room -= len(text)
-        if room <= 0:
-            break
     for text in reversed(kept):
         yield f"{text}\n\n"
 
@@ -95,7 +96,9 @@ def _kept_end(before: str) -> str:
     if len(before) <= MOST_BEFORE:
         return before
     step = MOST_BEFORE // 2
-    start = (len(before) - MOST_BEFORE + step - 1) // step * step
+    surplus = len(before) - MOST_BEFORE
+    steps = (surplus + step - 1) // step
+    start = steps * step
     line_end = before.find("\n", start)
     if 0 <= line_end < len(before) - 1:
         start = line_end + 1
@@ -108,16 +111,20 @@ def _kept_start(after: str) -> str:
         return after
     kept = after[:MOST_AFTER]
     line_end = kept.rfind("\n")
-    return kept[: line_end + 1] if line_end > 0 else kept
+    if line_end <= 0:
+        return kept
+    return kept[: line_end + 1]
 
 
 def _statements(code: str) -> list[str]:
     """Return the statements of code; the last one is that of the cursor."""
     statements = []
     scanner = Scanner()
-    while (end := scanner.read(code)) is not None:
+    end = scanner.read(code)
+    while end is not None:
         statements.append(code[: end + 1])
         code = code[end + 1 :]
+        end = scanner.read(code)
     return [*statements, code]
 
 
@@ -131,7 +138,8 @@ def _with_schemas(
     room = MOST_SCHEMAS
     for number, statement in enumerate(statements, 1):
         is_present = number == len(statements)
-        indent = statement[: len(statement) - len(statement.lstrip(" \t"))]
+        code = statement.lstrip(" \t")
+        indent = statement.removesuffix(code)
         for name in _names_used(statement, is_present=is_present):
             if name in told or name not in schemas:
                 continue
@@ -155,14 +163,18 @@ def _names_used(statement: str, *, is_present: bool) -> list[str]:
     if not is_present:
         return names_in_code(statement)
     # The name at the cursor may be half typed.
-    return names_in_code(_WORD_AT_END.sub("", statement))[:MOST_NAMES]
+    typed = _WORD_AT_END.sub("", statement)
+    names = names_in_code(typed)
+    return names[:MOST_NAMES]
 
 
 def _comment(name: str, schema: str) -> str:
-    text = " ".join(f"# {name}: {schema}".split())
+    words = f"# {name}: {schema}".split()
+    text = " ".join(words)
     return f"{text[:MOST_SCHEMA]}\n"
 
 
 def names_to_describe(before: str) -> list[str]:
     """Return the names whose schemas are sent if they are variables, the last first."""
-    return names_in_code(_kept_end(before))[::-1]
+    names = names_in_code(_kept_end(before))
+    return names[::-1]

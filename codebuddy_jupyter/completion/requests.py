@@ -41,15 +41,20 @@ def completion_handler(completer: Completer) -> Callable[[Call], None]:
             return
         request = call.request
         place = Place(
-            request["code"], request["cursor"], request["cell"], request["asked"]
+            request["code"],
+            request["cursor"],
+            request["cell"],
+            request["asked"],
         )
-        future = completer.begin(
-            place, lambda text: call.part({"text": text, "off": False})
-        )
+        future = completer.begin(place, partial(_show, call))
         call.on_cancel(future.cancel)
         future.add_done_callback(partial(_end, call))
 
     return complete
+
+
+def _show(call: Call, text: str) -> None:
+    call.part({"text": text, "off": False})
 
 
 def _end(call: Call, future: Future[str]) -> None:

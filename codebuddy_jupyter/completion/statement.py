@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import cast
 
-_OPENING, _CLOSING = "([{", ")]}"
+_OPENING = "([{"
+_CLOSING = ")]}"
 _TRIPLES = ("'''", '"""')
 # What matters outside of strings, and what is skipped in one step.
 _STEP = re.compile(

@@ -22,8 +22,10 @@ def can_complete(before: str, after: str) -> bool:
     """Return whether to complete here while somebody types: where code was begun, at the
     end of a line or before what closes it.
     """
+    if not before.strip():
+        return False
     rest = after.partition("\n")[0]
-    return bool(before.strip()) and _CLOSERS.match(rest) is not None
+    return _CLOSERS.match(rest) is not None
 
 
 class Suggestion:
@@ -44,16 +46,22 @@ class Suggestion:
         Whether nothing more can be added.
     """
 
-    def __init__(self, before: str, after: str, *, is_asked: bool = False) -> None:
+    def __init__(
+        self,
+        before: str,
+        after: str,
+        *,
+        is_asked: bool = False,
+    ) -> None:
         self.text = ""
         self.is_complete = False
         self._written = ""
         self._is_asked = is_asked
         self._line = before.rpartition("\n")[2]
         self._rest, _, following = after.partition("\n")
-        lines = following.split("\n")
+        filled = (line for line in following.split("\n") if line.strip())
         # The line that a model often writes once more.
-        self._next_line = next((line for line in lines if line.strip()), "").rstrip()
+        self._next_line = next(filled, "").rstrip()
         self._scanner = Scanner()
         self._scanner.read_all(before)
         self._statement = before[self._scanner.start :]
@@ -69,7 +77,8 @@ class Suggestion:
             self._cut(unseen.start())
         if not self._is_asked:
             # From the cursor on, since a mark may come in two pieces.
-            end = copy.copy(self._scanner).read(self._written)
+            scanner = copy.copy(self._scanner)
+            end = scanner.read(self._written)
             if end is not None:
                 self._cut(end)
         self._update()
@@ -96,9 +105,10 @@ class Suggestion:
     def _update(self) -> None:
         lines = self._written.split("\n")
         for number, line in enumerate(lines):
-            whole = f"{self._line}{line}" if number == 0 else line
-            is_repeated = bool(self._next_line) and whole.rstrip() == self._next_line
-            if is_repeated or number >= MOST_LINES:
+            whole = line
+            if number == 0:
+                whole = f"{self._line}{line}"
+            if number >= MOST_LINES or self._is_next_line(whole):
                 lines = lines[:number]
                 self.is_complete = True
                 break
@@ -106,6 +116,12 @@ class Suggestion:
         if self.is_complete:
             text = text.rstrip()
         self.text = self._without_repeated(text)
+
+    def _is_next_line(self, line: str) -> bool:
+        """Return whether a line stands behind the cursor already."""
+        if not self._next_line:
+            return False
+        return line.rstrip() == self._next_line
 
     def _without_repeated(self, text: str) -> str:
         """Return a text without its end, if the rest of the line begins so: as much as
@@ -119,6 +135,8 @@ class Suggestion:
                 lengths.append(length)
         for length in (*lengths, 0):
             shorter = text[: len(text) - length]
-            if is_balanced(f"{self._statement}{shorter}{self._rest}"):
+            statement = f"{self._statement}{shorter}{self._rest}"
+            if is_balanced(statement):
                 return shorter
-        return text[: len(text) - max(lengths, default=0)]
+        repeated = max(lengths, default=0)
+        return text[: len(text) - repeated]
