@@ -130,7 +130,8 @@ class KeptAnswer:
             "looks": [one._asdict() for one in self.looks],
         }
         told = {name: value for name, value in values.items() if value not in NOTHING}
-        text = json.dumps({**told, **self.asked._asdict()}, ensure_ascii=False)
+        told.update(self.asked._asdict())
+        text = json.dumps(told, ensure_ascii=False)
         # A lone surrogate becomes its escape in JSON.
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
@@ -149,7 +150,10 @@ class KeptAnswer:
             raise ValueError("it is nested too deeply") from error
         if not isinstance(values, dict):
             raise ValueError("it is no object")
-        counts = (_count(values, "prompt_tokens"), _count(values, "completion_tokens"))
+        usage = Usage(
+            _count(values, "prompt_tokens"),
+            _count(values, "completion_tokens"),
+        )
         return cls(
             when=datetime.fromisoformat(_text(values, "when")),
             provider=_text(values, "provider", ""),
@@ -159,7 +163,7 @@ class KeptAnswer:
             asked=_asked(values),
             reasoning=_text(values, "reasoning", ""),
             finish=_text(values, "finish", "") or None,
-            usage=Usage(*counts),
+            usage=usage,
             findings=_texts(values, "findings"),
             correction=_text(values, "correction", ""),
             map=_text(values, "map", ""),
@@ -170,7 +174,9 @@ class KeptAnswer:
 def day_of(when: datetime) -> str:
     """Return a day as ``12 Nov``, with the year unless it is this one."""
     day = f"{when.day} {MONTHS[when.month - 1]}"
-    return day if when.year == datetime.now().year else f"{day} {when.year}"
+    if when.year == datetime.now().year:
+        return day
+    return f"{day} {when.year}"
 
 
 def _text(values: Mapping[str, Any], name: str, default: str | None = None) -> str:
@@ -184,7 +190,8 @@ def _text(values: Mapping[str, Any], name: str, default: str | None = None) -> s
 
 def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = values.get(name, [])
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    is_list = isinstance(value, list)
+    if not is_list or not all(isinstance(one, str) for one in value):
         raise ValueError(f"{name} is no list of texts")
     return tuple(value)
 
@@ -197,22 +204,29 @@ def _looks(values: Mapping[str, Any]) -> tuple[KeptLook, ...]:
     for one in given:
         if not isinstance(one, dict):
             raise ValueError("a look is no object")
-        looks.append(KeptLook(*[_text(one, name) for name in KeptLook._fields]))
+        texts = [_text(one, name) for name in KeptLook._fields]
+        looks.append(KeptLook(*texts))
     return tuple(looks)
 
 
 def _count(values: Mapping[str, Any], name: str) -> int | None:
     value = values.get(name)
-    if value is not None and (type(value) is not int or value < 0):
+    if value is None:
+        return None
+    if type(value) is not int or value < 0:
         raise ValueError(f"{name} is no number")
     return value
 
 
 def _asked(values: Mapping[str, Any]) -> Asked:
-    occurrences = _count(values, "occurrence"), _count(values, "prompt_occurrence")
-    first, second = [number or 1 for number in occurrences]
-    digests = _text(values, "digest"), _text(values, "prompt_digest", "")
-    return Asked(digests[0], first, digests[1], second)
+    occurrence = _count(values, "occurrence") or 1
+    prompt_occurrence = _count(values, "prompt_occurrence") or 1
+    return Asked(
+        _text(values, "digest"),
+        occurrence,
+        _text(values, "prompt_digest", ""),
+        prompt_occurrence,
+    )
 
 
 @dataclass
@@ -300,7 +314,8 @@ class AnswerFile:
                 else:
                     kept.append(line)
             if count and b"".join(kept).strip():
-                with replacing(Path(os.path.realpath(self.path))) as file:
+                path = os.path.realpath(self.path)
+                with replacing(Path(path)) as file:
                     file.writelines(kept)
             elif count:
                 self.path.unlink()
@@ -349,7 +364,8 @@ class AnswerFile:
 
         The lock is a file elsewhere: this one may be replaced.
         """
-        name = hashlib.sha256(os.fsencode(os.path.realpath(self.path))).hexdigest()
+        path = os.path.realpath(self.path)
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()
         folder = cache_folder() / "locks"
         file = None
         with suppress(OSError):
@@ -398,7 +414,8 @@ def _answers_in(data: bytes) -> Answers:
     answers = []
     unreadable = 0
     # Some editors begin a file with this mark.
-    for line in data.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True):
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    for line in data.splitlines(keepends=True):
         answer = _try_read(line)
         if answer is not None:
             answers.append(answer)
@@ -422,8 +439,9 @@ def _end_of_lines(descriptor: int, size: int) -> tuple[int, bytes]:
     """
     if not size or _read(descriptor, size - 1, size) == b"\n":
         return size, b""
-    data = _read(descriptor, max(size - MAX_LINE, 0), size)
-    last = data[data.rfind(b"\n") + 1 :]
+    start = max(size - MAX_LINE, 0)
+    data = _read(descriptor, start, size)
+    _, _, last = data.rpartition(b"\n")
     is_ours = last.startswith(START) or START.startswith(last)
     if is_ours and _try_read(last) is None:
         return size - len(last), b""

@@ -107,7 +107,12 @@ class History:
         self._changed()
         return chat
 
-    def keep(self, chat: Chat, turn: Turn, question: str) -> None:
+    def keep(
+        self,
+        chat: Chat,
+        turn: Turn,
+        question: str,
+    ) -> None:
         """Keep a turn on disk: its question, and its answer while it comes.
 
         Parameters
@@ -166,7 +171,8 @@ class History:
         if opened is None or reply not in replies:
             return False
         earlier = chat.turns[: replies.index(reply)]
-        branch = Chat([replace(turn, id=uuid.uuid4().hex) for turn in earlier])
+        turns = [replace(turn, id=uuid.uuid4().hex) for turn in earlier]
+        branch = Chat(turns)
         with self._lock:
             self._current = branch
         for turn in branch.turns:
@@ -194,7 +200,8 @@ class History:
             If conversations are not kept, or the file cannot be written.
         """
         store, notebook = self._opened()
-        chosen = _numbered(self._answer(lambda: store.chats(notebook)), number)
+        chats = self._answer(lambda: store.chats(notebook))
+        chosen = _numbered(chats, number)
         line = " ".join(name.split())[:MAX_NAME]
         self._answer(lambda: store.name(chosen.id, line))
         self._changed()
@@ -268,7 +275,8 @@ class History:
             If conversations are not kept.
         """
         store, notebook = self._opened()
-        chosen = _numbered(self._answer(lambda: store.chats(notebook)), number)
+        chats = self._answer(lambda: store.chats(notebook))
+        chosen = _numbered(chats, number)
         if self._current is None or self._current.id != chosen.id:
             turns = self._answer(lambda: store.turns(chosen.id))
             chat = self._chat(chosen.id, turns)
@@ -396,8 +404,10 @@ class History:
         waiting = {turn.id: turn for turn in self._keeping.turns(id)}
         turns = []
         for one in stored:
-            live = waiting.pop(one.id) if one.id in waiting else self._turn(one)
-            turns.append(live)
+            if one.id in waiting:
+                turns.append(waiting.pop(one.id))
+            else:
+                turns.append(self._turn(one))
         return Chat([*turns, *waiting.values()], id)
 
     def _turn(self, stored: StoredTurn) -> Turn:
@@ -457,8 +467,9 @@ def _steps(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     if not steps:
         return ()
     last = steps[-1]
-    is_answer = last.role == "assistant" and not last.tool_calls
-    return steps[:-1] if is_answer else steps
+    if last.role == "assistant" and not last.tool_calls:
+        return steps[:-1]
+    return steps
 
 
 def _default_path() -> Path:

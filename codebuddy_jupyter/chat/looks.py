@@ -52,10 +52,12 @@ def kept_looks(messages: Iterable[Message]) -> tuple[KeptLook, ...]:
     calls: dict[str, ToolCall] = {}
     kept = []
     for message in messages:
-        calls.update({call.id: call for call in message.tool_calls})
-        call = calls.get(message.tool_call_id)
-        if message.role == "tool" and call is not None:
-            kept.append(KeptLook(call.name, call.arguments, message.text))
+        for call in message.tool_calls:
+            calls[call.id] = call
+        made = calls.get(message.tool_call_id)
+        if message.role == "tool" and made is not None:
+            look = KeptLook(made.name, made.arguments, message.text)
+            kept.append(look)
     return tuple(kept)
 
 
@@ -76,8 +78,16 @@ def is_of_look(message: Message) -> bool:
 def looks_in(messages: Iterable[Message]) -> Iterator[Looked]:
     """Yield the looks that messages tell of; of proposals, their texts alone."""
     for message in messages:
-        match = _LINE.match(message.text) if message.role == "tool" else None
-        if match is not None:
-            verb: Any = match["verb"]
-            text = message.text[match.end() :]
-            yield Looked(match["title"], match["summary"], text, verb=verb)
+        if message.role != "tool":
+            continue
+        match = _LINE.match(message.text)
+        if match is None:
+            continue
+        verb: Any = match["verb"]
+        text = message.text[match.end() :]
+        yield Looked(
+            match["title"],
+            match["summary"],
+            text,
+            verb=verb,
+        )

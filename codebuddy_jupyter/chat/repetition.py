@@ -92,9 +92,12 @@ def _period(text: str, *, is_typed: bool = False) -> int:
     period = len(text) - END - earlier
     if earlier < 0 or period < 1:
         return 0
-    length = max(_least_length(period, is_typed=is_typed), TIMES * period)
+    least = _least_length(period, is_typed=is_typed)
+    length = max(least, TIMES * period)
+    if length > len(text):
+        return 0
     end = text[-length:]
-    if length > len(text) or end[period:] != end[:-period]:
+    if end[period:] != end[:-period]:
         return 0
     return period
 
@@ -103,7 +106,9 @@ def _least_length(period: int, *, is_typed: bool) -> int:
     """Return the characters that a piece of this length must fill."""
     if is_typed or 1 < period <= LABEL:
         return LENGTH
-    return CHARACTERS if period == 1 else SENTENCES_LENGTH
+    if period == 1:
+        return CHARACTERS
+    return SENTENCES_LENGTH
 
 
 def _repeats_lines(text: str) -> bool:
@@ -117,11 +122,13 @@ def _repeats_lines(text: str) -> bool:
 
 def _without_repeated_lines(text: str) -> str:
     """Return a text that repeats a few lines at its end without the repeated ones."""
-    if not _repeats_lines(text[-LINES_LENGTH:]):
+    end = text[-LINES_LENGTH:]
+    if not _repeats_lines(end):
         return text
     lines = text.splitlines(keepends=True)
-    repeated = set(text[-LINES_LENGTH:].splitlines(keepends=True)[1:])
+    repeated = set(end.splitlines(keepends=True)[1:])
     start = len(lines)
     while start and lines[start - 1] in repeated:
         start -= 1
-    return "".join([*lines[:start], *dict.fromkeys(lines[start:])])
+    once = dict.fromkeys(lines[start:])
+    return "".join([*lines[:start], *once])

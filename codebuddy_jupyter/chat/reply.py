@@ -164,7 +164,10 @@ class Reply:
         """
         reply = cls(prompt, _no_chunks, loop, display, format)
         reply.chunks.append(chunk)
-        reply._end(None if complete else CutOff(BROKE_OFF))
+        error = None
+        if not complete:
+            error = CutOff(BROKE_OFF)
+        reply._end(error)
         return reply
 
     def start(self) -> Reply:
@@ -204,7 +207,8 @@ class Reply:
     @property
     def text(self) -> str:
         """The text received so far; reading it neither starts nor awaits the request."""
-        return "".join([chunk.text for chunk in self.chunks[self._answer_start :]])
+        answer = self.chunks[self._answer_start :]
+        return "".join([chunk.text for chunk in answer])
 
     @property
     def value(self) -> Any:
@@ -451,7 +455,9 @@ class Reply:
     def _state(self) -> str:
         if self.done:
             return "broke off" if self.error else "complete"
-        return "not sent yet" if self.started is None else "streaming"
+        if self.started is None:
+            return "not sent yet"
+        return "streaming"
 
     def _ipython_display_(self) -> None:
         if self._display is None:

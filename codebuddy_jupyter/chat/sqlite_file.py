@@ -90,7 +90,9 @@ class SQLiteFile:
         is_awaited
             Whether somebody waits for it; then it waits less long for other processes.
         """
-        seconds = SHORT_BUSY_SECONDS if is_awaited else BUSY_SECONDS
+        seconds = BUSY_SECONDS
+        if is_awaited:
+            seconds = SHORT_BUSY_SECONDS
 
         def attempt() -> T:
             self._make_private()
@@ -177,7 +179,11 @@ class SQLiteFile:
             yield connection
 
     def _make_private(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.parent.mkdir(
+            mode=0o700,
+            parents=True,
+            exist_ok=True,
+        )
         new_file = os.O_CREAT | os.O_EXCL | os.O_RDWR
         try:
             descriptor = os.open(self.path, new_file, 0o600)
@@ -228,7 +234,9 @@ def version_in(connection: Connection, application: int) -> int:
     if written_by == application:
         return int(number)
     has_tables = connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    return FOREIGN if has_tables else NONE
+    if has_tables:
+        return FOREIGN
+    return NONE
 
 
 class _ForeignFile(Exception):

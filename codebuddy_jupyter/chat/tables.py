@@ -216,7 +216,12 @@ def _execute_all(connection: Connection, script: str) -> None:
         connection.execute(statement)
 
 
-def use_chat(connection: Connection, notebook: str, chat: str, moment: float) -> None:
+def use_chat(
+    connection: Connection,
+    notebook: str,
+    chat: str,
+    moment: float,
+) -> None:
     """Note that a conversation is used, and begin it if it is not there."""
     updated = connection.execute(
         "UPDATE chats SET used = max(used, ?) WHERE id = ?", (moment, chat)
@@ -378,7 +383,9 @@ def latest_chat(connection: Connection, notebook: str) -> str | None:
         "ORDER BY used DESC, number DESC LIMIT 1",
         (notebook,),
     ).fetchone()
-    return str(row[0]) if row else None
+    if row is None:
+        return None
+    return str(row[0])
 
 
 def latest_turns(connection: Connection, chat: str) -> list[StoredTurn]:
@@ -455,7 +462,10 @@ def _row(turn: StoredTurn) -> Iterable[object]:
         yield _storable(text)
     yield _storable_number(turn.usage.prompt_tokens)
     yield _storable_number(turn.usage.completion_tokens)
-    yield None if turn.finish is None else _storable(turn.finish)
+    if turn.finish is None:
+        yield None
+    else:
+        yield _storable(turn.finish)
     yield turn.complete
 
 
