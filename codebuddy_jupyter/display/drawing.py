@@ -42,7 +42,13 @@ class Pace:
     between: float
     per_cost: float = PAUSE_PER_COST
 
-    def pause(self, *, has_text: bool, size: int, cost: float) -> float:
+    def pause(
+        self,
+        *,
+        has_text: bool,
+        size: int,
+        cost: float,
+    ) -> float:
         """Return the seconds to wait before the next drawing.
 
         Parameters
@@ -54,7 +60,9 @@ class Pace:
         cost
             Seconds that the last drawing took.
         """
-        shortest = self.between if has_text else self.before_text
+        shortest = self.before_text
+        if has_text:
+            shortest = self.between
         return max(shortest, size / TAIL_SPEED, self.per_cost * cost)
 
 
@@ -112,7 +120,9 @@ class EachPiece:
 
 def splitter_for(format: str) -> Splitter:
     """Return how an answer of a format is divided while it grows."""
-    return Blocks() if format in IN_BLOCKS else OneBlock()
+    if format in IN_BLOCKS:
+        return Blocks()
+    return OneBlock()
 
 
 class Drawing:
@@ -193,7 +203,9 @@ class Drawing:
         """
         now = time.monotonic()
         tail = self._splitter.tail
-        stalled = "" if self.done else stalled_line(self.reply, now)
+        stalled = ""
+        if not self.done:
+            stalled = stalled_line(self.reply, now)
         if tail.strip():
             if not stalled:
                 return growing_markdown(tail, self.reply.format)
@@ -210,7 +222,9 @@ class Drawing:
         has_ended = self.reply.done
         chunks = self._answer_in(self.reply.chunks[self.seen :])
         text = "".join([chunk.text for chunk in chunks])
-        settled = self._splitter.feed(text) if text else []
+        settled = []
+        if text:
+            settled = self._splitter.feed(text)
         if has_ended and not self.done:
             settled += self._splitter.flush()
             self.done = True

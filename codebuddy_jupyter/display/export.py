@@ -131,7 +131,10 @@ def as_notebook(chat: Chat, redact: Redact) -> str:
         if turn.reply.looked:
             cells.append(_cell("markdown", _looks(turn)))
         for type, text in _parts(_answer(turn)):
-            safe = name_invisible(text) if type == "code" else neutralise(text)
+            if type == "code":
+                safe = name_invisible(text)
+            else:
+                safe = neutralise(text)
             cells.append(_cell(type, safe))
         if turn.reply.proposed:
             cells.append(_cell("markdown", _proposed(turn)))

@@ -40,7 +40,9 @@ def closed(text: str, format: str = "markdown") -> str:
     invisible ones in code named; a page of HTML may have its own in sentences.
     """
     complete = "".join(blocks_of(text))
-    return plain(complete if format == "html" else show_invisible(complete))
+    if format != "html":
+        complete = show_invisible(complete)
+    return plain(complete)
 
 
 def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
@@ -52,7 +54,8 @@ def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
         text = f"{text}\n\n{proposed_markdown(reply)}".lstrip()
     make_output = _FINAL_OUTPUTS.get(reply.format, _final_markdown)
     is_folded = reply.format in IN_BLOCKS
-    data = make_output(text, plain(status_line(reply, looks=not is_folded)))
+    status = status_line(reply, looks=not is_folded)
+    data = make_output(text, plain(status))
     if reply.reasoning and "text/markdown" in data:
         data["text/markdown"] = _folded_reasoning(reply) + data["text/markdown"]
     if reply.looked and is_folded:
@@ -115,7 +118,9 @@ def _code(text: str) -> tuple[str, str]:
     """
     blocks = code_blocks(text)
     code = "\n\n".join(block.code.strip("\n") for block in blocks)
-    language = blocks[0].language if blocks else "python"
+    language = "python"
+    if blocks:
+        language = blocks[0].language
     return code or name_invisible(text), language
 
 
@@ -195,7 +200,9 @@ _FINAL_OUTPUTS = {
 def _content(text: str) -> str:
     """Return the first code block of an answer, or all of it if it has none."""
     blocks = code_blocks(text)
-    return blocks[0].code if blocks else text.strip()
+    if not blocks:
+        return text.strip()
+    return blocks[0].code
 
 
 def _small(line: str) -> str:
@@ -209,7 +216,9 @@ def _folded_reasoning(reply: Reply) -> str:
 
     Plain lines cannot contain a mark that continues in the answer.
     """
-    title = "Thoughts before the answer" if reply.text else "Thoughts"
+    title = "Thoughts"
+    if reply.text:
+        title = "Thoughts before the answer"
     quoted = []
     for line in reply.reasoning.strip().splitlines():
         quoted.append(f"> {escape(line)}".rstrip())

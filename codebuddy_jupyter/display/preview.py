@@ -110,9 +110,13 @@ def _redacted(names: Sequence[str]) -> str:
     """Return a line with the names of what was redacted, and how often each was."""
     counted = []
     for name, count in Counter(names).items():
-        counted.append(name if count == 1 else f"{name} ({count})")
+        if count > 1:
+            name = f"{name} ({count})"
+        counted.append(name)
     return escape(f"Redacted: {', '.join(counted)}.")
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    if number == 1:
+        return f"{number} {noun}"
+    return f"{number} {noun}s"

@@ -25,5 +25,6 @@ def numbers_of(reply: Reply) -> range:
     """Return the numbers of what is proposed for ``/apply``, which come after those of
     the code blocks in the text.
     """
-    first = len(code_blocks("".join(blocks_of(reply.text)))) + 1
+    text = "".join(blocks_of(reply.text))
+    first = len(code_blocks(text)) + 1
     return range(first, first + len(reply.proposed))

@@ -102,10 +102,12 @@ class Display:
         """Show the value of a typed reply as the notebook shows any value, then the notes
         of the reply; errors are those of `show`.
         """
+        screen: Screen
         if is_notebook(self.shell):
-            self._show(reply, self._screen(reply, self._value_output))
+            screen = self._screen(reply, self._value_output)
         else:
-            self._show(reply, ValueInTerminal(reply, sys.stdout, self._value_text))
+            screen = ValueInTerminal(reply, sys.stdout, self._value_text)
+        self._show(reply, screen)
         if reply.notes:
             self.text(escape(" · ".join(reply.notes)))
 
@@ -154,7 +156,9 @@ class Display:
 
         def output(reply: Reply) -> tuple[Bundle, Bundle]:
             line = line_of(reply)
-            return moved_output(reply, line) if line else final_output(reply)
+            if not line:
+                return final_output(reply)
+            return moved_output(reply, line)
 
         self._show(reply, self._screen(reply, output))
 
@@ -196,10 +200,13 @@ class Display:
         # Only a terminal needs the library that renders Markdown.
         from .rendered import Paper
 
-        return Paper(sys.stdout, str(getattr(self.shell, "colors", "")))
+        colours = str(getattr(self.shell, "colors", ""))
+        return Paper(sys.stdout, colours)
 
     def _cell(self) -> object:
-        return None if self.shell is None else self.shell.execution_count
+        if self.shell is None:
+            return None
+        return self.shell.execution_count
 
     def _screen(self, reply: Reply, final: Final) -> Screen:
         if not is_notebook(self.shell):
@@ -275,16 +282,20 @@ def _only_asks(code: str, shell: Any) -> bool:
         call = ast.parse(code, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+    if not isinstance(call, ast.Call):
         return False
-    arguments = [*call.args, *[keyword.value for keyword in call.keywords]]
+    arguments = [*call.args]
+    arguments += [keyword.value for keyword in call.keywords]
     if not all(isinstance(part, ast.Constant | ast.Name) for part in arguments):
         return False
-    owner = call.func.value
-    if call.func.attr != "ask" or not isinstance(owner, ast.Name):
+    function = call.func
+    if not isinstance(function, ast.Attribute) or function.attr != "ask":
         return False
+    if not isinstance(function.value, ast.Name):
+        return False
+    names = getattr(shell, "user_ns", {})
     package = sys.modules.get(__name__.partition(".")[0])
-    return getattr(shell, "user_ns", {}).get(owner.id) is package
+    return names.get(function.value.id) is package
 
 
 def _applies_updates(shell: Any) -> bool:
@@ -294,9 +305,11 @@ def _applies_updates(shell: Any) -> bool:
     not; they send neither the id of a cell nor a UUID as the id of their messages.
     """
     request = _message(shell)
-    if (request.get("metadata") or {}).get("cellId"):
+    metadata = request.get("metadata") or {}
+    if metadata.get("cellId"):
         return True
-    id = str((request.get("header") or {}).get("msg_id", ""))
+    header = request.get("header") or {}
+    id = str(header.get("msg_id", ""))
     return _UUID.fullmatch(id) is not None or "google.colab" in sys.modules
 
 
@@ -448,7 +461,9 @@ def _put_tail(output: LiveOutput, drawing: Drawing, is_first: bool = True) -> No
 def _growing(markdown: str, is_first: bool) -> Bundle:
     """Return an output that grows; the first one of an answer has a plain text."""
     data = {"text/markdown": markdown}
-    return {**data, "text/plain": GROWING} if is_first else data
+    if is_first:
+        data["text/plain"] = GROWING
+    return data
 
 
 def _leaves_output(reply: Reply) -> bool:
@@ -463,7 +478,8 @@ def _is_rendered(stream: TextIO) -> bool:
     if not is_live(stream):
         return False
     encoding = getattr(stream, "encoding", None) or ""
-    return encoding.lower().replace("-", "").startswith("utf")
+    name = encoding.lower().replace("-", "")
+    return name.startswith("utf")
 
 
 class Terminal:
@@ -522,7 +538,9 @@ class Terminal:
             status = plain(status_line(reply))
             if self._is_live:
                 status = f"\x1b[2m{status}\x1b[0m"
-            gap = "\n" if text.endswith("\n") else "\n\n"
+            gap = "\n\n"
+            if text.endswith("\n"):
+                gap = "\n"
             self._stream.write(f"{gap}{status}\n")
         self._stream.flush()
 
@@ -559,6 +577,8 @@ class ValueInTerminal(Terminal):
         self.drawing.draw(self.put)
         self._show_waiting("")
         reply = self.drawing.reply
-        text = self._text_of(reply) if reply.error is None else ""
+        if reply.error is not None:
+            return
+        text = self._text_of(reply)
         if text:
             self._write(f"{text}\n")

@@ -132,7 +132,9 @@ def _pace(reply: Reply) -> list[str]:
         parts.append(f"first after {first:.1f} s")
     speed = reply.tokens_per_second
     if speed:
-        decimals = 0 if speed >= FAST else 1
+        decimals = 1
+        if speed >= FAST:
+            decimals = 0
         parts.append(f"{speed:.{decimals}f} tokens/s")
     return parts
 
@@ -194,7 +196,9 @@ def _rounded(tokens: int) -> int:
 
 def _seconds_since(moment: float | None, now: float) -> float:
     """Return the seconds since a moment; 0 if it has not come."""
-    return 0.0 if moment is None else now - moment
+    if moment is None:
+        return 0.0
+    return now - moment
 
 
 def _incomplete(reply: Reply) -> str:
