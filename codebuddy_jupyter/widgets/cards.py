@@ -108,12 +108,19 @@ class Cards:
     def on_decide(self, request: DecideRequest) -> None:
         """Count a decision, and let the page act that made it."""
         proposed = self._buddy.proposed
-        id, view, choice = request["id"], request["view"], request["choice"]
+        id = request["id"]
+        view = request["view"]
+        choice = request["choice"]
         proposal = proposed.get(id)
         try:
             if proposal is not None and choice != "reject":
                 self._check(proposal, request)
-            proposed.decide(id, request["digest"], view, choice)
+            proposed.decide(
+                id,
+                request["digest"],
+                view,
+                choice,
+            )
         except BuddyError as error:
             self._send({"type": "noted", "text": problem_of(error)})
             self._tell(id)
@@ -121,7 +128,12 @@ class Cards:
         if choice == "run":
             self._buddy.proposed_runs.keep_copies(id, request["copies"])
         if choice != "reject":
-            act: ActMessage = {"type": "act", "id": id, "view": view, "choice": choice}
+            act: ActMessage = {
+                "type": "act",
+                "id": id,
+                "view": view,
+                "choice": choice,
+            }
             self._send(act)
 
     def _check(self, proposal: Proposal, request: DecideRequest) -> None:
@@ -132,7 +144,8 @@ class Cards:
         if source is None:
             session = self._buddy.collector.session
             cell = try_latest(session, lambda cell: cell.number == proposal.cell)
-            source = None if cell is None else cell.source
+            if cell is not None:
+                source = cell.source
         if source != proposal.old:
             self._buddy.proposed.note_stale(proposal.id, request["view"])
 
@@ -182,12 +195,18 @@ class Cards:
         outcome = try_outcome(self._buddy.collector.session, proposal, sections)
         if outcome is None:
             return f"{RAN}\n\n{NEXT}"
-        parts = [FAILED if outcome.has_failed else RAN]
+        parts = []
+        if outcome.has_failed:
+            parts.append(FAILED)
+        else:
+            parts.append(RAN)
         if outcome.output:
             # Redacted before it is cut: a part of a secret may not look like one.
             safe = inert(self._buddy.redacted(outcome.output))
-            parts.append(f"Its output:\n{fence(_shortened(safe))}".rstrip())
-        return "\n\n".join([*parts, NEXT])
+            shown = fence(_shortened(safe))
+            parts.append(f"Its output:\n{shown}".rstrip())
+        parts.append(NEXT)
+        return "\n\n".join(parts)
 
 
 def _goes_on(proposal: Proposal) -> bool:
@@ -196,7 +215,9 @@ def _goes_on(proposal: Proposal) -> bool:
 
 
 def _step(proposal: Proposal) -> str:
-    return "" if proposal.by_agent else f", step {proposal.step} of {MOST_STEPS}"
+    if proposal.by_agent:
+        return ""
+    return f", step {proposal.step} of {MOST_STEPS}"
 
 
 def _shortened(text: str) -> str:

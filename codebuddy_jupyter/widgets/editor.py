@@ -182,7 +182,8 @@ class EditorComm:
             raise
 
     def _refuse(self, content: Any, error: WrongFields) -> None:
-        call = EditorCall({"id": str(content.get("id", ""))}, self._send)
+        id = str(content.get("id", ""))
+        call = EditorCall({"id": id}, self._send)
         call.failed(BuddyError(WRONG.format(error)))
 
     def _send(self, message: EditorMessage) -> None:
@@ -213,7 +214,8 @@ def question_for(buddy: Buddy, request: Mapping[str, Any]) -> str:
 
     Braces of the code are not taken for values to put in.
     """
-    task, error = request["task"], request["error"]
+    task = request["task"]
+    error = request["error"]
     code = literal(request["source"].strip("\n"))
     if task == "ask":
         return f"\n\n```python\n{code}\n```"
@@ -229,8 +231,11 @@ def question_for(buddy: Buddy, request: Mapping[str, Any]) -> str:
 def _is_last_error(buddy: Buddy, request: TaskRequest) -> bool:
     """Return whether the kernel still knows the error with its traceback."""
     session = buddy.collector.session
-    failure = session.failure() if session is not None else None
+    if session is None:
+        return False
+    failure = session.failure()
     if failure is None or request["error"] is None:
         return False
-    is_same_run = failure.cell == request["count"]
-    return is_same_run and failure.name == request["error"]["name"]
+    if failure.cell != request["count"]:
+        return False
+    return failure.name == request["error"]["name"]

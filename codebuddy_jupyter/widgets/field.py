@@ -118,9 +118,11 @@ def fields_of(owner: Configured) -> list[str]:
     declared: list[str] = []
     for owner_type in reversed(type(owner).__mro__):
         declared += [name for name in vars(owner_type) if name in traits]
+    shown = []
     # Without names that a subclass declares again.
-    names = dict.fromkeys(declared)
-    shown = [name for name in names if not traits[name].metadata.get("secret")]
+    for name in dict.fromkeys(declared):
+        if not traits[name].metadata.get("secret"):
+            shown.append(name)
     return sorted(shown, key=lambda name: traits[name].metadata.get("order", 0))
 
 
@@ -154,9 +156,11 @@ def _widget_for(trait: TraitType[Any, Any]) -> Callable[..., Any]:
 
 
 def _number_widget(trait: Any) -> Callable[..., Any]:
-    is_float = isinstance(trait, Float)
+    make_widget = ipywidgets.BoundedIntText
+    if isinstance(trait, Float):
+        make_widget = ipywidgets.BoundedFloatText
     return partial(
-        ipywidgets.BoundedFloatText if is_float else ipywidgets.BoundedIntText,
+        make_widget,
         min=_finite(trait.min, -LARGEST_NUMBER),
         max=_finite(trait.max, LARGEST_NUMBER),
     )
@@ -167,8 +171,9 @@ def _is_bounded(trait: TraitType[Any, Any]) -> bool:
 
     A number that may be empty is typed as text.
     """
-    is_number = isinstance(trait, Int | Float) and not isinstance(trait, Bool)
-    return is_number and not trait.allow_none
+    if isinstance(trait, Bool) or not isinstance(trait, Int | Float):
+        return False
+    return not trait.allow_none
 
 
 def _finite(bound: float | None, otherwise: int) -> float:

@@ -38,7 +38,9 @@ class MarimoChat(ChatView):
         # marimo takes messages only from threads of its own kind.
         thread_class = sys.modules["marimo"].Thread
         self._thread = thread_class(
-            target=self._deliver, name="buddy-marimo", daemon=True
+            target=self._deliver,
+            name="buddy-marimo",
+            daemon=True,
         )
         self._thread.start()
 

@@ -30,7 +30,8 @@ from .provider_view import ProviderView, chat_models
 FIRST_PROVIDERS = ("Local", "Embedded")
 # The first settings under More.
 COMMON_SETTINGS = ("temperature", "max_tokens")
-HIDDEN, SHOWN = "none", "flex"
+HIDDEN = "none"
+SHOWN = "flex"
 
 
 class SettingsForm(ipywidgets.VBox):
@@ -64,7 +65,13 @@ class SettingsForm(ipywidgets.VBox):
         # The page knows by the class which part of the view it shows there.
         self.found = ipywidgets.HBox([self.view])
         self.found.add_class("codebuddy-found")
-        parts = [self.choice, self.main, self.view, self.completion, self.buttons]
+        parts = [
+            self.choice,
+            self.main,
+            self.view,
+            self.completion,
+            self.buttons,
+        ]
         self._parts = [*parts, self.found, self.rest]
         super().__init__(layout={"display": HIDDEN})
         self.add_class("codebuddy-settings")
@@ -82,7 +89,9 @@ class SettingsForm(ipywidgets.VBox):
         """
         if is_shown:
             self.children = self._parts
-        self.layout.display = SHOWN if is_shown else HIDDEN
+            self.layout.display = SHOWN
+        else:
+            self.layout.display = HIDDEN
 
     def close(self) -> None:
         """Take the form out of every page; the settings stay."""
@@ -92,7 +101,14 @@ class SettingsForm(ipywidgets.VBox):
         self._is_closed = True
         self.buddy.unobserve(self._on_provider, "provider")
         self._remove_fields()
-        close(self.choice, self.found, self.view, self.completion, self.main, self.rest)
+        close(
+            self.choice,
+            self.found,
+            self.view,
+            self.completion,
+            self.main,
+            self.rest,
+        )
         close(self.test, self.keep, self.more, self.buttons)
         super().close()
 
@@ -104,7 +120,11 @@ class SettingsForm(ipywidgets.VBox):
         if isinstance(reply.error, BuddyError) or provider.stays_here():
             self.view.refresh()
         else:
-            self.view.show(dot="reachable", title="reachable", trouble="")
+            self.view.show(
+                dot="reachable",
+                title="reachable",
+                trouble="",
+            )
 
     def _make_buttons(self) -> None:
         self.test = _button(
@@ -118,7 +138,9 @@ class SettingsForm(ipywidgets.VBox):
             self._save,
         )
         self.more = ipywidgets.ToggleButton(
-            description="More", layout=LAYOUT, **help_of("Show all settings")
+            description="More",
+            layout=LAYOUT,
+            **help_of("Show all settings"),
         )
         self.more.add_class("codebuddy-more")
         answer_while_a_cell_runs(self.more)
@@ -186,7 +208,8 @@ class SettingsForm(ipywidgets.VBox):
             make_widget = None
             if name == "model":
                 make_widget = _model_box
-            fields.append(Field(owner, name, self._note, make_widget))
+            field = Field(owner, name, self._note, make_widget)
+            fields.append(field)
         return fields
 
     def _offer_models(self, models: list[Model]) -> None:
@@ -333,7 +356,11 @@ def _model_box(**arguments: Any) -> ipywidgets.Combobox:
 
 
 def _button(text: str, help: str, act: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=text, tooltip=help, layout=LAYOUT)
+    button = ipywidgets.Button(
+        description=text,
+        tooltip=help,
+        layout=LAYOUT,
+    )
     answer_while_a_cell_runs(button)
     button.on_click(lambda _: act())
     return button

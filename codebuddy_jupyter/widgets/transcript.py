@@ -69,9 +69,10 @@ class AnswerEntry:
         self.about = about
         self.reply = reply
         self.question = question or reply.prompt
-        # An old answer is sent when the page asks for it.
-        is_old = reply.done and not question
-        self.due = math.inf if is_old else 0.0
+        self.due = 0.0
+        if reply.done and not question:
+            # An old answer is sent when the page asks for it.
+            self.due = math.inf
         self.begins_anew = False
         self._drawing = Drawing(reply, splitter_for(reply.format), PAGE_PACE)
         self._blocks: list[str] = []
@@ -160,7 +161,8 @@ class AnswerEntry:
     def _new_looks(self) -> Message:
         """Return all looks, if there are more than were reported."""
         looks = [{"line": one.line, "text": one.text} for one in self.reply.looked]
-        if len(looks) == len(self._looks.get("looks", [])):
+        reported = self._looks.get("looks", [])
+        if len(looks) == len(reported):
             return {}
         self._looks = {"looks": looks}
         return {**self._looks, **self._cards()}
@@ -212,14 +214,21 @@ class CommandOutput:
     def changes(self) -> Message | None:
         """Return the present state if it has changed since the last call, else None."""
         state = self._state
-        has_ended = "done" in state
-        self.due = math.inf if has_ended else time.monotonic() + PROGRESS_INTERVAL
+        if "done" in state:
+            self.due = math.inf
+        else:
+            self.due = time.monotonic() + PROGRESS_INTERVAL
         if state == self._reported:
             return None
         self._reported = state
         return {"turn": self.number, **state}
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def progress(
+        self,
+        what: str,
+        done: int,
+        total: int,
+    ) -> None:
         """Note the progress of a download, in bytes; ``total`` is 0 if it is unknown."""
         tail = escape(what)
         if total:
