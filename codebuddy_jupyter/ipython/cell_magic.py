@@ -37,12 +37,17 @@ def _line_of_magic(lines: list[str]) -> int | None:
     """Return in which line the magic is; None where there is none of this name."""
     if lines[0].startswith("%%"):
         # All below another magic belongs to it.
-        return 0 if _is_magic(lines[0]) else None
+        if _is_magic(lines[0]):
+            return 0
+        return None
     for tokens in make_tokens_by_line(lines):
         words = [token for token in tokens if token.string.strip()]
+        if not words:
+            continue
+        row, column = words[0].start
         # Within a text, the line is no token of its own.
-        if words[:1] and words[0].string == "%" and words[0].start[1] == 0:
-            index = int(words[0].start[0]) - 1
+        if words[0].string == "%" and column == 0:
+            index = int(row) - 1
             if _is_magic(lines[index]):
                 return index
     return None
@@ -50,5 +55,7 @@ def _line_of_magic(lines: list[str]) -> int | None:
 
 def _is_magic(line: str) -> bool:
     """Return whether a line begins with the magic, and does not ask for help on it."""
+    if not line.startswith(MAGIC):
+        return False
     rest = line.removeprefix(MAGIC)
-    return line.startswith(MAGIC) and (not rest or rest[0].isspace())
+    return not rest or rest[0].isspace()

@@ -33,7 +33,9 @@ class CodeCell:
     def source(self, reply: Reply) -> str | None:
         """Return the source of the cell; None if the answer gives none."""
         cell = self._cell(reply)
-        return None if cell is None else cell.source
+        if cell is None:
+            return None
+        return cell.source
 
     def line(self, reply: Reply) -> str:
         """Return what to show in place of the code; empty if the code is to be shown."""

@@ -289,7 +289,8 @@ class Extension:
         """
         if self._buddy_and_display is not None:
             self.buddy.quiet.note_cell_end()
-            source = getattr(getattr(result, "info", None), "raw_cell", None) or ""
+            info = getattr(result, "info", None)
+            source = getattr(info, "raw_cell", None) or ""
             self.buddy.proposed_runs.end(source, self.shell.user_ns)
             for line in self.buddy.settings_without_effect():
                 self.display.text(line)

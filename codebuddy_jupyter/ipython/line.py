@@ -106,7 +106,8 @@ def _split_type(text: str) -> tuple[str, str]:
     while place < len(text):
         character = text[place]
         if quote:
-            quote = "" if character == quote else quote
+            if character == quote:
+                quote = ""
         elif character in "\"'":
             quote = character
         elif character in _OPENING:
@@ -121,7 +122,9 @@ def _split_type(text: str) -> tuple[str, str]:
 
 def _is_around_bar(text: str, place: int) -> bool:
     """Return whether a blank stands before or after the ``|`` of a union."""
-    return text[:place].endswith("|") or text[place:].lstrip().startswith("|")
+    if text[:place].endswith("|"):
+        return True
+    return text[place:].lstrip().startswith("|")
 
 
 def _unquoted(value: str) -> str:
@@ -148,4 +151,9 @@ PARSER.add_argument(
     action="store_true",
     help="put the code of the answer in place of this cell",
 )
-PARSER.add_argument("-h", "--help", action="store_true", help="show what can be typed")
+PARSER.add_argument(
+    "-h",
+    "--help",
+    action="store_true",
+    help="show what can be typed",
+)

@@ -78,8 +78,10 @@ class _Automagic(TokenTransformBase):
 
     def transform(self, lines: list[str]) -> list[str]:
         line = lines[self.start_line]
+        indent = line[: self.start_col]
+        typed = line[self.start_col :]
         lines = list(lines)
-        lines[self.start_line] = f"{line[: self.start_col]}%{line[self.start_col :]}"
+        lines[self.start_line] = f"{indent}%{typed}"
         return lines
 
 
@@ -94,7 +96,13 @@ class _Refusal(TokenTransformBase):
         Whether the line is a command of the shell.
     """
 
-    def __init__(self, first: TokenInfo, magic: TokenInfo, *, is_shell: bool) -> None:
+    def __init__(
+        self,
+        first: TokenInfo,
+        magic: TokenInfo,
+        *,
+        is_shell: bool,
+    ) -> None:
         super().__init__(first.start)
         self._magic = magic
         self._is_shell = is_shell
@@ -136,16 +144,20 @@ def _transform_for(tokens: Sequence[TokenInfo]) -> TokenTransformBase | None:
     words = [token.string for token in tokens]
     index = _magic_index(tokens)
     if index is None:
-        is_question = _is_question(words) and words[:1] == [MAGIC]
-        is_prose = is_question and _is_name(tokens[1])
-        return _Automagic(tokens[0].start) if is_prose else None
-    first, magic = tokens[0], tokens[index]
+        is_question = words[:1] == [MAGIC] and _is_question(words)
+        if is_question and _is_name(tokens[1]):
+            return _Automagic(tokens[0].start)
+        return None
+    first = tokens[0]
+    magic = tokens[index]
     before = words[:index]
     is_assigned = "=" in before and first.string not in "%!"
-    begin = before.index("=") + 1 if is_assigned else 0
+    begin = 0
+    if is_assigned:
+        begin = before.index("=") + 1
     if before[begin:] in SHELL:
         return _Refusal(first, magic, is_shell=True)
-    is_nested = any(before.count(sign) > before.count(end) for sign, end in _BRACKETS)
+    is_nested = _is_nested(before)
     if words[begin] in ("%", "!") and not (is_assigned and is_nested):
         if not _is_question(words):
             return None
@@ -154,24 +166,31 @@ def _transform_for(tokens: Sequence[TokenInfo]) -> TokenTransformBase | None:
         return EscapedCommand(first.start)
     if is_assigned and before[-1] == "=" and not is_nested:
         return MagicAssign(magic.start)
-    return None if _is_operand(tokens[index - 1]) else _refusal_of(first, magic)
-
-
-def _refusal_of(first: TokenInfo, magic: TokenInfo) -> TokenTransformBase:
+    if _is_operand(tokens[index - 1]):
+        return None
     return _Refusal(first, magic, is_shell=False)
 
 
-_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"))
+def _is_nested(words: Sequence[str]) -> bool:
+    """Return whether a bracket is open after these words."""
+    for sign, end in (("(", ")"), ("[", "]"), ("{", "}")):
+        if words.count(sign) > words.count(end):
+            return True
+    return False
 
 
 def _magic_index(tokens: Sequence[TokenInfo]) -> int | None:
     """Return which token is the ``%`` of a question; None if there is none."""
     for index in range(len(tokens) - 2):
         sign, name, following = tokens[index : index + 3]
-        if (sign.string, name.string) != ("%", MAGIC) or sign.end != name.start:
+        if sign.string != "%" or name.string != MAGIC:
             continue
-        # `%buddy?` and `%buddy??` do ask for help.
-        return None if following.string == "?" else index
+        if sign.end != name.start:
+            continue
+        if following.string == "?":
+            # `%buddy?` and `%buddy??` do ask for help.
+            return None
+        return index
     return None
 
 

@@ -59,7 +59,8 @@ class SuggestKey:
         # With all that it imports, only when the key is used.
         from ..completion.completer import Place
 
-        completer, buffer = self._completer(), event.current_buffer
+        completer = self._completer()
+        buffer = event.current_buffer
         document = buffer.document
         if not completer.is_on:
             _print_above(OFF)
@@ -93,7 +94,12 @@ class SuggestKey:
         future.add_done_callback(lambda _: call(end))
 
 
-def _show(app: Any, buffer: Any, document: Any, text: str) -> None:
+def _show(
+    app: Any,
+    buffer: Any,
+    document: Any,
+    text: str,
+) -> None:
     """Show the first line of a suggestion, if nothing was typed since."""
     if buffer.document != document:
         return
@@ -104,7 +110,9 @@ def _show(app: Any, buffer: Any, document: Any, text: str) -> None:
 
 def _tell(future: Future[str]) -> None:
     """Print why there is no suggestion."""
-    error = None if future.cancelled() else future.exception()
+    if future.cancelled():
+        return
+    error = future.exception()
     if error is not None:
         _print_above(f"buddy: {error}")
 
