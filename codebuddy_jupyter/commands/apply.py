@@ -50,9 +50,11 @@ def apply(invocation: Invocation, arguments: str) -> str:
     proposed = turn.reply.proposed
     if arguments:
         number = _number(arguments, len(blocks), len(proposed))
-        proposed = proposed[max(number - len(blocks) - 1, 0) :]
+        place = number - len(blocks) - 1
+        proposed = proposed[max(place, 0) :]
         if number <= len(blocks):
-            blocks, proposed = [blocks[number - 1]], ()
+            blocks = [blocks[number - 1]]
+            proposed = ()
     if proposed:
         return apply_proposal(invocation, proposed[0])
     session = invocation.buddy.collector.session
@@ -159,5 +161,6 @@ def _likeliest(
             continue
         share = likeness(block.code, revised.source)
         if share > best_share:
-            best, best_share = _Change(block, revised), share
+            best = _Change(block, revised)
+            best_share = share
     return best

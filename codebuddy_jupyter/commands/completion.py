@@ -145,11 +145,12 @@ class Offers:
 
     def _first_line(self, mention: str) -> str:
         """Return the first line of the cell that a mention names."""
-        number = int("".join(filter(str.isdecimal, mention)))
+        digits = "".join(filter(str.isdecimal, mention))
+        number = int(digits)
         inputs: list[str] = self.shell.history_manager.input_hist_parsed
         if number >= len(inputs):
             return ""
-        line = inputs[number].strip().partition("\n")[0]
+        line, _, _ = inputs[number].strip().partition("\n")
         return line[:LONGEST_LINE]
 
     def _commands(self, word: str) -> Iterator[Completion]:
@@ -169,7 +170,12 @@ class Offers:
         return self._names(mention["name"])
 
     def _names(self, typed: str) -> Iterator[Completion]:
-        for name in likeliest_first(self.names(), self._modules(), self._last_cell()):
+        names = likeliest_first(
+            self.names(),
+            self._modules(),
+            self._last_cell(),
+        )
+        for name in names:
             if name.startswith(typed):
                 yield f"@{name}", "instance"
         for keyword in KEYWORDS:
@@ -258,7 +264,8 @@ class Completions:
         start = offset - len(word)
         suggestions = []
         for replacement, type in completions:
-            suggestions.append(Suggestion(start, offset, replacement, type))
+            suggestion = Suggestion(start, offset, replacement, type)
+            suggestions.append(suggestion)
         return suggestions
 
 
@@ -294,7 +301,9 @@ def _prompt_begin(text: str, offset: int) -> int | None:
     if match is None:
         return None
     begin = match.end()
-    return begin if begin < offset else None
+    if begin >= offset:
+        return None
+    return begin
 
 
 def _paths(typed: str, folder: Path | None, quote: str | None) -> Iterator[str]:

@@ -52,7 +52,14 @@ def _list(buddy: Buddy) -> str:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.used))
         state = "current" if chat.id == current else ""
         title = chat.name or titled(chat.question)
-        rows.append((str(chat.number), title, str(chat.turns), used, state))
+        row = (
+            str(chat.number),
+            title,
+            str(chat.turns),
+            used,
+            state,
+        )
+        rows.append(row)
     header = ("", "conversation", "turns", "last used", "")
     return text_table(header, rows, numbers=(0, 2))
 
@@ -115,8 +122,9 @@ def write_export(invocation: Invocation, file: str) -> str:
             "There is no conversation yet.",
             Remedy("Choose an earlier one", "%buddy /chats"),
         )
-    path = export(buddy.chat, _export_path(buddy, file.strip("\"'")), buddy.redacted)
-    return f"The conversation is written to {escape(str(path))}."
+    path = _export_path(buddy, file.strip("\"'"))
+    written = export(buddy.chat, path, buddy.redacted)
+    return f"The conversation is written to {escape(str(written))}."
 
 
 def _export_path(buddy: Buddy, name: str) -> Path:

@@ -55,7 +55,8 @@ def _model_row(model: Model, has_parameters: bool) -> list[str]:
     row = [model.name, *windows, _size(model.size)]
     if has_parameters:
         row.append(_count(model.parameters))
-    return [*row, ", ".join(model.abilities), "loaded" if model.loaded else ""]
+    abilities = ", ".join(model.abilities)
+    return [*row, abilities, "loaded" if model.loaded else ""]
 
 
 def _size(size: int | None) -> str:
@@ -121,7 +122,9 @@ def _puller(buddy: Buddy, name: str) -> tuple[Provider, str]:
     that can, else the one in use.
     """
     head, _, rest = name.partition("/")
-    named = buddy.registry.try_name(head) if rest else None
+    named = None
+    if rest:
+        named = buddy.registry.try_name(head)
     if named is not None:
         provider = buddy.ready(named)
         # Servers have models with names such as openai/gpt-oss-20b.

@@ -93,9 +93,13 @@ def cell_source(block: CodeBlock, magics: Collection[str]) -> str | None:
     if language in PYTHON or code.startswith("%%"):
         return code
     if not language:
-        return code if cell_code(code).tree is not None else None
+        if cell_code(code).tree is None:
+            return None
+        return code
     magic = cell_languages(magics).get(language)
-    return f"{magic}\n{code}" if magic else None
+    if not magic:
+        return None
+    return f"{magic}\n{code}"
 
 
 def new_cell(answer: str, magics: Collection[str]) -> NewCell | None:
@@ -116,7 +120,8 @@ def new_cell(answer: str, magics: Collection[str]) -> NewCell | None:
     sources = [cell_source(block, magics) for block in blocks]
     python = _python(blocks, sources)
     if python:
-        return NewCell("\n\n".join(python), len(python) == len(blocks))
+        is_all = len(python) == len(blocks)
+        return NewCell("\n\n".join(python), is_all)
     for source in sources:
         if source is not None:
             return NewCell(source, len(blocks) == 1)

@@ -72,10 +72,17 @@ def _model_of(buddy: Buddy, target: str) -> str:
         return name
     offered = buddy.loop.run(buddy.current().is_offered(target))
     is_path = not buddy.registry.try_name(head)
-    return target if offered or is_path else name
+    if offered or is_path:
+        return target
+    return name
 
 
-def _check_offered(buddy: Buddy, target: str, provider: Provider, model: str) -> None:
+def _check_offered(
+    buddy: Buddy,
+    target: str,
+    provider: Provider,
+    model: str,
+) -> None:
     """Refuse a model that the server does not list, and what is probably the misspelt
     name of a provider.
     """
@@ -88,11 +95,19 @@ def _check_offered(buddy: Buddy, target: str, provider: Provider, model: str) ->
         if suggestion is not None and not any(map(str.isdigit, target)):
             raise SettingError(f"There is no provider {target!r}.", suggestion)
         return
-    names = [offered.name for offered in buddy.loop.run(provider.models())]
-    similar = difflib.get_close_matches(model, names, n=MOST_NAMES, cutoff=SIMILAR)
+    models = buddy.loop.run(provider.models())
+    names = [offered.name for offered in models]
+    similar = difflib.get_close_matches(
+        model,
+        names,
+        n=MOST_NAMES,
+        cutoff=SIMILAR,
+    )
     names = list(dict.fromkeys([*similar, *names]))
+    listed = ", ".join(names[:MOST_NAMES])
     more = len(names) - MOST_NAMES
-    listed = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    if more > 0:
+        listed += f" and {more} more"
     remedies = [Remedy("Switch", f"%buddy /use {names[0]}")]
     if suggestion is not None:
         remedies.insert(0, suggestion)
@@ -106,7 +121,12 @@ def _provider_meant(buddy: Buddy, target: str) -> Remedy | None:
     if buddy.registry.try_name(head):
         return None
     by_lower = {name.lower(): name for name in buddy.registry.names()}
-    near = difflib.get_close_matches(head.lower(), by_lower, n=1, cutoff=MISSPELT)
+    near = difflib.get_close_matches(
+        head.lower(),
+        by_lower,
+        n=1,
+        cutoff=MISSPELT,
+    )
     if not near:
         return None
     name = by_lower[near[0]]
