@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from ..errors import Remedy
 from ..messages import Model, Progress
 from ..providers.base import Provider
 from ..providers.checks import AGAIN, Check, failed_check
+from ..settings.keys import Key
 from .report import Report, versions
 from .sample_reply import SampleReply, sample_request
 
@@ -62,7 +64,7 @@ async def examine(
         await asyncio.to_thread(provider.warm)
     except errors.BuddyError as error:
         examination.checks.append(failed_check("packages", error))
-        return Report(provider.name, tuple(examination.checks), versions(), {})
+        return examination.report({})
     began = time.monotonic()
     announcing = asyncio.create_task(examination.announce_slow_steps(progress))
     try:
@@ -70,14 +72,18 @@ async def examine(
             await examination.run()
     except TimeoutError:
         finding = f"the examination did not finish within {TOTAL_TIMEOUT:g} s"
-        examination.add("time", False, finding, Remedy("Try again", AGAIN))
+        examination.add(
+            "time",
+            False,
+            finding,
+            Remedy("Try again", AGAIN),
+        )
     finally:
         announcing.cancel()
     if examination.announced:
         progress(f"examined in {time.monotonic() - began:.0f} s", 0, 0)
     secrets = await asyncio.to_thread(provider.secrets)
-    checks = tuple(examination.checks)
-    return Report(provider.name, checks, versions(), secrets)
+    return examination.report(secrets)
 
 
 class Examination:
@@ -96,9 +102,25 @@ class Examination:
         self.step = ""
         self.announced = ""
 
-    def add(self, name: str, ok: bool | None, finding: str, *remedies: Remedy) -> None:
+    def add(
+        self,
+        name: str,
+        ok: bool | None,
+        finding: str,
+        *remedies: Remedy,
+    ) -> None:
         """Note what a step found."""
-        self.checks.append(Check(name, ok, finding, remedies))
+        check = Check(name, ok, finding, remedies)
+        self.checks.append(check)
+
+    def report(self, secrets: Mapping[str, Key]) -> Report:
+        """Return what was found; ``secrets`` are the values that it must not show."""
+        return Report(
+            self.provider.name,
+            tuple(self.checks),
+            versions(),
+            secrets,
+        )
 
     def announce(self, step: str) -> None:
         """Note what is waited for from now on."""
@@ -149,7 +171,12 @@ class Examination:
             return None
         except TimeoutError:
             finding = f"the models were not listed within {seconds:g} s"
-            self.add("model", False, finding, Remedy("Try again later", AGAIN))
+            self.add(
+                "model",
+                False,
+                finding,
+                Remedy("Try again later", AGAIN),
+            )
             return None
         model = _try_find(models, name)
         self._add_model(name, models, is_listed=model is not None)
@@ -159,7 +186,13 @@ class Examination:
         self._check_loaded(model)
         return model
 
-    def _add_model(self, name: str, models: list[Model], *, is_listed: bool) -> None:
+    def _add_model(
+        self,
+        name: str,
+        models: list[Model],
+        *,
+        is_listed: bool,
+    ) -> None:
         if models and not is_listed:
             listed = ", ".join(model.name for model in models[:MOST_NAMES])
             finding = f"{name} is not in the server's list, which has {listed}"
@@ -187,7 +220,12 @@ class Examination:
             if command:
                 remedies.append(Remedy("Load it now", command))
             finding = "no; the first question waits until it is"
-            self.add("loaded", None, finding, *remedies)
+            self.add(
+                "loaded",
+                None,
+                finding,
+                *remedies,
+            )
 
     # A question
 
@@ -242,9 +280,20 @@ class Examination:
         if self.needed > window:
             finding += f"; the next question needs {self.needed:,}"
             restart = Remedy("Start a new conversation", "%buddy /reset")
-            self.add("context window", False, finding, *remedies, restart)
+            self.add(
+                "context window",
+                False,
+                finding,
+                *remedies,
+                restart,
+            )
         elif can_grow and window <= SMALL_WINDOW:
-            self.add("context window", True, finding, *remedies)
+            self.add(
+                "context window",
+                True,
+                finding,
+                *remedies,
+            )
         else:
             self.add("context window", True, finding)
 

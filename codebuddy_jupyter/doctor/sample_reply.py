@@ -73,7 +73,9 @@ class SampleReply:
             yield Check("note", None, note)
 
     def _answer(self) -> Check:
-        pieces = "1 piece" if self.pieces == 1 else f"{self.pieces} pieces"
+        pieces = f"{self.pieces} pieces"
+        if self.pieces == 1:
+            pieces = "1 piece"
         seconds = self.first or 0.0
         finding = f"it streams: {pieces}, the first after {seconds:.1f} s"
         if self.timed_out:
@@ -85,10 +87,20 @@ class SampleReply:
             finding = (
                 f"nothing yet after {self.seconds:g} s: the model is still loading"
             )
-            return Check("answer", None, finding, (Remedy("Try again later", AGAIN),))
+            return Check(
+                "answer",
+                None,
+                finding,
+                (Remedy("Try again later", AGAIN),),
+            )
         see_log = Remedy("Check the server's log, then", AGAIN)
         finding = f"nothing came within {self.seconds:g} s"
-        return Check("answer", False, finding, (see_log,))
+        return Check(
+            "answer",
+            False,
+            finding,
+            (see_log,),
+        )
 
     def _max_tokens(self) -> Check:
         tokens = self.usage.completion_tokens or self.pieces

@@ -209,7 +209,12 @@ class Configured(Configurable):
                 self._use_variable(name, variable, text)
                 self._read_variables[name] = text
 
-    def _use_variable(self, name: str, variable: str, text: str) -> None:
+    def _use_variable(
+        self,
+        name: str,
+        variable: str,
+        text: str,
+    ) -> None:
         origin = self.origin(name)
         is_from_environment = origin.startswith(ENVIRONMENT)
         if text and origin != KERNEL:
@@ -233,7 +238,12 @@ class Configured(Configurable):
                 state[name] = value
         return state
 
-    def _set(self, name: str, value: Any, origin: str) -> None:
+    def _set(
+        self,
+        name: str,
+        value: Any,
+        origin: str,
+    ) -> None:
         try:
             setattr(self, name, _parsed(value, self, name))
         except TraitError as error:
@@ -267,7 +277,9 @@ def _parsed(value: Any, owner: HasTraits, name: str) -> Any:
             value = trait.from_string(value)
         if value is None and trait.allow_none:
             return value
-        return trait.validate(owner, value) if hasattr(trait, "validate") else value
+        if hasattr(trait, "validate"):
+            return trait.validate(owner, value)
+        return value
     except (TraitError, ValueError, TypeError):
         # Messages of traitlets can contain a value that is secret.
         raise TraitError(
@@ -279,13 +291,16 @@ def _expected(trait: Any) -> str:
     """Return which values a trait takes, in words."""
     names = {Bool: "True or False", Int: "a whole number", Float: "a number"}
     expected = names.get(type(trait)) or str(trait.info())
-    least, most = getattr(trait, "min", None), getattr(trait, "max", None)
+    least = getattr(trait, "min", None)
+    most = getattr(trait, "max", None)
     if least is not None:
         expected += f" of at least {least:g}"
-    if most is not None:
-        joint = "and at most" if least is not None else "of at most"
-        expected += f" {joint} {most:g}"
-    return expected
+    if most is None:
+        return expected
+    joint = "of at most"
+    if least is not None:
+        joint = "and at most"
+    return f"{expected} {joint} {most:g}"
 
 
 def _given(value: Any, trait: Any) -> str:
@@ -334,7 +349,8 @@ class SavedSettings:
             return
         self.state, problem = self.load()
         for owner in owners:
-            owner.take_saved(self.state.get(type(owner).__name__, {}), problem)
+            saved = self.state.get(type(owner).__name__, {})
+            owner.take_saved(saved, problem)
             problem = ""
 
     def replace(self, owners: Sequence[Configured]) -> None:
@@ -349,8 +365,9 @@ class SavedSettings:
         state = dict(self.state)
         for owner in owners:
             state[type(owner).__name__] = owner.saved_state()
-        is_in_doubt = any(owner.has_saved_doubts for owner in owners)
-        aside = self.set_aside() if is_in_doubt else None
+        aside = None
+        if any(owner.has_saved_doubts for owner in owners):
+            aside = self.set_aside()
         try:
             self.save(state)
         except SettingError:
@@ -438,7 +455,8 @@ def read_sections(path: Path) -> dict[str, dict[str, Any]]:
         raise ValueError("it is a folder")
     # Also where a user's code has replaced the built-in open.
     with os.fdopen(os.open(path, _READ_FLAGS), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
             raise ValueError("it is not a regular file")
         data = file.read(MAX_FILE + 1)
     if len(data) > MAX_FILE:
@@ -472,8 +490,15 @@ def meant_section(section: str, sections: Collection[str]) -> str:
     if section in sections or not sections:
         return ""
     typed = section.lower()
-    similar = difflib.get_close_matches(typed, by_lower, n=1, cutoff=SURELY_MEANT)
-    return by_lower[similar[0]] if similar else ""
+    similar = difflib.get_close_matches(
+        typed,
+        by_lower,
+        n=1,
+        cutoff=SURELY_MEANT,
+    )
+    if not similar:
+        return ""
+    return by_lower[similar[0]]
 
 
 def _renamed(owner: str, values: dict[str, Any]) -> dict[str, Any]:

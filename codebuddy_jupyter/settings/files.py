@@ -38,7 +38,10 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """
     # In the same folder, since a file is replaced in one step only within a disk.
     part = path.with_name(f".{uuid.uuid4().hex}.part")
-    handle = os.open(part, _WRITE_FLAGS, 0o600 if private else 0o666)
+    mode = 0o666
+    if private:
+        mode = 0o600
+    handle = os.open(part, _WRITE_FLAGS, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

@@ -69,7 +69,11 @@ class Keys:
         return self._path
 
     def find(
-        self, provider: str, variable: str, host: str, own_host: str
+        self,
+        provider: str,
+        variable: str,
+        host: str,
+        own_host: str,
     ) -> Key | None:
         """Return the key for a host, or None.
 
@@ -103,7 +107,12 @@ class Keys:
             return None
         return checked(stored, f"The key stored for {provider} at {host}")
 
-    def store(self, provider: str, host: str, key: str) -> str:
+    def store(
+        self,
+        provider: str,
+        host: str,
+        key: str,
+    ) -> str:
         """Store a key for a host, and return where it is, for the user.
 
         Raises
@@ -115,10 +124,15 @@ class Keys:
         is_in_keyring = _write_keyring(provider, host, key)
         state = self._load()
         hosts = state.setdefault(provider, {})
-        # In the file, null means that the key is in the keyring.
-        hosts[host] = None if is_in_keyring else str(key)
+        if is_in_keyring:
+            # In the file, null means that the key is in the keyring.
+            hosts[host] = None
+            place = "the system keyring"
+        else:
+            hosts[host] = str(key)
+            place = str(self.path)
         self._save(state)
-        return "the system keyring" if is_in_keyring else str(self.path)
+        return place
 
     def forget(self, provider: str, host: str) -> bool:
         """Delete the stored key for a host, and return whether there was one."""
@@ -179,7 +193,9 @@ def _real_keyring() -> ModuleType | None:
     import keyring
 
     # A priority below 1 is that of the substitutes: no keyring, and plain text files.
-    return keyring if keyring.get_keyring().priority >= 1 else None
+    if keyring.get_keyring().priority < 1:
+        return None
+    return keyring
 
 
 def _read_keyring(provider: str, host: str) -> str | None:
