@@ -108,7 +108,11 @@ class Remedy:
 
 
 def did_you_mean(
-    typed: str, names: Iterable[str], command: str = "", *, prefix: str = ""
+    typed: str,
+    names: Iterable[str],
+    command: str = "",
+    *,
+    prefix: str = "",
 ) -> Remedy | None:
     """Return a remedy that suggests the name most similar to what was typed, if any is.
 
@@ -124,7 +128,12 @@ def did_you_mean(
         What stands before a name where it is typed, such as ``@``.
     """
     by_lower = {name.lower(): name for name in names}
-    similar = difflib.get_close_matches(typed.lower(), by_lower, n=1, cutoff=SIMILAR)
+    similar = difflib.get_close_matches(
+        typed.lower(),
+        by_lower,
+        n=1,
+        cutoff=SIMILAR,
+    )
     if not similar:
         return None
     name = by_lower[similar[0]]
@@ -166,7 +175,9 @@ class BuddyError(_OneLine, Exception):
 def _uncapitalised(text: str) -> str:
     """Return the text as the middle of a sentence; a name such as LM Studio stays."""
     is_name = text[:1].isupper() and not text[1:2].islower()
-    return text if is_name else text[:1].lower() + text[1:]
+    if is_name:
+        return text
+    return text[:1].lower() + text[1:]
 
 
 class PromptError(BuddyError):

@@ -123,7 +123,9 @@ class Worker:
             if self._thread is None:
                 return True
             self._push(done.release, time.monotonic())
-        return done.acquire(timeout=self._timeout if timeout is None else timeout)
+        if timeout is None:
+            timeout = self._timeout
+        return done.acquire(timeout=timeout)
 
     def close(self) -> None:
         """Finish the remaining jobs that are due now, and drop the others."""

@@ -50,11 +50,13 @@ def run_bridge(bridge: Bridge, requests: BinaryIO, answers: BinaryIO) -> None:
         Lines of JSON.
     """
     for line in requests:
-        if line.strip():
-            answer = bridge.answer(line.strip())
-            if answer:
-                answers.write(answer + b"\n")
-                answers.flush()
+        request = line.strip()
+        if not request:
+            continue
+        answer = bridge.answer(request)
+        if answer:
+            answers.write(answer + b"\n")
+            answers.flush()
 
 
 class Bridge:
@@ -81,9 +83,11 @@ class Bridge:
         message = message_of(line)
         self._client = client_of(message) or self._client
         try:
-            status, body = self._passed_on(line, self._headers(message))
+            headers = self._headers(message)
+            status, body = self._passed_on(line, headers)
         except (OSError, http.client.HTTPException, SettingError) as error:
-            return _failure(message, str(error) or type(error).__name__)
+            text = str(error) or type(error).__name__
+            return _failure(message, text)
         answered = message_of(body)
         if answered.get("jsonrpc"):
             self._note_version(message, answered)
@@ -115,17 +119,21 @@ class Bridge:
         raise AssertionError("the last attempt returns or raises")
 
     def _headers(self, message: Mapping[str, Any]) -> dict[str, str]:
+        agent = self._client or "codebuddy"
         headers = {
             "content-type": "application/json",
             "accept": "application/json, text/event-stream",
-            "user-agent": _latin(f"{self._client or 'codebuddy'} by codebuddy mcp"),
+            "user-agent": _latin(f"{agent} by codebuddy mcp"),
         }
         params = params_of(message)
         meta = params.get("_meta")
-        version = meta.get(VERSION_IN_META) if isinstance(meta, dict) else None
+        version = None
+        if isinstance(meta, dict):
+            version = meta.get(VERSION_IN_META)
         if isinstance(version, str):
             headers[PROTOCOL_VERSION] = _latin(version)
-            headers["mcp-method"] = _latin(str(message.get("method", "")))
+            method = str(message.get("method", ""))
+            headers["mcp-method"] = _latin(method)
             name = params.get("name", params.get("uri"))
             if name is not None:
                 headers["mcp-name"] = _latin(str(name))
@@ -138,7 +146,8 @@ class Bridge:
     ) -> None:
         result = answered.get("result")
         if message.get("method") == "initialize" and isinstance(result, dict):
-            self._version = _latin(str(result.get("protocolVersion", "")))
+            version = str(result.get("protocolVersion", ""))
+            self._version = _latin(version)
 
 
 def find_server(notebook: str = "", folder: Path | None = None) -> Address:
@@ -167,10 +176,11 @@ def find_server(notebook: str = "", folder: Path | None = None) -> Address:
             continue
         except (OSError, http.client.HTTPException):
             continue
-        if is_there and wanted in ("", address.notebook):
+        if not is_there:
+            continue
+        if wanted in ("", address.notebook):
             return address
-        if is_there:
-            served.append(address.notebook or "a notebook without a file")
+        served.append(address.notebook or "a notebook without a file")
     serve = Remedy("In the notebook, type", "%buddy /serve")
     if served:
         others = ", ".join(served)
@@ -180,12 +190,13 @@ def find_server(notebook: str = "", folder: Path | None = None) -> Address:
 
 def _proves_itself(address: Address) -> bool:
     nonce = secrets.token_urlsafe(24)
-    credentials = f"{PROOF} {nonce}:{client_proof(address.key, nonce)}"
-    status, body = _request(
-        address, "GET", {"authorization": credentials}, timeout=CONNECTING
-    )
-    proof = server_proof(address.key, nonce).encode()
-    return status == http.client.OK and secrets.compare_digest(body.strip(), proof)
+    mac = client_proof(address.key, nonce)
+    headers = {"authorization": f"{PROOF} {nonce}:{mac}"}
+    status, body = _request(address, "GET", headers, timeout=CONNECTING)
+    if status != http.client.OK:
+        return False
+    proof = server_proof(address.key, nonce)
+    return secrets.compare_digest(body.strip(), proof.encode())
 
 
 def _request(
@@ -216,11 +227,15 @@ def _failure(message: Mapping[str, Any], text: str) -> bytes:
     """Return an error as the answer to a request; a notification has no answer."""
     if message and "id" not in message:
         return b""
-    error = {"code": FAILED, "message": text}
-    answer = {"jsonrpc": "2.0", "id": message.get("id"), "error": error}
+    answer = {
+        "jsonrpc": "2.0",
+        "id": message.get("id"),
+        "error": {"code": FAILED, "message": text},
+    }
     return json.dumps(answer).encode()
 
 
 def _latin(text: str) -> str:
     """Return a text that can stand in a header."""
-    return "".join(filter(str.isprintable, text)).encode("ascii", "replace").decode()
+    shown = "".join(filter(str.isprintable, text))
+    return shown.encode("ascii", "replace").decode()

@@ -88,7 +88,9 @@ class Blocks:
         """The text that was fed and is not settled."""
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
-        return self._pieces[0] if self._pieces else ""
+        if not self._pieces:
+            return ""
+        return self._pieces[0]
 
     def feed(self, text: str) -> list[str]:
         """Add text; return the blocks that it settles."""
@@ -103,7 +105,9 @@ class Blocks:
         self._size = len(rest)
         # A growing block is parsed again when it has grown by a share of its size, not
         # at each line, so that the total work stays linear.
-        share = 8 if self._size < _SHORT_BLOCK else 2
+        share = 2
+        if self._size < _SHORT_BLOCK:
+            share = 8
         self._size_to_split = self._size + self._size // share
         return settled
 
@@ -151,7 +155,9 @@ def missing_fence(text: str, code: list[Code]) -> str:
         return ""
     prefix = prefix_of_next_lines(first_line, last.markup)
     closing = prefix + last.markup
-    return closing if text.endswith("\n") else f"\n{closing}"
+    if text.endswith("\n"):
+        return closing
+    return f"\n{closing}"
 
 
 def _closes(line: str, markup: str) -> bool:
@@ -190,7 +196,9 @@ def _formula_end(text: str, opening: re.Match[str]) -> int:
         closing = "]"
     limit = opening.end() + _MAX_FORMULA
     start = text.find(closing, opening.end(), limit)
-    return limit if start < 0 else start + len(closing)
+    if start < 0:
+        return limit
+    return start + len(closing)
 
 
 @dataclass(frozen=True)
@@ -207,6 +215,8 @@ def code_blocks(markdown: str) -> list[CodeBlock]:
     for token in parse(markdown, inline=False):
         if token.type == "fence":
             words = token.info.split()
-            language = words[0] if words else ""
+            language = ""
+            if words:
+                language = words[0]
             blocks.append(CodeBlock(language, token.content))
     return blocks

@@ -61,7 +61,8 @@ def parser(*, inline: bool) -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False})
-    parser.enable("table").disable("reference")
+    parser.enable("table")
+    parser.disable("reference")
     steps = ["normalize", "block"]
     if inline:
         steps.append("inline")
@@ -218,15 +219,16 @@ def unambiguous_spans(text: str, masked: str, code: list[Code]) -> set[Code]:
     """
     spans = [piece for piece in code if piece.type == "span"]
     backticks = [match.start() for match in re.finditer("`", masked)]
-    paragraphs = set()
-    for start, end in {span.paragraph for span in spans}:
+    paragraphs = {span.paragraph for span in spans}
+    unambiguous = set()
+    for start, end in paragraphs:
         source = text[start:end]
         masked_source = masked[start:end]
         if not _is_unambiguous(source, masked_source):
             continue
         if not _is_near(backticks, masked, start, end):
-            paragraphs.add((start, end))
-    return {span for span in spans if span.paragraph in paragraphs}
+            unambiguous.add((start, end))
+    return {span for span in spans if span.paragraph in unambiguous}
 
 
 def _is_near(positions: list[int], masked: str, start: int, end: int) -> bool:
@@ -251,15 +253,16 @@ def _is_unambiguous(source: str, masked: str) -> bool:
     backslashes before it, and on what binds tighter than code: maths, a web address
     before it, strikes, links and angle brackets across its border.
     """
-    if "``" in source or "\\`" in source or "$" in source:
-        return False
+    for marks in ("``", "\\`", "$"):
+        if marks in source:
+            return False
     pairs = zip(source, masked, strict=True)
     inside = {character for character, shown in pairs if shown == "\0"}
     outside = set(masked)
     if "|" in inside or "<" in outside:
         return False
-    for marks in ({"~"}, {"[", "]"}):
-        if marks & inside and marks & outside:
+    for crossing in ({"~"}, {"[", "]"}):
+        if crossing & inside and crossing & outside:
             return False
     for line in source.split("\n"):
         has_open_span = line.count("`") % 2 == 1
@@ -294,9 +297,9 @@ def is_unambiguous_fence(source: str, markup: str) -> bool:
     lines = source.rstrip("\n").split("\n")
     prefix = prefix_of_next_lines(lines[0], markup)
     closing = prefix + markup
-    if "\t" in prefix or len(lines) < 2:
+    if "\t" in prefix:
         return False
-    if lines[-1] != closing:
+    if len(lines) < 2 or lines[-1] != closing:
         return False
     for line in lines[1:-1]:
         is_empty = line.strip() == prefix.strip()

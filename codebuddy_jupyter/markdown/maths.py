@@ -32,9 +32,16 @@ def formulas_avoid_code(text: str, masked: str, code: list[Code]) -> bool:
 
 def _formulas(text: str) -> Iterator[str]:
     """Yield every formula that some reader may find in a text."""
-    borders = [("$$", "$$"), (r"\\[", r"\\]"), (r"\[", r"\]")]
-    for name in sorted(set(_ENVIRONMENT.findall(text))):
-        borders.append((f"\\begin{{{name}}}", f"\\end{{{name}}}"))
+    borders = [
+        ("$$", "$$"),
+        (r"\\[", r"\\]"),
+        (r"\[", r"\]"),
+    ]
+    names = set(_ENVIRONMENT.findall(text))
+    for name in sorted(names):
+        opening = f"\\begin{{{name}}}"
+        closing = f"\\end{{{name}}}"
+        borders.append((opening, closing))
     for opening, closing in borders:
         yield from _between(text, opening, closing)
 
@@ -85,7 +92,9 @@ def _restore_maths(code: str, formulas: list[str]) -> str:
         if len(digits) > _MAX_DIGITS:
             return ""
         number = int(digits)
-        return formulas[number] if number < len(formulas) else ""
+        if number >= len(formulas):
+            return ""
+        return formulas[number]
 
     return _PLACEHOLDER.sub(formula, code)
 
@@ -170,7 +179,8 @@ class _MathsRemoval:
             last = self._last
             self._replace_up_to_last()
             self._start = None
-            return index if last is None else last
+            if last is not None:
+                return last
         elif part == "{":
             self._open_braces += 1
         elif part == "}" and self._open_braces:
