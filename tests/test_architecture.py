@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import io
 import re
+import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -606,6 +608,59 @@ def test_a_line_has_at_most_one_comprehension_or_conditional_expression(
 def test_the_check_sees_a_dense_line() -> None:
     tree = ast.parse("[a for a in b]\n[c if d else e for c in f]\n")
     assert dense_lines(tree) == [2]
+
+
+# These are no part of what stands on a line of code.
+NOT_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
+
+
+def code_size(text: str) -> tuple[int, int]:
+    """Count the tokens, and the lines with tokens, of a text.
+
+    Docstrings are left out; an f-string is one token, as in Python 3.11.
+    """
+    docstrings = set(_docstring_starts(ast.parse(text)))
+    tokens = 0
+    lines: set[int] = set()
+    f_strings = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in NOT_CODE or token.start[0] in docstrings:
+            continue
+        kind = tokenize.tok_name[token.type]
+        if kind == "FSTRING_END":
+            f_strings -= 1
+        elif not f_strings:
+            tokens += 1
+        if kind == "FSTRING_START":
+            f_strings += 1
+        lines.update(range(token.start[0], token.end[0] + 1))
+    return tokens, len(lines)
+
+
+def _docstring_starts(tree: ast.AST) -> Iterator[int]:
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            yield node.body[0].lineno
+
+
+def test_a_line_of_code_has_on_average_at_most_7_5_tokens() -> None:
+    sizes = [code_size(path.read_text(encoding="utf-8")) for path in modules().values()]
+    tokens = sum(size[0] for size in sizes)
+    lines = sum(size[1] for size in sizes)
+    assert tokens / lines <= 7.5
+
+
+def test_the_count_of_tokens_leaves_out_what_is_no_code() -> None:
+    text = '"""What it is."""\n\n# A reason\nx = [\n    f"{y:>{width}}",\n]\n'
+    assert code_size(text) == (6, 3)
 
 
 @each_module
