@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from .languages import NAME_CHARACTER
 from .names import try_name
 from .spans import Span
+from .table_lines import Cell, Line, Lines
 from .words import Strength, are_secrets_of_column, label_of, strength_of
 
-# Characters of a line that is looked at as a row.
-_MAX_LINE = 20_000
 # Rows from which it is decided whether a table is one.
 _MAX_SAMPLE = 3
 # Characters of a table that is looked at once more, where it had no secrets, for a header
@@ -61,65 +59,6 @@ _SERIES_END = re.compile(
 _SERIES_ROW = re.compile(r"(?P<index>\S+(?: \S+)*?)?(?:[ ]{2,})(?P<value>\S.*?)[ ]*\Z")
 
 
-class _Cell(NamedTuple):
-    """A cell: its position in the whole text, and its text."""
-
-    start: int
-    end: int
-    text: str
-
-    def inner(self) -> _Cell:
-        """Return the cell without white space and quotes around its text."""
-        text = self.text
-        left = len(text) - len(text.lstrip(" \t\r\"'`*"))
-        right = len(text.rstrip(" \t\r\"'`*\\"))
-        if right <= left:
-            return _Cell(self.start, self.start, "")
-        return _Cell(self.start + left, self.start + right, text[left:right])
-
-
-class _Line(NamedTuple):
-    """A line: its position in the whole text, and its text without the line end.
-
-    Where a quoted text begins in a line of code, it may be what follows the quote.
-    """
-
-    start: int
-    text: str
-    is_behind_quote: bool = False
-
-    def cell(self, start: int, end: int) -> _Cell:
-        return _Cell(self.start + start, self.start + end, self.text[start:end])
-
-
-class _Lines:
-    """The lines of a text, read from a position on."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def at(self, position: int) -> tuple[_Line, int]:
-        """Return the line that a position is in, and where the next line starts."""
-        start = self._text.rfind("\n", 0, position) + 1
-        end = self._text.find("\n", position)
-        if end < 0:
-            end = len(self._text)
-        cut = min(end, start + _MAX_LINE)
-        return _Line(start, self._text[start:cut]), end + 1
-
-    def before(self, line: _Line) -> _Line | None:
-        """Return the line before another; None for the first one."""
-        if line.is_behind_quote or not line.start:
-            return None
-        return self.at(line.start - 1)[0]
-
-    def after(self, position: int) -> Iterator[tuple[_Line, int]]:
-        """Return each line from the start of one on, with where the next one starts."""
-        while position < len(self._text):
-            line, position = self.at(position)
-            yield line, position
-
-
 def find_secrets_in_columns(
     text: str, names: Iterable[re.Match[str]]
 ) -> Iterator[Span]:
@@ -132,7 +71,7 @@ def find_secrets_in_columns(
     names
         What `find_names` found in it.
     """
-    lines = _Lines(text)
+    lines = Lines(text)
     end = 0
     for tail in names:
         if tail.start() < end or text.startswith(_NO_BORDER, tail.end()):
@@ -149,7 +88,7 @@ def find_secrets_in_columns(
     yield from _find_secrets_in_series(text, lines)
 
 
-def _table_at(lines: _Lines, line: _Line, next_start: int) -> tuple[list[Span], int]:
+def _table_at(lines: Lines, line: Line, next_start: int) -> tuple[list[Span], int]:
     """Return the secrets of the table of which a line is the header, and its end."""
     for candidate in (line, _behind_quote(line)):
         if candidate is None:
@@ -161,14 +100,14 @@ def _table_at(lines: _Lines, line: _Line, next_start: int) -> tuple[list[Span], 
     return [], next_start
 
 
-def _behind_quote(line: _Line) -> _Line | None:
+def _behind_quote(line: Line) -> Line | None:
     """Return what follows a quote that is open at the end of a line of code."""
     text = line.text
     last = max(text.rfind(quote) for quote in "\"'`")
     if last < 0 or text.count(text[last]) % 2 == 0:
         return None
     start = last + 1
-    return _Line(line.start + start, text[start:], is_behind_quote=True)
+    return Line(line.start + start, text[start:], is_behind_quote=True)
 
 
 # Columns whose names suggest a secret: the index, the name and what it suggests.
@@ -181,18 +120,18 @@ class _Header:
     def __init__(self, columns: _Columns) -> None:
         self.columns = columns
 
-    def try_cells(self, line: _Line) -> list[_Cell] | None:
+    def try_cells(self, line: Line) -> list[Cell] | None:
         """Return the cells of the secret columns; None where the line is no row."""
         raise NotImplementedError
 
-    def try_part(self, line: _Line) -> list[_Cell]:
+    def try_part(self, line: Line) -> list[Cell]:
         """Return these cells of a row whose beginning was cut off."""
         return []
 
 
-def _read_rows(header: _Header, lines: _Lines, start: int) -> tuple[list[Span], int]:
+def _read_rows(header: _Header, lines: Lines, start: int) -> tuple[list[Span], int]:
     """Return the secrets in the rows from a position on, and where the table ends."""
-    found: list[list[_Cell]] = [[] for _ in header.columns]
+    found: list[list[Cell]] = [[] for _ in header.columns]
     end = start
     misfits = 0
     is_after_gap = False
@@ -219,9 +158,7 @@ def _read_rows(header: _Header, lines: _Lines, start: int) -> tuple[list[Span], 
     return sorted(spans, key=lambda span: span.start), end
 
 
-def _secrets_of(
-    cells: Sequence[_Cell], name: str, strength: Strength
-) -> Iterator[Span]:
+def _secrets_of(cells: Sequence[Cell], name: str, strength: Strength) -> Iterator[Span]:
     inner = [cell.inner() for cell in cells]
     texts = [cell.text for cell in inner]
     are_secret = are_secrets_of_column(strength, texts)
@@ -251,7 +188,7 @@ class _Bars(_Header):
         super().__init__(columns)
         self._bars = bars
 
-    def try_cells(self, line: _Line) -> list[_Cell] | None:
+    def try_cells(self, line: Line) -> list[Cell] | None:
         borders = _bars_in(line.text)
         # A cell with a bar in it makes the line longer; what it holds is not known.
         extra = len(borders) - self._bars
@@ -265,7 +202,7 @@ class _Bars(_Header):
             cells.append(line.cell(start, end))
         return cells
 
-    def try_part(self, line: _Line) -> list[_Cell]:
+    def try_part(self, line: Line) -> list[Cell]:
         borders = _bars_in(line.text)
         return _part_of(line, borders, self)
 
@@ -278,7 +215,7 @@ def _bars_in(line: str) -> list[int]:
     return [bar.start() for bar in _BAR.finditer(line)]
 
 
-def _part_of(line: _Line, borders: Sequence[int], header: _Bars) -> list[_Cell]:
+def _part_of(line: Line, borders: Sequence[int], header: _Bars) -> list[Cell]:
     """Return the cells of a row whose beginning was cut off."""
     missing = header.width - len(borders) - 1
     edges = [-1, *borders, len(line.text)]
@@ -293,7 +230,7 @@ def _part_of(line: _Line, borders: Sequence[int], header: _Bars) -> list[_Cell]:
     return cells
 
 
-def _try_bars(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
+def _try_bars(lines: Lines, line: Line, next_start: int) -> _Header | None:
     bars = _bars_in(line.text)
     if not bars or len(bars) > _MAX_BARS:
         return None
@@ -323,7 +260,7 @@ class _Separated(_Header):
         self._separator = separator
         self._width = width
 
-    def try_cells(self, line: _Line) -> list[_Cell] | None:
+    def try_cells(self, line: Line) -> list[Cell] | None:
         borders = _separators_in(line.text, self._separator)
         if len(borders) + 1 != self._width:
             return None
@@ -341,7 +278,7 @@ class _Separated(_Header):
             cells.append(line.cell(start, end))
         return cells
 
-    def try_part(self, line: _Line) -> list[_Cell]:
+    def try_part(self, line: Line) -> list[Cell]:
         borders = _separators_in(line.text, self._separator)
         if len(borders) >= self._width:
             return []
@@ -363,7 +300,7 @@ def _separators_in(line: str, separator: str) -> list[int]:
     return found
 
 
-def _try_separated(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
+def _try_separated(lines: Lines, line: Line, next_start: int) -> _Header | None:
     text = line.text
     separator = next((char for char in _SEPARATORS if char in text), "")
     if not separator:
@@ -416,7 +353,7 @@ class _Aligned(_Header):
         self._borders = borders
         self.is_right: list[bool] = []
 
-    def try_cells(self, line: _Line) -> list[_Cell] | None:
+    def try_cells(self, line: Line) -> list[Cell] | None:
         matching = sum(self._edges(line.text))
         if 2 * matching < len(self._borders) or not matching:
             return None
@@ -427,7 +364,7 @@ class _Aligned(_Header):
         for border, is_right in zip(self._borders, self.is_right, strict=True):
             yield _is_edge(line, border, is_right=is_right)
 
-    def _cell(self, line: _Line, index: int) -> _Cell:
+    def _cell(self, line: Line, index: int) -> Cell:
         start, end = self._borders[index]
         text = line.text
         if self.is_right[index]:
@@ -448,7 +385,7 @@ class _Aligned(_Header):
             high = gap
         return line.cell(min(start, len(text)), high)
 
-    def is_row(self, line: _Line) -> bool:
+    def is_row(self, line: Line) -> bool:
         """Return whether a line has a cell in each column."""
         if _RULE.fullmatch(line.text):
             return False
@@ -478,7 +415,7 @@ def _is_edge(line: str, border: tuple[int, int], *, is_right: bool) -> bool:
     return has_start and (not start or line[start - 1].isspace())
 
 
-def _try_aligned(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
+def _try_aligned(lines: Lines, line: Line, next_start: int) -> _Header | None:
     if len(line.text) > 2_000:
         return None
     sample = _sample(lines, line, next_start)
@@ -495,7 +432,7 @@ def _try_aligned(lines: _Lines, line: _Line, next_start: int) -> _Header | None:
     return None
 
 
-def _sample(lines: _Lines, line: _Line, next_start: int) -> list[str]:
+def _sample(lines: Lines, line: Line, next_start: int) -> list[str]:
     """Return the first rows under a header, without rules and names of an index."""
     rows: list[str] = []
     width = len(line.text.rstrip())
@@ -512,7 +449,7 @@ def _sample(lines: _Lines, line: _Line, next_start: int) -> list[str]:
 
 
 def _try_aligned_by(
-    pattern: re.Pattern[str], line: _Line, rows: Sequence[str]
+    pattern: re.Pattern[str], line: Line, rows: Sequence[str]
 ) -> _Aligned | None:
     tokens = list(pattern.finditer(line.text.removesuffix("\\")))
     names = [token[0] for token in tokens]
@@ -528,7 +465,7 @@ def _try_aligned_by(
 
 
 def _is_table(
-    line: _Line,
+    line: Line,
     tokens: Sequence[re.Match[str]],
     rows: Sequence[str],
     header: _Aligned,
@@ -554,7 +491,7 @@ def _is_table(
 # A pandas series, whose name stands under its values; or a row of a frame, as a series
 
 
-def _find_secrets_in_series(text: str, lines: _Lines) -> Iterator[Span]:
+def _find_secrets_in_series(text: str, lines: Lines) -> Iterator[Span]:
     position = text.find("dtype: ")
     end = 0
     while position >= 0:
@@ -567,7 +504,7 @@ def _find_secrets_in_series(text: str, lines: _Lines) -> Iterator[Span]:
         position = text.find("dtype: ", max(next_start, position + 1))
 
 
-def _secrets_of_series(name: str, rows: Sequence[tuple[str, _Cell]]) -> Iterator[Span]:
+def _secrets_of_series(name: str, rows: Sequence[tuple[str, Cell]]) -> Iterator[Span]:
     strength = strength_of(name)
     if strength is not None:
         cells = [cell for _, cell in rows]
@@ -579,7 +516,7 @@ def _secrets_of_series(name: str, rows: Sequence[tuple[str, _Cell]]) -> Iterator
             yield from _secrets_of([cell], index, strength)
 
 
-def _rows_above(lines: _Lines, line: _Line, end: int) -> list[tuple[str, _Cell]]:
+def _rows_above(lines: Lines, line: Line, end: int) -> list[tuple[str, Cell]]:
     """Return the index and the value of each row above the end of a series."""
     rows = []
     above = lines.before(line)
