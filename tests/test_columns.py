@@ -79,7 +79,9 @@ def test_each_row_of_a_column_for_passwords_is_found(text: str) -> None:
         (("user", "password", "city"), False),
         (("user", "password"), True),
         (("password", "city"), True),
+        (("password", "city"), False),
         (("password",), True),
+        (("password",), False),
     ],
 )
 def test_each_row_of_a_printed_frame_is_found(
@@ -140,6 +142,8 @@ INNOCENT = {
     "a tuple": "user, password\nhost, port",
     "unions": "def f(password: str | None,\n      token: str | None):\n    pass | None",
     "prose": "The password is needed to open\nthe database, and the file is locked.",
+    "a word under another": "    password\n    required",
+    "a list of words": "password\nsigned in\nat last",
     "a loop": "for user, password in rows:\n    print(user, password)",
     "fields": "field,description\npassword,The password of the user\ntoken,An API token",
 }

@@ -374,7 +374,8 @@ class _Aligned(_Header):
                 if self.is_right[index - 1]:
                     low = high
             gap = text.rfind("  ", 0, max(low, end - 1))
-            low = max(low, gap + 2)
+            if gap >= 0:
+                low = max(low, gap + 2)
             return line.cell(min(low, end), min(end, len(text)))
         high = len(text)
         if index + 1 < len(self._borders) and not self.is_right[index + 1]:
@@ -480,12 +481,24 @@ def _is_table(
         return all(header.is_right) or len(tokens) > 1
     gaps = [right.start() - left.end() for left, right in pairwise(tokens)]
     if not gaps:
-        return False
+        return _is_right_column(tokens[0], rows)
     if all(gap > 1 for gap in gaps):
         return True
     if not all(header.is_right):
         return False
     return any(any(map(str.isdigit, row)) for row in rows)
+
+
+def _is_right_column(name: re.Match[str], rows: Sequence[str]) -> bool:
+    """Return whether a name and rows are one column that is aligned on the right alone,
+    as of a frame of pandas without its index.
+    """
+    starts = {name.start()}
+    for row in rows:
+        if len(row.rstrip()) != name.end():
+            return False
+        starts.add(len(row) - len(row.lstrip()))
+    return len(starts) > 1
 
 
 # A pandas series, whose name stands under its values; or a row of a frame, as a series
