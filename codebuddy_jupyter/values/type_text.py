@@ -127,9 +127,10 @@ class _Reader:
         if generic is Literal:
             return Literal[tuple([_literal(part) for part in parts])]
         arguments = tuple([self.read(part) for part in parts])
-        argument = arguments if len(arguments) > 1 else arguments[0]
         try:
-            return generic[argument]
+            if len(arguments) == 1:
+                return generic[arguments[0]]
+            return generic[arguments]
         except Exception as error:
             # A class of the user's may raise anything.
             what = f"{ast.unparse(node)} is not a type: {error}"
