@@ -258,3 +258,14 @@ def test_a_magic_that_does_not_exist_is_told() -> None:
 def test_what_python_adds_for_people_who_type_is_no_name_that_was_meant() -> None:
     (finding,) = findings("clients.head()", {})
     assert finding.text == "'clients' is not defined"
+
+
+def test_columns_of_a_library_s_plot_are_checked_in_their_order() -> None:
+    def scatterplot(data: Any = None, **columns: Any) -> None:
+        """Stand for seaborn's, which is not installed here."""
+
+    scatterplot.__module__ = "seaborn.relational"
+    names = {"frame": pd.DataFrame({"price": [1]}), "scatterplot": scatterplot}
+    code = "scatterplot(frame, x='price', size='a', y='b', hue='c', style='d', row='e')"
+    found = lines(code, names)
+    assert [line[-3:] for line in found] == ["'a'", "'b'", "'c'", "'d'", "'e'"]

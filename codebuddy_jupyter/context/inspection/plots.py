@@ -68,6 +68,6 @@ def check_library_plot(checker: Checker, called: Any, arguments: Arguments) -> N
     frame = checker.frame_in(data)
     if frame is None or data is None:
         return
-    for name in names:
-        texts = texts_in(arguments.get(name))
-        checker.check(frame, texts, data, index=True)
+    for name, value in arguments.keywords.items():
+        if name in names:
+            checker.check(frame, texts_in(value), data, index=True)
