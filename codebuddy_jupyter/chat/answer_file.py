@@ -127,11 +127,11 @@ class KeptAnswer:
             "findings": list(self.findings),
             "correction": self.correction,
             "map": self.map,
-            "looks": [one._asdict() for one in self.looks],
+            "looks": [look._asdict() for look in self.looks],
         }
-        told = {name: value for name, value in values.items() if value not in NOTHING}
-        told.update(self.asked._asdict())
-        text = json.dumps(told, ensure_ascii=False)
+        kept = {name: value for name, value in values.items() if value not in NOTHING}
+        kept.update(self.asked._asdict())
+        text = json.dumps(kept, ensure_ascii=False)
         # A lone surrogate becomes its escape in JSON.
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
@@ -191,7 +191,7 @@ def _text(values: Mapping[str, Any], name: str, default: str | None = None) -> s
 def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = values.get(name, [])
     is_list = isinstance(value, list)
-    if not is_list or not all(isinstance(one, str) for one in value):
+    if not is_list or not all(isinstance(text, str) for text in value):
         raise ValueError(f"{name} is no list of texts")
     return tuple(value)
 
@@ -201,10 +201,10 @@ def _looks(values: Mapping[str, Any]) -> tuple[KeptLook, ...]:
     if not isinstance(given, list):
         raise ValueError("looks is no list")
     looks = []
-    for one in given:
-        if not isinstance(one, dict):
+    for look in given:
+        if not isinstance(look, dict):
             raise ValueError("a look is no object")
-        texts = [_text(one, name) for name in KeptLook._fields]
+        texts = [_text(look, name) for name in KeptLook._fields]
         looks.append(KeptLook(*texts))
     return tuple(looks)
 

@@ -403,11 +403,11 @@ class History:
         """Return a conversation that was read, with what is not written of it yet."""
         waiting = {turn.id: turn for turn in self._keeping.turns(id)}
         turns = []
-        for one in stored:
-            if one.id in waiting:
-                turns.append(waiting.pop(one.id))
+        for turn in stored:
+            if turn.id in waiting:
+                turns.append(waiting.pop(turn.id))
             else:
-                turns.append(self._turn(one))
+                turns.append(self._turn(turn))
         return Chat([*turns, *waiting.values()], id)
 
     def _turn(self, stored: StoredTurn) -> Turn:

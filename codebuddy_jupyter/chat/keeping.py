@@ -234,7 +234,9 @@ class Keeping:
     def _write_all(self, store: Store, notebook: str) -> bool:
         """Write what is new; return whether anything was."""
         with self._lock:
-            with_news = [one for one in self._waiting.values() if one.has_news]
+            with_news = [
+                waiting for waiting in self._waiting.values() if waiting.has_news
+            ]
         for waiting in with_news:
             self._write(waiting, store, notebook)
         chat = self._to_restore

@@ -64,9 +64,9 @@ def kept_looks(messages: Iterable[Message]) -> tuple[KeptLook, ...]:
 def messages_of(kept: Iterable[KeptLook]) -> tuple[Message, ...]:
     """Return looks that were kept as the messages that they were."""
     messages: list[Message] = []
-    for number, one in enumerate(kept, 1):
-        call = ToolCall("", one.look, one.arguments)
-        messages += _messages(number, call, one.told)
+    for number, look in enumerate(kept, 1):
+        call = ToolCall("", look.look, look.arguments)
+        messages += _messages(number, call, look.told)
     return tuple(messages)
 
 

@@ -290,7 +290,7 @@ class Reply:
     def proposed(self) -> tuple[Proposal, ...]:
         """The code that the answer proposes to put into the notebook."""
         proposed = [looked.proposal for looked in self.looked]
-        return tuple([one for one in proposed if one is not None])
+        return tuple([proposal for proposal in proposed if proposal is not None])
 
     @property
     def seconds_to_first(self) -> float | None:

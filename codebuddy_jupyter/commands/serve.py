@@ -92,7 +92,9 @@ def _status(running: Running) -> str:
         paragraphs.append("No agent has connected yet.")
     if visits.refused:
         paragraphs.append(f"Requests that were not let in: {visits.refused:,}.")
-    asked = [f"{clock(one.when)} {one.client}: {one.what}" for one in visits.asked]
+    asked = [
+        f"{clock(visit.when)} {visit.client}: {visit.what}" for visit in visits.asked
+    ]
     if asked:
         paragraphs.append(fence("\n".join(asked)))
     return "\n\n".join(paragraphs)

@@ -134,25 +134,25 @@ def _with_schemas(
     """Yield statements, each after comments with the schemas of the names that stand in
     it first: so the comments stay where they are while the cell grows.
     """
-    told: set[str] = set()
+    described: set[str] = set()
     room = MOST_SCHEMAS
     for number, statement in enumerate(statements, 1):
         is_present = number == len(statements)
         code = statement.lstrip(" \t")
         indent = statement.removesuffix(code)
         for name in _names_used(statement, is_present=is_present):
-            if name in told or name not in schemas:
+            if name in described or name not in schemas:
                 continue
             comment = _comment(name, schemas[name])
             if len(comment) > room and not is_present:
                 continue
             room -= len(comment)
-            told.add(name)
+            described.add(name)
             yield f"{indent}{comment}"
         yield statement
         assigned = _ASSIGNED.match(statement)
         if assigned is not None:
-            told.add(assigned[1])
+            described.add(assigned[1])
 
 
 def _names_used(statement: str, *, is_present: bool) -> list[str]:

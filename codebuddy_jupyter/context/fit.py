@@ -273,13 +273,13 @@ class _Selection:
             else:
                 ranked.append((item.base_rank, item))
         ranked.sort(key=_by_rank)
-        told = set(known)
+        offered = set(known)
         for rank, item in ranked:
             # What tells the same has been offered before.
-            if item.told_by in told:
+            if item.told_by in offered:
                 continue
             if self._offer(item, rank):
-                told.add(item.id)
+                offered.add(item.id)
         self._left += kept
         self._choose_asked(asked)
 

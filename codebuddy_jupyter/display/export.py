@@ -166,7 +166,7 @@ def _question(turn: Turn, redact: Redact) -> str:
 
 def _looks(turn: Turn) -> str:
     """Return a line for each look before the answer; what it showed is in the chat."""
-    return "\n".join([f"- {escape(one.line)}" for one in turn.reply.looked])
+    return "\n".join([f"- {escape(look.line)}" for look in turn.reply.looked])
 
 
 def _proposed(turn: Turn) -> str:

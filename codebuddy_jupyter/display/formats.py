@@ -62,7 +62,7 @@ def final_output(reply: Reply) -> tuple[Bundle, Bundle]:
         data["text/markdown"] = _folded_looks(reply) + data["text/markdown"]
         # The plain text of code is the code alone.
         if reply.format != "code":
-            lines = plain("\n".join(one.line for one in reply.looked))
+            lines = plain("\n".join(look.line for look in reply.looked))
             data["text/plain"] = f"{lines}\n\n{data['text/plain']}"
     return data, {"codebuddy": _metadata(reply)}
 
@@ -207,7 +207,7 @@ def _content(text: str) -> str:
 
 def _small(line: str) -> str:
     """Return a line in small letters, or several, each with a break before the next."""
-    lines = [escape(one) for one in line.split("\n")]
+    lines = [escape(part) for part in line.split("\n")]
     return f"<small>{'<br>'.join(lines)}</small>"
 
 

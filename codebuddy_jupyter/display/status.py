@@ -53,7 +53,7 @@ def waiting_markdown(reply: Reply, now: float) -> str:
     now
         Seconds of ``time.monotonic()``.
     """
-    looked = [f"*{escape(one.line)}*" for one in reply.looked]
+    looked = [f"*{escape(look.line)}*" for look in reply.looked]
     return "\n\n".join(filter(None, [*looked, _waiting(reply, now)]))
 
 
@@ -120,7 +120,7 @@ def status_line(reply: Reply, *, looks: bool = True) -> str:
     line = " · ".join([*parts, *reply.notes])
     lines = [*reply.findings, line]
     if looks:
-        lines = [*(one.line for one in reply.looked), *lines]
+        lines = [*(look.line for look in reply.looked), *lines]
     return "\n".join(lines)
 
 
@@ -162,9 +162,11 @@ def _is_silent(reply: Reply, now: float) -> bool:
 def _awaited(reply: Reply, now: float) -> str:
     """Return what is waited for."""
     model = reply.model or "the server"
-    told = reply.reading
-    if told is not None and not reply.loading:
-        return f"waiting for {model}, reading {told.done:,} of {told.total:,} tokens"
+    reading = reply.reading
+    if reading is not None and not reply.loading:
+        return (
+            f"waiting for {model}, reading {reading.done:,} of {reading.total:,} tokens"
+        )
     if reply.loading:
         return "waiting for the model to load"
     tokens = reply.sent_tokens

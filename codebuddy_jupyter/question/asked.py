@@ -67,7 +67,7 @@ def digests(
     everything = {
         **prompt,
         "context": _context(snapshot, redact),
-        "earlier": [_told(turn, redact) for turn in earlier],
+        "earlier": [_texts_of(turn, redact) for turn in earlier],
     }
     return _digest(everything), _digest(prompt)
 
@@ -87,7 +87,7 @@ def _without_numbers(text: str) -> str:
     return _NUMBER.sub(r"\1", text)
 
 
-def _told(turn: Turn, redact: Redact) -> list[str]:
+def _texts_of(turn: Turn, redact: Redact) -> list[str]:
     question = redact(turn.question).text
     answer = redact(turn.reply.text).text
     return [_without_numbers(question), answer.strip()]

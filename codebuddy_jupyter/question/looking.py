@@ -161,13 +161,13 @@ class Looking:
                     yield chunk
         self._is_over = True
         if not self._has_answered:
-            answer = self._send(self._told, {})
+            answer = self._send(self._sent, {})
             async with aclosing(cast(Any, answer)) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
     @property
-    def _told(self) -> Draft:
+    def _sent(self) -> Draft:
         assert self.draft is not None
         return self.draft
 
@@ -210,8 +210,8 @@ class Looking:
             return
         form = choice_form(candidates)
         question = self._turn.question
-        told = instruction(candidates, question)
-        draft = asking(self._told, told, question, self._exchange.tokens)
+        text = instruction(candidates, question)
+        draft = asking(self._sent, text, question, self._exchange.tokens)
         if draft.tokens > draft.room.prompt:
             return
         target = self._exchange.target

@@ -391,9 +391,9 @@ class Pipeline:
                 if part.text:
                     reply.last = time.monotonic()
                     reply.first = reply.first or reply.last
-                told = replace(part, text="", answer_begins=False)
-                if told != NOTHING:
-                    yield told
+                rest = replace(part, text="", answer_begins=False)
+                if rest != NOTHING:
+                    yield rest
 
     def _safe(self, messages: tuple[Message, ...]) -> list[Message]:
         """Return messages without secrets and control tokens."""

@@ -217,12 +217,12 @@ class PromptWatch:
         self.unread = reader.unread(messages)
         self._began = clock()
         self._seconds: float | None = None
-        self._told: Reading | None = None
+        self._progress: Reading | None = None
         self._usage = Usage()
 
     def feed(self, chunk: Chunk) -> None:
         """Take a chunk of the reply."""
-        self._told = chunk.reading or self._told
+        self._progress = chunk.reading or self._progress
         self._usage = chunk.usage or self._usage
         has_begun = chunk.text or chunk.reasoning or chunk.tool_calls or chunk.finish
         if has_begun and self._seconds is None:
@@ -234,9 +234,9 @@ class PromptWatch:
         if self._seconds is not None:
             return self.unread
         cached = self._total - self.unread
-        told = self._told
-        if told is not None:
-            done = self._total * told.done // told.total
+        progress = self._progress
+        if progress is not None:
+            done = self._total * progress.done // progress.total
             read = done - cached
         else:
             elapsed = self._clock() - self._began
@@ -274,14 +274,14 @@ class PromptWatch:
     def _learn(self, *, was_loaded: bool) -> None:
         """Learn from what the server reports, else from the time to the first token."""
         usage = self._usage
-        told = self._told
+        progress = self._progress
         if usage.read_seconds is not None:
             tokens = usage.read_tokens
             if tokens is None:
                 tokens = self.unread
             self._reader.learn(tokens, usage.read_seconds)
-        elif told is not None:
-            tokens = told.done - told.cached
-            self._reader.learn(tokens, told.seconds)
+        elif progress is not None:
+            tokens = progress.done - progress.cached
+            self._reader.learn(tokens, progress.seconds)
         elif was_loaded and self._seconds is not None:
             self._reader.learn(self.unread, self._seconds)

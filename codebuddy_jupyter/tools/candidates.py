@@ -367,7 +367,7 @@ def _columns_like(scene: _Scene) -> Values | None:
 def _has_part(columns: Iterable[str], text: str) -> bool:
     """Return whether a text is a part of the name of a column."""
     folded = text.casefold()
-    return any(folded in one.casefold() for one in columns)
+    return any(folded in column.casefold() for column in columns)
 
 
 def _propose_edit(scene: _Scene) -> Values | None:

@@ -156,10 +156,10 @@ def instruction(candidates: Sequence[Candidate], question: str) -> str:
         if look.name not in WAYS:
             shown = _placeholders(look, {})
             lines.append(f"- {_written(look.name, shown)}: {look.description}")
-    told = ["\n".join(lines), "\n".join(["Examples:", *examples])]
+    parts = ["\n".join(lines), "\n".join(["Examples:", *examples])]
     if len(question) <= LONGEST_QUESTION:
-        told.append(f"The question: {question}")
-    return "\n\n".join(told)
+        parts.append(f"The question: {question}")
+    return "\n\n".join(parts)
 
 
 def _nothing(candidates: Sequence[Candidate]) -> Mapping[str, str]:
@@ -205,10 +205,10 @@ def _properties(candidate: Candidate) -> dict[str, Schema]:
     properties: dict[str, Schema] = {}
     for name, schema in look.parameters.get("properties", {}).items():
         values = list(candidate.values.get(name, ()))
-        told = [way[0][name] for way in _ways(look) if name in way[0]]
-        if values or told:
+        examples = [way[0][name] for way in _ways(look) if name in way[0]]
+        if values or examples:
             kind = schema.get("type", "string")
-            schema = {"type": kind, "enum": values or told}
+            schema = {"type": kind, "enum": values or examples}
         properties[name] = schema
     return properties
 

@@ -153,17 +153,17 @@ class Look:
     def _found(self, arguments: Mapping[str, Any]) -> Found:
         call = functools.partial(self.function, **arguments)
         if self.timeout is None:
-            told = call()
+            result = call()
         else:
-            told = _limited(call, self.timeout)
-        if isinstance(told, Found):
-            return told
-        if type(told) is not str or not told.strip():
+            result = _limited(call, self.timeout)
+        if isinstance(result, Found):
+            return result
+        if type(result) is not str or not result.strip():
             raise NothingThere(f"{self.name} found nothing.")
         given = filter(None, arguments.values())
         title = str(next(given, self.name))
-        lines = told.strip().splitlines()
-        return Found(title, lines[0], told)
+        lines = result.strip().splitlines()
+        return Found(title, lines[0], result)
 
     def _failed(self, arguments: Mapping[str, Any], reason: str) -> Looked:
         texts = (value for value in arguments.values() if type(value) is str)

@@ -70,13 +70,13 @@ def _with_place(
     finding: Finding, names: Mapping[str, object], cells: Iterable[Cell]
 ) -> Finding:
     places = _places(finding, names)[:MOST_PLACES]
-    told = ""
+    hint = ""
     if places:
-        told = f"there is {', '.join(places)}"
+        hint = f"there is {', '.join(places)}"
     elif finding.kind == "name":
-        told = next(_defining(finding.name, cells), "")
-    if told:
-        finding = replace(finding, text=f"{finding.text}; {told}")
+        hint = next(_defining(finding.name, cells), "")
+    if hint:
+        finding = replace(finding, text=f"{finding.text}; {hint}")
     signature = _signature(finding, names)
     facts = filter(None, (finding.fact, signature))
     return replace(finding, fact="\n".join(facts))

@@ -51,8 +51,8 @@ def lines_with(text: str, cells: Iterable[Cell], safe: Callable[[str], str]) -> 
     cell_count = count(len(titles), "cell")
     summary = f"{line_count} in {cell_count}"
     heading = f"{summary} with {text!r}:"
-    told = [line for _, line in lines[:MOST_LINES]]
-    return Found(repr(text), summary, "\n".join([heading, *told]))
+    shown = [line for _, line in lines[:MOST_LINES]]
+    return Found(repr(text), summary, "\n".join([heading, *shown]))
 
 
 def _lines(
@@ -89,16 +89,16 @@ def columns_like(text: str, names: Mapping[str, Any]) -> Found:
         raise NothingThere("There is no pandas or polars frame with columns.")
     found = []
     for name, texts in columns.items():
-        for one in _like(text, texts):
-            found.append(f"{name}[{column(one)}]")
+        for column_name in _like(text, texts):
+            found.append(f"{name}[{column(column_name)}]")
     if not found:
         listed = ", ".join(columns)
         raise NothingThere(f"No column is like {text!r} in {listed}.")
-    told = [f"Columns like {text!r}:"]
-    for column_name in found[:MOST_COLUMNS]:
-        told.append(f"  {column_name}")
+    report = [f"Columns like {text!r}:"]
+    for place in found[:MOST_COLUMNS]:
+        report.append(f"  {place}")
     summary = count(len(found), "column")
-    return Found(repr(text), summary, "\n".join(told))
+    return Found(repr(text), summary, "\n".join(report))
 
 
 def columns_of_frames(names: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -107,7 +107,7 @@ def columns_of_frames(names: Mapping[str, Any]) -> dict[str, list[str]]:
     found = {}
     for frame in frames[:MOST_FRAMES]:
         columns = try_columns(names[frame]) or ()
-        found[frame] = [one for one in columns if type(one) is str]
+        found[frame] = [text for text in columns if type(text) is str]
     return found
 
 

@@ -222,8 +222,8 @@ class _Attempt:
         by_schema = self._mode == "schema"
         messages = request.messages
         if not (is_told and by_schema):
-            told = self._form.instruction(with_schema=not by_schema)
-            messages = _with_instruction(messages, told, at_end=is_told)
+            instruction = self._form.instruction(with_schema=not by_schema)
+            messages = _with_instruction(messages, instruction, at_end=is_told)
         self._asked = messages[-1].text
         last = self._last
         is_limited = by_schema and self._ran_on

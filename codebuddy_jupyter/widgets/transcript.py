@@ -160,7 +160,7 @@ class AnswerEntry:
 
     def _new_looks(self) -> Message:
         """Return all looks, if there are more than were reported."""
-        looks = [{"line": one.line, "text": one.text} for one in self.reply.looked]
+        looks = [{"line": look.line, "text": look.text} for look in self.reply.looked]
         reported = self._looks.get("looks", [])
         if len(looks) == len(reported):
             return {}
@@ -172,7 +172,7 @@ class AnswerEntry:
         proposed = self.reply.proposed
         if self._card is None or not proposed:
             return {}
-        return {"cards": [self._card(one) for one in proposed]}
+        return {"cards": [self._card(proposal) for proposal in proposed]}
 
 
 class CommandOutput:

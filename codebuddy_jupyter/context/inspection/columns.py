@@ -94,7 +94,7 @@ def is_plain_name(name: object) -> bool:
     return is_exactly(name, str, int)
 
 
-def told(names: object) -> str:
+def quoted_names(names: object) -> str:
     """Return names of columns for the model: the first of them, in quotes."""
     texts = sorted(name for name in names if type(name) is str)  # type: ignore[attr-defined]
     shown = [f"'{text[:MAX_NAME]}'" for text in texts[:MAX_TOLD]]

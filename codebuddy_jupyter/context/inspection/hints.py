@@ -13,7 +13,7 @@ from itertools import islice
 from ..describe.types import instance_dict, is_instance, name_of
 from .cell_code import cell_code
 from .code_check import CodeCheck
-from .columns import frame_library, told, try_columns
+from .columns import frame_library, quoted_names, try_columns
 from .finding import Finding
 from .installed import class_names, signature_text
 from .lost_rows import Cells, is_empty_frame, lost_rows
@@ -237,7 +237,7 @@ def _missing_column(name: str, frame: object, key: str) -> Iterator[str]:
     if nearest:
         line = f"{line}; nearest: '{nearest}'"
     yield line
-    yield f"The columns of {name} are {told(columns)}."
+    yield f"The columns of {name} are {quoted_names(columns)}."
 
 
 def _missing_attribute(owner: object, attribute: str) -> Iterator[str]:

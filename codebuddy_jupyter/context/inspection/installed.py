@@ -369,7 +369,9 @@ def signature_text(value: object, skip: int = 0) -> str:
     if module == "__main__" or not is_installed(module):
         # The defaults of the user's own functions can be data.
         types_shown = _OWN_DEFAULTS
-    shown = [_with_plain_default(one, types_shown) for one in parameters[skip:]]
+    shown = [
+        _with_plain_default(parameter, types_shown) for parameter in parameters[skip:]
+    ]
     text = str(signature.replace(parameters=shown))
     if len(text) > MAX_SIGNATURE:
         text = f"{text[:MAX_SIGNATURE]}…"

@@ -77,10 +77,10 @@ def _line(step: Step, sources: Mapping[str, int]) -> str:
     if len(code) > MAX_CODE:
         code = f"{code[:MAX_CODE]}…"
     line = f"{step.name} has 0 rows since In[{step.cell}]: {step.name} = {code}"
-    told = [f"{frame} has {rows:,} rows" for frame, rows in sources.items()]
-    if not told:
+    counts = [f"{frame} has {rows:,} rows" for frame, rows in sources.items()]
+    if not counts:
         return line
-    return f"{line} ({', '.join(told)})"
+    return f"{line} ({', '.join(counts)})"
 
 
 def _try_step(name: str, cells: Cells) -> Step | None:

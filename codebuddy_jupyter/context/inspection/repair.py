@@ -27,5 +27,5 @@ def repair_question(findings: Iterable[Finding]) -> str:
             facts.setdefault(finding.fact)
     if not lines:
         return ""
-    told = [fact for fact in facts if fact]
-    return "\n".join(["Your code does not work here:", *lines, *told, _TASK])
+    known_facts = [fact for fact in facts if fact]
+    return "\n".join(["Your code does not work here:", *lines, *known_facts, _TASK])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .abstract import Frame
-from .columns import told
+from .columns import quoted_names
 from .finding import Finding, Kind
 from .installed import try_replacement, versioned
 from .names import try_nearest
@@ -85,7 +85,7 @@ class Report:
             line = f"{line}; nearest: '{nearest}'"
         fact = ""
         if texts:
-            fact = f"The columns of {owner} are {told(texts)}."
+            fact = f"The columns of {owner} are {quoted_names(texts)}."
         self.add(Finding("column", line, name, nearest, owner, fact, _line(node)))
 
     def attribute(

@@ -93,7 +93,7 @@ class _Protocol:
         tool = self._tools.get(params.name)
         if tool is None:
             names = ", ".join(self._tools)
-            return _told(
+            return _result(
                 f"There is no tool {params.name!r}, but {names}.", is_error=True
             )
         try:
@@ -101,8 +101,8 @@ class _Protocol:
                 looked = await asyncio.to_thread(tool.look, params.arguments or {})
         except Exception as error:  # noqa: BLE001 - else the SDK writes it into a cell
             kind = type(error).__name__
-            return _told(f"{tool.name} failed: {kind}.", is_error=True)
-        return _told(looked.text, is_error=looked.is_error)
+            return _result(f"{tool.name} failed: {kind}.", is_error=True)
+        return _result(looked.text, is_error=looked.is_error)
 
     async def list_resources(
         self, context: object, params: object
@@ -151,7 +151,7 @@ def _declared(tool: NotebookTool) -> types.Tool:
     )
 
 
-def _told(text: str, *, is_error: bool) -> types.CallToolResult:
+def _result(text: str, *, is_error: bool) -> types.CallToolResult:
     content = types.TextContent(type="text", text=text)
     return types.CallToolResult(content=[content], is_error=is_error)
 

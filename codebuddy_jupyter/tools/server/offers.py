@@ -198,8 +198,8 @@ class ContextTool:
             return _wrong("tokens is a whole number.")
         tokens = min(max(tokens, FEWEST_TOKENS), MOST_TOKENS)
         text, troubles = self._context(question[:LONGEST_QUESTION], tokens)
-        told = "\n\n".join([text or "There is nothing in the notebook.", *troubles])
-        return Looked("context", f"{tokens:,} tokens at most", told)
+        content = "\n\n".join([text or "There is nothing in the notebook.", *troubles])
+        return Looked("context", f"{tokens:,} tokens at most", content)
 
     def _context(self, question: str, tokens: int) -> tuple[str, list[str]]:
         """Return the text, and lines about what could not be read."""

@@ -61,7 +61,7 @@ def _map_options(named: Mapping[str, Any]) -> MapOptions:
     SettingError
         If there is none of a name, or a value is invalid.
     """
-    names = [one.name for one in fields(MapOptions)]
+    names = [field.name for field in fields(MapOptions)]
     for name in named:
         if name not in names:
             suggestion = did_you_mean(name, [*names, "sample", "dry_run", "stream"])

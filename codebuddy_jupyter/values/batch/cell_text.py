@@ -102,7 +102,7 @@ def _object(value: Any, depth: int) -> Any:
 
 def _array(value: Any, depth: int) -> Any:
     # A subclass could run code of the user's when it is iterated.
-    (kind, *_) = [one for one in _SEQUENCES if isinstance(value, one)]
+    (kind, *_) = [kind for kind in _SEQUENCES if isinstance(value, kind)]
     return [_simple(inner, depth + 1) for inner in kind.__iter__(value)]
 
 

@@ -253,10 +253,10 @@ class Map:
         """Return how many requests the servers take at a time, as far as they tell."""
         slots = 0
         for target in self._targets:
-            told = None
+            own_slots = None
             with suppress(BuddyError):
-                told = await target.provider.slots(target.model)
-            slots += told or FIRST_LIMIT
+                own_slots = await target.provider.slots(target.model)
+            slots += own_slots or FIRST_LIMIT
         return slots
 
     def _rows(self) -> Iterator[NumberedRow]:
