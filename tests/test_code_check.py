@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from codebuddy_jupyter.context.inspection.code_check import CodeCheck, findings
 from tests.support.snippets import RIGHT, WRONG, namespace
@@ -239,20 +240,12 @@ def test_hostile_code_neither_raises_nor_takes_long(code: str) -> None:
         assert len(line) < 200
 
 
-def test_a_magic_that_does_not_exist_is_told() -> None:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell = InteractiveShell.instance()
-    try:
-        names = {"get_ipython": shell.get_ipython, "x": 1}
-        assert lines("%tmeit x", names) == [
-            "there is no magic %tmeit; nearest: %timeit"
-        ]
-        assert lines("%%tme\nx", names) == ["there is no magic %%tme; nearest: %%time"]
-        assert lines("alias_magic\nconda", names) == []
-        assert lines("%timeit x\n%matplotlib inline\n%%time", names) == []
-    finally:
-        InteractiveShell.clear_instance()
+def test_a_magic_that_does_not_exist_is_told(shell: InteractiveShell) -> None:
+    names = {"get_ipython": shell.get_ipython, "x": 1}
+    assert lines("%tmeit x", names) == ["there is no magic %tmeit; nearest: %timeit"]
+    assert lines("%%tme\nx", names) == ["there is no magic %%tme; nearest: %%time"]
+    assert lines("alias_magic\nconda", names) == []
+    assert lines("%timeit x\n%matplotlib inline\n%%time", names) == []
 
 
 def test_what_python_adds_for_people_who_type_is_no_name_that_was_meant() -> None:
