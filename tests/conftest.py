@@ -33,7 +33,7 @@ from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.settings.keys import Keys
 from tests.support.disks import MEMORY, has_room_in_memory
 from tests.support.embedded_calls import ANSWERS
-from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of
+from tests.support.fakes import FakeProvider, buddy_with_fakes, fake_of, local
 from tests.support.notebooks_kept import Start
 from tests.support.recital import write_recital
 from tests.support.reports import SHORT
@@ -219,6 +219,16 @@ def buddy(tmp_path: Path) -> Iterator[Buddy]:
 def fake(buddy: Buddy) -> FakeProvider:
     """The provider that ``buddy`` asks; a test gives it its script."""
     return fake_of(buddy)
+
+
+@pytest.fixture
+def local_buddy(server: ScriptedServer, tmp_path: Path) -> Iterator[Buddy]:
+    """A Buddy whose local provider asks the scripted server."""
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
+    local(buddy).base_url = server.url
+    local(buddy).retries = 0
+    yield buddy
+    buddy.close()
 
 
 @pytest.fixture

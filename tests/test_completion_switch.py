@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,19 +15,9 @@ from codebuddy_jupyter.widgets.completion_switch import (
     CompletionSwitch,
 )
 from codebuddy_jupyter.widgets.settings_form import SettingsForm
-from tests.support.fakes import eventually, local
+from tests.support.fakes import eventually
 from tests.support.infill import INFILL, LLAMA_CPP
 from tests.support.scripted_server import MODELS, ScriptedServer, hang, model_list
-
-
-@pytest.fixture
-def real(server: ScriptedServer, tmp_path: Path) -> Iterator[Buddy]:
-    """A Buddy whose local provider asks the scripted server."""
-    buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
-    local(buddy).base_url = server.url
-    local(buddy).retries = 0
-    yield buddy
-    buddy.close()
 
 
 @pytest.fixture
@@ -38,14 +27,17 @@ def said() -> list[Any]:
 
 
 @pytest.fixture
-def switch(real: Buddy, said: list[Any]) -> Iterator[CompletionSwitch]:
-    switch = CompletionSwitch(real, said.append)
+def switch(local_buddy: Buddy, said: list[Any]) -> Iterator[CompletionSwitch]:
+    switch = CompletionSwitch(local_buddy, said.append)
     yield switch
     switch.close()
 
 
 def test_on_it_sets_the_model_that_was_found_and_off_none(
-    switch: CompletionSwitch, real: Buddy, server: ScriptedServer, said: list[Any]
+    switch: CompletionSwitch,
+    local_buddy: Buddy,
+    server: ScriptedServer,
+    said: list[Any],
 ) -> None:
     LLAMA_CPP.on(server)
     assert switch.value is False
@@ -55,24 +47,30 @@ def test_on_it_sets_the_model_that_was_found_and_off_none(
     assert said[1] == (
         "coder completes code while you type. It runs on this machine (Local)."
     )
-    assert (real.completion_model, switch.value) == ("coder", True)
+    assert (local_buddy.completion_model, switch.value) == ("coder", True)
     switch.value = False
-    assert (real.completion_model, said[-1]) == ("", OFF)
+    assert (local_buddy.completion_model, said[-1]) == ("", OFF)
 
 
 def test_where_no_model_can_it_is_off_again_and_says_why(
-    switch: CompletionSwitch, real: Buddy, server: ScriptedServer, said: list[Any]
+    switch: CompletionSwitch,
+    local_buddy: Buddy,
+    server: ScriptedServer,
+    said: list[Any],
 ) -> None:
     server.script(model_list("llama3"), path=MODELS)
     switch.value = True
     assert eventually(lambda: len(said) == 2)
-    assert (real.completion_model, switch.value) == ("", False)
+    assert (local_buddy.completion_model, switch.value) == ("", False)
     assert said[1]["what"].startswith("No model on this machine completes code")
     assert said[1]["remedies"][0]["command"].startswith("%buddy /pull ")
 
 
 def test_off_while_it_searches_ends_the_search(
-    switch: CompletionSwitch, real: Buddy, server: ScriptedServer, said: list[Any]
+    switch: CompletionSwitch,
+    local_buddy: Buddy,
+    server: ScriptedServer,
+    said: list[Any],
 ) -> None:
     LLAMA_CPP.on(server)
     server.script(hang(), path=INFILL)
@@ -80,39 +78,42 @@ def test_off_while_it_searches_ends_the_search(
     assert eventually(lambda: server.asked(INFILL))
     switch.value = False
     assert eventually(lambda: server.asked(INFILL)[-1]["closed"] is not None)
-    assert (real.completion_model, said) == ("", [SEARCHING, OFF])
+    assert (local_buddy.completion_model, said) == ("", [SEARCHING, OFF])
 
 
 def test_it_follows_the_setting(
-    switch: CompletionSwitch, real: Buddy, said: list[Any]
+    switch: CompletionSwitch, local_buddy: Buddy, said: list[Any]
 ) -> None:
-    real.completion_model = "coder"
+    local_buddy.completion_model = "coder"
     assert switch.value is True
-    real.completion_model = ""
+    local_buddy.completion_model = ""
     assert switch.value is False
     assert said == []
 
 
 def test_nothing_is_asked_while_answers_are_replayed_only(
-    switch: CompletionSwitch, real: Buddy, server: ScriptedServer, said: list[Any]
+    switch: CompletionSwitch,
+    local_buddy: Buddy,
+    server: ScriptedServer,
+    said: list[Any],
 ) -> None:
-    real.replay = "only"
+    local_buddy.replay = "only"
     switch.value = True
     assert (switch.value, said, server.requests) == (False, [REPLAY], [])
 
 
 def test_a_form_has_it_and_shows_what_it_says(
-    real: Buddy, server: ScriptedServer
+    local_buddy: Buddy, server: ScriptedServer
 ) -> None:
     LLAMA_CPP.on(server)
-    form = SettingsForm(real)
+    form = SettingsForm(local_buddy)
     form.completion.value = True
     assert eventually(
         lambda: (
             "completes code" in str(form.view._state.get("noted", ""))
-            and real.completion_model
+            and local_buddy.completion_model
         )
     )
     form.close()
-    real.completion_model = ""
+    local_buddy.completion_model = ""
     assert form.completion.value is True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -33,16 +32,6 @@ class EngineProvider(FakeProvider):
         return True
 
 
-@pytest.fixture
-def real(server: ScriptedServer, tmp_path: Path) -> Iterator[Buddy]:
-    """A Buddy whose local provider asks the scripted server."""
-    buddy = Buddy(settings_path=tmp_path / "codebuddy.json")
-    local(buddy).base_url = server.url
-    local(buddy).retries = 0
-    yield buddy
-    buddy.close()
-
-
 def found(buddy: Buddy) -> Found:
     """What is found."""
     return buddy.loop.run(find_model(buddy))
@@ -57,34 +46,34 @@ def nothing(buddy: Buddy) -> NoInfill:
 
 @pytest.mark.parametrize("kind", PLAYED, ids=lambda kind: kind.name)
 def test_the_model_in_use_is_found_if_it_can(
-    real: Buddy, server: ScriptedServer, kind: Filled
+    local_buddy: Buddy, server: ScriptedServer, kind: Filled
 ) -> None:
     kind.on(server)
-    assert found(real) == Found("coder", "Local", "coder")
+    assert found(local_buddy) == Found("coder", "Local", "coder")
     # What is sent is nobody's code.
     (request,) = server.asked(kind.path)[-1:]
     assert "def add" in str(request["body"])
 
 
 def test_another_model_of_the_server_is_found_by_its_name(
-    real: Buddy, server: ScriptedServer
+    local_buddy: Buddy, server: ScriptedServer
 ) -> None:
     OLLAMA.on(server)
     names = ("llama3", "mistral", "qwen2.5-coder:1.5b")
     server.script(listed(*names, owner="library"), path=MODELS)
     server.script(CHATS, INSERTS, path=SHOW)
     name = "qwen2.5-coder:1.5b"
-    assert found(real) == Found(name, "Local", name)
+    assert found(local_buddy) == Found(name, "Local", name)
     assert [one["body"]["model"] for one in server.asked(SHOW)] == ["llama3", name]
 
 
 def test_where_no_model_can_the_error_says_what_was_tried(
-    real: Buddy, server: ScriptedServer
+    local_buddy: Buddy, server: ScriptedServer
 ) -> None:
     OLLAMA.on(server)
     server.script(listed("llama3", owner="library"), path=MODELS)
     server.script(CHATS, path=SHOW)
-    error = nothing(real)
+    error = nothing(local_buddy)
     assert "llama3 cannot write in the middle of a text" in error.what
     commands = [remedy.command for remedy in error.remedies]
     assert commands[0] == "%buddy /pull qwen2.5-coder-1.5b"
@@ -92,7 +81,7 @@ def test_where_no_model_can_the_error_says_what_was_tried(
 
 @pytest.mark.parametrize("silent", [True, False])
 def test_a_server_that_does_not_answer_is_told(
-    real: Buddy,
+    local_buddy: Buddy,
     server: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
     silent: bool,
@@ -101,33 +90,33 @@ def test_a_server_that_does_not_answer_is_told(
     if silent:
         server.script(hang(), path=MODELS)
     else:
-        local(real).base_url = "http://127.0.0.1:9/v1"
+        local(local_buddy).base_url = "http://127.0.0.1:9/v1"
     what = "did not answer in time" if silent else "failed: "
-    assert f"Local {what}" in nothing(real).what
+    assert f"Local {what}" in nothing(local_buddy).what
 
 
 def test_a_model_that_fails_does_not_end_the_search(
-    real: Buddy, server: ScriptedServer
+    local_buddy: Buddy, server: ScriptedServer
 ) -> None:
     names = ("first-coder", "second-coder")
     server.script(listed(*names, owner="somebody"), path=MODELS)
     broken: Any = as_json({"error": {"message": "out of memory"}}, 500)
     server.script(broken, path=COMPLETIONS)
-    error = nothing(real)
+    error = nothing(local_buddy)
     assert all(name in error.what for name in names)
 
 
 def test_a_cloud_in_use_is_not_asked_and_the_local_model_is_named(
-    real: Buddy, server: ScriptedServer
+    local_buddy: Buddy, server: ScriptedServer
 ) -> None:
     OLLAMA.on(server)
-    real.provider = "OpenAI"
-    assert found(real) == Found("Local/coder", "Local", "coder")
+    local_buddy.provider = "OpenAI"
+    assert found(local_buddy) == Found("Local/coder", "Local", "coder")
 
 
-def test_a_server_on_another_machine_is_not_asked(real: Buddy) -> None:
-    local(real).base_url = "http://gpu.invalid:8000/v1"
-    assert nothing(real).what == "No model on this machine completes code."
+def test_a_server_on_another_machine_is_not_asked(local_buddy: Buddy) -> None:
+    local(local_buddy).base_url = "http://gpu.invalid:8000/v1"
+    assert nothing(local_buddy).what == "No model on this machine completes code."
 
 
 @pytest.mark.parametrize("can", [True, False])
