@@ -6,7 +6,8 @@
 - ``syntax_formats.py``: passwords and tokens in URLs, headers, commands and calls.
 - ``assignments.py``: values of names such as ``password``; ``values.py`` tells them from
   code and words.
-- ``columns.py`` and ``markup_tables.py``: columns of tables with such a name.
+- ``columns.py`` and ``markup_tables.py``: columns of tables with such a name;
+  ``table_lines.py`` has the lines and cells of the first.
 
 ``names.py`` finds the names, ``words.py`` and ``languages.py`` judge them.
 ``formats.py`` searches for the tables' formats, ``private_keys.py`` finds key blocks,
