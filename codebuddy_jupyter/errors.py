@@ -108,11 +108,7 @@ class Remedy:
 
 
 def did_you_mean(
-    typed: str,
-    names: Iterable[str],
-    command: str = "",
-    *,
-    prefix: str = "",
+    typed: str, names: Iterable[str], command: str = "", *, prefix: str = ""
 ) -> Remedy | None:
     """Return a remedy that suggests the name most similar to what was typed, if any is.
 
@@ -128,12 +124,7 @@ def did_you_mean(
         What stands before a name where it is typed, such as ``@``.
     """
     by_lower = {name.lower(): name for name in names}
-    similar = difflib.get_close_matches(
-        typed.lower(),
-        by_lower,
-        n=1,
-        cutoff=SIMILAR,
-    )
+    similar = difflib.get_close_matches(typed.lower(), by_lower, n=1, cutoff=SIMILAR)
     if not similar:
         return None
     name = by_lower[similar[0]]

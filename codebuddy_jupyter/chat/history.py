@@ -107,12 +107,7 @@ class History:
         self._changed()
         return chat
 
-    def keep(
-        self,
-        chat: Chat,
-        turn: Turn,
-        question: str,
-    ) -> None:
+    def keep(self, chat: Chat, turn: Turn, question: str) -> None:
         """Keep a turn on disk: its question, and its answer while it comes.
 
         Parameters

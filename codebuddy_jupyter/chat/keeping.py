@@ -245,12 +245,7 @@ class Keeping:
             self._to_restore = None
         return bool(with_news)
 
-    def _write(
-        self,
-        waiting: _Waiting,
-        store: Store,
-        notebook: str,
-    ) -> None:
+    def _write(self, waiting: _Waiting, store: Store, notebook: str) -> None:
         is_dropped = waiting.is_dropped
         is_all = waiting.write(store, notebook)
         id = waiting.turn.id

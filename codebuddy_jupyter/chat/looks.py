@@ -85,9 +85,4 @@ def looks_in(messages: Iterable[Message]) -> Iterator[Looked]:
             continue
         verb: Any = match["verb"]
         text = message.text[match.end() :]
-        yield Looked(
-            match["title"],
-            match["summary"],
-            text,
-            verb=verb,
-        )
+        yield Looked(match["title"], match["summary"], text, verb=verb)

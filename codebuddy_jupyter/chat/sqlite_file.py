@@ -179,11 +179,7 @@ class SQLiteFile:
             yield connection
 
     def _make_private(self) -> None:
-        self.path.parent.mkdir(
-            mode=0o700,
-            parents=True,
-            exist_ok=True,
-        )
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new_file = os.O_CREAT | os.O_EXCL | os.O_RDWR
         try:
             descriptor = os.open(self.path, new_file, 0o600)

@@ -35,12 +35,7 @@ class Store(SQLiteFile):
         """Let this connection read the tables of version 1 like the current ones."""
         tables.view_version_1(connection)
 
-    def begin(
-        self,
-        notebook: str,
-        chat: str,
-        turn: StoredTurn,
-    ) -> None:
+    def begin(self, notebook: str, chat: str, turn: StoredTurn) -> None:
         """Add a turn, or replace it; a new conversation may begin with it."""
 
         def write(connection: Connection) -> None:
@@ -53,12 +48,7 @@ class Store(SQLiteFile):
         """Replace a turn by what it is by now, unless it has been deleted."""
         self.write(lambda connection: tables.update_turn(connection, turn))
 
-    def restore(
-        self,
-        notebook: str,
-        chat: str,
-        turns: Sequence[StoredTurn],
-    ) -> None:
+    def restore(self, notebook: str, chat: str, turns: Sequence[StoredTurn]) -> None:
         """Write the turns of a conversation anew, in this order."""
 
         def write(connection: Connection) -> None:

@@ -216,12 +216,7 @@ def _execute_all(connection: Connection, script: str) -> None:
         connection.execute(statement)
 
 
-def use_chat(
-    connection: Connection,
-    notebook: str,
-    chat: str,
-    moment: float,
-) -> None:
+def use_chat(connection: Connection, notebook: str, chat: str, moment: float) -> None:
     """Note that a conversation is used, and begin it if it is not there."""
     updated = connection.execute(
         "UPDATE chats SET used = max(used, ?) WHERE id = ?", (moment, chat)

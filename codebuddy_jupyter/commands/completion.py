@@ -170,11 +170,7 @@ class Offers:
         return self._names(mention["name"])
 
     def _names(self, typed: str) -> Iterator[Completion]:
-        names = likeliest_first(
-            self.names(),
-            self._modules(),
-            self._last_cell(),
-        )
+        names = likeliest_first(self.names(), self._modules(), self._last_cell())
         for name in names:
             if name.startswith(typed):
                 yield f"@{name}", "instance"

@@ -23,19 +23,11 @@ def show_context(invocation: Invocation, question: str) -> str:
     names: Mapping[str, Any] = {}
     if session is not None:
         names = session.namespace()
-    return preview_prompt(
-        invocation.buddy,
-        question,
-        Options(),
-        names,
-    )
+    return preview_prompt(invocation.buddy, question, Options(), names)
 
 
 def preview_prompt(
-    buddy: Buddy,
-    prompt: str,
-    options: Options,
-    names: Mapping[str, Any],
+    buddy: Buddy, prompt: str, options: Options, names: Mapping[str, Any]
 ) -> str:
     """Return, as Markdown, what would be sent for a prompt.
 

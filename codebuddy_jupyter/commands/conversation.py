@@ -52,13 +52,7 @@ def _list(buddy: Buddy) -> str:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(chat.used))
         state = "current" if chat.id == current else ""
         title = chat.name or titled(chat.question)
-        row = (
-            str(chat.number),
-            title,
-            str(chat.turns),
-            used,
-            state,
-        )
+        row = (str(chat.number), title, str(chat.turns), used, state)
         rows.append(row)
     header = ("", "conversation", "turns", "last used", "")
     return text_table(header, rows, numbers=(0, 2))

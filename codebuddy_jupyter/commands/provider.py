@@ -77,12 +77,7 @@ def _model_of(buddy: Buddy, target: str) -> str:
     return name
 
 
-def _check_offered(
-    buddy: Buddy,
-    target: str,
-    provider: Provider,
-    model: str,
-) -> None:
+def _check_offered(buddy: Buddy, target: str, provider: Provider, model: str) -> None:
     """Refuse a model that the server does not list, and what is probably the misspelt
     name of a provider.
     """
@@ -97,12 +92,7 @@ def _check_offered(
         return
     models = buddy.loop.run(provider.models())
     names = [offered.name for offered in models]
-    similar = difflib.get_close_matches(
-        model,
-        names,
-        n=MOST_NAMES,
-        cutoff=SIMILAR,
-    )
+    similar = difflib.get_close_matches(model, names, n=MOST_NAMES, cutoff=SIMILAR)
     names = list(dict.fromkeys([*similar, *names]))
     listed = ", ".join(names[:MOST_NAMES])
     more = len(names) - MOST_NAMES
@@ -121,12 +111,7 @@ def _provider_meant(buddy: Buddy, target: str) -> Remedy | None:
     if buddy.registry.try_name(head):
         return None
     by_lower = {name.lower(): name for name in buddy.registry.names()}
-    near = difflib.get_close_matches(
-        head.lower(),
-        by_lower,
-        n=1,
-        cutoff=MISSPELT,
-    )
+    near = difflib.get_close_matches(head.lower(), by_lower, n=1, cutoff=MISSPELT)
     if not near:
         return None
     name = by_lower[near[0]]

@@ -25,12 +25,7 @@ def _declare(name: str) -> Command:
 TASKS = tuple(_declare(name) for name in prompts.TASKS)
 
 
-def task_prompt(
-    buddy: Buddy,
-    name: str,
-    instructions: str,
-    code: str,
-) -> str:
+def task_prompt(buddy: Buddy, name: str, instructions: str, code: str) -> str:
     """Return what a task asks the model.
 
     Parameters

@@ -46,13 +46,7 @@ class Suggestion:
         Whether nothing more can be added.
     """
 
-    def __init__(
-        self,
-        before: str,
-        after: str,
-        *,
-        is_asked: bool = False,
-    ) -> None:
+    def __init__(self, before: str, after: str, *, is_asked: bool = False) -> None:
         self.text = ""
         self.is_complete = False
         self._written = ""

@@ -302,13 +302,7 @@ def _image(path: Path, target: str, title: str) -> Attachment:
     )
 
 
-def _notebook(
-    path: Path,
-    target: str,
-    title: str,
-    *,
-    with_outputs: bool = True,
-) -> str:
+def _notebook(path: Path, target: str, title: str, *, with_outputs: bool = True) -> str:
     try:
         cells = NotebookFiles().read(path).cells
     except Unreadable as error:
@@ -323,10 +317,7 @@ def _notebook(
 
 
 def _table(
-    path: Path,
-    target: str,
-    suffix: str,
-    file_bytes: int,
+    path: Path, target: str, suffix: str, file_bytes: int
 ) -> tables.Table | None:
     """Return the table in a file; None if the file does not hold one."""
     if suffix in tables.COLUMNAR_SUFFIXES:
@@ -336,11 +327,7 @@ def _table(
     return None
 
 
-def _separated(
-    path: Path,
-    separator: str,
-    file_bytes: int,
-) -> tables.Table | None:
+def _separated(path: Path, separator: str, file_bytes: int) -> tables.Table | None:
     """Return a table of separated values.
 
     If the file is small, all of its rows are counted, else only its beginning is read.

@@ -154,10 +154,7 @@ class Collector:
         )
 
     def code_context(
-        self,
-        names: Sequence[str],
-        sections: AnySet[Section],
-        cell: str = "",
+        self, names: Sequence[str], sections: AnySet[Section], cell: str = ""
     ) -> tuple[list[str], dict[str, str]]:
         """Return what a model is told to complete code: sources that ran, the last one
         last, and schemas of variables by name. No code of the user's is run.
@@ -365,10 +362,7 @@ class _Sources:
         self.troubles: list[str] = []
 
     def read(
-        self,
-        name: str,
-        source: Callable[[], T],
-        sections: AnySet[Section],
+        self, name: str, source: Callable[[], T], sections: AnySet[Section]
     ) -> T | None:
         """Return what a source gives, or None where it fails.
 

@@ -53,14 +53,8 @@ def envelope(update: Update, *, first: bool) -> Envelope:
     """
     if not update:
         return Envelope()
-    stable = [
-        *_stable_parts(update, first=first),
-        *_past_parts(update),
-    ]
-    asked = [
-        *_asked_parts(update.asked),
-        *_omitted(update.left_out),
-    ]
+    stable = [*_stable_parts(update, first=first), *_past_parts(update)]
+    asked = [*_asked_parts(update.asked), *_omitted(update.left_out)]
     return Envelope(
         stable="\n\n".join(stable),
         asked="\n\n".join(asked),
@@ -180,11 +174,7 @@ def _list(heading: str, variables: Iterable[Item]) -> str:
     return "\n".join(lines)
 
 
-def _with_reference(
-    description: str,
-    name: str,
-    first_with: dict[str, str],
-) -> str:
+def _with_reference(description: str, name: str, first_with: dict[str, str]) -> str:
     """Return a frame's description, without long columns that another frame has, too."""
     title, mark, columns = description.partition(_COLUMNS)
     if not mark or "\n" in columns:

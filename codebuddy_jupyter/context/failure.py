@@ -154,9 +154,7 @@ def _message(exception: BaseException, rendered: str | None) -> str:
 
 
 def locals_of(
-    exception: BaseException,
-    sources: Sources,
-    folder: Path | None = None,
+    exception: BaseException, sources: Sources, folder: Path | None = None
 ) -> dict[str, Any]:
     """Return the locals of the user's innermost function.
 
@@ -174,9 +172,7 @@ def locals_of(
 
 
 def innermost_code(
-    exception: BaseException,
-    sources: Sources,
-    folder: Path | None = None,
+    exception: BaseException, sources: Sources, folder: Path | None = None
 ) -> tuple[str, int]:
     """Return the source with the user's innermost line that failed, and that line.
 
@@ -296,12 +292,7 @@ class _TracebackReader:
         texts.reverse()
         return texts
 
-    def written(
-        self,
-        exception: BaseException,
-        message: str,
-        depth: int = 0,
-    ) -> str:
+    def written(self, exception: BaseException, message: str, depth: int = 0) -> str:
         """Return one exception: its frames, message, notes, and a group's members."""
         frames = self.frames(exception_part(exception, "__traceback__"))
         texts = frame_rows(frames)
@@ -328,8 +319,7 @@ class _TracebackReader:
             yield f"  … {len(members) - MAX_MEMBERS:,} more"
 
     def syntax_error_location(
-        self,
-        exception: BaseException,
+        self, exception: BaseException
     ) -> tuple[int | None, int | None]:
         """Return the number of the cell that cannot be compiled, and the line."""
         file = exception_part(exception, "filename", SyntaxError)

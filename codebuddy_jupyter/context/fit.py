@@ -163,10 +163,7 @@ class _Frames:
 
 
 def tokens_wanted(
-    snapshot: Snapshot,
-    sent: SentItems,
-    count: Count,
-    most: float = inf,
+    snapshot: Snapshot, sent: SentItems, count: Count, most: float = inf
 ) -> int:
     """Return how many tokens a report of everything new would take, roughly; at least
     ``most`` if it takes more.
@@ -196,11 +193,7 @@ def tokens_wanted(
 
 
 def fit(
-    snapshot: Snapshot,
-    sent: SentItems,
-    room: int,
-    count: Count,
-    redact: Redact,
+    snapshot: Snapshot, sent: SentItems, room: int, count: Count, redact: Redact
 ) -> Update:
     """Choose what to report: the most important items first, long ones trimmed.
 
@@ -237,11 +230,7 @@ class _Selection:
     """Takes items as long as there is room, trimmed and redacted."""
 
     def __init__(
-        self,
-        room: int,
-        room_for_items: int,
-        count: Count,
-        redact: Redact,
+        self, room: int, room_for_items: int, count: Count, redact: Redact
     ) -> None:
         self._room = room
         self._left = room_for_items
@@ -317,11 +306,7 @@ class _Selection:
             name = self._line(item.source, last=True)
         self._left -= self._count(text) + frame
         self._taken.append(item)
-        chosen = item._replace(
-            title=title,
-            text=text,
-            name=name,
-        )
+        chosen = item._replace(title=title, text=text, name=name)
         self._chosen.append(chosen)
         return text == redacted
 

@@ -41,12 +41,7 @@ def hints_about(
         if name not in mentioned:
             mentioned.append(name)
     try:
-        lines = question_hints(
-            prompt,
-            mentioned,
-            names,
-            _in_run_order(cells),
-        )
+        lines = question_hints(prompt, mentioned, names, _in_run_order(cells))
     except Exception:  # noqa: BLE001 - the question counts more than what is known about it
         return
     if lines:

@@ -115,9 +115,7 @@ def _split(runs: Runs, cell_ids: set[str]) -> tuple[dict[str, Run], list[Run]]:
 
 
 def _matched_by_source(
-    cells: Iterable[SavedCell],
-    loose: Iterable[Run],
-    by_id: Mapping[str, Run],
+    cells: Iterable[SavedCell], loose: Iterable[Run], by_id: Mapping[str, Run]
 ) -> dict[str, Run]:
     """Return the runs of cells that are recognised by their source alone."""
     runs_by_source: defaultdict[str, list[Run]] = defaultdict(list)
@@ -215,12 +213,7 @@ def _content_not_run(saved: SavedCell) -> _Content:
     )
 
 
-def _content_after(
-    saved: SavedCell,
-    run: Run,
-    saved_at: float,
-    runs: Runs,
-) -> _Content:
+def _content_after(saved: SavedCell, run: Run, saved_at: float, runs: Runs) -> _Content:
     """Return what a cell holds after its run.
 
     Source and outputs are those of the file or of the run, whichever is later.
@@ -248,10 +241,7 @@ def _content_after(
 
 
 def _has_latest_outputs(
-    saved: SavedCell,
-    run: Run,
-    saved_at: float,
-    is_same: bool,
+    saved: SavedCell, run: Run, saved_at: float, is_same: bool
 ) -> bool:
     """Return whether the file has the outputs of this run."""
     if run.ended is None:

@@ -384,11 +384,7 @@ def _open_figure() -> Image | None:
     buffer = io.BytesIO()
     try:
         width, height = figure.get_size_inches()
-        dpi = min(
-            figure.dpi,
-            MAX_FIGURE_WIDTH / width,
-            MAX_FIGURE_HEIGHT / height,
-        )
+        dpi = min(figure.dpi, MAX_FIGURE_WIDTH / width, MAX_FIGURE_HEIGHT / height)
         figure.savefig(buffer, format="png", dpi=dpi)
     except (
         ArithmeticError,

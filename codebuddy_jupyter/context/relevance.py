@@ -215,10 +215,7 @@ def _is_magic(line: str) -> bool:
 
 
 def likely_names(
-    names: Iterable[str],
-    prompt: str,
-    mentioned: Iterable[str],
-    limit: int,
+    names: Iterable[str], prompt: str, mentioned: Iterable[str], limit: int
 ) -> list[str]:
     """Return those of very many variables that a question is most likely about.
 

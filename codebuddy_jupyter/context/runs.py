@@ -246,10 +246,7 @@ class Runs:
         return message
 
     def _record_display(
-        self,
-        run: Run,
-        message_type: Any,
-        content: Mapping[str, Any],
+        self, run: Run, message_type: Any, content: Mapping[str, Any]
     ) -> None:
         data = content["data"]
         output = display_output(data, is_result=False)

@@ -275,9 +275,7 @@ class NotebookFiles:
         return _assembled(cells, saved_at, raw_cell)
 
     def _parse_new(
-        self,
-        pieces: Sequence[memoryview],
-        hashes: Sequence[int],
+        self, pieces: Sequence[memoryview], hashes: Sequence[int]
     ) -> dict[int, _ParsedCell | None]:
         known = self._parsed_cells
         parsed: dict[int, _ParsedCell | None] = {}

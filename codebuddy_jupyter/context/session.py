@@ -196,13 +196,7 @@ class Session:
             rendered = self._message_in_traceback(error)
         folder = self.folder()
         failure = failure_of(error, self._source, folder, rendered)
-        hints = hints_text(
-            error,
-            failure,
-            self._source,
-            folder,
-            self.namespace(),
-        )
+        hints = hints_text(error, failure, self._source, folder, self.namespace())
         if hints:
             failure = replace(failure, text=f"{failure.text}\n\n{hints}")
         if run is not None and failure.cell is None:

@@ -245,10 +245,7 @@ def _outputs(
 
 
 def _earlier_error(
-    cell: Cell,
-    index: int,
-    weights: CellWeights,
-    wishes: Wishes,
+    cell: Cell, index: int, weights: CellWeights, wishes: Wishes
 ) -> Item:
     return Item(
         f"{EARLIER_ERROR}{cell.id}",

@@ -42,11 +42,7 @@ _DATE = re.compile(
     r"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d\d?[/.]\d\d?[/.]\d{4}"
 )
-_TYPE_PATTERNS = (
-    ("int", _INTEGER),
-    ("float", _FLOAT),
-    ("date", _DATE),
-)
+_TYPE_PATTERNS = (("int", _INTEGER), ("float", _FLOAT), ("date", _DATE))
 # Characters of a number or a date.
 _MAX_VALUE_CHARACTERS = 40
 
@@ -356,8 +352,5 @@ _READERS: Mapping[str, Mapping[str, Callable[[Any, str], Table]]] = {
         "polars": _parquet_by_polars,
         "duckdb": _parquet_by_duckdb,
     },
-    "feather": {
-        "pyarrow": _feather_by_pyarrow,
-        "polars": _feather_by_polars,
-    },
+    "feather": {"pyarrow": _feather_by_pyarrow, "polars": _feather_by_polars},
 }

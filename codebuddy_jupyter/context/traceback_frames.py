@@ -113,30 +113,19 @@ def _rows(frames: Iterable[Frame]) -> Iterator[tuple[int, str]]:
 
 
 def _folded(
-    rows: list[tuple[int, str]],
-    limit: int,
-    label: str,
+    rows: list[tuple[int, str]], limit: int, label: str
 ) -> list[tuple[int, str]]:
     """Return the rows, those in the middle as one row that counts them."""
     if len(rows) <= limit:
         return rows
     half = limit // 2
     hidden = sum(count for count, _ in rows[half:-half])
-    return [
-        *rows[:half],
-        (hidden, f"… {hidden:,} {label}"),
-        *rows[-half:],
-    ]
+    return [*rows[:half], (hidden, f"… {hidden:,} {label}"), *rows[-half:]]
 
 
 def _own_frame(frame: Frame) -> str:
     title = frame.location + _times(frame.count)
-    lines = excerpt(
-        frame.lines,
-        frame.line,
-        frame.end,
-        above=frame.above,
-    )
+    lines = excerpt(frame.lines, frame.line, frame.end, above=frame.above)
     return "\n".join([title, *lines])
 
 
@@ -152,11 +141,7 @@ def _times(count: int) -> str:
 
 
 def excerpt(
-    lines: Sequence[str],
-    line: int,
-    end: int,
-    caret: int | None = None,
-    above: int = 0,
+    lines: Sequence[str], line: int, end: int, caret: int | None = None, above: int = 0
 ) -> Iterator[str]:
     """Yield the failing lines and those around them, numbered.
 

@@ -42,13 +42,7 @@ class Pace:
     between: float
     per_cost: float = PAUSE_PER_COST
 
-    def pause(
-        self,
-        *,
-        has_text: bool,
-        size: int,
-        cost: float,
-    ) -> float:
+    def pause(self, *, has_text: bool, size: int, cost: float) -> float:
         """Return the seconds to wait before the next drawing.
 
         Parameters

@@ -41,12 +41,7 @@ class LiveOutput:
         """Whether it has been published."""
         return self._id != ""
 
-    def put(
-        self,
-        data: Bundle,
-        metadata: Bundle,
-        **transient: Any,
-    ) -> None:
+    def put(self, data: Bundle, metadata: Bundle, **transient: Any) -> None:
         """Publish the output, or update it if it has changed.
 
         Parameters
@@ -83,12 +78,7 @@ class ProgressLine:
         self._output = LiveOutput(shell)
         self._last = 0.0
 
-    def __call__(
-        self,
-        what: str,
-        done: int,
-        total: int,
-    ) -> None:
+    def __call__(self, what: str, done: int, total: int) -> None:
         """Show how many bytes are done, and of how many; 0 if that is not known."""
         now = time.monotonic()
         if now - self._last < PROGRESS_INTERVAL and done < total:
@@ -120,12 +110,7 @@ class ProgressLines:
         self._stream = stream
         self._last = ""
 
-    def __call__(
-        self,
-        what: str,
-        done: int,
-        total: int,
-    ) -> None:
+    def __call__(self, what: str, done: int, total: int) -> None:
         """Write how many bytes are done, unless that was written before."""
         line = plain(what)
         if total:

@@ -72,12 +72,7 @@ async def examine(
             await examination.run()
     except TimeoutError:
         finding = f"the examination did not finish within {TOTAL_TIMEOUT:g} s"
-        examination.add(
-            "time",
-            False,
-            finding,
-            Remedy("Try again", AGAIN),
-        )
+        examination.add("time", False, finding, Remedy("Try again", AGAIN))
     finally:
         announcing.cancel()
     if examination.announced:
@@ -102,13 +97,7 @@ class Examination:
         self.step = ""
         self.announced = ""
 
-    def add(
-        self,
-        name: str,
-        ok: bool | None,
-        finding: str,
-        *remedies: Remedy,
-    ) -> None:
+    def add(self, name: str, ok: bool | None, finding: str, *remedies: Remedy) -> None:
         """Note what a step found."""
         check = Check(name, ok, finding, remedies)
         self.checks.append(check)
@@ -171,12 +160,7 @@ class Examination:
             return None
         except TimeoutError:
             finding = f"the models were not listed within {seconds:g} s"
-            self.add(
-                "model",
-                False,
-                finding,
-                Remedy("Try again later", AGAIN),
-            )
+            self.add("model", False, finding, Remedy("Try again later", AGAIN))
             return None
         model = _try_find(models, name)
         self._add_model(name, models, is_listed=model is not None)
@@ -186,13 +170,7 @@ class Examination:
         self._check_loaded(model)
         return model
 
-    def _add_model(
-        self,
-        name: str,
-        models: list[Model],
-        *,
-        is_listed: bool,
-    ) -> None:
+    def _add_model(self, name: str, models: list[Model], *, is_listed: bool) -> None:
         if models and not is_listed:
             listed = ", ".join(model.name for model in models[:MOST_NAMES])
             finding = f"{name} is not in the server's list, which has {listed}"
@@ -220,12 +198,7 @@ class Examination:
             if command:
                 remedies.append(Remedy("Load it now", command))
             finding = "no; the first question waits until it is"
-            self.add(
-                "loaded",
-                None,
-                finding,
-                *remedies,
-            )
+            self.add("loaded", None, finding, *remedies)
 
     # A question
 
@@ -280,20 +253,9 @@ class Examination:
         if self.needed > window:
             finding += f"; the next question needs {self.needed:,}"
             restart = Remedy("Start a new conversation", "%buddy /reset")
-            self.add(
-                "context window",
-                False,
-                finding,
-                *remedies,
-                restart,
-            )
+            self.add("context window", False, finding, *remedies, restart)
         elif can_grow and window <= SMALL_WINDOW:
-            self.add(
-                "context window",
-                True,
-                finding,
-                *remedies,
-            )
+            self.add("context window", True, finding, *remedies)
         else:
             self.add("context window", True, finding)
 

@@ -87,20 +87,10 @@ class SampleReply:
             finding = (
                 f"nothing yet after {self.seconds:g} s: the model is still loading"
             )
-            return Check(
-                "answer",
-                None,
-                finding,
-                (Remedy("Try again later", AGAIN),),
-            )
+            return Check("answer", None, finding, (Remedy("Try again later", AGAIN),))
         see_log = Remedy("Check the server's log, then", AGAIN)
         finding = f"nothing came within {self.seconds:g} s"
-        return Check(
-            "answer",
-            False,
-            finding,
-            (see_log,),
-        )
+        return Check("answer", False, finding, (see_log,))
 
     def _max_tokens(self) -> Check:
         tokens = self.usage.completion_tokens or self.pieces

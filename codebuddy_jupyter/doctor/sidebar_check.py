@@ -29,20 +29,10 @@ def check_sidebar(version: str) -> Check:
     found = _try_version()
     if found is None:
         finding = "not in this environment, so the panel opens in cells alone"
-        return Check(
-            NAME,
-            None,
-            finding,
-            (INSTALL,),
-        )
+        return Check(NAME, None, finding, (INSTALL,))
     if found != version:
         finding = f"version {found} is installed, and this package is {version}"
-        return Check(
-            NAME,
-            None,
-            finding,
-            (INSTALL,),
-        )
+        return Check(NAME, None, finding, (INSTALL,))
     return Check(NAME, True, "installed; reload pages that were open before")
 
 

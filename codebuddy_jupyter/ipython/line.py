@@ -151,9 +151,4 @@ PARSER.add_argument(
     action="store_true",
     help="put the code of the answer in place of this cell",
 )
-PARSER.add_argument(
-    "-h",
-    "--help",
-    action="store_true",
-    help="show what can be typed",
-)
+PARSER.add_argument("-h", "--help", action="store_true", help="show what can be typed")

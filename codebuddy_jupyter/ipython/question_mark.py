@@ -96,13 +96,7 @@ class _Refusal(TokenTransformBase):
         Whether the line is a command of the shell.
     """
 
-    def __init__(
-        self,
-        first: TokenInfo,
-        magic: TokenInfo,
-        *,
-        is_shell: bool,
-    ) -> None:
+    def __init__(self, first: TokenInfo, magic: TokenInfo, *, is_shell: bool) -> None:
         super().__init__(first.start)
         self._magic = magic
         self._is_shell = is_shell

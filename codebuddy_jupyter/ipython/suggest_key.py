@@ -94,12 +94,7 @@ class SuggestKey:
         future.add_done_callback(lambda _: call(end))
 
 
-def _show(
-    app: Any,
-    buffer: Any,
-    document: Any,
-    text: str,
-) -> None:
+def _show(app: Any, buffer: Any, document: Any, text: str) -> None:
     """Show the first line of a suggestion, if nothing was typed since."""
     if buffer.document != document:
         return

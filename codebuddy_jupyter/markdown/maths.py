@@ -32,11 +32,7 @@ def formulas_avoid_code(text: str, masked: str, code: list[Code]) -> bool:
 
 def _formulas(text: str) -> Iterator[str]:
     """Yield every formula that some reader may find in a text."""
-    borders = [
-        ("$$", "$$"),
-        (r"\\[", r"\\]"),
-        (r"\[", r"\]"),
-    ]
+    borders = [("$$", "$$"), (r"\\[", r"\\]"), (r"\[", r"\]")]
     names = set(_ENVIRONMENT.findall(text))
     for name in sorted(names):
         opening = f"\\begin{{{name}}}"

@@ -78,12 +78,7 @@ class Adaptations:
         """Change a request as the server at ``url`` is known to need it."""
         self._of(url, body).apply(body)
 
-    def learn(
-        self,
-        url: str,
-        body: Body,
-        error: ErrorResponse,
-    ) -> str:
+    def learn(self, url: str, body: Body, error: ErrorResponse) -> str:
         """Change a request that was refused so that it may be taken, and remember how.
 
         Returns

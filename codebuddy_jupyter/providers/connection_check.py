@@ -92,13 +92,7 @@ class ConnectionCheck:
         for check in self.checks:
             yield check
 
-    def add(
-        self,
-        name: str,
-        ok: bool | None,
-        finding: str,
-        *remedies: Remedy,
-    ) -> None:
+    def add(self, name: str, ok: bool | None, finding: str, *remedies: Remedy) -> None:
         """Note what a step found."""
         self.checks.append(Check(name, ok, finding, remedies))
 

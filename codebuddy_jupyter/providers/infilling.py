@@ -72,12 +72,7 @@ class Infilling:
         num_ctx = provider.infill_window(model)
         body = encodable(way.body(request, num_ctx))
         # It is not tried again: by then, the user has typed on.
-        reply = provider.post_once(
-            server,
-            way.path(server.url),
-            body,
-            way.reading(),
-        )
+        reply = provider.post_once(server, way.path(server.url), body, way.reading())
         try:
             async with aclosing(reply) as chunks:
                 async for chunk in chunks:

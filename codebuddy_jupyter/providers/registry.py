@@ -107,10 +107,7 @@ class Registry:
         raise SettingError(f"There is no provider {text!r}.", suggestion)
 
     def make(
-        self,
-        name: str,
-        parent: Configurable,
-        saved: Mapping[str, Mapping[str, Any]],
+        self, name: str, parent: Configurable, saved: Mapping[str, Mapping[str, Any]]
     ) -> Provider:
         """Return a new provider.
 

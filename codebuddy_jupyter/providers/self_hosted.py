@@ -55,10 +55,7 @@ class SelfHostedProvider(OpenAIChatProvider):
         self._headers_host = self._headers_host_of_file or self._try_host()
 
     def _load_config(
-        self,
-        cfg: Config,
-        section_names: Any = None,
-        traits: Any = None,
+        self, cfg: Config, section_names: Any = None, traits: Any = None
     ) -> None:
         super()._load_config(cfg, section_names, traits)
         # If the file sets an address, too, its headers are for that: the environment

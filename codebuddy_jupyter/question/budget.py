@@ -54,11 +54,7 @@ class Budget:
     seconds: float
 
     def limited(
-        self,
-        draft: Draft,
-        drafter: Drafter,
-        turns: Sequence[Turn],
-        room: Room,
+        self, draft: Draft, drafter: Drafter, turns: Sequence[Turn], room: Room
     ) -> Draft:
         """Return the draft if it can be read in time, else a smaller one.
 
@@ -110,11 +106,7 @@ class Budget:
         return unread
 
     def _smaller(
-        self,
-        draft: Draft,
-        drafter: Drafter,
-        turns: Sequence[Turn],
-        room: Room,
+        self, draft: Draft, drafter: Drafter, turns: Sequence[Turn], room: Room
     ) -> tuple[Draft, list[Item]]:
         """Return a draft that is read in time if there is one, and what it leaves out.
 

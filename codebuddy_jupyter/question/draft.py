@@ -213,13 +213,7 @@ class Drafter:
         )
 
     def _past(
-        self,
-        turns: Sequence[Turn],
-        free: int,
-        kept: int,
-        notebook: int,
-        *,
-        cut: bool,
+        self, turns: Sequence[Turn], free: int, kept: int, notebook: int, *, cut: bool
     ) -> _Past:
         """Continue the conversation, or cut it if it does not fit any more.
 
@@ -322,10 +316,7 @@ class Drafter:
         return self.tokens.total([Message("user", question)])
 
     def _parts(
-        self,
-        first: Sequence[Message],
-        past: _Past,
-        question: str,
+        self, first: Sequence[Message], past: _Past, question: str
     ) -> tuple[tuple[str, int], ...]:
         sizes: Counter[str] = Counter()
         if first:

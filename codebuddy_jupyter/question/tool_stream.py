@@ -48,13 +48,7 @@ class ToolStream:
         for call in chunk.tool_calls:
             self.calls.append(Call(call.name, arguments_of(call)))
             self.are_native = True
-        shown = replace(
-            chunk,
-            text="",
-            tool_calls=(),
-            usage=None,
-            finish=None,
-        )
+        shown = replace(chunk, text="", tool_calls=(), usage=None, finish=None)
         chunks: list[Chunk] = []
         if shown != Chunk():
             chunks.append(shown)

@@ -209,12 +209,7 @@ class Configured(Configurable):
                 self._use_variable(name, variable, text)
                 self._read_variables[name] = text
 
-    def _use_variable(
-        self,
-        name: str,
-        variable: str,
-        text: str,
-    ) -> None:
+    def _use_variable(self, name: str, variable: str, text: str) -> None:
         origin = self.origin(name)
         is_from_environment = origin.startswith(ENVIRONMENT)
         if text and origin != KERNEL:
@@ -238,12 +233,7 @@ class Configured(Configurable):
                 state[name] = value
         return state
 
-    def _set(
-        self,
-        name: str,
-        value: Any,
-        origin: str,
-    ) -> None:
+    def _set(self, name: str, value: Any, origin: str) -> None:
         try:
             setattr(self, name, _parsed(value, self, name))
         except TraitError as error:
@@ -490,12 +480,7 @@ def meant_section(section: str, sections: Collection[str]) -> str:
     if section in sections or not sections:
         return ""
     typed = section.lower()
-    similar = difflib.get_close_matches(
-        typed,
-        by_lower,
-        n=1,
-        cutoff=SURELY_MEANT,
-    )
+    similar = difflib.get_close_matches(typed, by_lower, n=1, cutoff=SURELY_MEANT)
     if not similar:
         return ""
     return by_lower[similar[0]]

@@ -69,11 +69,7 @@ class Keys:
         return self._path
 
     def find(
-        self,
-        provider: str,
-        variable: str,
-        host: str,
-        own_host: str,
+        self, provider: str, variable: str, host: str, own_host: str
     ) -> Key | None:
         """Return the key for a host, or None.
 
@@ -107,12 +103,7 @@ class Keys:
             return None
         return checked(stored, f"The key stored for {provider} at {host}")
 
-    def store(
-        self,
-        provider: str,
-        host: str,
-        key: str,
-    ) -> str:
+    def store(self, provider: str, host: str, key: str) -> str:
         """Store a key for a host, and return where it is, for the user.
 
         Raises

@@ -126,13 +126,7 @@ class Look:
         text = self._text(found.text)
         if found.proposal is None:
             return Looked(title or self.name, summary, text)
-        return Looked(
-            title,
-            summary,
-            text,
-            verb="proposed",
-            proposal=found.proposal,
-        )
+        return Looked(title, summary, text, verb="proposed", proposal=found.proposal)
 
     def _read(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the arguments in the types of the function."""

@@ -92,10 +92,7 @@ class Undo:
     """
 
     def __init__(
-        self,
-        code: str,
-        names: Mapping[str, Any],
-        copies: Collection[str] = (),
+        self, code: str, names: Mapping[str, Any], copies: Collection[str] = ()
     ) -> None:
         self.effects = effects_of(code)
         self._before = dict(names)

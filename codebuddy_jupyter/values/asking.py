@@ -111,14 +111,7 @@ async def answer(
     def ask(attempt: Request) -> AsyncIterator[Chunk]:
         return until_repeated(provider.stream(attempt), is_typed=True)
 
-    parts = answering(
-        ask,
-        request,
-        form,
-        modes,
-        place,
-        is_told=is_told,
-    )
+    parts = answering(ask, request, form, modes, place, is_told=is_told)
     async with aclosing(cast(Any, parts)) as answered:
         async for part in answered:
             if isinstance(part, Answered):
@@ -194,10 +187,7 @@ class _Attempt:
     """
 
     def __init__(
-        self,
-        form: Form,
-        mode: Mode = "schema",
-        last: _Attempt | None = None,
+        self, form: Form, mode: Mode = "schema", last: _Attempt | None = None
     ) -> None:
         self.value: Any = None
         self.json = ""
@@ -283,10 +273,7 @@ class _Attempt:
 
 
 def _with_instruction(
-    messages: Sequence[Message],
-    instruction: str,
-    *,
-    at_end: bool,
+    messages: Sequence[Message], instruction: str, *, at_end: bool
 ) -> tuple[Message, ...]:
     """Return the messages with the instruction in the question."""
     *before, question = messages

@@ -55,9 +55,7 @@ def prepared(data: Any, schema: Schema, definitions: Mapping[str, Schema]) -> An
 
 
 def _prepared_choice(
-    data: Any,
-    choices: list[Schema],
-    definitions: Mapping[str, Schema],
+    data: Any, choices: list[Schema], definitions: Mapping[str, Schema]
 ) -> Any:
     """Return a value by the first choice that it fits, of those of its own type if
     there are any.
@@ -81,9 +79,7 @@ def _prepared_choice(
 
 
 def _prepared_list(
-    data: list[Any],
-    schema: Schema,
-    definitions: Mapping[str, Schema],
+    data: list[Any], schema: Schema, definitions: Mapping[str, Schema]
 ) -> list[Any]:
     first = schema.get("prefixItems", [])
     others = schema.get("items", {})
@@ -97,9 +93,7 @@ def _prepared_list(
 
 
 def _prepared_object(
-    data: dict[str, Any],
-    schema: Schema,
-    definitions: Mapping[str, Schema],
+    data: dict[str, Any], schema: Schema, definitions: Mapping[str, Schema]
 ) -> dict[str, Any]:
     properties = schema.get("properties", {})
     others = schema.get("additionalProperties")

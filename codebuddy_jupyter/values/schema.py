@@ -171,12 +171,7 @@ class _Cleaner:
             result["description"] = description
         return result
 
-    def _add_inner(
-        self,
-        result: Schema,
-        raw: Schema,
-        within: tuple[str, ...],
-    ) -> None:
+    def _add_inner(self, result: Schema, raw: Schema, within: tuple[str, ...]) -> None:
         """Add the parts within a part."""
         choices = raw.get("anyOf") or raw.get("oneOf")
         if choices:
@@ -268,11 +263,7 @@ def _generator() -> Any:
 
 
 def _tuple_object(cls: type, properties: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": properties,
-        **_documentation(cls),
-    }
+    return {"type": "object", "properties": properties, **_documentation(cls)}
 
 
 def _documentation(cls: type) -> Schema:

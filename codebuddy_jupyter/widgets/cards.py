@@ -115,12 +115,7 @@ class Cards:
         try:
             if proposal is not None and choice != "reject":
                 self._check(proposal, request)
-            proposed.decide(
-                id,
-                request["digest"],
-                view,
-                choice,
-            )
+            proposed.decide(id, request["digest"], view, choice)
         except BuddyError as error:
             self._send({"type": "noted", "text": problem_of(error)})
             self._tell(id)
@@ -128,12 +123,7 @@ class Cards:
         if choice == "run":
             self._buddy.proposed_runs.keep_copies(id, request["copies"])
         if choice != "reject":
-            act: ActMessage = {
-                "type": "act",
-                "id": id,
-                "view": view,
-                "choice": choice,
-            }
+            act: ActMessage = {"type": "act", "id": id, "view": view, "choice": choice}
             self._send(act)
 
     def _check(self, proposal: Proposal, request: DecideRequest) -> None:

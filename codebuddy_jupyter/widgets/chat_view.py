@@ -34,10 +34,7 @@ class ChatView(PageWidget):
     _css = joined_styles("base.css", "chat/chat.css")
 
     def __init__(
-        self,
-        buddy: Buddy,
-        shell: Any,
-        on_end: Callable[[Reply], None],
+        self, buddy: Buddy, shell: Any, on_end: Callable[[Reply], None]
     ) -> None:
         super().__init__()
         self.conversation = Conversation(buddy, shell, self.post, on_end)

@@ -156,12 +156,7 @@ class ProviderView(PageWidget):
             )
 
     def _show_unreachable(self, trouble: str | Problem) -> None:
-        self.show(
-            dot="unreachable",
-            title="unreachable",
-            trouble=trouble,
-            facts=[],
-        )
+        self.show(dot="unreachable", title="unreachable", trouble=trouble, facts=[])
         self.troubled()
 
     async def _models(self, provider: Provider) -> list[Model]:
@@ -179,12 +174,7 @@ class ProviderView(PageWidget):
                 if not await provider.is_loading():
                     raise TimeoutError
                 trouble = "The server is loading its model."
-                self.show(
-                    dot="loading",
-                    title="loading",
-                    trouble=trouble,
-                    facts=[],
-                )
+                self.show(dot="loading", title="loading", trouble=trouble, facts=[])
             return await listing
         finally:
             listing.cancel()

@@ -65,13 +65,7 @@ class SettingsForm(ipywidgets.VBox):
         # The page knows by the class which part of the view it shows there.
         self.found = ipywidgets.HBox([self.view])
         self.found.add_class("codebuddy-found")
-        parts = [
-            self.choice,
-            self.main,
-            self.view,
-            self.completion,
-            self.buttons,
-        ]
+        parts = [self.choice, self.main, self.view, self.completion, self.buttons]
         self._parts = [*parts, self.found, self.rest]
         super().__init__(layout={"display": HIDDEN})
         self.add_class("codebuddy-settings")
@@ -101,14 +95,7 @@ class SettingsForm(ipywidgets.VBox):
         self._is_closed = True
         self.buddy.unobserve(self._on_provider, "provider")
         self._remove_fields()
-        close(
-            self.choice,
-            self.found,
-            self.view,
-            self.completion,
-            self.main,
-            self.rest,
-        )
+        close(self.choice, self.found, self.view, self.completion, self.main, self.rest)
         close(self.test, self.keep, self.more, self.buttons)
         super().close()
 
@@ -120,11 +107,7 @@ class SettingsForm(ipywidgets.VBox):
         if isinstance(reply.error, BuddyError) or provider.stays_here():
             self.view.refresh()
         else:
-            self.view.show(
-                dot="reachable",
-                title="reachable",
-                trouble="",
-            )
+            self.view.show(dot="reachable", title="reachable", trouble="")
 
     def _make_buttons(self) -> None:
         self.test = _button(
@@ -356,11 +339,7 @@ def _model_box(**arguments: Any) -> ipywidgets.Combobox:
 
 
 def _button(text: str, help: str, act: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(
-        description=text,
-        tooltip=help,
-        layout=LAYOUT,
-    )
+    button = ipywidgets.Button(description=text, tooltip=help, layout=LAYOUT)
     answer_while_a_cell_runs(button)
     button.on_click(lambda _: act())
     return button

@@ -223,12 +223,7 @@ class CommandOutput:
         self._reported = state
         return {"turn": self.number, **state}
 
-    def progress(
-        self,
-        what: str,
-        done: int,
-        total: int,
-    ) -> None:
+    def progress(self, what: str, done: int, total: int) -> None:
         """Note the progress of a download, in bytes; ``total`` is 0 if it is unknown."""
         tail = escape(what)
         if total:

@@ -157,8 +157,7 @@ def _annotations(function: types.FunctionType) -> Mapping[str, Any]:
 
 
 def _simplify(
-    parameter: inspect.Parameter,
-    notes: Mapping[str, Any],
+    parameter: inspect.Parameter, notes: Mapping[str, Any]
 ) -> inspect.Parameter:
     note = _annotation_of(parameter.name, notes)
     default = parameter.default

@@ -170,10 +170,7 @@ def _sqlite_tables(cursor: sqlite3.Cursor, title: str) -> list[str]:
     names = [_decode(row[0]) for row in rows]
     shown = names[:_MAX_TABLES]
     columns = [_sqlite_columns(cursor, name) for name in shown]
-    return [
-        f"{title}, {count(len(names), 'table')}",
-        *_table_lines(names, columns),
-    ]
+    return [f"{title}, {count(len(names), 'table')}", *_table_lines(names, columns)]
 
 
 def _sqlite_columns(cursor: sqlite3.Cursor, table: str) -> _Columns:
@@ -238,10 +235,7 @@ def _duckdb_tables(cursor: Any, title: str) -> list[str]:
             name = f"{schema}.{name}"
         names.append(name)
     columns = _duckdb_columns(cursor, tables[:_MAX_TABLES])
-    return [
-        f"{title}, {count(len(names), 'table')}",
-        *_table_lines(names, columns),
-    ]
+    return [f"{title}, {count(len(names), 'table')}", *_table_lines(names, columns)]
 
 
 def _duckdb_columns(cursor: Any, tables: Sequence[Sequence[str]]) -> list[_Columns]:

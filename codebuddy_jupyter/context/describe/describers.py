@@ -116,11 +116,7 @@ class Describers:
         return self._describe(value, with_values=True, may_run_code=False)
 
     def _describe(
-        self,
-        value: object,
-        *,
-        with_values: bool,
-        may_run_code: bool = True,
+        self, value: object, *, with_values: bool, may_run_code: bool = True
     ) -> str:
         self._find_loaded_types()
         CODE_NAMES.set(self._code_names)

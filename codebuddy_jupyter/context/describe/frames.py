@@ -44,9 +44,7 @@ def _extent(rows: int, width: int) -> str:
 
 
 def _head(
-    rows: int,
-    names: Sequence[str],
-    columns: Sequence[Sequence[Any]],
+    rows: int, names: Sequence[str], columns: Sequence[Sequence[Any]]
 ) -> list[str]:
     """Return a table with the first rows; nothing where no column can be shown."""
     if not names:
@@ -277,11 +275,7 @@ def _is_readable(dtype: Any) -> bool:
     return is_of_library(cls, "numpy") or is_of_library(cls, "pandas")
 
 
-def _pandas_head(
-    plain: Any,
-    names: Sequence[str],
-    dtypes: Sequence[Any],
-) -> list[str]:
+def _pandas_head(plain: Any, names: Sequence[str], dtypes: Sequence[Any]) -> list[str]:
     readable = []
     for index, dtype in enumerate(dtypes):
         if _is_readable(dtype):

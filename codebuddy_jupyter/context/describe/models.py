@@ -167,11 +167,7 @@ def describe_axes(axes: Any, with_values: bool) -> str:
     text = f"matplotlib.axes.{type(axes).__name__}: {artists or 'empty'}"
     if not with_values:
         return text
-    labels = {
-        "title": axes.get_title(),
-        "x": axes.get_xlabel(),
-        "y": axes.get_ylabel(),
-    }
+    labels = {"title": axes.get_title(), "x": axes.get_xlabel(), "y": axes.get_ylabel()}
     for name, words in labels.items():
         if words:
             text = f"{text} {name}={label(words)!r}"

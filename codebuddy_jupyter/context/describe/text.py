@@ -100,9 +100,7 @@ def tally(words: Iterable[str]) -> str:
 
 
 def fields(
-    names: Sequence[str],
-    types: Sequence[str],
-    noun: str = "columns",
+    names: Sequence[str], types: Sequence[str], noun: str = "columns"
 ) -> list[str]:
     """Return a line with the columns and their types; none where there are no columns.
 
@@ -212,11 +210,7 @@ def cell(value: Any) -> str:
     return _cut(text, _MAX_CELL)
 
 
-def format_value(
-    value: Any,
-    max_length: int = 400,
-    depth: int = 3,
-) -> str:
+def format_value(value: Any, max_length: int = 400, depth: int = 3) -> str:
     """Return a value as Python writes it, or its type where that may run user code.
 
     An instance of a subclass of a built-in type is written as that type writes it.
@@ -277,12 +271,7 @@ def _format_text(value: Any, base: Any, max_length: int) -> str:
     return f"{start!r}"
 
 
-def _format_container(
-    value: Any,
-    base: Any,
-    max_length: int,
-    depth: int,
-) -> str:
+def _format_container(value: Any, base: Any, max_length: int, depth: int) -> str:
     """Return a container's first elements, read through its built-in type."""
     half = max_length // 2
     elements = list(_format_elements(value, base, half, depth - 1))
@@ -294,10 +283,7 @@ def _format_container(
 
 
 def _format_elements(
-    value: Any,
-    base: Any,
-    max_length: int,
-    depth: int,
+    value: Any, base: Any, max_length: int, depth: int
 ) -> Iterator[str]:
     fields: tuple[str, ...] = ()
     if base is tuple:

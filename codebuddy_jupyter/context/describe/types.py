@@ -31,10 +31,7 @@ _MAX_NAME = 80
 
 # The names that stand in the notebook's code. A key of a dict can be data, such as the
 # name of a person, so one that is not among these is only counted.
-CODE_NAMES: ContextVar[AbstractSet[str]] = ContextVar(
-    "CODE_NAMES",
-    default=frozenset(),
-)
+CODE_NAMES: ContextVar[AbstractSet[str]] = ContextVar("CODE_NAMES", default=frozenset())
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,7 @@ class CallReader(Checker, Protocol):
 
 
 def check_call(
-    report: Report,
-    function: Any,
-    node: ast.Call,
-    *,
-    skip: int = 0,
-    owner: str = "",
+    report: Report, function: Any, node: ast.Call, *, skip: int = 0, owner: str = ""
 ) -> None:
     """Report a keyword that a function surely does not take, or too many values.
 
@@ -123,10 +118,7 @@ def _function_name(function: Any) -> str:
 
 
 def constructed(
-    reader: CallReader,
-    called: Any,
-    arguments: Arguments,
-    node: ast.Call,
+    reader: CallReader, called: Any, arguments: Arguments, node: ast.Call
 ) -> tuple[Value] | None:
     """Return what some functions of pandas give, in a tuple; None for any other.
 

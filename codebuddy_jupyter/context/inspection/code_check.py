@@ -89,11 +89,7 @@ class CodeCheck:
         return report.findings
 
     def _check_tree(
-        self,
-        tree: ast.Module,
-        nodes: Nodes,
-        cell: CellCode,
-        report: Report,
+        self, tree: ast.Module, nodes: Nodes, cell: CellCode, report: Report
     ) -> None:
         if len(nodes) > MAX_NODES:
             return
@@ -108,12 +104,7 @@ class CodeCheck:
             check_files(nodes, self._namespace, report)
         self._read(tree, stored, report)
 
-    def _read(
-        self,
-        tree: ast.Module,
-        stored: Stored,
-        report: Report,
-    ) -> None:
+    def _read(self, tree: ast.Module, stored: Stored, report: Report) -> None:
         if self._reader is None:
             self._reader = Reader(self._namespace, report, stored)
         else:
@@ -121,12 +112,7 @@ class CodeCheck:
         self._reader.read(tree.body)
         self.calls += report.calls
 
-    def _check_names(
-        self,
-        tree: ast.Module,
-        stored: Stored,
-        report: Report,
-    ) -> None:
+    def _check_names(self, tree: ast.Module, stored: Stored, report: Report) -> None:
         known = stored.names | self._earlier | self._automagics()
         for node in _names_read(tree):
             name = node.id

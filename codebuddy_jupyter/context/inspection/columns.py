@@ -18,10 +18,7 @@ _NUMPY_KINDS = {
     **dict.fromkeys("mM", "dates"),
     "O": "objects",
 }
-_PANDAS_KINDS = {
-    "StringDtype": "text",
-    "DatetimeTZDtype": "dates",
-}
+_PANDAS_KINDS = {"StringDtype": "text", "DatetimeTZDtype": "dates"}
 
 
 def frame_library(value: object) -> str:

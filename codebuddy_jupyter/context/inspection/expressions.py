@@ -421,11 +421,7 @@ class Expressions:
                     self.escape(part)
 
     def _method(
-        self,
-        base: Value,
-        node: ast.Call,
-        func: ast.Attribute,
-        arguments: Arguments,
+        self, base: Value, node: ast.Call, func: ast.Attribute, arguments: Arguments
     ) -> Value:
         method = self._attribute_of(base, func, is_called=True)
         if isinstance(method, Live):
@@ -455,11 +451,7 @@ class Expressions:
                 return node
 
     def _frame_method(
-        self,
-        frame: Frame,
-        node: ast.Call,
-        func: ast.Attribute,
-        arguments: Arguments,
+        self, frame: Frame, node: ast.Call, func: ast.Attribute, arguments: Arguments
     ) -> Value:
         name = func.attr
         if frame.library == "polars":

@@ -37,9 +37,7 @@ class FileRead:
 
 
 def check_files(
-    nodes: Sequence[ast.AST],
-    namespace: Mapping[str, object],
-    report: Report,
+    nodes: Sequence[ast.AST], namespace: Mapping[str, object], report: Report
 ) -> None:
     """Report tables that are read again, or from a file that does not exist."""
     reads = list(_reads(nodes))

@@ -195,9 +195,7 @@ def _signatures(facts: ErrorFacts, check: CodeCheck) -> Iterator[str]:
 
 
 def _by_the_error(
-    facts: ErrorFacts,
-    statement: ast.stmt | None,
-    names: Mapping[str, object],
+    facts: ErrorFacts, statement: ast.stmt | None, names: Mapping[str, object]
 ) -> Iterator[str]:
     """Yield what the error itself tells, where its code does not."""
     if facts.name == "KeyError" and facts.key and statement is not None:

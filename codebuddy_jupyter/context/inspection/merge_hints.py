@@ -19,13 +19,7 @@ MAX_LEFT = 5_000
 MAX_RIGHT = 50_000
 # Keys of one merge that are told.
 MAX_KEYS = 3
-_PLAIN = (
-    str,
-    int,
-    float,
-    bool,
-    type(None),
-)
+_PLAIN = (str, int, float, bool, type(None))
 
 
 class Side(NamedTuple):

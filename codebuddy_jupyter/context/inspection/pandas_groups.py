@@ -27,11 +27,7 @@ _AGGREGATIONS = words(
 
 
 def grouped_step(
-    checker: Checker,
-    groups: Grouped,
-    method: str,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, groups: Grouped, method: str, arguments: Arguments, node: ast.AST
 ) -> Value:
     """Check the arguments of a grouped frame's method; return what it gives."""
     if method in ("agg", "aggregate"):
@@ -77,10 +73,7 @@ def _per_group(groups: Grouped) -> Value:
 
 
 def _grouped_agg(
-    checker: Checker,
-    groups: Grouped,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, groups: Grouped, arguments: Arguments, node: ast.AST
 ) -> Value:
     function = arguments.get("func", 0)
     if groups.single:

@@ -61,22 +61,10 @@ COLUMN_ARGUMENTS: Mapping[str, tuple[tuple[str, int | None, bool], ...]] = {
         ("index", 1, True),
         ("columns", 2, True),
     ),
-    "melt": (
-        ("id_vars", 0, False),
-        ("value_vars", 1, False),
-    ),
-    "boxplot": (
-        ("column", 0, False),
-        ("by", 1, False),
-    ),
-    "hist": (
-        ("column", 0, False),
-        ("by", 1, False),
-    ),
-    "plot": (
-        ("x", 0, False),
-        ("y", 1, False),
-    ),
+    "melt": (("id_vars", 0, False), ("value_vars", 1, False)),
+    "boxplot": (("column", 0, False), ("by", 1, False)),
+    "hist": (("column", 0, False), ("by", 1, False)),
+    "plot": (("x", 0, False), ("y", 1, False)),
 }
 """Arguments of methods that name columns: name, position, and whether levels of the index
 count as well.
@@ -87,12 +75,7 @@ class Checker(Protocol):
     """What the steps need of the one that reads the code."""
 
     def check(
-        self,
-        frame: Frame,
-        names: Iterable[ast.Constant],
-        node: ast.AST,
-        *,
-        index: bool,
+        self, frame: Frame, names: Iterable[ast.Constant], node: ast.AST, *, index: bool
     ) -> None:
         """Report those of the names that the frame does not have."""
 
@@ -107,11 +90,7 @@ Step = Callable[[Checker, Frame, Arguments, ast.AST], Value]
 
 
 def frame_step(
-    checker: Checker,
-    frame: Frame,
-    method: str,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, method: str, arguments: Arguments, node: ast.AST
 ) -> Value:
     """Check the arguments of a frame's method; return what it gives.
 
@@ -152,12 +131,7 @@ def changes_in_place(arguments: Arguments) -> bool:
     return inplace is not None and not arguments.is_constant("inplace", False)
 
 
-def _drop(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
-) -> Value:
+def _drop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
     columns = arguments.get("columns")
     axis = arguments.get("axis", 1)
     is_by_column = isinstance(axis, ast.Constant) and axis.value in (1, "columns")
@@ -171,10 +145,7 @@ def _drop(
 
 
 def _rename(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     columns = arguments.get("columns")
     if columns is None and arguments.get("axis") is not None:
@@ -196,10 +167,7 @@ def _rename(
 
 
 def _astype(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     if arguments.get("errors") is None:
         dtype = arguments.get("dtype", 0)
@@ -210,10 +178,7 @@ def _astype(
 
 
 def _assign(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     result = frame.copied()
     given = frame.copied()
@@ -228,10 +193,7 @@ def _assign(
 
 
 def _set_index(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     keys = try_all_texts(arguments.get("keys", 0))
     if keys is None or arguments.is_open:
@@ -252,10 +214,7 @@ def _set_index(
 
 
 def _reset_index(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     drop = arguments.get("drop", 1)
     if drop is not None:
@@ -276,10 +235,7 @@ def _reset_index(
 
 
 def _merge(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     return merged(checker, frame, node, arguments, shift=0)
 
@@ -329,10 +285,7 @@ def _shared_keys(left: ast.AST, right: ast.AST) -> set[object] | None:
 
 
 def _merged_columns(
-    left: Frame,
-    right: Frame,
-    keys: set[object] | None,
-    arguments: Arguments,
+    left: Frame, right: Frame, keys: set[object] | None, arguments: Arguments
 ) -> Frame:
     if left.columns is None or right.columns is None:
         return Frame(columns=None, index=None)
@@ -364,12 +317,7 @@ def _merged_columns(
     return result
 
 
-def _join(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
-) -> Value:
+def _join(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
     other_node = arguments.get("other", 0)
     other = checker.frame_in(other_node)
     on = arguments.get("on", 1)
@@ -384,12 +332,7 @@ def _join(
     return result
 
 
-def _melt(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
-) -> Value:
+def _melt(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
     ids = arguments.get("id_vars", 0)
     columns: set[object] | None = set()
     if ids is not None:
@@ -409,10 +352,7 @@ def _melt(
 
 
 def _groupby(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     if arguments.get("axis") is not None or arguments.is_open:
         return None
@@ -426,12 +366,7 @@ def _groupby(
     return Grouped(frame, None if keys is None else frozenset(keys), is_index)
 
 
-def _agg(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
-) -> Value:
+def _agg(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
     func = arguments.get("func", 0)
     checker.check(frame, keys_in(func), node, index=False)
     for value in arguments.keywords.values():
@@ -442,10 +377,7 @@ def _agg(
 
 
 def _insert(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     name = text_of(arguments.get("column", 1))
     if name is None:
@@ -454,12 +386,7 @@ def _insert(
     return None
 
 
-def _pop(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
-) -> Value:
+def _pop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
     name = text_of(arguments.get("item", 0))
     if name is not None and frame.columns is not None:
         frame.columns.discard(name)
@@ -467,30 +394,19 @@ def _pop(
 
 
 def _update(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     return None
 
 
-def _eval(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
-) -> Value:
+def _eval(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
     if changes_in_place(arguments):
         frame.forget()
     return None
 
 
 def _query(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     text = text_of(arguments.get("expr", 0))
     if text is not None and "`" not in text and len(text) < MAX_QUERY:
@@ -517,10 +433,7 @@ def _query_names(text: str) -> list[ast.Constant]:
 
 
 def _value_counts(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     if frame.columns is None:
         return None
@@ -528,10 +441,7 @@ def _value_counts(
 
 
 def _row_wise(
-    checker: Checker,
-    frame: Frame,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     return Column()
 

@@ -20,11 +20,7 @@ _NAMING = words("name alias suffix prefix map_alias")
 
 
 def polars_step(
-    checker: Checker,
-    frame: Frame,
-    method: str,
-    arguments: Arguments,
-    node: ast.AST,
+    checker: Checker, frame: Frame, method: str, arguments: Arguments, node: ast.AST
 ) -> Value:
     """Check the arguments of a frame's method; return what it gives."""
     call = arguments.call

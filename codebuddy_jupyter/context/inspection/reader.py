@@ -69,10 +69,7 @@ class Reader(Expressions):
             self._store_item(base, node.target)
 
     def _assign(
-        self,
-        target: ast.expr,
-        value: Value,
-        source: ast.expr | None = None,
+        self, target: ast.expr, value: Value, source: ast.expr | None = None
     ) -> None:
         if isinstance(target, ast.Name):
             self.bind(target.id, value)

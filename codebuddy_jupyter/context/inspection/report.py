@@ -68,13 +68,7 @@ class Report:
         self._findings.setdefault(key, finding)
 
     def column(
-        self,
-        owner: str,
-        frame: Frame,
-        name: str,
-        node: ast.AST,
-        *,
-        index: bool,
+        self, owner: str, frame: Frame, name: str, node: ast.AST, *, index: bool
     ) -> None:
         """Report a column that a frame does not have."""
         names = frame.all_names if index else frame.columns
@@ -143,12 +137,7 @@ class Report:
         self.add(Finding("keyword", line, name, nearest, owner, fact, _line(node)))
 
     def positions(
-        self,
-        owner: str,
-        most: int,
-        given: int,
-        signature: str,
-        node: ast.AST,
+        self, owner: str, most: int, given: int, signature: str, node: ast.AST
     ) -> None:
         """Report more values than a function takes without names."""
         values = "1 value" if most == 1 else f"{most} values"

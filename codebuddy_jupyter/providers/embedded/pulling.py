@@ -149,12 +149,7 @@ class Pull:
         )
 
     async def _stored(
-        self,
-        download: Download,
-        name: str,
-        typed: str,
-        source: str,
-        sha256: str = "",
+        self, download: Download, name: str, typed: str, source: str, sha256: str = ""
     ) -> str:
         """Download a model into the folder of models, and return its name."""
 
@@ -166,12 +161,7 @@ class Pull:
         return name
 
 
-def _store(
-    download: Download,
-    file: ArrivingFile,
-    sha256: str,
-    job: Job,
-) -> None:
+def _store(download: Download, file: ArrivingFile, sha256: str, job: Job) -> None:
     """Download a file unless it is there, check it, and put it in its place."""
     # Another kernel may have downloaded it while this one waited.
     if file.target.exists():

@@ -227,11 +227,7 @@ def pieces_of(source: IO[bytes]) -> Iterator[bytes]:
 
 
 def reported(
-    pieces: Iterable[bytes],
-    step: str,
-    done: int,
-    total: int,
-    job: Job,
+    pieces: Iterable[bytes], step: str, done: int, total: int, job: Job
 ) -> Iterator[bytes]:
     """Yield pieces, and report how much has come.
 

@@ -82,12 +82,7 @@ class WebDownload:
             reason = str(error) or type(error).__name__
             raise self._failed(reason, job) from error
 
-    def _receive(
-        self,
-        response: Any,
-        file: ArrivingFile,
-        job: Job,
-    ) -> None:
+    def _receive(self, response: Any, file: ArrivingFile, job: Job) -> None:
         if response.status != PARTIAL_CONTENT:
             file.discard()
         headers = response.headers
@@ -163,21 +158,8 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
         self._access = access
 
     def redirect_request(
-        self,
-        req: Any,
-        fp: Any,
-        code: int,
-        msg: str,
-        headers: Any,
-        newurl: str,
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
         """Check where the redirect leads."""
         self._access.check(newurl)
-        return super().redirect_request(
-            req,
-            fp,
-            code,
-            msg,
-            headers,
-            newurl,
-        )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

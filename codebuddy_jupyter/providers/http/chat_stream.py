@@ -227,12 +227,7 @@ class ToolCalls:
             arguments = json.dumps(arguments, ensure_ascii=False)
         call.arguments.append(arguments)
 
-    def _continued(
-        self,
-        index: Any,
-        call_id: str,
-        name: str,
-    ) -> _PartialCall | None:
+    def _continued(self, index: Any, call_id: str, name: str) -> _PartialCall | None:
         """Return the call that a piece continues: by index, else the last one; None if
         the piece begins a new call.
 

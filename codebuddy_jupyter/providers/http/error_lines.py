@@ -97,12 +97,7 @@ def proxy_failed(
     if "407" not in reason:
         return errors.Unreachable(what, bypass, passing=passing)
     log_in = Remedy("Give the proxy a user name and password", proxy_login(server.url))
-    return errors.Unreachable(
-        what,
-        log_in,
-        bypass,
-        passing=passing,
-    )
+    return errors.Unreachable(what, log_in, bypass, passing=passing)
 
 
 def no_tls(server: Server, reason: str) -> errors.Unreachable:
@@ -337,12 +332,7 @@ def _key_refused(server: Server, response: ErrorResponse) -> errors.KeyRefused:
 
 
 def _no_model(server: Server, model: str, models: list[str]) -> errors.ModelNotFound:
-    similar = difflib.get_close_matches(
-        model,
-        models,
-        n=LISTED,
-        cutoff=0.3,
-    )
+    similar = difflib.get_close_matches(model, models, n=LISTED, cutoff=0.3)
     others = [name for name in models if name not in similar]
     offered = similar + others
     missing = f"There is no model {model!r} at {server.url}"

@@ -89,13 +89,7 @@ class Marks(InfillWay):
 
     def body(self, request: Infill, num_ctx: int) -> dict[str, Any]:
         """Return the JSON of a request."""
-        marked = (
-            self.before,
-            request.before,
-            self.after,
-            request.after,
-            self.gap,
-        )
+        marked = (self.before, request.before, self.after, request.after, self.gap)
         return {
             **_completion(request),
             "prompt": "".join(marked),

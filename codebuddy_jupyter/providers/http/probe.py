@@ -89,12 +89,7 @@ class Probe:
         Whether some request was not answered.
     """
 
-    def __init__(
-        self,
-        url: str,
-        http: Any,
-        seconds: float = TIMEOUT,
-    ) -> None:
+    def __init__(self, url: str, http: Any, seconds: float = TIMEOUT) -> None:
         self.url = url
         self.native_url = native_of(url)
         self.http = http
@@ -122,10 +117,7 @@ class Probe:
         return await self._request("GET", url, None, self.seconds)
 
     async def post(
-        self,
-        url: str,
-        body: Mapping[str, Any],
-        seconds: float | None = None,
+        self, url: str, body: Mapping[str, Any], seconds: float | None = None
     ) -> ProbeAnswer:
         """Return the answer to a POST of JSON, or `NO_ANSWER`.
 
@@ -138,12 +130,7 @@ class Probe:
         seconds
             How long the answer may take; by default as for every request.
         """
-        return await self._request(
-            "POST",
-            url,
-            body,
-            seconds or self.seconds,
-        )
+        return await self._request("POST", url, body, seconds or self.seconds)
 
     async def lines(
         self, url: str, body: Mapping[str, Any]

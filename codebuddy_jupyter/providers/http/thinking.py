@@ -84,13 +84,7 @@ def _pattern(marks: Iterable[str]) -> re.Pattern[str]:
 _CLOSINGS = frozenset([*_PAIRS.values()])
 _IN_ANSWER = _pattern([*_PAIRS, *_CLOSINGS, *_NEXT_MESSAGES])
 _ALL_IN_ANSWER = (*_PAIRS, *_CLOSINGS, *_NEXT_MESSAGES)
-_AT_START = (
-    *_ALL_IN_ANSWER,
-    *_SENTENCES,
-    *_CERTAIN_ANSWERS,
-    *_MESSAGES,
-    _BARE_START,
-)
+_AT_START = (*_ALL_IN_ANSWER, *_SENTENCES, *_CERTAIN_ANSWERS, *_MESSAGES, _BARE_START)
 _AFTER_REASONING = (*_PAIRS, *_CLOSINGS, *_ANSWERS)
 
 
@@ -283,12 +277,7 @@ class Thinking:
         name = mark[0].lower()
         yield from self._after_mark(name, mark.start(), rest)
 
-    def _after_mark(
-        self,
-        mark: str,
-        start: int,
-        rest: str,
-    ) -> Iterator[Chunk]:
+    def _after_mark(self, mark: str, start: int, rest: str) -> Iterator[Chunk]:
         before = "".join([*self._given, self._held[:start]])
         if mark in _PAIRS:
             if _opens_block(before, rest):

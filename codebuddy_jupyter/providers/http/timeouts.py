@@ -49,12 +49,7 @@ class Deadline:
         Limit for the whole reply.
     """
 
-    def __init__(
-        self,
-        first: float,
-        between: float,
-        total: float,
-    ) -> None:
+    def __init__(self, first: float, between: float, total: float) -> None:
         now = time.monotonic()
         self._between = between
         self._total = total

@@ -109,12 +109,7 @@ class Kind:
         """
         return None
 
-    async def count(
-        self,
-        probe: Probe,
-        model: str,
-        text: str,
-    ) -> int | None:
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
         """Return the number of tokens of a text, by the server's own tokenizer; None if
         the server offers none.
         """
@@ -146,12 +141,7 @@ class Kind:
         """Return the command that gives a model a context window of so many tokens."""
         return self.widen_command.format(model=model, tokens=tokens)
 
-    async def pull(
-        self,
-        probe: Probe,
-        model: str,
-        progress: Progress,
-    ) -> None:
+    async def pull(self, probe: Probe, model: str, progress: Progress) -> None:
         """Download a model to the server.
 
         Raises
@@ -164,11 +154,7 @@ class Kind:
         raise NotImplementedError
 
     async def load(
-        self,
-        probe: Probe,
-        model: str,
-        seconds: float,
-        num_ctx: int = 0,
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model; for the errors see `pull`.
 

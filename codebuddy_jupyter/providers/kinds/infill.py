@@ -51,10 +51,7 @@ class OllamaInfill(InfillWay):
 
     def body(self, request: Infill, num_ctx: int) -> dict[str, Any]:
         """Return the JSON of a request."""
-        options: dict[str, Any] = {
-            "temperature": 0,
-            "num_predict": request.max_tokens,
-        }
+        options: dict[str, Any] = {"temperature": 0, "num_predict": request.max_tokens}
         if num_ctx:
             options["num_ctx"] = num_ctx
         return {
@@ -88,10 +85,7 @@ class _LlamaCppEvents(Events):
 
 
 def _chunk(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    choice: dict[str, Any] = {
-        "index": 0,
-        "text": event.get("content"),
-    }
+    choice: dict[str, Any] = {"index": 0, "text": event.get("content")}
     chunk: dict[str, Any] = {"choices": [choice]}
     if event.get("stop"):
         at_limit = event.get("stop_type") == "limit" or event.get("stopped_limit")
@@ -113,10 +107,7 @@ class _GenerateLines(Lines):
         value = parsed(line)
         if not isinstance(value, Mapping) or "response" not in value:
             return super()._event(line)
-        choice: dict[str, Any] = {
-            "index": 0,
-            "text": value.get("response"),
-        }
+        choice: dict[str, Any] = {"index": 0, "text": value.get("response")}
         chunk: dict[str, Any] = {"choices": [choice]}
         if value.get("done"):
             choice["finish_reason"] = value.get("done_reason") or "stop"

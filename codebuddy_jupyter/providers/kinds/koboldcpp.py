@@ -40,12 +40,7 @@ class KoboldCpp(Kind):
         window = positive(answer.fields.get("value"))
         return [Model(model_name(entry), window, loaded=True) for entry in entries]
 
-    async def count(
-        self,
-        probe: Probe,
-        model: str,
-        text: str,
-    ) -> int | None:
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
         """Return the number of tokens of a text."""
         address = f"{probe.native_url}/api/extra/tokencount"
         answer = await probe.post(address, {"prompt": text})

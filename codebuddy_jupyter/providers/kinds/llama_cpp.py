@@ -61,12 +61,7 @@ class LlamaCpp(Kind):
         reading = [_read_model(probe, entry) for entry in entries]
         return list(await asyncio.gather(*reading))
 
-    async def count(
-        self,
-        probe: Probe,
-        model: str,
-        text: str,
-    ) -> int | None:
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
         """Return the number of tokens of a text."""
         address = f"{probe.native_url}/tokenize"
         answer = await probe.post(address, {"content": text})

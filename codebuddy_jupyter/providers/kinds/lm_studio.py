@@ -72,11 +72,7 @@ class LMStudio(Kind):
         return None
 
     async def load(
-        self,
-        probe: Probe,
-        model: str,
-        seconds: float,
-        num_ctx: int = 0,
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model; from 0.4."""
         address = f"{probe.native_url}/api/v1/models/load"

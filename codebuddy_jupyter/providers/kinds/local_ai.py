@@ -63,11 +63,7 @@ class LocalAI(Kind):
         return [Model(name, loaded=name in loaded) for name in names]
 
     async def load(
-        self,
-        probe: Probe,
-        model: str,
-        seconds: float,
-        num_ctx: int = 0,
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model; older versions cannot
         (https://localai.io/docs/features/backend-monitor).

@@ -99,12 +99,7 @@ class Ollama(Kind):
         describing = [_described(probe, model, limit) for model in models]
         return list(await asyncio.gather(*describing))
 
-    async def pull(
-        self,
-        probe: Probe,
-        model: str,
-        progress: Progress,
-    ) -> None:
+    async def pull(self, probe: Probe, model: str, progress: Progress) -> None:
         """Download a model; an interrupted download resumes."""
         is_complete = False
         body = {"model": model, "stream": True}
@@ -124,11 +119,7 @@ class Ollama(Kind):
             raise ConnectionError("the download ended early")
 
     async def load(
-        self,
-        probe: Probe,
-        model: str,
-        seconds: float,
-        num_ctx: int = 0,
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model, with a context window of its own if it is given one."""
         body: dict[str, Any] = {"model": model, "stream": False}

@@ -37,12 +37,7 @@ class VLLM(Kind):
             for entry in entries
         ]
 
-    async def count(
-        self,
-        probe: Probe,
-        model: str,
-        text: str,
-    ) -> int | None:
+    async def count(self, probe: Probe, model: str, text: str) -> int | None:
         """Return the number of tokens of a text."""
         body = {"model": model, "prompt": text}
         answer = await probe.post(f"{probe.native_url}/tokenize", body)

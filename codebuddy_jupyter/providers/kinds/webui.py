@@ -46,11 +46,7 @@ class TextGenerationWebUI(Kind):
         return [Model(str(name), loaded=name == current) for name in names]
 
     async def load(
-        self,
-        probe: Probe,
-        model: str,
-        seconds: float,
-        num_ctx: int = 0,
+        self, probe: Probe, model: str, seconds: float, num_ctx: int = 0
     ) -> None:
         """Load a model in place of the one that is loaded."""
         body = {"model_name": model}

@@ -201,10 +201,7 @@ class LocalProvider(LocalServerProvider):
         return errors.ModelNotFound(f"{model} only makes embeddings.", *remedies)
 
     async def _refused(
-        self,
-        server: error_lines.Server,
-        error: ErrorResponse,
-        model: str,
+        self, server: error_lines.Server, error: ErrorResponse, model: str
     ) -> errors.ProviderError:
         """Return the error for an error response; a model that is missing can be
         downloaded.

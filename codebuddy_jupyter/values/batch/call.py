@@ -71,11 +71,7 @@ def _map_options(named: Mapping[str, Any]) -> MapOptions:
 
 
 def _mapped_sample(
-    buddy: Buddy,
-    items: Any,
-    prompt: str,
-    options: MapOptions,
-    count: int,
+    buddy: Buddy, items: Any, prompt: str, options: MapOptions, count: int
 ) -> Any:
     """Return the values of the first rows, and tell what all of them would cost."""
     first_rows = sample_of(items, count)

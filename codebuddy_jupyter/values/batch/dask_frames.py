@@ -28,11 +28,7 @@ POOL = "codebuddy.pool"
 """The setting of Dask's configuration that names the servers of a worker."""
 
 # The types of columns, which must be known before there is a value.
-_TYPES = {
-    "boolean": "boolean",
-    "integer": "Int64",
-    "number": "Float64",
-}
+_TYPES = {"boolean": "boolean", "integer": "Int64", "number": "Float64"}
 
 _setting_up = threading.Lock()
 
@@ -65,12 +61,7 @@ def is_dask(items: Any) -> bool:
     return _is_frame(items) or _is_bag(items)
 
 
-def lazy_map(
-    buddy: Buddy,
-    items: Any,
-    prompt: str,
-    options: MapOptions,
-) -> Any:
+def lazy_map(buddy: Buddy, items: Any, prompt: str, options: MapOptions) -> Any:
     """Return the values of a map as a lazy Series, frame or bag of Dask.
 
     Raises
@@ -94,12 +85,7 @@ def lazy_map(
         columns = [str(column) for column in items.columns]
     template_of(prompt, columns, may_append=is_column)
     meta = _meta(items, form)
-    return items.map_partitions(
-        answer_partition,
-        plan,
-        meta,
-        meta=meta,
-    )
+    return items.map_partitions(answer_partition, plan, meta, meta=meta)
 
 
 def sample_of_dask(items: Any, count: int) -> Any:
@@ -203,13 +189,7 @@ def _mapped(items: Any, plan: Plan) -> Any:
     buddy = _buddy_of_process()
     with _setting_up:
         _configure(buddy, plan)
-    made = Map(
-        buddy,
-        items,
-        plan.prompt,
-        plan.options,
-        leases_of_worker(),
-    )
+    made = Map(buddy, items, plan.prompt, plan.options, leases_of_worker())
     return made.gather()
 
 

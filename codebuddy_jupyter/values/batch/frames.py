@@ -161,12 +161,7 @@ def _keys(index: Any) -> Iterable[Any]:
     return keys
 
 
-def _pandas_output(
-    pandas: Any,
-    index: Any,
-    answers: Answers,
-    name: Any,
-) -> Any:
+def _pandas_output(pandas: Any, index: Any, answers: Answers, name: Any) -> Any:
     total = len(index)
     if not answers.fields:
         values = answers.filled(total)
@@ -178,12 +173,7 @@ def _pandas_output(
     return pandas.DataFrame(columns, index=index, columns=names)
 
 
-def _pandas_series(
-    pandas: Any,
-    index: Any,
-    values: list[Any],
-    name: Any,
-) -> Any:
+def _pandas_series(pandas: Any, index: Any, values: list[Any], name: Any) -> Any:
     dtype = _dtype_of(values)
     try:
         return pandas.Series(values, index=index, name=name, dtype=dtype)
@@ -211,12 +201,7 @@ def _dtype_of(values: list[Any]) -> Any:
     return object
 
 
-def _polars_output(
-    polars: Any,
-    total: int,
-    answers: Answers,
-    name: str,
-) -> Any:
+def _polars_output(polars: Any, total: int, answers: Answers, name: str) -> Any:
     if not answers.fields:
         return _polars_series(polars, name, answers.filled(total))
     columns = []

@@ -261,21 +261,12 @@ class Job:
         finally:
             self._pool.release(lane)
 
-    async def _keep(
-        self,
-        row: AskedRow,
-        answered: Answered,
-        seconds: float,
-    ) -> None:
+    async def _keep(self, row: AskedRow, answered: Answered, seconds: float) -> None:
         kept = Kept(row.digest, answered.text, answered.usage, seconds, row.prompt)
         await self._keeper.keep(kept)
 
     def _note_error(
-        self,
-        row: AskedRow,
-        lane: Lane,
-        error: BuddyError,
-        began: float,
+        self, row: AskedRow, lane: Lane, error: BuddyError, began: float
     ) -> None:
         """Decide whether an error is the row's or the server's; of the server's, another
         server can be asked.

@@ -360,9 +360,7 @@ class Map:
         return None
 
     def _asked(
-        self,
-        rows: Iterator[NumberedRow],
-        given: int = 0,
+        self, rows: Iterator[NumberedRow], given: int = 0
     ) -> Generator[Outcome, None, None]:
         """Yield what becomes of rows that a server may have to be asked about.
 

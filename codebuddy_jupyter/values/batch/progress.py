@@ -25,13 +25,7 @@ class Progress:
         The number of rows that are done already.
     """
 
-    def __init__(
-        self,
-        total: int | None,
-        *,
-        is_shown: bool,
-        given: int = 0,
-    ) -> None:
+    def __init__(self, total: int | None, *, is_shown: bool, given: int = 0) -> None:
         self.lines: list[str] = []
         self._bar: Any = None
         self._errors = 0
@@ -42,12 +36,7 @@ class Progress:
             # Its import takes a moment, and needs ipywidgets in a notebook.
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(
-                total=total,
-                desc="buddy.map",
-                unit=" rows",
-                initial=given,
-            )
+            self._bar = tqdm(total=total, desc="buddy.map", unit=" rows", initial=given)
 
     def tell(self, line: str) -> None:
         """Show a line, once."""

@@ -39,9 +39,7 @@ class Target:
 
 
 async def find_targets(
-    resolve: Resolve,
-    models: Sequence[str],
-    providers: Sequence[str],
+    resolve: Resolve, models: Sequence[str], providers: Sequence[str]
 ) -> list[Target]:
     """Return the servers to ask.
 
