@@ -27,7 +27,10 @@ BROKEN = "first = 1\nsecond = first / 0"
 def reload(page: Page) -> None:
     """Load JupyterLab again as it was left."""
     assert eventually(lambda: page.evaluate(WORKSPACE))
-    page.reload()
+    # JupyterLab opens the notebook of its address last, which could be after the next
+    # test has opened one.
+    workspace, _, _ = page.url.partition("/tree/")
+    page.goto(workspace)
     page.wait_for_function("() => window.jupyterapp !== undefined", polling=POLLING)
 
 
