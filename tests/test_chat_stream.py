@@ -346,6 +346,24 @@ CALLS = {
         ),
         calls({"index": 0, "id": "b", "function": {"name": "time", "arguments": "{}"}}),
     ],
+    "in pieces that repeat the name": [
+        calls(
+            {
+                "index": 0,
+                "id": "a",
+                "function": {"name": "weather", "arguments": '{"city": '},
+            }
+        ),
+        calls(
+            {
+                "index": 0,
+                "id": "a",
+                "function": {"name": "weather", "arguments": '"Oslo"}'},
+            }
+        ),
+        calls({"index": 1, "id": "b", "function": {"name": "time", "arguments": "{"}}),
+        calls({"index": 1, "function": {"name": "time", "arguments": "}"}}),
+    ],
     "whole, arguments as JSON": [
         calls(
             {"id": "a", "function": {"name": "weather", "arguments": {"city": "Oslo"}}},
@@ -375,6 +393,25 @@ def test_tool_calls_without_ids_are_told_apart_by_their_names(
         ToolCall("call_0", "weather", "{}"),
         ToolCall("call_1", "time", ""),
     ]
+
+
+def test_a_tool_call_whose_pieces_repeat_its_name_is_one_without_an_id_too() -> None:
+    reading = ChatStream()
+    for arguments in ("", '{"city": ', '"Oslo"}', '{"city": "Bern"}'):
+        piece = {"function": {"name": "weather", "arguments": arguments}}
+        assert list(reading.feed(event(calls(piece)))) == []
+    chunks = list(reading.feed(event(delta(finish="tool_calls"))))
+    assert chunks[0].tool_calls == (
+        ToolCall("call_0", "weather", '{"city": "Oslo"}'),
+        ToolCall("call_1", "weather", '{"city": "Bern"}'),
+    )
+
+
+def test_a_tool_without_a_name_that_is_text_raises_nothing() -> None:
+    reading = ChatStream()
+    piece = {"function": {"name": 7, "arguments": "{}"}}
+    chunks = list(reading.feed(event(delta(tool_calls=[piece], finish="stop"))))
+    assert chunks[0].tool_calls == (ToolCall("call_0", "", "{}"),)
 
 
 def test_a_tool_call_that_was_cut_off_is_not_given(
@@ -429,6 +466,15 @@ def test_the_tokens_that_were_in_the_cache_were_not_read() -> None:
     assert chunks[-1].usage == Usage(700, 1, 10)
 
 
+@pytest.mark.parametrize("wrong", ["12", -1, True, float("nan"), [3], 1e300], ids=str)
+def test_a_count_that_is_none_is_left_out(wrong: object) -> None:
+    reading = ChatStream()
+    counted = {"usage": {"prompt_tokens": wrong, "completion_tokens": 3}}
+    body = event(delta("Hi", finish="stop")) + event(counted)
+    chunks = [*reading.feed(body), *reading.flush()]
+    assert chunks[-1].usage == Usage(None, 3)
+
+
 @pytest.mark.parametrize(
     ("progress", "expected"),
     [
@@ -474,6 +520,10 @@ IN_STREAM = {
     "malformed JSON": (b'data: {"boom\n\n', '{"boom'),
     "JSON inside a string": (
         event({"error": {"message": '{"error": {"message": "boom"}}'}}),
+        "boom",
+    ),
+    "an event at the end, without an empty line": (
+        b"event: error\ndata: boom",
         "boom",
     ),
     "a reason to finish, as KoboldCpp": (
@@ -631,12 +681,21 @@ PARTS = [
         {"content": PARTS},
         {"content": "because", "thinking": "why"},
         {"content": "because", "reasoning": {"content": "why"}},
+        {"content": "because", "reasoning": {"type": "reasoning", "text": "why"}},
+        {"content": "because", "reasoning": [{"type": "reasoning", "text": "why"}]},
         {"content": "because", "reasoning_content": "why"},
     ],
-    ids=["parts, as Mistral", "thinking", "an object", "a field"],
+    ids=["parts, as Mistral", "thinking", "an object", "a type", "a list", "a field"],
 )
 def test_reasoning_is_read_wherever_the_server_puts_it(fields: dict[str, Any]) -> None:
     reading = ChatStream()
     chunks = list(reading.feed(event(delta(**fields, finish="stop"))))
     assert "".join(chunk.reasoning for chunk in chunks) == "why"
     assert "".join(chunk.text for chunk in chunks) == "because"
+
+
+def test_reasoning_alone_is_not_part_of_the_answer() -> None:
+    reading = ChatStream()
+    content = {"type": "reasoning", "text": "why"}
+    (chunk,) = reading.feed(event(delta(content=content)))
+    assert (chunk.reasoning, chunk.text) == ("why", "")

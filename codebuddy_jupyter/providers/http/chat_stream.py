@@ -63,7 +63,7 @@ PLAIN_ENDS = frozenset(
     }
 )
 # What they write where there is none yet.
-NO_END = frozenset({"", "null", "none", "unspecified", "finish_reason_unspecified"})
+NO_END = frozenset({"", "null", "none", "unspecified"})
 # The fields in which servers put reasoning.
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 # The fields in which they put the text of an answer.
@@ -185,6 +185,13 @@ class _PartialCall:
     name: str = ""
     arguments: list[str] = field(default_factory=list)
 
+    def may_be_complete(self, next_name: str) -> bool:
+        """Return whether a piece with this name can belong to another call."""
+        arguments = "".join(self.arguments)
+        if not arguments:
+            return next_name != self.name
+        return isinstance(parsed(arguments), Mapping)
+
 
 class ToolCalls:
     """Assembles tool calls from the pieces in which they come."""
@@ -201,19 +208,21 @@ class ToolCalls:
                 self._take(piece)
 
     def flush(self) -> tuple[ToolCall, ...]:
-        """Return the complete calls; those without an id get one."""
-        complete = []
+        """Return the calls as far as they came; those without an id get one."""
+        received = []
         for number, call in enumerate(self._calls):
             call_id = call.id or f"call_{number}"
             arguments = "".join(call.arguments)
-            complete.append(ToolCall(call_id, call.name, arguments))
+            received.append(ToolCall(call_id, call.name, arguments))
         self._calls = []
-        return tuple(complete)
+        return tuple(received)
 
     def _take(self, piece: Mapping[str, Any]) -> None:
         function = as_mapping(piece.get("function"))
         call_id = piece.get("id") or ""
-        name = function.get("name") or ""
+        name = function.get("name")
+        if not isinstance(name, str):
+            name = ""
         index = piece.get("index")
         call = self._continued(index, call_id, name)
         if call is None:
@@ -221,7 +230,9 @@ class ToolCalls:
             self._calls.append(call)
         if not call.id:
             call.id = call_id
-        call.name += name
+        # Some servers repeat the name in each piece.
+        if name != call.name:
+            call.name += name
         arguments = function.get("arguments") or ""
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
@@ -231,14 +242,14 @@ class ToolCalls:
         """Return the call that a piece continues: by index, else the last one; None if
         the piece begins a new call.
 
-        Some servers number every call 0, or none of them. Then a new id, or without ids
-        a second name, begins a new call.
+        Some servers number every call 0, or none of them. Then a new id begins a new
+        call, or without ids a name after complete arguments, or another name.
         """
         for call in reversed(self._calls):
             if index is None or call.index == index:
                 is_other_id = call_id and call.id and call_id != call.id
                 is_second_name = not call_id and name and call.name
-                if is_other_id or is_second_name:
+                if is_other_id or (is_second_name and call.may_be_complete(name)):
                     return None
                 return call
         return None
@@ -321,8 +332,9 @@ class ChatStream:
         """
         for name, event in self._events.flush():
             is_end = event.startswith(b"[DONE]")
-            # Anything else is an event that was cut off.
-            if is_end or isinstance(parsed(event), Mapping):
+            # Any other text that is not JSON is an event that was cut off.
+            is_whole = is_end or isinstance(parsed(event), Mapping)
+            if is_whole or name == "error":
                 yield from self._read_event(name, event)
         if not self.began:
             other = as_mapping(self.other)
@@ -399,7 +411,9 @@ class ChatStream:
     def _read_delta(self, delta: Mapping[str, Any]) -> Iterator[Chunk]:
         content = next(filter(None, map(delta.get, TEXT_FIELDS)), None)
         thoughts = next(filter(None, map(delta.get, REASONING_FIELDS)), None)
-        reasoning = _text_of(thoughts) or _reasoning_of(content)
+        reasoning = (
+            _text_of(thoughts) or _reasoning_of(thoughts) or _reasoning_of(content)
+        )
         text = _text_of(content)
         calls = delta.get("tool_calls")
         if reasoning or text or calls:
@@ -429,15 +443,15 @@ class ChatStream:
             yield Chunk(tool_calls=calls)
 
     def _count(self, usage: Mapping[str, Any]) -> None:
-        prompt = usage.get("prompt_tokens")
-        completion = usage.get("completion_tokens")
+        prompt = _whole_number(usage.get("prompt_tokens"))
+        completion = _whole_number(usage.get("completion_tokens"))
         # Some servers put a usage of zeros into every chunk.
         if prompt or completion:
             details = as_mapping(usage.get("prompt_tokens_details"))
-            cached = _number(details.get("cached_tokens"))
+            cached = _whole_number(details.get("cached_tokens"))
             read = None
-            if cached is not None and isinstance(prompt, int):
-                read = max(prompt - int(cached), 0)
+            if cached is not None and prompt is not None:
+                read = max(prompt - cached, 0)
             self._usage = Usage(prompt, completion, read)
 
     def _with_timings(self, usage: Usage) -> Usage:
@@ -445,10 +459,10 @@ class ChatStream:
 
         llama.cpp reports that: https://github.com/ggml-org/llama.cpp/tree/master/tools/server.
         """
-        read = _number(self._timings.get("prompt_n"))
+        read = _whole_number(self._timings.get("prompt_n"))
         milliseconds = _number(self._timings.get("prompt_ms"))
         if read is not None:
-            usage = replace(usage, read_tokens=int(read))
+            usage = replace(usage, read_tokens=read)
         if milliseconds is not None:
             usage = replace(usage, read_seconds=milliseconds / 1000)
         return usage
@@ -461,6 +475,14 @@ def _number(value: object) -> float | None:
     if not is_number or not 0 <= cast(float, value) < LARGEST_NUMBER:
         return None
     return cast(float, value)
+
+
+def _whole_number(value: object) -> int | None:
+    """Return a count; None for anything else."""
+    number = _number(value)
+    if number is None:
+        return None
+    return int(number)
 
 
 def _reading_of(progress: Mapping[str, Any]) -> Reading | None:
@@ -536,6 +558,8 @@ def _text_of(content: object) -> str:
     """
     if isinstance(content, str):
         return content
+    if _holds_reasoning(content):
+        return ""
     if isinstance(content, Mapping):
         text = content.get("text") or content.get("content")
         if isinstance(text, str):
@@ -543,22 +567,18 @@ def _text_of(content: object) -> str:
         return ""
     if not isinstance(content, list):
         return ""
-    texts = []
-    for part in content:
-        if not _holds_reasoning(part):
-            texts.append(_text_of(part))
-    return "".join(texts)
+    return "".join(map(_text_of, content))
 
 
 def _reasoning_of(content: object) -> str:
-    """Return the reasoning among the parts of a ``content``, as Mistral sends it."""
-    if not isinstance(content, list):
-        return ""
+    """Return the reasoning of a ``content``: an object that holds it, or those among the
+    parts, as Mistral sends them.
+    """
+    parts = content if isinstance(content, list) else [content]
     texts = []
-    for part in content:
-        if _holds_reasoning(part):
-            inner = part.get("thinking") or part.get("reasoning") or part.get("text")
-            texts.append(_text_of(inner))
+    for part in filter(_holds_reasoning, parts):
+        inner = part.get("thinking") or part.get("reasoning") or part.get("text")
+        texts.append(_text_of(inner))
     return "".join(texts)
 
 
