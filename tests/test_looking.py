@@ -267,6 +267,17 @@ def test_looks_that_were_made_are_not_made_again_for_a_smaller_prompt(
     assert LOOKED_UP in last(fake.requests[-1])
 
 
+def test_the_length_with_looks_does_not_tell_that_of_the_question(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    tokens = buddy.tokens["fake-1"]
+    before = tokens.count("word " * 1000)
+    too_long = PromptTooLong("too long", tokens=4100, window=4000)
+    fake.replies = [CLIENTS, NONE, (too_long,), REPLY]
+    buddy.ask("clients or orders?", LOOK).result()
+    assert tokens.count("word " * 1000) < 2 * before
+
+
 def test_a_look_without_room_is_left_out(buddy: Buddy, fake: FakeProvider) -> None:
     fake.size = 900
     buddy.context = "variables"

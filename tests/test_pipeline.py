@@ -303,6 +303,16 @@ def test_a_typed_question_tells_its_form_and_gives_a_value(
     assert reply.text == '{"value": true}'
 
 
+def test_a_typed_answer_of_equal_records_is_not_stopped(
+    buddy: Buddy, fake: FakeProvider
+) -> None:
+    record = '{"city": "Oslo", "nights": "3"}'
+    fake.replies = [('{"value": [', *[f"{record}, "] * 39, record, "]}")]
+    reply = buddy.ask("Which trips?", Options(into=list[dict[str, str]])).result()
+    assert reply.value == [{"city": "Oslo", "nights": "3"}] * 40
+    assert len(fake.requests) == 1
+
+
 def test_attempts_before_the_valid_answer_are_counted_and_not_shown(
     buddy: Buddy, fake: FakeProvider
 ) -> None:

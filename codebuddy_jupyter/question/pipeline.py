@@ -319,7 +319,11 @@ class Pipeline:
                     alone = replace(exchange, earlier=[])
                     enlarge = alone.try_widening(error.window)
                     raise with_larger_window(error, enlarge) from error
-                draft = exchange.smaller(draft, error.tokens, error.window)
+                counted = error.tokens
+                if looking is not None:
+                    # The server counts tools, and what they gave, as well.
+                    counted = None
+                draft = exchange.smaller(draft, counted, error.window)
         if looking is not None:
             draft = looking.draft or draft
         self.ahead.note_success()
@@ -416,7 +420,8 @@ class Pipeline:
         The request has the fields of the exchange, and other ones.
         """
         request = replace(exchange.request(draft), **fields)
-        stream = until_repeated(self._watched(exchange.target, request, reply))
+        watched = self._watched(exchange.target, request, reply)
+        stream = until_repeated(watched, is_typed=reply.is_typed)
         async with aclosing(cast(Any, stream)) as chunks:
             async for chunk in chunks:
                 yield chunk
