@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 from codebuddy_jupyter.buddy import Buddy
 from codebuddy_jupyter.errors import Offline, SettingError, SettingRefused
+from codebuddy_jupyter.providers.local.provider import LocalProvider
 from codebuddy_jupyter.providers.registry import Registry
 from codebuddy_jupyter.settings.configured import (
     Configured,
@@ -602,6 +603,23 @@ def test_a_misspelt_section_of_ipython_config_fails_closed_too(
     buddy.close()
 
 
+def test_ipython_config_adds_to_a_list_and_a_dict(tmp_path: Path) -> None:
+    config = Config()
+    config.Buddy.allowed_hosts.append("gpu.lan:8000")
+    config.LocalProvider.headers.update({"X-Team": "data"})
+    config.LocalProvider.temperature.append(0.5)
+    buddy = Buddy(settings_path=tmp_path / "codebuddy.json", config=config)
+    local = buddy.provider_named("Local")
+    assert isinstance(local, LocalProvider)
+    assert buddy.allowed_hosts == ["gpu.lan:8000"]
+    assert local.headers == {"X-Team": "data"}
+    assert [line.partition(":")[0] for line in local.problems] == [
+        "LocalProvider.temperature from ipython_config.py"
+    ]
+    assert buddy.problems == []
+    buddy.close()
+
+
 def test_sections_of_other_packages_are_not_in_doubt(tmp_path: Path) -> None:
     path = tmp_path / "codebuddy.json"
     others = ("OpenRouterProvider", "EchoProvider", "XAIProvider", "MyLocalModel")
@@ -641,7 +659,9 @@ def test_what_the_mended_file_says_is_used(tmp_path: Path) -> None:
     buddy.close()
 
 
-@pytest.mark.parametrize("name", ["a trailing comma", "a wrong name", "deep nesting"])
+@pytest.mark.parametrize(
+    "name", ["a trailing comma", "a wrong name", "a wrong section", "deep nesting"]
+)
 def test_a_doubtful_file_is_set_aside_before_anything_is_written(
     name: str, tmp_path: Path
 ) -> None:

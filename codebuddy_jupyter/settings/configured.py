@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from traitlets import Bool, Float, HasTraits, Int, TraitError, Unicode
 from traitlets.config import Config, Configurable
-from traitlets.config.loader import DeferredConfig
+from traitlets.config.loader import DeferredConfig, LazyConfigValue
 
 from ..errors import SettingError, SettingRefused, did_you_mean
 from .files import replacing
@@ -254,12 +254,15 @@ class Configured(Configurable):
 
 
 def _parsed(value: Any, owner: HasTraits, name: str) -> Any:
-    """Return a text from a command line or the environment as the type of the trait;
-    other values stay.
+    """Return a text from a command line or the environment as the type of the trait,
+    and what a configuration file adds to a list, a set or a dict as the whole; other
+    values stay.
     """
     trait: Any = owner.traits()[name]
     try:
-        if isinstance(value, DeferredConfig):
+        if isinstance(value, LazyConfigValue):
+            value = _added(value, getattr(owner, name))
+        elif isinstance(value, DeferredConfig):
             value = value.get_value(trait)
         # A Unicode trait takes the text as it is: traitlets' own parser would strip
         # quotes and expand a ~ at its beginning.
@@ -275,6 +278,15 @@ def _parsed(value: Any, owner: HasTraits, name: str) -> Any:
         raise TraitError(
             f"it must be {_expected(trait)}{_given(value, trait)}"
         ) from None
+
+
+def _added(addition: LazyConfigValue, value: Any) -> Any:
+    """Return a list, a set or a dict with what ``c.Class.name.append(…)`` and the like
+    add to it.
+    """
+    if isinstance(value, list | set | dict):
+        return addition.get_value(value)
+    raise TypeError("nothing can be added to it")
 
 
 def _expected(trait: Any) -> str:
@@ -337,7 +349,8 @@ class SavedSettings:
         """
         if not any(owner.has_saved_doubts for owner in owners):
             return
-        self.state, problem = self.load()
+        self.state, self.problem = self.load()
+        problem = self.problem
         for owner in owners:
             saved = self.state.get(type(owner).__name__, {})
             owner.take_saved(saved, problem)
@@ -358,6 +371,10 @@ class SavedSettings:
         aside = None
         if any(owner.has_saved_doubts for owner in owners):
             aside = self.set_aside()
+            # A misspelt section stays in that file alone.
+            for section in self.state:
+                if meant_section(section, self._sections):
+                    del state[section]
         try:
             self.save(state)
         except SettingError:
