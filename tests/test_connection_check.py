@@ -100,7 +100,7 @@ def test_a_proxy_that_wants_a_password_is_told(monkeypatch: pytest.MonkeyPatch) 
     with ForwardProxy(password="me:open-sesame") as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         what, log_in, bypass = trouble(local("http://models.test:1234/v1", retries=0))
-    assert what.endswith("which refuses them (407 Proxy Authentication Required)")
+    assert what.endswith("which failed (407 Proxy Authentication Required)")
     assert "%env HTTP_PROXY=http://NAME:PASSWORD@127.0.0.1:" in log_in
     assert bypass == "→ Bypass the proxy: %env NO_PROXY=models.test"
 

@@ -91,7 +91,7 @@ def proxy_failed(
     """
     what = (
         f"Requests to {server.url} go through the proxy {server.access.proxy}, "
-        f"which refuses them ({server.quote(reason)})."
+        f"which failed ({server.quote(reason)})."
     )
     bypass = Remedy("Bypass the proxy", past_proxy(server.url))
     if "407" not in reason:
