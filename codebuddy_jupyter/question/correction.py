@@ -11,7 +11,6 @@ from ..chat.conversation import CORRECTED
 from ..chat.reply import Reply
 from ..context.collector import Collector
 from ..context.fit import Redact
-from ..context.inert import without_control_tokens
 from ..context.inspection.answer_check import answer_findings
 from ..context.inspection.finding import Finding
 from ..context.inspection.repair import repair_question
@@ -19,7 +18,7 @@ from ..context.items import Snapshot
 from ..messages import Chunk, Message
 from ..tools.missing import with_places
 from ..tools.proposing import code_block
-from .draft import Draft
+from .draft import Draft, as_sent
 from .options import Options
 from .tokens import Tokens
 
@@ -106,15 +105,14 @@ def try_correction(
     may_tell = "variables" in snapshot.sections
     if not question or not may_tell or reply.format != "markdown":
         return None
-    text = without_control_tokens(redact(question).text)
-    steps = Message("assistant", reply.text), Message("user", text)
-    # As it will be sent with later questions, so that a server finds it in its cache.
-    answer = without_control_tokens(redact(reply.text).text).strip()
-    messages = (*draft.messages, replace(steps[0], text=answer), steps[1])
+    answer = Message("assistant", reply.text)
+    # As they will be sent with later questions, so that a server finds them in its cache.
+    sent_answer, asked = as_sent((answer, Message("user", question)), redact)
+    messages = (*draft.messages, sent_answer, asked)
     size = tokens.total(messages)
     if size > draft.room.prompt:
         return None
-    return Correction(replace(draft, messages=messages, tokens=size), steps)
+    return Correction(replace(draft, messages=messages, tokens=size), (answer, asked))
 
 
 def corrected(chunk: Chunk) -> Chunk:

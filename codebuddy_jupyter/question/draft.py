@@ -260,7 +260,7 @@ class Drafter:
             messages += _turn_messages(turn.messages_as_typed, after_break=broke_off)
             broke_off = turn.broke_off
         return _Past(
-            _as_sent(messages, self.redact),
+            as_sent(messages, self.redact),
             update,
             knows_notebook=False,
             is_cut=bool(turns),
@@ -271,7 +271,7 @@ class Drafter:
         """Return the latest turns that fit, without what they said of the notebook."""
         kept: list[Turn] = []
         for turn in reversed(turns):
-            messages = _as_sent(turn.messages_as_typed, self.redact)
+            messages = as_sent(turn.messages_as_typed, self.redact)
             room -= self.tokens.total(messages)
             if room < 0:
                 break
@@ -339,7 +339,7 @@ def conversation(turns: Sequence[Turn], redact: Redact) -> tuple[Message, ...]:
         after_break = broke_off and bool(messages)
         messages += _turn_messages(turn.messages, after_break=after_break)
         broke_off = turn.broke_off
-    return _as_sent(messages, redact)
+    return as_sent(messages, redact)
 
 
 def _turn_messages(messages: Sequence[Message], *, after_break: bool) -> list[Message]:
@@ -358,7 +358,7 @@ def _after_break(question: Message) -> Message:
     return replace(question, text=f"{BROKE_OFF}\n\n{question.text}")
 
 
-def _as_sent(messages: Iterable[Message], redact: Redact) -> tuple[Message, ...]:
+def as_sent(messages: Iterable[Message], redact: Redact) -> tuple[Message, ...]:
     """Return the messages without secrets and control tokens, and answers without
     surrounding blanks.
 

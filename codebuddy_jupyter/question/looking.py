@@ -106,7 +106,7 @@ class Looking:
         exchange: Exchange,
         turn: Turn,
         send: Send,
-        safe: Callable[[tuple[Message, ...]], list[Message]],
+        safe: Callable[[tuple[Message, ...]], tuple[Message, ...]],
         modes: Modes,
         schemas: SchemaModes,
         problems: Sequence[str] = (),

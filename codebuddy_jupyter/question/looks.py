@@ -30,7 +30,7 @@ LARGE = 7_000_000_000
 
 Stream = Callable[..., AsyncIterator[Chunk]]
 """Sends a draft of an exchange for a reply, with other fields of the request."""
-Safe = Callable[[tuple[Message, ...]], list[Message]]
+Safe = Callable[[tuple[Message, ...]], tuple[Message, ...]]
 
 
 class LookModes:

@@ -21,7 +21,6 @@ from ..chat.repetition import until_repeated
 from ..chat.reply import Reply
 from ..context.collector import Collector
 from ..context.fit import Redact
-from ..context.inert import without_control_tokens
 from ..context.mentions import find_mentions, unescaped
 from ..errors import (
     BuddyError,
@@ -49,7 +48,7 @@ from .correction import (
     is_checked,
     try_correction,
 )
-from .draft import Draft, Drafter, conversation
+from .draft import Draft, Drafter, as_sent, conversation
 from .exchange import ANSWER_ROOM, Exchange, with_larger_window
 from .kept_answers import KeptAnswers, Lookup, steps_of
 from .looks import Looks
@@ -149,7 +148,8 @@ class Pipeline:
         PromptError
             If the prompt is empty, or names something that does not exist.
         SettingError
-            If the answer is to have a type without a schema.
+            If the answer is to have a type without a schema, or no section of the
+            context has such a name.
         """
         form = None if options.into is None else form_of(options.into)
         if not (prompt.strip() or may_be_empty):
@@ -399,14 +399,9 @@ class Pipeline:
                 if rest != NOTHING:
                     yield rest
 
-    def _safe(self, messages: tuple[Message, ...]) -> list[Message]:
+    def _safe(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """Return messages without secrets and control tokens."""
-        redact = self._redact
-        safe = []
-        for message in messages:
-            text = without_control_tokens(redact(message.text).text)
-            safe.append(replace(message, text=text))
-        return safe
+        return as_sent(messages, self._redact)
 
     async def _stream(
         self,
@@ -437,7 +432,7 @@ class Pipeline:
     ) -> AsyncIterator[Chunk]:
         """Send a request, yield the chunks, and follow how the model reads the prompt."""
         watch = None
-        is_correction = bool(reply.text)
+        has_text_before = bool(reply.text)
         reader = self._readers.of(target)
         if reader is not None:
             watch = PromptWatch(reader, request.messages)
@@ -454,7 +449,7 @@ class Pipeline:
                         yield chunk
         finally:
             if watch is not None:
-                watch.end([] if is_correction else _sent_again(reply))
+                watch.end([] if has_text_before else _sent_again(reply))
 
     async def _checked(
         self, question: Question, exchange: Exchange, draft: Draft, turn: Turn
@@ -511,7 +506,7 @@ class Pipeline:
         return draft, target.provider, target.model
 
     async def measure(self, question: Question) -> Preview:
-        """Return what `preview` returns, by what is already known of the server."""
+        """Return what `preview` returns; only the first call asks a server."""
         target = await self._targets.remembered()
         earlier = self._earlier(question.options)
         exchange = self._exchange(question, target, earlier)
