@@ -269,7 +269,7 @@ class Buddy(QuestionSettings):
         return self.saved.path
 
     def warm(self) -> None:
-        """Do in a background thread what the first question would wait for."""
+        """Do what the first question would wait for; call it in a background thread."""
         self.registry.discover()
         self.collector.warm()
         # The first question reports the error.

@@ -380,8 +380,7 @@ def test_a_proxy_gets_the_password_that_the_environment_has_for_it(
 
 
 NO_WAY = (
-    "Requests to {url} go through the proxy {proxy}, which failed "
-    "({why}). {hint}{past}"
+    "Requests to {url} go through the proxy {proxy}, which failed ({why}). {hint}{past}"
 )
 
 HINT = "Give the proxy a user name and password: %env {variable}={login}; or "

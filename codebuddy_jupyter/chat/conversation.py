@@ -64,7 +64,8 @@ class Turn:
     asked
         When it was asked, in seconds since 1970.
     steps
-        What came between question and answer: tool calls, and their results.
+        What came between question and answer: the first answer, and the request for a
+        corrected one.
     kept_question
         The question as it is kept on disk, without secrets.
     postponed
@@ -143,7 +144,7 @@ class Turn:
         Reasoning is not among them.
         """
         answer = self.reply.text
-        # The text of a reply includes what the model wrote between tool calls.
+        # The text of a reply includes the first answer.
         for step in self.steps:
             if step.role == "assistant":
                 answer = answer.removeprefix(step.text)
@@ -154,7 +155,7 @@ class Turn:
 
 @dataclass
 class Chat:
-    """A conversation; it only grows at its end."""
+    """A conversation: it grows at its end, where its last turn can be taken back."""
 
     turns: list[Turn] = field(default_factory=list)
     id: str = field(default_factory=_new_id)

@@ -1,8 +1,8 @@
 """The IPython extension: what ``%load_ext codebuddy_jupyter`` adds to a shell.
 
-``%load_ext`` must be instant, so it only registers names. What does the work is
-imported in the background once the loading cell has ended, or when it is first used;
-that is why this module imports its own package inside functions.
+``%load_ext`` must be instant, so it only registers magics, hooks and the like. What
+does the work is imported in the background once the loading cell has ended, or when it
+is first used; that is why this module imports its own package inside functions.
 """
 
 from __future__ import annotations
@@ -283,7 +283,8 @@ class Extension:
             self.buddy.proposed_runs.begin(source, self.shell.user_ns)
 
     def _after_cell(self, result: Any = None) -> None:
-        """Say which settings of the cell have no effect; then it is quiet.
+        """Note that it is quiet, and what a proposed cell has changed; say which settings
+        of the cell have no effect.
 
         A cell may set a provider first and switch to it afterwards.
         """

@@ -9,6 +9,10 @@
 - ``columns.py`` and ``markup_tables.py``: columns of tables with such a name;
   ``table_lines.py`` has the lines and cells of the first.
 
+Who sends or stores a text redacts it: ``context/fit.py`` what is told about the notebook,
+``question/draft.py`` the conversation, ``tools/looks.py`` what a look has found,
+``values/batch/question.py`` rows, ``providers/http/server_error.py`` error lines.
+
 ``names.py`` finds the names, ``words.py`` and ``languages.py`` judge them.
 ``formats.py`` searches for the tables' formats, ``private_keys.py`` finds key blocks,
 ``yaml_data.py`` secrets of Kubernetes, and ``escapes.py`` makes all of them work inside

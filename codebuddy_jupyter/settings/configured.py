@@ -2,6 +2,9 @@
 
 The highest of these wins: this kernel (``%config``, ``/use``, the panel), the
 environment, ``ipython_config.py``, the saved value, the default.
+
+The settings themselves are traits of the classes that use them: those of ``Buddy`` are in
+``question/settings.py``, those of a provider in its class.
 """
 
 from __future__ import annotations
