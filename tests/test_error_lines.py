@@ -134,6 +134,16 @@ def test_a_server_that_wants_a_key_says_how_to_give_one(
     )
 
 
+def test_a_key_is_stored_for_the_address_that_this_kernel_alone_has(
+    server: ScriptedServer, provider: LocalProvider
+) -> None:
+    server.script(as_json({"error": {"message": "Missing API key"}}, 401))
+    provider.change({"base_url": server.url})
+    assert ask(provider).line.endswith(
+        f"in a terminal: CODEBUDDY_BASE_URL={server.url} codebuddy key Local"
+    )
+
+
 def test_a_key_that_a_server_echoes_is_redacted(
     server: ScriptedServer, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

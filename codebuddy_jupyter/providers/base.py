@@ -21,7 +21,7 @@ from ..errors import (
     Unreachable,
 )
 from ..messages import Chunk, Infill, Model, Progress, Request
-from ..settings.configured import Configured
+from ..settings.configured import KERNEL, Configured
 from ..settings.keys import Key, Keys
 from .checks import Announce, Check, failed_check
 from .http.address import host_of, is_loopback
@@ -411,6 +411,10 @@ class Provider(Configured):
         """Return how the user can provide a key for the host in use."""
         command = f"codebuddy key {self.name}"
         address = self.address()
+        base_url = self.environment.get("base_url")
+        if address and base_url and self.origin("base_url") == KERNEL:
+            # Another process knows nothing of it.
+            command = f"{base_url}={address.url} {command}"
         if address and address.key_variable and self.own_host() == address.host:
             variable = Remedy(f"Set the environment variable {address.key_variable}")
             return variable, Remedy("Store a key, in a terminal", command)
