@@ -203,7 +203,7 @@ def test_a_run_is_shown_and_undone_once(chat: Watched, fake: FakeProvider) -> No
     assert chat.told("card")[-1]["undo"] is True
     chat.page("undo", id=card["id"])
     assert eventually(lambda: state(chat, card) == "undone")
-    assert eventually(lambda: "as before: total" in chat.told("card")[-1]["note"])
+    assert eventually(lambda: "restored: total" in chat.told("card")[-1]["note"])
     assert chat.told("card")[-1]["undo"] is False
     assert chat.shell.user_ns["total"] == 3
     chat.page("undo", id=card["id"])

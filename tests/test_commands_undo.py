@@ -49,7 +49,7 @@ def test_a_proposed_cell_is_applied_run_and_undone(
     assert shell.user_ns["x"] == 3
     shown = run_line(notebook, "/undo")
     assert shown.splitlines()[:3] == [
-        "- as before: x",
+        "- restored: x",
         "- with their former contents: rows",
         "- deleted, since they did not exist: y",
     ]

@@ -255,7 +255,7 @@ def test_the_cells_of_the_readme_run(kernel: Kernel, server: ScriptedServer) -> 
     questions = [
         question_in(record["body"]["messages"][-1]) for record in server.asked()
     ]
-    assert questions[0] == "why is df empty after the merge?"
+    assert questions[0] == "how do I plot scores as a bar chart?"
     assert questions[1].startswith("My scores are [3, 1, 4, 1, 5].")
     assert len(questions) == 5
 

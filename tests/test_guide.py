@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
+from codebuddy_jupyter.commands.provider import doctor_report
 from codebuddy_jupyter.display.status import waiting_markdown
-from codebuddy_jupyter.doctor.examination import examine
 from codebuddy_jupyter.errors import BuddyError, ProviderError, Unreachable
 from codebuddy_jupyter.providers import openai_chat
 from codebuddy_jupyter.providers.connection_check import ConnectionCheck
@@ -537,11 +537,12 @@ def test_the_guide_shows_a_report_of_the_doctor(
         "http://localhost:11434/v1",
         as_lm_studio(server),
     )
-    without_versions = asyncio.run(examine(local(buddy))).text().rpartition("\n")[0]
+    report = doctor_report(buddy, progress=print).text()
+    without_versions = report.rpartition("\n")[0]
     # On other machines it is ::1 as well.
-    report = re.sub(r"localhost is .*", "localhost is 127.0.0.1", without_versions)
+    expected = re.sub(r"localhost is .*", "localhost is 127.0.0.1", without_versions)
     shown = blocks(SETUP, "console")[0].rstrip("\n")
-    assert LOCAL_ADDRESS.sub(ADDRESS, report) == LOCAL_ADDRESS.sub(ADDRESS, shown)
+    assert LOCAL_ADDRESS.sub(ADDRESS, expected) == LOCAL_ADDRESS.sub(ADDRESS, shown)
 
 
 def test_the_guide_shows_the_lines_of_the_doctor() -> None:

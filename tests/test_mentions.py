@@ -350,7 +350,9 @@ def test_the_last_error_is_attached() -> None:
 
 
 def test_without_an_error_that_is_said() -> None:
-    assert refusal("@error", Session()).startswith("There is no error to attach: ")
+    assert refusal("@error", Session()).startswith(
+        "There is no recent error to attach. "
+    )
 
 
 def test_a_file_is_attached_from_the_notebooks_folder(tmp_path: Path) -> None:

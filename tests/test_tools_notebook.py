@@ -220,7 +220,7 @@ def test_cells_are_searched_by_text_then_by_words(collector: Collector) -> None:
 
 def test_the_last_error_is_told(collector: Collector, session: Session) -> None:
     look = looking(collector)
-    assert look("error").text.startswith("There is no error")
+    assert look("error").text == "There is no recent error."
     run("{}['price']")
     looked = look("error")
     assert looked.line == "looked at error: KeyError in In[1]"

@@ -93,7 +93,7 @@ def test_a_connection_that_ends_early_goes_on_where_it_ended(
     loop: Loop, web: FileServer
 ) -> None:
     web.drops = True
-    with pytest.raises(errors.Unreachable, match="Go on with it: %buddy /pull http"):
+    with pytest.raises(errors.Unreachable, match="Resume it: %buddy /pull http"):
         loop.run(Pull(ignore).run(web.url))
     web.drops = False
     loop.run(Pull(ignore).run(web.url))

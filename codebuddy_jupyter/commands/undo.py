@@ -41,9 +41,9 @@ def undone_lines(undone: Undone) -> list[str]:
     """Return what was undone and what was not, as lines of plain text."""
     lines = []
     for names, said in (
-        (undone.restored, "as before"),
+        (undone.restored, "restored"),
         (undone.refilled, "with their former contents"),
-        (undone.copied, "bound to the copy from before, which other names are not"),
+        (undone.copied, "replaced by a copy from before; other names keep the object"),
         (undone.removed, "deleted, since they did not exist"),
         (undone.left, "left alone, since they were changed again"),
     ):

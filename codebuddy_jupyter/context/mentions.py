@@ -319,7 +319,7 @@ def _error(target: str, sources: _Sources) -> Attachment:
     failure = sources.session.failure()
     if failure is None:
         raise PromptError(
-            "There is no error to attach: nothing has failed since the last success.",
+            "There is no recent error to attach.",
             send_as_text("error"),
         )
     return Attachment(failure.text)

@@ -66,7 +66,7 @@ def temperature_setting(default: float | None, empty: str) -> Any:
         allow_none=True,
         min=0.0,
         max=2.0,
-        help=f"Randomness of the answers, from 0 to 2. Empty: {empty}.",
+        help=f"Randomness of the answers, from 0 to 2. None or empty: {empty}.",
     )
     return setting.tag(config=True)
 
@@ -99,7 +99,7 @@ class Provider(Configured):
         None,
         allow_none=True,
         min=1,
-        help="Maximum length of an answer in tokens. Empty: the server's default.",
+        help="Maximum length of an answer in tokens. None or empty: the server's default.",
     ).tag(config=True)
     offline = False
     """Whether requests must stay on this machine; the Buddy sets it before each

@@ -42,8 +42,8 @@ class SelfHostedProvider(OpenAIChatProvider):
         key_trait=Unicode(),
         value_trait=Unicode(),
         help=(
-            "Additional headers for each request to the host in use when they are set. "
-            "They are never saved or shown."
+            "Additional headers for each request to the host that is in use when you "
+            "set them; other hosts do not get them. They are never saved or shown."
         ),
     ).tag(config=True, affects="target", secret=True)
 

@@ -49,7 +49,7 @@ class QuestionSettings(Configured):
 
     provider = Unicode(
         "Local",
-        help="The provider that answers: Local, Embedded, OpenAI, … (in any case).",
+        help="The provider that answers: Local, Embedded, OpenAI, … (in upper or lower case).",
     ).tag(config=True, affects="target")
     offline = Bool(
         False, help="Refuse every request that would leave this machine."
@@ -87,7 +87,7 @@ class QuestionSettings(Configured):
         "auto",
         help=(
             "Whether a loaded model on your machine reads the notebook while nobody "
-            "waits, so that the next answer begins sooner."
+            "waits, so that the next answer begins sooner: auto, or off."
         ),
     ).tag(config=True, affects="prompt")
     share_values = Bool(

@@ -142,7 +142,7 @@ class NotebookLooks:
         with self._reading() as session:
             failure = session.failure()
         if failure is None:
-            text = "There is no error: nothing has failed since the last success."
+            text = "There is no recent error."
             return Found("error", "there is none", text)
         summary = f"{failure.name} in {cell_name(failure.cell)}"
         return Found("error", summary, failure.text)

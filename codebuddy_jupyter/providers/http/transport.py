@@ -157,7 +157,7 @@ class Access:
             reason = self.offline_reason.rstrip(".")
             return errors.Offline(
                 f"{reason}. Until this is corrected, the buddy {refusal}.",
-                Remedy("Mend the settings"),
+                Remedy("Correct the settings"),
                 local,
                 Remedy("Send it anyway, in this kernel", online),
             )
