@@ -389,7 +389,7 @@ PROVOKED: dict[str, Provoke] = {
         lambda there: error_lines.proxy_failed(there, "connection refused")
     ),
     "proxy cannot reach the server": with_proxy(
-        lambda there: error_lines.refused(there, ErrorResponse("Bad Gateway", 502))
+        lambda there: error_lines.error_reply(there, ErrorResponse("Bad Gateway", 502))
     ),
     "redirect": answered(plain("", status=307, Location="https://llm.example/v1")),
     "offline": offline,
@@ -397,7 +397,7 @@ PROVOKED: dict[str, Provoke] = {
     "no model server": answered(SIGN_IN),
     "connection closed": error_line(lambda there: error_lines.hung_up(there, "")),
     "not found": error_line(
-        lambda there: error_lines.refused(there, ErrorResponse("Not Found", 404))
+        lambda there: error_lines.error_reply(there, ErrorResponse("Not Found", 404))
     ),
     "no model": listed(model_list()),
     "unknown model": unknown_model("llama3"),

@@ -31,7 +31,7 @@ def server(key: str) -> error_lines.Server:
 def test_a_secret_that_a_server_repeats_is_not_in_the_error(status: int) -> None:
     message = f"Incorrect API key {FOREIGN} at {OWN} for mine-7Yw2"
     response = ErrorResponse({"error": {"message": message}}, status)
-    line = str(error_lines.refused(server("mine-7Yw2"), response))
+    line = str(error_lines.error_reply(server("mine-7Yw2"), response))
     assert FOREIGN not in line
     assert OWN not in line
     assert "mine-7Yw2" not in line

@@ -255,9 +255,9 @@ class ConnectionCheck:
             self.add("loaded", False, "the server is still loading its model", wait)
         elif answer.status in (401, 403):
             self._add_server()
-            self.fail("key", error_lines.refused(server, response))
+            self.fail("key", error_lines.error_reply(server, response))
         elif answer.status != 200:
-            self.fail("server", error_lines.refused(server, response))
+            self.fail("server", error_lines.error_reply(server, response))
         elif not has_list:
             self.fail("server", error_lines.no_models(server, answer.body))
         else:

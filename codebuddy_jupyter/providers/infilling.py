@@ -81,7 +81,7 @@ class Infilling:
             if error.refuses_infill():
                 self._ways[place] = None
                 raise error_lines.no_infill(server, model) from error
-            raise error_lines.refused(server, error, model) from error
+            raise error_lines.error_reply(server, error, model) from error
 
 
 async def find_suffix(server: error_lines.Server, model: str) -> InfillWay | None:

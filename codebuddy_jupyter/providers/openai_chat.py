@@ -332,7 +332,7 @@ class OpenAIChatProvider(Provider):
                 if retry is not None:
                     await asyncio.sleep(retry.seconds)
                 elif isinstance(error, ErrorResponse):
-                    raise error_lines.refused(server, error) from error.__cause__
+                    raise error_lines.error_reply(server, error) from error.__cause__
                 else:
                     raise
 
@@ -562,7 +562,7 @@ class OpenAIChatProvider(Provider):
             with suppress(errors.ProviderError, TimeoutError):
                 async with asyncio.timeout(NAMES_TIMEOUT):
                     names = [offered.name for offered in await self.models()]
-        return error_lines.refused(server, error, model, names)
+        return error_lines.error_reply(server, error, model, names)
 
     def _deadline(self) -> Deadline:
         return Deadline(

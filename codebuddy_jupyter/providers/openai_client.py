@@ -136,7 +136,7 @@ async def translated(
     except openai.APIStatusError as error:
         response = _error_response(error)
         if error.status_code == 407 and server.access.proxy:
-            raise error_lines.refused(server, response) from error
+            raise error_lines.error_reply(server, response) from error
         if _repeats_a_secret(error, server):
             # The cause would show the secret in a traceback.
             raise response from None

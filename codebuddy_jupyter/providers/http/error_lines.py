@@ -200,7 +200,7 @@ def describe(server: Server, body: object) -> str:
     return f'it says "{message}"'
 
 
-def refused(
+def error_reply(
     server: Server,
     response: ErrorResponse,
     model: str = "",
