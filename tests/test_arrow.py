@@ -51,6 +51,16 @@ def test_records_are_columns_of_a_table() -> None:
     assert output.to_pydict() == {"n": [1], "c": ["Colour.RED"], "error": [None]}
 
 
+def test_a_field_that_is_called_error_keeps_its_answers() -> None:
+    values = answers({"error": "DiskFull", "n": 3}, None, fields=("error", "n"))
+    expected = {"error": ["DiskFull", None], "n": [3, None], "error_": [None, None]}
+    table = ArrowTable(pa.table({"text": ["a", "b"]}), pa).output(values)
+    assert table.to_pydict() == expected
+    relation = DuckRelation(duckdb.sql("SELECT 'a' AS text"), duckdb).output(values)
+    assert relation.columns == list(expected)
+    assert relation.fetchall() == [("DiskFull", 3, None), (None, None, None)]
+
+
 def test_a_column_gives_its_values() -> None:
     source = ArrowColumn(pa.chunked_array([["a"], ["b"]]), pa)
     assert list(source.rows(["item"])) == [(0, ["a"]), (1, ["b"])]
@@ -91,6 +101,16 @@ def test_the_values_of_a_relation_are_a_relation_with_the_errors() -> None:
     assert output.fetchall() == [(True, None), (None, 'No "answer".')]
     records = source.output(answers({"n": 1}, None, fields=("n",)))
     assert records.fetchall() == [(1, None), (None, None)]
+
+
+def test_values_that_duckdb_cannot_hold_are_texts() -> None:
+    source = DuckRelation(duckdb.sql("SELECT 'a' AS text"), duckdb)
+    output = source.output(answers(Colour.RED, None, "\ud83d"))
+    assert output.fetchall() == [
+        ("Colour.RED", None),
+        (None, None),
+        ("?", None),
+    ]
 
 
 def test_an_empty_relation_gives_an_empty_one() -> None:

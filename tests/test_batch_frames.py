@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from enum import Enum
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,11 @@ from codebuddy_jupyter.values.batch.frames import (
 from codebuddy_jupyter.values.batch.sources import Answers
 
 
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
 def answers(*values: Any, fields: tuple[str, ...] = ()) -> Answers:
     answers = Answers(fields)
     for number, value in enumerate(values):
@@ -31,7 +37,7 @@ FRAME = pd.DataFrame({"text": ["a", "b"], 2024: [1, 2]}, index=["x", "y"])
 
 def test_a_frame_gives_its_columns_by_name_and_the_labels_of_its_index() -> None:
     source = PandasFrame(FRAME, pd)
-    assert list(source.columns) == ["text", "2024"]
+    assert list(source.columns or ()) == ["text", "2024"]
     assert [(key, list(row)) for key, row in source.rows(["2024", "text"])] == [
         ("x", [1, "a"]),
         ("y", [2, "b"]),
@@ -92,7 +98,7 @@ def test_records_are_a_frame_with_the_same_index() -> None:
 def test_a_series_has_its_name_as_a_field() -> None:
     series = pd.Series(["a", "b"], index=["x", "y"], name="text")
     source = PandasSeries(series, pd)
-    assert list(source.columns) == ["item", "text"]
+    assert list(source.columns or ()) == ["item", "text"]
     assert list(source.rows(["text"])) == [("x", ["a"]), ("y", ["b"])]
     output = source.output(answers("p", "q"))
     assert (output.name, output.tolist()) == ("text", ["p", "q"])
@@ -123,9 +129,38 @@ def test_records_are_a_frame_of_polars() -> None:
 def test_a_series_of_polars_may_have_structs() -> None:
     series = pl.Series("row", [{"text": "a"}, {"text": "b"}])
     source = PolarsSeries(series, pl)
-    assert list(source.rows(["text"])) == [(0, ["a"]), (1, ["b"])]
+    assert source.columns == ["item", "row", "text"]
+    assert list(source.rows(["text", "row"])) == [
+        (0, ["a", {"text": "a"}]),
+        (1, ["b", {"text": "b"}]),
+    ]
     plain = PolarsSeries(pl.Series("text", ["a"]), pl)
     assert list(plain.rows(["text"])) == [(0, ["a"])]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{"apples": 2}, {"pears": 5, "plums": 1}],
+        [[{"a": "1"}], [{"b": "2"}]],
+        [{"apples": 2}, None],
+    ],
+)
+def test_dicts_of_several_keys_keep_them_in_polars(values: list[Any]) -> None:
+    source = PolarsSeries(pl.Series("text", ["a", "b"]), pl)
+    assert source.output(answers(*values)).to_list() == values
+
+
+@pytest.mark.parametrize("other", [None, Colour.BLUE])
+def test_members_of_an_enum_are_their_values_in_polars(other: Colour | None) -> None:
+    source = PolarsSeries(pl.Series("text", ["a", "b"]), pl)
+    output = source.output(answers(Colour.RED, other))
+    assert output.to_list() == ["red", other and other.value]
+
+
+def test_half_of_a_character_is_kept_in_polars() -> None:
+    source = PolarsSeries(pl.Series("text", ["a"]), pl)
+    assert source.output(answers("\ud83d")).to_list() == ["\ud83d"]
 
 
 def test_values_of_several_types_are_objects() -> None:

@@ -65,6 +65,7 @@ class Watched(list[int]):
         (Watched([1, 2]), "[1, 2]"),
         (Point(1, 2.5), "[1, 2.5]"),
         ({"größe": {"x": (1, float("nan"))}}, '{"größe": {"x": [1, null]}}'),
+        ({"pear", "apple", "plum", "fig"}, '["apple", "fig", "pear", "plum"]'),
         (np.array([1, 2]), "[1, 2]"),
         (10**100, str(10**100)),
     ],

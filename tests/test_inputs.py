@@ -56,6 +56,15 @@ def test_a_sample_is_the_first_rows(items: Any) -> None:
     assert [int(value) for (value,) in rows] == [1, 2]
 
 
+class Subclass(pd.DataFrame):
+    """As a GeoDataFrame is one."""
+
+
+def test_a_sample_of_a_subclass_is_its_first_rows() -> None:
+    sample = sample_of(Subclass({"n": [1, 2, 3]}), 2)
+    assert sample["n"].to_list() == [1, 2]
+
+
 def test_a_lazy_frame_must_be_collected() -> None:
     with pytest.raises(PromptError, match=r"frame\.collect\(\)"):
         source_of(pl.LazyFrame({"item": [1]}))

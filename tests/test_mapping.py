@@ -237,6 +237,18 @@ def test_rows_that_failed_can_be_asked_about_again(fake: FakeProvider) -> None:
     assert len(fake.requests) == 5 + 2 + 1
 
 
+def test_rows_that_failed_are_asked_about_again_after_a_retry_that_stopped(
+    fake: FakeProvider,
+) -> None:
+    fake.answer = fail_at("b", "c")
+    values = mapped(["a", "b", "c", "d", "e"])
+    fake.answer = lambda request: [KeyRefused("There is no key.")]
+    with pytest.raises(MapStopped):
+        values.retry()
+    fake.answer = fail_at()
+    assert values.retry() == ["a", "b", "c", "d", "e"]
+
+
 def test_too_many_failures_stop_the_map_and_what_came_is_kept(
     fake: FakeProvider,
 ) -> None:
@@ -439,6 +451,25 @@ def test_a_sample_has_the_kind_of_the_input(items: Any, fake: FakeProvider) -> N
     assert len(fake.requests) == 1
     with pytest.raises(SettingError, match="1 row or more"):
         mapped(items, sample=0)
+
+
+def test_what_can_be_read_once_only_has_no_dry_run(fake: FakeProvider) -> None:
+    rows = iter(["a", "b"])
+    with pytest.raises(SettingError, match=r"only once\. Make a list of it"):
+        mapped(rows, dry_run=True)
+    assert list(mapped(rows)) == ["a", "b"]
+
+
+def test_a_sample_is_not_streamed(fake: FakeProvider) -> None:
+    with pytest.raises(SettingError, match="a sample or a stream"):
+        mapped(["a", "b"], sample=1, stream=True)
+    assert fake.requests == []
+
+
+def test_a_map_of_no_rows_gives_none(fake: FakeProvider) -> None:
+    assert mapped([], "Repeat {text}") == []
+    assert mapped({}, "Repeat {text}") == {}
+    assert fake.requests == []
 
 
 def test_a_dry_run_asks_nothing(fake: FakeProvider) -> None:

@@ -18,10 +18,12 @@ from codebuddy_jupyter.values.batch.sources import (
     IterableSource,
     ListOfAnswers,
     MissingField,
+    Source,
     checked,
     fields_of,
     texts_of,
 )
+from codebuddy_jupyter.values.batch.template import template_of
 
 
 def answers(*values: Any, fields: tuple[str, ...] = ()) -> Answers:
@@ -33,13 +35,13 @@ def answers(*values: Any, fields: tuple[str, ...] = ()) -> Answers:
 
 def test_a_list_gives_its_items_by_their_place() -> None:
     source = IterableSource(["a", "b"])
-    assert (source.total, list(source.columns)) == (2, ["item"])
+    assert (source.total, source.columns) == (2, ("item",))
     assert list(source.rows(["item"])) == [(0, ["a"]), (1, ["b"])]
 
 
 def test_dicts_in_a_list_have_columns() -> None:
     source = IterableSource([{"text": "a", "n": 1}, {"text": "b"}])
-    assert list(source.columns) == ["text", "n", "item"]
+    assert list(source.columns or ()) == ["text", "n", "item"]
     (_, first), (_, second) = source.rows(["n", "text", "item"])
     assert first == [1, "a", {"text": "a", "n": 1}]
     assert isinstance(second[0], MissingField)
@@ -58,6 +60,18 @@ def test_an_endless_iterable_is_read_as_it_is_needed() -> None:
     rows = source.rows(["item"])
     assert [next(rows) for _ in range(3)] == [(0, [0]), (1, [1]), (2, [2])]
     assert read == [0, 1, 2]
+
+
+@pytest.mark.parametrize("source", [IterableSource([]), DictSource({})])
+def test_without_a_row_no_column_is_known(source: Source) -> None:
+    assert source.columns is None
+    template = template_of("{text} or {price}?", source.columns, may_append=True)
+    assert template.fields == ("text", "price")
+
+
+def test_keys_that_are_no_texts_are_fields_as_well() -> None:
+    source = IterableSource([{0: "a", "1": "b"}])
+    assert list(source.rows(["0", "1"])) == [(0, ["a", "b"])]
 
 
 def test_a_dict_keeps_its_keys() -> None:

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 # Characters of a question that are kept.
 MAX_QUESTION = 100_000
+# Characters that are redacted for that: a secret at the end is seen whole.
+READ_OF_QUESTION = MAX_QUESTION + 10_000
 # Characters of a name that the user gives to a conversation.
 MAX_NAME = 100
 # Seconds to wait for the disk where somebody waits for the conversations.

@@ -45,7 +45,8 @@ class Frame:
             return self.cls(list(records), columns=names)
         if not records:
             return self.cls(schema=names)
-        return self.cls(list(records))
+        # A column may begin with many missing values.
+        return self.cls(list(records), infer_schema_length=None)
 
 
 def try_frame(into: Any) -> Frame | None:

@@ -76,7 +76,8 @@ class DuckRelation(Source):
 
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield the number of each row, and the values of these columns."""
-        places = [self.columns.index(name) for name in fields]
+        names = list(self._relation.columns)
+        places = [names.index(name) for name in fields]
         for number, values in enumerate(_rows_of(self._relation)):
             yield number, [values[place] for place in places]
 
@@ -84,15 +85,25 @@ class DuckRelation(Source):
         """Return a relation of the values, or of the fields of records, and the errors,
         in DuckDB's default connection.
         """
-        columns = _columns(answers, len(answers.values))
+        columns, errors = _columns(answers, len(answers.values))
         parts = []
         for name in columns:
-            if name != ERROR:
-                parts.append(f'unnest(?) AS "{name}"')
-        parts.append(f"unnest(?)::VARCHAR AS {ERROR}")
+            kind = "::VARCHAR" if name == errors else ""
+            parts.append(f'unnest(?){kind} AS "{name}"')
         query = "SELECT " + ", ".join(parts)
-        values = list(columns.values())
+        values = [self._storable(column) for column in columns.values()]
         return self._duckdb.sql(query, params=values)
+
+    def _storable(self, values: list[Any]) -> list[Any]:
+        """Return values that DuckDB can hold; of others, such as members of an enum,
+        their texts.
+        """
+        duckdb = self._duckdb
+        try:
+            duckdb.sql("SELECT unnest(?)", params=[values])
+        except (duckdb.Error, OverflowError, TypeError, ValueError):
+            return list(map(_text, values))
+        return values
 
 
 def _rows_of(relation: Any) -> Iterator[Sequence[Any]]:
@@ -110,21 +121,24 @@ def _rows_of(relation: Any) -> Iterator[Sequence[Any]]:
 
 def arrow_output(pyarrow: Any, total: int, answers: Answers) -> Any:
     """Return a table of pyarrow of so many rows."""
-    columns = {}
-    for name, values in _columns(answers, total).items():
-        columns[name] = _array(pyarrow, values)
-    text = pyarrow.string()
-    columns[ERROR] = columns[ERROR].cast(text)
-    return pyarrow.table(columns)
+    columns, errors = _columns(answers, total)
+    arrays = {}
+    for name, values in columns.items():
+        arrays[name] = _array(pyarrow, values)
+    arrays[errors] = arrays[errors].cast(pyarrow.string())
+    return pyarrow.table(arrays)
 
 
-def _columns(answers: Answers, total: int) -> dict[str, list[Any]]:
+def _columns(answers: Answers, total: int) -> tuple[dict[str, list[Any]], str]:
+    """Return the columns, and the name of the last, which has the errors."""
     if answers.fields:
         columns = answers.columns(total)
     else:
         columns = {VALUE: answers.filled(total)}
-    errors = answers.texts_of_errors(total)
-    return {**columns, ERROR: errors}
+    name = ERROR
+    while name in columns:
+        name += "_"
+    return {**columns, name: answers.texts_of_errors(total)}, name
 
 
 def _array(pyarrow: Any, values: list[Any]) -> Any:
@@ -139,4 +153,5 @@ def _array(pyarrow: Any, values: list[Any]) -> Any:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    return str(value)
+    # A model can write half of a surrogate pair, which no library takes as text.
+    return str(value).encode("utf-8", "replace").decode()

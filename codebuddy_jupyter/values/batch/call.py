@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from ...buddy import Buddy
-from ...errors import SettingError, did_you_mean
+from ...errors import Remedy, SettingError, did_you_mean
 from .dask_frames import is_dask, lazy_map, sample_of_dask
 from .inputs import sample_of
 from .mapping import Map, MapOptions
@@ -34,6 +34,13 @@ def call_map(
     options = _map_options(named)
     if sample is not None and sample < 1:
         raise SettingError(f"A sample has 1 row or more, not {sample}.")
+    if sample is not None and stream:
+        raise SettingError("A map has a sample or a stream, not both.")
+    if dry_run and isinstance(items, Iterator):
+        raise SettingError(
+            "A dry run would use up what can be read only once.",
+            Remedy("Make a list of it", "buddy.map(list(items), …, dry_run=True)"),
+        )
     if is_dask(items):
         if dry_run or stream:
             raise SettingError(

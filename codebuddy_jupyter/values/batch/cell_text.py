@@ -103,7 +103,11 @@ def _object(value: Any, depth: int) -> Any:
 def _array(value: Any, depth: int) -> Any:
     # A subclass could run code of the user's when it is iterated.
     (kind, *_) = [kind for kind in _SEQUENCES if isinstance(value, kind)]
-    return [_simple(inner, depth + 1) for inner in kind.__iter__(value)]
+    simple = [_simple(inner, depth + 1) for inner in kind.__iter__(value)]
+    if kind in (set, frozenset):
+        # In another kernel, it has another order, and its answer would not be found.
+        simple.sort(key=json.dumps)
+    return simple
 
 
 def _of_library(value: Any, depth: int) -> Any:

@@ -6,10 +6,11 @@ The libraries are those of the objects; nothing is imported.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from typing import Any, ClassVar
 
 from ...errors import PromptError, Remedy
-from .sources import Answers, Row, Source, fields_of
+from .sources import Answers, Row, Source
 from .template import ITEM
 
 # The types of pandas that can have missing values, by the type of the others.
@@ -101,20 +102,21 @@ class PolarsFrame(Source):
 
 
 class PolarsSeries(Source):
-    """A polars Series, whose field is ``{item}`` or its name."""
+    """A polars Series, whose field is ``{item}`` or its name, or one of its structs'."""
 
     def __init__(self, series: Any, polars: Any) -> None:
         self._series = series
         self._polars = polars
         self.total = len(series)
         self.columns = _names_of_column(series.name)
+        if series.dtype == polars.Struct:
+            self.columns += [field.name for field in series.dtype.fields]
 
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield the number of each row, and its value for each field."""
-        is_record = self._series.dtype == self._polars.Struct
         for number, value in enumerate(self._series):
-            if is_record and isinstance(value, dict):
-                yield number, fields_of(value, fields)
+            if isinstance(value, dict):
+                yield number, [value.get(name, value) for name in fields]
             else:
                 yield number, [value] * len(fields)
 
@@ -211,8 +213,21 @@ def _polars_output(polars: Any, total: int, answers: Answers, name: str) -> Any:
 
 
 def _polars_series(polars: Any, name: str, values: list[Any]) -> Any:
+    values = list(map(_without_enum, values))
+    has_nested = any(isinstance(value, dict | list) for value in values)
     try:
-        return polars.Series(name, values, strict=True)
-    except (OverflowError, TypeError, polars.exceptions.PolarsError):
+        series = polars.Series(name, values, strict=True)
+        # It has the keys of the first dict alone.
+        is_whole = not has_nested or series.to_list() == values
+    except (OverflowError, TypeError, ValueError, polars.exceptions.PolarsError):
         # Such as values of several types.
-        return polars.Series(name, values, dtype=polars.Object)
+        is_whole = False
+    if is_whole:
+        return series
+    return polars.Series(name, values, dtype=polars.Object)
+
+
+def _without_enum(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    return value

@@ -47,9 +47,14 @@ def sample_of(items: Any, count: int) -> Any:
 
 
 def is_of_library(items: Any, *libraries: str) -> bool:
-    """Return whether an object is of a class of one of these libraries."""
-    library = type(items).__module__.partition(".")[0]
-    return library.lstrip("_") in libraries
+    """Return whether an object is of a class of one of these libraries, or of one
+    derived from it.
+    """
+    for cls in type(items).__mro__:
+        library = cls.__module__.partition(".")[0]
+        if library.lstrip("_") in libraries:
+            return True
+    return False
 
 
 def source_of(items: Any) -> Source:

@@ -213,9 +213,7 @@ class Map:
 
     def retry(self) -> Any:
         """Ask again about the rows that failed, and return all values anew."""
-        failed = self._failed
-        self._failed = {}
-        rows = [failed[number] for number in sorted(failed)]
+        rows = [self._failed[number] for number in sorted(self._failed)]
         return self._gather(iter(rows))
 
     def stream(self) -> Iterator[tuple[Any, Any]]:
@@ -302,6 +300,8 @@ class Map:
                 for outcome in outcomes:
                     count += 1
                     self._usage = _sum(self._usage, outcome.usage)
+                    if not outcome.failed:
+                        self._failed.pop(outcome.number, None)
                     yield outcome
         except KeyboardInterrupt:
             raise Stopped(self._stopped_line(count)) from None
@@ -383,14 +383,19 @@ class Map:
             self._keeper.begin()
             with closing(run.outcomes()) as outcomes:
                 for outcome in outcomes:
+                    self._take_failed(run)
                     self._progress.note(outcome)
                     if self._replay is not None:
                         self._replay.write()
                     yield outcome
         finally:
-            self._failed.update(run.failed)
+            self._take_failed(run)
             self._progress.close()
             self._progress = None
+
+    def _take_failed(self, run: Run) -> None:
+        self._failed.update(run.failed)
+        run.failed.clear()
 
     def _run(self, rows: Iterator[NumberedRow]) -> Run:
         lanes = [target.lane() for target in self._targets]

@@ -26,14 +26,14 @@ class Source:
     Attributes
     ----------
     columns : sequence of str
-        The names that the fields of a template can have.
+        The names that the fields of a template can have; None if there is no row.
     may_append : bool
         Whether a row can stand at the end of a question.
     total : int or None
         How many rows there are; None if that is not known.
     """
 
-    columns: Sequence[str] = (ITEM,)
+    columns: Sequence[str] | None = (ITEM,)
     may_append: ClassVar[bool] = True
     total: int | None = None
 
@@ -154,8 +154,7 @@ class IterableSource(Source):
         iterator = iter(items)
         first = list(itertools.islice(iterator, 1))
         self._items = itertools.chain(first, iterator)
-        if first:
-            self.columns = _columns_of(first[0])
+        self.columns = _columns_of(first)
 
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
         """Yield the place of each row, and the values of these fields."""
@@ -174,7 +173,7 @@ class DictSource(Source):
     def __init__(self, items: Mapping[Any, Any]) -> None:
         self._items = dict(items)
         self.total = len(self._items)
-        first = next(iter(self._items.values()), None)
+        first = list(itertools.islice(self._items.values(), 1))
         self.columns = _columns_of(first)
 
     def rows(self, fields: Sequence[str]) -> Iterator[Row]:
@@ -188,8 +187,13 @@ class DictSource(Source):
         return DictOfAnswers(zip(self._items, values, strict=True))
 
 
-def _columns_of(item: Any) -> Sequence[str]:
-    """Return the names of the fields of a row that is one value, or a dict."""
+def _columns_of(first: Sequence[Any]) -> Sequence[str] | None:
+    """Return the names of the fields of rows of which the first is one value, or a
+    dict; None if there is no row.
+    """
+    if not first:
+        return None
+    (item,) = first
     if not isinstance(item, dict):
         return (ITEM,)
     return [*map(str, item), ITEM]
@@ -197,10 +201,13 @@ def _columns_of(item: Any) -> Sequence[str]:
 
 def fields_of(item: Any, fields: Sequence[str]) -> list[Any]:
     """Return the values of fields of a row that is one value, or a dict."""
+    by_name = {}
+    if isinstance(item, dict):
+        by_name = {str(key): value for key, value in item.items()}
     values = []
     for name in fields:
-        if isinstance(item, dict) and name in item:
-            values.append(item[name])
+        if name in by_name:
+            values.append(by_name[name])
         elif name == ITEM:
             values.append(item)
         else:

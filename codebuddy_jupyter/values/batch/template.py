@@ -55,7 +55,9 @@ class Template:
         return "".join(parts)
 
 
-def template_of(text: str, columns: Sequence[str], *, may_append: bool) -> Template:
+def template_of(
+    text: str, columns: Sequence[str] | None, *, may_append: bool
+) -> Template:
     """Return the template of a question.
 
     ``{column}`` is a field and ``{{column}}`` is not; every other brace stays as it is.
@@ -65,7 +67,7 @@ def template_of(text: str, columns: Sequence[str], *, may_append: bool) -> Templ
     text
         The question as it was typed.
     columns
-        The names that fields can have.
+        The names that fields can have; None: any, since there is no row.
     may_append
         Whether the row stands at the end if the question has no field.
 
@@ -93,7 +95,7 @@ def template_of(text: str, columns: Sequence[str], *, may_append: bool) -> Templ
     pieces.append(text[end:])
     if not fields:
         if not may_append:
-            raise _without_field(text, columns)
+            raise _without_field(text, columns or ())
         fields.append(ITEM)
         pieces += ["\n\n", 0]
     return Template(text, tuple(fields), tuple(filter(_is_something, pieces)))
@@ -103,7 +105,7 @@ def _is_something(piece: str | int) -> bool:
     return piece != ""
 
 
-def _is_field(name: str, columns: Sequence[str]) -> bool:
+def _is_field(name: str, columns: Sequence[str] | None) -> bool:
     """Return whether braces contain a column.
 
     Raises
@@ -111,6 +113,8 @@ def _is_field(name: str, columns: Sequence[str]) -> bool:
     PromptError
         If they surely mean one that does not exist.
     """
+    if columns is None:
+        return name.isidentifier()
     if name in columns:
         return True
     # Anything else may be JSON, code or LaTeX.
