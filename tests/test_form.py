@@ -454,6 +454,9 @@ def test_rows_become_a_frame_of_polars() -> None:
     frame = form.read('{"value": [{"name": "Ada", "age": 36}]}')
     assert frame.to_dicts() == [{"name": "Ada", "age": 36}]
     assert form.read('{"value": []}').columns == ["name", "age"]
+    optional = form_of(Annotated[polars.DataFrame, "age int | None"])
+    rows = [{"age": None}] * 150 + [{"age": 36}]
+    assert optional.read(json.dumps({"value": rows}))["age"].to_list()[-1] == 36
 
 
 @pytest.mark.parametrize(

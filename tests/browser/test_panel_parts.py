@@ -97,6 +97,15 @@ def test_a_question_waits_for_the_answer_and_is_asked_then(
     ended(page, 3)
     expect(page.locator(".cb-input")).to_have_value("another")
     assert len(server.asked()) == 3
+    # So does another conversation.
+    server.script(half("Once"))
+    ask(page, "a tale")
+    page.locator(".cb-tail", has_text="Once").wait_for()
+    ask(page, "about this conversation")
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".cb-turn")).to_have_count(0)
+    expect(page.locator(".cb-input")).to_have_value("about this conversation")
+    assert len(server.asked()) == 4
 
 
 def test_an_earlier_question_is_edited_in_a_branch(

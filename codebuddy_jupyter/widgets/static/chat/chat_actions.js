@@ -70,6 +70,7 @@ export class ChatActions {
   /** Delete with the second click. */
   onDelete() {
     if (this.timer && this.current) {
+      this.chat.queue.takeBack();
       this.chat.send({ type: "delete", number: this.current.number });
       this.cancelDelete();
       return;

@@ -57,6 +57,7 @@ export class History {
   }
 
   begin() {
+    this.chat.queue.takeBack();
     this.chat.send({ type: "reset" });
     this.toggle(false);
     this.chat.composer.area.focus();
@@ -103,7 +104,10 @@ export class History {
   choose(number) {
     this.toggle(false);
     this.title.focus();
-    if (number !== this.current) this.chat.send({ type: "switch", number });
+    if (number === this.current) return;
+    // What waits to be asked is about the conversation that is left.
+    this.chat.queue.takeBack();
+    this.chat.send({ type: "switch", number });
   }
 
   onInput() {
