@@ -58,6 +58,17 @@ def test_the_oldest_conversations_go(
     assert store.turns("chat-0") == []
 
 
+def test_a_conversation_that_begins_with_old_turns_stays(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MAX_CHATS_OF_NOTEBOOK", 2)
+    for number in (5, 6):
+        store.begin("a", f"chat-{number}", turn(number))
+    store.begin("a", "branch", turn(1))
+    assert [chat.id for chat in store.chats("a")] == ["chat-6", "branch"]
+    assert [one.question for one in store.turns("branch")] == ["1?"]
+
+
 # A file of version 1
 
 

@@ -228,18 +228,22 @@ def use_chat(connection: Connection, notebook: str, chat: str, moment: float) ->
         "FROM chats WHERE notebook = ?",
         (chat, notebook, moment, notebook),
     )
-    _delete_oldest_chats(connection, notebook)
+    _delete_oldest_chats(connection, notebook, chat)
 
 
-def _delete_oldest_chats(connection: Connection, notebook: str) -> None:
-    order = "ORDER BY used DESC, number DESC LIMIT -1 OFFSET ?"
+def _delete_oldest_chats(connection: Connection, notebook: str, kept: str) -> None:
+    """Delete the conversations that were used longest ago, but not this one, whose turns
+    can be old: it may begin with those of another.
+    """
+    order = "ORDER BY id = ? DESC, used DESC, number DESC LIMIT -1 OFFSET ?"
     connection.execute(
         "DELETE FROM chats WHERE id IN "
         f"(SELECT id FROM chats WHERE notebook = ? {order})",
-        (notebook, MAX_CHATS_OF_NOTEBOOK),
+        (notebook, kept, MAX_CHATS_OF_NOTEBOOK),
     )
     connection.execute(
-        f"DELETE FROM chats WHERE id IN (SELECT id FROM chats {order})", (MAX_CHATS,)
+        f"DELETE FROM chats WHERE id IN (SELECT id FROM chats {order})",
+        (kept, MAX_CHATS),
     )
 
 
