@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -115,3 +116,16 @@ def test_a_context_that_nobody_knows_is_said_to_have_no_effect() -> None:
     with pytest.warns(UserWarning, match="context has no effect here"):
         api.ask("why?", context="auto")
     api._plain_buddy.cache_clear()
+
+
+def test_what_a_prompt_attaches_is_completed_without_cells(
+    chat: MarimoChat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.csv").touch()
+    sent = sent_by(chat)
+    for text in ("@", "@In[", "@file:d"):
+        chat.receive({"type": "complete", "text": text})
+    assert eventually(lambda: "@file:data.csv" in str(sent))
+    types = [message["type"] for _, message in sent]
+    assert types.count("completions") == 3

@@ -32,7 +32,8 @@ class MarimoChat(ChatView):
     def __init__(self, buddy: Buddy) -> None:
         self._buddy = buddy
         self._outbox: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
-        shell = SimpleNamespace(user_ns={}, history_manager=None)
+        history = SimpleNamespace(input_hist_parsed=[], output_hist={})
+        shell = SimpleNamespace(user_ns={}, history_manager=history)
         super().__init__(buddy, shell, on_end=lambda reply: None)
         self.is_alone = True
         # marimo takes messages only from threads of its own kind.
