@@ -89,6 +89,17 @@ def test_a_file_of_an_address_is_downloaded_with_progress(
     assert told[-1] == (f"downloading {web.url}", len(MODEL), len(MODEL))
 
 
+def test_a_secret_in_the_address_is_neither_in_the_progress_nor_in_an_error(
+    loop: Loop, web: FileServer
+) -> None:
+    told: list[str] = []
+    web.drops = True
+    with pytest.raises(errors.Unreachable) as caught:
+        loop.run(Pull(lambda *step: told.append(step[0])).run(f"{web.url}?token=abc1"))
+    assert told[-1] == f"downloading {web.url}"
+    assert "abc1" not in str(told) + str(caught.value)
+
+
 def test_a_connection_that_ends_early_goes_on_where_it_ended(
     loop: Loop, web: FileServer
 ) -> None:

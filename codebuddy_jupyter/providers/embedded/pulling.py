@@ -82,7 +82,8 @@ class Pull:
             return await self._from_index(packages, packages.model_name, text)
         if text.lower().startswith(SCHEMES):
             web = WebDownload(text, self.offline, self.allowed)
-            return await self._stored(web, web.model_name, text, web.place)
+            # Without what is secret in the address, which a cell would keep.
+            return await self._stored(web, web.model_name, web.place, web.place)
         path = Path(text).expanduser()
         if path.suffix == SUFFIX:
             return await self._copied(path)
