@@ -158,6 +158,27 @@ def test_a_forgotten_key_is_gone_from_the_keyring(
     assert system.passwords == {}
 
 
+def test_a_key_in_a_keyring_that_cannot_be_used_is_not_forgotten(
+    keys: Keys, system: MemoryKeyring
+) -> None:
+    keys.store("Some", HOST, SECRET)
+    keyring.set_keyring(keyring.backends.fail.Keyring())  # type: ignore[no-untyped-call]
+    with pytest.raises(SettingError, match="which cannot be used here"):
+        keys.forget("Some", HOST)
+    keyring.set_keyring(system)
+    assert found(keys) == SECRET
+    assert keys.forget("Some", HOST)
+
+
+def test_a_key_that_was_deleted_in_the_keyring_is_forgotten(
+    keys: Keys, system: MemoryKeyring
+) -> None:
+    keys.store("Some", HOST, SECRET)
+    system.passwords.clear()
+    system.locked = True
+    assert keys.forget("Some", HOST)
+
+
 def test_a_keyring_that_keeps_the_key_for_itself_says_so(
     keys: Keys, system: MemoryKeyring
 ) -> None:

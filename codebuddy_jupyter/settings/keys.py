@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ from ..errors import Remedy, SettingError
 from .configured import read_sections, write_private
 
 SERVICE = "codebuddy_jupyter"
+INSTALL_KEYRING = 'pip install "codebuddy-jupyter[keyring]"'
 
 
 class KeysUnreadable(SettingError):
@@ -126,13 +128,24 @@ class Keys:
         return place
 
     def forget(self, provider: str, host: str) -> bool:
-        """Delete the stored key for a host, and return whether there was one."""
+        """Delete the stored key for a host, and return whether there was one.
+
+        Raises
+        ------
+        SettingError
+            When the system keyring has it and does not delete it.
+        """
         state = self._load()
         hosts = state.get(provider, {})
         if host not in hosts:
             return False
         keyring = _real_keyring()
-        if hosts[host] is None and keyring is not None:
+        if hosts[host] is None:
+            if keyring is None:
+                raise SettingError(
+                    f"The key for {host} is in the system keyring, which cannot be used here.",
+                    Remedy("Install what it needs", INSTALL_KEYRING),
+                )
             _delete_from_keyring(keyring, provider, host)
         del hosts[host]
         self._save(state)
@@ -216,5 +229,9 @@ def _delete_from_keyring(keyring: Any, provider: str, host: str) -> None:
     try:
         keyring.delete_password(f"{SERVICE} {host}", provider)
     except keyring.errors.KeyringError as error:
+        with suppress(keyring.errors.KeyringError):
+            if keyring.get_password(f"{SERVICE} {host}", provider) is None:
+                # The user has deleted it there.
+                return
         what = f"The system keyring did not delete the key for {host}: {error}"
         raise SettingError(what) from error
