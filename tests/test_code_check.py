@@ -133,6 +133,33 @@ def test_a_later_piece_of_code_knows_the_earlier_ones() -> None:
     assert finding.nearest == "tax"
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("!pip install no_such_package", "import no_such_package"),
+        ("%pip install no_such_package", "import no_such_package"),
+        ("%%bash\npip install no_such_package", "import no_such_package"),
+        ("%%writefile no_such_helper.py\nx = 1", "from no_such_helper import x"),
+        ("import sys\nsys.path.append('src')", "import no_such_helper"),
+        ("%run no_such_script.py", "unknown_name"),
+        ("%%capture unknown_name\nprint(1)", "unknown_name.show()"),
+        ("from os import *", "unknown_name"),
+    ],
+)
+def test_a_later_piece_of_code_may_use_what_an_earlier_one_has_made(
+    first: str, second: str
+) -> None:
+    assert CodeCheck(namespace()).check(second) != ()
+    check = CodeCheck(namespace())
+    assert check.check(first) == ()
+    assert check.check(second) == ()
+
+
+def test_a_module_may_be_where_the_code_itself_says() -> None:
+    code = "import sys\nsys.path.append('src')\nfrom no_such_helper import f"
+    assert lines(code, {}) == []
+
+
 def test_a_later_piece_of_code_may_be_another_way() -> None:
     check = CodeCheck(namespace())
     first = (

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from codebuddy_jupyter.context.inspection.code_check import findings
+from codebuddy_jupyter.context.inspection.code_check import CodeCheck, findings
 
 CELLS = ["", "import pandas as pd\nclients = pd.read_csv('data/clients.csv')"]
 
@@ -67,3 +67,45 @@ def test_paths_that_are_not_plain_are_left_alone(path: str) -> None:
 
 def test_a_path_that_cannot_exist_is_left_alone() -> None:
     assert lines("pd.read_csv('a\\0b.csv')") == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try:\n    d = pd.read_csv('x.csv')\nexcept FileNotFoundError:\n    d = None",
+        "def load():\n    return pd.read_csv('x.csv')",
+        "d = pd.read_csv('x.csv') if False else clients",
+        "import os\nos.system('curl -O http://h/x.csv')\nd = pd.read_csv('x.csv')",
+        "for n in 'xy':\n    clients.to_csv(f'{n}.csv')\nd = pd.read_csv('x.csv')",
+    ],
+)
+def test_what_may_not_be_read_or_was_made_is_left_alone(code: str) -> None:
+    assert lines(code) == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "!curl -O http://h/x.csv",
+        "%%writefile x.csv\na",
+        "%cd elsewhere",
+        "%%bash\ncp y.csv x.csv",
+        "clients.to_csv('x.csv')",
+        "open('x.csv', 'w').write('a')",
+        "import os; os.chdir('..')",
+    ],
+)
+def test_a_piece_before_may_have_made_the_file(before: str) -> None:
+    known = {"pd": pd, "clients": pd.DataFrame({"a": [1]}), "_ih": CELLS}
+    check = CodeCheck(known)
+    assert check.check(before) == ()
+    assert check.check("d = pd.read_csv('x.csv')") == ()
+
+
+def test_a_file_of_the_same_name_in_another_folder_is_another() -> None:
+    assert lines("d = pd.read_csv('2026/clients.csv')") == [
+        "there is no file '2026/clients.csv'"
+    ]
+    assert lines("d = pd.read_csv('./data/clients.csv')") == [
+        "clients holds clients.csv already"
+    ]

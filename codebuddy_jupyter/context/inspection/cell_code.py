@@ -21,7 +21,18 @@ MAX_BRACKETS = 100
 RUN_PYTHON = frozenset({"time", "timeit", "capture", "prun", "memit", "mprun"})
 # Magics that define names, or change what names are there.
 DEFINE_NAMES = frozenset(
-    {"run", "pylab", "load_ext", "reload_ext", "load", "store", "sql", "R", "rpull"}
+    {
+        "run",
+        "pylab",
+        "load_ext",
+        "reload_ext",
+        "load",
+        "store",
+        "sql",
+        "R",
+        "rpull",
+        "capture",
+    }
 )
 _MAGIC = re.compile(r"^(?P<indent>\s*)%(?P<name>[A-Za-z_]\w*)(?P<rest>.*)$")
 _COMMAND = re.compile(r"^(?P<indent>\s*)(?:!|\?)")

@@ -18,7 +18,7 @@ from typing import Any
 from ..describe.types import is_exactly, is_instance, try_loaded
 from .abstract import text_of, words
 from .cell_code import CellCode, cell_code
-from .file_check import check_files
+from .file_check import check_files, may_write
 from .finding import Finding
 from .reader import Reader
 from .report import Called, Report
@@ -54,7 +54,8 @@ _ALIASES: Mapping[str, str] = {
 Nodes = Sequence[ast.AST]
 """All nodes of a tree."""
 
-_INSTALLS = words("pip conda mamba uv")
+# Magics that may install a package, write a file or change the folder.
+_ACTS = words("pip conda mamba uv cd writefile")
 
 
 class CodeCheck:
@@ -69,6 +70,11 @@ class CodeCheck:
     def __init__(self, namespace: Mapping[str, object]) -> None:
         self._namespace = namespace
         self._earlier: set[str] = set()
+        # Whether a piece so far may have defined any name, have installed a package, or
+        # have made a file.
+        self._may_define = False
+        self._may_install = False
+        self._may_write = False
         self._reader: Reader | None = None
         self.calls: list[Called] = []
         """The functions that were called, as far as they are known."""
@@ -76,32 +82,35 @@ class CodeCheck:
     def check(self, code: str) -> tuple[Finding, ...]:
         """Return what does not fit in a piece of code; never raises for any code."""
         cell = cell_code(code)
+        self._may_define |= cell.may_define
+        acts = any(magic.name in _ACTS for magic in cell.magics)
+        self._may_install |= cell.has_command or acts
         report = Report()
         if cell.tree is not None:
             nodes = list(ast.walk(cell.tree))
             report = Report(_guarded(nodes))
             try:
-                self._check_tree(cell.tree, nodes, cell, report)
+                self._check_tree(cell.tree, nodes, report)
             except RecursionError:
                 # Code that is nested so deeply is not checked.
                 return ()
         self._check_magics(cell, report)
         return report.findings
 
-    def _check_tree(
-        self, tree: ast.Module, nodes: Nodes, cell: CellCode, report: Report
-    ) -> None:
+    def _check_tree(self, tree: ast.Module, nodes: Nodes, report: Report) -> None:
         if len(nodes) > MAX_NODES:
             return
         stored = stored_in([tree])
-        is_dynamic = cell.may_define or _is_dynamic(nodes)
-        if not is_dynamic:
+        self._may_define |= _is_dynamic(nodes)
+        if not self._may_define:
             self._check_names(tree, stored, report)
         self._earlier |= stored.names
-        has_installed = any(magic.name in _INSTALLS for magic in cell.magics)
-        if not (cell.has_command or has_installed):
+        self._may_install |= _changes_path(nodes)
+        if not self._may_install:
             _check_imports(tree, report)
-            check_files(nodes, self._namespace, report)
+        if not (self._may_install or self._may_write):
+            check_files(tree, nodes, self._namespace, report)
+        self._may_write |= may_write(nodes)
         self._read(tree, stored, report)
 
     def _read(self, tree: ast.Module, stored: Stored, report: Report) -> None:
@@ -226,6 +235,16 @@ def _is_dynamic(nodes: Nodes) -> bool:
             return True
         if isinstance(node, ast.Attribute) and node.attr in _RUNNING:
             return True
+    return False
+
+
+def _changes_path(nodes: Nodes) -> bool:
+    """Return whether the code may change where modules are found."""
+    for node in nodes:
+        if isinstance(node, ast.Attribute):
+            is_path = node.attr == "path" and ast.unparse(node.value) == "sys"
+            if is_path or node.attr == "addsitedir":
+                return True
     return False
 
 
