@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -153,6 +154,39 @@ def test_a_later_piece_of_code_may_use_what_an_earlier_one_has_made(
     check = CodeCheck(namespace())
     assert check.check(first) == ()
     assert check.check(second) == ()
+
+
+OTHER_WAYS = [
+    "for i, x in enumerate([df, other]):\n    x['k'] = i\ndf['k']",
+    "for x, n in zip([df, other], 'ab'):\n    x['k'] = n\npd.concat([df, other])['k']",
+    "df.columns.name = 'kk'\ndf.melt()['kk']",
+    "(df[['a']] + other)['w']",
+    "(df[['a']] * pd.Series({'a': 2, 'w': 3}))['w']",
+    "df[['a']].reindex_like(other)['w']",
+    "df.rename({'a': 'x'}, axis=0)['a']",
+    "df.query('ilevel_0 >= 0')",
+    "p.with_columns(pl.Series('z', [1, 2])).select('z')",
+    "p.with_columns(pl.lit(5))['literal']",
+    "p.with_columns(**{f'{c}_x': pl.col(c) for c in ['v']}).select('v_x')",
+    "q.with_columns(pl.col('s').struct.field('u')).filter(pl.col('u') > 0)",
+    "p.insert_column(0, pl.Series('zz', [1, 2]))\np.filter(pl.col('zz') > 1)",
+    "p.hstack([pl.Series('zz', [1, 2])], in_place=True)\np.select('zz')",
+]
+
+
+@pytest.mark.parametrize("code", OTHER_WAYS)
+def test_columns_that_come_by_other_ways_are_no_finding(code: str) -> None:
+    known = {
+        "pd": pd,
+        "pl": pl,
+        "df": pd.DataFrame({"a": [1, 2]}),
+        "other": pd.DataFrame({"a": [1, 2], "w": [3, 4]}),
+        "p": pl.DataFrame({"v": [1, 2]}),
+        "q": pl.DataFrame({"s": [{"u": 1}]}),
+    }
+    assert lines(code, known) == []
+    # It is right indeed.
+    exec(code, known)
 
 
 def test_a_module_may_be_where_the_code_itself_says() -> None:

@@ -360,3 +360,10 @@ def test_types_do_not_hold_categories() -> None:
         lambda: pa.table({"a": pa.array(["hunter2"]).dictionary_encode()}),
     ):
         assert "hunter2" not in Describers().schema(make())
+
+
+def test_levels_of_an_index_with_numbers_as_names_are_told_by_their_place() -> None:
+    frame = pd.DataFrame({1: ["x", "y"], "k": ["a", "b"], "v": [1.0, 2.0]})
+    value = frame.groupby([1, "k"])["v"].sum()
+    lines = [line.strip() for line in Describers().values(value).splitlines()]
+    assert lines[-3:] == ["1 | k | v", "x | a | 1.0", "y | b | 2.0"]

@@ -147,7 +147,9 @@ def _index_columns(index: Any) -> tuple[list[str], list[list[Any]]]:
     """Return the values of an index as columns, one for each level."""
     if type(index).__name__ == "MultiIndex":
         numbers = range(index.nlevels)
-        levels = [index.get_level_values(number) for number in numbers]
+        # The public method would take a number for the name of a level first, and
+        # compare it with names, which can be of the user's own classes.
+        levels = [index._get_level_values(number) for number in numbers]
     else:
         levels = [index]
     titles = []

@@ -250,6 +250,9 @@ class Expressions:
                 values.append(self.value(child))
         frames = [value for value in values if isinstance(value, Frame)]
         if len(frames) == 1 and not isinstance(node, ast.BoolOp):
+            if len(values) > 1 and not _has_number(node):
+                # Another frame may bring columns of its own.
+                return frames[0].derived(None)
             return frames[0].copied()
         if not frames and any(isinstance(value, Column) for value in values):
             return Column()
@@ -580,3 +583,13 @@ _EXPRESSIONS: Mapping[type, Callable[[Expressions, Any], Value]] = {
     ast.Subscript: Expressions._item,
     ast.Call: Expressions._call,
 }
+
+
+def _has_number(node: ast.AST) -> bool:
+    """Return whether an operand is a plain number or text."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.UnaryOp):
+            child = child.operand
+        if isinstance(child, ast.Constant):
+            return True
+    return False

@@ -28,7 +28,7 @@ from .abstract import (
 SAME_COLUMNS = words("""abs asfreq asof at_time between_time bfill clip convert_dtypes copy cummax
     cummin cumprod cumsum diff drop_duplicates dropna explode ffill fillna filter head
     infer_objects interpolate last map mask nlargest nsmallest pct_change query rank
-    reindex_like replace round sample select_dtypes shift sort_index sort_values
+    replace round sample select_dtypes shift sort_index sort_values
     swaplevel tail tz_convert tz_localize truncate where applymap astype""")
 """Methods of a frame that give one with the same columns, or with some of them."""
 _SAME_VALUES = words(
@@ -38,6 +38,10 @@ _SAME_VALUES = words(
 # Characters of a query.
 MAX_QUERY = 1_000
 _VARIABLE = re.compile(r"@[\w.]+(?:\[[^\[\]]*\])*")
+# What pandas calls a level without a name.
+_LEVEL = re.compile(r"ilevel_\d+")
+# What a rename of columns has as its axis.
+AXIS_OF_COLUMNS = (1, "columns")
 _QUERY_NAMES = frozenset({"index", "columns", "inf", "nan", *UNNAMED_LEVELS})
 COLUMN_ARGUMENTS: Mapping[str, tuple[tuple[str, int | None, bool], ...]] = {
     "sort_values": (("by", 0, True),),
@@ -134,7 +138,7 @@ def changes_in_place(arguments: Arguments) -> bool:
 def _drop(checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST) -> Value:
     columns = arguments.get("columns")
     axis = arguments.get("axis", 1)
-    is_by_column = isinstance(axis, ast.Constant) and axis.value in (1, "columns")
+    is_by_column = isinstance(axis, ast.Constant) and axis.value in AXIS_OF_COLUMNS
     if columns is None and is_by_column:
         columns = arguments.get("labels", 0)
     if columns is None or arguments.get("errors") is not None:
@@ -148,7 +152,12 @@ def _rename(
     checker: Checker, frame: Frame, arguments: Arguments, node: ast.AST
 ) -> Value:
     columns = arguments.get("columns")
-    if columns is None and arguments.get("axis") is not None:
+    axis = arguments.get("axis")
+    if (
+        columns is None
+        and isinstance(axis, ast.Constant)
+        and axis.value in AXIS_OF_COLUMNS
+    ):
         columns = arguments.get("mapper", 0)
     if columns is None:
         # It renames rows, or what it renames is not known.
@@ -426,7 +435,7 @@ def _query_names(text: str) -> list[ast.Constant]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Name) or node in called:
             continue
-        if node.id not in _QUERY_NAMES:
+        if node.id not in _QUERY_NAMES and not _LEVEL.fullmatch(node.id):
             name = ast.copy_location(ast.Constant(node.id), node)
             names.append(name)
     return names

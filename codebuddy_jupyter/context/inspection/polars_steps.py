@@ -17,6 +17,10 @@ _BY_NAME = words("select sort group_by unique drop_nulls")
 _WITH_EXPRESSIONS = words("select with_columns filter sort group_by")
 # Of an expression whose names are not written in the code.
 _NAMING = words("name alias suffix prefix map_alias")
+# Of an expression that has no column's name, unless it gets an alias.
+_UNNAMED = words("Series lit len when struct field unnest")
+# Methods that change the frame itself.
+_IN_PLACE = words("insert_column replace_column drop_in_place extend")
 
 
 def polars_step(
@@ -24,6 +28,9 @@ def polars_step(
 ) -> Value:
     """Check the arguments of a frame's method; return what it gives."""
     call = arguments.call
+    if method in _IN_PLACE or "in_place" in arguments.keywords:
+        frame.forget()
+        return None
     if method in _BY_NAME:
         names: list[ast.Constant] = []
         for value in call.args:
@@ -64,19 +71,22 @@ def _columns_in(node: ast.AST) -> Iterator[ast.Constant]:
 
 
 def _with_columns(frame: Frame, arguments: Arguments) -> Frame:
+    unknown = Frame(columns=None, index=None, library="polars")
+    if arguments.is_open:
+        return unknown
     names: set[object] = set(arguments.keywords)
     for value in arguments.call.args:
         alias = _alias(value)
-        nodes = ast.walk(value)
-        naming = sum(map(_is_naming, nodes))
+        attributes = [
+            node.attr for node in ast.walk(value) if isinstance(node, ast.Attribute)
+        ]
+        naming = sum(attribute in _NAMING for attribute in attributes)
         if naming != (alias is not None):
-            return Frame(columns=None, index=None, library="polars")
+            return unknown
+        if alias is None and not _UNNAMED.isdisjoint(attributes):
+            return unknown
         names.add(alias)
     return frame.plus(names)
-
-
-def _is_naming(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr in _NAMING
 
 
 def _alias(node: ast.expr) -> str | None:

@@ -134,7 +134,7 @@ class Reader(Expressions):
             owner = self.value(inner.value)
             if isinstance(owner, Frame):
                 owner.index = None
-                owner.axis = None
+                owner.axis = text_of(source)
         if not isinstance(base, Frame):
             return
         if target.attr == "columns":
@@ -198,6 +198,10 @@ class Reader(Expressions):
         if row is None:
             self.escape(node.iter)
         changed = stored_in(node.body)
+        if row is None and changed.changed & _names_in(node.target):
+            # It may be among what the loop goes over, as in enumerate([df, other]).
+            for name in _name_nodes(node.iter):
+                self.escape(name)
         self._forget(changed)
         self._assign(node.target, None)
         if row is not None:
@@ -319,3 +323,11 @@ _STATEMENTS: Mapping[type, Callable[[Reader, Any], None]] = {
     ast.Import: Reader._read_import,
     ast.ImportFrom: Reader._read_import_from,
 }
+
+
+def _name_nodes(node: ast.AST) -> list[ast.Name]:
+    return [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {part.id for part in _name_nodes(node)}
