@@ -208,6 +208,18 @@ def test_what_is_inside_a_container_and_is_none_is_said(
     assert undone.not_undone == ["changes inside things"]
 
 
+def test_a_change_through_another_name_is_said(run: Callable[..., Undone]) -> None:
+    undone = run("other = df\nother['b'] = 1", variables())
+    assert undone.removed == ["other"]
+    assert "changes inside other" in undone.not_undone
+    looped = run("for part in [df]:\n    part['b'] = 1", variables())
+    assert "changes inside part" in looped.not_undone
+    # The list is filled again, and what is new is gone.
+    for code in ("other = rows\nother.append(4)", "other = Thing()\nother.value = 1"):
+        undone = run(code, {**variables(), "Thing": Thing})
+        assert undone.not_undone == [CALLS]
+
+
 def test_files_are_said_where_something_is_called(run: Callable[..., Undone]) -> None:
     assert run("number = len(text)", variables()).not_undone == [CALLS]
     assert run("number = 5", variables()).not_undone == []

@@ -106,15 +106,22 @@ class Undo:
         self._watched: set[str] = set()
         # What each name that the run bound had before, and has after it.
         self._bound: dict[str, tuple[Any, Any]] = {}
+        # Names that the run has made for objects that were there before.
+        self._aliases: set[str] = set()
 
     def end(self, names: Mapping[str, Any]) -> None:
         """Note what the run has left; only what it has changed is kept."""
         after = dict(names)
+        restorable = {id(kept.container) for kept in self._contents}
+        restorable |= {id(value) for value, _ in self._copies.values()}
+        others = set(map(id, self._before.values())) - restorable
         for name in {**self._before, **after}:
             had = self._before.get(name, MISSING)
             has = after.get(name, MISSING)
             if had is not has and not _is_of_shell(name):
                 self._bound[name] = had, has
+                if had is MISSING and id(has) in others:
+                    self._aliases.add(name)
         self._before = {}
         self._watched = {kept.name for kept in self._contents}
         changed = []
@@ -159,7 +166,7 @@ class Undo:
         seen = {kept.name for kept in self._contents}
         seen |= self._watched - self.effects.deep
         inside = self.effects.changes - seen
-        inside -= {*self._copies, *removed}
+        inside -= {*self._copies, *removed} - self._aliases
         changes = [f"changes inside {name}" for name in sorted(inside)]
         return [*changes, *self.effects.unseen]
 
