@@ -172,3 +172,15 @@ def test_looks_are_told_once_and_again_to_a_new_page(
     ]
     assert len(told) <= 2
     assert "looked at" not in chat.told("answer")[-1]["line"]
+
+
+def test_looks_are_told_again_for_a_turn_that_begins_anew(
+    chat: Watched, fake: FakeProvider
+) -> None:
+    looked = Looked("orders", "8 columns", "orders: 8 columns")
+    begins = Chunk(answer_begins=True)
+    fake.replies = [[Chunk(looked=(looked,)), 0.2, "Hm.\n\nSo.", 0.5, begins, "Yes."]]
+    chat.ask("hello")
+    assert chat.answered()
+    gone = chat.sent.index({"type": "gone", "turns": [1]})
+    assert any("looks" in message for message in chat.sent[gone:])

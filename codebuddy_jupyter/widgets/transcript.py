@@ -132,8 +132,10 @@ class AnswerEntry:
 
     def _put(self, settled: list[str]) -> None:
         if self._drawing.takes_back:
+            # The page begins the turn anew.
             self._blocks = []
             self._sent_thoughts = False
+            self._looks = {}
         for block in settled:
             if block.strip():
                 self._blocks.append(growing_markdown(block, self.reply.format))
