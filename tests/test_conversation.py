@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +150,31 @@ def test_stop_ends_what_comes_and_keeps_what_came(
     assert fake.ended.wait(5)
     assert chat.blocks(1) == ["Once upon "]
     assert "stopped before its end" in chat.told("answer")[-1]["line"]
+
+
+@pytest.mark.parametrize("how", ["stop", "reset"])
+def test_a_question_that_is_being_prepared_is_stopped_as_well(
+    chat: Watched, buddy: Buddy, fake: FakeProvider, how: str
+) -> None:
+    prepares, goes_on = threading.Event(), threading.Event()
+    prepare = buddy.ask
+
+    def slowly(*args: Any) -> Any:
+        prepares.set()
+        goes_on.wait(20)
+        return prepare(*args)
+
+    buddy.ask = slowly  # type: ignore[method-assign, assignment]
+    chat.ask("why?")
+    assert prepares.wait(20)
+    chat.page(how)
+    goes_on.set()
+    assert eventually(lambda: chat.told("refused"))
+    assert chat.told("refused")[0]["error"]["line"].startswith("It was stopped before")
+    assert fake.requests == []
+    buddy.ask = prepare  # type: ignore[method-assign]
+    chat.ask("and now?")
+    assert chat.answered()
 
 
 def test_stop_ends_a_command_and_what_it_awaits_and_the_next_runs(

@@ -129,6 +129,8 @@ class Conversation:
             weakref.WeakKeyDictionary()
         )
         self._lock = threading.Lock()
+        # How often something was stopped.
+        self._stops = 0
         self._serves_soon = False
         self._worker = Worker("buddy-panel")
         self._offers = _offers(buddy, shell)
@@ -215,10 +217,11 @@ class Conversation:
     def _on_ask(self, request: AskRequest) -> None:
         self._send({"type": "taken", "ask": request["ask"]})
         self._note_notebook(request)
-        self._worker.put(partial(self._ask, request))
+        self._worker.put(partial(self._ask, request, self._stops))
 
     def _on_stop(self, request: object) -> None:
         """Stop the answer, also one that a cell asked for, and running commands."""
+        self._stop_own()
         for entry in list(self._entries.values()):
             if isinstance(entry, AnswerEntry):
                 entry.reply.close()
@@ -286,6 +289,7 @@ class Conversation:
 
     def _stop_own(self) -> None:
         with self._lock:
+            self._stops += 1
             own = list(self._typed)
         for reply in own:
             reply.close()
@@ -412,11 +416,13 @@ class Conversation:
         if self.on_end is not None:
             self.on_end(entry.reply)
 
-    def _ask(self, request: AskRequest) -> None:
+    def _ask(self, request: AskRequest, stops: int) -> None:
+        """Ask a question, unless something was stopped since there were so many stops."""
         text = request["text"]
         ask = request["ask"]
         prompt = text
         try:
+            self._check_stops(stops)
             if request.get("after"):
                 self._ask_on(request)
                 return
@@ -429,6 +435,7 @@ class Conversation:
                 prompt = call_prompt
             options = Options(in_cell=False)
             reply = self.buddy.ask(prompt, options, self.shell.user_ns)
+            self._check_stops(stops)
         except BuddyError as error:
             problem = problem_of(error)
             self._send({"type": "refused", "ask": ask, "error": problem})
@@ -441,6 +448,10 @@ class Conversation:
                 return
             self._typed[reply] = _Typed(ask, text)
         reply.start()
+
+    def _check_stops(self, before: int) -> None:
+        if self._stops != before:
+            raise BuddyError("It was stopped before it was asked.")
 
     def _ask_on(self, request: AskRequest) -> None:
         """Tell the model what came of its proposal, which may propose the next step."""
