@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from codebuddy_jupyter.buddy import Buddy
-from codebuddy_jupyter.chat.history import MAX_QUESTION
+from codebuddy_jupyter.chat.history import MAX_QUESTION, question_to_keep
 from codebuddy_jupyter.chat.store import Store
 from codebuddy_jupyter.errors import CutOff, NotKept, SettingError, Unreachable
 from codebuddy_jupyter.messages import Chunk, Usage
 from codebuddy_jupyter.question.options import Options
 from codebuddy_jupyter.question.prompts import BROKE_OFF
+from codebuddy_jupyter.secrets.redactor import Redactor
 from tests.support.command_line import run_line, table
 from tests.support.fakes import FOREVER, eventually, fake_of, texts
 from tests.support.notebooks_kept import Start, answers, ask, settle
@@ -405,3 +406,12 @@ def test_conversations_are_found_by_their_words(start: Start) -> None:
     assert buddy.history.search("a_b") == [2]
     assert sorted(buddy.history.search("answer")) == [1, 2]
     assert buddy.history.search("axb") == []
+
+
+@pytest.mark.parametrize("at", [10, MAX_QUESTION - 10, MAX_QUESTION + 10])
+def test_a_secret_at_the_end_of_what_is_kept_is_not_cut_in_two(at: int) -> None:
+    secret = "sk-proj-" + "Ab3" * 16
+    text = f"{'why? ' * (at // 5)}{secret}{' why?' * 30_000}"
+    kept = question_to_keep(text, Redactor().redact)
+    assert len(kept) == MAX_QUESTION
+    assert "sk-proj" not in kept

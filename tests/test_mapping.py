@@ -249,6 +249,14 @@ def test_rows_that_failed_are_asked_about_again_after_a_retry_that_stopped(
     assert values.retry() == ["a", "b", "c", "d", "e"]
 
 
+def test_a_stream_keeps_no_row_that_failed(asked: Buddy, fake: FakeProvider) -> None:
+    fake.answer = fail_at("b", "d")
+    options = MapOptions(progress=False, max_failures=1.0)
+    made = Map(asked, ["a", "b", "c", "d"], "Repeat {item}", options)
+    assert len(list(made.stream())) == 4
+    assert made._failed == {}
+
+
 def test_too_many_failures_stop_the_map_and_what_came_is_kept(
     fake: FakeProvider,
 ) -> None:

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from ..background.loop import Loop
 from ..background.worker import Worker, settle
+from ..context.fit import Redact
 from ..errors import NotKept, Remedy, SettingError
 from ..messages import Chunk, Message
 from .conversation import Chat, Turn
@@ -31,12 +32,17 @@ T = TypeVar("T")
 
 # Characters of a question that are kept.
 MAX_QUESTION = 100_000
-# Characters that are redacted for that: a secret at the end is seen whole.
-READ_OF_QUESTION = MAX_QUESTION + 10_000
+# Characters after those that are redacted as well: a secret at the end is seen whole.
+BEYOND_QUESTION = 10_000
 # Characters of a name that the user gives to a conversation.
 MAX_NAME = 100
 # Seconds to wait for the disk where somebody waits for the conversations.
 PATIENCE = SHORT_BUSY_SECONDS
+
+
+def question_to_keep(text: str, redact: Redact) -> str:
+    """Return the text of a question as it is kept: without secrets, and not too long."""
+    return redact(text[: MAX_QUESTION + BEYOND_QUESTION]).text[:MAX_QUESTION]
 
 
 class History:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from ..background.worker import Worker, settle
 from ..chat.answer_file import SUFFIX, AnswerFile, Answers, Asked, KeptAnswer
 from ..chat.conversation import CORRECTED, Chat, Place, Turn
-from ..chat.history import MAX_QUESTION, READ_OF_QUESTION
+from ..chat.history import question_to_keep
 from ..chat.looks import KeptLook, kept_looks
 from ..context.collector import Collector
 from ..context.fit import Redact
@@ -413,7 +413,7 @@ def _kept(asked: Asked, turn: Turn, redact: Redact) -> KeptAnswer:
         when=now.replace(microsecond=0),
         provider=reply.provider,
         model=reply.model,
-        question=redact(reply.prompt[:READ_OF_QUESTION]).text[:MAX_QUESTION],
+        question=question_to_keep(reply.prompt, redact),
         answer=redact(reply.text).text,
         asked=asked,
         reasoning=redact(reply.reasoning).text,

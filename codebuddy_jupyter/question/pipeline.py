@@ -15,7 +15,7 @@ from typing import Any, cast
 from ..background.loop import Loop
 from ..chat.answer_file import KeptAnswer
 from ..chat.conversation import Chat, Turn
-from ..chat.history import MAX_QUESTION, READ_OF_QUESTION, History
+from ..chat.history import History, question_to_keep
 from ..chat.looks import looks_in, messages_of
 from ..chat.repetition import until_repeated
 from ..chat.reply import Reply
@@ -352,8 +352,8 @@ class Pipeline:
         else:
             chat = history.current
         chat.turns.append(turn)
-        redacted = self._collector.redact(reply.prompt[:READ_OF_QUESTION])
-        history.keep(chat, turn, redacted.text[:MAX_QUESTION])
+        kept_question = question_to_keep(reply.prompt, self._collector.redact)
+        history.keep(chat, turn, kept_question)
         return chat, turn
 
     async def _valid(
